@@ -1,0 +1,94 @@
+//! What is wrong with a request, field by field: every violation at once, each with why and what would do.
+
+use std::borrow::Cow;
+
+/// Why one value is not acceptable and what would be, as a sentence that starts with a verb and ends without a stop:
+/// "must be at most 120 characters; this has 134". It never repeats the value itself, which may be personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule(Cow<'static, str>);
+
+impl Rule {
+    /// A rule whose text is fixed.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    /// A rule whose text carries numbers or names of ours.
+    #[must_use]
+    pub fn with(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One field that broke a rule. `field` is the path as the client wrote it: `customer.tax_ids[1].value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The path of the field in the request.
+    pub field: String,
+    /// What it broke.
+    pub rule: Rule,
+}
+
+/// All that is wrong with one request, in the order in which it was found. Empty means nothing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// The violation of a single field.
+    #[must_use]
+    pub fn of(field: impl Into<String>, rule: Rule) -> Self {
+        Self(vec![Violation { field: field.into(), rule }])
+    }
+
+    /// Notes one violation.
+    pub fn push(&mut self, field: impl Into<String>, rule: Rule) {
+        self.0.push(Violation { field: field.into(), rule });
+    }
+
+    /// Takes a parsed value out of its result, noting what it broke.
+    pub fn check<T>(&mut self, field: impl Into<String>, parsed: Result<T, Rule>) -> Option<T> {
+        parsed.map_err(|rule| self.push(field, rule)).ok()
+    }
+
+    /// Takes a nested message's value out of its result, its paths put below `field`.
+    pub fn nest<T>(&mut self, field: &str, parsed: Result<T, Violations>) -> Option<T> {
+        parsed
+            .map_err(|inner| {
+                self.0.extend(inner.0.into_iter().map(|Violation { field: path, rule }| Violation {
+                    field: if path.is_empty() { field.to_owned() } else { format!("{field}.{path}") },
+                    rule,
+                }));
+            })
+            .ok()
+    }
+
+    /// The whole, if nothing was wrong. `parts` is `Some` whenever no check failed.
+    ///
+    /// # Errors
+    /// All violations, if there are any.
+    pub fn finish<T>(self, parts: Option<T>) -> Result<T, Self> {
+        match parts {
+            Some(whole) if self.0.is_empty() => Ok(whole),
+            _ => Err(self),
+        }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every violation, in order.
+    #[must_use]
+    pub fn all(&self) -> &[Violation] {
+        &self.0
+    }
+}
