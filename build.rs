@@ -1,0 +1,85 @@
+//! Compiles the contract: the messages and services, the descriptor set that reflection serves, and the table of RPCs
+//! with who may call each, read from the protos' own options. An RPC without an `access` option stops the build.
+
+use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
+
+use protox::prost_reflect::{DescriptorPool, MethodDescriptor, Value};
+
+const PACKAGE: &str = "clientele.v1";
+const PROTOS: [&str; 6] = [
+    "clientele/v1/access_service.proto",
+    "clientele/v1/account_service.proto",
+    "clientele/v1/customer_service.proto",
+    "clientele/v1/error_reason.proto",
+    "clientele/v1/history_service.proto",
+    // So that grpcurl can show the details of an error.
+    "google/rpc/error_details.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=migrations");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+
+    let mut compiler = protox::Compiler::new(["proto", "proto/third_party"])?;
+    compiler.include_source_info(true).include_imports(true).open_files(PROTOS)?;
+    fs::write(out.join("rpcs.rs"), rpcs(&compiler.descriptor_pool())?)?;
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+
+    tonic_prost_build::configure()
+        // Maps in key order, so that equal messages have equal bytes: fingerprints and answers depend on it.
+        .btree_map(".")
+        .extern_path(".google.rpc", "::tonic_types::pb")
+        .compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}
+
+/// One `match` from an RPC's path to what the contract says of it.
+fn rpcs(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let mut find = String::new();
+    let mut all = String::new();
+    for service in pool.services().filter(|service| service.package_name() == PACKAGE) {
+        for method in service.methods() {
+            let path = format!("/{}/{}", service.full_name(), method.name());
+            let rpc = format!(
+                "Rpc {{ path: {path:?}, access: Access::{}, mutates: {} }}",
+                access(pool, &method)?,
+                mutates(&method)
+            );
+            writeln!(find, "        {path:?} => Some({rpc}),")?;
+            writeln!(all, "    {rpc},")?;
+        }
+    }
+    Ok(format!(
+        "/// Every RPC of the contract.\npub const RPCS: &[Rpc] = &[\n{all}];\n\n\
+         /// What the contract says of the RPC at this path; nothing if it is none of the contract's.\n\
+         #[must_use]\npub fn rpc(path: &str) -> Option<Rpc> {{\n    match path {{\n{find}        _ => None,\n    }}\n}}\n"
+    ))
+}
+
+/// The variant of `domain::contract::Access` that the RPC's `access` option names.
+fn access(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String, Box<dyn Error>> {
+    let extension = pool.get_extension_by_name("clientele.v1.access").ok_or("options.proto has no access option")?;
+    let options = method.options();
+    let number = match options.get_extension(&extension).as_ref() {
+        Value::EnumNumber(number) if options.has_extension(&extension) && *number != 0 => *number,
+        _ => return Err(format!("{}: say who may call it: option (clientele.v1.access)", method.full_name()).into()),
+    };
+    let access = pool.get_enum_by_name("clientele.v1.Access").ok_or("options.proto has no enum Access")?;
+    let name = access.get_value(number).ok_or("an access that the enum does not have")?.name().to_owned();
+    Ok(match name.trim_start_matches("ACCESS_") {
+        "AUTHENTICATED" => "Authenticated".to_owned(),
+        "PLATFORM" => "Platform".to_owned(),
+        "VIEWER" => "Least(Role::Viewer)".to_owned(),
+        "MEMBER" => "Least(Role::Member)".to_owned(),
+        "SERVICE_MANAGER" => "Least(Role::ServiceManager)".to_owned(),
+        "ADMIN" => "Least(Role::Admin)".to_owned(),
+        other => return Err(format!("build.rs does not know the access {other}").into()),
+    })
+}
+
+/// Whether the RPC may change something: all do but those that say NO_SIDE_EFFECTS.
+fn mutates(method: &MethodDescriptor) -> bool {
+    let level = method.options().get_field_by_name("idempotency_level").and_then(|level| level.as_enum_number());
+    level != Some(1)
+}
