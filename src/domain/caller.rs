@@ -1,0 +1,95 @@
+//! Who calls, in which account, and so what the call may touch.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    account::{Account, Path},
+    enums::Role,
+    ids::{AccountId, TenantId},
+    principal::Author,
+    refusal::Refusal,
+};
+
+/// What a call may see: one tenant, and in it the acting account, what is below it, and the FLEET customers of what is
+/// above it. Every store function takes one; there is no other way to come by a tenant for a statement.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    tenant: TenantId,
+    path: Path,
+}
+
+impl Scope {
+    /// The tenant: the first predicate of every statement.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The acting account.
+    #[must_use]
+    pub fn root(&self) -> AccountId {
+        self.path.ids()[0]
+    }
+
+    /// From the acting account up to the provider: whose FLEET customers it sees.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A caller with a role in the account it acts in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    author: Author,
+    scope: Scope,
+    role: Role,
+    account: Arc<Account>,
+}
+
+impl Caller {
+    /// Only the gate makes one, from a verified token and the memberships.
+    #[must_use]
+    pub fn new(author: Author, tenant: TenantId, account: Arc<Account>, role: Role) -> Self {
+        Self { author, scope: Scope { tenant, path: account.path.clone() }, role, account }
+    }
+
+    /// What the call may see.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Who does it, and by which RPC.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// The role in the acting account.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The acting account, at most two seconds old. A write that decides by it names its revision.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Refuses a caller below a role that data, not the contract's floor, asks for.
+    ///
+    /// # Errors
+    /// `RoleTooLow` with the least role.
+    pub fn must_be(&self, least: Role) -> Result<(), Refusal> {
+        if self.role >= least { Ok(()) } else { Err(Refusal::RoleTooLow(least)) }
+    }
+}
+
+/// A platform operator: creates and lists tenants, and has no rights in any.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// Who, and by which RPC.
+    pub author: Author,
+}

@@ -1,0 +1,138 @@
+//! What can be done to one customer: who may, what it changes, and so what a caller could do next. The commands
+//! themselves and `allowed_actions` ask the same functions.
+
+use crate::domain::{
+    account::{Moment, Policies},
+    caller::Caller,
+    contract,
+    custom_id::CustomIds,
+    customer::{Change, Customer, Happened, Standing, Status},
+    edit::Edit,
+    enums::Role,
+    field::FieldPath,
+    refusal::Refusal,
+    status::StatusReason,
+};
+
+/// One command on one customer.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Changes fields.
+    Update(Vec<Edit>),
+    /// Makes it ACTIVE.
+    Approve,
+    /// Makes it REJECTED, for a reason.
+    Reject(StatusReason),
+    /// Archives it.
+    Archive,
+    /// Takes it out of the archive.
+    Unarchive,
+}
+
+/// What a decision rests on beside the customer itself: the owner's policies and its custom IDs of the customer.
+#[derive(Clone, Copy, Debug)]
+pub struct Grounds<'a> {
+    /// The owner's policies.
+    pub policies: &'a Policies,
+    /// The owner's custom IDs of the customer.
+    pub owner_ids: &'a CustomIds,
+}
+
+impl Command {
+    /// Whether the caller may do this to this customer, whatever state it is in.
+    ///
+    /// # Errors
+    /// `FleetOwnedElsewhere`, `RoleTooLow`.
+    pub fn permits(&self, caller: &Caller, customer: &Customer) -> Result<(), Refusal> {
+        if customer.standing(caller.scope()) == Standing::Below {
+            return Err(Refusal::FleetOwnedElsewhere);
+        }
+        match self {
+            Self::Update(edits) if edits.iter().any(|edit| matches!(edit, Edit::Reach(_))) => {
+                caller.must_be(Role::ServiceManager)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Does it to the customer in memory, and says what happened.
+    ///
+    /// # Errors
+    /// What the customer's state refuses.
+    pub fn decide(&self, customer: &mut Customer, on: Grounds<'_>, at: Moment) -> Result<Change, Refusal> {
+        match self {
+            Self::Update(edits) => customer.update(edits, on),
+            Self::Approve => {
+                if !customer.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids))? {
+                    return Ok(Change::AlreadyMade);
+                }
+                customer.status = Status::Active;
+                Ok(Change::Made(Happened::Approved))
+            }
+            Self::Reject(reason) => {
+                if !customer.may_reject()? {
+                    return Ok(Change::AlreadyMade);
+                }
+                customer.status = Status::Rejected { reason: reason.clone() };
+                Ok(Change::Made(Happened::Rejected))
+            }
+            Self::Archive => Ok(customer.archive(at)),
+            Self::Unarchive => Ok(customer.unarchive()),
+        }
+    }
+}
+
+impl Customer {
+    /// Gives fields new values; the status stays as it is.
+    fn update(&mut self, edits: &[Edit], on: Grounds<'_>) -> Result<Change, Refusal> {
+        let required = &on.policies.required_to_create;
+        let missing_before = required.missing(&self.facts, on.owner_ids);
+        let before = self.facts.clone();
+        for edit in edits {
+            self.facts.apply(edit.clone()).map_err(Refusal::BreaksRule)?;
+        }
+        if self.facts == before {
+            return Ok(Change::AlreadyMade);
+        }
+        // What was empty before the policy asked for it may stay so; what is filled in may not be emptied.
+        let mut missing = required.missing(&self.facts, on.owner_ids);
+        missing.retain(|path| !missing_before.contains(path));
+        if missing.is_empty() { Ok(Change::Made(Happened::Updated)) } else { Err(Refusal::RequiredToCreate(missing)) }
+    }
+
+    /// What the owner's policy still asks for before this customer can become ACTIVE; nothing if it is.
+    #[must_use]
+    pub fn missing_for_approval(&self, on: Grounds<'_>) -> Vec<FieldPath> {
+        match self.status {
+            Status::Active => Vec::new(),
+            Status::Pending | Status::Rejected { .. } => {
+                on.policies.required_to_approve.missing(&self.facts, on.owner_ids)
+            }
+        }
+    }
+
+    /// The names of the RPCs that the caller could call on this customer now with an effect.
+    #[must_use]
+    pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>) -> Vec<&'static str> {
+        if self.standing(caller.scope()) == Standing::Below {
+            return Vec::new();
+        }
+        let approvable = || self.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids));
+        let actions = [
+            ("UpdateCustomer", true),
+            ("ApproveCustomer", approvable() == Ok(true)),
+            ("RejectCustomer", self.may_reject() == Ok(true)),
+            ("ArchiveCustomers", self.archived_at.is_none()),
+            ("UnarchiveCustomers", self.archived_at.is_some()),
+        ];
+        actions.into_iter().filter(|(name, possible)| *possible && has_role(caller, name)).map(|(name, _)| name).collect()
+    }
+}
+
+/// Whether the contract's floor lets the caller call this RPC of CustomerService.
+fn has_role(caller: &Caller, name: &str) -> bool {
+    contract::RPCS
+        .iter()
+        .find(|rpc| rpc.path.strip_prefix("/clientele.v1.CustomerService/") == Some(name))
+        .is_some_and(|rpc| matches!(rpc.access, contract::Access::Least(least) if caller.role() >= least))
+}

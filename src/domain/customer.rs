@@ -1,0 +1,251 @@
+//! The customer: the aggregate that decides what may become of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    account::{Account, Moment, Path},
+    caller::Scope,
+    custom_id::CustomIds,
+    enums::{CustomerType, Origin, Reach, ServiceClass},
+    ids::{AccountId, CustomerId, MemberId},
+    name::Name,
+    principal::Principal,
+    profile::Profile,
+    refusal::Refusal,
+    status::StatusReason,
+    text::Text,
+};
+
+/// What a client may write of a customer. Serialized flat, by the contract's field names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each is the field of that name in the contract's Customer")]
+pub struct Facts {
+    #[serde(rename = "type")]
+    pub customer_type: CustomerType,
+    pub service_class: ServiceClass,
+    pub reach: Reach,
+    pub name: Name,
+    pub origin: Origin,
+    #[serde(rename = "sales_person_id", skip_serializing_if = "Option::is_none", default)]
+    pub sales_person: Option<MemberId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order_reference: Option<Text<255>>,
+    #[serde(flatten)]
+    pub profile: Profile,
+}
+
+/// Where a customer stands. Being archived is a time stamp beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// Waits to be approved or rejected.
+    Pending,
+    /// Approved.
+    Active,
+    /// Rejected; it can still be approved.
+    Rejected {
+        /// Why.
+        reason: StatusReason,
+    },
+}
+
+impl Status {
+    /// The text that is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Active => "ACTIVE",
+            Self::Rejected { .. } => "REJECTED",
+        }
+    }
+
+    /// Why it is so, where a reason is kept.
+    #[must_use]
+    pub fn reason(&self) -> Option<&StatusReason> {
+        match self {
+            Self::Rejected { reason } => Some(reason),
+            Self::Pending | Self::Active => None,
+        }
+    }
+}
+
+/// When something was done, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// When.
+    pub at: Moment,
+    /// With whose rights.
+    pub by: Principal,
+}
+
+/// One customer, as its row keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Never changes, whoever owns it.
+    pub id: CustomerId,
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// From the owner up to the provider.
+    pub path: Path,
+    /// Counts changes of this record, from 1.
+    pub revision: i64,
+    /// What clients wrote.
+    pub facts: Facts,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was archived, if it is.
+    pub archived_at: Option<Moment>,
+    /// Its creation.
+    pub created: Stamp,
+    /// Its last change.
+    pub updated: Stamp,
+}
+
+/// How the acting account stands to a customer that it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It owns the customer, or is above the owner.
+    OwnerOrAbove,
+    /// It is below the owner and sees the customer through its reach FLEET alone.
+    Below,
+}
+
+/// Whether a command changed the customer, and what happened, so that its caller knows what to write.
+#[must_use = "a change that is not saved is lost"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It did.
+    Made(Happened),
+    /// It was so already.
+    AlreadyMade,
+}
+
+/// What happened to a customer: the type of its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the type of that name in the contract's CustomerEventType")]
+pub enum Happened {
+    Created,
+    Updated,
+    Approved,
+    Rejected,
+    Archived,
+    Unarchived,
+    CustomIdsChanged,
+}
+
+impl Happened {
+    /// Every type.
+    pub const ALL: [Self; 7] = [
+        Self::Created,
+        Self::Updated,
+        Self::Approved,
+        Self::Rejected,
+        Self::Archived,
+        Self::Unarchived,
+        Self::CustomIdsChanged,
+    ];
+
+    /// The text that is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Updated => "UPDATED",
+            Self::Approved => "APPROVED",
+            Self::Rejected => "REJECTED",
+            Self::Archived => "ARCHIVED",
+            Self::Unarchived => "UNARCHIVED",
+            Self::CustomIdsChanged => "CUSTOM_IDS_CHANGED",
+        }
+    }
+}
+
+impl Customer {
+    /// A new customer of an account: ACTIVE at once if the account approves by itself and nothing is missing for that.
+    /// `custom_ids` are the owner's.
+    ///
+    /// # Errors
+    /// `RequiredToCreate` with what the account's policy asks for and the facts leave empty.
+    pub fn create(
+        id: CustomerId,
+        owner: &Account,
+        mut facts: Facts,
+        custom_ids: &CustomIds,
+        created: Stamp,
+    ) -> Result<Self, Refusal> {
+        let policies = &owner.policies;
+        if facts.profile.currency.is_none() {
+            facts.profile.currency.clone_from(&policies.default_currency);
+        }
+        let missing = policies.required_to_create.missing(&facts, custom_ids);
+        if !missing.is_empty() {
+            return Err(Refusal::RequiredToCreate(missing));
+        }
+        let complete = policies.required_to_approve.missing(&facts, custom_ids).is_empty();
+        Ok(Self {
+            id,
+            owner: owner.id,
+            path: owner.path.clone(),
+            revision: 1,
+            facts,
+            status: if policies.auto_approve && complete { Status::Active } else { Status::Pending },
+            archived_at: None,
+            updated: created.clone(),
+            created,
+        })
+    }
+
+    /// How the account that looks at it stands to it.
+    #[must_use]
+    pub fn standing(&self, scope: &Scope) -> Standing {
+        if self.path.contains(scope.root()) { Standing::OwnerOrAbove } else { Standing::Below }
+    }
+
+    /// Archives it. Archiving twice changes nothing.
+    pub fn archive(&mut self, at: Moment) -> Change {
+        if self.archived_at.is_some() {
+            return Change::AlreadyMade;
+        }
+        self.archived_at = Some(at);
+        Change::Made(Happened::Archived)
+    }
+
+    /// Takes it out of the archive. Doing so twice changes nothing.
+    pub fn unarchive(&mut self) -> Change {
+        match self.archived_at.take() {
+            Some(_) => Change::Made(Happened::Unarchived),
+            None => Change::AlreadyMade,
+        }
+    }
+
+    /// Whether approving it would change something.
+    ///
+    /// # Errors
+    /// `Archived`, or `RequiredToApprove` with what is missing.
+    pub fn may_approve(&self, missing: impl FnOnce(&Facts) -> Vec<super::field::FieldPath>) -> Result<bool, Refusal> {
+        match self.status {
+            Status::Active => Ok(false),
+            Status::Pending | Status::Rejected { .. } => {
+                self.must_be_unarchived()?;
+                let missing = missing(&self.facts);
+                if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
+            }
+        }
+    }
+
+    /// Whether rejecting it would change something.
+    ///
+    /// # Errors
+    /// `IllegalTransition` of an ACTIVE one, `Archived`.
+    pub fn may_reject(&self) -> Result<bool, Refusal> {
+        match self.status {
+            Status::Rejected { .. } => Ok(false),
+            Status::Active => Err(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
+            Status::Pending => self.must_be_unarchived().map(|()| true),
+        }
+    }
+
+    fn must_be_unarchived(&self) -> Result<(), Refusal> {
+        if self.archived_at.is_some() { Err(Refusal::Archived) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,145 @@
+//! What an event tells: which fields changed, from what to what, and who may see which.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::{
+    account::Moment,
+    custom_id::CustomIds,
+    customer::{Customer, Happened, Standing},
+    ids::{AccountId, CustomerId, EventId, RequestId},
+    principal::Principal,
+};
+
+/// One field's old and new value; null is empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// What it was.
+    pub old: Value,
+    /// What it is.
+    pub new: Value,
+}
+
+/// The fields that changed, by path as an update mask writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Changes(pub BTreeMap<String, Delta>);
+
+/// Fields whose parts are told one by one.
+const BY_PART: [&str; 4] = ["primary_address", "billing_address", "shipping_address", "labels"];
+
+/// What an account below the owner of a FLEET customer may read of it, and so what changes it is told of (DESIGN 1).
+const SEEN_FROM_BELOW: [&str; 15] = [
+    "type",
+    "service_class",
+    "reach",
+    "name",
+    "legal_name",
+    "registration_number",
+    "tax_ids",
+    "primary_address",
+    "shipping_address",
+    "contacts",
+    "email",
+    "phone",
+    "fax",
+    "status",
+    "archived_at",
+];
+
+impl Changes {
+    /// What a new customer starts with.
+    #[must_use]
+    pub fn of_new(customer: &Customer) -> Self {
+        Self::between(&Map::new(), &image(customer))
+    }
+
+    /// What differs between two states of a customer.
+    #[must_use]
+    pub fn of(before: &Customer, after: &Customer) -> Self {
+        Self::between(&image(before), &image(after))
+    }
+
+    /// What differs between two sets of custom IDs.
+    #[must_use]
+    pub fn of_custom_ids(before: &CustomIds, after: &CustomIds) -> Self {
+        let image = |ids: &CustomIds| {
+            ids.iter().map(|(system, id)| (format!("custom_ids.{}", system.as_str()), id.as_str().into())).collect()
+        };
+        Self::between(&image(before), &image(after))
+    }
+
+    fn between(before: &Map<String, Value>, after: &Map<String, Value>) -> Self {
+        let mut changes = BTreeMap::new();
+        for path in before.keys().chain(after.keys()) {
+            let [old, new] = [before, after].map(|image| image.get(path).cloned().unwrap_or_default());
+            if old != new {
+                changes.insert(path.clone(), Delta { old, new });
+            }
+        }
+        Self(changes)
+    }
+
+    /// What of it an account may be told that stands so to the customer.
+    #[must_use]
+    pub fn seen_from(mut self, standing: Standing) -> Self {
+        if standing == Standing::Below {
+            self.0.retain(|path, _| SEEN_FROM_BELOW.contains(&path.split('.').next().unwrap_or_default()));
+        }
+        self
+    }
+}
+
+/// A customer as a flat map from path to value. Empty fields are not in it.
+fn image(customer: &Customer) -> Map<String, Value> {
+    let mut flat = Map::new();
+    // Facts are plain data with text keys: serializing them cannot fail.
+    let Ok(Value::Object(facts)) = serde_json::to_value(&customer.facts) else { return flat };
+    for (field, value) in facts {
+        match value {
+            Value::Object(parts) if BY_PART.contains(&field.as_str()) => {
+                flat.extend(parts.into_iter().map(|(part, value)| (format!("{field}.{part}"), value)));
+            }
+            value => _ = flat.insert(field, value),
+        }
+    }
+    flat.insert("status".to_owned(), customer.status.as_str().into());
+    if let Some(reason) = customer.status.reason() {
+        flat.insert("status_reason".to_owned(), reason.as_str().into());
+    }
+    if let Some(at) = customer.archived_at {
+        flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());
+    }
+    flat
+}
+
+/// One thing that happened to a customer, as it is told.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The event's id.
+    pub id: EventId,
+    /// Its place among the customer's events.
+    pub seq: i64,
+    /// The customer.
+    pub customer: CustomerId,
+    /// What happened.
+    pub happened: Happened,
+    /// When.
+    pub at: Moment,
+    /// With whose rights.
+    pub principal: Principal,
+    /// Who acted for the principal, the last one first.
+    pub actors: Vec<Principal>,
+    /// In which account.
+    pub acting_account: AccountId,
+    /// By which RPC.
+    pub rpc: String,
+    /// The call's request_id.
+    pub request_id: Option<RequestId>,
+    /// The call's trace id.
+    pub trace_id: Option<String>,
+    /// What changed.
+    pub changes: Changes,
+}

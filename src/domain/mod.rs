@@ -1,0 +1,29 @@
+//! The rules, pure: no async, no database, no wire, no clock. One noun per file.
+
+pub mod account;
+pub mod address;
+pub mod caller;
+pub mod command;
+pub mod contact;
+pub mod contract;
+pub mod custom_id;
+pub mod customer;
+pub mod edit;
+pub mod email;
+pub mod enums;
+pub mod event;
+pub mod field;
+pub mod ids;
+pub mod key;
+pub mod label;
+pub mod language;
+pub mod link;
+pub mod name;
+pub mod phone;
+pub mod principal;
+pub mod profile;
+pub mod refusal;
+pub mod status;
+pub mod tax_id;
+pub mod text;
+pub mod violation;

@@ -1,0 +1,24 @@
+//! Why the domain will not do what was asked, though the request is well formed and the customer is there.
+
+use crate::domain::{enums::Role, field::FieldPath, violation::Rule};
+
+/// The closed set of refusals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The role in the acting account is below this one.
+    RoleTooLow(Role),
+    /// The customer is seen only through its reach; its owner is not the acting account nor below it.
+    FleetOwnedElsewhere,
+    /// These fields must be filled in when a customer is created, and stay so.
+    RequiredToCreate(Vec<FieldPath>),
+    /// These fields must be filled in before a customer becomes ACTIVE.
+    RequiredToApprove(Vec<FieldPath>),
+    /// The customer is archived.
+    Archived,
+    /// The customer's status does not allow it.
+    IllegalTransition(&'static str),
+    /// Together with what is there already, an update breaks a rule.
+    BreaksRule(Rule),
+    /// The tree of accounts would be more than eight deep.
+    TreeTooDeep,
+}
