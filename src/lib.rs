@@ -1,15 +1,3 @@
-//! Clientele: the customer-account service for resellers.
-//!
-//! The map, from the outside in: `main -> cli -> server -> {layers, grpc} -> service -> store -> domain`.
+//! skeleton
 
-pub mod config;
-pub mod cli;
 pub mod domain;
-pub mod embedded;
-pub mod error;
-pub mod grpc;
-pub mod layers;
-pub mod server;
-pub mod service;
-pub mod store;
-pub mod telemetry;

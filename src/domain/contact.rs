@@ -1,0 +1,236 @@
+//! Contacts: the people at a customer. They are written as a whole list, so the list is where their rules hold.
+
+use serde::{Deserialize, Serialize};
+
+use super::email::Email;
+use super::ids::ContactId;
+use super::phone::Phone;
+use super::text::Text;
+use super::violation::{Rule, Violations};
+
+/// A part of a contact, as a required path names it: `primary_contact.email`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContactPart {
+    /// First name.
+    FirstName,
+    /// Last name.
+    LastName,
+    /// What the person does there.
+    JobTitle,
+    /// E-mail address.
+    Email,
+    /// Phone number.
+    Phone,
+}
+
+impl ContactPart {
+    /// Every part, in the order in which the contract lists them.
+    pub const ALL: [Self; 5] = [Self::FirstName, Self::LastName, Self::JobTitle, Self::Email, Self::Phone];
+
+    /// Its name in a path.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+            Self::JobTitle => "job_title",
+            Self::Email => "email",
+            Self::Phone => "phone",
+        }
+    }
+
+    /// The part that a path names, if any.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.as_str() == name)
+    }
+}
+
+/// A person at a customer. Its parts are in order each by itself; what they must be together, [`Contacts`] says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// What it is called; never changes.
+    pub contact_id: ContactId,
+    /// First name, at most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<Text<100>>,
+    /// Last name, at most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<Text<100>>,
+    /// What the person does there, at most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_title: Option<Text<100>>,
+    /// E-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Phone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// Whether this is the one to turn to.
+    #[serde(default)]
+    pub primary: bool,
+}
+
+impl Contact {
+    /// One part, if it is set; of a phone its number.
+    #[must_use]
+    pub fn get(&self, part: ContactPart) -> Option<&str> {
+        match part {
+            ContactPart::FirstName => self.first_name.as_ref().map(Text::as_str),
+            ContactPart::LastName => self.last_name.as_ref().map(Text::as_str),
+            ContactPart::JobTitle => self.job_title.as_ref().map(Text::as_str),
+            ContactPart::Email => self.email.as_ref().map(Email::as_str),
+            ContactPart::Phone => self.phone.as_ref().map(Phone::number),
+        }
+    }
+
+    fn is_somebody(&self) -> bool {
+        self.first_name.is_some() || self.last_name.is_some() || self.email.is_some()
+    }
+}
+
+/// A customer's contacts, at most 50, of which exactly one is primary if there are any.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Contacts(Vec<Contact>);
+
+impl Contacts {
+    /// The most that a customer has.
+    pub const MAX: usize = 50;
+
+    /// Makes a whole of contacts that are each in order. If none is marked primary, the first becomes it.
+    ///
+    /// # Errors
+    /// More than 50 (then nothing else is looked at), more than one primary, an id twice, or a contact that has neither
+    /// a name nor an email. The paths start at the customer: `contacts`, `contacts[3]`, `contacts[3].primary`.
+    pub fn try_new(mut contacts: Vec<Contact>) -> Result<Self, Violations> {
+        if contacts.len() > Self::MAX {
+            let rule = Rule::with(format!("must be at most {} contacts; these are {}", Self::MAX, contacts.len()));
+            return Err(Violations::of("contacts", rule));
+        }
+        let mut violations = Violations::default();
+        let primary = contacts.iter().position(|contact| contact.primary);
+        for (place, contact) in contacts.iter().enumerate() {
+            let mut refuse = |part: &str, rule| violations.push(format!("contacts[{place}]{part}"), rule);
+            if !contact.is_somebody() {
+                refuse("", Rule::new("must have a first name, a last name or an email"));
+            }
+            if let Some(first) = contacts.iter().take(place).position(|other| other.contact_id == contact.contact_id) {
+                refuse(".contact_id", Rule::with(format!("must not repeat that of contacts[{first}]")));
+            }
+            if let Some(first) = primary.filter(|&first| contact.primary && first != place) {
+                refuse(".primary", Rule::with(format!("must be set on one contact only; contacts[{first}] has it")));
+            }
+        }
+        if primary.is_none()
+            && let Some(first) = contacts.first_mut()
+        {
+            first.primary = true;
+        }
+        violations.finish(Some(Self(contacts)))
+    }
+
+    /// The one to turn to; none only if there are no contacts.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Contact> {
+        self.0.iter().find(|contact| contact.primary)
+    }
+
+    /// All of them, in the order given.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Contact] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn jan(id: u128) -> Contact {
+        Contact {
+            contact_id: ContactId::from_uuid(Uuid::from_u128(id)),
+            first_name: Some(Text::parse("Jan").unwrap()),
+            last_name: None,
+            job_title: None,
+            email: None,
+            phone: None,
+            primary: false,
+        }
+    }
+
+    #[test]
+    fn the_first_contact_is_primary_unless_another_is() {
+        let contacts = Contacts::try_new(vec![jan(1), jan(2)]).unwrap();
+        assert_eq!(contacts.primary(), contacts.as_slice().first());
+        let contacts = Contacts::try_new(vec![jan(1), Contact { primary: true, ..jan(2) }]).unwrap();
+        assert_eq!(contacts.primary(), contacts.as_slice().last());
+        assert_eq!(Contacts::try_new(vec![]).unwrap().primary(), None);
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let nobody = Contact { first_name: None, job_title: Some(Text::parse("CEO").unwrap()), ..jan(3) };
+        let main = |id| Contact { primary: true, ..jan(id) };
+        let refused = Contacts::try_new(vec![main(1), jan(1), nobody, main(4)]).unwrap_err();
+        let told: Vec<_> =
+            refused.all().iter().map(|violation| (violation.field.as_str(), violation.rule.text())).collect();
+        assert_eq!(
+            told,
+            [
+                ("contacts[1].contact_id", "must not repeat that of contacts[0]"),
+                ("contacts[2]", "must have a first name, a last name or an email"),
+                ("contacts[3].primary", "must be set on one contact only; contacts[0] has it"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_customer_has_at_most_50_contacts() {
+        assert!(Contacts::try_new((1..=50).map(jan).collect()).is_ok());
+        let refused = Contacts::try_new((1..=51).map(jan).collect()).unwrap_err();
+        assert_eq!(refused, Violations::of("contacts", Rule::new("must be at most 50 contacts; these are 51")));
+    }
+
+    #[test]
+    fn every_part_is_read_by_its_name_and_stored_under_it() {
+        let contact = Contact {
+            last_name: Some(Text::parse("Janssen").unwrap()),
+            job_title: Some(Text::parse("CEO").unwrap()),
+            email: Some(Email::parse("Jan.Janssen@company.nl").unwrap()),
+            phone: Some(Phone::parse("+31(0)123456789", "").unwrap()),
+            ..jan(1)
+        };
+        let told = ContactPart::ALL.map(|part| contact.get(part).unwrap());
+        assert_eq!(told, ["Jan", "Janssen", "CEO", "Jan.Janssen@company.nl", "+31(0)123456789"]);
+        let stored = serde_json::to_value(&contact).unwrap();
+        for part in ContactPart::ALL {
+            assert_eq!(ContactPart::parse(part.as_str()), Some(part));
+            assert!(stored.get(part.as_str()).is_some());
+            assert_eq!(jan(1).get(part).is_some(), part == ContactPart::FirstName);
+        }
+        assert_eq!(serde_json::from_value::<Contact>(stored).unwrap(), contact);
+        assert_eq!(ContactPart::parse("shoe_size"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_that_is_accepted_has_one_primary_and_is_accepted_again(
+            marks in prop::collection::vec((1_u128..60, any::<bool>(), prop::bool::weighted(0.1)), 0..8),
+        ) {
+            let contacts = marks.into_iter().map(|(id, named, primary)| {
+                let first_name = jan(id).first_name.filter(|_| named || id > 5);
+                Contact { first_name, primary, ..jan(id) }
+            });
+            if let Ok(contacts) = Contacts::try_new(contacts.collect()) {
+                let marked = contacts.as_slice().iter().filter(|contact| contact.primary).count();
+                prop_assert_eq!(marked, contacts.as_slice().len().min(1));
+                prop_assert!(contacts.as_slice().iter().all(Contact::is_somebody));
+                prop_assert_eq!(Contacts::try_new(contacts.as_slice().to_vec()), Ok(contacts));
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! E-mail addresses: the shape of one that can be written to, not whether somebody reads it.
+
+use email_address::{EmailAddress, Options};
+use serde::{Deserialize, Serialize};
+
+use super::text::printable;
+use super::violation::Rule;
+
+/// What [`Email::parse`] asks for beyond the RFC 5322 form: a domain with a dot, no `Jan <jan@…>`, no `[192.0.2.1]`.
+const SHAPE: Options = Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
+
+const MALFORMED: Rule = Rule::new("must be an e-mail address such as Jan.Janssen@company.nl");
+
+/// An e-mail address of at most 254 bytes, at most 64 of them before the @ (RFC 5321, 4.5.3.1). The domain is kept in
+/// lower case; what comes before the @ is the receiver's affair and kept as given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    /// The most bytes that it has: what fits into the path of an SMTP command.
+    pub const MAX_CHARS: usize = 254;
+    /// The most bytes before the @.
+    pub const MAX_LOCAL: usize = 64;
+
+    /// Parses what a client sent.
+    ///
+    /// # Errors
+    /// Empty, too long, not printable, or not an address of the plain form `local@domain.tld`.
+    pub fn parse(raw: &str) -> Result<Self, Rule> {
+        let text = printable(raw, 1..=Self::MAX_CHARS)?;
+        let (local, domain) = text.rsplit_once('@').ok_or(MALFORMED)?;
+        if local.len() > Self::MAX_LOCAL {
+            let count = local.len();
+            return Err(Rule::with(format!(
+                "must have at most {} bytes before the @; this has {count}",
+                Self::MAX_LOCAL
+            )));
+        }
+        let text = format!("{local}@{}", domain.to_lowercase());
+        if text.len() > Self::MAX_CHARS {
+            return Err(Rule::with(format!("must be at most {} bytes; this has {}", Self::MAX_CHARS, text.len())));
+        }
+        // An address literal without its brackets: no top-level domain is a number.
+        let numeric = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        if numeric || EmailAddress::parse_with_options(&text, SHAPE).is_err() {
+            return Err(MALFORMED);
+        }
+        Ok(Self(text))
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::samples;
+
+    #[test]
+    fn ordinary_addresses_are_kept_with_their_domain_in_lower_case() {
+        for (raw, kept) in [
+            ("Jan.Janssen@company.nl", "Jan.Janssen@company.nl"),
+            (" Jan.Janssen@Company.NL ", "Jan.Janssen@company.nl"),
+            ("o'brien+tag@mail.example.co.uk", "o'brien+tag@mail.example.co.uk"),
+            ("info@MÜNCHEN.de", "info@münchen.de"),
+            ("a@xn--mnchen-3ya.de", "a@xn--mnchen-3ya.de"),
+        ] {
+            assert_eq!(Email::parse(raw).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_plain_address_is_refused_with_an_example() {
+        for raw in [
+            "jan",
+            "jan@",
+            "@company.nl",
+            "jan@localhost",
+            "jan@@company.nl",
+            "jan @company.nl",
+            "jan@company..nl",
+            "Jan <jan@company.nl>",
+            "<jan@company.nl>",
+            "jan@[192.0.2.1]",
+            "jan@192.0.2.1",
+            ".jan@company.nl",
+            "jan@-company.nl",
+            "jan@company.nl.",
+            "jan@company.nl, piet@company.nl",
+            "mailto:jan@company.nl",
+        ] {
+            assert_eq!(Email::parse(raw), Err(MALFORMED), "{raw:?}");
+        }
+        assert!(Email::parse("jan\r\nbcc:x@company.nl").unwrap_err().text().starts_with("must not hold"));
+    }
+
+    #[test]
+    fn an_address_has_at_most_254_bytes_64_of_them_before_the_at() {
+        let longest = format!("{}@{}.nl", "a".repeat(64), ["b".repeat(62), "c".repeat(62), "d".repeat(60)].join("."));
+        assert!(Email::parse(&longest).is_ok(), "{}", longest.len());
+        assert!(Email::parse(&format!("{}@company.nl", "a".repeat(65))).unwrap_err().text().contains("this has 65"));
+        let long = format!("a@{}nl", "bcdefgh.".repeat(32));
+        assert_eq!(Email::parse(&long).unwrap_err().text(), "must be 1 to 254 characters; this has 260");
+        let wide = format!("a@{}nl", "éééééé.".repeat(32));
+        assert_eq!(Email::parse(&wide).unwrap_err().text(), "must be at most 254 bytes; this has 420");
+    }
+
+    fn near() -> impl Strategy<Value = String> {
+        prop_oneof![
+            1 => samples::raw(),
+            2 => (samples::raw(), samples::raw()).prop_map(|(local, domain)| format!("{local}@{domain}")),
+            4 => "[a-zA-Z.+'\"ÀéßΣσςİıẞ]{1,12}@[a-zA-ZÀéßΣσςİıẞ\u{307}-]{1,8}\\.[a-zA-ZÀéßΣςİ]{1,6}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in near()) {
+            if let Ok(email) = Email::parse(&raw) {
+                samples::assert_kept(email.as_str(), Email::MAX_CHARS);
+                prop_assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
+            }
+        }
+    }
+}

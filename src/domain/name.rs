@@ -1,0 +1,55 @@
+//! Names: of customers, which a tenant or an account may want unique, and of accounts, which need not be.
+
+use super::key::keyed;
+use super::text::Text;
+
+keyed! {
+    /// A customer's short name: 1 to 120 printable characters, kept as given, compared by its folded key where
+    /// `name_uniqueness` says so.
+    pub struct Name, at most 120
+}
+
+/// An account's name: 1 to 120 printable characters. Two accounts may have the same.
+pub type AccountName = Text<120>;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::samples;
+
+    #[test]
+    fn a_name_keeps_its_spelling_and_compares_without_it() {
+        let name = Name::parse(" Copaco ").unwrap();
+        assert_eq!(name.as_str(), "Copaco");
+        assert_eq!(name.key(), Name::parse("COPACO").unwrap().key());
+    }
+
+    #[test]
+    fn a_name_is_1_to_120_characters() {
+        assert!(Name::parse(&"é".repeat(120)).is_ok());
+        assert_eq!(Name::parse("").unwrap_err().text(), "must not be empty");
+        assert_eq!(Name::parse(&"é".repeat(121)).unwrap_err().text(), "must be 1 to 120 characters; this has 121");
+        assert_eq!(AccountName::MAX_CHARS, Name::MAX_CHARS);
+    }
+
+    #[test]
+    fn a_name_is_stored_as_its_text_and_read_back_with_its_key() {
+        let name = Name::parse("Straße").unwrap();
+        let stored = serde_json::to_string(&name).unwrap();
+        assert_eq!(stored, r#""Straße""#);
+        assert_eq!(serde_json::from_str::<Name>(&stored).unwrap(), name);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+            if let Ok(name) = Name::parse(&raw) {
+                samples::assert_kept(name.as_str(), Name::MAX_CHARS);
+                prop_assert!(!name.key().as_str().is_empty());
+                prop_assert_eq!(Name::parse(name.as_str()), Ok(name.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Tax IDs as they are written. Formats and check digits per country come later; no outside register is ever asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::Key;
+use super::text::Text;
+use super::violation::{Rule, Violations};
+
+/// A tax ID: 1 to 40 printable characters, and the country that gave it if that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaxId {
+    value: Text<40>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<Text<100>>,
+}
+
+impl TaxId {
+    /// The most characters of the value.
+    pub const MAX_CHARS: usize = 40;
+
+    /// Parses what a client sent; an empty country is none.
+    ///
+    /// # Errors
+    /// What is wrong with `value`, with `country`, or with both.
+    pub fn parse(value: &str, country: &str) -> Result<Self, Violations> {
+        let mut violations = Violations::default();
+        let value = violations.check("value", Text::parse(value));
+        let country = violations.check("country", Text::parse_optional(country));
+        violations.finish(value.zip(country).map(|(value, country)| Self { value, country }))
+    }
+
+    /// The ID as it was written.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        self.value.as_str()
+    }
+
+    /// The country that gave it, if it was said.
+    #[must_use]
+    pub fn country(&self) -> Option<&str> {
+        self.country.as_ref().map(Text::as_str)
+    }
+
+    /// What makes two of them the same.
+    fn key(&self) -> (Key, Option<Key>) {
+        (Key::fold(self.value()), self.country().map(Key::fold))
+    }
+}
+
+/// A customer's tax IDs, at most 20, no two the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaxIds(Vec<TaxId>);
+
+impl TaxIds {
+    /// The most that a customer has.
+    pub const MAX: usize = 20;
+
+    /// Makes a whole of tax IDs that are each in order.
+    ///
+    /// # Errors
+    /// More than 20, or repeated ones. The paths start at the customer: `tax_ids`, `tax_ids[3]`.
+    pub fn try_new(tax_ids: Vec<TaxId>) -> Result<Self, Violations> {
+        if tax_ids.len() > Self::MAX {
+            let rule = Rule::with(format!("must be at most {} tax IDs; these are {}", Self::MAX, tax_ids.len()));
+            return Err(Violations::of("tax_ids", rule));
+        }
+        let mut violations = Violations::default();
+        let keys: Vec<_> = tax_ids.iter().map(TaxId::key).collect();
+        for (place, key) in keys.iter().enumerate() {
+            if let Some(first) = keys.iter().take(place).position(|earlier| earlier == key) {
+                violations.push(format!("tax_ids[{place}]"), Rule::with(format!("must not repeat tax_ids[{first}]")));
+            }
+        }
+        violations.finish(Some(Self(tax_ids)))
+    }
+
+    /// All of them, in the order given.
+    #[must_use]
+    pub fn as_slice(&self) -> &[TaxId] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::samples;
+
+    fn tax_id(value: &str, country: &str) -> TaxId {
+        TaxId::parse(value, country).unwrap()
+    }
+
+    #[test]
+    fn both_parts_are_told_at_once() {
+        let violations = TaxId::parse("", &"x".repeat(101)).unwrap_err();
+        let fields: Vec<_> = violations.all().iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["value", "country"]);
+    }
+
+    #[test]
+    fn the_same_tax_id_twice_is_refused_however_it_is_written() {
+        let twice =
+            vec![tax_id("1", ""), tax_id("NL006486253B01", "Netherlands"), tax_id("nl006486253b01", "NETHERLANDS")];
+        let refused = TaxIds::try_new(twice).unwrap_err();
+        assert_eq!(refused, Violations::of("tax_ids[2]", Rule::new("must not repeat tax_ids[1]")));
+        assert!(TaxIds::try_new(vec![tax_id("1", "NL"), tax_id("1", "BE"), tax_id("1", "")]).is_ok());
+    }
+
+    #[test]
+    fn a_customer_has_at_most_20_tax_ids() {
+        let numbers = |count: usize| (0..count).map(|number| tax_id(&number.to_string(), "")).collect();
+        assert_eq!(TaxIds::try_new(numbers(20)).unwrap().as_slice().len(), 20);
+        let refused = TaxIds::try_new(numbers(21)).unwrap_err();
+        assert_eq!(refused, Violations::of("tax_ids", Rule::new("must be at most 20 tax IDs; these are 21")));
+    }
+
+    #[test]
+    fn tax_ids_are_stored_as_a_list() {
+        let tax_ids = TaxIds::try_new(vec![tax_id("NL1", "NL"), tax_id("2", "")]).unwrap();
+        let stored = serde_json::to_string(&tax_ids).unwrap();
+        assert_eq!(stored, r#"[{"value":"NL1","country":"NL"},{"value":"2"}]"#);
+        assert_eq!(serde_json::from_str::<TaxIds>(&stored).unwrap(), tax_ids);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(value in samples::raw(), country in samples::raw()) {
+            if let Ok(tax_id) = TaxId::parse(&value, &country) {
+                samples::assert_kept(tax_id.value(), TaxId::MAX_CHARS);
+                samples::assert_kept(tax_id.country().unwrap_or_default(), 100);
+                prop_assert_eq!(TaxId::parse(tax_id.value(), tax_id.country().unwrap_or_default()), Ok(tax_id));
+            }
+        }
+    }
+}
