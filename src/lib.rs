@@ -4,5 +4,8 @@
 
 pub mod config;
 pub mod domain;
+pub mod embedded;
 pub mod error;
+pub mod grpc;
+pub mod service;
 pub mod store;
