@@ -7,5 +7,8 @@ pub mod domain;
 pub mod embedded;
 pub mod error;
 pub mod grpc;
+pub mod layers;
+pub mod server;
 pub mod service;
 pub mod store;
+pub mod telemetry;

@@ -205,13 +205,13 @@ struct Cause(Error);
 
 impl fmt::Debug for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, out)
+        self.0.fmt(out)
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, out)
+        self.0.fmt(out)
     }
 }
 

@@ -105,5 +105,5 @@ pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
 
 /// The text's beginning.
 pub(super) fn cut(text: &str, bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
+    &text[..text.floor_char_boundary(bytes)]
 }

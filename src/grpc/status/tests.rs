@@ -1,6 +1,5 @@
 use super::*;
 use crate::domain::{
-    enums::Role,
     field::{Field, FieldPath},
     violation::Rule,
 };
