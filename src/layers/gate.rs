@@ -55,7 +55,10 @@ impl Gate {
         };
         let (tenant, account) = claims.acting()?;
         match rpc.access {
-            Least::Authenticated => Ok(Admitted::Identified(Identified { author, tenant })),
+            Least::Authenticated => {
+                let operator = self.operators.contains(&author.principal);
+                Ok(Admitted::Identified(Identified { author, tenant, operator }))
+            }
             Least::Platform if self.operators.contains(&author.principal) => {
                 Ok(Admitted::Operator(Operator { author }))
             }
