@@ -23,13 +23,8 @@ create table accounts (
     -- The account itself, its parent … the provider. The tree only grows, so a path never changes.
     ancestors uuid[] not null,
     name text not null,
-    required_to_create text[] not null,
-    required_to_approve text[] not null,
-    auto_approve boolean not null,
-    create_role text not null,
-    custom_id_role text not null,
-    default_currency text,
-    default_region text,
+    -- What it asks of its customers: domain::account::Policies. No statement looks inside.
+    policies jsonb not null,
     revision bigint not null default 1,
     created_at timestamptz not null,
     constraint accounts_pkey primary key (tenant_id, id),
@@ -40,9 +35,7 @@ create table accounts (
         and ancestors[1] = id
         and ancestors[cardinality(ancestors)] = tenant_id
         and ancestors[2] is not distinct from parent_id
-    ),
-    constraint accounts_create_role_check check (create_role in ('MEMBER', 'SERVICE_MANAGER', 'ADMIN')),
-    constraint accounts_custom_id_role_check check (custom_id_role in ('MEMBER', 'SERVICE_MANAGER', 'ADMIN'))
+    )
 );
 
 -- Children of an account, the oldest first; ids are UUIDv7.

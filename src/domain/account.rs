@@ -1,5 +1,7 @@
 //! An account: a node of a tenant's tree, and what it asks of its customers.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -62,9 +64,23 @@ impl Path {
     }
 }
 
-/// What must be filled in at some point of a customer's life.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What must be filled in at some point of a customer's life. Stored as the texts of its paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<String>", from = "Vec<String>")]
 pub struct Requirements(Vec<FieldPath>);
+
+impl From<Requirements> for Vec<String> {
+    fn from(requirements: Requirements) -> Self {
+        requirements.0.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl From<Vec<String>> for Requirements {
+    /// Reads what was stored. A path that this server does not know, of a newer one, it cannot ask for.
+    fn from(stored: Vec<String>) -> Self {
+        Self(stored.iter().filter_map(|path| FieldPath::parse_required(path)).collect())
+    }
+}
 
 impl Requirements {
     /// Most paths in one list.
@@ -96,8 +112,9 @@ impl Requirements {
     }
 }
 
-/// What an account asks of its customers and of those who keep them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an account asks of its customers and of those who keep them: the column `accounts.policies`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Policies {
     /// What must be filled in when a customer is created, beside the name.
     pub required_to_create: Requirements,
@@ -166,7 +183,7 @@ impl PolicyChoices {
 }
 
 /// An account with all that its customers' commands decide by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The account's id.
     pub id: AccountId,
@@ -175,7 +192,7 @@ pub struct Account {
     /// What people call it.
     pub name: AccountName,
     /// What it asks of its customers.
-    pub policies: Policies,
+    pub policies: Arc<Policies>,
     /// Where customer names must be unique in its tenant.
     pub name_uniqueness: NameUniqueness,
     /// Counts changes of the account.

@@ -6,7 +6,7 @@ use super::text::Text;
 use super::violation::Rule;
 
 /// A part of an address, as a path names it: `primary_address.city`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AddressPart {
     /// Street and number.
     Line1,
@@ -97,6 +97,18 @@ impl Address {
             AddressPart::Country => self.country = Text::parse_optional(raw)?,
         }
         Ok(())
+    }
+
+    /// Takes one part of another address, whether it is set there or not.
+    pub fn replace(&mut self, part: AddressPart, by: Self) {
+        match part {
+            AddressPart::Line1 => self.line1 = by.line1,
+            AddressPart::Line2 => self.line2 = by.line2,
+            AddressPart::City => self.city = by.city,
+            AddressPart::State => self.state = by.state,
+            AddressPart::PostalCode => self.postal_code = by.postal_code,
+            AddressPart::Country => self.country = by.country,
+        }
     }
 }
 

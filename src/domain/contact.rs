@@ -9,7 +9,7 @@ use super::text::Text;
 use super::violation::{Rule, Violations};
 
 /// A part of a contact, as a required path names it: `primary_contact.email`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ContactPart {
     /// First name.
     FirstName,
@@ -140,6 +140,12 @@ impl Contacts {
     #[must_use]
     pub fn as_slice(&self) -> &[Contact] {
         &self.0
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

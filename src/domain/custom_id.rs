@@ -1,5 +1,7 @@
 //! Custom IDs: what an account calls a customer in a system of its own, `(account, system) -> value`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::key::keyed;
@@ -21,6 +23,9 @@ impl CustomId {
         text::optional(raw, Self::parse)
     }
 }
+
+/// What an account calls a customer, by system.
+pub type CustomIds = BTreeMap<System, CustomId>;
 
 /// The system a custom ID belongs to, such as `erp`, `dms` or `billing`: a lower-case letter, then up to 31 lower-case
 /// letters, digits and hyphens.
@@ -71,8 +76,6 @@ impl Default for System {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -62,7 +62,7 @@ impl Facts {
             Edit::Currency(currency) => profile.currency = currency,
             Edit::Industry(industry) => profile.industry = industry,
             Edit::Address(kind, address) => *profile.address_mut(kind) = address,
-            Edit::AddressPart(kind, part, address) => profile.address_mut(kind).take(part, address),
+            Edit::AddressPart(kind, part, address) => profile.address_mut(kind).replace(part, address),
             Edit::Contacts(contacts) => profile.contacts = contacts,
             Edit::Email(email) => profile.email = email,
             Edit::BillingEmail(email) => profile.billing_email = email,
@@ -71,7 +71,7 @@ impl Facts {
             Edit::SalesPerson(member) => self.sales_person = member,
             Edit::OrderReference(reference) => self.order_reference = reference,
             Edit::Labels(labels) => profile.labels = labels,
-            Edit::Label(key, Some(value)) => profile.labels.insert(key, value)?,
+            Edit::Label(key, Some(value)) => profile.labels.set(key, value)?,
             Edit::Label(key, None) => profile.labels.remove(&key),
             Edit::Language(language) => profile.language = language,
         }

@@ -80,6 +80,12 @@ impl TaxIds {
     pub fn as_slice(&self) -> &[TaxId] {
         &self.0
     }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 #[cfg(test)]

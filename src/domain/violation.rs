@@ -57,16 +57,19 @@ impl Violations {
         parsed.map_err(|rule| self.push(field, rule)).ok()
     }
 
-    /// Takes a nested message's value out of its result, its paths put below `field`.
+    /// Takes a nested message's value out of its result, its paths put below `field`, if that is not empty.
     pub fn nest<T>(&mut self, field: &str, parsed: Result<T, Violations>) -> Option<T> {
-        parsed
-            .map_err(|inner| {
-                self.0.extend(inner.0.into_iter().map(|Violation { field: path, rule }| Violation {
-                    field: if path.is_empty() { field.to_owned() } else { format!("{field}.{path}") },
-                    rule,
-                }));
-            })
-            .ok()
+        let below = |path: String| match (field, path.as_str()) {
+            ("", _) => path,
+            (_, "") => field.to_owned(),
+            _ => format!("{field}.{path}"),
+        };
+        let inner = match parsed {
+            Ok(value) => return Some(value),
+            Err(inner) => inner.0,
+        };
+        self.0.extend(inner.into_iter().map(|Violation { field, rule }| Violation { field: below(field), rule }));
+        None
     }
 
     /// The whole, if nothing was wrong. `parts` is `Some` whenever no check failed.

@@ -1,0 +1,109 @@
+//! The answer of a mutation, as it is stored for a repeat: what came of it, with revisions unsealed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::{
+    account::Account,
+    customer::Customer,
+    enums::NameUniqueness,
+    ids::{CustomerId, TenantId},
+    link::Link,
+    member::Member,
+    account::Moment,
+};
+
+/// What a batch did with one customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// Which.
+    pub customer: CustomerId,
+    /// Whether it changed.
+    pub changed: bool,
+    /// Its revision after the call.
+    pub revision: i64,
+    /// The revision of the acting account's link.
+    pub link_revision: i64,
+}
+
+/// A tenant, with its provider's account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its id, which is also the provider's.
+    pub id: TenantId,
+    /// The provider's name.
+    pub name: String,
+    /// Where customer names must be unique.
+    pub name_uniqueness: NameUniqueness,
+    /// When it was created.
+    pub created_at: Moment,
+}
+
+/// What came of a mutation. The names of the variants are stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "made once a call and taken apart at once")]
+pub enum Answer {
+    /// A command on one customer: the customer and the acting account's link.
+    Customer {
+        /// The customer.
+        customer: Customer,
+        /// The acting account's link to it.
+        link: Link,
+    },
+    /// A batch; ids, outcomes and revisions only.
+    Batch {
+        /// In the request's order.
+        touched: Vec<Touched>,
+    },
+    /// A new account, and its first admin.
+    Account {
+        /// The account.
+        account: Account,
+        /// Its first admin, if one was asked for.
+        admin: Option<Member>,
+    },
+    /// A new tenant.
+    Tenant {
+        /// The tenant.
+        tenant: Tenant,
+        /// Its provider's account.
+        account: Account,
+        /// The first admin.
+        admin: Member,
+    },
+    /// A new member.
+    Member {
+        /// The member.
+        member: Member,
+    },
+}
+
+/// The shape in which answers are stored today.
+const VERSION: u8 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<A> {
+    v: u8,
+    #[serde(flatten)]
+    answer: A,
+}
+
+impl Answer {
+    /// The answer as it is stored.
+    ///
+    /// # Errors
+    /// None that can happen: an answer is plain data.
+    pub fn to_stored(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(Versioned { v: VERSION, answer: self })
+    }
+
+    /// Reads a stored answer.
+    ///
+    /// # Errors
+    /// It is of a version that this server does not know.
+    pub fn stored(stored: Value) -> Result<Self, String> {
+        let stored: Versioned<Self> = serde_json::from_value(stored).map_err(|error| error.to_string())?;
+        if stored.v == VERSION { Ok(stored.answer) } else { Err(format!("a stored answer of version {}", stored.v)) }
+    }
+}

@@ -1,0 +1,232 @@
+//! The first write shape: a slice of new customers of one account in one statement of plain inserts.
+
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        account::{Account, Moment, name_scope},
+        answer::Answer,
+        caller::Caller,
+        custom_id::CustomIds,
+        customer::{Customer, Happened, Standing},
+        event::Changes,
+        ids::EventId,
+        link::Link,
+        options::Repeatable,
+        principal::Principal,
+        profile::Profile,
+    },
+    error::{Error, Result},
+    store::{json, principal_key},
+};
+
+/// A customer to be created, and what is remembered of it.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// The customer.
+    pub customer: Customer,
+    /// The owner's custom IDs of it.
+    pub custom_ids: CustomIds,
+    /// The ids of its events: its creation, and the custom IDs it came with.
+    pub events: [EventId; 2],
+    /// Under which the answer is kept.
+    pub request: Option<Repeatable>,
+}
+
+impl New {
+    /// The owner's link to the new customer: at revision 1 if it came with custom IDs, else never written.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        Link { revision: i64::from(!self.custom_ids.is_empty()), custom_ids: self.custom_ids.clone() }
+    }
+}
+
+/// One element of the slice as the statement reads it.
+#[derive(Serialize)]
+struct Element<'a> {
+    id: Uuid,
+    name_scope: Option<Uuid>,
+    r#type: &'static str,
+    service_class: &'static str,
+    reach: &'static str,
+    name: &'a str,
+    name_key: &'a str,
+    status: &'static str,
+    sales_person_id: Option<Uuid>,
+    origin: &'static str,
+    order_reference: Option<&'a str>,
+    profile: &'a Profile,
+    link_revision: i64,
+    custom_ids: &'a CustomIds,
+    custom_id_rows: Vec<CustomIdRow<'a>>,
+    created_at: Moment,
+    created_by: &'a Principal,
+    events: Vec<EventRow>,
+    request_id: Option<Uuid>,
+    fingerprint: Option<String>,
+    answer: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct CustomIdRow<'a> {
+    system: &'a str,
+    value: &'a str,
+    value_key: &'a str,
+}
+
+#[derive(Serialize)]
+struct EventRow {
+    id: Uuid,
+    r#type: &'static str,
+    audience: Option<Uuid>,
+    changes: Changes,
+}
+
+/// Creates a slice of customers of the caller's account, each with its custom IDs, events and stored answer, or none of
+/// them. `account` is the account, with its tenant's rule on names, as the customers were decided on. Says how many
+/// were made: fewer than were given if the account or its tenant has changed since (none was made), or where a sales
+/// person is not a member of the account.
+///
+/// # Errors
+/// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
+pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account, slice: &[New]) -> Result<usize> {
+    let elements = slice.iter().map(|new| element(caller, account, new)).collect::<Result<Vec<_>>>()?;
+    let author = caller.author();
+    let made = sqlx::query_scalar!(
+        r#"
+        with rule as materialized (
+            -- Whoever tightens the rule locks this row `for update` first, and waits for us or we for it.
+            select t.tenant_id from tenants t where t.tenant_id = $1 and t.revision = $3 for key share
+        ), owner as materialized (
+            select a.ancestors from accounts a where a.tenant_id = $1 and a.id = $2 and a.revision = $4
+        ), new as materialized (
+            select n.*, owner.ancestors
+            from jsonb_to_recordset($5) as n (
+                id uuid, name_scope uuid, type text, service_class text, reach text, name text, name_key text,
+                status text, sales_person_id uuid, origin text, order_reference text, profile jsonb,
+                link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, created_at timestamptz, created_by jsonb,
+                events jsonb, request_id uuid, fingerprint text, answer jsonb
+            )
+            cross join rule
+            cross join owner
+            where n.sales_person_id is null or exists (
+                select from members m where m.tenant_id = $1 and m.member_id = n.sales_person_id and m.account_id = $2
+            )
+        ), made as (
+            insert into customers (
+                tenant_id, id, account_id, ancestors, revision, owner_link_revision, type, service_class, reach, name,
+                name_key, name_scope, status, sales_person_id, origin, order_reference, profile, owner_custom_ids,
+                created_at, updated_at, created_by, updated_by
+            )
+            select $1, n.id, $2, n.ancestors, 1, n.link_revision, n.type, n.service_class, n.reach, n.name, n.name_key,
+                   n.name_scope, n.status, n.sales_person_id, n.origin, n.order_reference, n.profile, n.custom_ids,
+                   n.created_at, n.created_at, n.created_by, n.created_by
+            from new n
+            returning id
+        ), link as (
+            insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids)
+            select $1, n.id, $2, n.link_revision, n.custom_ids from new n where n.link_revision > 0
+        ), custom_id as (
+            insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
+            select $1, $2, i.system, i.value_key, n.id, i.value, true, n.created_at
+            from new n
+            cross join lateral jsonb_to_recordset(n.custom_id_rows) as i (system text, value text, value_key text)
+        ), event as (
+            insert into events (
+                tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
+                acting_account_id, rpc, request_id, trace_id, changes
+            )
+            select $1, e.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), n.created_at,
+                   e.type, n.id, 1, e.audience, $6, $7, $8, $2, $9, n.request_id, $10, e.changes
+            from new n
+            cross join lateral jsonb_to_recordset(n.events) as e (id uuid, type text, audience uuid, changes jsonb)
+        ), answer as (
+            insert into requests (tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at)
+            select $1, $11, $9, n.request_id, decode(n.fingerprint, 'hex'), n.id, n.answer, n.created_at
+            from new n
+            where n.request_id is not null
+        )
+        select count(*) as "made!" from made
+        "#,
+        caller.scope().tenant().get(),
+        account.id.get(),
+        account.tenant_revision,
+        account.revision,
+        json(&elements)?,
+        author.principal.issuer(),
+        author.principal.subject(),
+        json(&author.actors)?,
+        author.rpc.name(),
+        author.trace_id,
+        principal_key(&author.principal),
+    )
+    .fetch_one(conn)
+    .await?;
+    usize::try_from(made).map_err(Error::internal)
+}
+
+fn element<'a>(caller: &Caller, account: &Account, new: &'a New) -> Result<Element<'a>> {
+    let customer = &new.customer;
+    let facts = &customer.facts;
+    let link = new.link();
+    let stored = |link: &Link| Answer::Customer { customer: customer.clone(), link: link.clone() }.to_stored();
+    Ok(Element {
+        id: customer.id.get(),
+        name_scope: name_scope(account.name_uniqueness, caller.scope().tenant(), account.id),
+        r#type: facts.customer_type.as_str(),
+        service_class: facts.service_class.as_str(),
+        reach: facts.reach.as_str(),
+        name: facts.name.as_str(),
+        name_key: facts.name.key().as_str(),
+        status: customer.status.as_str(),
+        sales_person_id: facts.sales_person.map(|member| member.get()),
+        origin: facts.origin.as_str(),
+        order_reference: facts.order_reference.as_ref().map(|reference| reference.as_str()),
+        profile: &facts.profile,
+        link_revision: link.revision,
+        custom_ids: &new.custom_ids,
+        custom_id_rows: new
+            .custom_ids
+            .iter()
+            .map(|(system, id)| CustomIdRow {
+                system: system.as_str(),
+                value: id.as_str(),
+                value_key: id.key().as_str(),
+            })
+            .collect(),
+        created_at: customer.created.at,
+        created_by: &customer.created.by,
+        events: events(account, new),
+        request_id: new.request.map(|request| request.id.get()),
+        fingerprint: new.request.map(|request| hex(&request.fingerprint)),
+        answer: new.request.map(|_| stored(&link)).transpose().map_err(Error::internal)?,
+    })
+}
+
+/// The creation, for whoever sees the customer; and the custom IDs it came with, for its owner alone.
+fn events(account: &Account, new: &New) -> Vec<EventRow> {
+    let created = EventRow {
+        id: new.events[0].get(),
+        r#type: Happened::Created.as_str(),
+        audience: None,
+        changes: Changes::of_new(&new.customer).seen_from(Standing::OwnerOrAbove),
+    };
+    let custom_ids = (!new.custom_ids.is_empty()).then(|| EventRow {
+        id: new.events[1].get(),
+        r#type: Happened::CustomIdsChanged.as_str(),
+        audience: Some(account.id.get()),
+        changes: Changes::of_custom_ids(&CustomIds::new(), &new.custom_ids),
+    });
+    std::iter::once(created).chain(custom_ids).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,161 @@
+//! Customers: one row is the record; see migrations/0002_customers.sql.
+
+mod batch;
+mod create;
+mod row;
+mod save;
+
+use sqlx::PgConnection;
+
+pub use self::{
+    batch::{Archiving, lock_all, save_archiving},
+    create::{New, create},
+    save::save,
+};
+use self::row::columns;
+use crate::{
+    domain::{
+        account::Policies,
+        caller::{Caller, Scope},
+        custom_id::CustomIds,
+        customer::Customer,
+        ids::{CustomerId, MemberId},
+        link::Link,
+        name::Name,
+        options::Repeatable,
+    },
+    error::{Error, Result},
+    store::{principal_key, requests::Stored},
+};
+
+/// A customer as the acting account sees it, with what its commands decide by.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The customer.
+    pub customer: Customer,
+    /// The acting account's link to it.
+    pub link: Link,
+    /// The revision of the owner's link.
+    pub owner_link_revision: i64,
+    /// The owner's custom IDs of it.
+    pub owner_ids: CustomIds,
+    /// The owner's policies.
+    pub policies: std::sync::Arc<Policies>,
+}
+
+/// What a command on one customer decides by.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The customer, with its owner's policies as they are now.
+    pub seen: Seen,
+    /// The stored answer, if this request came before.
+    pub stored: Option<Stored>,
+    /// Whether the sales person that was asked about is a member of the owner; true if none was.
+    pub sales_person_fits: bool,
+}
+
+/// Reads one customer as the caller's account sees it. Policies of an owner that is not the acting account come along;
+/// the acting account's own the caller has.
+pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Result<Seen> {
+    let scope = caller.scope();
+    columns!(
+        r#"
+        , case when c.account_id <> $3 then (
+              select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
+          ) end as "policies: row::Policies"
+        , null::bytea as "fingerprint?", null::jsonb as "answer?", true as "sales_person_fits!"
+        from customers c
+        where c.tenant_id = $1 and c.id = $2
+          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
+        "#,
+        scope.tenant().get(),
+        id.get(),
+        scope.root().get(),
+        path(scope) as _,
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(Error::CustomerNotFound { at: None })?
+    .seen(caller)
+}
+
+/// Reads one customer with everything that a command on it decides by, as it is now.
+pub async fn load(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    id: CustomerId,
+    request: Option<&Repeatable>,
+    sales_person: Option<MemberId>,
+) -> Result<Loaded> {
+    let scope = caller.scope();
+    columns!(
+        r#"
+        , (select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id)
+          as "policies: row::Policies"
+        , r.fingerprint as "fingerprint?", r.answer as "answer?"
+        , ($8::uuid is null or exists (
+              select from members m where m.tenant_id = $1 and m.member_id = $8 and m.account_id = c.account_id
+          )) as "sales_person_fits!"
+        from customers c
+        left join requests r on r.tenant_id = $1 and r.principal = $5 and r.rpc = $6 and r.request_id = $7
+        where c.tenant_id = $1 and c.id = $2
+          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
+        "#,
+        scope.tenant().get(),
+        id.get(),
+        scope.root().get(),
+        path(scope) as _,
+        principal_key(&caller.author().principal),
+        caller.author().rpc.name(),
+        request.map(|request| request.id.get()),
+        sales_person.map(MemberId::get),
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(Error::CustomerNotFound { at: None })?
+    .loaded(caller)
+}
+
+/// Locks a customer that the caller sees until the transaction ends.
+pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Result<()> {
+    sqlx::query_scalar!(
+        r#"
+        select true from customers c
+        where c.tenant_id = $1 and c.id = $2
+          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
+        for update
+        "#,
+        scope.tenant().get(),
+        id.get(),
+        scope.root().get(),
+        path(scope) as _,
+    )
+    .fetch_optional(conn)
+    .await?
+    .map(|_| ())
+    .ok_or(Error::CustomerNotFound { at: None })
+}
+
+/// Of these names, those that nobody has where the name must be unique.
+pub async fn free_names(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    name_scope: uuid::Uuid,
+    candidates: &[Name],
+) -> Result<Vec<String>> {
+    let keys: Vec<String> = candidates.iter().map(|name| name.key().as_str().to_owned()).collect();
+    let taken = sqlx::query_scalar!(
+        "select name_key from customers where tenant_id = $1 and name_scope = $2 and name_key = any($3)",
+        scope.tenant().get(),
+        name_scope,
+        &keys,
+    )
+    .fetch_all(conn)
+    .await?;
+    let free = candidates.iter().filter(|name| !taken.iter().any(|key| key == name.key().as_str()));
+    Ok(free.map(|name| name.as_str().to_owned()).collect())
+}
+
+fn path(scope: &Scope) -> Vec<uuid::Uuid> {
+    scope.path().ids().iter().map(|id| id.get()).collect()
+}

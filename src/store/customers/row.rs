@@ -1,0 +1,141 @@
+//! The columns that every reading of customers has, and what they become.
+
+use std::sync::Arc;
+
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{Loaded, Seen};
+use crate::{
+    domain::{
+        account::{self, Moment, Path},
+        caller::Caller,
+        custom_id,
+        customer::{Customer, Facts, Stamp, Status},
+        enums::{CustomerType, Origin, Reach, ServiceClass},
+        ids::{AccountId, CustomerId, MemberId},
+        link,
+        name::Name,
+        principal, profile,
+        status::StatusReason,
+        text::Text,
+    },
+    error::{Error, Result},
+    store::{requests::Stored, stored},
+};
+
+/// `select` of the record's columns and what is given, into [`Row`]. $1 is the tenant, $3 the acting account. The acting
+/// account's link is in the row itself if it owns the customer; only otherwise is it looked up.
+macro_rules! columns {
+    ($rest:literal, $($argument:tt)*) => {
+        sqlx::query_as!(
+            $crate::store::customers::row::Row,
+            r#"
+            select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, c.type as customer_type,
+                   c.service_class, c.reach, c.name, c.status, c.status_reason, c.archived_at, c.sales_person_id,
+                   c.origin, c.order_reference, c.profile as "profile: row::Profile",
+                   c.owner_custom_ids as "owner_ids: row::CustomIds", c.created_at, c.updated_at,
+                   c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
+                   case when c.account_id <> $3 then (
+                       select jsonb_build_object('revision', l.revision, 'custom_ids', l.custom_ids)
+                       from customer_links l
+                       where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
+                   ) end as "link: row::Link"
+            "# + $rest,
+            $($argument)*
+        )
+    };
+}
+pub(super) use columns;
+
+/// The types of the jsonb columns, by the names that the statements give them.
+pub(super) type Profile = Json<profile::Profile>;
+pub(super) type CustomIds = Json<custom_id::CustomIds>;
+pub(super) type Principal = Json<principal::Principal>;
+pub(super) type Link = Json<link::Link>;
+pub(super) type Policies = Json<account::Policies>;
+
+/// One row of [`columns!`].
+pub(super) struct Row {
+    pub(super) id: Uuid,
+    pub(super) account_id: Uuid,
+    pub(super) ancestors: Vec<Uuid>,
+    pub(super) revision: i64,
+    pub(super) owner_link_revision: i64,
+    pub(super) customer_type: String,
+    pub(super) service_class: String,
+    pub(super) reach: String,
+    pub(super) name: String,
+    pub(super) status: String,
+    pub(super) status_reason: Option<String>,
+    pub(super) archived_at: Option<Moment>,
+    pub(super) sales_person_id: Option<Uuid>,
+    pub(super) origin: String,
+    pub(super) order_reference: Option<String>,
+    pub(super) profile: Profile,
+    pub(super) owner_ids: CustomIds,
+    pub(super) created_at: Moment,
+    pub(super) updated_at: Moment,
+    pub(super) created_by: Principal,
+    pub(super) updated_by: Principal,
+    pub(super) link: Option<Link>,
+    pub(super) policies: Option<Policies>,
+    pub(super) fingerprint: Option<Vec<u8>>,
+    pub(super) answer: Option<serde_json::Value>,
+    pub(super) sales_person_fits: bool,
+}
+
+impl Row {
+    /// The row with the stored answer that came along.
+    pub(super) fn loaded(mut self, caller: &Caller) -> Result<Loaded> {
+        let stored = Stored::from_columns(self.fingerprint.take(), self.answer.take());
+        let sales_person_fits = self.sales_person_fits;
+        Ok(Loaded { seen: self.seen(caller)?, stored, sales_person_fits })
+    }
+
+    /// The row as the caller's account sees it.
+    pub(super) fn seen(self, caller: &Caller) -> Result<Seen> {
+        let owner = AccountId::from_uuid(self.account_id);
+        let own = owner == caller.scope().root();
+        let link = match self.link {
+            Some(Json(link)) => link,
+            None if own => link::Link { revision: self.owner_link_revision, custom_ids: self.owner_ids.0.clone() },
+            None => link::Link::default(),
+        };
+        let policies = match self.policies {
+            Some(Json(policies)) => Arc::new(policies),
+            None if own => Arc::clone(&caller.account().policies),
+            None => return Err(Error::internal("a customer's owner has no policies")),
+        };
+        let customer = Customer {
+            id: CustomerId::from_uuid(self.id),
+            owner,
+            path: Path::stored(self.ancestors.into_iter().map(AccountId::from_uuid).collect()),
+            revision: self.revision,
+            facts: Facts {
+                customer_type: stored(&self.customer_type, CustomerType::from_str_stored)?,
+                service_class: stored(&self.service_class, ServiceClass::from_str_stored)?,
+                reach: stored(&self.reach, Reach::from_str_stored)?,
+                name: Name::from(self.name),
+                origin: stored(&self.origin, Origin::from_str_stored)?,
+                sales_person: self.sales_person_id.map(MemberId::from_uuid),
+                order_reference: self.order_reference.map(Text::stored),
+                profile: self.profile.0,
+            },
+            status: status(&self.status, self.status_reason)?,
+            archived_at: self.archived_at,
+            created: Stamp { at: self.created_at, by: self.created_by.0 },
+            updated: Stamp { at: self.updated_at, by: self.updated_by.0 },
+        };
+        Ok(Seen { customer, link, owner_link_revision: self.owner_link_revision, owner_ids: self.owner_ids.0, policies })
+    }
+}
+
+fn status(text: &str, reason: Option<String>) -> Result<Status> {
+    stored(text, |text| match (text, reason) {
+        ("PENDING", None) => Some(Status::Pending),
+        ("ACTIVE", None) => Some(Status::Active),
+        ("REJECTED", Some(reason)) => Some(Status::Rejected { reason: StatusReason::stored(reason) }),
+        _ => None,
+    })
+}

@@ -1,0 +1,92 @@
+//! The second write shape: an optimistic command on one customer.
+
+use sqlx::PgConnection;
+
+use super::Seen;
+use crate::{
+    domain::{
+        answer::Answer,
+        caller::Caller,
+        customer::{Customer, Happened},
+        event::Changes,
+    },
+    error::{Error, Result},
+    store::{Write, json, principal_key},
+};
+
+/// Writes a changed customer, its event and the stored answer, if the customer is still as it was read. Says whether it
+/// was. `after.revision` must be one more than the revision that was read.
+///
+/// # Errors
+/// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
+pub async fn save(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    before: &Seen,
+    after: &Customer,
+    happened: Happened,
+    write: Write<'_>,
+) -> Result<bool> {
+    let facts = &after.facts;
+    let answer = Answer::Customer { customer: after.clone(), link: before.link.clone() };
+    let saved = sqlx::query_scalar!(
+        r#"
+        with head as (
+            -- name_scope stays: whoever changes the tenant's rule sets it on every row.
+            update customers set
+                revision = revision + 1, type = $5, service_class = $6, reach = $7, name = $8, name_key = $9,
+                status = $10, status_reason = $11, archived_at = $12, sales_person_id = $13, order_reference = $14,
+                profile = $15, updated_at = $16, updated_by = $17
+            where tenant_id = $1 and id = $2 and revision = $3 and owner_link_revision = $4
+            returning tenant_id, id, revision
+        ), event as (
+            insert into events (
+                tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, issuer, subject, actors,
+                acting_account_id, rpc, request_id, trace_id, changes
+            )
+            select head.tenant_id, $18, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'),
+                   $16, $19, head.id, head.revision, $20, $21, $22, $23, $24, $25, $26, $27
+            from head
+        ), answer as (
+            insert into requests (tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at)
+            select head.tenant_id, $28, $24, $25, $29, head.id, $30, $16
+            from head
+            where $25::uuid is not null
+        )
+        select revision as "revision!" from head
+        "#,
+        caller.scope().tenant().get(),
+        after.id.get(),
+        before.customer.revision,
+        before.owner_link_revision,
+        facts.customer_type.as_str(),
+        facts.service_class.as_str(),
+        facts.reach.as_str(),
+        facts.name.as_str(),
+        facts.name.key().as_str(),
+        after.status.as_str(),
+        after.status.reason().map(|reason| reason.as_str()),
+        after.archived_at,
+        facts.sales_person.map(|member| member.get()),
+        facts.order_reference.as_ref().map(|reference| reference.as_str()),
+        json(&facts.profile)?,
+        write.at,
+        json(&after.updated.by)?,
+        write.event.get(),
+        happened.as_str(),
+        write.author.principal.issuer(),
+        write.author.principal.subject(),
+        write.actors()?,
+        write.acting.map(|account| account.get()),
+        write.author.rpc.name(),
+        write.request_id(),
+        write.author.trace_id,
+        json(&Changes::of(&before.customer, after))?,
+        principal_key(&write.author.principal),
+        write.fingerprint(),
+        write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(saved == Some(after.revision))
+}

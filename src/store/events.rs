@@ -1,0 +1,139 @@
+//! What happened to customers.
+
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        account::{Moment, Path},
+        caller::Scope,
+        customer::{Happened, Standing},
+        event::{Changes, Event},
+        ids::{AccountId, CustomerId, EventId, RequestId},
+        principal::Principal,
+    },
+    error::{Error, Result},
+    store::stored,
+};
+
+struct Row {
+    ancestors: Vec<Uuid>,
+    id: Option<Uuid>,
+    seq: Option<i64>,
+    at: Option<Moment>,
+    happened: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
+    actors: Option<Json<Vec<Principal>>>,
+    acting_account_id: Option<Uuid>,
+    rpc: Option<String>,
+    request_id: Option<Uuid>,
+    trace_id: Option<String>,
+    changes: Option<Json<Changes>>,
+}
+
+/// One page of a customer's events.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// How the acting account stands to the customer, and so what it may be told.
+    pub standing: Standing,
+    /// The events, the newest first.
+    pub events: Vec<Event>,
+}
+
+/// Lists what happened to a customer, the newest first, those before `before`. Private changes of other accounts' links
+/// are left out.
+///
+/// # Errors
+/// `CustomerNotFound` for one that the scope does not see.
+pub async fn list(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    customer: CustomerId,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Page> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select c.ancestors, e.id as "id?", e.seq as "seq?", e.at as "at?", e.type as "happened?", e.issuer as "issuer?",
+               e.subject as "subject?", e.actors as "actors?: Json<Vec<Principal>>",
+               e.acting_account_id as "acting_account_id?", e.rpc as "rpc?", e.request_id as "request_id?",
+               e.trace_id as "trace_id?", e.changes as "changes?: Json<Changes>"
+        from customers c
+        left join lateral (
+            select * from events e
+            where e.tenant_id = c.tenant_id and e.customer_id = c.id and e.seq < $5
+              and (e.audience is null or e.audience = $3)
+            order by e.seq desc
+            limit $6
+        ) e on true
+        where c.tenant_id = $1 and c.id = $2
+          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
+        order by e.seq desc
+        "#,
+        scope.tenant().get(),
+        customer.get(),
+        scope.root().get(),
+        &scope.path().ids().iter().map(|id| id.get()).collect::<Vec<_>>(),
+        before.unwrap_or(i64::MAX),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    let first = rows.first().ok_or(Error::CustomerNotFound { at: None })?;
+    let owner_path = Path::stored(first.ancestors.iter().copied().map(AccountId::from_uuid).collect());
+    let standing = if owner_path.contains(scope.root()) { Standing::OwnerOrAbove } else { Standing::Below };
+    let events = rows.into_iter().filter_map(|row| event(customer, row).transpose()).collect::<Result<_>>()?;
+    Ok(Page { standing, events })
+}
+
+/// The row's event; none if the customer has none.
+fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
+    let (Some(id), Some(seq), Some(at), Some(happened), Some(issuer), Some(subject), Some(rpc)) =
+        (row.id, row.seq, row.at, row.happened, row.issuer, row.subject, row.rpc)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Event {
+        id: EventId::from_uuid(id),
+        seq,
+        customer,
+        happened: stored(&happened, |text| Happened::ALL.into_iter().find(|happened| happened.as_str() == text))?,
+        at,
+        principal: Principal::new(issuer, subject),
+        actors: row.actors.map(|actors| actors.0).unwrap_or_default(),
+        acting_account: AccountId::from_uuid(row.acting_account_id.unwrap_or_default()),
+        rpc,
+        request_id: row.request_id.map(RequestId::from_uuid),
+        trace_id: row.trace_id,
+        changes: row.changes.map(|changes| changes.0).unwrap_or_default(),
+    }))
+}
+
+/// Which fields of a customer changed after a revision that somebody read, as far as the acting account may see; none if
+/// the events that would tell are gone.
+pub async fn changed_since(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    customer: CustomerId,
+    revision: i64,
+    current: i64,
+) -> Result<Option<Vec<String>>> {
+    let row = sqlx::query!(
+        r#"
+        select count(distinct e.revision) filter (where e.audience is null) as "known!",
+               coalesce(array_agg(distinct f.path order by f.path) filter (where f.path is not null), '{}') as "paths!"
+        from events e
+        left join lateral jsonb_object_keys(e.changes) as f (path) on true
+        where e.tenant_id = $1 and e.customer_id = $2 and e.revision > $3 and (e.audience is null or e.audience = $4)
+        "#,
+        scope.tenant().get(),
+        customer.get(),
+        revision,
+        scope.root().get(),
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.known == current - revision).then_some(row.paths))
+}

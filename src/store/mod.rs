@@ -1,0 +1,64 @@
+//! SQL, and nothing else: a connection comes in, domain values go out. No pool, no commit, no decision. Every statement
+//! starts from a scope, whose tenant is its first predicate.
+
+pub mod accounts;
+pub mod customers;
+pub mod events;
+pub mod members;
+pub mod requests;
+pub mod standing;
+pub mod tenants;
+
+use crate::{
+    domain::{
+        account::Moment,
+        ids::{AccountId, EventId},
+        options::Repeatable,
+        principal::{Author, Principal},
+    },
+    error::{Error, Result},
+};
+
+/// A write beside its subject: who does it, when, and what is remembered of it. The same for every mutation.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// Who, and by which RPC.
+    pub author: &'a Author,
+    /// In which account; none for a platform operator.
+    pub acting: Option<AccountId>,
+    /// When.
+    pub at: Moment,
+    /// The id of its event.
+    pub event: EventId,
+    /// Under which the answer is kept.
+    pub request: Option<Repeatable>,
+}
+
+impl Write<'_> {
+    fn request_id(&self) -> Option<uuid::Uuid> {
+        self.request.map(|request| request.id.get())
+    }
+
+    fn fingerprint(&self) -> Option<Vec<u8>> {
+        self.request.map(|request| request.fingerprint.to_vec())
+    }
+
+    fn actors(&self) -> Result<serde_json::Value> {
+        json(&self.author.actors)
+    }
+}
+
+/// A principal as the key of stored answers has it. No issuer holds a space.
+fn principal_key(principal: &Principal) -> String {
+    format!("{} {}", principal.issuer(), principal.subject())
+}
+
+/// A value of ours as jsonb.
+fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(Error::internal)
+}
+
+/// A text that a check constraint keeps within a closed set.
+fn stored<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+    read(text).ok_or_else(|| Error::internal(format!("the database holds {text:?} where a closed set is expected")))
+}

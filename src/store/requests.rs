@@ -1,0 +1,62 @@
+//! Stored answers of committed mutations, by (tenant, principal, RPC, request_id).
+
+use sqlx::PgConnection;
+
+use crate::{
+    domain::{
+        answer::Answer,
+        ids::TenantId,
+        options::Repeatable,
+        principal::Author,
+    },
+    error::{Error, Result},
+    store::principal_key,
+};
+
+/// An answer as it was stored, with what it answered.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    fingerprint: Vec<u8>,
+    answer: serde_json::Value,
+}
+
+impl Stored {
+    /// From the columns of a statement that read it along the way.
+    #[must_use]
+    pub fn from_columns(fingerprint: Option<Vec<u8>>, answer: Option<serde_json::Value>) -> Option<Self> {
+        Some(Self { fingerprint: fingerprint?, answer: answer? })
+    }
+
+    /// The answer, if this very request was its question.
+    ///
+    /// # Errors
+    /// `RequestIdReused` if another was.
+    pub fn answer(self, request: &Repeatable) -> Result<Answer> {
+        if self.fingerprint != request.fingerprint {
+            return Err(Error::RequestIdReused);
+        }
+        Answer::stored(self.answer).map_err(Error::internal)
+    }
+}
+
+/// Finds the stored answer of a request.
+pub async fn find(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    author: &Author,
+    request: &Repeatable,
+) -> Result<Option<Stored>> {
+    let row = sqlx::query!(
+        r#"
+        select fingerprint, answer from requests
+        where tenant_id = $1 and principal = $2 and rpc = $3 and request_id = $4
+        "#,
+        tenant.get(),
+        principal_key(&author.principal),
+        author.rpc.name(),
+        request.id.get(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Stored { fingerprint: row.fingerprint, answer: row.answer }))
+}
