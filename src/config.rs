@@ -126,10 +126,15 @@ impl Config {
         self.identity.verify(&mut problems);
         self.sealing.verify(&mut problems);
         self.limits.verify(&mut problems);
+        self.verify_across(&mut problems);
+        if problems.0.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// Notes what is wrong between one concern and another.
+    pub fn verify_across(&self, problems: &mut Problems) {
         problems.unless(self.database.statement_timeout <= self.limits.deadline, || {
             "--statement-timeout is longer than --deadline: a statement would outlive its call".to_owned()
         });
-        if problems.0.is_empty() { Ok(()) } else { Err(problems) }
     }
 }
 

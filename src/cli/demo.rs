@@ -118,7 +118,7 @@ fn fate_of(word: &str) -> Option<Fate> {
 /// before there were custom IDs, nowhere.
 fn custom_ids(owner: Owner, index: usize) -> BTreeMap<String, String> {
     let mut ids = BTreeMap::new();
-    if index % 7 == 6 {
+    if index.is_multiple_of(7) {
         return ids;
     }
     match owner {
@@ -126,7 +126,7 @@ fn custom_ids(owner: Owner, index: usize) -> BTreeMap<String, String> {
         Owner::Cloud => ids.insert("erp".to_owned(), format!("ERP-{}", 10_000 + index)),
         Owner::Telecom => ids.insert("default".to_owned(), format!("BT{:06}", 31 * index)),
     };
-    if index % 5 == 0 {
+    if index.is_multiple_of(5) {
         ids.insert("dms".to_owned(), format!("00{}", 4711 + index));
     }
     ids

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use clap::builder::BoolishValueParser;
+
 use super::{
     Failure, Stop, demo,
     folder::{self, Folder},
@@ -30,9 +32,10 @@ const SPARE_SESSIONS: u16 = 14;
 
 /// Try Clientele: the service with a private PostgreSQL, demo data and an issuer of tokens of its own
 ///
-/// Prints `ready on ADDR` on standard output when it is, and how to call it on standard error. Ctrl-C stops all of it;
-/// the data is kept.
+/// Prints `ready on ADDR` on standard output when it is, and how to call it on standard error.
+/// Ctrl-C stops all that it started; the data is kept.
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Dev {
     /// Where to listen; port 0 picks a free one
     #[arg(long, env = "CLIENTELE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:50051")]
@@ -42,7 +45,7 @@ pub(super) struct Dev {
     #[arg(long, env = "CLIENTELE_DATA", value_name = "DIR", default_value = folder::DEFAULT, hide_env_values = true)]
     data: PathBuf,
     /// Make no demo data [default: make it unless there is a tenant]
-    #[arg(long)]
+    #[arg(long, env = "CLIENTELE_EMPTY", value_parser = BoolishValueParser::new(), hide_env_values = true)]
     empty: bool,
 }
 
@@ -132,7 +135,7 @@ fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIs
             discard_unfinished: true,
         },
         identity: Identity {
-            issuers: vec![issuer.publish(folder)?],
+            issuers: vec![issuer.config()],
             operators: vec![Principal::new(token::ISSUER, OPERATOR)],
             service_principals: Vec::new(),
         },

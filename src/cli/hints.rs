@@ -34,11 +34,11 @@ impl Shell {
         ));
         self.say(text, "Who is Alice, and where is she a member?", "alice");
         self.call(text, "", "{}", "AccessService/WhoAmI");
-        self.hear(text, "One of her customers, in full, and what became of it:");
+        heading(text, "One of her customers, in full, and what became of it:");
         let one = format!(r#"{{"customer_id": "{customer}", "view": "CUSTOMER_VIEW_FULL"}}"#);
         self.call(text, "", &one, "CustomerService/GetCustomer");
         self.call(text, "", &format!(r#"{{"customer_id": "{customer}"}}"#), "HistoryService/ListCustomerEvents");
-        self.hear(text, "A customer more, with an ID of her own for it:");
+        heading(text, "A customer more, with an ID of her own for it:");
         let new = r#"{"customer": {"name": "Ada Lovelace Ltd", "email": "ada@example.com", "custom_ids": {"erp": "A-1815"}}}"#;
         self.call(text, "", new, "CustomerService/CreateCustomer");
         self.say(text, "Bob approves one that waits for it:", "bob");
@@ -65,12 +65,8 @@ impl Shell {
 
     /// What comes next, and the token of whoever does it.
     fn say(&self, text: &mut String, what: &str, subject: &str) {
-        self.hear(text, what);
+        heading(text, what);
         let _ = writeln!(text, "TOKEN=$({} {subject} --data {})", self.token, self.data);
-    }
-
-    fn hear(&self, text: &mut String, what: &str) {
-        let _ = write!(text, "\n# {what}\n");
     }
 
     fn call(&self, text: &mut String, headers: &str, body: &str, rpc: &str) {
@@ -78,6 +74,10 @@ impl Shell {
         let body = if body == "{}" { String::new() } else { format!("-d {} ", quote(body)) };
         let _ = writeln!(text, "grpcurl -plaintext {authorization} {headers}{body}{} clientele.v1.{rpc}", self.address);
     }
+}
+
+fn heading(text: &mut String, what: &str) {
+    let _ = write!(text, "\n# {what}\n");
 }
 
 /// How to call this program again: by the name it was called by if the shell found it, else by its path.

@@ -24,16 +24,16 @@ use crate::telemetry;
 
 /// The customer-account service for resellers: gRPC over PostgreSQL.
 ///
-/// Start with `clientele dev`: it needs nothing but an installed PostgreSQL, of which it runs a private copy.
+/// To try it: `clientele dev`, and in another terminal the lines that it prints.
+/// To run it: `clientele migrate`, then `clientele serve`.
 #[derive(clap::Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version, verbatim_doc_comment)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// What is logged to standard error: a level (error, warn, info, debug, trace), or levels by module as in
-    /// `info,clientele=debug`
+    /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`
     #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = "info")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, display_order = 1000)]
     log: String,
 }
 

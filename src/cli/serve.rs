@@ -12,9 +12,10 @@ use crate::{
 
 /// Serve on a PostgreSQL of your own until SIGTERM, which lets running calls finish
 ///
-/// The schema must have been brought up to date by `clientele migrate`. Every option can be given as an environment
-/// variable; where an option may be repeated, `;` separates the values.
+/// The schema must have been brought up to date by `clientele migrate`. Options that may be repeated are
+/// --issuer, --operator, --service-principal and --sealing-key-file; a `;` separates several values in one.
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Serve {
     /// Where to listen; the default is what a container needs
     #[arg(long, env = "CLIENTELE_LISTEN", value_name = "ADDR", default_value = "0.0.0.0:50051")]
@@ -35,7 +36,9 @@ pub(super) struct Serve {
     /// How long a statement waits for a lock
     #[arg(long, env = "CLIENTELE_LOCK_TIMEOUT", value_name = "TIME", default_value = "2s", hide_env_values = true)]
     lock_timeout: String,
-    /// An issuer of tokens, what their `aud` must name, and the file with its public keys (JWKS). At least one
+    /// An issuer of tokens, what must be in their `aud`, and the file with its public keys. At least one
+    ///
+    /// The file is a JSON Web Key Set (RFC 7517).
     #[arg(long, env = "CLIENTELE_ISSUERS", value_name = "ISSUER,AUDIENCE,JWKS_FILE", value_delimiter = ';')]
     #[arg(hide_env_values = true)]
     issuer: Vec<String>,
@@ -47,8 +50,9 @@ pub(super) struct Serve {
     #[arg(long, env = "CLIENTELE_SERVICE_PRINCIPALS", value_name = "ROLE ISSUER SUBJECT", value_delimiter = ';')]
     #[arg(hide_env_values = true)]
     service_principal: Vec<String>,
-    /// A file with the key that seals etags and page tokens: 32 random bytes, raw, in hexadecimal or base64. The first
-    /// one seals, all open; all replicas have the same. At least one
+    /// A file with a key of 32 random bytes, raw, in hexadecimal or base64. At least one
+    ///
+    /// It seals etags and page tokens: the first one seals, all open. All replicas need the same.
     #[arg(long, env = "CLIENTELE_SEALING_KEY_FILES", value_name = "FILE", value_delimiter = ';')]
     #[arg(hide_env_values = true)]
     sealing_key_file: Vec<String>,
@@ -89,13 +93,14 @@ impl Serve {
         let identity = problems.concern(|problems| self.identity(problems), Identity::verify);
         let sealing = problems.concern(|problems| self.sealing(problems), SealingKeys::verify);
         let limits = problems.concern(|problems| self.limits(problems), Limits::verify);
-        match (listen, database, identity, sealing, limits) {
-            (Some(listen), Some(database), Some(identity), Some(sealing), Some(limits)) => {
-                let config = Config { listen, database, identity, sealing, limits, reflection: self.reflection };
-                config.verify().map(|()| config)
-            }
-            _ => Err(problems),
-        }
+        let (Some(listen), Some(database), Some(identity), Some(sealing), Some(limits)) =
+            (listen, database, identity, sealing, limits)
+        else {
+            return Err(problems);
+        };
+        let config = Config { listen, database, identity, sealing, limits, reflection: self.reflection };
+        config.verify_across(&mut problems);
+        if problems.0.is_empty() { Ok(config) } else { Err(problems) }
     }
 
     fn database(&self, problems: &mut Problems) -> Option<Database> {
@@ -120,7 +125,9 @@ impl Serve {
         let operators = problems.take_all("--operator", &self.operator, parse::principal);
         let service_principals =
             problems.take_all("--service-principal", &self.service_principal, parse::service_principal);
-        Some(Identity { issuers: issuers?, operators: operators?, service_principals: service_principals? })
+        // The issuers are looked at even if a principal could not be read.
+        let (operators, service_principals) = (operators.unwrap_or_default(), service_principals.unwrap_or_default());
+        Some(Identity { issuers: issuers?, operators, service_principals })
     }
 
     fn sealing(&self, problems: &mut Problems) -> Option<SealingKeys> {

@@ -35,9 +35,10 @@ const SEALING_KEY: &str = "sealing.key";
 
 /// Print a token that `clientele dev` believes, and nothing else
 ///
-/// It is signed by the key in dev's data folder, made if absent; dev need not run. The subject `operator` is dev's
-/// platform operator; in the demo data `admin`, `alice`, `bob` and `viewer` are members.
+/// It is signed by the key in dev's data folder, made if absent; dev need not run. The subject `operator`
+/// is dev's platform operator; in the demo data `admin`, `alice`, `bob` and `viewer` are members.
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Token {
     /// Who calls: the token's `sub`
     subject: String,
@@ -63,10 +64,11 @@ impl Token {
 /// The issuer that a data folder has for itself.
 pub(super) struct DevIssuer {
     key: Vec<u8>,
+    key_set: PathBuf,
 }
 
 impl DevIssuer {
-    /// The folder's issuer; its key is made if absent.
+    /// The folder's issuer; its key is made if absent, and its public keys lie beside it for whoever is to believe it.
     pub(super) fn of(folder: &Folder) -> Result<Self, Failure> {
         let pem = folder.secret(KEY, || {
             let key =
@@ -79,7 +81,26 @@ impl DevIssuer {
                 folder.file(KEY).display()
             ))
         })?;
-        Ok(Self { key })
+        let issuer = Self { key, key_set: folder.file(KEY_SET) };
+        let key_set = issuer.key_set()?;
+        if folder.read(KEY_SET)?.as_deref() != Some(key_set.as_bytes()) {
+            folder.write(KEY_SET, key_set.as_bytes())?;
+        }
+        Ok(issuer)
+    }
+
+    /// Its public keys, as RFC 7517 writes them.
+    fn key_set(&self) -> Result<String, Failure> {
+        let pair = Ed25519KeyPair::from_pkcs8(&self.key).map_err(Failure::doing("cannot read the key"))?;
+        let public = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key());
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": KEY_ID, "x": public});
+        Ok(format!("{:#}\n", json!({"keys": [key]})))
+    }
+
+    /// What a server must know to believe its tokens.
+    pub(super) fn config(&self) -> config::Issuer {
+        let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
+        config::Issuer { issuer, audience, jwks: self.key_set.clone() }
     }
 
     /// A token of this subject, good for so many seconds.
@@ -95,16 +116,6 @@ impl DevIssuer {
         let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&self.key))
             .map_err(Failure::doing("cannot sign a token"))
-    }
-
-    /// What a server must know to believe its tokens. Its public keys are written into the folder.
-    pub(super) fn publish(&self, folder: &Folder) -> Result<config::Issuer, Failure> {
-        let pair = Ed25519KeyPair::from_pkcs8(&self.key).map_err(Failure::doing("cannot read the key"))?;
-        let public = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key());
-        let key = json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": KEY_ID, "x": public});
-        folder.write(KEY_SET, format!("{:#}\n", json!({"keys": [key]})).as_bytes())?;
-        let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
-        Ok(config::Issuer { issuer, audience, jwks: folder.file(KEY_SET) })
     }
 }
 
@@ -149,7 +160,7 @@ mod tests {
         let token = DevIssuer::of(&folder).unwrap().token_for("alice", 60).unwrap();
 
         // Another process, later: the same key.
-        let issuer = DevIssuer::of(&folder).unwrap().publish(&folder).unwrap();
+        let issuer = DevIssuer::of(&folder).unwrap().config();
         let keys: JwkSet = serde_json::from_slice(&fs::read(issuer.jwks).unwrap()).unwrap();
         let mut checks = Validation::new(Algorithm::EdDSA);
         checks.set_audience(&[AUDIENCE]);

@@ -75,7 +75,7 @@ pub enum Fate {
 
 /// One customer of the demo. Texts that are empty are left out.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "each but the first three is a field of the contract's Customer or of its one contact")]
+#[expect(missing_docs, reason = "each but the first three is a field of the contract's Customer or of its one contact")]
 pub struct Record {
     pub owner: Owner,
     pub fate: Fate,

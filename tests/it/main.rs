@@ -1,1 +1,4 @@
+mod commands;
+mod dev;
 mod embedded;
+mod processes;
