@@ -146,6 +146,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::domain::{email::Email, language::Language, phone::Phone, text::Text};
 
     #[test]
     fn it_has_a_hundred_customers_whose_names_and_ids_are_their_own() {
@@ -167,6 +168,19 @@ mod tests {
             }
             if customer.fate == Fate::Approved {
                 assert!(!customer.email.is_empty() && !customer.contact_email.is_empty(), "{}", customer.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_is_one_that_the_service_takes() {
+        for customer in plan().customers {
+            let name = customer.name;
+            assert!(Phone::parse(customer.phone, "").is_ok(), "{name}: {}", customer.phone);
+            assert!(Language::parse(customer.language).is_ok(), "{name}: {}", customer.language);
+            assert!(Text::<120>::parse(name).is_ok() && Text::<16>::parse(customer.postal_code).is_ok(), "{name}");
+            for address in [customer.email, customer.billing_email, customer.contact_email] {
+                assert!(address.is_empty() || Email::parse(address).is_ok(), "{name}: {address}");
             }
         }
     }

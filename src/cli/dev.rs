@@ -9,7 +9,7 @@ use std::{
 use clap::builder::BoolishValueParser;
 
 use super::{
-    Failure, Stop, demo,
+    Failure, Stop, demo, drain,
     folder::{self, Folder},
     hints, migrate, print, tell,
     token::{self, DevIssuer},
@@ -152,10 +152,4 @@ async fn start(cluster: &Cluster, config: Config) -> Result<Running, Failure> {
     migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
     migrate::migrate(&cluster.options(DATABASE)).await?;
     Ok(server::start(config).await?)
-}
-
-/// Lets running calls finish, until it is told to stop once more.
-async fn drain(running: Running, stop: &mut Stop) {
-    tell("stopping");
-    let _ = stop.unless(running.stop()).await;
 }

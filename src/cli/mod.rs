@@ -20,7 +20,10 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use crate::telemetry;
+use crate::{
+    server::{Drained, Running},
+    telemetry,
+};
 
 /// The customer-account service for resellers: gRPC over PostgreSQL.
 ///
@@ -32,7 +35,7 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`
-    #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = telemetry::DEFAULT_FILTER)]
     #[arg(hide_env_values = true, display_order = 1000)]
     log: String,
 }
@@ -79,7 +82,7 @@ fn dispatch(Arguments { command, log }: Arguments) -> Result<(), Failure> {
     if let Command::Token(token) = command {
         return token.run();
     }
-    let _flushed_at_the_end = telemetry::init(&log)?;
+    telemetry::init(&log).map_err(Failure)?;
     let runtime = Runtime::new().map_err(Failure::doing("cannot start"))?;
     let outcome = runtime.block_on(async {
         match command {
@@ -132,5 +135,12 @@ impl Stop {
             done = work => Some(done),
             () = self.ordered() => None,
         }
+    }
+}
+
+/// Lets running calls finish, as long as they may, or until it is told to stop once more.
+async fn drain(running: Running, stop: &mut Stop) {
+    if stop.unless(running.stop()).await != Some(Drained::Whole) {
+        tell("calls were still running; they were cut off");
     }
 }

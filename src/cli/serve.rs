@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::builder::BoolishValueParser;
 
-use super::{Failure, Stop, migrate::DatabaseUrl, tell};
+use super::{Failure, Stop, drain, migrate::DatabaseUrl, tell};
 use crate::{
     config::{Config, Database, Identity, Limits, Problems, SealingKeys, parse},
     server,
@@ -76,9 +76,10 @@ impl Serve {
             return Ok(());
         };
         let running = started?;
-        tell(&format!("ready on {}", running.address()));
+        // Whether it is ready too depends on the database: health says.
+        tell(&format!("listening on {}", running.address()));
         stop.ordered().await;
-        running.stop().await;
+        drain(running, &mut stop).await;
         Ok(())
     }
 

@@ -94,7 +94,7 @@ async fn migrate_and_serve_work_on_any_postgresql() {
     serve.args(["--operator", "clientele-dev operator", "--sealing-key-file", path(&key)]);
     let mut child = serve.env("CLIENTELE_DATABASE_URL_FILE", &url_file).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = lines_until(&mut stderr, "ready on ").await;
+    let address = lines_until(&mut stderr, "listening on ").await;
 
     let mut client = AccountServiceClient::new(channel(&format!("http://{address}")).await);
     let answer = client.list_tenants(request(&operator, pb::ListTenantsRequest::default())).await;
