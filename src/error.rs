@@ -127,6 +127,18 @@ impl Error {
         Self::Refused { refusal, at: Some(at) }
     }
 
+    /// The same failure once more, for others who waited for the same thing.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Unavailable { cause } => Self::Unavailable { cause: cause.clone() },
+            Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
+            Self::TenantRequired => Self::TenantRequired,
+            Self::Deadline => Self::Deadline,
+            other => Self::Internal(other.to_string()),
+        }
+    }
+
     /// The fields that a refusal or mismatch names, for the error's metadata.
     #[must_use]
     pub fn missing_fields(&self) -> Option<&[FieldPath]> {

@@ -4,5 +4,11 @@
 
 pub mod config;
 pub mod domain;
+pub mod embedded;
 pub mod error;
+pub mod grpc;
+pub mod layers;
+pub mod server;
+pub mod service;
 pub mod store;
+pub mod telemetry;

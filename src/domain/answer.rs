@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use crate::domain::{
     account::Account,
+    account::Moment,
     customer::Customer,
     enums::NameUniqueness,
     ids::{CustomerId, TenantId},
     link::Link,
     member::Member,
-    account::Moment,
 };
 
 /// What a batch did with one customer.

@@ -93,3 +93,14 @@ pub struct Operator {
     /// Who, and by which RPC.
     pub author: Author,
 }
+
+/// Whoever brought a valid token, a member of some account or not.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// Who, and by which RPC.
+    pub author: Author,
+    /// The tenant that the call names, if it does.
+    pub tenant: Option<TenantId>,
+    /// Whether it is a platform operator.
+    pub operator: bool,
+}

@@ -125,7 +125,11 @@ impl Customer {
             ("ArchiveCustomers", self.archived_at.is_none()),
             ("UnarchiveCustomers", self.archived_at.is_some()),
         ];
-        actions.into_iter().filter(|(name, possible)| *possible && has_role(caller, name)).map(|(name, _)| name).collect()
+        actions
+            .into_iter()
+            .filter(|(name, possible)| *possible && has_role(caller, name))
+            .map(|(name, _)| name)
+            .collect()
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Changes(pub BTreeMap<String, Delta>);
 const BY_PART: [&str; 4] = ["primary_address", "billing_address", "shipping_address", "labels"];
 
 /// What an account below the owner of a FLEET customer may read of it, and so what changes it is told of (DESIGN 1).
-const SEEN_FROM_BELOW: [&str; 15] = [
+const SEEN_FROM_BELOW: [&str; 16] = [
     "type",
     "service_class",
     "reach",
@@ -47,6 +47,8 @@ const SEEN_FROM_BELOW: [&str; 15] = [
     "fax",
     "status",
     "archived_at",
+    // Only ever the account's own: the events of other accounts' links have another audience.
+    "custom_ids",
 ];
 
 impl Changes {

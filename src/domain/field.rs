@@ -194,7 +194,9 @@ impl FieldPath {
             },
             Self::AddressPart(kind, part) => profile.address(*kind).get(*part).is_some(),
             Self::Label(key) => profile.labels.get(key).is_some(),
-            Self::PrimaryContact(part) => profile.contacts.primary().is_some_and(|contact| contact.get(*part).is_some()),
+            Self::PrimaryContact(part) => {
+                profile.contacts.primary().is_some_and(|contact| contact.get(*part).is_some())
+            }
             Self::CustomId(system) => owner_ids.contains_key(system),
         }
     }

@@ -28,10 +28,7 @@ pub struct Environment {
 
 impl Environment {
     /// Reads this process's environment.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "tests and benchmarks come here without a Config"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "tests and benchmarks come here without a Config")]
     pub fn read() -> Self {
         // An empty variable is as good as none: that is how a shell line unsets one for a command.
         let read = |name| env::var_os(name).filter(|value| !value.is_empty());
@@ -52,15 +49,8 @@ impl Environment {
         for brew in ["opt/homebrew/opt", "usr/local/opt", "home/linuxbrew/.linuxbrew/opt"] {
             found.extend(versions(&self.root.join(brew), "postgresql@"));
         }
-        let cache = self
-            .cache_home
-            .clone()
-            .or_else(|| Some(self.home.as_ref()?.join(".cache")));
-        found.extend(
-            cache
-                .iter()
-                .flat_map(|cache| versions(&cache.join("clientele/postgresql"), "")),
-        );
+        let cache = self.cache_home.clone().or_else(|| Some(self.home.as_ref()?.join(".cache")));
+        found.extend(cache.iter().flat_map(|cache| versions(&cache.join("clientele/postgresql"), "")));
         found
     }
 }
@@ -88,10 +78,7 @@ pub fn find_binaries(environment: &Environment) -> Result<PathBuf, Error> {
 /// The major version of the binaries in a folder.
 pub(super) fn major_version(bin: &Path) -> Result<u32, Error> {
     let program = bin.join("postgres");
-    let output = Command::new(&program)
-        .arg("--version")
-        .output()
-        .map_err(Error::io("run", &program))?;
+    let output = Command::new(&program).arg("--version").output().map_err(Error::io("run", &program))?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "postgres (PostgreSQL) 19beta1"
     let number = said.split(") ").nth(1).unwrap_or_default();
@@ -120,12 +107,7 @@ fn versions(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut found: Vec<(Vec<u32>, PathBuf)> = entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let version = name
-                .strip_prefix(prefix)?
-                .split('.')
-                .map(str::parse)
-                .collect::<Result<_, _>>()
-                .ok()?;
+            let version = name.strip_prefix(prefix)?.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
             Some((version, entry.path().join("bin")))
         })
         .collect();

@@ -78,13 +78,7 @@ impl Cluster {
         let layout = Layout::prepare(&settings, &bin, major).await?;
         let orders = Orders::new(&settings, &bin, &layout)?.making(&settings, &layout, major);
         let (guard, postmaster) = launch(orders, &layout).await?;
-        let mut cluster = Self {
-            settings,
-            bin,
-            layout,
-            guard,
-            postmaster,
-        };
+        let mut cluster = Self { settings, bin, layout, guard, postmaster };
         match cluster.ready().await {
             Ok(()) => Ok(cluster),
             // Of the two failures the first says more.
@@ -95,18 +89,13 @@ impl Cluster {
     /// How to connect to one of its databases as the superuser; `postgres` is always there.
     pub fn options(&self, database: &str) -> PgConnectOptions {
         // Everything is set, or sqlx takes it from PGPORT and the like. TLS over our own socket costs a round trip.
-        let options = PgConnectOptions::new_without_pgpass()
-            .socket(&self.layout.room)
-            .port(5432);
+        let options = PgConnectOptions::new_without_pgpass().socket(&self.layout.room).port(5432);
         options.username(USER).database(database).ssl_mode(PgSslMode::Disable)
     }
 
     /// The same as a URL that `psql`, `pgbench` and sqlx read alike.
     pub fn url(&self, database: &str) -> String {
-        format!(
-            "postgres:///{database}?host={}&port=5432&user={USER}&sslmode=disable",
-            self.layout.room.display()
-        )
+        format!("postgres:///{database}?host={}&port=5432&user={USER}&sslmode=disable", self.layout.room.display())
     }
 
     /// The folder of the binaries: `psql` and `pgbench` lie beside the server.
@@ -130,9 +119,7 @@ impl Cluster {
         if until(STOPPING, || self.guard.ended().unwrap_or(true)).await {
             return Ok(());
         }
-        Err(Error::NotStopped {
-            seconds: STOPPING.as_secs(),
-        })
+        Err(Error::NotStopped { seconds: STOPPING.as_secs() })
     }
 
     /// Starts the server again on the same data and the same socket after [`Cluster::crash`].
@@ -154,9 +141,7 @@ impl Cluster {
         if gone.map_err(doing("cannot wait for PostgreSQL's guard"))? {
             return Ok(());
         }
-        Err(Error::NotStopped {
-            seconds: STOPPING.as_secs(),
-        })
+        Err(Error::NotStopped { seconds: STOPPING.as_secs() })
     }
 
     /// Waits until it accepts connections, then looks whether it knows letters.
@@ -164,9 +149,7 @@ impl Cluster {
         let end = Instant::now() + STARTING;
         let mut connection = loop {
             if self.guard.ended().map_err(doing("cannot hear PostgreSQL"))? {
-                return Err(Error::Ended {
-                    log: self.layout.log.tail(),
-                });
+                return Err(Error::Ended { log: self.layout.log.tail() });
             }
             // A session that hangs is given up with the rest: the time is for all of the start.
             match timeout_at(end, self.options("postgres").connect()).await {
@@ -200,32 +183,19 @@ async fn launch(orders: Orders<'_>, layout: &Layout) -> Result<(Guard, Pid), Err
     let makes = orders.initdb.is_some();
     let mut guard = Guard::spawn(&layout.run_as, orders)?;
     if makes {
-        let made = timeout(STARTING, guard.hear())
-            .await
-            .map_err(|_| late("initdb is still at work", layout))?;
+        let made = timeout(STARTING, guard.hear()).await.map_err(|_| late("initdb is still at work", layout))?;
         made.map_err(doing("cannot hear initdb"))?.ok_or_else(ended)?;
         layout.put_in_place()?;
     }
-    let postmaster = guard
-        .go()
-        .await
-        .map_err(doing("cannot start PostgreSQL"))?
-        .ok_or_else(ended)?;
+    let postmaster = guard.go().await.map_err(doing("cannot start PostgreSQL"))?.ok_or_else(ended)?;
     Ok((guard, postmaster))
 }
 
 fn late(cause: &str, layout: &Layout) -> Error {
-    Error::NotReady {
-        seconds: STARTING.as_secs(),
-        cause: cause.to_owned(),
-        log: layout.log.tail(),
-    }
+    Error::NotReady { seconds: STARTING.as_secs(), cause: cause.to_owned(), log: layout.log.tail() }
 }
 
 /// A closure for `map_err`: what failed, and with what.
 fn doing(what: &str) -> impl FnOnce(std::io::Error) -> Error {
-    move |source| Error::Io {
-        doing: what.to_owned(),
-        source,
-    }
+    move |source| Error::Io { doing: what.to_owned(), source }
 }

@@ -7,11 +7,7 @@ use super::place::Layout;
 use super::{Durability, Error, Settings};
 
 /// macOS has no C.UTF-8 to name.
-const CTYPE: &str = if cfg!(target_os = "macos") {
-    "--lc-ctype=en_US.UTF-8"
-} else {
-    "--lc-ctype=C.UTF-8"
-};
+const CTYPE: &str = if cfg!(target_os = "macos") { "--lc-ctype=en_US.UTF-8" } else { "--lc-ctype=C.UTF-8" };
 
 /// What a guard runs.
 #[derive(Debug)]
@@ -32,13 +28,7 @@ impl<'a> Orders<'a> {
     /// Runs the server on data that is there.
     pub(super) fn new(settings: &Settings, bin: &'a Path, layout: &'a Layout) -> Result<Self, Error> {
         let postgres = server_options(settings, layout);
-        Ok(Self {
-            bin,
-            room: &layout.room,
-            initdb: None,
-            postgres,
-            log: layout.log.file()?,
-        })
+        Ok(Self { bin, room: &layout.room, initdb: None, postgres, log: layout.log.file()? })
     }
 
     /// The same, after making the data if the layout has none yet.
@@ -83,11 +73,7 @@ fn server_options(settings: &Settings, layout: &Layout) -> Vec<String> {
         "logging_collector=off".to_owned(),
     ];
     // Values of customers stay out of the log: neither parameters nor the keys in an error's detail.
-    let quiet = [
-        "log_parameter_max_length=0",
-        "log_parameter_max_length_on_error=0",
-        "log_error_verbosity=terse",
-    ];
+    let quiet = ["log_parameter_max_length=0", "log_parameter_max_length_on_error=0", "log_error_verbosity=terse"];
     let durability: &[&str] = match settings.durability {
         Durability::Fast => &[
             "shared_buffers=64MB",
@@ -101,8 +87,5 @@ fn server_options(settings: &Settings, layout: &Layout) -> Vec<String> {
     };
     options.extend(quiet.iter().chain(durability).map(ToString::to_string));
     let set = options.into_iter().flat_map(|option| ["-c".to_owned(), option]);
-    ["-D".to_owned(), layout.data.display().to_string()]
-        .into_iter()
-        .chain(set)
-        .collect()
+    ["-D".to_owned(), layout.data.display().to_string()].into_iter().chain(set).collect()
 }

@@ -49,10 +49,7 @@ impl Layout {
         let data = folder.join("postgres");
         let run_as = runner(&data, bin)?;
         if let Some((directory, user)) = run_as.barred_from(&folder)? {
-            return Err(Error::DataOutOfReach {
-                directory: directory.into(),
-                user,
-            });
+            return Err(Error::DataOutOfReach { directory: directory.into(), user });
         }
         let fresh = if is_made(&data, major)? {
             settle(&data).await?;
@@ -62,13 +59,7 @@ impl Layout {
         };
         let log = Log::open(&folder.join("postgres.log"))?;
         let room = room(&["/tmp"], &run_as)?;
-        Ok(Self {
-            room,
-            data,
-            fresh,
-            log,
-            run_as,
-        })
+        Ok(Self { room, data, fresh, log, run_as })
     }
 
     fn temporary(durability: Durability, bin: &Path) -> Result<Self, Error> {
@@ -82,13 +73,7 @@ impl Layout {
         let room = room(places, &run_as)?;
         let data = room.join("data");
         let log = Log::open(&room.join("postgres.log"))?;
-        Ok(Self {
-            fresh: Some(data.clone()),
-            data,
-            room,
-            log,
-            run_as,
-        })
+        Ok(Self { fresh: Some(data.clone()), data, room, log, run_as })
     }
 
     /// Puts what `initdb` has made into its place.
@@ -106,10 +91,7 @@ impl Layout {
 fn runner(data: &Path, bin: &Path) -> Result<RunAs, Error> {
     let run_as = RunAs::choose(data)?;
     match run_as.barred_from(bin)? {
-        Some((directory, user)) => Err(Error::BinariesOutOfReach {
-            directory: directory.into(),
-            user,
-        }),
+        Some((directory, user)) => Err(Error::BinariesOutOfReach { directory: directory.into(), user }),
         None => Ok(run_as),
     }
 }
@@ -118,11 +100,9 @@ fn runner(data: &Path, bin: &Path) -> Result<RunAs, Error> {
 fn is_made(data: &Path, major: u32) -> Result<bool, Error> {
     match fs::read_to_string(data.join("PG_VERSION")) {
         Ok(made_by) if made_by.trim() == major.to_string() => Ok(true),
-        Ok(made_by) => Err(Error::OtherMajor {
-            data: data.to_owned(),
-            made_by: made_by.trim().to_owned(),
-            found: major,
-        }),
+        Ok(made_by) => {
+            Err(Error::OtherMajor { data: data.to_owned(), made_by: made_by.trim().to_owned(), found: major })
+        }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(Error::NotOurs(data.to_owned())),
         Err(_) if fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some()) => {
             Err(Error::NotData(data.to_owned()))
@@ -137,10 +117,7 @@ fn make(folder: &Path) -> Result<(), Error> {
     let made: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
     fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
     for path in made.iter().filter(|path| Uid::effective().is_root() && path.exists()) {
-        let mode = fs::metadata(path)
-            .map_err(Error::io("look at", path))?
-            .permissions()
-            .mode();
+        let mode = fs::metadata(path).map_err(Error::io("look at", path))?.permissions().mode();
         fs::set_permissions(path, Permissions::from_mode(mode | 0o111)).map_err(Error::io("open", path))?;
     }
     Ok(())
@@ -153,10 +130,7 @@ fn make_fresh(folder: &Path, run_as: &RunAs) -> Result<PathBuf, Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("empty", &fresh)(error)),
         _ => {}
     }
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&fresh)
-        .map_err(Error::io("make", &fresh))?;
+    DirBuilder::new().mode(0o700).create(&fresh).map_err(Error::io("make", &fresh))?;
     run_as.own(&fresh)?;
     Ok(fresh)
 }
@@ -176,10 +150,7 @@ pub(super) async fn settle(data: &Path) -> Result<(), Error> {
     let socket = Path::new(room).join(SOCKET);
     let is_down = || {
         let refused = UnixStream::connect(&socket).err().map(|error| error.kind());
-        matches!(
-            refused,
-            Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
-        )
+        matches!(refused, Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused))
     };
     if !until(STOPPING, is_down).await {
         return Err(Error::InUse(data.to_owned()));
@@ -195,10 +166,7 @@ pub(super) async fn settle(data: &Path) -> Result<(), Error> {
 
 fn has_memory(place: &str) -> bool {
     statvfs(place).is_ok_and(|disk| {
-        #[allow(
-            clippy::useless_conversion,
-            reason = "the counts' types differ from system to system"
-        )]
+        #[allow(clippy::useless_conversion, reason = "the counts' types differ from system to system")]
         let blocks = u64::from(disk.blocks_available());
         blocks.saturating_mul(disk.fragment_size()) >= MEMORY_NEEDED
     })
@@ -213,9 +181,7 @@ fn room(places: &[&str], run_as: &RunAs) -> Result<PathBuf, Error> {
             Err(why) => tried.push(format!("{} ({why})", place.display())),
         }
     }
-    Err(Error::NoRoom {
-        tried: tried.join(", "),
-    })
+    Err(Error::NoRoom { tried: tried.join(", ") })
 }
 
 fn room_in(place: &Path, run_as: &RunAs) -> Result<PathBuf, String> {
@@ -227,10 +193,7 @@ fn room_in(place: &Path, run_as: &RunAs) -> Result<PathBuf, String> {
     if let Some((directory, user)) = run_as.barred_from(place).map_err(|error| error.to_string())? {
         return Err(format!("{user} cannot enter {directory}"));
     }
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&room)
-        .map_err(|error| error.to_string())?;
+    DirBuilder::new().mode(0o700).create(&room).map_err(|error| error.to_string())?;
     run_as.own(&room).map_err(|error| error.to_string())?;
     Ok(room)
 }
@@ -249,10 +212,7 @@ impl Log {
 
     /// The file for a process to write to.
     pub(super) fn file(&self) -> Result<File, Error> {
-        self.0.try_clone().map_err(|source| Error::Io {
-            doing: "cannot share PostgreSQL's log".to_owned(),
-            source,
-        })
+        self.0.try_clone().map_err(|source| Error::Io { doing: "cannot share PostgreSQL's log".to_owned(), source })
     }
 
     /// Its last lines, also when its folder is gone already.
@@ -263,11 +223,6 @@ impl Log {
         bytes.truncate(count);
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
-        lines
-            .iter()
-            .skip(lines.len().saturating_sub(LOG_TAIL))
-            .copied()
-            .collect::<Vec<_>>()
-            .join("\n")
+        lines.iter().skip(lines.len().saturating_sub(LOG_TAIL)).copied().collect::<Vec<_>>().join("\n")
     }
 }

@@ -20,15 +20,7 @@ const SCRIPT: &str = include_str!("guard.sh");
 const POLL: Duration = Duration::from_millis(10);
 
 /// Variables by which a user's settings for other servers would reach this one.
-const FOREIGN: [&str; 7] = [
-    "PGDATA",
-    "PGPORT",
-    "PGHOST",
-    "PGOPTIONS",
-    "PGDATESTYLE",
-    "PGTZ",
-    "PGCLIENTENCODING",
-];
+const FOREIGN: [&str; 7] = ["PGDATA", "PGPORT", "PGHOST", "PGOPTIONS", "PGDATESTYLE", "PGTZ", "PGCLIENTENCODING"];
 
 /// The user that PostgreSQL runs as: ourselves, or, as it refuses root, somebody else if we are root.
 #[derive(Clone, Debug)]
@@ -40,16 +32,10 @@ impl RunAs {
         if !Uid::effective().is_root() {
             return Ok(Self(None));
         }
-        let owner = fs::metadata(data)
-            .ok()
-            .map(|data| Uid::from_raw(data.uid()))
-            .filter(|uid| !uid.is_root());
+        let owner = fs::metadata(data).ok().map(|data| Uid::from_raw(data.uid())).filter(|uid| !uid.is_root());
         let owner = owner.and_then(|uid| User::from_uid(uid).ok().flatten());
         let named = |name| User::from_name(name).ok().flatten();
-        let user = owner
-            .or_else(|| named("postgres"))
-            .or_else(|| named("nobody"))
-            .ok_or(Error::NoUser)?;
+        let user = owner.or_else(|| named("postgres")).or_else(|| named("nobody")).ok_or(Error::NoUser)?;
         Ok(Self(Some(user)))
     }
 
@@ -69,12 +55,7 @@ impl RunAs {
         let mut way: Vec<&Path> = path.ancestors().collect();
         way.reverse();
         let mut look = self.command("sh");
-        look.args([
-            "-c",
-            r#"for d do [ -x "$d" ] || { printf %s "$d"; exit; }; done"#,
-            "look",
-        ])
-        .args(way);
+        look.args(["-c", r#"for d do [ -x "$d" ] || { printf %s "$d"; exit; }; done"#, "look"]).args(way);
         let said = look.output().map_err(Error::io("run", Path::new("sh")))?.stdout;
         let barred = String::from_utf8_lossy(&said).into_owned();
         Ok((!barred.is_empty()).then(|| (barred, user.name.clone())))
@@ -107,23 +88,11 @@ pub(super) struct Guard {
 impl Guard {
     /// Starts the shell, and in it `initdb` if a folder is to be made; PostgreSQL itself waits for [`Guard::go`].
     pub(super) fn spawn(run_as: &RunAs, orders: Orders<'_>) -> Result<Self, Error> {
-        let failed = |source| Error::Io {
-            doing: "cannot start sh".to_owned(),
-            source,
-        };
-        let Orders {
-            bin,
-            room,
-            initdb,
-            postgres,
-            log,
-        } = orders;
+        let failed = |source| Error::Io { doing: "cannot start sh".to_owned(), source };
+        let Orders { bin, room, initdb, postgres, log } = orders;
         let (fresh, words) = initdb.unwrap_or((Path::new(""), String::new()));
         let mut command = run_as.command("sh");
-        command
-            .args(["-c", SCRIPT, "clientele-guard"])
-            .args([room, fresh, &bin.join("initdb")])
-            .arg(words);
+        command.args(["-c", SCRIPT, "clientele-guard"]).args([room, fresh, &bin.join("initdb")]).arg(words);
         command.arg(bin.join("postgres")).args(postgres);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         command.process_group(0); // Ctrl-C is for us alone: we finish what runs before the database stops
@@ -132,12 +101,7 @@ impl Guard {
         let (orders, voice) = pipes.ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
         // Read without blocking, so that no thread and no runtime is tied to a server that a whole test run shares.
         fcntl(&voice, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|error| failed(error.into()))?;
-        Ok(Self {
-            shell,
-            orders,
-            voice,
-            said: Vec::new(),
-        })
+        Ok(Self { shell, orders, voice, said: Vec::new() })
     }
 
     /// Lets PostgreSQL start and gives its process number, or none if the guard has ended before.
@@ -182,12 +146,7 @@ impl Guard {
 
     /// Closes the pipe and waits until the shell has stopped PostgreSQL and ended; false if it does not within `limit`.
     pub(super) async fn release(self, limit: Duration) -> io::Result<bool> {
-        let Self {
-            mut shell,
-            orders,
-            voice,
-            said: _,
-        } = self;
+        let Self { mut shell, orders, voice, said: _ } = self;
         drop((orders, voice));
         let mut failure = None;
         let gone = until(limit, || match shell.try_wait() {

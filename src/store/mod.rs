@@ -2,9 +2,11 @@
 //! starts from a scope, whose tenant is its first predicate.
 
 pub mod accounts;
+pub mod custom_ids;
 pub mod customers;
 pub mod events;
 pub mod members;
+pub mod migrations;
 pub mod requests;
 pub mod standing;
 pub mod tenants;

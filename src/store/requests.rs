@@ -3,12 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::{
-    domain::{
-        answer::Answer,
-        ids::TenantId,
-        options::Repeatable,
-        principal::Author,
-    },
+    domain::{account::Moment, answer::Answer, ids::TenantId, options::Repeatable, principal::Author},
     error::{Error, Result},
     store::principal_key,
 };
@@ -59,4 +54,21 @@ pub async fn find(
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| Stored { fingerprint: row.fingerprint, answer: row.answer }))
+}
+
+/// Deletes up to `limit` answers stored before a time; says how many. Sweepers of other replicas are not waited for.
+pub async fn sweep(conn: &mut PgConnection, before: Moment, limit: i64) -> Result<u64> {
+    let swept = sqlx::query!(
+        r#"
+        delete from requests
+        where ctid = any(array(
+            select ctid from requests where created_at < $1 limit $2 for update skip locked
+        ))
+        "#,
+        before,
+        limit,
+    )
+    .execute(conn)
+    .await?;
+    Ok(swept.rows_affected())
 }

@@ -5,14 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    domain::{
-        account::Account,
-        answer::Tenant,
-        caller::Scope,
-        enums::NameUniqueness,
-        ids::TenantId,
-        member::Member,
-    },
+    domain::{account::Account, answer::Tenant, caller::Scope, enums::NameUniqueness, ids::TenantId, member::Member},
     error::{Error, Result},
     store::{Write, json, principal_key, stored},
 };

@@ -18,11 +18,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 const HOLD: &str = "clientele-hold";
 
 fn settings(place: Place, durability: Durability) -> Settings {
-    Settings {
-        place,
-        durability,
-        max_connections: 20,
-    }
+    Settings { place, durability, max_connections: 20 }
 }
 
 fn temporary() -> Settings {
@@ -31,10 +27,7 @@ fn temporary() -> Settings {
 
 /// A folder that every user may enter, so that the data of a cluster started by root can lie there.
 fn open_folder() -> tempfile::TempDir {
-    let folder = tempfile::Builder::new()
-        .prefix("clientele-test-")
-        .tempdir_in("/tmp")
-        .unwrap();
+    let folder = tempfile::Builder::new().prefix("clientele-test-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     folder
 }
@@ -44,18 +37,11 @@ async fn connect(cluster: &Cluster) -> PgConnection {
 }
 
 async fn text(cluster: &Cluster, query: &'static str) -> String {
-    sqlx::query(query)
-        .fetch_one(&mut connect(cluster).await)
-        .await
-        .unwrap()
-        .get(0)
+    sqlx::query(query).fetch_one(&mut connect(cluster).await).await.unwrap().get(0)
 }
 
 async fn run(cluster: &Cluster, statement: &'static str) {
-    sqlx::query(statement)
-        .execute(&mut connect(cluster).await)
-        .await
-        .unwrap();
+    sqlx::query(statement).execute(&mut connect(cluster).await).await.unwrap();
 }
 
 async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -105,18 +91,10 @@ async fn its_url_means_the_same_to_sqlx_and_to_psql() {
     let mut session = PgConnection::connect(&url).await.unwrap();
     let ours: String = sqlx::query(asked).fetch_one(&mut session).await.unwrap().get(0);
     session.close().await.unwrap();
-    let psql = Command::new(cluster.bin().join("psql"))
-        .args(["-XAtc", asked, &url])
-        .output()
-        .unwrap();
+    let psql = Command::new(cluster.bin().join("psql")).args(["-XAtc", asked, &url]).output().unwrap();
 
     assert_eq!(ours, "clientele template1");
-    assert_eq!(
-        String::from_utf8(psql.stdout).unwrap().trim(),
-        ours,
-        "{}",
-        String::from_utf8_lossy(&psql.stderr)
-    );
+    assert_eq!(String::from_utf8(psql.stdout).unwrap().trim(), ours, "{}", String::from_utf8_lossy(&psql.stderr));
     cluster.stop().await.unwrap();
 }
 
@@ -131,11 +109,7 @@ async fn kept_data_is_there_after_a_stop_and_a_start() {
 
     // After a power cut the lock file names a process that by now is anybody, here this one.
     let data = folder.path().join("deep/data/postgres");
-    let lock = format!(
-        "{}\n{}\n1700000000\n5432\n/tmp/no-such-room\n\n",
-        std::process::id(),
-        data.display()
-    );
+    let lock = format!("{}\n{}\n1700000000\n5432\n/tmp/no-such-room\n\n", std::process::id(), data.display());
     fs::write(data.join("postmaster.pid"), lock).unwrap();
 
     let cluster = Cluster::start(kept()).await.unwrap();
@@ -156,35 +130,23 @@ async fn a_start_waits_for_the_server_before_it_to_stop() {
     drop(first);
 
     let mut second = pin!(Cluster::start(kept()));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(500), &mut second)
-            .await
-            .is_err(),
-        "it must wait"
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(500), &mut second).await.is_err(), "it must wait");
     kill(postmaster, Signal::SIGCONT).unwrap();
     second.await.unwrap().stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_crash_loses_nothing_that_was_committed() {
-    let mut cluster = Cluster::start(settings(Place::Temporary, Durability::Production))
-        .await
-        .unwrap();
+    let mut cluster = Cluster::start(settings(Place::Temporary, Durability::Production)).await.unwrap();
     assert_eq!(text(&cluster, "show wal_level").await, "replica");
     run(&cluster, "create table kept as select 'committed' as word").await;
     let mut session = connect(&cluster).await;
     let mut open = session.begin().await.unwrap();
-    sqlx::query("update kept set word = 'not committed'")
-        .execute(&mut *open)
-        .await
-        .unwrap();
+    sqlx::query("update kept set word = 'not committed'").execute(&mut *open).await.unwrap();
 
     let mut busy = connect(&cluster).await;
     let busy = tokio::spawn(async move {
-        sqlx::query("select count(*) from generate_series(1, 100000000000)")
-            .execute(&mut busy)
-            .await
+        sqlx::query("select count(*) from generate_series(1, 100000000000)").execute(&mut busy).await
     });
     let working = "select count(*)::text from pg_stat_activity
                    where state = 'active' and query like '%100000000000%' and pid <> pg_backend_pid()";
@@ -192,10 +154,7 @@ async fn a_crash_loses_nothing_that_was_committed() {
 
     let cut = Instant::now();
     cluster.crash().await.unwrap();
-    assert!(
-        cut.elapsed() < Duration::from_secs(5),
-        "a session at work must not go on"
-    );
+    assert!(cut.elapsed() < Duration::from_secs(5), "a session at work must not go on");
     assert!(busy.await.unwrap().is_err());
     assert!(sqlx::query("select 1").execute(&mut *open).await.is_err());
     assert!(cluster.options("postgres").connect().await.is_err());
@@ -216,10 +175,7 @@ async fn letters_outside_ascii_are_letters() {
     let cluster = Cluster::start(temporary()).await.unwrap();
     run(&cluster, "create extension pg_trgm").await;
     assert_eq!(text(&cluster, "select lower('Ü')").await, "ü");
-    assert_eq!(
-        text(&cluster, "select cardinality(show_trgm('münchen'))::text").await,
-        "8"
-    );
+    assert_eq!(text(&cluster, "select cardinality(show_trgm('münchen'))::text").await, "8");
     assert_eq!(text(&cluster, "select cardinality(show_trgm('ö'))::text").await, "2");
     cluster.stop().await.unwrap();
 }
@@ -267,15 +223,9 @@ async fn an_ordinary_user_runs_it_too() {
     fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
 
-    for test in [
-        "kept_data_is_there_after_a_stop_and_a_start",
-        "it_starts_and_answers_and_is_gone_when_stopped",
-    ] {
+    for test in ["kept_data_is_there_after_a_stop_and_a_start", "it_starts_and_answers_and_is_gone_when_stopped"] {
         let mut command = myself(&binary, &format!("embedded::{test}"));
-        command
-            .uid(nobody.uid.as_raw())
-            .gid(nobody.gid.as_raw())
-            .current_dir("/");
+        command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir("/");
         let Output { status, stdout, stderr } = command.env_remove("HOME").env_remove("TMPDIR").output().unwrap();
         let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
         assert!(status.success() && said.contains("1 passed"), "{said}");
@@ -293,34 +243,20 @@ fn without_binaries_the_error_says_how_to_install_them() {
         root: empty.path().to_owned(),
     };
     let message = find_binaries(&nowhere).unwrap_err().to_string();
-    for line in [
-        "apt-get install postgresql\n",
-        "dnf install postgresql-server postgresql-contrib",
-        "brew install",
-    ] {
+    for line in ["apt-get install postgresql\n", "dnf install postgresql-server postgresql-contrib", "brew install"] {
         assert!(message.contains(line), "{message}");
     }
 
-    let wrong = Environment {
-        pg_bin: Some(empty.path().to_owned()),
-        ..Environment::read()
-    };
+    let wrong = Environment { pg_bin: Some(empty.path().to_owned()), ..Environment::read() };
     let message = find_binaries(&wrong).unwrap_err().to_string();
-    assert!(
-        message.contains("CLIENTELE_PG_BIN") && message.contains("initdb"),
-        "{message}"
-    );
+    assert!(message.contains("CLIENTELE_PG_BIN") && message.contains("initdb"), "{message}");
 }
 
 /// Makes a folder of binaries whose `postgres` says this version.
 fn fake(bin: &Path, version: &str) {
     fs::create_dir_all(bin).unwrap();
     for name in ["initdb", "postgres"] {
-        fs::write(
-            bin.join(name),
-            format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n"),
-        )
-        .unwrap();
+        fs::write(bin.join(name), format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).unwrap();
         fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
@@ -329,13 +265,8 @@ fn fake(bin: &Path, version: &str) {
 fn the_highest_version_wins_and_an_old_one_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().canonicalize().unwrap();
-    let surroundings = Environment {
-        pg_bin: None,
-        path: None,
-        cache_home: Some(root.join("cache")),
-        home: None,
-        root: root.clone(),
-    };
+    let surroundings =
+        Environment { pg_bin: None, path: None, cache_home: Some(root.join("cache")), home: None, root: root.clone() };
 
     fake(&root.join("usr/lib/postgresql/9.6/bin"), "9.6.24");
     let message = find_binaries(&surroundings).unwrap_err().to_string();
@@ -346,24 +277,15 @@ fn the_highest_version_wins_and_an_old_one_is_refused() {
     assert_eq!(find_binaries(&surroundings).unwrap(), cached);
 
     for version in ["15", "17", "9.6"] {
-        fake(
-            &root.join("usr/lib/postgresql").join(version).join("bin"),
-            &format!("{version}.2 (Debian 1)"),
-        );
+        fake(&root.join("usr/lib/postgresql").join(version).join("bin"), &format!("{version}.2 (Debian 1)"));
     }
-    assert_eq!(
-        find_binaries(&surroundings).unwrap(),
-        root.join("usr/lib/postgresql/17/bin")
-    );
+    assert_eq!(find_binaries(&surroundings).unwrap(), root.join("usr/lib/postgresql/17/bin"));
 
     // A single link on PATH leads to the folder that it points into.
     fs::create_dir(root.join("path")).unwrap();
     let linked = root.join("usr/lib/postgresql/15/bin");
     std::os::unix::fs::symlink(linked.join("postgres"), root.join("path/postgres")).unwrap();
-    let on_path = Environment {
-        path: Some(root.join("path").into()),
-        ..surroundings
-    };
+    let on_path = Environment { path: Some(root.join("path").into()), ..surroundings };
     assert_eq!(find_binaries(&on_path).unwrap(), linked);
 }
 
@@ -372,15 +294,10 @@ async fn data_of_another_version_is_refused_naming_both() {
     let folder = open_folder();
     fs::create_dir(folder.path().join("postgres")).unwrap();
     fs::write(folder.path().join("postgres/PG_VERSION"), "12\n").unwrap();
-    let error = Cluster::start(settings(Place::Kept(folder.path().to_owned()), Durability::Fast))
-        .await
-        .unwrap_err();
+    let error = Cluster::start(settings(Place::Kept(folder.path().to_owned()), Durability::Fast)).await.unwrap_err();
     let message = error.to_string();
     assert!(matches!(error, Error::OtherMajor { .. }), "{message}");
-    assert!(
-        message.contains("made by PostgreSQL 12") && message.contains("CLIENTELE_PG_BIN"),
-        "{message}"
-    );
+    assert!(message.contains("made by PostgreSQL 12") && message.contains("CLIENTELE_PG_BIN"), "{message}");
 }
 
 #[tokio::test]
@@ -388,14 +305,9 @@ async fn a_folder_with_something_else_in_it_is_left_alone() {
     let folder = open_folder();
     fs::create_dir(folder.path().join("postgres")).unwrap();
     fs::write(folder.path().join("postgres/thesis.txt"), "the only copy").unwrap();
-    let error = Cluster::start(settings(Place::Kept(folder.path().to_owned()), Durability::Fast))
-        .await
-        .unwrap_err();
+    let error = Cluster::start(settings(Place::Kept(folder.path().to_owned()), Durability::Fast)).await.unwrap_err();
     assert!(matches!(error, Error::NotData(_)), "{error}");
-    assert_eq!(
-        fs::read_to_string(folder.path().join("postgres/thesis.txt")).unwrap(),
-        "the only copy"
-    );
+    assert_eq!(fs::read_to_string(folder.path().join("postgres/thesis.txt")).unwrap(), "the only copy");
 }
 
 #[tokio::test]
@@ -407,15 +319,10 @@ async fn a_folder_that_its_user_cannot_enter_is_named() {
     let closed = folder.path().join("closed");
     fs::create_dir_all(closed.join("data")).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
-    let error = Cluster::start(settings(Place::Kept(closed.join("data")), Durability::Fast))
-        .await
-        .unwrap_err();
+    let error = Cluster::start(settings(Place::Kept(closed.join("data")), Durability::Fast)).await.unwrap_err();
     let message = error.to_string();
     assert!(matches!(error, Error::DataOutOfReach { .. }), "{message}");
-    assert!(
-        message.contains(closed.to_str().unwrap()) && message.contains("--data"),
-        "{message}"
-    );
+    assert!(message.contains(closed.to_str().unwrap()) && message.contains("--data"), "{message}");
 }
 
 #[tokio::test]
@@ -427,14 +334,8 @@ async fn a_server_that_does_not_start_shows_the_end_of_its_log() {
 
     let started = Instant::now();
     let error = Cluster::start(kept()).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Ended { log } if log.contains("no_such_setting")),
-        "{error}"
-    );
-    assert!(
-        started.elapsed() < Duration::from_secs(20),
-        "it ends as soon as the server has"
-    );
+    assert!(matches!(&error, Error::Ended { log } if log.contains("no_such_setting")), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(20), "it ends as soon as the server has");
 }
 
 #[tokio::test]
@@ -442,11 +343,7 @@ async fn a_cluster_that_knows_no_letters_is_refused() {
     let folder = open_folder();
     let kept = || settings(Place::Kept(folder.path().to_owned()), Durability::Fast);
     let cluster = Cluster::start(kept()).await.unwrap();
-    run(
-        &cluster,
-        "update pg_database set datctype = 'C' where datname = 'template1'",
-    )
-    .await;
+    run(&cluster, "update pg_database set datctype = 'C' where datname = 'template1'").await;
     cluster.stop().await.unwrap();
 
     let error = Cluster::start(kept()).await.unwrap_err();

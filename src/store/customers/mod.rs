@@ -7,19 +7,19 @@ mod save;
 
 use sqlx::PgConnection;
 
+use self::row::columns;
 pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{New, create},
     save::save,
 };
-use self::row::columns;
 use crate::{
     domain::{
         account::Policies,
         caller::{Caller, Scope},
         custom_id::CustomIds,
         customer::Customer,
-        ids::{CustomerId, MemberId},
+        ids::{AccountId, CustomerId, MemberId},
         link::Link,
         name::Name,
         options::Repeatable,
@@ -136,18 +136,25 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Res
     .ok_or(Error::CustomerNotFound { at: None })
 }
 
-/// Of these names, those that nobody has where the name must be unique.
+/// Of these names, those that nobody has where the tenant's rule wants an owner's names to be unique.
 pub async fn free_names(
     conn: &mut PgConnection,
     scope: &Scope,
-    name_scope: uuid::Uuid,
+    owner: AccountId,
     candidates: &[Name],
 ) -> Result<Vec<String>> {
     let keys: Vec<String> = candidates.iter().map(|name| name.key().as_str().to_owned()).collect();
     let taken = sqlx::query_scalar!(
-        "select name_key from customers where tenant_id = $1 and name_scope = $2 and name_key = any($3)",
+        r#"
+        select c.name_key
+        from tenants t
+        join customers c
+          on c.tenant_id = t.tenant_id
+         and c.name_scope = case t.name_uniqueness when 'ACCOUNT' then $2::uuid when 'TENANT' then t.tenant_id end
+        where t.tenant_id = $1 and c.tenant_id = $1 and c.name_key = any($3)
+        "#,
         scope.tenant().get(),
-        name_scope,
+        owner.get(),
         &keys,
     )
     .fetch_all(conn)

@@ -127,7 +127,13 @@ impl Row {
             created: Stamp { at: self.created_at, by: self.created_by.0 },
             updated: Stamp { at: self.updated_at, by: self.updated_by.0 },
         };
-        Ok(Seen { customer, link, owner_link_revision: self.owner_link_revision, owner_ids: self.owner_ids.0, policies })
+        Ok(Seen {
+            customer,
+            link,
+            owner_link_revision: self.owner_link_revision,
+            owner_ids: self.owner_ids.0,
+            policies,
+        })
     }
 }
 

@@ -1,0 +1,184 @@
+//! `clientele.v1.CustomerService`.
+
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{
+        caller::Caller,
+        ids::CustomerId,
+        options::{Options, Outcome},
+        status::StatusReason,
+        violation::{Rule, Violations},
+    },
+    grpc::{
+        admit, customer_in, customer_out, of_mutation, of_read,
+        parse::{Asked, batch, caller_options, customer_id},
+        pb::{self, customer_service_server::CustomerService},
+        refuse,
+    },
+    service::{
+        Services,
+        customers::{Customers, Outcomes, Shown},
+    },
+};
+
+/// The service's handlers.
+pub(super) struct Handlers {
+    customers: Customers,
+}
+
+impl Handlers {
+    pub(super) fn new(services: &Services) -> Self {
+        Self { customers: services.customers.clone() }
+    }
+}
+
+#[tonic::async_trait]
+impl CustomerService for Handlers {
+    async fn create_customer(
+        &self,
+        request: Request<pb::CreateCustomerRequest>,
+    ) -> Result<Response<pb::CreateCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ } = message;
+        let draft = violations.nest("", customer_in::draft(customer));
+        let (draft, options) = violations.finish(draft.zip(options)).map_err(refuse)?;
+        let outcome = self.customers.create(&caller, &draft, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::CreateCustomerResponse { customer, replayed }))
+    }
+
+    async fn get_customer(
+        &self,
+        request: Request<pb::GetCustomerRequest>,
+    ) -> Result<Response<pb::GetCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let pb::GetCustomerRequest { customer_id: id, view } = message;
+        let mut violations = Violations::default();
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let full = violations.check("view", is_full(view));
+        let (id, full) = violations.finish(id.zip(full)).map_err(refuse)?;
+        let shown = self.customers.get(&caller, id).await.map_err(of_read)?;
+        let customer = if full { customer_out::full(shown) } else { customer_out::basic(shown) };
+        Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer) }))
+    }
+
+    async fn update_customer(
+        &self,
+        request: Request<pb::UpdateCustomerRequest>,
+    ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked =
+            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::UpdateCustomerRequest { customer, update_mask, etag: _, request_id: _, validate_only: _ } = message;
+        let customer = customer.unwrap_or_default();
+        let id = customer_id(&mut violations, "customer.id", &customer.id);
+        let edits = violations.nest("", customer_in::edits(update_mask, &customer));
+        let ((id, edits), options) = violations.finish(id.zip(edits).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.update(&caller, id, edits, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::UpdateCustomerResponse { customer, replayed }))
+    }
+
+    async fn approve_customer(
+        &self,
+        request: Request<pb::ApproveCustomerRequest>,
+    ) -> Result<Response<pb::ApproveCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked =
+            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::ApproveCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
+        let outcome = self.customers.approve(&caller, id, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::ApproveCustomerResponse { customer, replayed }))
+    }
+
+    async fn reject_customer(
+        &self,
+        request: Request<pb::RejectCustomerRequest>,
+    ) -> Result<Response<pb::RejectCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked =
+            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::RejectCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let reason = violations.check("reason", StatusReason::parse(&reason));
+        let ((id, reason), options) = violations.finish(id.zip(reason).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.reject(&caller, id, reason, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::RejectCustomerResponse { customer, replayed }))
+    }
+
+    async fn archive_customers(
+        &self,
+        request: Request<pb::ArchiveCustomersRequest>,
+    ) -> Result<Response<pb::ArchiveCustomersResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
+        let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
+        let outcome = self.customers.archive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
+        let (outcomes, replayed) = outcomes(outcome);
+        Ok(Response::new(pb::ArchiveCustomersResponse { outcomes, replayed }))
+    }
+
+    async fn unarchive_customers(
+        &self,
+        request: Request<pb::UnarchiveCustomersRequest>,
+    ) -> Result<Response<pb::UnarchiveCustomersResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
+        let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
+        let outcome = self.customers.unarchive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
+        let (outcomes, replayed) = outcomes(outcome);
+        Ok(Response::new(pb::UnarchiveCustomersResponse { outcomes, replayed }))
+    }
+}
+
+/// What the two batches have in common.
+fn archiving(
+    caller: &Caller,
+    ids: &[String],
+    asked: &Asked<'_>,
+    message: &impl prost::Message,
+) -> Result<(Vec<CustomerId>, Options), Status> {
+    let mut violations = Violations::default();
+    let options = caller_options(&mut violations, asked, caller, message);
+    let ids = batch(&mut violations, ids);
+    violations.finish(ids.zip(options)).map_err(refuse)
+}
+
+fn shown(outcome: Outcome<Shown>) -> (Option<pb::Customer>, bool) {
+    (Some(customer_out::full(outcome.value)), outcome.replayed)
+}
+
+fn outcomes(outcome: Outcome<Outcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
+    let outcomes = outcome
+        .value
+        .into_iter()
+        .map(|(id, changed, etag)| pb::CustomerOutcome {
+            customer_id: id.to_string(),
+            changed,
+            etag: etag.unwrap_or_default(),
+        })
+        .collect();
+    (outcomes, outcome.replayed)
+}
+
+fn is_full(view: i32) -> Result<bool, Rule> {
+    match pb::CustomerView::try_from(view) {
+        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
+        Ok(pb::CustomerView::Full) => Ok(true),
+        Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
+    }
+}

@@ -1,0 +1,101 @@
+//! `clientele.v1.HistoryService`.
+
+use prost_types::{ListValue, Struct, Value, value::Kind};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{caller::Caller, customer::Happened, event::Event, violation::Violations},
+    grpc::{
+        admit, fit, of_read,
+        parse::{customer_id, page_size, principal_out, time_out},
+        pb::{self, history_service_server::HistoryService},
+        refuse,
+    },
+    service::{Services, history::History},
+};
+
+/// The service's handlers.
+pub(super) struct Handlers {
+    history: History,
+}
+
+impl Handlers {
+    pub(super) fn new(services: &Services) -> Self {
+        Self { history: services.history.clone() }
+    }
+}
+
+#[tonic::async_trait]
+impl HistoryService for Handlers {
+    async fn list_customer_events(
+        &self,
+        request: Request<pb::ListCustomerEventsRequest>,
+    ) -> Result<Response<pb::ListCustomerEventsResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let pb::ListCustomerEventsRequest { customer_id: id, page_size: size, page_token } = message;
+        let mut violations = Violations::default();
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let size = page_size(&mut violations, size);
+        let (id, size) = violations.finish(id.zip(size)).map_err(refuse)?;
+        let page = self.history.list(&caller, id, size, &page_token).await.map_err(of_read)?;
+        let places: Vec<i64> = page.events.iter().map(|event| event.seq).collect();
+        let (events, cut) = fit(page.events.into_iter().map(event_out).collect());
+        let last = if cut { places.get(events.len().wrapping_sub(1)).copied() } else { page.next };
+        let next_page_token = last
+            .map(|seq| self.history.token_after(&caller, id, seq))
+            .transpose()
+            .map_err(of_read)?
+            .unwrap_or_default();
+        Ok(Response::new(pb::ListCustomerEventsResponse { events, next_page_token }))
+    }
+}
+
+fn event_out(event: Event) -> pb::CustomerEvent {
+    let happened = match event.happened {
+        Happened::Created => pb::CustomerEventType::Created,
+        Happened::Updated => pb::CustomerEventType::Updated,
+        Happened::Approved => pb::CustomerEventType::Approved,
+        Happened::Rejected => pb::CustomerEventType::Rejected,
+        Happened::Archived => pb::CustomerEventType::Archived,
+        Happened::Unarchived => pb::CustomerEventType::Unarchived,
+        Happened::CustomIdsChanged => pb::CustomerEventType::CustomIdsChanged,
+    };
+    pb::CustomerEvent {
+        event_id: event.id.to_string(),
+        customer_id: event.customer.to_string(),
+        r#type: happened.into(),
+        event_time: Some(time_out(event.at)),
+        principal: Some(principal_out(&event.principal)),
+        actors: event.actors.iter().map(principal_out).collect(),
+        acting_account_id: event.acting_account.to_string(),
+        rpc: event.rpc,
+        request_id: event.request_id.map(|id| id.to_string()).unwrap_or_default(),
+        trace_id: event.trace_id.unwrap_or_default(),
+        changes: event
+            .changes
+            .0
+            .into_iter()
+            .map(|(field, delta)| pb::FieldChange {
+                field,
+                old_value: Some(value(delta.old)),
+                new_value: Some(value(delta.new)),
+            })
+            .collect(),
+    }
+}
+
+fn value(json: serde_json::Value) -> Value {
+    let kind = match json {
+        serde_json::Value::Null => Kind::NullValue(0),
+        serde_json::Value::Bool(flag) => Kind::BoolValue(flag),
+        serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
+        serde_json::Value::String(text) => Kind::StringValue(text),
+        serde_json::Value::Array(items) => {
+            Kind::ListValue(ListValue { values: items.into_iter().map(value).collect() })
+        }
+        serde_json::Value::Object(fields) => {
+            Kind::StructValue(Struct { fields: fields.into_iter().map(|(name, json)| (name, value(json))).collect() })
+        }
+    };
+    Value { kind: Some(kind) }
+}

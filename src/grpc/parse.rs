@@ -1,0 +1,156 @@
+//! What every message has in common: ids, options of mutations, pages, principals.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use prost::Message;
+
+use crate::{
+    domain::{
+        caller::Caller,
+        enums::Role,
+        ids::{AccountId, CustomerId, RequestId},
+        options::{Options, Repeatable},
+        principal::{Author, Principal},
+        violation::{Rule, Violations},
+    },
+    grpc::pb,
+};
+
+/// Items of a page if none are asked for.
+const PAGE: usize = 50;
+/// Items of a page at most.
+const MAX_PAGE: usize = 1_000;
+/// Customers of a batch at most.
+const MAX_BATCH: usize = 1_000;
+
+/// What a mutation may be told beside its subject, as its message has it.
+pub(super) struct Asked<'a> {
+    pub(super) request_id: &'a str,
+    pub(super) etag: &'a str,
+    pub(super) validate_only: bool,
+}
+
+/// The options of a mutation. `account` and the decoded message are what a repeat must be equal in.
+pub(super) fn options(
+    violations: &mut Violations,
+    asked: &Asked<'_>,
+    account: Option<AccountId>,
+    message: &impl Message,
+) -> Option<Options> {
+    let id = if asked.request_id.is_empty() {
+        None
+    } else {
+        Some(violations.check("request_id", RequestId::parse(asked.request_id))?)
+    };
+    let request = id.filter(|_| !asked.validate_only).map(|id| {
+        let mut text = account.map(|account| account.get().as_bytes().to_vec()).unwrap_or_default();
+        // Maps are encoded in key order, so equal messages have equal bytes.
+        message.encode(&mut text).unwrap_or_default();
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, &text).as_ref());
+        Repeatable { id, fingerprint }
+    });
+    let etag = (!asked.etag.is_empty()).then(|| asked.etag.to_owned());
+    Some(Options { etag, request, validate_only: asked.validate_only })
+}
+
+/// The same for a caller.
+pub(super) fn caller_options(
+    violations: &mut Violations,
+    asked: &Asked<'_>,
+    caller: &Caller,
+    message: &impl Message,
+) -> Option<Options> {
+    options(violations, asked, Some(caller.scope().root()), message)
+}
+
+/// How many items a page has.
+pub(super) fn page_size(violations: &mut Violations, asked: i32) -> Option<usize> {
+    match usize::try_from(asked) {
+        Ok(0) => Some(PAGE),
+        Ok(size) => Some(size.min(MAX_PAGE)),
+        Err(_) => {
+            violations.push("page_size", Rule::new("must be 0, which means 50, or more; above 1000 is cut to 1000"));
+            None
+        }
+    }
+}
+
+/// A customer's id.
+pub(super) fn customer_id(violations: &mut Violations, field: &str, raw: &str) -> Option<CustomerId> {
+    violations.check(field, CustomerId::parse(raw))
+}
+
+/// The ids of a batch; one that is named again counts once, where it was named first.
+pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<CustomerId>> {
+    if raw.is_empty() || raw.len() > MAX_BATCH {
+        let rule = Rule::with(format!("must be 1 to {MAX_BATCH} ids; these are {}", raw.len()));
+        violations.push("customer_ids", rule);
+        return None;
+    }
+    let mut seen = std::collections::HashSet::with_capacity(raw.len());
+    let mut ids = Vec::with_capacity(raw.len());
+    for (place, id) in raw.iter().enumerate() {
+        if let Some(id) = customer_id(violations, &format!("customer_ids[{place}]"), id)
+            && seen.insert(id)
+        {
+            ids.push(id);
+        }
+    }
+    Some(ids)
+}
+
+/// A principal that a request names; an empty issuer is the author's.
+pub(super) fn principal(
+    violations: &mut Violations,
+    field: &str,
+    author: &Author,
+    raw: Option<pb::Principal>,
+) -> Option<Principal> {
+    let Some(pb::Principal { issuer, subject }) = raw else {
+        violations.push(field, Rule::new("must name an issuer and a subject; an empty issuer means your own"));
+        return None;
+    };
+    let issuer = if issuer.is_empty() {
+        Some(author.principal.issuer().to_owned())
+    } else {
+        violations.check(format!("{field}.issuer"), Principal::parse_issuer(&issuer))
+    };
+    let subject = violations.check(format!("{field}.subject"), Principal::parse_subject(&subject));
+    Some(Principal::new(issuer?, subject?))
+}
+
+/// A role that a request names; none if it names none.
+pub(super) fn role(violations: &mut Violations, field: &str, raw: i32) -> Option<Option<Role>> {
+    let known = pb::Role::try_from(raw).ok().map(|role| match role {
+        pb::Role::Unspecified => None,
+        pb::Role::Viewer => Some(Role::Viewer),
+        pb::Role::Member => Some(Role::Member),
+        pb::Role::ServiceManager => Some(Role::ServiceManager),
+        pb::Role::Admin => Some(Role::Admin),
+    });
+    if known.is_none() {
+        violations.push(field, Rule::new("must be ROLE_VIEWER, ROLE_MEMBER, ROLE_SERVICE_MANAGER or ROLE_ADMIN"));
+    }
+    known
+}
+
+/// A role as it is told.
+pub(super) fn role_out(role: Role) -> pb::Role {
+    match role {
+        Role::Viewer => pb::Role::Viewer,
+        Role::Member => pb::Role::Member,
+        Role::ServiceManager => pb::Role::ServiceManager,
+        Role::Admin => pb::Role::Admin,
+    }
+}
+
+/// A principal as it is told.
+pub(super) fn principal_out(principal: &Principal) -> pb::Principal {
+    pb::Principal { issuer: principal.issuer().to_owned(), subject: principal.subject().to_owned() }
+}
+
+/// A point in time as it is told.
+pub(super) fn time_out(at: crate::domain::account::Moment) -> prost_types::Timestamp {
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
+    prost_types::Timestamp { seconds: at.timestamp(), nanos }
+}

@@ -1,0 +1,190 @@
+use super::*;
+use crate::domain::{
+    field::{Field, FieldPath},
+    violation::Rule,
+};
+
+const SECRET: &str = "insert into customers at 10.0.0.7";
+
+/// One error of each kind, with whether a client is told to come again when repeating is unsafe and when it is safe.
+fn each() -> Vec<(Error, bool, bool)> {
+    let paths = || vec![FieldPath::Whole(Field::Email), FieldPath::Whole(Field::Phone)];
+    let never = [
+        Error::TokenMissing,
+        Error::TokenInvalid("it has expired".to_owned()),
+        Error::NotAMember,
+        Error::AccountRequired,
+        Error::TenantRequired,
+        Error::RoleTooLow(Role::ServiceManager),
+        Error::NotAnOperator,
+        Error::Invalid(Violations::of("customer.name", Rule::new("must not be empty"))),
+        Error::PageToken,
+        Error::RequestIdReused,
+        Error::CustomerNotFound { at: Some("customer_ids[17]".to_owned()) },
+        Error::AccountNotFound,
+        Error::from(Refusal::FleetOwnedElsewhere),
+        Error::from(Refusal::RequiredToCreate(paths())),
+        Error::from(Refusal::RequiredToApprove(paths())),
+        Error::refused_at(Refusal::Archived, "customer_ids[2]".to_owned()),
+        Error::from(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
+        Error::from(Refusal::BreaksRule(Rule::new("must have one primary contact"))),
+        Error::from(Refusal::TreeTooDeep),
+        Error::NameTaken { free: vec!["Ada 2".to_owned(), "Ada 3".to_owned()] },
+        Error::CustomIdTaken { field: Some("customer.custom_ids.erp".to_owned()) },
+        Error::OrderReferenceTaken,
+        Error::MemberExists,
+        Error::EtagMismatch { etag: "sealed".to_owned(), changed: Some(vec!["name".to_owned(), "email".to_owned()]) },
+        Error::Deadline,
+        Error::Database(sqlx::Error::Configuration(SECRET.into())),
+        Error::internal(SECRET),
+    ];
+    let always = [Error::RequestInFlight, Error::Contended, Error::Overloaded { retry_after: Duration::from_secs(3) }];
+    let if_safe = [Error::ShuttingDown, Error::Unavailable { cause: SECRET.to_owned() }];
+    let with = |told: (bool, bool)| move |error| (error, told.0, told.1);
+    never
+        .into_iter()
+        .map(with((false, false)))
+        .chain(always.into_iter().map(with((true, true))))
+        .chain(if_safe.into_iter().map(with((false, true))))
+        .collect()
+}
+
+fn reason(status: &Status) -> String {
+    status.get_details_error_info().unwrap().reason
+}
+
+fn metadata_of(error: Error) -> Vec<(String, String)> {
+    let mut metadata: Vec<_> =
+        of(error, Repeat::Unsafe).get_details_error_info().unwrap().metadata.into_iter().collect();
+    metadata.sort();
+    metadata
+}
+
+fn pair(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+#[test]
+fn every_reason_of_the_contract_is_told_by_some_error() {
+    // `complete` and the gate make these, of what tonic says.
+    let made_elsewhere = [ErrorReason::MessageMalformed, ErrorReason::MessageTooLarge, ErrorReason::RpcUnknown];
+    let told: Vec<String> = each().into_iter().map(|(error, ..)| reason(&of(error, Repeat::Safe))).collect();
+    let reasons: Vec<ErrorReason> = (1..).map_while(|number| ErrorReason::try_from(number).ok()).collect();
+    assert!(reasons.len() >= 32);
+    for reason in reasons.into_iter().filter(|reason| !made_elsewhere.contains(reason)) {
+        let name = reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned();
+        assert!(told.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn a_client_is_told_to_come_again_only_where_that_is_safe_and_may_help() {
+    for ((one, when_unsafe, when_safe), (same, ..)) in each().into_iter().zip(each()) {
+        let name = one.to_string();
+        for (error, repeat, told) in [(one, Repeat::Unsafe, when_unsafe), (same, Repeat::Safe, when_safe)] {
+            assert_eq!(of(error, repeat).get_details_retry_info().is_some(), told, "{name} {repeat:?}");
+        }
+    }
+}
+
+#[test]
+fn no_client_hears_of_sql_tables_or_hosts() {
+    for (error, ..) in each() {
+        let status = of(error, Repeat::Safe);
+        let wire = format!("{} {}", status.message(), String::from_utf8_lossy(status.details()));
+        assert!(!wire.contains("customers at") && !wire.contains("10.0.0.7") && !wire.contains("insert"), "{wire}");
+        assert!(status.message().ends_with('.') && on_the_wire(&status) <= LIMIT, "{wire}");
+        assert!(std::error::Error::source(&status).is_some(), "{wire}");
+    }
+}
+
+#[test]
+fn the_cause_shows_no_debug_of_a_database_error() {
+    let status = of(Error::Database(sqlx::Error::Configuration(SECRET.into())), Repeat::Safe);
+    assert!(!format!("{status:?}").contains("Configuration("), "{status:?}");
+}
+
+#[test]
+fn metadata_has_the_contracts_keys() {
+    assert_eq!(metadata_of(Error::RoleTooLow(Role::ServiceManager)), [pair("required_role", "SERVICE_MANAGER")]);
+    assert_eq!(metadata_of(Refusal::RoleTooLow(Role::Admin).into()), [pair("required_role", "ADMIN")]);
+    assert_eq!(metadata_of(Error::NotAnOperator), [pair("required_role", "PLATFORM")]);
+    assert_eq!(
+        metadata_of(Error::CustomerNotFound { at: Some("customer_ids[17]".into()) }),
+        [pair("field", "customer_ids[17]")]
+    );
+    assert_eq!(
+        metadata_of(Error::refused_at(Refusal::RoleTooLow(Role::Admin), "customer_ids[1]".into())),
+        [pair("field", "customer_ids[1]"), pair("required_role", "ADMIN")]
+    );
+    assert_eq!(
+        metadata_of(Error::EtagMismatch { etag: "e".into(), changed: Some(vec!["name".into(), "email".into()]) }),
+        [pair("changed_fields", "name,email"), pair("etag", "e")]
+    );
+    assert_eq!(metadata_of(Error::EtagMismatch { etag: "e".into(), changed: None }), [pair("etag", "e")]);
+    let missing = Refusal::RequiredToApprove(vec![FieldPath::Whole(Field::Email), FieldPath::Whole(Field::Phone)]);
+    assert_eq!(metadata_of(missing.into()), [pair("missing_fields", "email,phone")]);
+}
+
+#[test]
+fn a_resource_is_named_by_its_type_alone() {
+    for (error, kind) in [
+        (Error::CustomerNotFound { at: None }, "clientele.v1.Customer"),
+        (Error::AccountNotFound, "clientele.v1.Account"),
+        (Error::NameTaken { free: Vec::new() }, "clientele.v1.Customer"),
+        (Error::MemberExists, "clientele.v1.Member"),
+    ] {
+        let resource = of(error, Repeat::Safe).get_details_resource_info().unwrap();
+        assert_eq!(resource.resource_type, kind);
+        assert_eq!((resource.resource_name, resource.owner, resource.description), Default::default());
+    }
+}
+
+#[test]
+fn a_thousand_violations_become_as_many_as_fit_and_how_many_more() {
+    let mut violations = Violations::default();
+    for index in 0..1000 {
+        violations.push(format!("customer.contacts[{index}].email"), Rule::new("must have an @ between two parts"));
+    }
+    let status = of(Error::Invalid(violations), Repeat::Unsafe);
+    let told = status.get_details_bad_request().unwrap().field_violations;
+    let (last, first) = told.split_last().unwrap();
+    assert_eq!((last.field.as_str(), &last.description), ("", &format!("and {} more", 1000 - first.len())));
+    assert_eq!(first[3].field, "customer.contacts[3].email");
+    assert!((3900..=LIMIT).contains(&on_the_wire(&status)), "{}", on_the_wire(&status));
+    assert_eq!(status.message(), "customer.contacts[0].email must have an @ between two parts (and 999 more).");
+
+    let headers = status.into_http::<()>().headers().iter().map(|(_, value)| value.len()).sum::<usize>();
+    assert!(headers < LIMIT + 64, "the estimate is what is really sent: {headers}");
+}
+
+#[test]
+fn what_a_caller_makes_long_stays_within_the_limit() {
+    let long = "ß\u{1}".repeat(5000);
+    let mut violations = Violations::of(format!("customer.labels.{long}"), Rule::with(long.clone()));
+    assert_eq!(
+        of(Error::Invalid(violations.clone()), Repeat::Safe).get_details_bad_request().unwrap().field_violations.len(),
+        1
+    );
+    violations.push(long.clone(), Rule::with(long.clone()));
+    for error in [
+        Error::Invalid(violations),
+        Error::from(Refusal::BreaksRule(Rule::with(long.clone()))),
+        Error::NameTaken { free: vec![long.clone(), "Ada 2".to_owned()] },
+        Error::NameTaken { free: vec!["ß".repeat(120); 9] },
+        Error::from(Refusal::RequiredToApprove(vec![FieldPath::Whole(Field::RegistrationNumber); 50])),
+        Error::EtagMismatch { etag: "e".repeat(80), changed: Some(vec!["registration_number".to_owned(); 100]) },
+        Error::CustomIdTaken { field: Some(long) },
+    ] {
+        let status = of(error, Repeat::Safe);
+        assert!(on_the_wire(&status) <= LIMIT, "{} {status:?}", on_the_wire(&status));
+    }
+}
+
+#[test]
+fn repeating_is_safe_for_reads_and_for_mutations_with_a_request_id() {
+    for rpc in crate::domain::contract::RPCS {
+        assert_eq!(Repeat::of(*rpc, true), Repeat::Safe);
+        assert_eq!(Repeat::of(*rpc, false) == Repeat::Unsafe, rpc.mutates);
+    }
+}

@@ -1,0 +1,173 @@
+//! An issuer's public keys, read from a file once, at start (RFC 7517). A key verifies one algorithm, which its type
+//! decides and no token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with the
+//! reason, and not at the first call.
+
+use std::{fs, path::Path};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::{Deserialize, de::IgnoredAny};
+
+/// A public key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// What tokens call it.
+    pub(super) id: Option<String>,
+    /// The one algorithm that it verifies.
+    pub(super) algorithm: Algorithm,
+    /// The key itself.
+    pub(super) verifies: DecodingKey,
+}
+
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<Jwk>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    d: Option<IgnoredAny>,
+}
+
+/// The keys of a JWKS file.
+///
+/// # Errors
+/// Which file, which key and why, as a sentence for whoever starts the server.
+pub(super) fn read(path: &Path) -> Result<Vec<Key>, String> {
+    let broken = |why: String| format!("JWKS file {}: {why}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| broken(error.to_string()))?;
+    let set: Set = serde_json::from_str(&text).map_err(|error| broken(format!("not a JSON Web Key Set: {error}")))?;
+    let mut keys: Vec<Key> = Vec::with_capacity(set.keys.len());
+    for (index, jwk) in set.keys.iter().enumerate() {
+        // Many issuers publish keys for encryption beside those for signatures.
+        if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
+            continue;
+        }
+        let key = key(jwk).map_err(|why| broken(format!("keys[{index}] {why}")))?;
+        if key.id.is_some() && keys.iter().any(|other| other.id == key.id) {
+            return Err(broken(format!("keys[{index}] has the kid of another key")));
+        }
+        keys.push(key);
+    }
+    if keys.is_empty() { Err(broken("holds no key that verifies signatures".to_owned())) } else { Ok(keys) }
+}
+
+fn key(jwk: &Jwk) -> Result<Key, String> {
+    if jwk.d.is_some() {
+        return Err("is a private key: publish the public part alone".to_owned());
+    }
+    let (algorithm, name) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("RSA", _) => (Algorithm::RS256, "RS256"),
+        ("EC", Some("P-256")) => (Algorithm::ES256, "ES256"),
+        ("OKP", Some("Ed25519")) => (Algorithm::EdDSA, "EdDSA"),
+        ("oct", _) => return Err("is a symmetric key: whoever verifies with it could sign with it".to_owned()),
+        (kty, crv) => {
+            let crv = crv.map(|crv| format!(" {crv}")).unwrap_or_default();
+            return Err(format!("is {kty}{crv}; this server takes RSA, EC P-256 and OKP Ed25519"));
+        }
+    };
+    if let Some(alg) = jwk.alg.as_deref().filter(|alg| *alg != name) {
+        return Err(format!("is for {alg}; a key of its type is taken for {name} alone"));
+    }
+    let verifies = match algorithm {
+        Algorithm::RS256 => {
+            let (modulus, exponent) = (bytes(jwk.n.as_deref(), "n")?, bytes(jwk.e.as_deref(), "e")?);
+            if !(256..=1024).contains(&modulus.len()) {
+                return Err(format!("has {} bits; RSA keys of 2048 to 8192 are taken", modulus.len() * 8));
+            }
+            DecodingKey::from_rsa_raw_components(&modulus, &exponent)
+        }
+        Algorithm::ES256 => {
+            let (x, y) = (coordinate(jwk.x.as_deref(), "x")?, coordinate(jwk.y.as_deref(), "y")?);
+            // An uncompressed point (SEC 1).
+            DecodingKey::from_ec_der(&[[4].as_slice(), &x, &y].concat())
+        }
+        _ => DecodingKey::from_ed_der(&coordinate(jwk.x.as_deref(), "x")?),
+    };
+    Ok(Key { id: jwk.kid.clone(), algorithm, verifies })
+}
+
+fn coordinate(member: Option<&str>, name: &str) -> Result<Vec<u8>, String> {
+    let bytes = bytes(member, name)?;
+    if bytes.len() == 32 { Ok(bytes) } else { Err(format!("has {} bytes in {name}, not 32", bytes.len())) }
+}
+
+fn bytes(member: Option<&str>, name: &str) -> Result<Vec<u8>, String> {
+    let member = member.ok_or_else(|| format!("has no {name}"))?;
+    URL_SAFE_NO_PAD.decode(member).map_err(|_| format!("has no base64url in {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Vec<Key>, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        read(file.path()).map_err(|error| {
+            assert!(error.starts_with(&format!("JWKS file {}: ", file.path().display())), "{error}");
+            error.split_once(": ").unwrap().1.to_owned()
+        })
+    }
+
+    fn one(key: &str) -> Result<Vec<Key>, String> {
+        read_text(&format!(r#"{{"keys":[{{{key}}}]}}"#))
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_its_reason() {
+        let short = URL_SAFE_NO_PAD.encode([1; 128]);
+        let point = URL_SAFE_NO_PAD.encode([1; 32]);
+        for (key, why) in [
+            (
+                r#""kty":"oct","k":"c2VjcmV0""#,
+                "keys[0] is a symmetric key: whoever verifies with it could sign with it",
+            ),
+            (r#""kty":"EC","crv":"P-384""#, "keys[0] is EC P-384; this server takes RSA, EC P-256 and OKP Ed25519"),
+            (r#""kty":"OKP","crv":"X25519""#, "keys[0] is OKP X25519; this server takes RSA, EC P-256 and OKP Ed25519"),
+            (r#""kty":"RSA","alg":"PS256""#, "keys[0] is for PS256; a key of its type is taken for RS256 alone"),
+            (r#""kty":"RSA","alg":"HS256""#, "keys[0] is for HS256; a key of its type is taken for RS256 alone"),
+            (r#""kty":"RSA","e":"AQAB""#, "keys[0] has no n"),
+            (r#""kty":"RSA","n":"?","e":"AQAB""#, "keys[0] has no base64url in n"),
+            (
+                &format!(r#""kty":"RSA","n":"{short}","e":"AQAB""#),
+                "keys[0] has 1024 bits; RSA keys of 2048 to 8192 are taken",
+            ),
+            (r#""kty":"OKP","crv":"Ed25519","x":"AQAB""#, "keys[0] has 3 bytes in x, not 32"),
+            (
+                &format!(r#""kty":"OKP","crv":"Ed25519","x":"{point}","d":"{point}""#),
+                "keys[0] is a private key: publish the public part alone",
+            ),
+            (
+                &format!(r#""kty":"OKP","crv":"Ed25519","x":"{point}","use":"enc""#),
+                "holds no key that verifies signatures",
+            ),
+        ] {
+            assert_eq!(one(key).unwrap_err(), why);
+        }
+        assert_eq!(read_text(r#"{"keys":[]}"#).unwrap_err(), "holds no key that verifies signatures");
+        assert!(read_text("{}").unwrap_err().starts_with("not a JSON Web Key Set: missing field `keys`"));
+        assert!(read(Path::new("/nowhere/jwks.json")).unwrap_err().starts_with("JWKS file /nowhere/jwks.json: "));
+    }
+
+    #[test]
+    fn two_keys_of_one_name_are_refused() {
+        let key = format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{}"}}"#, URL_SAFE_NO_PAD.encode([1; 32]));
+        assert_eq!(
+            read_text(&format!(r#"{{"keys":[{key},{key}]}}"#)).unwrap_err(),
+            "keys[1] has the kid of another key"
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! A panic becomes INTERNAL. Without this layer the caller would see a stream that is reset, with no status.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
+
+use http::{Request, Response};
+use tonic::body::Body;
+
+use super::{Around, Inner};
+use crate::{
+    error::Error,
+    grpc::status::{self, Repeat},
+};
+
+/// Catches what panics further in.
+#[derive(Clone, Copy, Debug)]
+pub struct PanicGuard;
+
+impl Around for PanicGuard {
+    fn around<S: Inner>(
+        self,
+        inner: S,
+        request: Request<Body>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static {
+        // Unwind safe: nothing of the call is used again after it panicked.
+        let call = catch_unwind(AssertUnwindSafe(|| inner.run(request)));
+        async {
+            let mut call = match call {
+                Ok(call) => pin!(call),
+                Err(panic) => return answer(&*panic),
+            };
+            poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
+                Ok(poll) => poll,
+                Err(panic) => Poll::Ready(answer(&*panic)),
+            })
+            .await
+        }
+    }
+}
+
+fn answer(panic: &(dyn Any + Send)) -> Response<Body> {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    status::of(Error::internal(format_args!("panic: {said}")), Repeat::Unsafe).into_http()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::layers::samples::{code, reason, request, run};
+
+    #[tokio::test]
+    async fn a_panic_is_internal_and_says_nothing_of_itself() {
+        let refused = run(PanicGuard, request("/x"), |_| async { panic!("secret") }).await;
+        assert_eq!((code(&refused), reason(&refused)), (Code::Internal, "INTERNAL".to_owned()));
+        let message = refused.headers()["grpc-message"].to_str().unwrap();
+        assert!(!message.contains("secret"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_after_waiting_is_caught_too() {
+        let refused = run(PanicGuard, request("/x"), |_| async {
+            tokio::task::yield_now().await;
+            panic!("{}", "late")
+        })
+        .await;
+        assert_eq!(code(&refused), Code::Internal);
+    }
+}

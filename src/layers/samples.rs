@@ -1,0 +1,49 @@
+//! What the layers' own tests call and how they read an answer.
+
+use std::convert::Infallible;
+
+use http::{Request, Response};
+use tonic::{Code, Status, body::Body};
+use tonic_types::StatusExt as _;
+use tower::service_fn;
+
+use super::{Around, Inner as _, Layered};
+use tower::Layer as _;
+
+/// A read of the contract.
+pub(super) const READ: &str = "/clientele.v1.CustomerService/GetCustomer";
+/// A mutation of the contract.
+pub(super) const MUTATION: &str = "/clientele.v1.CustomerService/CreateCustomer";
+
+/// A request without headers or body.
+pub(super) fn request(path: &str) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = path.parse().unwrap();
+    request
+}
+
+/// Runs a handler with one layer around it.
+pub(super) async fn run<A, H, F>(around: A, request: Request<Body>, handler: H) -> Response<Body>
+where
+    A: Around,
+    H: FnMut(Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let mut handler = handler;
+    let service = service_fn(move |request| {
+        let answer = handler(request);
+        async { Ok::<_, Infallible>(answer.await) }
+    });
+    Layered(around).layer(service).run(request).await
+}
+
+/// The answer's code; OK where the trailers have it.
+pub(super) fn code(response: &Response<Body>) -> Code {
+    Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
+}
+
+/// The answer's reason; empty without one.
+pub(super) fn reason(response: &Response<Body>) -> String {
+    let status = Status::from_header_map(response.headers());
+    status.and_then(|status| status.get_details_error_info()).map(|info| info.reason).unwrap_or_default()
+}

@@ -1,0 +1,233 @@
+//! Wiring: services, the layers around them, health, reflection, the listener; and an orderly end.
+//!
+//! It starts without its database, is not ready until the schema is new enough, and then stays ready until it stops: were
+//! readiness to follow the database, one outage would take away all replicas at once.
+
+use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
+
+use tokio::{net::TcpListener, time};
+use tokio_stream::StreamExt as _;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+use tonic::{
+    service::Routes,
+    transport::server::{Server, TcpIncoming},
+};
+use tonic_health::{
+    ServingStatus,
+    server::{HealthReporter, HealthService},
+};
+use tonic_reflection::server::Builder as Reflection;
+use tracing::{error, info};
+
+use crate::{
+    config::Config,
+    domain::contract,
+    error::Error,
+    grpc,
+    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
+    service::Services,
+};
+
+/// The process runs. It says nothing of the database, or an outage would restart every replica.
+const LIVENESS: &str = "liveness";
+/// The process takes calls; "" and the contract's services say the same.
+const READINESS: &str = "readiness";
+/// How often the schema is looked at until it is new enough.
+const SCHEMA_POLL: Duration = Duration::from_secs(1);
+/// How long nothing is accepted after accepting failed, such as for want of file descriptors: else it fails in a loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Calls at once on one connection. A mesh's sidecar puts all of a node's on few.
+const MAX_STREAMS: u32 = 256;
+/// Resets by a peer that were not yet accepted, and of a peer's broken streams, before the connection is closed: more
+/// than callers that give up make, fewer than a flood (CVE-2023-44487).
+const MAX_PENDING_RESETS: usize = 256;
+const MAX_ERROR_RESETS: usize = 1024;
+const MAX_HEADERS: u32 = 16 * 1024;
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEPALIVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why a server did not start: sentences for whoever started it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something listens there already.
+    #[error("{0} is in use: stop what listens there, or choose another address with --listen")]
+    InUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// Tokens could not be verified.
+    #[error("{0}")]
+    Identity(String),
+    /// The services could not be built.
+    #[error("{0}")]
+    Services(#[from] Error),
+    /// The descriptors do not load.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// A server that runs. Dropping it stops it without waiting.
+pub struct Running {
+    address: SocketAddr,
+    services: Services,
+    tasks: TaskTracker,
+    drain: Duration,
+    stop: DropGuard,
+}
+
+/// How a server came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every call and every mutation came to its end.
+    Whole,
+    /// The time was up first.
+    CutOff,
+}
+
+/// Starts to serve.
+///
+/// # Errors
+/// What is wrong with the configuration or the address. A database that is away is no error.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let verifier = Verifier::load(&config.identity).map_err(StartError::Identity)?;
+    let services = Services::new(&config)?;
+    let health = HealthReporter::new();
+    report(&health, ServingStatus::NotServing).await;
+    health.set_service_status(LIVENESS, ServingStatus::Serving).await;
+    let routes = routes(&services, &health, config.reflection)?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
+        _ => StartError::Listen { address: config.listen, cause },
+    })?;
+    let address = listener.local_addr().map_err(|cause| StartError::Listen { address: config.listen, cause })?;
+
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let gate = Gate::new(verifier, services.access.clone(), config.identity.operators);
+    let serving = serve(listener, routes, gate, &config.limits, &tasks, stop.clone());
+    tasks.spawn(serving);
+    tasks.spawn(follow_readiness(health, services.clone(), stop.clone()));
+    Ok(Running { address, services, tasks, drain: config.limits.drain, stop: stop.drop_guard() })
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it serves.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Takes no more calls, says so to health's watchers and to every connection (GOAWAY), and waits for what runs: calls,
+    /// and the mutations whose callers are gone.
+    pub async fn stop(self) -> Drained {
+        info!("stopping");
+        self.tasks.close();
+        drop(self.stop);
+        match time::timeout(self.drain, self.tasks.wait()).await {
+            Ok(()) => Drained::Whole,
+            Err(_) => Drained::CutOff,
+        }
+    }
+}
+
+/// The contract's services, health, and reflection if it is wanted.
+fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Result<Routes, StartError> {
+    let health = HealthService::from_health_reporter(health.clone());
+    let routes = grpc::routes(services).add_service(tonic_health::pb::health_server::HealthServer::new(health));
+    if !reflection {
+        return Ok(routes);
+    }
+    let descriptors = || {
+        Reflection::configure()
+            .register_encoded_file_descriptor_set(grpc::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // grpcurl up to 1.8.7 and grpcio speak v1alpha alone.
+    Ok(routes.add_service(descriptors().build_v1()?).add_service(descriptors().build_v1alpha()?))
+}
+
+/// Serves until it is told to stop and every connection has come to its end.
+fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    gate: Gate,
+    limits: &crate::config::Limits,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let server = Server::builder()
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+        .http2_max_local_error_reset_streams(Some(MAX_ERROR_RESETS))
+        .http2_max_header_list_size(MAX_HEADERS)
+        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+        .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
+        // From the outside in; `layers` says why in this order.
+        .layer(Layered(Trace))
+        .layer(Layered(PanicGuard))
+        .layer(Layered(Complete))
+        .layer(Layered(Deadlines::new(limits.deadline)))
+        .layer(Layered(gate))
+        .layer(Layered(Detach::new(limits.detach.then(|| tasks.clone()))))
+        .add_routes(routes);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(async |accepted| {
+        if accepted.is_err() {
+            time::sleep(ACCEPT_PAUSE).await;
+        }
+        accepted
+    });
+    async move {
+        if let Err(cause) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+            error!(%cause, "the server ended");
+        }
+    }
+}
+
+/// Ready once the schema is new enough, until the server stops; then health's Watches end, or they would hold their
+/// connections for ever.
+async fn follow_readiness(mut health: HealthReporter, services: Services, stop: CancellationToken) {
+    let schema = async {
+        let mut poll = time::interval(SCHEMA_POLL);
+        loop {
+            poll.tick().await;
+            if services.schema_ready().await {
+                return;
+            }
+        }
+    };
+    if stop.run_until_cancelled(schema).await.is_some() {
+        report(&health, ServingStatus::Serving).await;
+        info!("ready");
+        stop.cancelled().await;
+    }
+    report(&health, ServingStatus::NotServing).await;
+    for service in following_readiness().chain([LIVENESS]) {
+        health.clear_service_status(service).await;
+    }
+}
+
+async fn report(health: &HealthReporter, status: ServingStatus) {
+    for service in following_readiness() {
+        health.set_service_status(service, status).await;
+    }
+}
+
+/// What follows readiness: its own name, the server as a whole, and every service of the contract.
+fn following_readiness() -> impl Iterator<Item = &'static str> {
+    let services = contract::RPCS.iter().filter_map(|rpc| rpc.name().split_once('/')).map(|(service, _)| service);
+    services.chain(["", READINESS]).collect::<BTreeSet<_>>().into_iter()
+}

@@ -1,0 +1,175 @@
+//! Commands on many customers: one transaction, all or none, rows locked in id order.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+
+use super::Customers;
+use crate::{
+    domain::{
+        account::Moment,
+        answer::{Answer, Touched},
+        caller::Caller,
+        command::Command,
+        customer::{Change, Happened},
+        event::Changes,
+        ids::{CustomerId, EventId},
+        options::{Options, Outcome},
+    },
+    error::{Error, Result},
+    service::{
+        clock,
+        pool::End,
+        repeat::{retrying, settle},
+        seal::Revisions,
+    },
+    store::{
+        self, Write,
+        customers::{Archiving, Seen},
+    },
+};
+
+/// What a batch did: each customer in the request's order, with whether it changed and its etag, if it was stored.
+pub type Outcomes = Vec<(CustomerId, bool, Option<String>)>;
+
+/// Into the archive, or out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+impl Customers {
+    /// Archives customers, all or none. Safe to repeat.
+    ///
+    /// # Errors
+    /// See the contract's ArchiveCustomers.
+    pub async fn archive(&self, caller: &Caller, ids: &[CustomerId], options: &Options) -> Result<Outcome<Outcomes>> {
+        self.archiving(caller, ids, Direction::In, options).await
+    }
+
+    /// Takes customers out of the archive, all or none. Safe to repeat.
+    ///
+    /// # Errors
+    /// See the contract's UnarchiveCustomers.
+    pub async fn unarchive(&self, caller: &Caller, ids: &[CustomerId], options: &Options) -> Result<Outcome<Outcomes>> {
+        self.archiving(caller, ids, Direction::Out, options).await
+    }
+
+    async fn archiving(
+        &self,
+        caller: &Caller,
+        ids: &[CustomerId],
+        direction: Direction,
+        options: &Options,
+    ) -> Result<Outcome<Outcomes>> {
+        let done = retrying(|| async move {
+            let end = if options.validate_only { End::Rollback } else { End::Commit };
+            let mut lease = self.pool.lease().await?;
+            lease.transaction(end, async |conn| archive_locked(conn, caller, ids, direction, options).await).await
+        })
+        .await;
+        let outcome = match done {
+            Ok(outcome) => outcome,
+            Err(failure) if is_final(&failure) => return Err(failure),
+            Err(failure) => {
+                let request = options.request.as_ref();
+                settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure)
+                    .await
+                    .map(Outcome::replayed)?
+            }
+        };
+        let Answer::Batch { touched } = outcome.value else {
+            return Err(Error::internal("the stored answer is not of a batch"));
+        };
+        let outcomes = touched
+            .into_iter()
+            .map(|one| {
+                let revisions = Revisions { customer: one.revision, link: one.link_revision };
+                let etag = self.sealer.etag(caller.scope(), one.customer, revisions)?;
+                Ok((one.customer, one.changed, (!options.validate_only).then_some(etag)))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Outcome { value: outcomes, replayed: outcome.replayed })
+    }
+}
+
+/// What no stored answer can lie behind: the order of checks has existence and rights before it.
+fn is_final(failure: &Error) -> bool {
+    matches!(
+        failure,
+        Error::CustomerNotFound { .. } | Error::Refused { .. } | Error::RequestIdReused | Error::Internal(_)
+    )
+}
+
+async fn archive_locked(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    ids: &[CustomerId],
+    direction: Direction,
+    options: &Options,
+) -> Result<Outcome<Answer>> {
+    let (command, happened) = match direction {
+        Direction::In => (Command::Archive, Happened::Archived),
+        Direction::Out => (Command::Unarchive, Happened::Unarchived),
+    };
+    let found = store::customers::lock_all(conn, caller, ids).await?;
+    let mut found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
+    for (place, id) in ids.iter().enumerate() {
+        let at = format!("customer_ids[{place}]");
+        let Some(seen) = found.get(id) else { return Err(Error::CustomerNotFound { at: Some(at) }) };
+        command.permits(caller, &seen.customer).map_err(|refusal| Error::refused_at(refusal, at))?;
+    }
+    if let Some(request) = &options.request {
+        let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
+        if let Some(stored) = stored {
+            return stored.answer(request).map(Outcome::replayed);
+        }
+    }
+    let at = clock::now();
+    let mut touched = Vec::with_capacity(ids.len());
+    let mut changed = Vec::new();
+    for id in ids {
+        if let Some(seen) = found.remove(id) {
+            let (one, change) = touch(seen, direction, at);
+            touched.push(one);
+            changed.extend(change);
+        }
+    }
+    let answer = Answer::Batch { touched };
+    if changed.is_empty() {
+        return Ok(Outcome::fresh(answer));
+    }
+    let write = Write {
+        author: caller.author(),
+        acting: Some(caller.scope().root()),
+        at,
+        event: EventId::from_uuid(clock::new_id()),
+        request: options.request,
+    };
+    let archived_at = (direction == Direction::In).then_some(at);
+    store::customers::save_archiving(conn, caller, &changed, archived_at, happened, &answer, write).await?;
+    Ok(Outcome::fresh(answer))
+}
+
+/// Decides on one customer; what is to be written if it changed.
+fn touch(seen: Seen, direction: Direction, at: Moment) -> (Touched, Option<Archiving>) {
+    let mut after = seen.customer.clone();
+    let change = match direction {
+        Direction::In => after.archive(at),
+        Direction::Out => after.unarchive(),
+    };
+    let changed = change != Change::AlreadyMade;
+    let touched = Touched {
+        customer: after.id,
+        changed,
+        revision: seen.customer.revision + i64::from(changed),
+        link_revision: seen.link.revision,
+    };
+    let archiving = changed.then(|| Archiving {
+        customer: after.id,
+        event: EventId::from_uuid(clock::new_id()),
+        changes: Changes::of(&seen.customer, &after),
+    });
+    (touched, archiving)
+}

@@ -1,0 +1,192 @@
+//! Commands on one customer: one statement reads, the domain decides, one statement writes if nothing changed meanwhile.
+//! The last try locks the row first. No lock outlives a round trip before that, and no session is left open.
+
+use sqlx::PgConnection;
+
+use super::{Customers, Shown, create::not_a_sales_person, would_be};
+use crate::{
+    domain::{
+        account::Moment,
+        caller::Caller,
+        command::{Command, Grounds},
+        customer::{Change, Customer, Happened, Stamp},
+        edit::Edit,
+        ids::{CustomerId, EventId, MemberId},
+        options::{Options, Outcome},
+        refusal::Refusal,
+        violation::{Rule, Violations},
+    },
+    error::{Error, Result},
+    service::{
+        clock,
+        pool::End,
+        repeat::{retrying, settle},
+        seal::Revisions,
+    },
+    store::{
+        self, Write,
+        customers::{Loaded, Seen},
+    },
+};
+
+/// Tries without a lock. Of 32 writers on one row most lose three races in a row, so the next takes the lock.
+const OPTIMISTIC_TRIES: usize = 2;
+
+/// One command, with all that its tries share.
+struct Attempt<'a> {
+    caller: &'a Caller,
+    id: CustomerId,
+    command: &'a Command,
+    options: &'a Options,
+    etag: Option<Revisions>,
+}
+
+impl Customers {
+    /// Reads, decides, and saves if nothing changed meanwhile.
+    pub(super) async fn change(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        command: &Command,
+        options: &Options,
+    ) -> Result<Outcome<Shown>> {
+        let attempt = Attempt { caller, id, command, options, etag: self.etag(caller, id, options)? };
+        let failure = match retrying(|| self.try_change(&attempt)).await {
+            Err(error) if error.broken_key().is_some() || error.is_retriable() || error.is_lock_timeout() => error,
+            Err(error @ Error::Unavailable { .. }) => error,
+            done => return done,
+        };
+        let request = options.request.as_ref();
+        match settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure).await {
+            Ok(answer) => self.replay(caller, answer).await,
+            Err(failure) => Err(self.explain_change(&attempt, failure).await),
+        }
+    }
+
+    async fn try_change(&self, attempt: &Attempt<'_>) -> Result<Outcome<Shown>> {
+        let mut lease = self.pool.lease().await?;
+        // What is only validated is written under the lock, and rolled back: the same statement, so the same checks.
+        let tries = if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES };
+        for _ in 0..tries {
+            if let Some(done) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
+                return Ok(done);
+            }
+        }
+        let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
+        let done = lease
+            .transaction(end, async |conn| {
+                store::customers::lock(conn, attempt.caller.scope(), attempt.id).await?;
+                self.decide_and_save(conn, attempt).await
+            })
+            .await?;
+        done.ok_or(Error::Contended)
+    }
+
+    /// One try; nothing if the customer changed between the reading and the writing.
+    ///
+    /// The order is the contract's: existence, rights, the stored answer, already made, etag, state, uniqueness.
+    async fn decide_and_save(&self, conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Option<Outcome<Shown>>> {
+        let Attempt { caller, id, command, options, .. } = *attempt;
+        let request = options.request.as_ref();
+        let loaded = store::customers::load(conn, caller, id, request, sales_person(command)).await?;
+        command.permits(caller, &loaded.seen.customer)?;
+        if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
+            // The customer was just found in the caller's sight: the stored answer may be shown.
+            return self.replay_seen(caller, loaded.seen, stored.answer(request)?).map(Some);
+        }
+        let at = clock::now();
+        let (decision, mut after) = decide(command, &loaded, at);
+        if decision == Ok(Change::AlreadyMade) {
+            return self.show(caller, loaded.seen).map(|shown| Some(Outcome::fresh(shown)));
+        }
+        self.check_etag(conn, attempt, &loaded.seen).await?;
+        let happened = match decision? {
+            Change::Made(happened) => happened,
+            Change::AlreadyMade => return Err(Error::internal("decided twice")),
+        };
+        if !loaded.sales_person_fits {
+            return Err(not_a_sales_person());
+        }
+        after.revision += 1;
+        after.updated = Stamp { at, by: caller.author().principal.clone() };
+        if !self.save(conn, attempt, &loaded.seen, &after, happened).await? {
+            return Ok(None);
+        }
+        let seen = Seen { customer: after, ..loaded.seen };
+        let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
+        Ok(Some(Outcome::fresh(shown)))
+    }
+
+    async fn save(
+        &self,
+        conn: &mut PgConnection,
+        attempt: &Attempt<'_>,
+        before: &Seen,
+        after: &Customer,
+        happened: Happened,
+    ) -> Result<bool> {
+        let write = Write {
+            author: attempt.caller.author(),
+            acting: Some(attempt.caller.scope().root()),
+            at: after.updated.at,
+            event: EventId::from_uuid(clock::new_id()),
+            request: attempt.options.request,
+        };
+        store::customers::save(conn, attempt.caller, before, after, happened, write).await
+    }
+
+    fn etag(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Option<Revisions>> {
+        let Some(etag) = &options.etag else { return Ok(None) };
+        let opened = self.sealer.open_etag(caller.scope(), id, etag);
+        let rule = Rule::new("must be an etag of this customer, as the acting account was given it; read it again");
+        opened.map(Some).ok_or_else(|| Violations::of("etag", rule).into())
+    }
+
+    async fn check_etag(&self, conn: &mut PgConnection, attempt: &Attempt<'_>, seen: &Seen) -> Result<()> {
+        let current = Revisions { customer: seen.customer.revision, link: seen.link.revision };
+        let Some(read) = attempt.etag.filter(|read| *read != current) else { return Ok(()) };
+        let scope = attempt.caller.scope();
+        let changed = store::events::changed_since(conn, scope, attempt.id, read.customer, current.customer).await?;
+        Err(Error::EtagMismatch { etag: self.sealer.etag(scope, attempt.id, current)?, changed })
+    }
+
+    /// Says what a broken key means to the caller.
+    async fn explain_change(&self, attempt: &Attempt<'_>, failure: Error) -> Error {
+        match failure.broken_key() {
+            Some("customers_order_reference_key") => Error::OrderReferenceTaken,
+            Some("customers_name_key") => match self.see(attempt.caller, attempt.id).await {
+                Ok(seen) => {
+                    let facts = decide_facts(attempt.command, seen.customer.facts);
+                    self.name_taken(attempt.caller, seen.customer.owner, &facts).await
+                }
+                Err(_) => Error::NameTaken { free: Vec::new() },
+            },
+            _ => failure,
+        }
+    }
+}
+
+/// What the domain says, and the customer as it would be.
+fn decide(command: &Command, loaded: &Loaded, at: Moment) -> (Result<Change, Refusal>, Customer) {
+    let grounds = Grounds { policies: &loaded.seen.policies, owner_ids: &loaded.seen.owner_ids };
+    let mut after = loaded.seen.customer.clone();
+    let decision = command.decide(&mut after, grounds, at);
+    (decision, after)
+}
+
+/// The facts with the command's new name and place, to suggest names near them.
+fn decide_facts(command: &Command, mut facts: crate::domain::customer::Facts) -> crate::domain::customer::Facts {
+    if let Command::Update(edits) = command {
+        for edit in edits {
+            // A refused edit leaves the facts as they are, which is good enough for a suggestion.
+            _ = facts.apply(edit.clone());
+        }
+    }
+    facts
+}
+
+/// The sales person that an update names.
+fn sales_person(command: &Command) -> Option<MemberId> {
+    let Command::Update(edits) = command else { return None };
+    edits.iter().find_map(|edit| if let Edit::SalesPerson(member) = edit { *member } else { None })
+}

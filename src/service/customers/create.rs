@@ -1,0 +1,166 @@
+//! Creating customers: one statement, decided on the account as the caller's gate knew it. The statement names the
+//! revisions it was decided on; if they have moved, nothing is written, and it is decided again.
+
+use std::sync::Arc;
+
+use super::{Customers, Shown, near, would_be};
+use crate::{
+    domain::{
+        account::Account,
+        caller::Caller,
+        custom_id::CustomIds,
+        customer::{Customer, Facts, Stamp},
+        enums::{Reach, Role},
+        ids::{AccountId, CustomerId, EventId},
+        options::{Options, Outcome},
+        violation::{Rule, Violations},
+    },
+    error::{Error, Result},
+    service::{
+        clock,
+        pool::{End, Lease},
+        repeat::{retrying, settle},
+    },
+    store::{
+        self,
+        customers::{New, Seen},
+    },
+};
+
+/// A customer to be created.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it is.
+    pub facts: Facts,
+    /// The acting account's custom IDs of it.
+    pub custom_ids: CustomIds,
+}
+
+/// How often it is decided anew because the account or its tenant changed meanwhile.
+const TRIES: usize = 4;
+
+impl Customers {
+    /// Creates a customer of the acting account.
+    ///
+    /// # Errors
+    /// See the contract's CreateCustomer.
+    pub async fn create(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<Outcome<Shown>> {
+        let failure = match retrying(|| self.create_once(caller, draft, options)).await {
+            Ok(new) if options.validate_only => return Ok(Outcome::fresh(would_be(caller, seen(caller, new)))),
+            Ok(new) => return self.show(caller, seen(caller, new)).map(Outcome::fresh),
+            // What the caller may not do it may not learn the outcome of either.
+            Err(error @ Error::RoleTooLow(_)) => return Err(error),
+            Err(error) => error,
+        };
+        let failure =
+            match settle(&self.pool, caller.scope().tenant(), caller.author(), options.request.as_ref(), failure).await
+            {
+                Ok(answer) => return self.replay(caller, answer).await,
+                Err(failure) => failure,
+            };
+        Err(self.explain(caller, draft, failure).await)
+    }
+
+    async fn create_once(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<New> {
+        let mut lease = self.pool.lease().await?;
+        let mut account = Arc::new(caller.account().clone());
+        for attempt in 0..TRIES {
+            let refused = match decide(caller, &account, draft, options) {
+                Ok(new) => match insert(&mut lease, caller, &account, &new, options).await? {
+                    1 => return Ok(new),
+                    _ => None,
+                },
+                Err(refused) => Some(refused),
+            };
+            // Either the account is not as the gate knew it, or what was said of it holds.
+            let now = lease
+                .run(async |conn| store::accounts::get(conn, caller.scope(), account.id).await)
+                .await
+                .map(Arc::new)?;
+            if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
+                return Err(refused.unwrap_or_else(not_a_sales_person));
+            }
+            account = now;
+            tracing::debug!(attempt, "the account changed while a customer was created");
+        }
+        Err(Error::Contended)
+    }
+
+    /// Says what a broken key means to the caller.
+    async fn explain(&self, caller: &Caller, draft: &Draft, failure: Error) -> Error {
+        match failure.broken_key() {
+            Some("customers_name_key") => self.name_taken(caller, caller.account().id, &draft.facts).await,
+            Some("customers_order_reference_key") => Error::OrderReferenceTaken,
+            Some("custom_ids_value_key" | "custom_ids_system_key") => self.custom_id_taken(caller, draft).await,
+            _ => failure,
+        }
+    }
+
+    /// `NameTaken`, with names near it that are free.
+    pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, facts: &Facts) -> Error {
+        let free = async {
+            self.pool
+                .lease()
+                .await?
+                .run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &near(facts)).await)
+                .await
+        };
+        Error::NameTaken { free: free.await.unwrap_or_default() }
+    }
+
+    async fn custom_id_taken(&self, caller: &Caller, draft: &Draft) -> Error {
+        let taken = async {
+            self.pool
+                .lease()
+                .await?
+                .run(async |conn| store::custom_ids::first_taken(conn, caller.scope(), &draft.custom_ids).await)
+                .await
+        };
+        let system = taken.await.ok().flatten();
+        Error::CustomIdTaken { field: system.map(|system| format!("customer.custom_ids.{}", system.as_str())) }
+    }
+}
+
+fn decide(caller: &Caller, account: &Account, draft: &Draft, options: &Options) -> Result<New> {
+    let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
+    role(account.policies.create_role)?;
+    if draft.facts.reach == Reach::Fleet {
+        role(Role::ServiceManager)?;
+    }
+    let created = Stamp { at: clock::now(), by: caller.author().principal.clone() };
+    let id = CustomerId::from_uuid(clock::new_id());
+    let customer = Customer::create(id, account, draft.facts.clone(), &draft.custom_ids, created)?;
+    Ok(New {
+        customer,
+        custom_ids: draft.custom_ids.clone(),
+        events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
+        request: options.request,
+    })
+}
+
+async fn insert(lease: &mut Lease, caller: &Caller, account: &Account, new: &New, options: &Options) -> Result<usize> {
+    let slice = std::slice::from_ref(new);
+    if options.validate_only {
+        // The same statement, so the same checks.
+        return lease
+            .transaction(End::Rollback, async |conn| store::customers::create(conn, caller, account, slice).await)
+            .await;
+    }
+    lease.run(async |conn| store::customers::create(conn, caller, account, slice).await).await
+}
+
+fn seen(caller: &Caller, new: New) -> Seen {
+    let link = new.link();
+    Seen {
+        customer: new.customer,
+        owner_link_revision: link.revision,
+        link,
+        owner_ids: new.custom_ids,
+        policies: Arc::clone(&caller.account().policies),
+    }
+}
+
+pub(super) fn not_a_sales_person() -> Error {
+    let rule = Rule::new("must be the member_id of a member of the customer's owner; ListMembers has them");
+    Error::Invalid(Violations::of("customer.sales_person_id", rule))
+}

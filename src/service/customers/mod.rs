@@ -1,0 +1,160 @@
+//! What can be done with customers. One file per write shape; reads are here.
+
+mod batch;
+mod change;
+mod create;
+
+use std::sync::Arc;
+
+pub use self::{batch::Outcomes, create::Draft};
+use crate::{
+    domain::{
+        address::AddressPart,
+        answer::Answer,
+        caller::Caller,
+        command::{Command, Grounds},
+        customer::{Customer, Facts, Standing},
+        edit::Edit,
+        field::FieldPath,
+        ids::CustomerId,
+        link::Link,
+        name::Name,
+        options::{Options, Outcome},
+        status::StatusReason,
+    },
+    error::{Error, Result},
+    service::{
+        pool::Pool,
+        seal::{Revisions, Sealer},
+    },
+    store::{self, customers::Seen},
+};
+
+/// The use cases on customers.
+#[derive(Clone)]
+pub struct Customers {
+    pool: Pool,
+    sealer: Arc<Sealer>,
+}
+
+/// A customer as a caller is shown it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The customer.
+    pub customer: Customer,
+    /// The acting account's link to it.
+    pub link: Link,
+    /// How the acting account stands to it, and so what of it may be shown.
+    pub standing: Standing,
+    /// What the caller could do with it now.
+    pub allowed_actions: Vec<&'static str>,
+    /// What its approval still asks for.
+    pub missing_for_approval: Vec<FieldPath>,
+    /// Names this state; none of a customer that was only validated.
+    pub etag: Option<String>,
+}
+
+impl Customers {
+    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>) -> Self {
+        Self { pool, sealer }
+    }
+
+    /// Reads one customer.
+    ///
+    /// # Errors
+    /// `CustomerNotFound`.
+    pub async fn get(&self, caller: &Caller, id: CustomerId) -> Result<Shown> {
+        self.show(caller, self.see(caller, id).await?)
+    }
+
+    /// Changes fields.
+    ///
+    /// # Errors
+    /// See the contract's UpdateCustomer.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        edits: Vec<Edit>,
+        options: &Options,
+    ) -> Result<Outcome<Shown>> {
+        self.change(caller, id, &Command::Update(edits), options).await
+    }
+
+    /// Approves a customer. Safe to repeat.
+    ///
+    /// # Errors
+    /// See the contract's ApproveCustomer.
+    pub async fn approve(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Outcome<Shown>> {
+        self.change(caller, id, &Command::Approve, options).await
+    }
+
+    /// Rejects a customer. Safe to repeat.
+    ///
+    /// # Errors
+    /// See the contract's RejectCustomer.
+    pub async fn reject(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        reason: StatusReason,
+        options: &Options,
+    ) -> Result<Outcome<Shown>> {
+        self.change(caller, id, &Command::Reject(reason), options).await
+    }
+
+    /// One customer, in one statement: what a reader of many calls at once can stand behind.
+    async fn see(&self, caller: &Caller, id: CustomerId) -> Result<Seen> {
+        self.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id).await).await
+    }
+
+    fn show(&self, caller: &Caller, seen: Seen) -> Result<Shown> {
+        let revisions = Revisions { customer: seen.customer.revision, link: seen.link.revision };
+        let etag = self.sealer.etag(caller.scope(), seen.customer.id, revisions)?;
+        Ok(Shown { etag: Some(etag), ..would_be(caller, seen) })
+    }
+
+    /// A stored answer, shown to a caller that may see the customer today.
+    async fn replay(&self, caller: &Caller, answer: Answer) -> Result<Outcome<Shown>> {
+        let Answer::Customer { customer, .. } = &answer else { return Err(not_of_one()) };
+        let now = self.see(caller, customer.id).await?;
+        self.replay_seen(caller, now, answer)
+    }
+
+    /// The same where the customer was just seen.
+    fn replay_seen(&self, caller: &Caller, now: Seen, answer: Answer) -> Result<Outcome<Shown>> {
+        let Answer::Customer { customer, link } = answer else { return Err(not_of_one()) };
+        self.show(caller, Seen { customer, link, ..now }).map(Outcome::replayed)
+    }
+}
+
+fn not_of_one() -> Error {
+    Error::internal("the stored answer is not of one customer")
+}
+
+/// A customer as it would be: without an etag, as nobody can find it so.
+fn would_be(caller: &Caller, seen: Seen) -> Shown {
+    let grounds = Grounds { policies: &seen.policies, owner_ids: &seen.owner_ids };
+    Shown {
+        standing: seen.customer.standing(caller.scope()),
+        allowed_actions: seen.customer.allowed_actions(caller, grounds),
+        missing_for_approval: match seen.customer.standing(caller.scope()) {
+            Standing::OwnerOrAbove => seen.customer.missing_for_approval(grounds),
+            Standing::Below => Vec::new(),
+        },
+        customer: seen.customer,
+        link: seen.link,
+        etag: None,
+    }
+}
+
+/// Names near a taken one, to suggest those of them that are free.
+fn near(facts: &Facts) -> Vec<Name> {
+    let name = facts.name.as_str();
+    let city = facts.profile.primary_address.get(AddressPart::City);
+    city.map(|city| format!("{name} ({city})"))
+        .into_iter()
+        .chain((2..6).map(|number| format!("{name} {number}")))
+        .filter_map(|name| Name::parse(&name).ok())
+        .collect()
+}

@@ -1,0 +1,159 @@
+//! Connections to the database: the one way to reach it.
+//!
+//! A call is cancelled by dropping its future, at any await: a session may then be inside a transaction, or hold an answer
+//! that nobody read. So whoever works with a session works through a lease, which notes when work begins and when it came
+//! to its end; a lease that is dropped in between closes its session, and only a clean one goes back.
+
+use std::{borrow::Cow, time::Duration};
+
+use deadpool::{
+    Runtime,
+    managed::{Manager, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType},
+};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
+
+use crate::{
+    config,
+    error::{Error, Result},
+};
+
+/// A session that has idled longer is asked whether it is still there before it is used.
+const IDLE_TRUST: Duration = Duration::from_secs(5);
+/// How long that question may take.
+const PING_LIMIT: Duration = Duration::from_millis(500);
+/// How long connecting may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// When a caller should come again that no session came free for.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+struct Sessions(PgConnectOptions);
+
+impl Manager for Sessions {
+    type Type = PgConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> std::result::Result<PgConnection, sqlx::Error> {
+        PgConnection::connect_with(&self.0).await
+    }
+
+    async fn recycle(&self, session: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.last_used() < IDLE_TRUST {
+            return Ok(());
+        }
+        match tokio::time::timeout(PING_LIMIT, session.ping()).await {
+            Ok(alive) => alive.map_err(RecycleError::Backend),
+            Err(_) => Err(RecycleError::Message(Cow::Borrowed("silent"))),
+        }
+    }
+}
+
+/// The sessions of this process.
+#[derive(Clone)]
+pub struct Pool {
+    sessions: deadpool::managed::Pool<Sessions>,
+    discard_unfinished: bool,
+}
+
+impl Pool {
+    /// A pool that connects when it is first asked to.
+    ///
+    /// # Errors
+    /// None that can happen: the settings are complete.
+    pub fn new(config: &config::Database) -> Result<Self> {
+        let millis = |limit: Duration| limit.as_millis().to_string();
+        let options = config.options.clone().application_name("clientele").options([
+            ("statement_timeout", millis(config.statement_timeout)),
+            ("lock_timeout", millis(config.lock_timeout)),
+            ("idle_in_transaction_session_timeout", "5000".to_owned()),
+            // The server notices within two seconds that whoever asked has gone.
+            ("client_connection_check_interval", "2000".to_owned()),
+        ]);
+        let sessions = deadpool::managed::Pool::builder(Sessions(options))
+            .max_size(config.connections)
+            .runtime(Runtime::Tokio1)
+            // The most recently used session first: the rest may idle away, and its caches are warm.
+            .queue_mode(QueueMode::Lifo)
+            .wait_timeout(Some(config.wait))
+            .create_timeout(Some(CONNECT_LIMIT))
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self { sessions, discard_unfinished: config.discard_unfinished })
+    }
+
+    /// Leases a session.
+    ///
+    /// # Errors
+    /// `Overloaded` if none came free in time, `Unavailable` if the database cannot be reached.
+    pub async fn lease(&self) -> Result<Lease> {
+        let session = self.sessions.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => Error::Overloaded { retry_after: RETRY_AFTER },
+            PoolError::Timeout(_) => Error::Unavailable { cause: "connecting took too long".to_owned() },
+            PoolError::Backend(cause) => Error::from(cause),
+            other => Error::internal(other),
+        })?;
+        Ok(Lease { session: Some(session), clean: true, pool: self.clone() })
+    }
+}
+
+/// How a transaction ends that met no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is kept.
+    Commit,
+    /// It was only to see whether it could be.
+    Rollback,
+}
+
+/// A session, for as long as one unit of work needs it.
+pub struct Lease {
+    session: Option<Object<Sessions>>,
+    clean: bool,
+    pool: Pool,
+}
+
+impl Lease {
+    /// Runs statements, each its own transaction.
+    pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        let session = self.session.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
+        self.clean = false;
+        let done = work(session).await;
+        self.clean = !matches!(done, Err(Error::Unavailable { .. }));
+        if !self.clean {
+            // The others were most likely lost with it: the next callers connect anew rather than fail one by one.
+            self.pool.sessions.retain(|_, _| false);
+        }
+        done
+    }
+
+    /// Runs statements in one READ COMMITTED transaction: all or nothing.
+    pub async fn transaction<T>(
+        &mut self,
+        end: End,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T> {
+        self.run(async |session| {
+            sqlx::raw_sql("begin").execute(&mut *session).await?;
+            let done = work(session).await;
+            let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
+            match sqlx::raw_sql(last).execute(&mut *session).await {
+                Ok(_) => done,
+                // What went wrong first tells more; but a session that cannot roll back is not given back.
+                Err(lost) if last == "commit" || done.is_ok() => Err(lost.into()),
+                Err(_) => Err(done.err().unwrap_or(Error::Contended)),
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take()
+            && !self.clean
+            && self.pool.discard_unfinished
+        {
+            // Out of the pool, and closed by being dropped: the server rolls back.
+            drop(Object::take(session));
+        }
+    }
+}

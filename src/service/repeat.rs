@@ -1,0 +1,53 @@
+//! Writing again: what a deadlock undid, and what a caller repeats.
+
+use std::time::Duration;
+
+use crate::{
+    domain::{answer::Answer, ids::TenantId, options::Repeatable, principal::Author},
+    error::{Error, Result},
+    service::pool::Pool,
+    store,
+};
+
+/// How often a write is tried that deadlocks.
+const TRIES: u32 = 4;
+
+/// Tries a write again that PostgreSQL undid because of a deadlock: the same again may succeed.
+pub(super) async fn retrying<T, F: Future<Output = Result<T>>>(write: impl Fn() -> F) -> Result<T> {
+    let mut pause = Duration::from_millis(2);
+    for _ in 1..TRIES {
+        match write().await {
+            Err(error) if error.is_retriable() => tokio::time::sleep(pause).await,
+            done => return done,
+        }
+        pause *= 4;
+    }
+    write().await
+}
+
+/// What a write's failure means. If the call came with a request_id, it may be a repeat that met its own first call:
+/// on a unique key, on a lock, or by a commit whose answer was lost. Then the stored answer is the answer.
+///
+/// # Errors
+/// The failure, if there is no stored answer; `RequestIdReused`; `RequestInFlight` where the first call still runs.
+pub(super) async fn settle(
+    pool: &Pool,
+    tenant: TenantId,
+    author: &Author,
+    request: Option<&Repeatable>,
+    failure: Error,
+) -> Result<Answer> {
+    if let Some(request) = request {
+        let find = async {
+            pool.lease().await?.run(async |conn| store::requests::find(conn, tenant, author, request).await).await
+        };
+        // Where even looking fails, the first failure tells more.
+        if let Ok(Some(stored)) = find.await {
+            return stored.answer(request);
+        }
+        if failure.is_lock_timeout() || failure.broken_key() == Some("requests_pkey") {
+            return Err(Error::RequestInFlight);
+        }
+    }
+    Err(if failure.is_lock_timeout() || failure.is_retriable() { Error::Contended } else { failure })
+}
