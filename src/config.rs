@@ -1,9 +1,13 @@
-//! Configuration: one struct per concern. Secrets are never printed.
+//! Configuration: one struct per concern. Secrets are never printed; what is wrong is told all at once.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+pub mod parse;
+mod problems;
+
+use std::{collections::HashSet, fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use sqlx::postgres::PgConnectOptions;
 
+pub use self::problems::Problems;
 use crate::domain::{enums::Role, principal::Principal};
 
 /// Everything that a server is told.
@@ -24,7 +28,7 @@ pub struct Config {
 }
 
 /// The database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Database {
     /// Where it is, and as whom.
     pub options: PgConnectOptions,
@@ -39,6 +43,23 @@ pub struct Database {
     /// Whether a connection whose work did not come to its end is closed. Only a test of faults says no, to prove that
     /// it would fail without.
     pub discard_unfinished: bool,
+}
+
+impl fmt::Debug for Database {
+    /// Leaves the password out, which the driver's own `Debug` prints.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} connections to {}", self.connections, place(&self.options))
+    }
+}
+
+/// Where a database is, for people: host, port and name, without user and password.
+#[must_use]
+pub fn place(options: &PgConnectOptions) -> String {
+    let name = options.get_database().unwrap_or_else(|| options.get_username());
+    match options.get_socket() {
+        Some(folder) => format!("{name} in {}", folder.display()),
+        None => format!("{name} on {}:{}", options.get_host(), options.get_port()),
+    }
 }
 
 /// Whom the server believes.
@@ -92,4 +113,110 @@ pub struct Limits {
     /// Whether mutations run to their end when the caller hangs up. Only a test of faults says no, to prove that it
     /// would fail without.
     pub detach: bool,
+}
+
+impl Config {
+    /// Whether a server can run with it.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn verify(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        self.database.verify(&mut problems);
+        self.identity.verify(&mut problems);
+        self.sealing.verify(&mut problems);
+        self.limits.verify(&mut problems);
+        self.verify_across(&mut problems);
+        if problems.0.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// Notes what is wrong between one concern and another.
+    pub fn verify_across(&self, problems: &mut Problems) {
+        problems.unless(self.database.statement_timeout <= self.limits.deadline, || {
+            "--statement-timeout is longer than --deadline: a statement would outlive its call".to_owned()
+        });
+    }
+}
+
+impl Database {
+    /// Connections that one replica may hold: far more than a PostgreSQL serves well.
+    const MOST_CONNECTIONS: usize = 1000;
+
+    /// Notes what is wrong with it.
+    pub fn verify(&self, problems: &mut Problems) {
+        problems.unless((1..=Self::MOST_CONNECTIONS).contains(&self.connections), || {
+            format!("--connections must be 1 to {}", Self::MOST_CONNECTIONS)
+        });
+        problems.unless(!self.wait.is_zero(), || "--connection-wait must be longer than nothing".to_owned());
+        problems.unless(!self.lock_timeout.is_zero(), || "--lock-timeout must be longer than nothing".to_owned());
+        problems.unless(self.lock_timeout < self.statement_timeout, || {
+            "--lock-timeout must be shorter than --statement-timeout, or a wait for a lock is never told from a slow \
+             statement"
+                .to_owned()
+        });
+    }
+}
+
+impl Identity {
+    /// Notes what is wrong with it.
+    pub fn verify(&self, problems: &mut Problems) {
+        problems.unless(!self.issuers.is_empty(), || "--issuer is missing: nobody could call".to_owned());
+        let mut known = HashSet::new();
+        for issuer in &self.issuers {
+            problems.unless(known.insert(issuer.issuer.as_str()), || format!("--issuer names {} twice", issuer.issuer));
+            if let Err(problem) = issuer.verify() {
+                problems.0.push(format!("--issuer {}: {problem}", issuer.issuer));
+            }
+        }
+        for operator in &self.operators {
+            problems.unless(known.contains(operator.issuer()), || {
+                format!("--operator {}: no --issuer is {}", operator.subject(), operator.issuer())
+            });
+        }
+        let mut named = HashSet::new();
+        for ServicePrincipal { principal, .. } in &self.service_principals {
+            problems.unless(known.contains(principal.issuer()), || {
+                format!("--service-principal {}: no --issuer is {}", principal.subject(), principal.issuer())
+            });
+            problems
+                .unless(named.insert(principal), || format!("--service-principal names {} twice", principal.subject()));
+        }
+    }
+}
+
+impl Issuer {
+    /// Whether its file holds keys at all; which of them are of use is the gate's to say.
+    fn verify(&self) -> Result<(), String> {
+        let file = self.jwks.display();
+        let bytes = fs::read(&self.jwks).map_err(|error| format!("cannot read {file}: {error}"))?;
+        let content: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        match content.get("keys").and_then(|keys| keys.as_array()) {
+            Some(keys) if !keys.is_empty() => Ok(()),
+            Some(_) => Err(format!("{file} has no key in it")),
+            None => Err(format!("{file} is no JSON Web Key Set (RFC 7517)")),
+        }
+    }
+}
+
+impl SealingKeys {
+    /// Notes what is wrong with them.
+    pub fn verify(&self, problems: &mut Problems) {
+        problems.unless(!self.0.is_empty(), || {
+            "--sealing-key-file is missing: make one by `head -c 32 /dev/urandom > FILE`, the same for all replicas"
+                .to_owned()
+        });
+        let distinct: HashSet<_> = self.0.iter().collect();
+        problems
+            .unless(distinct.len() == self.0.len(), || "--sealing-key-file: the same key is given twice".to_owned());
+    }
+}
+
+impl Limits {
+    /// Notes what is wrong with them.
+    pub fn verify(&self, problems: &mut Problems) {
+        problems.unless(!self.deadline.is_zero(), || "--deadline must be longer than nothing".to_owned());
+        problems.unless(self.drain >= self.deadline, || {
+            "--drain is shorter than --deadline: a stopping server would cut calls off that may still run".to_owned()
+        });
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! The map, from the outside in: `main -> cli -> server -> {layers, grpc} -> service -> store -> domain`.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod embedded;

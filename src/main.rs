@@ -1,1 +1,10 @@
-fn main() {}
+//! The program: arguments -> telemetry -> run.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clientele::cli::{self, Arguments};
+
+fn main() -> ExitCode {
+    cli::run(Arguments::parse())
+}

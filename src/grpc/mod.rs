@@ -6,6 +6,7 @@ mod accounts;
 mod customer_in;
 mod customer_out;
 mod customers;
+pub mod demo;
 mod history;
 mod parse;
 pub mod status;

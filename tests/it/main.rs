@@ -11,6 +11,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod commands;
+mod dev;
 mod embedded;
 mod get_customer;
+mod processes;
 mod world;

@@ -129,12 +129,7 @@ impl World {
     }
 
     /// A new tenant with these policies.
-    pub async fn tenant_with(
-        &self,
-        name: &str,
-        rule: pb::NameUniqueness,
-        policies: pb::AccountPolicies,
-    ) -> Seat {
+    pub async fn tenant_with(&self, name: &str, rule: pb::NameUniqueness, policies: pb::AccountPolicies) -> Seat {
         let admin = format!("{name}-admin-{}", Uuid::new_v4().simple());
         let request = pb::CreateTenantRequest {
             tenant: Some(pb::Tenant { name: name.to_owned(), name_uniqueness: rule.into(), ..Default::default() }),
@@ -146,7 +141,13 @@ impl World {
         let tenant = created.tenant.unwrap().id;
         let account = created.account.unwrap();
         let admin = self.subject(&admin).acting_in(&account.id);
-        Seat { tenant, account: account.id.clone(), admin, world_channel: self.channel.clone(), keys: self.keys.clone() }
+        Seat {
+            tenant,
+            account: account.id.clone(),
+            admin,
+            world_channel: self.channel.clone(),
+            keys: self.keys.clone(),
+        }
     }
 }
 
@@ -191,11 +192,8 @@ impl Seat {
 
     /// Makes a subject a member of this account; its member.
     pub async fn add(&self, subject: &str, role: pb::Role) -> pb::Member {
-        let request = pb::AddMemberRequest {
-            principal: Some(principal(subject)),
-            role: role.into(),
-            ..Default::default()
-        };
+        let request =
+            pb::AddMemberRequest { principal: Some(principal(subject)), role: role.into(), ..Default::default() };
         self.admin.access().add_member(request).await.unwrap().into_inner().member.unwrap()
     }
 }
@@ -295,11 +293,8 @@ impl Client {
 
     /// Rejects a customer.
     pub async fn reject(&self, id: &str, reason: &str) -> Result<pb::Customer, Status> {
-        let request = pb::RejectCustomerRequest {
-            customer_id: id.to_owned(),
-            reason: reason.to_owned(),
-            ..Default::default()
-        };
+        let request =
+            pb::RejectCustomerRequest { customer_id: id.to_owned(), reason: reason.to_owned(), ..Default::default() };
         Ok(self.customers().reject_customer(request).await?.into_inner().customer.unwrap())
     }
 
@@ -326,8 +321,7 @@ impl Client {
         let mut events = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request =
-                pb::ListCustomerEventsRequest { customer_id: id.to_owned(), page_size: 1_000, page_token };
+            let request = pb::ListCustomerEventsRequest { customer_id: id.to_owned(), page_size: 1_000, page_token };
             let page = self.history().list_customer_events(request).await?.into_inner();
             events.extend(page.events);
             page_token = page.next_page_token;
@@ -390,11 +384,7 @@ impl Keys {
                 discard_unfinished: true,
             },
             identity: Identity {
-                issuers: vec![Issuer {
-                    issuer: ISSUER.to_owned(),
-                    audience: AUDIENCE.to_owned(),
-                    jwks: self.jwks(),
-                }],
+                issuers: vec![Issuer { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), jwks: self.jwks() }],
                 operators: vec![Principal::new(ISSUER, OPERATOR)],
                 service_principals: vec![ServicePrincipal {
                     principal: Principal::new(ISSUER, SERVICE),
@@ -483,11 +473,7 @@ pub fn mask(paths: &[&str]) -> prost_types::FieldMask {
 /// Policies that ask for these fields.
 pub fn requiring(create: &[&str], approve: &[&str]) -> pb::AccountPolicies {
     let paths = |paths: &[&str]| Some(pb::FieldPaths { paths: paths.iter().map(ToString::to_string).collect() });
-    pb::AccountPolicies {
-        required_to_create: paths(create),
-        required_to_approve: paths(approve),
-        ..Default::default()
-    }
+    pb::AccountPolicies { required_to_create: paths(create), required_to_approve: paths(approve), ..Default::default() }
 }
 
 /// Policies under which every new customer waits for approval.

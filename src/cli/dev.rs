@@ -1,0 +1,155 @@
+//! `clientele dev`: everything that it takes to try Clientele, in one process and one folder.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::builder::BoolishValueParser;
+
+use super::{
+    Failure, Stop, demo, drain,
+    folder::{self, Folder},
+    hints, migrate, print, tell,
+    token::{self, DevIssuer},
+};
+use crate::{
+    config::{Config, Database, Identity, Limits, SealingKeys, parse},
+    domain::principal::Principal,
+    embedded::{Cluster, Durability, Place, Settings},
+    server::{self, Running},
+    store::migrations,
+};
+
+/// The database's name in dev's own PostgreSQL.
+const DATABASE: &str = "clientele";
+/// Dev's platform operator.
+pub(super) const OPERATOR: &str = "operator";
+const CONNECTIONS: u16 = 16;
+/// Sessions besides the service's: three are kept for superusers, the rest for psql and a migration.
+const SPARE_SESSIONS: u16 = 14;
+
+/// Try Clientele: the service with a private PostgreSQL, demo data and an issuer of tokens of its own
+///
+/// Prints `ready on ADDR` on standard output when it is, and how to call it on standard error.
+/// Ctrl-C stops all that it started; the data is kept.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Dev {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, env = "CLIENTELE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    #[arg(hide_env_values = true)]
+    listen: String,
+    /// The folder that keeps the data; removing it starts anew
+    #[arg(long, env = "CLIENTELE_DATA", value_name = "DIR", default_value = folder::DEFAULT, hide_env_values = true)]
+    data: PathBuf,
+    /// Make no demo data [default: make it unless there is a tenant]
+    #[arg(long, env = "CLIENTELE_EMPTY", value_parser = BoolishValueParser::new(), hide_env_values = true)]
+    empty: bool,
+}
+
+impl Dev {
+    /// Serves until it is told to stop; then nothing that it started is left.
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut stop = Stop::listen()?;
+        let listen = parse::address(&self.listen).map_err(|problem| Failure(format!("--listen: {problem}")))?;
+        let folder = Folder::make(&self.data)?;
+        let _lock = folder.lock()?;
+        must_be_free(listen)?;
+        tell(&format!("starting PostgreSQL in {}", folder.path().display()));
+        let Some(cluster) = stop.unless(Cluster::start(settings(&folder))).await else {
+            return Ok(()); // half started: the cluster's guard ends it
+        };
+        let cluster = cluster?;
+        let outcome = self.serve(listen, &cluster, &folder, &mut stop).await;
+        let stopped = cluster.stop().await;
+        outcome.and(stopped.map_err(Failure::from))
+    }
+
+    /// Serves on a running PostgreSQL.
+    async fn serve(
+        &self,
+        listen: SocketAddr,
+        cluster: &Cluster,
+        folder: &Folder,
+        stop: &mut Stop,
+    ) -> Result<(), Failure> {
+        let issuer = DevIssuer::of(folder)?;
+        let config = config(listen, cluster, folder, &issuer)?;
+        let Some(running) = stop.unless(start(cluster, config)).await else {
+            return Ok(());
+        };
+        let running = running?;
+        let outcome = match stop.unless(self.welcome(running.address(), folder, &issuer)).await {
+            Some(Ok(())) => {
+                stop.ordered().await;
+                Ok(())
+            }
+            Some(failed) => failed,
+            None => Ok(()),
+        };
+        drain(running, stop).await;
+        outcome
+    }
+
+    /// Fills in the demo data, says how to call, and then that all is ready.
+    async fn welcome(&self, address: SocketAddr, folder: &Folder, issuer: &DevIssuer) -> Result<(), Failure> {
+        let demo = demo::fill(address, folder, issuer, self.empty).await?;
+        tell(&hints::text(address, folder.path(), demo.as_ref()));
+        Ok(print(&format!("ready on {address}"))?)
+    }
+}
+
+/// Says at once, before the slow work, that the address cannot be had.
+fn must_be_free(listen: SocketAddr) -> Result<(), Failure> {
+    use std::io::ErrorKind::{AddrInUse, PermissionDenied};
+    let any = SocketAddr::new(listen.ip(), 0);
+    TcpListener::bind(listen).map(drop).map_err(|error| {
+        let why = match error.kind() {
+            AddrInUse => format!("port {} is in use on {}: stop whoever listens there", listen.port(), listen.ip()),
+            PermissionDenied => format!("port {} is reserved for root", listen.port()),
+            _ => format!("cannot listen on {listen}: {error}"),
+        };
+        Failure(format!("{why}, or choose another with --listen ADDR (--listen {any} picks a free port)"))
+    })
+}
+
+fn settings(folder: &Folder) -> Settings {
+    Settings {
+        place: Place::Kept(folder.path().to_owned()),
+        durability: Durability::Production,
+        max_connections: CONNECTIONS + SPARE_SESSIONS,
+    }
+}
+
+fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIssuer) -> Result<Config, Failure> {
+    let config = Config {
+        listen,
+        database: Database {
+            options: cluster.options(DATABASE),
+            connections: CONNECTIONS.into(),
+            wait: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(2),
+            discard_unfinished: true,
+        },
+        identity: Identity {
+            issuers: vec![issuer.config()],
+            operators: vec![Principal::new(token::ISSUER, OPERATOR)],
+            service_principals: Vec::new(),
+        },
+        sealing: SealingKeys(vec![token::sealing_key(folder)?]),
+        limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: true },
+        reflection: true,
+    };
+    config.verify()?;
+    Ok(config)
+}
+
+/// Starts the service on a schema that is up to date.
+async fn start(cluster: &Cluster, config: Config) -> Result<Running, Failure> {
+    migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
+    migrate::migrate(&cluster.options(DATABASE)).await?;
+    Ok(server::start(config).await?)
+}

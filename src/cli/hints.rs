@@ -1,0 +1,133 @@
+//! What `dev` tells once it runs: lines that work when they are pasted.
+
+use std::{env, fmt::Write as _, net::SocketAddr, path::Path};
+
+use super::{dev::OPERATOR, token::ISSUER};
+use crate::grpc::demo::Demo;
+
+/// How to call the service at this address, with its demo data if there is some.
+pub(super) fn text(address: SocketAddr, data: &Path, demo: Option<&Demo>) -> String {
+    let shell = Shell { address, token: format!("{} token", program()), data: quote(&data.display().to_string()) };
+    let mut text =
+        format!("\nClientele runs on {address} and keeps its data in {}. Ctrl-C stops it.\n", data.display());
+    match demo {
+        Some(demo) => shell.with_demo(&mut text, demo),
+        None => shell.empty(&mut text),
+    }
+    text
+}
+
+struct Shell {
+    address: SocketAddr,
+    /// The command that prints tokens.
+    token: String,
+    data: String,
+}
+
+impl Shell {
+    fn with_demo(&self, text: &mut String, demo: &Demo) {
+        let Demo { cloud, telecom, customer, pending, .. } = demo;
+        text.push_str(&format!(
+            "\nThe demo tenant has two resellers with a hundred customers. Its subjects: admin (the distributor's \
+             ADMIN), viewer (its\nVIEWER), alice (MEMBER of the reseller {cloud}), bob (ADMIN of the reseller {telecom}); \
+             and {OPERATOR}, who creates tenants.\n"
+        ));
+        self.say(text, "Who is Alice, and where is she a member?", "alice");
+        self.call(text, "", "{}", "AccessService/WhoAmI");
+        heading(text, "One of her customers, in full, and what became of it:");
+        let one = format!(r#"{{"customer_id": "{customer}", "view": "CUSTOMER_VIEW_FULL"}}"#);
+        self.call(text, "", &one, "CustomerService/GetCustomer");
+        self.call(text, "", &format!(r#"{{"customer_id": "{customer}"}}"#), "HistoryService/ListCustomerEvents");
+        heading(text, "A customer more, with an ID of her own for it:");
+        let new = r#"{"customer": {"name": "Ada Lovelace Ltd", "email": "ada@example.com", "custom_ids": {"erp": "A-1815"}}}"#;
+        self.call(text, "", new, "CustomerService/CreateCustomer");
+        self.say(text, "Bob approves one that waits for it:", "bob");
+        self.call(text, "", &format!(r#"{{"customer_id": "{pending}"}}"#), "CustomerService/ApproveCustomer");
+        self.say(text, "The distributor sees its resellers, and can act in each of them:", "admin");
+        self.call(text, "", "{}", "AccountService/ListAccounts");
+        let act = format!("-H 'clientele-account: {cloud}' ");
+        self.call(text, &act, "{}", "AccessService/ListMembers");
+    }
+
+    fn empty(&self, text: &mut String) {
+        self.say(
+            text,
+            "There is no demo data. The operator makes a tenant, with `admin` as its first ADMIN:",
+            OPERATOR,
+        );
+        let tenant = format!(
+            r#"{{"tenant": {{"name": "Acme Distribution"}}, "first_admin": {{"issuer": "{ISSUER}", "subject": "admin"}}}}"#
+        );
+        self.call(text, "", &tenant, "AccountService/CreateTenant");
+        self.say(text, "The admin creates a customer:", "admin");
+        self.call(text, "", r#"{"customer": {"name": "Ada Lovelace Ltd"}}"#, "CustomerService/CreateCustomer");
+    }
+
+    /// What comes next, and the token of whoever does it.
+    fn say(&self, text: &mut String, what: &str, subject: &str) {
+        heading(text, what);
+        let _ = writeln!(text, "TOKEN=$({} {subject} --data {})", self.token, self.data);
+    }
+
+    fn call(&self, text: &mut String, headers: &str, body: &str, rpc: &str) {
+        let authorization = r#"-H "authorization: Bearer $TOKEN""#;
+        let body = if body == "{}" { String::new() } else { format!("-d {} ", quote(body)) };
+        let _ = writeln!(text, "grpcurl -plaintext {authorization} {headers}{body}{} clientele.v1.{rpc}", self.address);
+    }
+}
+
+fn heading(text: &mut String, what: &str) {
+    let _ = write!(text, "\n# {what}\n");
+}
+
+/// How to call this program again: by the name it was called by if the shell found it, else by its path.
+fn program() -> String {
+    let called = env::args().next().unwrap_or_default();
+    if !called.is_empty() && !called.contains('/') {
+        return quote(&called);
+    }
+    quote(&env::current_exe().map_or(called, |path| path.display().to_string()))
+}
+
+/// One word for a shell.
+fn quote(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:,@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quote("/tmp/plain-1.2"), "/tmp/plain-1.2");
+        assert_eq!(quote("/tmp/it's here"), r"'/tmp/it'\''s here'");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn every_line_that_calls_comes_after_its_token() {
+        let demo = Demo {
+            tenant: "t".to_owned(),
+            cloud: "c".to_owned(),
+            telecom: "d".to_owned(),
+            customer: "e".to_owned(),
+            pending: "f".to_owned(),
+        };
+        for demo in [None, Some(&demo)] {
+            let text = text("127.0.0.1:7".parse().unwrap(), Path::new("/tmp/x y"), demo);
+            let lines: Vec<&str> =
+                text.lines().filter(|line| line.starts_with("TOKEN") || line.starts_with("grpcurl")).collect();
+            assert!(lines[0].starts_with("TOKEN=$(") && lines[0].ends_with("--data '/tmp/x y')"), "{text}");
+            assert!(
+                lines[1..].iter().all(|line| line.contains(" 127.0.0.1:7 ") || line.starts_with("TOKEN")),
+                "{text}"
+            );
+        }
+    }
+}

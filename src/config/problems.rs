@@ -1,0 +1,55 @@
+//! What is wrong with a configuration: collected, so that whoever writes one sees all of it at once.
+
+use std::fmt;
+
+/// All that is wrong with a configuration, a sentence each. They name options and files and never hold a secret.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+impl Problems {
+    /// Notes the problem unless the condition holds.
+    pub fn unless(&mut self, fine: bool, problem: impl FnOnce() -> String) {
+        if !fine {
+            self.0.push(problem());
+        }
+    }
+
+    /// The value of an option, if it could be read.
+    pub fn take<T>(&mut self, option: &str, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|problem| self.0.push(format!("{option}: {problem}"))).ok()
+    }
+
+    /// The values of an option that may be repeated, if all could be read. Blank ones are passed over: an environment
+    /// variable that is set to nothing says nothing.
+    pub fn take_all<T>(
+        &mut self,
+        option: &str,
+        texts: &[String],
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let said = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        // Every one is read before any is missed: the first wrong one must not hide the others.
+        let parsed: Vec<Option<T>> = said.map(|text| self.take(option, parse(text))).collect();
+        parsed.into_iter().collect()
+    }
+
+    /// What several options describe together, if they could be read; then it is verified too.
+    pub fn concern<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+        verify: impl FnOnce(&T, &mut Self),
+    ) -> Option<T> {
+        let concern = read(self)?;
+        verify(&concern, self);
+        Some(concern)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("the configuration is wrong:")?;
+        self.0.iter().try_for_each(|problem| write!(out, "\n  - {problem}"))
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,115 @@
+//! The demo's records as the contract writes them, and the calls that carry them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tonic::{
+    Request, Response, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::{Channel, Endpoint},
+};
+
+use super::{Owner, Record};
+use crate::grpc::pb;
+
+/// Approves by itself whoever can be written to.
+pub(super) fn cloud_policies() -> pb::AccountPolicies {
+    pb::AccountPolicies {
+        required_to_approve: paths(&["email"]),
+        default_currency: Some("EUR".to_owned()),
+        default_region: Some("NL".to_owned()),
+        ..Default::default()
+    }
+}
+
+/// Bills everybody, and has an admin look at each before it is served.
+pub(super) fn telecom_policies() -> pb::AccountPolicies {
+    pb::AccountPolicies {
+        required_to_create: paths(&["billing_email"]),
+        required_to_approve: paths(&["email", "primary_address.city", "primary_contact.email"]),
+        auto_approve: Some(false),
+        default_currency: Some("PLN".to_owned()),
+        default_region: Some("PL".to_owned()),
+        ..Default::default()
+    }
+}
+
+fn paths(paths: &[&str]) -> Option<pb::FieldPaths> {
+    Some(pb::FieldPaths { paths: paths.iter().map(|path| (*path).to_owned()).collect() })
+}
+
+/// A record as the contract writes it.
+pub(super) fn customer(record: &Record) -> pb::Customer {
+    let text = |text: &str| text.to_owned();
+    let phone = |number: &str| (!number.is_empty()).then(|| pb::Phone { number: text(number), ..Default::default() });
+    let contact = pb::Contact {
+        first_name: text(record.first_name),
+        last_name: text(record.last_name),
+        job_title: text(record.job_title),
+        email: text(record.contact_email),
+        primary: true,
+        ..Default::default()
+    };
+    let tax_id = pb::TaxId { value: text(record.tax_id), country: text(record.country) };
+    let home = record.is_person && record.owner == Owner::Telecom;
+    pb::Customer {
+        r#type: (if record.is_person { pb::CustomerType::Personal } else { pb::CustomerType::Business }).into(),
+        service_class: (if home { pb::ServiceClass::Residential } else { pb::ServiceClass::Normal }).into(),
+        reach: (if record.owner == Owner::Distributor { pb::Reach::Fleet } else { pb::Reach::Local }).into(),
+        origin: (if record.order_reference.is_empty() { pb::Origin::ControlPanel } else { pb::Origin::Marketplace })
+            .into(),
+        name: text(record.name),
+        legal_name: text(record.legal_name),
+        registration_number: text(record.registration_number),
+        tax_ids: Some(tax_id).into_iter().filter(|tax_id| !tax_id.value.is_empty()).collect(),
+        currency: text(record.currency),
+        industry: text(record.industry),
+        primary_address: Some(pb::Address {
+            line1: text(record.line1),
+            postal_code: text(record.postal_code),
+            city: text(record.city),
+            state: text(record.state),
+            country: text(record.country),
+            ..Default::default()
+        }),
+        contacts: Some(contact).into_iter().filter(|_| !record.last_name.is_empty()).collect(),
+        email: text(record.email),
+        billing_email: text(record.billing_email),
+        phone: phone(record.phone),
+        order_reference: record.order_reference.clone(),
+        labels: record.labels.clone(),
+        language: text(record.language),
+        custom_ids: record.custom_ids.clone(),
+        ..Default::default()
+    }
+}
+
+/// A channel to a server of this machine. One that listens everywhere is called on the loopback.
+pub(super) async fn connect(address: SocketAddr) -> Result<Channel, String> {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let address = SocketAddr::new(host, address.port());
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+    endpoint.connect().await.map_err(|error| format!("cannot connect to {address}: {error}"))
+}
+
+pub(super) fn request<T>(message: T, token: &str, account: &str) -> Result<Request<T>, String> {
+    let mut request = Request::new(message);
+    let mut put = |name: &'static str, value: String| {
+        let value: MetadataValue<Ascii> = value.parse().map_err(|_| format!("{name} is no header"))?;
+        request.metadata_mut().insert(name, value);
+        Ok::<_, String>(())
+    };
+    put("authorization", format!("Bearer {token}"))?;
+    if !account.is_empty() {
+        put("clientele-account", account.to_owned())?;
+    }
+    Ok(request)
+}
+
+/// A call's answer, or what the service said instead.
+pub(super) fn said<T>(what: &str, answer: Result<Response<T>, Status>) -> Result<T, String> {
+    answer.map(Response::into_inner).map_err(|status| format!("{what}: {:?}: {}", status.code(), status.message()))
+}

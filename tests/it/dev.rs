@@ -1,0 +1,137 @@
+//! `clientele dev`: two processes of ours and one folder, whoever stops them and however.
+
+use std::{fs, net::TcpListener, os::unix::fs::chown};
+
+use clientele::grpc::pb::{self, customer_service_client::CustomerServiceClient};
+use nix::{
+    sys::signal::Signal,
+    unistd::{Uid, User},
+};
+use tokio::process::Command;
+
+use crate::processes::{Dev, clientele, eventually, failure, path, processes_of, room, runs};
+
+#[tokio::test]
+async fn dev_says_when_it_is_ready_and_believes_its_own_tokens() {
+    let room = room();
+    let dev = Dev::start(&room.path().join("data")).await;
+
+    let alice = dev.who_am_i("alice").await;
+    assert_eq!(alice.memberships.len(), 1);
+    assert_eq!(alice.memberships[0].role(), pb::Role::Member);
+    assert!(dev.who_am_i("operator").await.platform_operator);
+    assert_eq!(dev.accounts().await.len(), 2);
+    assert!(dev.said().contains("grpcurl -plaintext") && dev.said().contains(&dev.url["http://".len()..]));
+
+    dev.stop(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn dev_keeps_its_data_over_a_restart() {
+    let room = room();
+    let data = room.path().join("data");
+    let dev = Dev::start(&data).await;
+    let mut client = CustomerServiceClient::new(dev.channel().await);
+    let customer = Some(pb::Customer { name: "Ada".to_owned(), ..Default::default() });
+    let message = pb::CreateCustomerRequest { customer, ..Default::default() };
+    let created =
+        client.create_customer(dev.request("alice", message).await).await.unwrap().into_inner().customer.unwrap();
+    drop(client);
+    dev.stop(Signal::SIGINT).await;
+
+    let dev = Dev::start(&data).await;
+    let mut client = CustomerServiceClient::new(dev.channel().await);
+    let message = pb::GetCustomerRequest { customer_id: created.id.clone(), view: pb::CustomerView::Full.into() };
+    let kept = client.get_customer(dev.request("alice", message).await).await.unwrap().into_inner().customer.unwrap();
+    assert_eq!(kept, created, "even its etag: the sealing key is kept too");
+    assert_eq!((dev.tenants().await.len(), dev.accounts().await.len()), (1, 2), "the demo is made once");
+    drop(client);
+    dev.stop(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn demo_data_that_was_interrupted_is_completed_and_not_doubled() {
+    let room = room();
+    let data = room.path().join("data");
+    let dev = Dev::start(&data).await;
+    let complete = fs::read_to_string(data.join("demo.json")).unwrap();
+    dev.stop(Signal::SIGTERM).await;
+
+    fs::write(data.join("demo.json"), "").unwrap(); // as it is while the data is being made
+    let dev = Dev::start(&data).await;
+    assert_eq!(fs::read_to_string(data.join("demo.json")).unwrap(), complete);
+    assert_eq!((dev.tenants().await.len(), dev.accounts().await.len()), (1, 2));
+    dev.stop(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn an_empty_dev_has_no_tenant() {
+    let room = room();
+    let dev = Dev::launch(&room.path().join("data"), clientele(&[]), &["--empty"]);
+    let dev = dev.ready().await;
+    assert_eq!(dev.tenants().await, []);
+    dev.stop(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn a_killed_dev_leaves_nothing_running() {
+    let room = room();
+    let mut dev = Dev::start(&room.path().join("data")).await;
+    let postmaster = dev.postmaster();
+    dev.signal(Signal::SIGKILL);
+    dev.ended().await;
+    eventually("PostgreSQL ends", || !runs(postmaster) && processes_of(&dev.data).is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_dev_that_is_stopped_while_it_starts_leaves_nothing_running() {
+    let room = room();
+    let mut dev = Dev::launch(&room.path().join("data"), clientele(&[]), &[]);
+    let log = dev.log.clone();
+    eventually("PostgreSQL is being started", || fs::read_to_string(&log).unwrap().contains("starting PostgreSQL"))
+        .await;
+    dev.signal(Signal::SIGTERM);
+    assert_eq!(dev.ended().await.code(), Some(0), "{}", dev.said());
+    eventually("PostgreSQL ends", || processes_of(&dev.data).is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_second_dev_on_a_folder_is_told_of_the_first() {
+    let room = room();
+    let dev = Dev::start(&room.path().join("data")).await;
+    let said = failure(clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&dev.data)])).await;
+    assert!(said.contains(path(&dev.data)) && said.contains("--data"), "{said}");
+    assert!(said.contains(&format!("process {}", dev.child.id().unwrap())), "{said}");
+    assert_eq!(dev.tenants().await.len(), 1, "the first goes on");
+    dev.stop(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_before_anything_starts() {
+    let room = room();
+    let data = room.path().join("data");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _listener = TcpListener::bind(taken).unwrap();
+    let said = failure(clientele(&["dev", "--listen", &taken.to_string(), "--data", path(&data)])).await;
+    assert!(said.contains(&format!("port {} is in use", taken.port())), "{said}");
+    assert!(said.contains("--listen 127.0.0.1:0"), "{said}");
+    assert!(!data.join("postgres").exists());
+}
+
+#[tokio::test]
+async fn dev_runs_for_an_ordinary_user() {
+    if !Uid::effective().is_root() {
+        return; // then all the other tests show it
+    }
+    let nobody = User::from_name("nobody").unwrap().unwrap();
+    let room = room();
+    let (program, data) = (room.path().join("clientele"), room.path().join("data"));
+    fs::copy(env!("CARGO_BIN_EXE_clientele"), &program).unwrap(); // where it lies may be closed to nobody
+    fs::create_dir(&data).unwrap();
+    chown(&data, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
+    let mut command = Command::new(&program);
+    command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(room.path()).kill_on_drop(true);
+    let dev = Dev::launch(&data, command, &[]).ready().await;
+    assert_eq!(dev.accounts().await.len(), 2);
+    dev.stop(Signal::SIGINT).await;
+}
