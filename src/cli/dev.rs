@@ -1,7 +1,7 @@
 //! `clientele dev`: everything that it takes to try Clientele, in one process and one folder.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::PathBuf,
     time::Duration,
 };
@@ -95,10 +95,21 @@ impl Dev {
 
     /// Fills in the demo data, says how to call, and then that all is ready.
     async fn welcome(&self, address: SocketAddr, folder: &Folder, issuer: &DevIssuer) -> Result<(), Failure> {
-        let demo = demo::fill(address, folder, issuer, self.empty).await?;
-        tell(&hints::text(address, folder.path(), demo.as_ref()));
+        let from_here = callable(address);
+        let demo = demo::fill(from_here, folder, issuer, self.empty).await?;
+        tell(&hints::text(from_here, folder.path(), demo.as_ref()));
         Ok(print(&format!("ready on {address}"))?)
     }
+}
+
+/// Where this machine calls a server that listens there: one that listens everywhere is called on the loopback.
+fn callable(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(host, address.port())
 }
 
 /// Says at once, before the slow work, that the address cannot be had.
