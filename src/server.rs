@@ -1,7 +1,7 @@
 //! Wiring: services, the layers around them, health, reflection, the listener; and an orderly end.
 //!
-//! It starts without its database, is not ready until the schema is new enough, and then stays ready until it stops: were
-//! readiness to follow the database, one outage would take away all replicas at once.
+//! It starts without its database, is not ready until the schema is new enough, and then stays ready until it stops:
+//! were readiness to follow the database, one outage would take away all replicas at once.
 
 use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
 
@@ -20,7 +20,7 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 use tonic_reflection::server::Builder as Reflection;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     config::Config,
@@ -39,6 +39,8 @@ const READINESS: &str = "readiness";
 const SCHEMA_POLL: Duration = Duration::from_secs(1);
 /// How long nothing is accepted after accepting failed, such as for want of file descriptors: else it fails in a loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often stored answers that have grown old are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Calls at once on one connection. A mesh's sidecar puts all of a node's on few.
 const MAX_STREAMS: u32 = 256;
@@ -115,6 +117,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let serving = serve(listener, routes, gate, &config.limits, &tasks, stop.clone());
     tasks.spawn(serving);
     tasks.spawn(follow_readiness(health, services.clone(), stop.clone()));
+    tasks.spawn(sweep(services.clone(), stop.clone()));
     Ok(Running { address, services, tasks, drain: config.limits.drain, stop: stop.drop_guard() })
 }
 
@@ -131,8 +134,8 @@ impl Running {
         &self.services
     }
 
-    /// Takes no more calls, says so to health's watchers and to every connection (GOAWAY), and waits for what runs: calls,
-    /// and the mutations whose callers are gone.
+    /// Takes no more calls, says so to health's watchers and to every connection (GOAWAY), and waits for what runs:
+    /// calls, and the mutations whose callers are gone.
     pub async fn stop(self) -> Drained {
         info!("stopping");
         self.tasks.close();
@@ -220,6 +223,21 @@ async fn follow_readiness(mut health: HealthReporter, services: Services, stop: 
     }
 }
 
+/// Deletes what is kept for a time and no longer. An hour that fails is made up for by the next.
+async fn sweep(services: Services, stop: CancellationToken) {
+    let sweeping = async {
+        let mut rounds = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
+        loop {
+            rounds.tick().await;
+            match services.sweep().await {
+                Ok(swept) => info!(swept, "old answers deleted"),
+                Err(cause) => warn!(%cause, "old answers stay until the next sweep"),
+            }
+        }
+    };
+    let _: Option<()> = stop.run_until_cancelled(sweeping).await;
+}
+
 async fn report(health: &HealthReporter, status: ServingStatus) {
     for service in following_readiness() {
         health.set_service_status(service, status).await;
@@ -231,3 +249,6 @@ fn following_readiness() -> impl Iterator<Item = &'static str> {
     let services = contract::RPCS.iter().filter_map(|rpc| rpc.name().split_once('/')).map(|(service, _)| service);
     services.chain(["", READINESS]).collect::<BTreeSet<_>>().into_iter()
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ fn completed(headers: &HeaderMap) -> Option<Status> {
             let mut refused = status::bare(
                 Code::Unimplemented,
                 ErrorReason::MessageMalformed,
-                "The message is compressed in a way that the server does not take: see the header grpc-accept-encoding.",
+                "The server does not take this compression. The header grpc-accept-encoding says which it takes.",
             );
             *refused.metadata_mut() = bare.metadata().clone();
             refused

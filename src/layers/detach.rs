@@ -111,7 +111,7 @@ mod tests {
         }));
         assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
         drop(call);
-        go.send(()).ok();
+        let _still_there = go.send(());
         heard.await.is_ok()
     }
 

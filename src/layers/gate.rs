@@ -1,6 +1,6 @@
-//! Who calls, and may they: a verified token, the acting account, the least role that the contract names. Identity comes
-//! from the request's headers here, and from here on only from its extensions: tonic merges request trailers into the
-//! metadata that handlers see, after the layers ran.
+//! Who calls, and may they: a verified token, the acting account, the least role that the contract names. Identity
+//! comes from the request's headers here, and from here on only from its extensions: tonic merges request trailers into
+//! the metadata that handlers see, after the layers ran.
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! An issuer's public keys, read from a file once, at start (RFC 7517). A key verifies one algorithm, which its type
-//! decides and no token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with the
-//! reason, and not at the first call.
+//! decides and no token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with
+//! the reason, and not at the first call.
 
 use std::{fs, path::Path};
 

@@ -110,4 +110,4 @@ impl<A: Around, S: Inner> Service<Request<Body>> for Surrounded<A, S> {
 }
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;

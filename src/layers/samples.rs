@@ -1,14 +1,40 @@
 //! What the layers' own tests call and how they read an answer.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, path::Path, time::Duration};
 
 use http::{Request, Response};
+use sqlx::postgres::PgConnectOptions;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
-use tower::service_fn;
+use tower::{Layer as _, service_fn};
 
 use super::{Around, Inner as _, Layered};
-use tower::Layer as _;
+use crate::config::{Config, Database, Identity, Issuer, Limits, SealingKeys};
+
+/// The issuer that the samples believe, and what its tokens must be for.
+pub(crate) const ISSUER: &str = "https://idp.example";
+pub(crate) const AUDIENCE: &str = "clientele";
+
+/// A configuration with this JWKS file and no database: nothing listens on port 1.
+pub(crate) fn config(jwks: &Path) -> Config {
+    let issuer = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: jwks.into() };
+    let short = Duration::from_secs(1);
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        database: Database {
+            options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1),
+            connections: 1,
+            wait: short,
+            statement_timeout: short,
+            lock_timeout: short,
+            discard_unfinished: true,
+        },
+        identity: Identity { issuers: vec![issuer], operators: vec![], service_principals: vec![] },
+        sealing: SealingKeys(vec![[1; 32]]),
+        limits: Limits { deadline: short, drain: Duration::from_secs(10), detach: true },
+        reflection: true,
+    }
+}
 
 /// A read of the contract.
 pub(super) const READ: &str = "/clientele.v1.CustomerService/GetCustomer";

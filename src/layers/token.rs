@@ -1,13 +1,10 @@
-//! Tokens: JWTs of the configured issuers. The issuer's own keys and audience decide, the key decides the algorithm, and
-//! nothing in a token's header has a say but `kid`. Roles are never read from a token.
+//! Tokens: JWTs of the configured issuers. The issuer's own keys and audience decide, the key decides the algorithm,
+//! and nothing in a token's header has a say but `kid`. Roles are never read from a token.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jsonwebtoken::{
-    Validation, dangerous, decode, decode_header,
-    errors::{Error as JwtError, ErrorKind},
-};
+use jsonwebtoken::{Validation, dangerous, decode, decode_header, errors::ErrorKind};
 use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::Value;
@@ -100,19 +97,20 @@ impl Verifier {
     }
 
     fn check(&self, token: &str) -> Result<Verified> {
-        let header = decode_header(token).map_err(told)?;
+        let header = decode_header(token).map_err(|error| why(error.kind()))?;
         if header.crit.is_some() {
             return Err(refused("its header asks for extensions that this server does not know"));
         }
         // Which issuer's keys to try. Nothing is believed before the signature.
-        let claimed: Claims = dangerous::insecure_decode_claims(token).map_err(told)?;
+        let claimed: Claims = dangerous::insecure_decode_claims(token).map_err(|error| why(error.kind()))?;
         let (issuer, checks) = claimed
             .iss
             .as_str()
             .and_then(|issuer| self.issuers.get_key_value(issuer))
             .ok_or_else(|| why(&ErrorKind::InvalidIssuer))?;
         let check = choose(checks, &header)?;
-        let claims = decode::<Claims>(token, &check.key.verifies, &check.validation).map_err(told)?.claims;
+        let claims =
+            decode::<Claims>(token, &check.key.verifies, &check.validation).map_err(|error| why(error.kind()))?.claims;
         let unfit = |claim: &str| why(&ErrorKind::InvalidClaimFormat(claim.to_owned()));
         let expires = claims.exp.as_f64().ok_or_else(|| unfit("exp"))?;
         let expires = Duration::try_from_secs_f64(expires).map_err(|_| unfit("exp"))?.saturating_add(LEEWAY);
@@ -127,7 +125,7 @@ impl Verifier {
 impl Check {
     fn new(issuer: &Issuer, key: Key) -> Self {
         let mut validation = Validation::new(key.algorithm);
-        // The library checks nbf only if asked, and iss and aud only of tokens that have them, unless they are required.
+        // The library checks nbf only if asked, and iss and aud only of tokens that have them, unless required.
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
         validation.set_issuer(&[&issuer.issuer]);
         validation.set_audience(&[&issuer.audience]);
@@ -197,10 +195,6 @@ fn refused(reason: impl Into<String>) -> Error {
     Error::TokenInvalid(reason.into())
 }
 
-fn told(error: JwtError) -> Error {
-    why(error.kind())
-}
-
 /// Why, in words that hold nothing of the token.
 fn why(kind: &ErrorKind) -> Error {
     refused(match kind {
@@ -217,4 +211,4 @@ fn why(kind: &ErrorKind) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

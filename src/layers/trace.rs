@@ -1,9 +1,9 @@
-//! Every call has its place in a trace and one access line. The caller's W3C `traceparent` is continued; the call's span
-//! is open around everything further in, so that each log line there carries its ids.
+//! Every call has its place in a trace and one access line. The caller's W3C `traceparent` is continued; the call's
+//! span is open around everything further in, so that each log line there carries its ids.
 //!
 //! The line is written when the answer's head is there. A unary error is all head; a unary success is OK from there on;
-//! a stream (health's Watch, reflection) is told by how it began. A call that is dropped before, because its caller hung
-//! up, has a line too: CANCELLED.
+//! a stream (health's Watch, reflection) is told by how it began. A call that is dropped before, because its caller
+//! hung up, has a line too: CANCELLED.
 
 use std::{
     error::Error as StdError,
@@ -22,7 +22,7 @@ use opentelemetry_sdk::{
     trace::{IdGenerator as _, RandomIdGenerator},
 };
 use tonic::{Code, Status, body::Body};
-use tonic_types::StatusExt as _;
+use tonic_types::StatusExt;
 use tracing::{Instrument as _, Span, debug, error, field::display, info, info_span, warn};
 
 use super::{Around, Inner};
@@ -141,7 +141,7 @@ impl Line {
     fn write(&mut self, code: Code, status: Option<&Status>) {
         self.told = true;
         let (Name::Rpc(rpc) | Name::Plumbing(rpc)) = self.name;
-        let reason = status.and_then(|status| status.get_details_error_info()).map(|info| info.reason);
+        let reason = status.and_then(StatusExt::get_details_error_info).map(|info| info.reason);
         let acting = self.traced.acting.get();
         let (tenant, account) = (acting.map(|acting| display(acting.0)), acting.map(|acting| display(acting.1)));
         let cause = status.map(|status| display(Cause(status)));

@@ -1,5 +1,5 @@
-//! What people read of a failure: what is wrong and what to do. Every text is constant, or made of what the caller sent or
-//! may see, cut to a length: no SQL, no table, no host, nothing of another customer.
+//! What people read of a failure: what is wrong and what to do. Every text is constant, or made of what the caller sent
+//! or may see, cut to a length: no SQL, no table, no host, nothing of another customer.
 
 use std::{borrow::Cow, fmt};
 
@@ -105,5 +105,5 @@ pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
 
 /// The text's beginning.
 pub(super) fn cut(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }

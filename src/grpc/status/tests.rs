@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::{
+    enums::Role,
     field::{Field, FieldPath},
     violation::Rule,
 };

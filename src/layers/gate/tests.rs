@@ -1,7 +1,16 @@
 use http::HeaderValue;
+use serde_json::json;
+use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use super::*;
-use crate::layers::samples::{READ, request};
+use crate::{
+    layers::{
+        samples::{ISSUER, MUTATION, READ, code, config, reason, request, run},
+        token::tests::{Pair, claims as token_claims, ed25519, jwks},
+    },
+    service::Services,
+};
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -75,4 +84,85 @@ fn nothing_further_in_sees_the_token() {
     let mut request = with(&[("authorization", b"Bearer t.o.k"), ("x", b"y")]);
     Claims::take(&mut request);
     assert!(!request.headers().contains_key("authorization") && request.headers().contains_key("x"));
+}
+
+/// A gate without a database, which knows the operator "root", and a key to sign tokens for it.
+fn gate() -> (Gate, Pair) {
+    let pair = ed25519();
+    let file = jwks(&[&pair]);
+    let config = config(file.path());
+    let access = Services::new(&config).unwrap().access;
+    (Gate::new(Verifier::load(&config.identity).unwrap(), access, [Principal::new(ISSUER, "root")]), pair)
+}
+
+/// Calls as this subject, and says who the handler was told that it is.
+async fn call(path: &str, subject: &str) -> Response<Body> {
+    let (gate, pair) = gate();
+    let token = pair.sign(&token_claims(&json!({"sub": subject, "act": {"sub": "portal"}})));
+    let mut request = request(path);
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request.headers_mut().insert("clientele-tenant", ID.parse().unwrap());
+    run(gate, request, |request| async move {
+        let mut answer = Response::new(Body::empty());
+        let note = |author: &Author| {
+            format!("{} {} {}", author.principal.subject(), author.actors[0].subject(), author.rpc.name())
+                .parse()
+                .unwrap()
+        };
+        if let Some(operator) = request.extensions().get::<Operator>() {
+            answer.headers_mut().insert("operator", note(&operator.author));
+        }
+        if let Some(identified) = request.extensions().get::<Identified>() {
+            assert_eq!(identified.tenant.unwrap().to_string(), ID);
+            answer.headers_mut().insert("identified", note(&identified.author));
+        }
+        answer
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_contract_decides_what_a_handler_is_told_of_its_caller() {
+    let anyone = call("/clientele.v1.AccessService/WhoAmI", "ada").await;
+    assert_eq!(anyone.headers()["identified"], "ada portal clientele.v1.AccessService/WhoAmI");
+    let operator = call("/clientele.v1.AccountService/CreateTenant", "root").await;
+    assert_eq!(operator.headers()["operator"], "root portal clientele.v1.AccountService/CreateTenant");
+    assert!(!anyone.headers().contains_key("operator") && !operator.headers().contains_key("identified"));
+}
+
+#[tokio::test]
+async fn only_an_operator_passes_where_the_contract_asks_for_one() {
+    let refused = call("/clientele.v1.AccountService/CreateTenant", "ada").await;
+    assert_eq!((code(&refused), reason(&refused).as_str()), (Code::PermissionDenied, "ROLE_TOO_LOW"));
+    let status = Status::from_header_map(refused.headers()).unwrap();
+    assert_eq!(status.get_details_error_info().unwrap().metadata["required_role"], "PLATFORM");
+}
+
+#[tokio::test]
+async fn without_its_database_nobody_is_a_member_and_only_reads_are_told_to_come_again() {
+    for (path, again) in [(READ, true), (MUTATION, false)] {
+        let refused = call(path, "ada").await;
+        assert_eq!((code(&refused), reason(&refused).as_str()), (Code::Unavailable, "DATABASE_UNAVAILABLE"));
+        let status = Status::from_header_map(refused.headers()).unwrap();
+        assert_eq!(status.get_details_retry_info().is_some(), again, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_identity_that_the_gate_did_not_put_there_is_gone_behind_it() {
+    let mut health = request("/grpc.health.v1.Health/Check");
+    let author =
+        Author { principal: Principal::new("i", "s"), actors: vec![], rpc: contract::RPCS[0], trace_id: String::new() };
+    health.extensions_mut().insert(Operator { author });
+    let answer = run(gate().0, health, |request| async move {
+        assert!(request.extensions().get::<Operator>().is_none());
+        Response::new(Body::empty())
+    });
+    assert_eq!(code(&answer.await), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_path_of_the_package_that_is_no_rpc_is_never_reached() {
+    let refused = run(gate().0, request("/clientele.v1.CustomerService/Drop"), |_| async { panic!("reached") }).await;
+    assert_eq!((code(&refused), reason(&refused).as_str()), (Code::Unimplemented, "RPC_UNKNOWN"));
 }

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use aws_lc_rs::{
-    encoding::{AsBigEndian as _, AsDer as _, Pkcs8V1Der},
+    encoding::{AsDer as _, Pkcs8V1Der},
     rsa::KeySize,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair},
 };
@@ -11,12 +11,10 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::*;
-
-const ISSUER: &str = "https://idp.example";
-const AUDIENCE: &str = "clientele";
+use crate::layers::samples::{AUDIENCE, ISSUER, config};
 
 /// A key of an issuer: its public part for the JWKS file, its private part to sign with.
-struct Pair {
+pub(in crate::layers) struct Pair {
     public: Value,
     raw_public: Vec<u8>,
     signs: EncodingKey,
@@ -27,7 +25,7 @@ fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn ed25519() -> Pair {
+pub(in crate::layers) fn ed25519() -> Pair {
     let pair = Ed25519KeyPair::generate().unwrap();
     let public = pair.public_key().as_ref().to_vec();
     let der = pair.to_pkcs8v1().unwrap();
@@ -53,15 +51,14 @@ fn p256() -> Pair {
 
 fn rsa() -> Pair {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    let public = pair.public_key();
-    let modulus = public.modulus().big_endian_without_leading_zero().to_vec();
-    let exponent = public.exponent().big_endian_without_leading_zero().to_vec();
-    let raw_public = public.as_ref().to_vec();
+    let public = pair.public_key().as_ref().to_vec();
+    // DER of 2048 bits has all in a fixed place: both numbers of the public key, and in PKCS #8 the key itself.
+    let (modulus, exponent) = (base64(&public[9..265]), base64(&public[267..]));
     let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
     Pair {
-        public: json!({"kty": "RSA", "alg": "RS256", "use": "sig", "n": base64(&modulus), "e": base64(&exponent)}),
-        raw_public,
-        signs: EncodingKey::from_rsa_der(der.as_ref()),
+        public: json!({"kty": "RSA", "alg": "RS256", "use": "sig", "n": modulus, "e": exponent}),
+        raw_public: public,
+        signs: EncodingKey::from_rsa_der(&der.as_ref()[26..]),
         algorithm: Algorithm::RS256,
     }
 }
@@ -78,18 +75,22 @@ impl Pair {
         header
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(in crate::layers) fn sign(&self, claims: &Value) -> String {
         encode(&self.header(), claims, &self.signs).unwrap()
     }
 }
 
-/// A verifier of one issuer with these keys.
-fn verifier(pairs: &[&Pair]) -> Verifier {
+/// A JWKS file with these keys.
+pub(in crate::layers) fn jwks(pairs: &[&Pair]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     let keys: Vec<&Value> = pairs.iter().map(|pair| &pair.public).collect();
     write!(file, "{}", json!({ "keys": keys })).unwrap();
-    let issuer = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: file.path().into() };
-    Verifier::load(&Identity { issuers: vec![issuer], operators: vec![], service_principals: vec![] }).unwrap()
+    file
+}
+
+/// A verifier of one issuer with these keys.
+fn verifier(pairs: &[&Pair]) -> Verifier {
+    Verifier::load(&config(jwks(pairs).path()).identity).unwrap()
 }
 
 fn now() -> i64 {
@@ -97,7 +98,7 @@ fn now() -> i64 {
 }
 
 /// Good claims, with some replaced, or taken away by null.
-fn claims(changes: Value) -> Value {
+pub(in crate::layers) fn claims(changes: &Value) -> Value {
     let mut claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": now() + 600});
     for (key, value) in changes.as_object().unwrap() {
         match value {
@@ -119,7 +120,7 @@ async fn refusal(verifier: &Verifier, token: &str) -> String {
 async fn a_token_of_each_algorithm_proves_its_subject() {
     for pair in [rsa(), p256(), ed25519()] {
         let verified =
-            verifier(&[&pair]).verify(&pair.sign(&claims(json!({"aud": ["other", AUDIENCE]})))).await.unwrap();
+            verifier(&[&pair]).verify(&pair.sign(&claims(&json!({"aud": ["other", AUDIENCE]})))).await.unwrap();
         assert_eq!(verified.principal, Principal::new(ISSUER, "ada"));
         assert!(verified.actors.is_empty());
     }
@@ -147,9 +148,9 @@ async fn claims_that_do_not_fit_are_refused_with_their_reason() {
         (json!({"sub": "a\u{202e}da"}), "its sub claim is malformed"),
         (json!({"sub": "a".repeat(256)}), "its sub claim is malformed"),
     ] {
-        assert_eq!(refusal(&verifier, &pair.sign(&claims(changes.clone()))).await, why, "{changes}");
+        assert_eq!(refusal(&verifier, &pair.sign(&claims(&changes))).await, why, "{changes}");
     }
-    let clocks_apart = claims(json!({"exp": now() - 20, "nbf": now() + 20}));
+    let clocks_apart = claims(&json!({"exp": now() - 20, "nbf": now() + 20}));
     verifier.verify(&pair.sign(&clocks_apart)).await.unwrap();
 }
 
@@ -157,7 +158,7 @@ async fn claims_that_do_not_fit_are_refused_with_their_reason() {
 async fn the_key_decides_the_algorithm() {
     for pair in [rsa(), p256(), ed25519()] {
         let verifier = verifier(&[&pair]);
-        let claims = claims(json!({}));
+        let claims = claims(&json!({}));
 
         let public_as_secret = EncodingKey::from_secret(&pair.raw_public);
         let confused = encode(&Header::new(Algorithm::HS256), &claims, &public_as_secret).unwrap();
@@ -173,7 +174,7 @@ async fn the_key_decides_the_algorithm() {
     let rsa = rsa().named("a");
     let mut other_hash = rsa.header();
     other_hash.alg = Algorithm::RS512;
-    let token = encode(&other_hash, &claims(json!({})), &rsa.signs).unwrap();
+    let token = encode(&other_hash, &claims(&json!({})), &rsa.signs).unwrap();
     let why = refusal(&verifier(&[&rsa]), &token).await;
     assert_eq!(why, "it is signed by another algorithm than its issuer's key is for");
 }
@@ -182,13 +183,13 @@ async fn the_key_decides_the_algorithm() {
 async fn a_token_that_was_tampered_with_is_refused() {
     let pair = p256();
     let verifier = verifier(&[&pair]);
-    let token = pair.sign(&claims(json!({})));
+    let token = pair.sign(&claims(&json!({})));
     let (head, signature) = token.rsplit_once('.').unwrap();
     let (header, _) = head.split_once('.').unwrap();
-    let others = base64(claims(json!({"sub": "eve"})).to_string().as_bytes());
+    let others = base64(claims(&json!({"sub": "eve"})).to_string().as_bytes());
     assert_eq!(refusal(&verifier, &format!("{header}.{others}.{signature}")).await, "its signature does not fit");
-    assert_eq!(refusal(&verifier, &p256().sign(&claims(json!({})))).await, "its signature does not fit");
-    for raw in ["", "a", "a.b.c", "..", &token[..token.len() / 2], head] {
+    assert_eq!(refusal(&verifier, &p256().sign(&claims(&json!({})))).await, "its signature does not fit");
+    for raw in ["", "a", "a.b.c", "..", token.split_at(token.len() / 2).0, head] {
         assert!(
             ["it is no signed JWT", "its signature does not fit"].contains(&refusal(&verifier, raw).await.as_str())
         );
@@ -196,7 +197,7 @@ async fn a_token_that_was_tampered_with_is_refused() {
     assert_eq!(refusal(&verifier, &"a".repeat(8193)).await, "it has more than 8192 bytes");
     let mut critical = pair.header();
     critical.crit = Some(vec!["b64".to_owned()]);
-    let token = encode(&critical, &claims(json!({})), &pair.signs).unwrap();
+    let token = encode(&critical, &claims(&json!({})), &pair.signs).unwrap();
     assert_eq!(refusal(&verifier, &token).await, "its header asks for extensions that this server does not know");
 }
 
@@ -205,12 +206,12 @@ async fn the_kid_chooses_the_key() {
     let (one, two, other) = (ed25519().named("one"), ed25519().named("two"), p256().named("other"));
     let verifier = verifier(&[&one, &two, &other]);
     for pair in [&one, &two, &other] {
-        verifier.verify(&pair.sign(&claims(json!({})))).await.unwrap();
+        verifier.verify(&pair.sign(&claims(&json!({})))).await.unwrap();
     }
-    let unknown = ed25519().named("three").sign(&claims(json!({})));
+    let unknown = ed25519().named("three").sign(&claims(&json!({})));
     assert_eq!(refusal(&verifier, &unknown).await, "it names a key (kid) that its issuer does not have");
 
-    let nameless = |pair: &Pair| encode(&Header::new(pair.algorithm), &claims(json!({})), &pair.signs).unwrap();
+    let nameless = |pair: &Pair| encode(&Header::new(pair.algorithm), &claims(&json!({})), &pair.signs).unwrap();
     assert_eq!(refusal(&verifier, &nameless(&two)).await, "it names no key (kid), and its issuer has several");
     verifier.verify(&nameless(&other)).await.unwrap();
 }
@@ -220,7 +221,7 @@ async fn the_actors_of_an_act_claim_come_last_one_first() {
     let pair = ed25519();
     let verifier = verifier(&[&pair]);
     let act = json!({"act": {"sub": "support", "act": {"sub": "portal", "iss": "https://portal.example"}}});
-    let verified = verifier.verify(&pair.sign(&claims(act))).await.unwrap();
+    let verified = verifier.verify(&pair.sign(&claims(&act))).await.unwrap();
     assert_eq!(verified.principal, Principal::new(ISSUER, "ada"));
     assert_eq!(
         verified.actors,
@@ -233,9 +234,9 @@ async fn the_actors_of_an_act_claim_come_last_one_first() {
             inner => json!({"sub": "relay", "act": inner}),
         })
     };
-    let eight = verifier.verify(&pair.sign(&claims(json!({"act": chain(8)})))).await.unwrap();
+    let eight = verifier.verify(&pair.sign(&claims(&json!({"act": chain(8)})))).await.unwrap();
     assert_eq!(eight.actors.len(), 8);
-    let nine = pair.sign(&claims(json!({"act": chain(9)})));
+    let nine = pair.sign(&claims(&json!({"act": chain(9)})));
     assert_eq!(refusal(&verifier, &nine).await, "its act claim names more than 8 actors");
     for act in [
         json!("support"),
@@ -244,7 +245,7 @@ async fn the_actors_of_an_act_claim_come_last_one_first() {
         json!({"sub": "a", "iss": "b c"}),
         json!({"sub": "a", "act": 1}),
     ] {
-        let token = pair.sign(&claims(json!({ "act": act })));
+        let token = pair.sign(&claims(&json!({ "act": act })));
         assert_eq!(refusal(&verifier, &token).await, "its act claim is malformed");
     }
 }
@@ -253,7 +254,7 @@ async fn the_actors_of_an_act_claim_come_last_one_first() {
 async fn a_remembered_token_expires_all_the_same() {
     let pair = ed25519();
     let verifier = verifier(&[&pair]);
-    let token = pair.sign(&claims(json!({"exp": now() + 5})));
+    let token = pair.sign(&claims(&json!({"exp": now() + 5})));
     let first = verifier.verify(&token).await.unwrap();
     assert!(Arc::ptr_eq(&first, &verifier.verify(&token).await.unwrap()), "it was remembered");
     verifier.verify_at(now() + 30, &token).await.unwrap();
@@ -266,7 +267,7 @@ async fn a_remembered_token_expires_all_the_same() {
 async fn a_refused_token_is_not_remembered() {
     let pair = ed25519();
     let verifier = verifier(&[&pair]);
-    refusal(&verifier, &pair.sign(&claims(json!({"exp": now() - 60})))).await;
+    refusal(&verifier, &pair.sign(&claims(&json!({"exp": now() - 60})))).await;
     verifier.seen.run_pending_tasks().await;
     assert_eq!(verifier.seen.entry_count(), 0);
 }

@@ -93,7 +93,13 @@ async fn a_call_has_one_line_and_what_is_logged_inside_carries_its_trace() {
 
 #[tokio::test]
 async fn a_broken_traceparent_begins_a_new_trace() {
-    for broken in ["", "00-0-0-01", "00-00000000000000000000000000000000-b7ad6b7169203331-01", &PARENT[..54], "ä"] {
+    for broken in [
+        "",
+        "00-0-0-01",
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        PARENT.trim_end_matches("-01"),
+        "ä",
+    ] {
         let mut request = request(READ);
         request.headers_mut().insert("traceparent", http::HeaderValue::from_bytes(broken.as_bytes()).unwrap());
         run(Trace, request, |request| async move {

@@ -1,0 +1,533 @@
+//! A world for a test: a server of its own, in this process, on a database of its own, in a PostgreSQL that all tests share;
+//! and clients that act in it.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use clientele::{
+    config::{Config, Database, Identity, Issuer, Limits, SealingKeys, ServicePrincipal},
+    domain::{enums::Role, principal::Principal},
+    embedded::{Cluster, Durability, Place, Settings},
+    grpc::pb::{
+        self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
+        customer_service_client::CustomerServiceClient, history_service_client::HistoryServiceClient,
+    },
+    server::{self, Running},
+    store::migrations,
+};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::json;
+use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::OnceCell;
+use tonic::{
+    Code, Request, Status,
+    metadata::MetadataValue,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::Channel,
+};
+use tonic_types::StatusExt as _;
+use uuid::Uuid;
+
+/// The issuer of the tests' tokens.
+pub const ISSUER: &str = "https://tests.example";
+/// What the tests' tokens are for.
+pub const AUDIENCE: &str = "clientele";
+/// The platform operator's subject.
+pub const OPERATOR: &str = "operator";
+/// The subject of a service principal with the role MEMBER in every tenant.
+pub const SERVICE: &str = "order-service";
+
+/// The PostgreSQL of all tests, without fsync.
+static FAST: OnceCell<Cluster> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+const TEMPLATE: &str = "template_clientele";
+
+async fn fast() -> &'static Cluster {
+    FAST.get_or_init(|| async {
+        let settings = Settings { place: Place::Temporary, durability: Durability::Fast, max_connections: 400 };
+        let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
+        migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
+        migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("it is migrated");
+        cluster
+    })
+    .await
+}
+
+/// A new database with today's schema, in the shared PostgreSQL.
+pub async fn database() -> PgConnectOptions {
+    let cluster = fast().await;
+    let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    let mut admin = cluster.options("postgres").connect().await.unwrap();
+    let create = format!("create database {name} template {TEMPLATE} strategy file_copy");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin).await.unwrap();
+    cluster.options(&name)
+}
+
+/// A server, its database, and who may say what to it.
+pub struct World {
+    pub server: Running,
+    pub database: PgConnectOptions,
+    pub keys: Keys,
+    channel: Channel,
+}
+
+impl World {
+    /// A server on an empty database.
+    pub async fn start() -> Self {
+        Self::start_with(database().await, |_| ()).await
+    }
+
+    /// A server on this database, with a configuration that the test adjusts.
+    pub async fn start_with(database: PgConnectOptions, adjust: impl FnOnce(&mut Config)) -> Self {
+        let keys = Keys::new();
+        let mut config = keys.config(database.clone());
+        adjust(&mut config);
+        let server = server::start(config).await.expect("the server starts");
+        let channel = connect(&server);
+        Self { server, database, keys, channel }
+    }
+
+    /// A connection to the database itself.
+    pub async fn sql(&self) -> PgConnection {
+        self.database.connect().await.unwrap()
+    }
+
+    /// A channel to the server, on a connection of its own.
+    pub fn channel(&self) -> Channel {
+        connect(&self.server)
+    }
+
+    /// The platform operator.
+    pub fn operator(&self) -> Client {
+        self.subject(OPERATOR)
+    }
+
+    /// Whoever has this subject, acting in no named account.
+    pub fn subject(&self, subject: &str) -> Client {
+        self.bearer(self.keys.token(subject))
+    }
+
+    /// Whoever brings this token.
+    pub fn bearer(&self, token: String) -> Client {
+        Client { channel: self.channel.clone(), token: Some(token), account: None, tenant: None, traceparent: None }
+    }
+
+    /// A client without a token.
+    pub fn nobody(&self) -> Client {
+        Client { channel: self.channel.clone(), token: None, account: None, tenant: None, traceparent: None }
+    }
+
+    /// A new tenant with QUICK defaults, and its admin acting in the provider's account.
+    pub async fn tenant(&self, name: &str) -> Seat {
+        self.tenant_with(name, pb::NameUniqueness::None, pb::AccountPolicies::default()).await
+    }
+
+    /// A new tenant with these policies.
+    pub async fn tenant_with(&self, name: &str, rule: pb::NameUniqueness, policies: pb::AccountPolicies) -> Seat {
+        let admin = format!("{name}-admin-{}", Uuid::new_v4().simple());
+        let request = pb::CreateTenantRequest {
+            tenant: Some(pb::Tenant { name: name.to_owned(), name_uniqueness: rule.into(), ..Default::default() }),
+            policies: Some(policies),
+            first_admin: Some(principal(&admin)),
+            ..Default::default()
+        };
+        let created = self.operator().accounts().create_tenant(request).await.unwrap().into_inner();
+        let tenant = created.tenant.unwrap().id;
+        let account = created.account.unwrap();
+        let admin = self.subject(&admin).acting_in(&account.id);
+        Seat {
+            tenant,
+            account: account.id.clone(),
+            admin,
+            world_channel: self.channel.clone(),
+            keys: self.keys.clone(),
+        }
+    }
+}
+
+/// An account, and its admin acting in it.
+#[derive(Clone)]
+pub struct Seat {
+    pub tenant: String,
+    pub account: String,
+    pub admin: Client,
+    world_channel: Channel,
+    keys: Keys,
+}
+
+impl Seat {
+    /// An account below this one, its admin being the admin here.
+    pub async fn child(&self, name: &str) -> Self {
+        self.child_with(name, None).await
+    }
+
+    /// An account below this one, with policies of its own.
+    pub async fn child_with(&self, name: &str, policies: Option<pb::AccountPolicies>) -> Self {
+        let request = pb::CreateAccountRequest {
+            account: Some(pb::Account { name: name.to_owned(), policies, ..Default::default() }),
+            ..Default::default()
+        };
+        let account = self.admin.accounts().create_account(request).await.unwrap().into_inner().account.unwrap();
+        Self { account: account.id.clone(), admin: self.admin.acting_in(&account.id), ..self.clone() }
+    }
+
+    /// A new member of this account with this role.
+    pub async fn member(&self, role: pb::Role) -> Client {
+        let subject = format!("member-{}", Uuid::new_v4().simple());
+        self.add(&subject, role).await;
+        Client {
+            channel: self.world_channel.clone(),
+            token: Some(self.keys.token(&subject)),
+            account: Some(self.account.clone()),
+            tenant: None,
+            traceparent: None,
+        }
+    }
+
+    /// Makes a subject a member of this account; its member.
+    pub async fn add(&self, subject: &str, role: pb::Role) -> pb::Member {
+        let request =
+            pb::AddMemberRequest { principal: Some(principal(subject)), role: role.into(), ..Default::default() };
+        self.admin.access().add_member(request).await.unwrap().into_inner().member.unwrap()
+    }
+}
+
+/// Someone who calls: a token, and the account it acts in.
+#[derive(Clone)]
+pub struct Client {
+    pub channel: Channel,
+    pub token: Option<String>,
+    pub account: Option<String>,
+    pub tenant: Option<String>,
+    pub traceparent: Option<String>,
+}
+
+impl Interceptor for Client {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let headers = [
+            ("authorization", self.token.as_ref().map(|token| format!("Bearer {token}"))),
+            ("clientele-account", self.account.clone()),
+            ("clientele-tenant", self.tenant.clone()),
+            ("traceparent", self.traceparent.clone()),
+        ];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                request.metadata_mut().insert(name, MetadataValue::try_from(value).unwrap());
+            }
+        }
+        Ok(request)
+    }
+}
+
+pub type Intercepted = InterceptedService<Channel, Client>;
+
+impl Client {
+    /// The same who acts in this account.
+    pub fn acting_in(&self, account: &str) -> Self {
+        Self { account: Some(account.to_owned()), ..self.clone() }
+    }
+
+    /// The same who names this tenant.
+    pub fn in_tenant(&self, tenant: &str) -> Self {
+        Self { tenant: Some(tenant.to_owned()), ..self.clone() }
+    }
+
+    /// The same on another connection.
+    pub fn over(&self, channel: Channel) -> Self {
+        Self { channel, ..self.clone() }
+    }
+
+    pub fn intercepted(&self) -> Intercepted {
+        InterceptedService::new(self.channel.clone(), self.clone())
+    }
+
+    pub fn access(&self) -> AccessServiceClient<Intercepted> {
+        AccessServiceClient::new(self.intercepted())
+    }
+
+    pub fn accounts(&self) -> AccountServiceClient<Intercepted> {
+        AccountServiceClient::new(self.intercepted())
+    }
+
+    pub fn customers(&self) -> CustomerServiceClient<Intercepted> {
+        CustomerServiceClient::new(self.intercepted())
+    }
+
+    pub fn history(&self) -> HistoryServiceClient<Intercepted> {
+        HistoryServiceClient::new(self.intercepted())
+    }
+
+    /// Creates a customer.
+    pub async fn create(&self, customer: pb::Customer) -> Result<pb::Customer, Status> {
+        let request = pb::CreateCustomerRequest { customer: Some(customer), ..Default::default() };
+        Ok(self.customers().create_customer(request).await?.into_inner().customer.unwrap())
+    }
+
+    /// Reads a customer in full.
+    pub async fn get(&self, id: &str) -> Result<pb::Customer, Status> {
+        let request = pb::GetCustomerRequest { customer_id: id.to_owned(), view: pb::CustomerView::Full.into() };
+        Ok(self.customers().get_customer(request).await?.into_inner().customer.unwrap())
+    }
+
+    /// Changes the fields that the paths name to those of `customer`, whose id says which.
+    pub async fn update(&self, customer: pb::Customer, paths: &[&str]) -> Result<pb::Customer, Status> {
+        let request = pb::UpdateCustomerRequest {
+            customer: Some(customer),
+            update_mask: Some(mask(paths)),
+            ..Default::default()
+        };
+        Ok(self.customers().update_customer(request).await?.into_inner().customer.unwrap())
+    }
+
+    /// Approves a customer.
+    pub async fn approve(&self, id: &str) -> Result<pb::Customer, Status> {
+        let request = pb::ApproveCustomerRequest { customer_id: id.to_owned(), ..Default::default() };
+        Ok(self.customers().approve_customer(request).await?.into_inner().customer.unwrap())
+    }
+
+    /// Rejects a customer.
+    pub async fn reject(&self, id: &str, reason: &str) -> Result<pb::Customer, Status> {
+        let request =
+            pb::RejectCustomerRequest { customer_id: id.to_owned(), reason: reason.to_owned(), ..Default::default() };
+        Ok(self.customers().reject_customer(request).await?.into_inner().customer.unwrap())
+    }
+
+    /// Archives customers.
+    pub async fn archive(&self, ids: &[&str]) -> Result<pb::ArchiveCustomersResponse, Status> {
+        let request = pb::ArchiveCustomersRequest {
+            customer_ids: ids.iter().map(ToString::to_string).collect(),
+            ..Default::default()
+        };
+        Ok(self.customers().archive_customers(request).await?.into_inner())
+    }
+
+    /// Takes customers out of the archive.
+    pub async fn unarchive(&self, ids: &[&str]) -> Result<pb::UnarchiveCustomersResponse, Status> {
+        let request = pb::UnarchiveCustomersRequest {
+            customer_ids: ids.iter().map(ToString::to_string).collect(),
+            ..Default::default()
+        };
+        Ok(self.customers().unarchive_customers(request).await?.into_inner())
+    }
+
+    /// All that happened to a customer, the newest first.
+    pub async fn events(&self, id: &str) -> Result<Vec<pb::CustomerEvent>, Status> {
+        let mut events = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = pb::ListCustomerEventsRequest { customer_id: id.to_owned(), page_size: 1_000, page_token };
+            let page = self.history().list_customer_events(request).await?.into_inner();
+            events.extend(page.events);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(events);
+            }
+        }
+    }
+}
+
+/// The tests' issuer of tokens: a key, and the file with its public half.
+#[derive(Clone)]
+pub struct Keys(Arc<Issuing>);
+
+struct Issuing {
+    key: EncodingKey,
+    folder: tempfile::TempDir,
+}
+
+impl Keys {
+    pub fn new() -> Self {
+        use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let public = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        let key = EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref());
+        let folder = tempfile::tempdir().unwrap();
+        let jwks = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "tests", "alg": "EdDSA", "x": public}]});
+        std::fs::write(folder.path().join("jwks.json"), jwks.to_string()).unwrap();
+        Self(Arc::new(Issuing { key, folder }))
+    }
+
+    /// The file with the public keys.
+    pub fn jwks(&self) -> PathBuf {
+        self.0.folder.path().join("jwks.json")
+    }
+
+    /// A token of an hour for a subject.
+    pub fn token(&self, subject: &str) -> String {
+        self.sign(json!({"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": now() + 3_600}))
+    }
+
+    /// A token with just these claims.
+    pub fn sign(&self, claims: serde_json::Value) -> String {
+        let header = Header { kid: Some("tests".to_owned()), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, &self.0.key).unwrap()
+    }
+
+    /// The configuration of a server that believes these keys.
+    pub fn config(&self, database: PgConnectOptions) -> Config {
+        Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            database: Database {
+                options: database,
+                connections: 8,
+                wait: Duration::from_secs(10),
+                statement_timeout: Duration::from_secs(20),
+                lock_timeout: Duration::from_secs(1),
+                discard_unfinished: true,
+            },
+            identity: Identity {
+                issuers: vec![Issuer { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), jwks: self.jwks() }],
+                operators: vec![Principal::new(ISSUER, OPERATOR)],
+                service_principals: vec![ServicePrincipal {
+                    principal: Principal::new(ISSUER, SERVICE),
+                    role: Role::Member,
+                }],
+            },
+            sealing: SealingKeys(vec![[7; 32]]),
+            limits: Limits { deadline: Duration::from_secs(30), drain: Duration::from_secs(10), detach: true },
+            reflection: true,
+        }
+    }
+}
+
+/// Now, in seconds of the Unix epoch.
+pub fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn connect(server: &Running) -> Channel {
+    Channel::from_shared(format!("http://{}", server.address())).unwrap().connect_lazy()
+}
+
+/// A principal of the tests' issuer; the issuer is the caller's own.
+pub fn principal(subject: &str) -> pb::Principal {
+    pb::Principal { issuer: String::new(), subject: subject.to_owned() }
+}
+
+/// A customer with just a name.
+pub fn customer(name: &str) -> pb::Customer {
+    pb::Customer { name: name.to_owned(), ..Default::default() }
+}
+
+/// A customer with every field filled in that a client may write.
+pub fn full_customer(name: &str) -> pb::Customer {
+    let address = |street: &str| {
+        Some(pb::Address {
+            line1: format!("{street} 21"),
+            line2: "Building B".to_owned(),
+            city: "Eindhoven".to_owned(),
+            state: "Noord Brabant".to_owned(),
+            postal_code: "5652AW".to_owned(),
+            country: "Netherlands".to_owned(),
+        })
+    };
+    let phone = |number: &str| Some(pb::Phone { number: number.to_owned(), extension: "12".to_owned() });
+    pb::Customer {
+        name: name.to_owned(),
+        r#type: pb::CustomerType::Business.into(),
+        service_class: pb::ServiceClass::Normal.into(),
+        reach: pb::Reach::Local.into(),
+        legal_name: format!("{name} Netherlands B.V."),
+        custom_ids: [("erp".to_owned(), format!("{name}-00123"))].into(),
+        registration_number: "17048595".to_owned(),
+        tax_ids: vec![pb::TaxId { value: "NL006486253B01".to_owned(), country: "Netherlands".to_owned() }],
+        currency: "Euro".to_owned(),
+        industry: "Non-profit".to_owned(),
+        primary_address: address("Hoevenweg"),
+        billing_address: address("Kanaaldijk"),
+        shipping_address: address("Havenkade"),
+        contacts: vec![pb::Contact {
+            first_name: "Jan".to_owned(),
+            last_name: "Janssen".to_owned(),
+            job_title: "CEO".to_owned(),
+            email: "Jan.Janssen@company.nl".to_owned(),
+            phone: phone("+31(0)123456789"),
+            primary: true,
+            ..Default::default()
+        }],
+        email: "info@company.nl".to_owned(),
+        billing_email: "bills@company.nl".to_owned(),
+        phone: phone("+31 40 250 5000"),
+        fax: phone("+31 40 250 5001"),
+        origin: pb::Origin::ControlPanel.into(),
+        order_reference: format!("order-{name}"),
+        labels: [("segment".to_owned(), "smb".to_owned())].into(),
+        language: "nl-NL".to_owned(),
+        ..Default::default()
+    }
+}
+
+/// An update mask.
+pub fn mask(paths: &[&str]) -> prost_types::FieldMask {
+    prost_types::FieldMask { paths: paths.iter().map(ToString::to_string).collect() }
+}
+
+/// Policies that ask for these fields.
+pub fn requiring(create: &[&str], approve: &[&str]) -> pb::AccountPolicies {
+    let paths = |paths: &[&str]| Some(pb::FieldPaths { paths: paths.iter().map(ToString::to_string).collect() });
+    pb::AccountPolicies { required_to_create: paths(create), required_to_approve: paths(approve), ..Default::default() }
+}
+
+/// Policies under which every new customer waits for approval.
+pub fn pending_first() -> pb::AccountPolicies {
+    pb::AccountPolicies { auto_approve: Some(false), ..Default::default() }
+}
+
+/// An id that nothing has.
+pub fn unknown_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// A new request_id.
+pub fn request_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// All that a client gets to see of an error, in bytes.
+pub fn wire(status: &Status) -> (Code, String, Vec<u8>) {
+    (status.code(), status.message().to_owned(), status.details().to_vec())
+}
+
+/// The `ErrorInfo` reason; every error has one, in the domain `clientele`.
+pub fn reason(status: &Status) -> String {
+    let info = status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
+    assert_eq!(info.domain, "clientele");
+    info.reason
+}
+
+/// One value of the `ErrorInfo`'s metadata.
+pub fn metadata(status: &Status, key: &str) -> Option<String> {
+    status.get_details_error_info().and_then(|info| info.metadata.get(key).cloned())
+}
+
+/// The fields that the `BadRequest` lists, in order.
+pub fn bad_fields(status: &Status) -> Vec<String> {
+    let details = status.get_details_bad_request();
+    details.into_iter().flat_map(|bad| bad.field_violations).map(|violation| violation.field).collect()
+}
+
+/// Asserts an error's code and reason, and shows it whole if it is another.
+#[track_caller]
+pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code, expected: &str) -> Status {
+    let status = result.expect_err("the call should be refused");
+    assert_eq!((status.code(), reason(&status).as_str()), (code, expected), "{status:?}");
+    status
+}
+
+/// Waits until a condition holds; the test fails if it does not within 20 seconds.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let mut poll = tokio::time::interval(Duration::from_millis(10));
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        poll.tick().await;
+    }
+}
