@@ -115,15 +115,17 @@ fn callable(address: SocketAddr) -> SocketAddr {
 /// Says at once, before the slow work, that the address cannot be had.
 fn must_be_free(listen: SocketAddr) -> Result<(), Failure> {
     use std::io::ErrorKind::{AddrInUse, PermissionDenied};
-    let any = SocketAddr::new(listen.ip(), 0);
-    TcpListener::bind(listen).map(drop).map_err(|error| {
-        let why = match error.kind() {
-            AddrInUse => format!("port {} is in use on {}: stop whoever listens there", listen.port(), listen.ip()),
-            PermissionDenied => format!("port {} is reserved for root", listen.port()),
-            _ => format!("cannot listen on {listen}: {error}"),
-        };
-        Failure(format!("{why}, or choose another with --listen ADDR (--listen {any} picks a free port)"))
-    })
+    let Err(error) = TcpListener::bind(listen) else {
+        return Ok(());
+    };
+    let (port, host) = (listen.port(), listen.ip());
+    let why = match error.kind() {
+        AddrInUse => format!("port {port} is in use on {host}: stop whoever listens there"),
+        PermissionDenied => format!("port {port} is kept for root"),
+        _ => return Err(Failure(format!("cannot listen on {listen}: {error}"))),
+    };
+    let any = SocketAddr::new(host, 0);
+    Err(Failure(format!("{why}, or choose another with --listen ADDR (--listen {any} picks a free port)")))
 }
 
 fn settings(folder: &Folder) -> Settings {
