@@ -104,7 +104,7 @@ impl Accounts {
     /// # Errors
     /// `PageToken`.
     pub async fn list_tenants(&self, operator: &Operator, size: usize, token: &str) -> Result<Page<Tenant>> {
-        let after: Option<TenantId> = self.sealer.open_page(tenants_of(operator), token)?;
+        let after: Option<TenantId> = self.sealer.open_page(&tenants_of(operator), token)?;
         let mut lease = self.pool.lease().await?;
         let found = lease.run(async |conn| store::tenants::list(conn, after, page::limit(size)).await).await?;
         Ok(Page::of(found, size))
@@ -115,7 +115,7 @@ impl Accounts {
     /// # Errors
     /// None that can happen.
     pub fn tenants_after(&self, operator: &Operator, last: &Tenant) -> Result<String> {
-        self.sealer.page_token(tenants_of(operator), &last.id)
+        self.sealer.page_token(&tenants_of(operator), &last.id)
     }
 
     /// Creates an account below the acting one.
@@ -165,7 +165,7 @@ impl Accounts {
     /// # Errors
     /// `PageToken`.
     pub async fn list_accounts(&self, caller: &Caller, all: bool, size: usize, token: &str) -> Result<Page<Account>> {
-        let after: Option<AccountId> = self.sealer.open_page(page_of(caller, "ListAccounts", &all), token)?;
+        let after: Option<AccountId> = self.sealer.open_page(&page_of(caller, "ListAccounts", &all), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
@@ -182,7 +182,7 @@ impl Accounts {
     /// # Errors
     /// None that can happen.
     pub fn accounts_after(&self, caller: &Caller, all: bool, last: &Account) -> Result<String> {
-        self.sealer.page_token(page_of(caller, "ListAccounts", &all), &last.id)
+        self.sealer.page_token(&page_of(caller, "ListAccounts", &all), &last.id)
     }
 
     /// Makes a principal a member of the acting account.
@@ -221,7 +221,7 @@ impl Accounts {
         size: usize,
         token: &str,
     ) -> Result<Page<(i32, Member)>> {
-        let after: Option<After> = self.sealer.open_page(page_of(caller, "ListMembers", &inherited), token)?;
+        let after: Option<After> = self.sealer.open_page(&page_of(caller, "ListMembers", &inherited), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
@@ -238,7 +238,7 @@ impl Accounts {
         let principal = &last.principal;
         let after =
             After { step: *step, issuer: principal.issuer().to_owned(), subject: principal.subject().to_owned() };
-        self.sealer.page_token(page_of(caller, "ListMembers", &inherited), &after)
+        self.sealer.page_token(&page_of(caller, "ListMembers", &inherited), &after)
     }
 
     /// Changes where customer names must be unique. Creates that run meanwhile either are done before, and count, or

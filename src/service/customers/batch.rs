@@ -131,7 +131,7 @@ async fn archive_locked(
     let mut changed = Vec::new();
     for id in ids {
         if let Some(seen) = found.remove(id) {
-            let (one, change) = touch(seen, direction, at);
+            let (one, change) = touch(&seen, direction, at);
             touched.push(one);
             changed.extend(change);
         }
@@ -153,7 +153,7 @@ async fn archive_locked(
 }
 
 /// Decides on one customer; what is to be written if it changed.
-fn touch(seen: Seen, direction: Direction, at: Moment) -> (Touched, Option<Archiving>) {
+fn touch(seen: &Seen, direction: Direction, at: Moment) -> (Touched, Option<Archiving>) {
     let mut after = seen.customer.clone();
     let change = match direction {
         Direction::In => after.archive(at),
