@@ -54,7 +54,8 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<Draft, Violations>
         profile: Profile::default(),
     };
     for edit in edits {
-        facts.apply(edit).map_err(|rule| Violations::of("customer", rule))?;
+        let of = |(field, rule): (Field, Rule)| Violations::of(format!("customer.{}", field.as_str()), rule);
+        facts.apply(edit).map_err(of)?;
     }
     Ok(Draft { facts, custom_ids })
 }
