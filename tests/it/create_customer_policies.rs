@@ -196,3 +196,24 @@ async fn a_fleet_customer_takes_a_service_manager() {
     let north = acme.child("north").await;
     assert_eq!(manager.acting_in(&north.account).create(fleet).await.unwrap().account_id, north.account);
 }
+
+#[tokio::test]
+async fn a_creation_is_decided_and_told_by_the_policies_as_they_are() {
+    let world = World::start().await;
+    let acme = tenant(&world, requiring(&["fax"], &[])).await;
+    // The server knows the account now, and keeps that for two seconds.
+    assert_refused(acme.admin.create(customer("Ada")).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    let change = r#"
+        update accounts set revision = revision + 1,
+            policies = policies || '{"required_to_create": [], "required_to_approve": ["email"], "auto_approve": true}'
+    "#;
+    sqlx::raw_sql(change).execute(&mut world.sql().await).await.unwrap();
+
+    let created = acme.admin.create(customer("Ada")).await.unwrap();
+
+    assert_eq!(
+        (created.status(), created.missing_for_approval),
+        (pb::CustomerStatus::Pending, vec!["email".to_owned()])
+    );
+    assert_eq!(created.allowed_actions, ["UpdateCustomer", "RejectCustomer", "ArchiveCustomers"]);
+}
