@@ -13,8 +13,17 @@
 )]
 
 mod commands;
+mod create_customer;
+mod create_customer_fields;
+mod create_customer_policies;
+mod customer_names;
 mod dev;
 mod embedded;
+mod etags;
+mod fleet;
 mod get_customer;
 mod processes;
+mod repeats;
+mod update_customer;
+mod update_mask;
 mod world;

@@ -98,6 +98,16 @@ impl World {
         self.database.connect().await.unwrap()
     }
 
+    /// How many rows the tables have that a call on customers writes: customers, links, custom IDs, events, answers.
+    pub async fn rows(&self) -> [i64; 5] {
+        let count = "select array[
+            (select count(*) from customers), (select count(*) from customer_links), (select count(*) from custom_ids),
+            (select count(*) from events), (select count(*) from requests)
+        ]";
+        let rows: Vec<i64> = sqlx::query_scalar(count).fetch_one(&mut self.sql().await).await.unwrap();
+        rows.try_into().unwrap()
+    }
+
     /// A channel to the server, on a connection of its own.
     pub fn channel(&self) -> Channel {
         connect(&self.server)

@@ -148,13 +148,16 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
     }
 }
 
-/// Names near a taken one, to suggest those of them that are free.
+/// Names near a taken one, to suggest those of them that are free. A long one is cut, so that what tells it apart fits.
 fn near(facts: &Facts) -> Vec<Name> {
-    let name = facts.name.as_str();
     let city = facts.profile.primary_address.get(AddressPart::City);
-    city.map(|city| format!("{name} ({city})"))
+    city.map(|city| format!(" ({city})"))
         .into_iter()
-        .chain((2..6).map(|number| format!("{name} {number}")))
-        .filter_map(|name| Name::parse(&name).ok())
+        .chain((2..6).map(|number| format!(" {number}")))
+        .filter_map(|suffix| {
+            let room = Name::MAX_CHARS.saturating_sub(suffix.chars().count());
+            let start: String = facts.name.as_str().chars().take(room).collect();
+            Name::parse(&format!("{}{suffix}", start.trim_end())).ok()
+        })
         .collect()
 }
