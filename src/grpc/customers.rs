@@ -47,7 +47,11 @@ impl CustomerService for Handlers {
         let draft = violations.nest("", customer_in::draft(customer));
         let (draft, options) = violations.finish(draft.zip(options)).map_err(refuse)?;
         let outcome = self.customers.create(&caller, &draft, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
+        let (mut customer, replayed) = shown(outcome);
+        if let Some(customer) = customer.as_mut().filter(|_| options.validate_only) {
+            // Nobody can find it by this id.
+            customer.id.clear();
+        }
         Ok(Response::new(pb::CreateCustomerResponse { customer, replayed }))
     }
 
