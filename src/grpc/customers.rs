@@ -5,7 +5,6 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         caller::Caller,
-        ids::CustomerId,
         options::{Options, Outcome},
         status::StatusReason,
         violation::{Rule, Violations},
@@ -18,7 +17,7 @@ use crate::{
     },
     service::{
         Services,
-        customers::{Customers, Outcomes, Shown},
+        customers::{Customers, Named, Outcomes, Shown},
     },
 };
 
@@ -155,7 +154,7 @@ fn archiving(
     ids: &[String],
     asked: &Asked<'_>,
     message: &impl prost::Message,
-) -> Result<(Vec<CustomerId>, Options), Status> {
+) -> Result<(Vec<Named>, Options), Status> {
     let mut violations = Violations::default();
     let options = caller_options(&mut violations, asked, caller, message);
     let ids = batch(&mut violations, ids);

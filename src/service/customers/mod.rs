@@ -6,7 +6,10 @@ mod create;
 
 use std::sync::Arc;
 
-pub use self::{batch::Outcomes, create::Draft};
+pub use self::{
+    batch::{Named, Outcomes},
+    create::Draft,
+};
 use crate::{
     domain::{
         address::AddressPart,
