@@ -12,9 +12,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod approve_customer;
+mod approve_customer_rights;
+mod archive_customers;
 mod commands;
 mod dev;
 mod embedded;
 mod get_customer;
+mod list_customer_events;
 mod processes;
+mod reject_customer;
+mod states;
+mod unarchive_customers;
 mod world;
