@@ -15,6 +15,7 @@
 mod approve_customer;
 mod approve_customer_rights;
 mod archive_customers;
+mod archive_customers_repeats;
 mod commands;
 mod dev;
 mod embedded;
