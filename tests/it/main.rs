@@ -21,6 +21,7 @@ mod dev;
 mod embedded;
 mod get_customer;
 mod list_customer_events;
+mod list_customer_events_pages;
 mod processes;
 mod reject_customer;
 mod states;
