@@ -12,6 +12,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod approve_customer;
+mod approve_customer_rights;
+mod archive_customers;
+mod archive_customers_repeats;
 mod commands;
 mod create_customer;
 mod create_customer_fields;
@@ -22,8 +26,13 @@ mod embedded;
 mod etags;
 mod fleet;
 mod get_customer;
+mod list_customer_events;
+mod list_customer_events_pages;
 mod processes;
+mod reject_customer;
 mod repeats;
+mod states;
+mod unarchive_customers;
 mod update_customer;
 mod update_mask;
 mod world;
