@@ -12,8 +12,12 @@
 )]
 
 mod commands;
+mod contract;
 mod dev;
 mod embedded;
 mod get_customer;
+mod messages;
 mod processes;
+mod protos;
+mod rows;
 mod world;
