@@ -115,8 +115,7 @@ const CODES: [&str; 7] = [
 ];
 
 /// How the names of those begin that change nothing; DESIGN 3 has some that are still to come.
-const READS: [&str; 10] =
-    ["BatchGet", "Check", "Export", "Find", "Get", "List", "Lookup", "Search", "Watch", "Who"];
+const READS: [&str; 10] = ["BatchGet", "Check", "Export", "Find", "Get", "List", "Lookup", "Search", "Watch", "Who"];
 
 #[test]
 fn every_rpc_says_how_idempotent_it_is() {
