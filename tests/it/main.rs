@@ -11,14 +11,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod add_member;
 mod architecture;
 mod commands;
 mod contract;
+mod create_account;
+mod create_tenant;
 mod dev;
 mod embedded;
+mod get_account;
 mod get_customer;
+mod list_accounts;
+mod list_members;
+mod list_tenants;
 mod messages;
 mod processes;
 mod protos;
 mod rows;
+mod who_am_i;
 mod world;
