@@ -17,4 +17,6 @@ mod dev;
 mod embedded;
 mod get_customer;
 mod processes;
+mod races;
+mod repeats_at_once;
 mod world;
