@@ -15,6 +15,7 @@
 mod commands;
 mod dev;
 mod embedded;
+mod faults;
 mod get_customer;
 mod processes;
 mod races;

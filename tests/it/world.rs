@@ -582,3 +582,8 @@ pub async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
 pub fn rounds(usual: u32) -> u32 {
     std::env::var("CLIENTELE_FAULT_ROUNDS").map_or(usual, |rounds| rounds.parse().expect("a number of rounds"))
 }
+
+/// When the client is told to send the same bytes again, if it is.
+pub fn retry_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().and_then(|info| info.retry_delay)
+}
