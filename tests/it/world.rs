@@ -43,28 +43,46 @@ pub const OPERATOR: &str = "operator";
 /// The subject of a service principal with the role MEMBER in every tenant.
 pub const SERVICE: &str = "order-service";
 
-/// The PostgreSQL of all tests, without fsync.
+/// The PostgreSQL of most tests, without fsync.
 static FAST: OnceCell<Cluster> = OnceCell::const_new();
+/// The PostgreSQL of tests of races and faults, as it runs in production: without fsync, waits for locks hide.
+static PRODUCTION: OnceCell<Cluster> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 const TEMPLATE: &str = "template_clientele";
 
 async fn fast() -> &'static Cluster {
-    FAST.get_or_init(|| async {
-        let settings = Settings { place: Place::Temporary, durability: Durability::Fast, max_connections: 400 };
-        let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
-        migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
-        migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("it is migrated");
-        cluster
-    })
-    .await
+    FAST.get_or_init(|| cluster(Durability::Fast)).await
+}
+
+/// The PostgreSQL with production settings that tests share.
+pub async fn production() -> &'static Cluster {
+    PRODUCTION.get_or_init(|| cluster(Durability::Production)).await
+}
+
+/// A PostgreSQL with a migrated template. A test that kills it needs one of its own.
+pub async fn cluster(durability: Durability) -> Cluster {
+    let settings = Settings { place: Place::Temporary, durability, max_connections: 400 };
+    let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
+    migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
+    migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("it is migrated");
+    cluster
 }
 
 /// A new database with today's schema, in the shared PostgreSQL.
 pub async fn database() -> PgConnectOptions {
-    let cluster = fast().await;
+    database_in(fast().await, "file_copy").await
+}
+
+/// The same in the shared PostgreSQL with production settings.
+pub async fn production_database() -> PgConnectOptions {
+    database_in(production().await, "wal_log").await
+}
+
+/// A new database in a cluster, copied by a strategy.
+pub async fn database_in(cluster: &Cluster, strategy: &str) -> PgConnectOptions {
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let mut admin = cluster.options("postgres").connect().await.unwrap();
-    let create = format!("create database {name} template {TEMPLATE} strategy file_copy");
+    let create = format!("create database {name} template {TEMPLATE} strategy {strategy}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin).await.unwrap();
     cluster.options(&name)
 }
@@ -81,6 +99,11 @@ impl World {
     /// A server on an empty database.
     pub async fn start() -> Self {
         Self::start_with(database().await, |_| ()).await
+    }
+
+    /// A server on an empty database of a PostgreSQL with production settings.
+    pub async fn in_production() -> Self {
+        Self::start_with(production_database().await, |_| ()).await
     }
 
     /// A server on this database, with a configuration that the test adjusts.
@@ -584,4 +607,37 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
         assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
         poll.tick().await;
     }
+}
+
+/// Makes calls, each a task of its own that starts when all are there; their answers in order.
+pub async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    calls: impl IntoIterator<Item = F>,
+) -> Vec<T> {
+    let calls: Vec<F> = calls.into_iter().collect();
+    let start = Arc::new(tokio::sync::Barrier::new(calls.len()));
+    let calls: Vec<_> = calls
+        .into_iter()
+        .map(|call| {
+            let start = Arc::clone(&start);
+            tokio::spawn(async move {
+                start.wait().await;
+                call.await
+            })
+        })
+        .collect();
+    let mut answers = Vec::with_capacity(calls.len());
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    answers
+}
+
+/// How often tests of races and faults do their rounds: `CLIENTELE_FAULT_ROUNDS`, or few enough for every day.
+pub fn rounds(usual: u32) -> u32 {
+    std::env::var("CLIENTELE_FAULT_ROUNDS").map_or(usual, |rounds| rounds.parse().expect("a number of rounds"))
+}
+
+/// When the client is told to send the same bytes again, if it is.
+pub fn retry_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().and_then(|info| info.retry_delay)
 }
