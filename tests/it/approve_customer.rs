@@ -3,8 +3,8 @@
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, Seat, World, assert_refused, at_once, bad_fields, customer, full_customer, metadata, pending_first, reason,
-    request_id, requiring, unknown_id,
+    Client, Seat, World, assert_refused, bad_fields, customer, full_customer, metadata, pending_first, reason,
+    repeat_at_once, request_id, requiring, unknown_id,
 };
 use clientele::grpc::pb::{self, ApproveCustomerRequest as Approval, CustomerStatus};
 
@@ -288,7 +288,7 @@ async fn fifty_repeats_at_once_approve_once() {
     let (acme, ada) = waiting(&world).await;
     let request = Approval { request_id: request_id(), etag: ada.etag.clone(), ..approval(&ada) };
 
-    let answers = at_once(50, || {
+    let answers = repeat_at_once(50, || {
         let (client, request) = (acme.admin.clone(), request.clone());
         async move { approve(&client, &request).await.unwrap() }
     })

@@ -3,8 +3,8 @@
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, Seat, World, assert_refused, at_once, bad_fields, customer, mask, metadata, pending_first, request_id,
-    unknown_id, wire,
+    Client, Seat, World, assert_refused, bad_fields, customer, mask, metadata, pending_first, repeat_at_once,
+    request_id, unknown_id, wire,
 };
 use clientele::grpc::pb::{self, ArchiveCustomersRequest as Archiving, CustomerOutcome, CustomerStatus};
 
@@ -213,7 +213,7 @@ async fn batches_that_overlap_wait_for_each_other() {
     let (acme, ids) = herd(&world, 20).await;
     let calls = std::sync::atomic::AtomicUsize::new(0);
 
-    let changed: Vec<usize> = at_once(24, || {
+    let changed: Vec<usize> = repeat_at_once(24, || {
         let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (client, mut ids) = (acme.admin.clone(), ids.clone());
         ids.rotate_left(call % 20);

@@ -5,7 +5,7 @@ use tonic::{Code, Status};
 use crate::{
     archive_customers::{herd, is_archived, told},
     world::{
-        Client, SERVICE, World, assert_refused, at_once, customer, full_customer, metadata, reason, request_id,
+        Client, SERVICE, World, assert_refused, customer, full_customer, metadata, reason, repeat_at_once, request_id,
         unknown_id, wire,
     },
 };
@@ -98,7 +98,7 @@ async fn fifty_repeats_at_once_archive_once() {
     let request = Archiving { request_id: request_id(), ..archiving(&ids) };
     let before = world.stored().await;
 
-    let answers = at_once(50, || {
+    let answers = repeat_at_once(50, || {
         let (client, request) = (acme.admin.clone(), request.clone());
         async move { archive(&client, &request).await.unwrap() }
     })

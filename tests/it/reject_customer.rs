@@ -5,7 +5,7 @@ use tonic::{Code, Status};
 use crate::{
     approve_customer::waiting,
     world::{
-        Client, SERVICE, World, assert_refused, at_once, bad_fields, customer, metadata, reason, request_id,
+        Client, SERVICE, World, assert_refused, bad_fields, customer, metadata, reason, repeat_at_once, request_id,
         unknown_id, wire,
     },
 };
@@ -213,7 +213,7 @@ async fn fifty_repeats_at_once_reject_once() {
     let (acme, ada) = waiting(&world).await;
     let request = Rejection { request_id: request_id(), ..rejection(&ada) };
 
-    let answers = at_once(50, || {
+    let answers = repeat_at_once(50, || {
         let (client, request) = (acme.admin.clone(), request.clone());
         async move { reject(&client, &request).await.unwrap() }
     })

@@ -5,8 +5,8 @@ use tonic::{Code, Status};
 use crate::{
     archive_customers::{herd, is_archived, told},
     world::{
-        Client, SERVICE, Seat, World, assert_refused, at_once, bad_fields, customer, metadata, reason, request_id,
-        unknown_id, wire,
+        Client, SERVICE, Seat, World, assert_refused, bad_fields, customer, metadata, reason, repeat_at_once,
+        request_id, unknown_id, wire,
     },
 };
 use clientele::grpc::pb::{self, UnarchiveCustomersRequest as Unarchiving};
@@ -146,7 +146,7 @@ async fn a_repeated_request_gets_the_stored_answer() {
     north.admin.archive(&[&ids[0]]).await.unwrap();
     let request = Unarchiving { request_id: request_id(), ..unarchiving(&ids) };
 
-    let answers = at_once(50, || {
+    let answers = repeat_at_once(50, || {
         let (client, request) = (north.admin.clone(), request.clone());
         async move { unarchive(&client, &request).await.unwrap() }
     })

@@ -590,13 +590,12 @@ pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code,
     status
 }
 
-/// What so many calls at once come back with.
-pub async fn at_once<T, F>(calls: usize, call: impl Fn() -> F) -> Vec<T>
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    (0..calls).map(|_| call()).collect::<tokio::task::JoinSet<_>>().join_all().await
+/// Makes the same call so many times at once; the answers in order.
+pub async fn repeat_at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    calls: usize,
+    call: impl Fn() -> F,
+) -> Vec<T> {
+    at_once((0..calls).map(|_| call())).await
 }
 
 /// Waits until a condition holds; the test fails if it does not within 20 seconds.
