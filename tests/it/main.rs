@@ -14,6 +14,7 @@
 mod commands;
 mod create_customer;
 mod create_customer_fields;
+mod create_customer_limits;
 mod create_customer_policies;
 mod customer_names;
 mod dev;
@@ -23,6 +24,7 @@ mod fleet;
 mod get_customer;
 mod processes;
 mod repeats;
+mod repeats_at_once;
 mod update_customer;
 mod update_mask;
 mod world;
