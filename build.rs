@@ -1,6 +1,8 @@
 //! Compiles the contract: the messages and services, the descriptor set that reflection serves, and the table of RPCs
 //! with who may call each, read from the protos' own options. An RPC without an `access` option stops the build.
 
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script everything by its environment")]
+
 use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use protox::prost_reflect::{DescriptorPool, MethodDescriptor, Value};

@@ -14,6 +14,10 @@ use crate::grpc::demo::{self, Demo, Fate, Owner, Plan, Record};
 
 /// One customer a line, so that many fit on a screen and a spreadsheet can read them.
 const CUSTOMERS: &str = include_str!("demo.txt");
+/// The reseller that approves by itself.
+pub(super) const CLOUD: &str = "Noordzee Cloud";
+/// The reseller that approves by hand.
+pub(super) const TELECOM: &str = "Baltic Telecom";
 /// What a data folder knows of its demo: nothing while it is being made, its ids once it is complete.
 const PROGRESS: &str = "demo.json";
 /// Long enough to fill in the demo on a slow machine.
@@ -54,8 +58,8 @@ fn plan() -> Plan {
     let lines = CUSTOMERS.lines().filter(|line| !line.starts_with('#'));
     Plan {
         tenant: "Demo Distribution",
-        cloud: "Noordzee Cloud",
-        telecom: "Baltic Telecom",
+        cloud: CLOUD,
+        telecom: TELECOM,
         customers: lines.enumerate().filter_map(|(index, line)| record(index, line)).collect(),
     }
 }

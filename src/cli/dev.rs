@@ -1,7 +1,7 @@
 //! `clientele dev`: everything that it takes to try Clientele, in one process and one folder.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::PathBuf,
     time::Duration,
 };
@@ -95,24 +95,37 @@ impl Dev {
 
     /// Fills in the demo data, says how to call, and then that all is ready.
     async fn welcome(&self, address: SocketAddr, folder: &Folder, issuer: &DevIssuer) -> Result<(), Failure> {
-        let demo = demo::fill(address, folder, issuer, self.empty).await?;
-        tell(&hints::text(address, folder.path(), demo.as_ref()));
+        let from_here = callable(address);
+        let demo = demo::fill(from_here, folder, issuer, self.empty).await?;
+        tell(&hints::text(from_here, folder.path(), demo.as_ref()));
         Ok(print(&format!("ready on {address}"))?)
     }
+}
+
+/// Where this machine calls a server that listens there: one that listens everywhere is called on the loopback.
+fn callable(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(host, address.port())
 }
 
 /// Says at once, before the slow work, that the address cannot be had.
 fn must_be_free(listen: SocketAddr) -> Result<(), Failure> {
     use std::io::ErrorKind::{AddrInUse, PermissionDenied};
-    let any = SocketAddr::new(listen.ip(), 0);
-    TcpListener::bind(listen).map(drop).map_err(|error| {
-        let why = match error.kind() {
-            AddrInUse => format!("port {} is in use on {}: stop whoever listens there", listen.port(), listen.ip()),
-            PermissionDenied => format!("port {} is reserved for root", listen.port()),
-            _ => format!("cannot listen on {listen}: {error}"),
-        };
-        Failure(format!("{why}, or choose another with --listen ADDR (--listen {any} picks a free port)"))
-    })
+    let Err(error) = TcpListener::bind(listen) else {
+        return Ok(());
+    };
+    let (port, host) = (listen.port(), listen.ip());
+    let why = match error.kind() {
+        AddrInUse => format!("port {port} is in use on {host}: stop whoever listens there"),
+        PermissionDenied => format!("port {port} is kept for root"),
+        _ => return Err(Failure(format!("cannot listen on {listen}: {error}"))),
+    };
+    let any = SocketAddr::new(host, 0);
+    Err(Failure(format!("{why}, or choose another with --listen ADDR (--listen {any} picks a free port)")))
 }
 
 fn settings(folder: &Folder) -> Settings {

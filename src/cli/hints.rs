@@ -2,7 +2,11 @@
 
 use std::{env, fmt::Write as _, net::SocketAddr, path::Path};
 
-use super::{dev::OPERATOR, token::ISSUER};
+use super::{
+    demo::{CLOUD, TELECOM},
+    dev::OPERATOR,
+    token::ISSUER,
+};
 use crate::grpc::demo::Demo;
 
 /// How to call the service at this address, with its demo data if there is some.
@@ -17,6 +21,9 @@ pub(super) fn text(address: SocketAddr, data: &Path, demo: Option<&Demo>) -> Str
     text
 }
 
+/// The request_id of the line that makes a tenant.
+const TENANT_REQUEST: &str = "6f1d0c52-8a5e-4f0b-9c37-d2b1f6a4e801";
+
 struct Shell {
     address: SocketAddr,
     /// The command that prints tokens.
@@ -26,20 +33,21 @@ struct Shell {
 
 impl Shell {
     fn with_demo(&self, text: &mut String, demo: &Demo) {
-        let Demo { cloud, telecom, customer, pending, .. } = demo;
-        text.push_str(&format!(
-            "\nThe demo tenant has two resellers with a hundred customers. Its subjects: admin (the distributor's \
-             ADMIN), viewer (its\nVIEWER), alice (MEMBER of the reseller {cloud}), bob (ADMIN of the reseller {telecom}); \
-             and {OPERATOR}, who creates tenants.\n"
-        ));
+        let Demo { tenant: _, cloud, telecom: _, customer, pending } = demo;
+        let _ = writeln!(
+            text,
+            "\nThe demo tenant is a distributor with two resellers and a hundred customers. Who may call, as what:\n  \
+             {OPERATOR}: creates tenants   admin: ADMIN of the distributor   viewer: VIEWER of the distributor\n  \
+             alice: MEMBER of {CLOUD}   bob: ADMIN of {TELECOM}"
+        );
         self.say(text, "Who is Alice, and where is she a member?", "alice");
         self.call(text, "", "{}", "AccessService/WhoAmI");
         heading(text, "One of her customers, in full, and what became of it:");
         let one = format!(r#"{{"customer_id": "{customer}", "view": "CUSTOMER_VIEW_FULL"}}"#);
         self.call(text, "", &one, "CustomerService/GetCustomer");
         self.call(text, "", &format!(r#"{{"customer_id": "{customer}"}}"#), "HistoryService/ListCustomerEvents");
-        heading(text, "A customer more, with an ID of her own for it:");
-        let new = r#"{"customer": {"name": "Ada Lovelace Ltd", "email": "ada@example.com", "custom_ids": {"erp": "A-1815"}}}"#;
+        heading(text, "One customer more:");
+        let new = r#"{"customer": {"name": "Ada Lovelace Ltd", "email": "ada@example.com", "labels": {"vip": "yes"}}}"#;
         self.call(text, "", new, "CustomerService/CreateCustomer");
         self.say(text, "Bob approves one that waits for it:", "bob");
         self.call(text, "", &format!(r#"{{"customer_id": "{pending}"}}"#), "CustomerService/ApproveCustomer");
@@ -55,8 +63,9 @@ impl Shell {
             "There is no demo data. The operator makes a tenant, with `admin` as its first ADMIN:",
             OPERATOR,
         );
+        // With a request_id, or pasting it again would make another tenant, and `admin` a member of two.
         let tenant = format!(
-            r#"{{"tenant": {{"name": "Acme Distribution"}}, "first_admin": {{"issuer": "{ISSUER}", "subject": "admin"}}}}"#
+            r#"{{"tenant": {{"name": "Acme Distribution"}}, "first_admin": {{"issuer": "{ISSUER}", "subject": "admin"}}, "request_id": "{TENANT_REQUEST}"}}"#
         );
         self.call(text, "", &tenant, "AccountService/CreateTenant");
         self.say(text, "The admin creates a customer:", "admin");
@@ -77,7 +86,7 @@ impl Shell {
 }
 
 fn heading(text: &mut String, what: &str) {
-    let _ = write!(text, "\n# {what}\n");
+    let _ = write!(text, "\n{what}\n");
 }
 
 /// How to call this program again: by the name it was called by if the shell found it, else by its path.

@@ -42,7 +42,7 @@ pub struct Tenant {
 /// What came of a mutation. The names of the variants are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
-#[allow(clippy::large_enum_variant, reason = "made once a call and taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "made once a call and taken apart at once")]
 pub enum Answer {
     /// A command on one customer: the customer and the acting account's link.
     Customer {

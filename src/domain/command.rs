@@ -2,7 +2,7 @@
 //! themselves and `allowed_actions` ask the same functions.
 
 use crate::domain::{
-    account::{Moment, Policies},
+    account::Moment,
     caller::Caller,
     contract,
     custom_id::CustomIds,
@@ -10,6 +10,7 @@ use crate::domain::{
     edit::Edit,
     enums::Role,
     field::FieldPath,
+    policies::Policies,
     refusal::Refusal,
     status::StatusReason,
 };

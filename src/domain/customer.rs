@@ -18,7 +18,7 @@ use crate::domain::{
 
 /// What a client may write of a customer. Serialized flat, by the contract's field names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "each is the field of that name in the contract's Customer")]
+#[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub struct Facts {
     #[serde(rename = "type")]
     pub customer_type: CustomerType,
@@ -122,7 +122,7 @@ pub enum Change {
 
 /// What happened to a customer: the type of its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is the type of that name in the contract's CustomerEventType")]
+#[expect(missing_docs, reason = "each is the type of that name in the contract's CustomerEventType")]
 pub enum Happened {
     Created,
     Updated,

@@ -19,7 +19,7 @@ use crate::domain::{
 
 /// One field's new value. None and empty ones clear the field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is the field of that name in the contract's Customer")]
+#[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub enum Edit {
     Type(CustomerType),
     ServiceClass(ServiceClass),

@@ -24,7 +24,7 @@ pub enum AddressKind {
 
 /// A field that a client may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each is the field of that name in the contract's Customer")]
+#[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub enum Field {
     Type,
     ServiceClass,

@@ -11,7 +11,7 @@ use crate::domain::{
 /// The document. Reading one that an older server wrote must always work: every field has a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs, reason = "each is the field of that name in the contract's Customer")]
+#[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_name: Option<Text<300>>,

@@ -28,7 +28,7 @@ pub struct Environment {
 
 impl Environment {
     /// Reads this process's environment.
-    #[allow(clippy::disallowed_methods, reason = "tests and benchmarks come here without a Config")]
+    #[expect(clippy::disallowed_methods, reason = "tests and benchmarks come here without a Config")]
     pub fn read() -> Self {
         // An empty variable is as good as none: that is how a shell line unsets one for a command.
         let read = |name| env::var_os(name).filter(|value| !value.is_empty());

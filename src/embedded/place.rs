@@ -23,6 +23,8 @@ const MEMORY_NEEDED: u64 = 2 << 30;
 /// How long a server of a start before, whose owner was killed, may take to stop.
 const STOPPING: Duration = Duration::from_secs(30);
 const LOG_TAIL: usize = 20;
+/// Where data lies whose own folder PostgreSQL's user cannot enter. Only root has such folders.
+const ANNEXES: &str = "/var/lib/clientele";
 
 /// Where a cluster's parts lie.
 #[derive(Debug)]
@@ -46,16 +48,18 @@ impl Layout {
         };
         make(folder)?;
         let folder = fs::canonicalize(folder).map_err(Error::io("find", folder))?;
-        let data = folder.join("postgres");
-        let run_as = runner(&data, bin)?;
-        if let Some((directory, user)) = run_as.barred_from(&folder)? {
-            return Err(Error::DataOutOfReach { directory: directory.into(), user });
-        }
+        let run_as = runner(&folder.join("postgres"), bin)?;
+        let annex = match run_as.barred_from(&folder)? {
+            Some(_) => Some(annex(&folder, &run_as)?),
+            None => None,
+        };
+        let place = annex.as_deref().unwrap_or(&folder);
+        let data = place.join("postgres");
         let fresh = if is_made(&data, major)? {
             settle(&data).await?;
             None
         } else {
-            Some(make_fresh(&folder, &run_as)?)
+            Some(make_fresh(place, &run_as)?)
         };
         let log = Log::open(&folder.join("postgres.log"))?;
         let room = room(&["/tmp"], &run_as)?;
@@ -85,6 +89,30 @@ impl Layout {
             _ => Ok(()),
         }
     }
+}
+
+/// Where the data directory lies of a folder that PostgreSQL's user cannot enter, such as one under root's home: in a
+/// folder of its own, to which a link in the folder leads. Without the link the folder is new, whatever lay there before.
+fn annex(folder: &Path, run_as: &RunAs) -> Result<PathBuf, Error> {
+    let link = folder.join("annex");
+    if let Ok(annex) = fs::read_link(&link)
+        && annex.is_dir()
+    {
+        return Ok(annex);
+    }
+    let annex = Path::new(ANNEXES).join(uuid::Uuid::new_v4().simple().to_string());
+    make(&annex)?;
+    if let Some((directory, user)) = run_as.barred_from(&annex)? {
+        return Err(Error::DataOutOfReach { directory: directory.into(), user });
+    }
+    match fs::remove_file(&link) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("renew", &link)(error)),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(&annex, &link).map_err(Error::io("make", &link))?;
+    tracing::warn!(folder = %folder.display(), annex = %annex.display(),
+        "PostgreSQL's user cannot enter this folder: its data lies in the annex, to which a link leads");
+    Ok(annex)
 }
 
 /// The user PostgreSQL runs as, who can reach its binaries.
@@ -166,7 +194,7 @@ pub(super) async fn settle(data: &Path) -> Result<(), Error> {
 
 fn has_memory(place: &str) -> bool {
     statvfs(place).is_ok_and(|disk| {
-        #[allow(clippy::useless_conversion, reason = "the counts' types differ from system to system")]
+        #[expect(clippy::useless_conversion, reason = "the counts' types differ from system to system")]
         let blocks = u64::from(disk.blocks_available());
         blocks.saturating_mul(disk.fragment_size()) >= MEMORY_NEEDED
     })

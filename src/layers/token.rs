@@ -211,4 +211,4 @@ fn why(kind: &ErrorKind) -> Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

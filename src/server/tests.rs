@@ -1,8 +1,7 @@
 //! A server whose database is not there: what it does by itself.
 
-use std::io::Write as _;
-
-use tempfile::NamedTempFile;
+use prost::Message;
+use serde_json::json;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -13,24 +12,37 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{
-    grpc::pb::{WhoAmIRequest, WhoAmIResponse},
-    layers::samples::config,
+    domain::principal::Principal,
+    grpc::pb::{GetCustomerRequest, WhoAmIRequest, WhoAmIResponse},
+    layers::{
+        samples::{ISSUER, config},
+        token::tests::{Pair, claims, ed25519, jwks},
+    },
 };
 
 const CUSTOMERS: &str = "clientele.v1.CustomerService";
 
-fn with_a_key() -> NamedTempFile {
-    let mut jwks = NamedTempFile::new().unwrap();
-    let key = r#"{"kty":"OKP","crv":"Ed25519","x":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}"#;
-    write!(jwks, r#"{{"keys":[{key}]}}"#).unwrap();
-    jwks
+/// A server, a connection to it, and the key of the issuer that it believes.
+async fn started() -> (Running, Channel, Pair) {
+    started_with(|_| {}).await
 }
 
-async fn started() -> (Running, Channel) {
-    let jwks = with_a_key();
-    let running = start(config(jwks.path())).await.unwrap();
+async fn started_with(change: impl FnOnce(&mut Config)) -> (Running, Channel, Pair) {
+    let pair = ed25519();
+    let file = jwks(&[&pair]);
+    let mut config = config(file.path());
+    change(&mut config);
+    let running = start(config).await.unwrap();
     let channel = Endpoint::try_from(format!("http://{}", running.address())).unwrap().connect().await.unwrap();
-    (running, channel)
+    (running, channel, pair)
+}
+
+/// A request with a token of this subject.
+fn from<M>(pair: &Pair, subject: &str, message: M) -> Request<M> {
+    let token = pair.sign(&claims(&json!({ "sub": subject })));
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
 }
 
 async fn health(channel: &Channel, service: &str) -> Told {
@@ -38,17 +50,21 @@ async fn health(channel: &Channel, service: &str) -> Told {
     HealthClient::new(channel.clone()).check(asked).await.unwrap().into_inner().status()
 }
 
-async fn refused(channel: &Channel, path: &'static str, request: Request<WhoAmIRequest>) -> (Code, String) {
+async fn refused<M: Message + Default + 'static>(
+    channel: &Channel,
+    path: &'static str,
+    request: Request<M>,
+) -> (Code, String) {
     let mut client = Grpc::new(channel.clone());
     client.ready().await.unwrap();
-    let codec = tonic_prost::ProstCodec::<WhoAmIRequest, WhoAmIResponse>::default();
+    let codec = tonic_prost::ProstCodec::<M, WhoAmIResponse>::default();
     let status: Status = client.unary(request, path.parse().unwrap(), codec).await.unwrap_err();
     (status.code(), status.get_details_error_info().unwrap().reason)
 }
 
 #[tokio::test]
 async fn it_is_alive_and_not_ready() {
-    let (running, channel) = started().await;
+    let (running, channel, _) = started().await;
     assert_eq!(health(&channel, LIVENESS).await, Told::Serving);
     for service in ["", READINESS, CUSTOMERS] {
         assert_eq!(health(&channel, service).await, Told::NotServing, "{service:?}");
@@ -59,7 +75,7 @@ async fn it_is_alive_and_not_ready() {
 
 #[tokio::test]
 async fn every_refusal_of_the_gate_has_its_reason_on_the_wire() {
-    let (_running, channel) = started().await;
+    let (_running, channel, _) = started().await;
     let who_am_i = "/clientele.v1.AccessService/WhoAmI";
     let plain = || Request::new(WhoAmIRequest {});
     let token_missing = (Code::Unauthenticated, "TOKEN_MISSING".to_owned());
@@ -73,8 +89,34 @@ async fn every_refusal_of_the_gate_has_its_reason_on_the_wire() {
 }
 
 #[tokio::test]
+async fn what_tonic_refuses_has_its_reason_on_the_wire() {
+    let operator = |config: &mut Config| config.identity.operators = vec![Principal::new(ISSUER, "root")];
+    let (_running, channel, pair) = started_with(operator).await;
+    // Field 1 of ListTenants is a number, here it is a text.
+    let other = GetCustomerRequest { customer_id: "ada".to_owned(), ..Default::default() };
+    let malformed = refused(&channel, "/clientele.v1.AccountService/ListTenants", from(&pair, "root", other)).await;
+    assert_eq!(malformed, (Code::InvalidArgument, "MESSAGE_MALFORMED".to_owned()));
+    let large = GetCustomerRequest { customer_id: "a".repeat(300 * 1024), ..Default::default() };
+    let too_large = refused(&channel, "/clientele.v1.AccessService/WhoAmI", from(&pair, "ada", large)).await;
+    assert_eq!(too_large, (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned()));
+}
+
+#[tokio::test]
+async fn a_database_that_never_answers_ends_in_deadline_exceeded() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let (_running, channel, pair) = started_with(|config| {
+        config.database.options = config.database.options.clone().port(port);
+        config.limits.deadline = Duration::from_millis(50);
+    })
+    .await;
+    let late = refused(&channel, "/clientele.v1.AccessService/WhoAmI", from(&pair, "ada", WhoAmIRequest {})).await;
+    assert_eq!(late, (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+}
+
+#[tokio::test]
 async fn stopping_ends_open_watches_and_closes_the_port() {
-    let (running, channel) = started().await;
+    let (running, channel, _) = started().await;
     let address = running.address();
     let asked = HealthCheckRequest { service: LIVENESS.to_owned() };
     let mut watch = HealthClient::new(channel).watch(asked).await.unwrap().into_inner();
@@ -86,9 +128,10 @@ async fn stopping_ends_open_watches_and_closes_the_port() {
 
 #[tokio::test]
 async fn an_address_in_use_is_named_with_what_to_do() {
-    let (running, _channel) = started().await;
-    let jwks = with_a_key();
-    let mut config = config(jwks.path());
+    let (running, ..) = started().await;
+    let pair = ed25519();
+    let file = jwks(&[&pair]);
+    let mut config = config(file.path());
     config.listen = running.address();
     let said = start(config).await.err().unwrap().to_string();
     let wanted =

@@ -40,7 +40,7 @@ enum Found {
     At { tenant: TenantId, account: Arc<Account>, role: Role },
     NotAMember,
     AccountRequired,
-    AccountNotFound,
+    OutOfReach,
 }
 
 /// The memberships.
@@ -81,7 +81,7 @@ impl Access {
             Found::At { tenant, account, role } => Ok(Caller::new(author, tenant, account, role)),
             Found::NotAMember => Err(Error::NotAMember),
             Found::AccountRequired => Err(Error::AccountRequired),
-            Found::AccountNotFound => Err(Error::AccountNotFound),
+            Found::OutOfReach => Err(Error::AccountNotFound),
         }
     }
 
@@ -130,9 +130,5 @@ fn within_reach(standings: &[Standing]) -> Found {
             account.path.contains(standing.member_of).then_some((standing.tenant, account, standing.role))
         })
         .max_by_key(|(_, _, role)| *role)
-        .map_or(Found::AccountNotFound, |(tenant, account, role)| Found::At {
-            tenant,
-            account: Arc::clone(account),
-            role,
-        })
+        .map_or(Found::OutOfReach, |(tenant, account, role)| Found::At { tenant, account: Arc::clone(account), role })
 }

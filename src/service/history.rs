@@ -39,7 +39,7 @@ impl History {
     /// # Errors
     /// `CustomerNotFound`, `PageToken`.
     pub async fn list(&self, caller: &Caller, id: CustomerId, size: usize, token: &str) -> Result<EventPage> {
-        let before: Option<i64> = self.sealer.open_page(page_of(caller, &id), token)?;
+        let before: Option<i64> = self.sealer.open_page(&page_of(caller, &id), token)?;
         let mut lease = self.pool.lease().await?;
         let found = lease
             .run(async |conn| store::events::list(conn, caller.scope(), id, before, page::limit(size)).await)
@@ -58,7 +58,7 @@ impl History {
     /// # Errors
     /// None that can happen.
     pub fn token_after(&self, caller: &Caller, id: CustomerId, seq: i64) -> Result<String> {
-        self.sealer.page_token(page_of(caller, &id), &seq)
+        self.sealer.page_token(&page_of(caller, &id), &seq)
     }
 }
 

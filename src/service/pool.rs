@@ -33,7 +33,8 @@ impl Manager for Sessions {
     type Error = sqlx::Error;
 
     async fn create(&self) -> std::result::Result<PgConnection, sqlx::Error> {
-        PgConnection::connect_with(&self.0).await
+        // Boxed: connecting is a large future, and every lease would carry it.
+        Box::pin(PgConnection::connect_with(&self.0)).await
     }
 
     async fn recycle(&self, session: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {

@@ -88,7 +88,7 @@ impl Sealer {
     ///
     /// # Errors
     /// None that can happen.
-    pub fn page_token<Q: Serialize>(&self, of: PageOf<'_, Q>, last: &impl Serialize) -> Result<String> {
+    pub fn page_token<Q: Serialize>(&self, of: &PageOf<'_, Q>, last: &impl Serialize) -> Result<String> {
         self.seal(&page_context(of)?, &serde_json::to_vec(last).map_err(Error::internal)?)
     }
 
@@ -96,7 +96,7 @@ impl Sealer {
     ///
     /// # Errors
     /// `PageToken` if the token was made for another caller's account or another query, or was not made here.
-    pub fn open_page<Q: Serialize, K: DeserializeOwned>(&self, of: PageOf<'_, Q>, token: &str) -> Result<Option<K>> {
+    pub fn open_page<Q: Serialize, K: DeserializeOwned>(&self, of: &PageOf<'_, Q>, token: &str) -> Result<Option<K>> {
         if token.is_empty() {
             return Ok(None);
         }
@@ -134,7 +134,7 @@ fn etag_context(scope: &Scope, customer: CustomerId) -> Vec<u8> {
         .concat()
 }
 
-fn page_context<Q: Serialize>(of: PageOf<'_, Q>) -> Result<Vec<u8>> {
+fn page_context<Q: Serialize>(of: &PageOf<'_, Q>) -> Result<Vec<u8>> {
     let query = serde_json::to_vec(of.query).map_err(Error::internal)?;
     let (tenant, account) = of.place;
     Ok([b"page".as_slice(), tenant.get().as_bytes(), account.get().as_bytes(), of.list.as_bytes(), b"\0", &query]
@@ -156,33 +156,33 @@ mod tests {
 
     #[test]
     fn a_token_opens_for_its_own_query_alone() {
-        let token = sealer(&[1]).page_token(page(&'a'), &7).unwrap();
-        assert_eq!(sealer(&[1]).open_page::<_, i32>(page(&'a'), &token).unwrap(), Some(7));
-        assert!(matches!(sealer(&[1]).open_page::<_, i32>(page(&'b'), &token), Err(Error::PageToken)));
+        let token = sealer(&[1]).page_token(&page(&'a'), &7).unwrap();
+        assert_eq!(sealer(&[1]).open_page::<_, i32>(&page(&'a'), &token).unwrap(), Some(7));
+        assert!(matches!(sealer(&[1]).open_page::<_, i32>(&page(&'b'), &token), Err(Error::PageToken)));
     }
 
     #[test]
     fn a_key_that_no_longer_seals_still_opens() {
-        let token = sealer(&[1]).page_token(page(&'a'), &7).unwrap();
-        assert_eq!(sealer(&[2, 1]).open_page::<_, i32>(page(&'a'), &token).unwrap(), Some(7));
-        assert!(matches!(sealer(&[2]).open_page::<_, i32>(page(&'a'), &token), Err(Error::PageToken)));
+        let token = sealer(&[1]).page_token(&page(&'a'), &7).unwrap();
+        assert_eq!(sealer(&[2, 1]).open_page::<_, i32>(&page(&'a'), &token).unwrap(), Some(7));
+        assert!(matches!(sealer(&[2]).open_page::<_, i32>(&page(&'a'), &token), Err(Error::PageToken)));
     }
 
     #[test]
     fn a_token_with_any_bit_changed_does_not_open() {
-        let token = sealer(&[1]).page_token(page(&'a'), &7).unwrap();
+        let token = sealer(&[1]).page_token(&page(&'a'), &7).unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             let changed = URL_SAFE_NO_PAD.encode(changed);
-            assert!(matches!(sealer(&[1]).open_page::<_, i32>(page(&'a'), &changed), Err(Error::PageToken)));
+            assert!(matches!(sealer(&[1]).open_page::<_, i32>(&page(&'a'), &changed), Err(Error::PageToken)));
         }
     }
 
     #[test]
     fn the_same_state_has_the_same_seal() {
-        let token = || sealer(&[1]).page_token(page(&'a'), &7).unwrap();
+        let token = || sealer(&[1]).page_token(&page(&'a'), &7).unwrap();
         assert_eq!(token(), token());
     }
 }

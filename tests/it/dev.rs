@@ -21,7 +21,7 @@ async fn dev_says_when_it_is_ready_and_believes_its_own_tokens() {
     assert_eq!(alice.memberships[0].role(), pb::Role::Member);
     assert!(dev.who_am_i("operator").await.platform_operator);
     assert_eq!(dev.accounts().await.len(), 2);
-    assert!(dev.said().contains("grpcurl -plaintext") && dev.said().contains(&dev.url["http://".len()..]));
+    assert!(dev.said().contains("grpcurl -plaintext") && dev.said().contains(dev.url.trim_start_matches("http://")));
 
     dev.stop(Signal::SIGTERM).await;
 }

@@ -311,18 +311,27 @@ async fn a_folder_with_something_else_in_it_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_folder_that_its_user_cannot_enter_is_named() {
+async fn data_of_a_folder_that_its_user_cannot_enter_lies_in_an_annex_and_is_kept() {
     if !Uid::effective().is_root() {
         return; // then it runs as its owner, who can enter what it has made
     }
     let folder = open_folder();
     let closed = folder.path().join("closed");
-    fs::create_dir_all(closed.join("data")).unwrap();
+    let data = closed.join("data");
+    fs::create_dir_all(&data).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
-    let error = Cluster::start(settings(Place::Kept(closed.join("data")), Durability::Fast)).await.unwrap_err();
-    let message = error.to_string();
-    assert!(matches!(error, Error::DataOutOfReach { .. }), "{message}");
-    assert!(message.contains(closed.to_str().unwrap()) && message.contains("--data"), "{message}");
+    let kept = || settings(Place::Kept(data.clone()), Durability::Fast);
+
+    let cluster = Cluster::start(kept()).await.unwrap();
+    run(&cluster, "create table kept as select 'here' as what").await;
+    cluster.stop().await.unwrap();
+    let annex = fs::read_link(data.join("annex")).unwrap();
+    assert!(annex.join("postgres/PG_VERSION").exists());
+
+    let cluster = Cluster::start(kept()).await.unwrap();
+    assert_eq!(text(&cluster, "select what from kept").await, "here");
+    cluster.stop().await.unwrap();
+    fs::remove_dir_all(annex).unwrap();
 }
 
 #[tokio::test]

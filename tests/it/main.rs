@@ -8,9 +8,14 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::string_slice,
+    clippy::needless_pass_by_value,
     reason = "a test fails by panicking"
 )]
 
+mod approve_customer;
+mod approve_customer_rights;
+mod archive_customers;
+mod archive_customers_repeats;
 mod commands;
 mod create_customer;
 mod create_customer_fields;
@@ -22,9 +27,14 @@ mod embedded;
 mod etags;
 mod fleet;
 mod get_customer;
+mod list_customer_events;
+mod list_customer_events_pages;
 mod processes;
+mod reject_customer;
 mod repeats;
-mod repeats_at_once;
+mod repeats_in_flight;
+mod states;
+mod unarchive_customers;
 mod update_customer;
 mod update_mask;
 mod world;

@@ -13,12 +13,7 @@ pub async fn create(client: &Client, asked: pb::Customer, id: &str) -> Result<pb
 }
 
 /// Gives a customer a name.
-pub async fn rename(
-    client: &Client,
-    id: &str,
-    name: &str,
-    request: &str,
-) -> Result<pb::UpdateCustomerResponse, Status> {
+async fn rename(client: &Client, id: &str, name: &str, request: &str) -> Result<pb::UpdateCustomerResponse, Status> {
     let request = pb::UpdateCustomerRequest {
         customer: Some(pb::Customer { id: id.to_owned(), ..customer(name) }),
         update_mask: Some(mask(&["name"])),
@@ -29,7 +24,7 @@ pub async fn rename(
 }
 
 /// A tenant in which no name repeats.
-pub async fn strict(world: &World) -> Seat {
+async fn strict(world: &World) -> Seat {
     world.tenant_with("acme", NameUniqueness::Tenant, pb::AccountPolicies::default()).await
 }
 

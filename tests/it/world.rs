@@ -133,6 +133,32 @@ impl World {
         Client { channel: self.channel.clone(), token: None, account: None, tenant: None, traceparent: None }
     }
 
+    /// What a call that changes nothing leaves as it is.
+    pub async fn stored(&self) -> Stored {
+        let everything = r"
+            select (select coalesce(string_agg(c::text, e'\n' order by c.id), '') from customers c),
+                   (select coalesce(string_agg(l::text, e'\n' order by l.customer_id, l.account_id), '')
+                    from customer_links l),
+                   (select count(*) from events where customer_id is not null), (select count(*) from requests)
+        ";
+        let (customers, links, events, answers) =
+            sqlx::query_as(everything).fetch_one(&mut self.sql().await).await.unwrap();
+        Stored { customers, links, events, answers }
+    }
+
+    /// The ids of so many new customers like this one, copied inside the database: a thousand in a moment, without events.
+    pub async fn copies(&self, id: &str, count: i32) -> Vec<String> {
+        let copy = r"
+            insert into customers
+            select copy.* from customers c, generate_series(1, $2) as n,
+                   lateral jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid(), 'n', n)) as copy
+            where c.id = $1
+            returning id::text
+        ";
+        let id = Uuid::parse_str(id).unwrap();
+        sqlx::query_scalar(copy).bind(id).bind(count).fetch_all(&mut self.sql().await).await.unwrap()
+    }
+
     /// A new tenant with QUICK defaults, and its admin acting in the provider's account.
     pub async fn tenant(&self, name: &str) -> Seat {
         self.tenant_with(name, pb::NameUniqueness::None, pb::AccountPolicies::default()).await
@@ -159,6 +185,15 @@ impl World {
             keys: self.keys.clone(),
         }
     }
+}
+
+/// All customers and links, row by row, and how many events of customers and stored answers there are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub customers: String,
+    pub links: String,
+    pub events: i64,
+    pub answers: i64,
 }
 
 /// An account, and its admin acting in it.
@@ -530,6 +565,15 @@ pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code,
     let status = result.expect_err("the call should be refused");
     assert_eq!((status.code(), reason(&status).as_str()), (code, expected), "{status:?}");
     status
+}
+
+/// What so many calls at once come back with.
+pub async fn at_once<T, F>(calls: usize, call: impl Fn() -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    (0..calls).map(|_| call()).collect::<tokio::task::JoinSet<_>>().join_all().await
 }
 
 /// Waits until a condition holds; the test fails if it does not within 20 seconds.

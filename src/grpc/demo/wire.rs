@@ -1,6 +1,6 @@
 //! The demo's records as the contract writes them, and the calls that carry them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use tonic::{
     Request, Response, Status,
@@ -83,14 +83,8 @@ pub(super) fn customer(record: &Record) -> pb::Customer {
     }
 }
 
-/// A channel to a server of this machine. One that listens everywhere is called on the loopback.
+/// A channel to the service.
 pub(super) async fn connect(address: SocketAddr) -> Result<Channel, String> {
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let address = SocketAddr::new(host, address.port());
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
     endpoint.connect().await.map_err(|error| format!("cannot connect to {address}: {error}"))
 }

@@ -14,7 +14,7 @@ use super::*;
 use crate::layers::samples::{AUDIENCE, ISSUER, config};
 
 /// A key of an issuer: its public part for the JWKS file, its private part to sign with.
-pub(in crate::layers) struct Pair {
+pub(crate) struct Pair {
     public: Value,
     raw_public: Vec<u8>,
     signs: EncodingKey,
@@ -25,7 +25,7 @@ fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(in crate::layers) fn ed25519() -> Pair {
+pub(crate) fn ed25519() -> Pair {
     let pair = Ed25519KeyPair::generate().unwrap();
     let public = pair.public_key().as_ref().to_vec();
     let der = pair.to_pkcs8v1().unwrap();
@@ -75,13 +75,13 @@ impl Pair {
         header
     }
 
-    pub(in crate::layers) fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         encode(&self.header(), claims, &self.signs).unwrap()
     }
 }
 
 /// A JWKS file with these keys.
-pub(in crate::layers) fn jwks(pairs: &[&Pair]) -> NamedTempFile {
+pub(crate) fn jwks(pairs: &[&Pair]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     let keys: Vec<&Value> = pairs.iter().map(|pair| &pair.public).collect();
     write!(file, "{}", json!({ "keys": keys })).unwrap();
@@ -98,7 +98,7 @@ fn now() -> i64 {
 }
 
 /// Good claims, with some replaced, or taken away by null.
-pub(in crate::layers) fn claims(changes: &Value) -> Value {
+pub(crate) fn claims(changes: &Value) -> Value {
     let mut claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": now() + 600});
     for (key, value) in changes.as_object().unwrap() {
         match value {

@@ -97,7 +97,7 @@ impl Customers {
         let at = clock::now();
         let (decision, mut after) = decide(command, &loaded, at);
         if decision == Ok(Change::AlreadyMade) {
-            return self.answer(attempt, loaded.seen).map(Some);
+            return self.outcome(attempt, loaded.seen).map(Some);
         }
         self.check_etag(conn, attempt, &loaded.seen).await?;
         let happened = match decision? {
@@ -113,10 +113,10 @@ impl Customers {
             return Ok(None);
         }
         let seen = Seen { customer: after, ..loaded.seen };
-        self.answer(attempt, seen).map(Some)
+        self.outcome(attempt, seen).map(Some)
     }
 
-    fn answer(&self, attempt: &Attempt<'_>, seen: Seen) -> Result<Outcome<Shown>> {
+    fn outcome(&self, attempt: &Attempt<'_>, seen: Seen) -> Result<Outcome<Shown>> {
         let Attempt { caller, options, .. } = *attempt;
         let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
         Ok(Outcome::fresh(shown))

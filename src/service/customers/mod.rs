@@ -6,7 +6,10 @@ mod create;
 
 use std::sync::Arc;
 
-pub use self::{batch::Outcomes, create::Draft};
+pub use self::{
+    batch::{Named, Outcomes},
+    create::Draft,
+};
 use crate::{
     domain::{
         address::AddressPart,
@@ -132,7 +135,7 @@ fn not_of_one() -> Error {
     Error::internal("the stored answer is not of one customer")
 }
 
-/// A customer as it would be: without an etag, as nobody can find it so.
+/// A customer as it would be: without an etag, as nobody can read that state.
 fn would_be(caller: &Caller, seen: Seen) -> Shown {
     let grounds = Grounds { policies: &seen.policies, owner_ids: &seen.owner_ids };
     Shown {

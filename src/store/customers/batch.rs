@@ -113,7 +113,7 @@ pub async fn save_archiving(
         write.author.principal.issuer(),
         write.author.principal.subject(),
         write.actors()?,
-        write.acting.map(|account| account.get()),
+        write.acting.map(crate::domain::ids::AccountId::get),
         write.author.rpc.name(),
         write.request_id(),
         write.author.trace_id,

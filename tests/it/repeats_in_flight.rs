@@ -1,4 +1,4 @@
-//! The same request_id in several calls at once: one is done, the others get its answer or are told to come again.
+//! Creations with one request_id at once: one is done, the others get its answer or are told to come again.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use crate::{
-    repeats::{create, rename, strict},
+    repeats::create,
     world::{World, assert_refused, customer, database, full_customer, reason, request_id},
 };
 
@@ -49,31 +49,6 @@ async fn fifty_repeats_at_once_make_one_customer() {
         let again = create(&acme.admin, asked, &request).await.unwrap();
         assert!(again.replayed && ids.contains(&again.customer.unwrap().id));
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_repeats_at_once_make_one_change() {
-    let world = World::start().await;
-    let acme = strict(&world).await;
-    let id = acme.admin.create(customer("Ada")).await.unwrap().id;
-    let request = request_id();
-    let mut calls = JoinSet::new();
-    for _ in 0..50 {
-        let (client, id, request) = (acme.admin.clone(), id.clone(), request.clone());
-        calls.spawn(async move { rename(&client, &id, "Bob", &request).await });
-    }
-    let mut answers = Vec::new();
-    for result in calls.join_all().await {
-        match result {
-            Ok(answer) => answers.push(answer),
-            Err(status) => {
-                assert_eq!((status.code(), reason(&status).as_str()), (Code::Aborted, "REQUEST_IN_FLIGHT"));
-            }
-        }
-    }
-    assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
-    assert!(answers.iter().all(|answer| answer.customer == answers[0].customer));
-    assert_eq!(acme.admin.events(&id).await.unwrap().len(), 2, "the creation and one change");
 }
 
 #[tokio::test]
