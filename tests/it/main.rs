@@ -21,6 +21,7 @@ mod dev;
 mod embedded;
 mod get_account;
 mod get_customer;
+mod identity;
 mod list_accounts;
 mod list_members;
 mod list_tenants;
