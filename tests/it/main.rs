@@ -28,6 +28,7 @@ mod list_tenants;
 mod messages;
 mod processes;
 mod protos;
+mod reasons;
 mod rows;
 mod who_am_i;
 mod world;
