@@ -1,33 +1,19 @@
-//! Who calls, and in which account: tokens, the headers `clientele-account` and `clientele-tenant`, and roles.
+//! In which account a caller acts, and with which role: the headers `clientele-account` and `clientele-tenant`, memberships.
 
 use std::time::{Duration, Instant};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clientele::{grpc::pb, server::Drained};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 use tonic::{Code, Request, Status};
 
-use crate::world::{
-    AUDIENCE, Client, ISSUER, Keys, SERVICE, World, assert_refused, bad_fields, customer, database, metadata, now,
-    pending_first, unknown_id, until, wire,
+use crate::{
+    tokens,
+    world::{
+        Client, ISSUER, SERVICE, World, assert_refused, bad_fields, customer, database, metadata, pending_first,
+        unknown_id, until, wire,
+    },
 };
-
-fn claims(change: Value) -> Value {
-    let mut claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "max", "exp": now() + 60});
-    for (name, value) in change.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
-        }
-    }
-    claims
-}
-
-async fn who(client: &Client) -> Result<pb::WhoAmIResponse, Status> {
-    Ok(client.access().who_am_i(pb::WhoAmIRequest {}).await?.into_inner())
-}
 
 /// The account that the caller acts in, as GetAccount has it.
 async fn acts_in(client: &Client) -> Result<String, Status> {
@@ -36,82 +22,12 @@ async fn acts_in(client: &Client) -> Result<String, Status> {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_prove_who_calls_is_refused() {
-    let world = World::start().await;
-    let sign = |change| world.keys.sign(claims(change));
-    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let good = sign(json!({}));
-    let (signed, signature) = good.rsplit_once('.').unwrap();
-    let payload = part(claims(json!({})));
-    let jwks: Value = serde_json::from_slice(&std::fs::read(world.keys.jwks()).unwrap()).unwrap();
-    let public = URL_SAFE_NO_PAD.decode(jwks["keys"][0]["x"].as_str().unwrap()).unwrap();
-    let by_public_key = {
-        let header = Header { kid: Some("tests".to_owned()), ..Header::new(Algorithm::HS256) };
-        jsonwebtoken::encode(&header, &claims(json!({})), &EncodingKey::from_secret(&public)).unwrap()
-    };
-    for (what, token) in [
-        ("nothing", String::new()),
-        ("garbage", "a.b.c".to_owned()),
-        ("expired", sign(json!({"exp": now() - 60}))),
-        ("no expiry", sign(json!({"exp": null}))),
-        ("not valid yet", sign(json!({"nbf": now() + 120}))),
-        ("another audience", sign(json!({"aud": "billing"}))),
-        ("no audience", sign(json!({"aud": null}))),
-        ("another issuer", sign(json!({"iss": "https://other.example"}))),
-        ("no issuer", sign(json!({"iss": null}))),
-        ("no subject", sign(json!({"sub": null}))),
-        ("an empty subject", sign(json!({"sub": ""}))),
-        ("a subject that reads as another", sign(json!({"sub": "operator\u{200b}"}))),
-        ("a subject that is no text", sign(json!({"sub": 7}))),
-        ("an act that is no object", sign(json!({"act": "portal"}))),
-        ("another's signature", Keys::new().sign(claims(json!({})))),
-        ("other claims under the signature", format!("{}.{payload}.{signature}", part(json!({"alg": "EdDSA"})))),
-        ("a signature cut short", good[..good.len() - 2].to_owned()),
-        ("no signature", format!("{signed}.")),
-        ("alg none", format!("{}.{payload}.", part(json!({"alg": "none"})))),
-        ("alg none, signed", format!("{}.{payload}.{signature}", part(json!({"alg": "none", "kid": "tests"})))),
-        ("the public key as a secret", by_public_key),
-        ("more than a header takes", format!("{good}{}", "A".repeat(8 * 1024))),
-    ] {
-        let refused = assert_refused(who(&world.bearer(token)).await, Code::Unauthenticated, "TOKEN_INVALID");
-        assert!(!refused.message().contains("sub") || what.contains("subject"), "{what}: {}", refused.message());
-    }
-    for change in [json!({}), json!({"aud": ["billing", AUDIENCE]}), json!({"nbf": now()}), json!({"exp": now() - 5})] {
-        // The last is within what clocks may differ.
-        let told = who(&world.bearer(sign(change))).await.unwrap();
-        assert_eq!(told.principal.unwrap().subject, "max");
-    }
-}
-
-#[tokio::test]
-async fn the_authorization_header_has_one_form() {
-    let world = World::start().await;
-    let token = world.keys.token("max");
-    let with = async |values: &[String]| {
-        let mut request = Request::new(pb::WhoAmIRequest {});
-        for value in values {
-            request.metadata_mut().append("authorization", value.parse().unwrap());
-        }
-        world.nobody().access().who_am_i(request).await
-    };
-    for good in [format!("Bearer {token}"), format!("bearer {token}"), format!("BEARER  {token}")] {
-        with(&[good]).await.unwrap();
-    }
-    for bad in [token.clone(), format!("Basic {token}"), format!("Bearer{token}"), "Bearer".to_owned()] {
-        assert_refused(with(&[bad]).await, Code::Unauthenticated, "TOKEN_INVALID");
-    }
-    let twice = [format!("Bearer {token}"), format!("Bearer {}", world.keys.token("eve"))];
-    assert_refused(with(&twice).await, Code::Unauthenticated, "TOKEN_INVALID");
-    assert_refused(with(&[]).await, Code::Unauthenticated, "TOKEN_MISSING");
-}
-
-#[tokio::test]
 async fn events_keep_the_principal_and_those_who_act_for_it() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     acme.add("max", pb::Role::Member).await;
     let act = json!({"sub": "portal", "act": {"iss": "https://partner.example", "sub": "batch"}});
-    let token = world.keys.sign(claims(json!({"act": act})));
+    let token = world.keys.sign(tokens::claims(&json!({"act": act})));
     let ada = world.bearer(token).create(customer("Ada")).await.unwrap();
     let event = acme.admin.events(&ada.id).await.unwrap().remove(0);
     let principal =
@@ -120,7 +36,7 @@ async fn events_keep_the_principal_and_those_who_act_for_it() {
     assert_eq!(event.actors, [principal(ISSUER, "portal"), principal("https://partner.example", "batch")]);
     assert_eq!(ada.created_by, Some(principal(ISSUER, "max")), "rights are the subject's");
     // The actor's own rights do not count.
-    let operator = world.keys.sign(claims(json!({"sub": "eve", "act": {"sub": "max"}})));
+    let operator = world.keys.sign(tokens::claims(&json!({"sub": "eve", "act": {"sub": "max"}})));
     assert_refused(acts_in(&world.bearer(operator)).await, Code::PermissionDenied, "NOT_A_MEMBER");
 }
 
@@ -257,7 +173,7 @@ async fn no_other_header_says_who_calls() {
     let account = unnamed.accounts().get_account(request).await.unwrap().into_inner().account.unwrap();
     assert_eq!(account.id, north.account);
     // Nor do roles come from the token.
-    let claims = claims(json!({"sub": "eve", "role": "ADMIN", "roles": ["ADMIN"], "tenant": acme.tenant}));
+    let claims = tokens::claims(&json!({"sub": "eve", "role": "ADMIN", "roles": ["ADMIN"], "tenant": acme.tenant}));
     let refused = acts_in(&world.bearer(world.keys.sign(claims)).acting_in(&acme.account)).await;
     assert_refused(refused, Code::PermissionDenied, "NOT_A_MEMBER");
 }

@@ -30,5 +30,6 @@ mod processes;
 mod protos;
 mod reasons;
 mod rows;
+mod tokens;
 mod who_am_i;
 mod world;

@@ -36,7 +36,7 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
     let world = World::start().await;
     callers(&world, &mut met).await;
     messages(&world, &mut met).await;
-    customers(&world, &mut met).await;
+    Box::pin(customers(&world, &mut met)).await;
     waiting(&mut met).await;
     broken(&mut met).await;
 
