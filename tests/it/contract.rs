@@ -1,190 +1,22 @@
 //! Every RPC of the contract: who may call it, and that nobody else's data shows or changes by it. A new RPC fails the
 //! first test until it has its line in the table, which is a case of both.
 
-use std::{collections::BTreeSet, pin::Pin};
+mod cases;
+
+use std::collections::BTreeSet;
 
 use clientele::{
     domain::contract,
     grpc::{DESCRIPTORS, pb},
 };
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
-use tonic::{Code, Status};
-use uuid::Uuid;
+use tonic::Code;
 
+use self::cases::{CASES, Case, Tenancy};
 use crate::{
     rows::rows,
-    world::{
-        Client, SERVICE, Seat, World, assert_refused, customer, mask, metadata, pending_first, principal, unknown_id,
-        wire,
-    },
+    world::{Client, SERVICE, Seat, World, assert_refused, customer, metadata, pending_first, unknown_id, wire},
 };
-
-/// One RPC, and what its cases need.
-struct Case {
-    /// As in `CustomerService/GetCustomer`.
-    rpc: &'static str,
-    /// Who may call it at least, as DESIGN 3's table has it.
-    least: &'static str,
-    tenancy: Tenancy,
-    call: Call,
-}
-
-/// By what an RPC could reach what is not the caller's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tenancy {
-    /// It names a customer.
-    Customer,
-    /// It names an account.
-    Account,
-    /// It names nothing: the acting account decides.
-    Acting,
-    /// It tells of the caller, whatever it acts in.
-    Caller,
-    /// It is outside all tenants.
-    Platform,
-}
-
-/// The whole answer as text, or the refusal.
-type Answer = Pin<Box<dyn Future<Output = Result<String, Status>> + Send>>;
-/// Calls the RPC, on the customer or account of this id if it names one.
-type Call = fn(Client, String) -> Answer;
-
-macro_rules! call {
-    ($service:ident.$rpc:ident, $id:pat => $request:expr) => {
-        |client, $id| Box::pin(async move { Ok(format!("{:?}", client.$service().$rpc($request).await?.into_inner())) })
-    };
-}
-
-const fn case(rpc: &'static str, least: &'static str, tenancy: Tenancy, call: Call) -> Case {
-    Case { rpc, least, tenancy, call }
-}
-
-const CASES: &[Case] = &[
-    case("AccessService/WhoAmI", "AUTHENTICATED", Tenancy::Caller, call!(access.who_am_i, _ => pb::WhoAmIRequest {})),
-    case("AccessService/AddMember", "ADMIN", Tenancy::Acting, call!(access.add_member, _ => add_member())),
-    case(
-        "AccessService/ListMembers",
-        "VIEWER",
-        Tenancy::Acting,
-        call!(access.list_members, _ => pb::ListMembersRequest { include_inherited: true, ..Default::default() }),
-    ),
-    case(
-        "AccountService/CreateTenant",
-        "PLATFORM",
-        Tenancy::Platform,
-        call!(accounts.create_tenant, _ => new_tenant()),
-    ),
-    case(
-        "AccountService/ListTenants",
-        "PLATFORM",
-        Tenancy::Platform,
-        call!(accounts.list_tenants, _ => pb::ListTenantsRequest::default()),
-    ),
-    case("AccountService/CreateAccount", "ADMIN", Tenancy::Acting, call!(accounts.create_account, _ => new_account())),
-    case(
-        "AccountService/GetAccount",
-        "VIEWER",
-        Tenancy::Account,
-        call!(accounts.get_account, account_id => pb::GetAccountRequest { account_id }),
-    ),
-    case(
-        "AccountService/ListAccounts",
-        "VIEWER",
-        Tenancy::Acting,
-        call!(accounts.list_accounts, _ => pb::ListAccountsRequest { include_descendants: true, ..Default::default() }),
-    ),
-    case(
-        "CustomerService/CreateCustomer",
-        "MEMBER",
-        Tenancy::Acting,
-        call!(customers.create_customer, _ => pb::CreateCustomerRequest {
-            customer: Some(customer("New")),
-            ..Default::default()
-        }),
-    ),
-    case(
-        "CustomerService/GetCustomer",
-        "VIEWER",
-        Tenancy::Customer,
-        call!(customers.get_customer, customer_id => pb::GetCustomerRequest {
-            customer_id,
-            view: pb::CustomerView::Full.into(),
-        }),
-    ),
-    case(
-        "CustomerService/UpdateCustomer",
-        "MEMBER",
-        Tenancy::Customer,
-        call!(customers.update_customer, id => pb::UpdateCustomerRequest {
-            customer: Some(pb::Customer { id, ..customer("Renamed") }),
-            update_mask: Some(mask(&["name"])),
-            ..Default::default()
-        }),
-    ),
-    case(
-        "CustomerService/ApproveCustomer",
-        "ADMIN",
-        Tenancy::Customer,
-        call!(customers.approve_customer, customer_id => pb::ApproveCustomerRequest { customer_id, ..Default::default() }),
-    ),
-    case(
-        "CustomerService/RejectCustomer",
-        "ADMIN",
-        Tenancy::Customer,
-        call!(customers.reject_customer, customer_id => pb::RejectCustomerRequest {
-            customer_id,
-            reason: "no".to_owned(),
-            ..Default::default()
-        }),
-    ),
-    case(
-        "CustomerService/ArchiveCustomers",
-        "MEMBER",
-        Tenancy::Customer,
-        call!(customers.archive_customers, id => pb::ArchiveCustomersRequest {
-            customer_ids: vec![id],
-            ..Default::default()
-        }),
-    ),
-    case(
-        "CustomerService/UnarchiveCustomers",
-        "MEMBER",
-        Tenancy::Customer,
-        call!(customers.unarchive_customers, id => pb::UnarchiveCustomersRequest {
-            customer_ids: vec![id],
-            ..Default::default()
-        }),
-    ),
-    case(
-        "HistoryService/ListCustomerEvents",
-        "VIEWER",
-        Tenancy::Customer,
-        call!(history.list_customer_events, customer_id => pb::ListCustomerEventsRequest {
-            customer_id,
-            ..Default::default()
-        }),
-    ),
-];
-
-fn add_member() -> pb::AddMemberRequest {
-    let someone = Some(principal(&Uuid::new_v4().to_string()));
-    pb::AddMemberRequest { principal: someone, role: pb::Role::Viewer.into(), ..Default::default() }
-}
-
-fn new_tenant() -> pb::CreateTenantRequest {
-    pb::CreateTenantRequest {
-        tenant: Some(pb::Tenant { name: "New".to_owned(), ..Default::default() }),
-        first_admin: Some(principal("new-admin")),
-        ..Default::default()
-    }
-}
-
-fn new_account() -> pb::CreateAccountRequest {
-    pb::CreateAccountRequest {
-        account: Some(pb::Account { name: "New".to_owned(), ..Default::default() }),
-        ..Default::default()
-    }
-}
 
 /// The RPCs of the contract, as `Case::rpc` names them.
 fn described() -> Vec<(String, MethodDescriptor)> {

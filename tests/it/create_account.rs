@@ -26,6 +26,9 @@ fn with(name: &str, policies: pb::AccountPolicies) -> pb::CreateAccountRequest {
     pb::CreateAccountRequest { account: Some(account), ..Default::default() }
 }
 
+/// What a request chooses, and what is different by it.
+type Choice = (pb::AccountPolicies, fn(&mut pb::AccountPolicies));
+
 /// Policies of which none is the default.
 fn strict() -> pb::AccountPolicies {
     pb::AccountPolicies {
@@ -104,25 +107,28 @@ async fn what_is_left_out_is_copied_from_the_parent_and_is_the_accounts_own_from
     assert_eq!(policies(&copied.account).await, strict());
 
     // Each choice stands by itself; what is empty is chosen, not left out.
-    type Choice = (pb::AccountPolicies, fn(&mut pb::AccountPolicies));
     let none = pb::AccountPolicies::default;
     let choices: [Choice; 6] = [
         (pb::AccountPolicies { required_to_create: Some(pb::FieldPaths::default()), ..none() }, |wanted| {
-            wanted.required_to_create = Some(pb::FieldPaths::default())
+            wanted.required_to_create = Some(pb::FieldPaths::default());
         }),
         (
             pb::AccountPolicies { required_to_approve: requiring(&[], &["fax", "fax"]).required_to_approve, ..none() },
-            |wanted| wanted.required_to_approve = requiring(&[], &["fax"]).required_to_approve,
+            |wanted| {
+                wanted.required_to_approve = requiring(&[], &["fax"]).required_to_approve;
+            },
         ),
-        (pb::AccountPolicies { auto_approve: Some(true), ..none() }, |wanted| wanted.auto_approve = Some(true)),
+        (pb::AccountPolicies { auto_approve: Some(true), ..none() }, |wanted| {
+            wanted.auto_approve = Some(true);
+        }),
         (pb::AccountPolicies { create_role: pb::Role::Member.into(), ..none() }, |wanted| {
-            wanted.create_role = pb::Role::Member.into()
+            wanted.create_role = pb::Role::Member.into();
         }),
         (pb::AccountPolicies { default_currency: Some(String::new()), ..none() }, |wanted| {
-            wanted.default_currency = None
+            wanted.default_currency = None;
         }),
         (pb::AccountPolicies { default_region: Some("Belgium".to_owned()), ..none() }, |wanted| {
-            wanted.default_region = Some("Belgium".to_owned())
+            wanted.default_region = Some("Belgium".to_owned());
         }),
     ];
     for (chosen, differs) in choices {

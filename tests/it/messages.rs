@@ -167,7 +167,8 @@ async fn health(world: &World, service: &str) -> Result<ServingStatus, Status> {
     Ok(HealthClient::new(world.channel()).check(asked).await?.into_inner().status())
 }
 
-async fn until_ready(world: &World) {
+/// Waits until the server says that it is ready.
+pub async fn until_ready(world: &World) {
     until("the server is ready", async || health(world, "readiness").await.unwrap() == ServingStatus::Serving).await;
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clientele::grpc::DESCRIPTORS;
-use prost_reflect::{DescriptorPool, EnumDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{
+    DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
+};
 use serde_json::{Value, json};
 
 const PACKAGE: &str = "clientele.v1";
@@ -172,7 +174,7 @@ fn every_list_comes_in_pages() {
         assert_eq!(field(&method.input(), "page_size"), Some(Kind::Int32), "{name}");
         assert_eq!(field(&method.input(), "page_token"), Some(Kind::String), "{name}");
         assert_eq!(field(&method.output(), "next_page_token"), Some(Kind::String), "{name}");
-        assert_eq!(method.output().fields().filter(|field| field.is_list()).count(), 1, "{name}");
+        assert_eq!(method.output().fields().filter(FieldDescriptor::is_list).count(), 1, "{name}");
     }
 }
 

@@ -90,10 +90,12 @@ fn heads(list: &str) -> Vec<&str> {
 fn apart(whole: &str) -> (String, Vec<String>) {
     let (mut code, mut texts, mut rest) = (String::new(), Vec::new(), whole);
     while let Some(char) = rest.chars().next() {
-        let fenced = rest.trim_start_matches('r').trim_start_matches('#').starts_with('"') && !code.ends_with(is_word);
+        let raw = (rest.starts_with("r\"") || rest.starts_with("r#"))
+            && rest[1..].trim_start_matches('#').starts_with('"')
+            && !code.ends_with(is_word);
         let taken = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("r\"") && fenced || rest.starts_with("r#") && fenced {
+        } else if raw {
             let hashes = rest[1..].chars().take_while(|char| *char == '#').count();
             let (begin, close) = (hashes + 2, format!("\"{}", "#".repeat(hashes)));
             let end = begin + rest[begin..].find(&close).expect("a raw text ends");
