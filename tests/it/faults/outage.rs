@@ -118,7 +118,7 @@ async fn postgresql_killed_under_load_loses_and_doubles_nothing_that_was_acknowl
     let all = i64::try_from(made.len()).unwrap();
     at_once(made.into_iter().map(|one| {
         let client = acme.admin.clone();
-        async move { one.repeat(&client).await }
+        async move { Box::pin(one.repeat(&client)).await }
     }))
     .await;
     let kept: (i64, i64, i64, i64, i64) = sqlx::query_as(

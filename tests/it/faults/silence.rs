@@ -7,22 +7,18 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 
-use crate::world::{Client, World, assert_refused, at_once, customer, production_database, request_id, retry_delay};
+use crate::world::{
+    Client, World, assert_refused, at_once, customer, mask, production_database, request_id, retry_delay, until,
+};
 
 /// Stops the service's sessions where they are; dropped, it lets them go on.
 struct Silenced(Vec<Pid>);
 
 impl Silenced {
-    async fn sessions_of(world: &World) -> Self {
-        let sessions: Vec<i32> = sqlx::query_scalar(
-            "select pid from pg_stat_activity where datname = current_database() and application_name = 'clientele'",
-        )
-        .fetch_all(&mut world.sql().await)
-        .await
-        .unwrap();
-        let silenced = Self(sessions.into_iter().map(Pid::from_raw).collect());
+    fn these(sessions: &[i32]) -> Self {
+        let silenced = Self(sessions.iter().copied().map(Pid::from_raw).collect());
         for session in &silenced.0 {
             kill(*session, Signal::SIGSTOP).unwrap();
         }
@@ -38,14 +34,23 @@ impl Drop for Silenced {
     }
 }
 
+/// The processes of the service's sessions.
+async fn sessions(world: &World) -> Vec<i32> {
+    sqlx::query_scalar(
+        "select pid from pg_stat_activity where datname = current_database() and application_name = 'clientele'",
+    )
+    .fetch_all(&mut world.sql().await)
+    .await
+    .unwrap()
+}
+
 async fn rename(client: &Client, id: &str, request_id: &str) -> Result<pb::Customer, Status> {
-    let mut request = Request::new(pb::UpdateCustomerRequest {
+    let request = pb::UpdateCustomerRequest {
         customer: Some(pb::Customer { id: id.to_owned(), name: "Bob".to_owned(), ..Default::default() }),
-        update_mask: Some(crate::world::mask(&["name"])),
+        update_mask: Some(mask(&["name"])),
         request_id: request_id.to_owned(),
         ..Default::default()
-    });
-    request.set_timeout(Duration::from_secs(20));
+    };
     Ok(client.customers().update_customer(request).await?.into_inner().customer.unwrap())
 }
 
@@ -64,19 +69,19 @@ async fn sessions_that_fall_silent_are_given_up_and_their_places_taken_by_others
         let (client, id) = (acme.admin.clone(), ada.id.clone());
         async move { rename(&client, &id, &request_id).await }
     };
-    // All four sessions are there, and were used just now.
-    let reads = at_once((0..16).map(|_| {
-        let (client, id) = (acme.admin.clone(), ada.id.clone());
-        async move { client.get(&id).await }
-    }));
-    for read in reads.await {
-        read.unwrap();
-    }
+    // As long as all four sessions are there and were used just now, nobody asks them whether they still are.
+    until("all sessions are there", async || {
+        let reads = at_once((0..16).map(|_| {
+            let (client, id) = (acme.admin.clone(), ada.id.clone());
+            async move { client.get(&id).await }
+        }));
+        reads.await.into_iter().all(|read| read.is_ok()) && sessions(&world).await.len() == 4
+    })
+    .await;
 
-    let silenced = Silenced::sessions_of(&world).await;
-    assert_eq!(silenced.0.len(), 4);
+    let silenced = Silenced::these(&sessions(&world).await);
     let repeated = request_id();
-    let answers = at_once([String::new(), String::new(), String::new(), repeated.clone()].map(calls)).await;
+    let answers = at_once(["", "", "", &repeated].map(|id| Box::pin(calls(id.to_owned())))).await;
 
     for (place, answer) in answers.into_iter().enumerate() {
         let refused = assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
