@@ -13,6 +13,7 @@
 )]
 
 mod commands;
+mod deadlines;
 mod dev;
 mod embedded;
 mod faults;
