@@ -10,7 +10,7 @@ use crate::{
         violation::{Rule, Violations},
     },
     grpc::{
-        admit, customer_in, customer_out, of_mutation, of_read,
+        admit, admit_mutation, customer_in, customer_out, of_mutation, of_read,
         parse::{Asked, batch, caller_options, customer_id},
         pb::{self, customer_service_server::CustomerService},
         refuse,
@@ -38,7 +38,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::CreateCustomerRequest>,
     ) -> Result<Response<pb::CreateCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let options = caller_options(&mut violations, &asked, &caller, &message);
@@ -73,7 +73,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked =
             Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
@@ -92,7 +92,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::ApproveCustomerRequest>,
     ) -> Result<Response<pb::ApproveCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked =
             Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
@@ -109,7 +109,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::RejectCustomerRequest>,
     ) -> Result<Response<pb::RejectCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked =
             Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
@@ -127,7 +127,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::ArchiveCustomersRequest>,
     ) -> Result<Response<pb::ArchiveCustomersResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
         let outcome = self.customers.archive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
@@ -139,7 +139,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::UnarchiveCustomersRequest>,
     ) -> Result<Response<pb::UnarchiveCustomersResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
         let outcome = self.customers.unarchive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;

@@ -27,6 +27,7 @@ mod create_customer_limits;
 mod create_customer_policies;
 mod create_tenant;
 mod customer_names;
+mod deadlines;
 mod dev;
 mod embedded;
 mod etags;

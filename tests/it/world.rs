@@ -2,6 +2,7 @@
 //! and clients that act in it.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -112,7 +113,7 @@ impl World {
         let mut config = keys.config(database.clone());
         adjust(&mut config);
         let server = server::start(config).await.expect("the server starts");
-        let channel = connect(&server);
+        let channel = connect(server.address());
         Self { server, database, keys, channel }
     }
 
@@ -133,7 +134,7 @@ impl World {
 
     /// A channel to the server, on a connection of its own.
     pub fn channel(&self) -> Channel {
-        connect(&self.server)
+        connect(self.server.address())
     }
 
     /// The platform operator.
@@ -471,8 +472,9 @@ pub fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn connect(server: &Running) -> Channel {
-    Channel::from_shared(format!("http://{}", server.address())).unwrap().connect_lazy()
+/// A channel, of the runtime that this is called in.
+pub fn connect(address: SocketAddr) -> Channel {
+    Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
 /// A principal of the tests' issuer; the issuer is the caller's own.
