@@ -12,9 +12,43 @@
     reason = "a test fails by panicking"
 )]
 
+mod add_member;
+mod approve_customer;
+mod approve_customer_rights;
+mod architecture;
+mod archive_customers;
+mod archive_customers_repeats;
 mod commands;
+mod contract;
+mod create_account;
+mod create_customer;
+mod create_customer_fields;
+mod create_customer_policies;
+mod create_tenant;
+mod customer_names;
 mod dev;
 mod embedded;
+mod etags;
+mod faults;
+mod fleet;
+mod get_account;
 mod get_customer;
+mod list_accounts;
+mod list_customer_events;
+mod list_customer_events_pages;
+mod list_members;
+mod list_tenants;
+mod messages;
 mod processes;
+mod protos;
+mod races;
+mod reject_customer;
+mod repeats;
+mod repeats_at_once;
+mod rows;
+mod states;
+mod unarchive_customers;
+mod update_customer;
+mod update_mask;
+mod who_am_i;
 mod world;
