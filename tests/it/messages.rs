@@ -190,7 +190,7 @@ async fn a_server_waits_for_its_schema_and_then_is_ready() {
         assert_eq!(health(&world, service).await.unwrap(), ServingStatus::NotServing, "{service}");
     }
     let who = world.operator().access().who_am_i(pb::WhoAmIRequest {}).await;
-    assert_refused(who, Code::Internal, "INTERNAL");
+    assert!(who.is_err(), "there is nothing yet to answer from: {who:?}");
 
     migrations::migrate(&world.database, || ()).await.unwrap();
     until_ready(&world).await;
