@@ -21,4 +21,5 @@ mod get_customer;
 mod processes;
 mod races;
 mod repeats_at_once;
+mod standing;
 mod world;
