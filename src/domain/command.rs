@@ -2,7 +2,7 @@
 //! themselves and `allowed_actions` ask the same functions.
 
 use crate::domain::{
-    account::{Moment, Policies},
+    account::Moment,
     caller::Caller,
     contract,
     custom_id::CustomIds,
@@ -10,6 +10,7 @@ use crate::domain::{
     edit::Edit,
     enums::Role,
     field::FieldPath,
+    policies::Policies,
     refusal::Refusal,
     status::StatusReason,
 };
@@ -88,8 +89,10 @@ impl Customer {
         let required = &on.policies.required_to_create;
         let missing_before = required.missing(&self.facts, on.owner_ids);
         let before = self.facts.clone();
-        for edit in edits {
-            self.facts.apply(edit.clone()).map_err(Refusal::BreaksRule)?;
+        // A label that goes makes room for one that comes.
+        let (goes, comes): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
+        for edit in goes.into_iter().chain(comes) {
+            self.facts.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field, rule))?;
         }
         if self.facts == before {
             return Ok(Change::AlreadyMade);

@@ -26,6 +26,7 @@ pub mod member;
 pub mod name;
 pub mod options;
 pub mod phone;
+pub mod policies;
 pub mod principal;
 pub mod profile;
 pub mod refusal;

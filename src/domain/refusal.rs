@@ -1,6 +1,10 @@
 //! Why the domain will not do what was asked, though the request is well formed and the customer is there.
 
-use crate::domain::{enums::Role, field::FieldPath, violation::Rule};
+use crate::domain::{
+    enums::Role,
+    field::{Field, FieldPath},
+    violation::Rule,
+};
 
 /// The closed set of refusals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +21,8 @@ pub enum Refusal {
     Archived,
     /// The customer's status does not allow it.
     IllegalTransition(&'static str),
-    /// Together with what is there already, an update breaks a rule.
-    BreaksRule(Rule),
+    /// Together with what is there already, an update breaks a rule of this field.
+    BreaksRule(Field, Rule),
     /// The tree of accounts would be more than eight deep.
     TreeTooDeep,
 }

@@ -4,13 +4,14 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     domain::{
-        account::{Account, PolicyChoices, Requirements},
+        account::Account,
         answer::{Answer, Tenant},
         caller::{Caller, Operator},
         enums::{NameUniqueness, Role},
         field::FieldPath,
         ids::AccountId,
         name::AccountName,
+        policies::{PolicyChoices, Requirements},
         text::{Text, optional},
         violation::{Rule, Violations},
     },

@@ -5,7 +5,6 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         caller::Caller,
-        ids::CustomerId,
         options::{Options, Outcome},
         status::StatusReason,
         violation::{Rule, Violations},
@@ -18,7 +17,7 @@ use crate::{
     },
     service::{
         Services,
-        customers::{Customers, Outcomes, Shown},
+        customers::{Customers, Named, Outcomes, Shown},
     },
 };
 
@@ -47,7 +46,11 @@ impl CustomerService for Handlers {
         let draft = violations.nest("", customer_in::draft(customer));
         let (draft, options) = violations.finish(draft.zip(options)).map_err(refuse)?;
         let outcome = self.customers.create(&caller, &draft, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
+        let (mut customer, replayed) = shown(outcome);
+        if let Some(customer) = customer.as_mut().filter(|_| options.validate_only) {
+            // Nobody can find it by this id.
+            customer.id.clear();
+        }
         Ok(Response::new(pb::CreateCustomerResponse { customer, replayed }))
     }
 
@@ -151,7 +154,7 @@ fn archiving(
     ids: &[String],
     asked: &Asked<'_>,
     message: &impl prost::Message,
-) -> Result<(Vec<CustomerId>, Options), Status> {
+) -> Result<(Vec<Named>, Options), Status> {
     let mut violations = Violations::default();
     let options = caller_options(&mut violations, asked, caller, message);
     let ids = batch(&mut violations, ids);

@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        account::{Account, Moment, Path, Policies},
+        account::{Account, Moment, Path},
         caller::Scope,
         enums::NameUniqueness,
         ids::AccountId,
         member::Member,
+        policies::Policies,
         text::Text,
     },
     error::{Error, Result},

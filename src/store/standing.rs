@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        account::{Account, Moment, Path, Policies},
+        account::{Account, Moment, Path},
         enums::{NameUniqueness, Role},
         ids::{AccountId, MemberId, TenantId},
+        policies::Policies,
         principal::Principal,
         text::Text,
     },

@@ -104,7 +104,8 @@ impl World {
 
     /// A server on an empty database of a PostgreSQL with production settings.
     pub async fn in_production() -> Self {
-        Self::start_with(production_database().await, |_| ()).await
+        let as_by_default = |config: &mut Config| config.database.lock_timeout = Duration::from_secs(2);
+        Self::start_with(production_database().await, as_by_default).await
     }
 
     /// A server on this database, with a configuration that the test adjusts.
@@ -120,6 +121,16 @@ impl World {
     /// A connection to the database itself.
     pub async fn sql(&self) -> PgConnection {
         self.database.connect().await.unwrap()
+    }
+
+    /// How many rows the tables have that a call on customers writes: customers, links, custom IDs, events, answers.
+    pub async fn rows(&self) -> [i64; 5] {
+        let count = "select array[
+            (select count(*) from customers), (select count(*) from customer_links), (select count(*) from custom_ids),
+            (select count(*) from events), (select count(*) from requests)
+        ]";
+        let rows: Vec<i64> = sqlx::query_scalar(count).fetch_one(&mut self.sql().await).await.unwrap();
+        rows.try_into().unwrap()
     }
 
     /// A channel to the server, on a connection of its own.
@@ -145,6 +156,32 @@ impl World {
     /// A client without a token.
     pub fn nobody(&self) -> Client {
         Client { channel: self.channel.clone(), token: None, account: None, tenant: None, traceparent: None }
+    }
+
+    /// What a call that changes nothing leaves as it is.
+    pub async fn stored(&self) -> Stored {
+        let everything = r"
+            select (select coalesce(string_agg(c::text, e'\n' order by c.id), '') from customers c),
+                   (select coalesce(string_agg(l::text, e'\n' order by l.customer_id, l.account_id), '')
+                    from customer_links l),
+                   (select count(*) from events where customer_id is not null), (select count(*) from requests)
+        ";
+        let (customers, links, events, answers) =
+            sqlx::query_as(everything).fetch_one(&mut self.sql().await).await.unwrap();
+        Stored { customers, links, events, answers }
+    }
+
+    /// The ids of so many new customers like this one, copied inside the database: a thousand in a moment, without events.
+    pub async fn copies(&self, id: &str, count: i32) -> Vec<String> {
+        let copy = r"
+            insert into customers
+            select copy.* from customers c, generate_series(1, $2) as n,
+                   lateral jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid(), 'n', n)) as copy
+            where c.id = $1
+            returning id::text
+        ";
+        let id = Uuid::parse_str(id).unwrap();
+        sqlx::query_scalar(copy).bind(id).bind(count).fetch_all(&mut self.sql().await).await.unwrap()
     }
 
     /// A new tenant with QUICK defaults, and its admin acting in the provider's account.
@@ -173,6 +210,15 @@ impl World {
             keys: self.keys.clone(),
         }
     }
+}
+
+/// All customers and links, row by row, and how many events of customers and stored answers there are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub customers: String,
+    pub links: String,
+    pub events: i64,
+    pub answers: i64,
 }
 
 /// An account, and its admin acting in it.
@@ -545,6 +591,14 @@ pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code,
     let status = result.expect_err("the call should be refused");
     assert_eq!((status.code(), reason(&status).as_str()), (code, expected), "{status:?}");
     status
+}
+
+/// Makes the same call so many times at once; the answers in order.
+pub async fn repeat_at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    calls: usize,
+    call: impl Fn() -> F,
+) -> Vec<T> {
+    at_once((0..calls).map(|_| call())).await
 }
 
 /// Waits until a condition holds; the test fails if it does not within 20 seconds.

@@ -15,7 +15,6 @@ pub use self::{
 };
 use crate::{
     domain::{
-        account::Policies,
         caller::{Caller, Scope},
         custom_id::CustomIds,
         customer::Customer,
@@ -23,6 +22,7 @@ use crate::{
         link::Link,
         name::Name,
         options::Repeatable,
+        policies::Policies,
     },
     error::{Error, Result},
     store::{principal_key, requests::Stored},

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Loaded, Seen};
 use crate::{
     domain::{
-        account::{self, Moment, Path},
+        account::{Moment, Path},
         caller::Caller,
         custom_id,
         customer::{Customer, Facts, Stamp, Status},
@@ -16,7 +16,7 @@ use crate::{
         ids::{AccountId, CustomerId, MemberId},
         link,
         name::Name,
-        principal, profile,
+        policies, principal, profile,
         status::StatusReason,
         text::Text,
     },
@@ -53,7 +53,7 @@ pub(super) type Profile = Json<profile::Profile>;
 pub(super) type CustomIds = Json<custom_id::CustomIds>;
 pub(super) type Principal = Json<principal::Principal>;
 pub(super) type Link = Json<link::Link>;
-pub(super) type Policies = Json<account::Policies>;
+pub(super) type Policies = Json<policies::Policies>;
 
 /// One row of [`columns!`].
 pub(super) struct Row {

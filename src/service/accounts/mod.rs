@@ -1,0 +1,166 @@
+//! What can be done with tenants, accounts and members. Accounts are here.
+
+mod members;
+mod tenants;
+
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+
+pub use self::tenants::TenantDraft;
+use crate::{
+    domain::{
+        account::{Account, Moment},
+        answer::Answer,
+        caller::Caller,
+        enums::Role,
+        ids::{AccountId, EventId, MemberId, TenantId},
+        member::Member,
+        name::AccountName,
+        options::{Options, Outcome},
+        policies::PolicyChoices,
+        principal::{Author, Principal},
+    },
+    error::{Error, Result},
+    service::{
+        access::Access,
+        clock,
+        page::{self, Page},
+        pool::{End, Pool},
+        repeat::settle,
+        seal::{PageOf, Sealer},
+    },
+    store::{self, Write},
+};
+
+/// The use cases on tenants, accounts and members.
+#[derive(Clone)]
+pub struct Accounts {
+    pool: Pool,
+    sealer: Arc<Sealer>,
+    access: Arc<Access>,
+}
+
+/// An account to be created below the acting one.
+#[derive(Clone, Debug)]
+pub struct AccountDraft {
+    /// Its name.
+    pub name: AccountName,
+    /// Its policies, where they differ from its parent's.
+    pub policies: PolicyChoices,
+    /// Its first admin, if it shall have one.
+    pub first_admin: Option<Principal>,
+}
+
+impl Accounts {
+    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>, access: Arc<Access>) -> Self {
+        Self { pool, sealer, access }
+    }
+
+    /// Creates an account below the acting one.
+    ///
+    /// # Errors
+    /// See the contract's CreateAccount.
+    pub async fn create_account(
+        &self,
+        caller: &Caller,
+        draft: AccountDraft,
+        options: &Options,
+    ) -> Result<Outcome<Answer>> {
+        let at = clock::now();
+        let id = AccountId::from_uuid(clock::new_id());
+        let parent = caller.account();
+        let account = Account {
+            id,
+            path: parent.path.child(id)?,
+            name: draft.name,
+            policies: Arc::new(draft.policies.over(&parent.policies)),
+            name_uniqueness: parent.name_uniqueness,
+            revision: 1,
+            tenant_revision: parent.tenant_revision,
+            created_at: at,
+        };
+        let admin = draft.first_admin.map(|principal| first_admin(id, principal, at));
+        let answer = Answer::Account { account: account.clone(), admin: admin.clone() };
+        let write = write(caller.author(), Some(parent.id), at, options);
+        let stored = stored(&answer, options)?;
+        self.once(caller.scope().tenant(), caller.author(), answer, options, async |conn| {
+            store::accounts::create(conn, caller.scope(), &account, admin.as_ref(), stored.clone(), write).await
+        })
+        .await
+    }
+
+    /// Reads the acting account or one below it.
+    ///
+    /// # Errors
+    /// `AccountNotFound`.
+    pub async fn get_account(&self, caller: &Caller, id: Option<AccountId>) -> Result<Account> {
+        let id = id.unwrap_or(caller.scope().root());
+        self.pool.lease().await?.run(async |conn| store::accounts::get(conn, caller.scope(), id).await).await
+    }
+
+    /// Lists the accounts below the acting one, the oldest first.
+    ///
+    /// # Errors
+    /// `PageToken`.
+    pub async fn list_accounts(&self, caller: &Caller, all: bool, size: usize, token: &str) -> Result<Page<Account>> {
+        let after: Option<AccountId> = self.sealer.open_page(&page_of(caller, "ListAccounts", &all), token)?;
+        let limit = page::limit(size);
+        let mut lease = self.pool.lease().await?;
+        let found = lease
+            .run(async |conn| match all {
+                true => store::accounts::list_descendants(conn, caller.scope(), after, limit).await,
+                false => store::accounts::list_children(conn, caller.scope(), after, limit).await,
+            })
+            .await?;
+        Ok(Page::of(found, size))
+    }
+
+    /// The token of the page after this account.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn accounts_after(&self, caller: &Caller, all: bool, last: &Account) -> Result<String> {
+        self.sealer.page_token(&page_of(caller, "ListAccounts", &all), &last.id)
+    }
+
+    /// Writes something new in one statement, or only sees whether it could be; answers a repeat with what is stored.
+    async fn once(
+        &self,
+        tenant: TenantId,
+        author: &Author,
+        answer: Answer,
+        options: &Options,
+        insert: impl AsyncFnOnce(&mut PgConnection) -> Result<()>,
+    ) -> Result<Outcome<Answer>> {
+        let mut lease = self.pool.lease().await?;
+        let done = match options.validate_only {
+            true => lease.transaction(End::Rollback, insert).await,
+            false => lease.run(insert).await,
+        };
+        drop(lease);
+        self.access.forget();
+        match done {
+            Ok(()) => Ok(Outcome::fresh(answer)),
+            Err(failure) => {
+                settle(&self.pool, tenant, author, options.request.as_ref(), failure).await.map(Outcome::replayed)
+            }
+        }
+    }
+}
+
+fn first_admin(account: AccountId, principal: Principal, at: Moment) -> Member {
+    Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role: Role::Admin, created_at: at }
+}
+
+fn write<'a>(author: &'a Author, acting: Option<AccountId>, at: Moment, options: &Options) -> Write<'a> {
+    Write { author, acting, at, event: EventId::from_uuid(clock::new_id()), request: options.request }
+}
+
+fn stored(answer: &Answer, options: &Options) -> Result<Option<serde_json::Value>> {
+    options.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)
+}
+
+fn page_of<'a>(caller: &Caller, list: &'static str, query: &'a bool) -> PageOf<'a, bool> {
+    PageOf { list, place: (caller.scope().tenant(), caller.scope().root()), query }
+}

@@ -1,0 +1,128 @@
+//! Tenants, and their rule on customer names.
+
+use std::sync::Arc;
+
+use super::{Accounts, first_admin, stored, write};
+use crate::{
+    domain::{
+        account::{Account, Path},
+        answer::{Answer, Tenant},
+        caller::{Caller, Operator},
+        enums::NameUniqueness,
+        ids::{AccountId, TenantId},
+        name::AccountName,
+        options::{Options, Outcome},
+        policies::{Policies, PolicyChoices},
+        principal::Principal,
+    },
+    error::{Error, Result},
+    service::{
+        clock,
+        page::{self, Page},
+        pool::End,
+        repeat::retrying,
+        seal::PageOf,
+    },
+    store,
+};
+
+/// A tenant to be created.
+#[derive(Clone, Debug)]
+pub struct TenantDraft {
+    /// The provider's name.
+    pub name: AccountName,
+    /// Where customer names must be unique.
+    pub name_uniqueness: NameUniqueness,
+    /// The provider's policies, where they differ from the defaults.
+    pub policies: PolicyChoices,
+    /// The provider's first admin.
+    pub first_admin: Principal,
+}
+
+impl Accounts {
+    /// Creates a tenant with its provider's account and that one's first admin.
+    ///
+    /// # Errors
+    /// See the contract's CreateTenant.
+    pub async fn create_tenant(
+        &self,
+        operator: &Operator,
+        draft: TenantDraft,
+        options: &Options,
+    ) -> Result<Outcome<Answer>> {
+        let at = clock::now();
+        let id = TenantId::from_uuid(clock::new_id());
+        let account = Account {
+            id: AccountId::from_uuid(id.get()),
+            path: Path::provider(id),
+            name: draft.name.clone(),
+            policies: Arc::new(draft.policies.over(&Policies::default())),
+            name_uniqueness: draft.name_uniqueness,
+            revision: 1,
+            tenant_revision: 1,
+            created_at: at,
+        };
+        let admin = first_admin(account.id, draft.first_admin, at);
+        let name = draft.name.as_str().to_owned();
+        let tenant = Tenant { id, name, name_uniqueness: draft.name_uniqueness, created_at: at };
+        let answer = Answer::Tenant { tenant: tenant.clone(), account: account.clone(), admin: admin.clone() };
+        let write = write(&operator.author, None, at, options);
+        let stored = stored(&answer, options)?;
+        self.once(TenantId::PLATFORM, &operator.author, answer, options, async |conn| {
+            store::tenants::create(conn, &tenant, &account, &admin, stored.clone(), write).await
+        })
+        .await
+    }
+
+    /// Lists all tenants, the oldest first.
+    ///
+    /// # Errors
+    /// `PageToken`.
+    pub async fn list_tenants(&self, operator: &Operator, size: usize, token: &str) -> Result<Page<Tenant>> {
+        let after: Option<TenantId> = self.sealer.open_page(&tenants_of(operator), token)?;
+        let mut lease = self.pool.lease().await?;
+        let found = lease.run(async |conn| store::tenants::list(conn, after, page::limit(size)).await).await?;
+        Ok(Page::of(found, size))
+    }
+
+    /// The token of the page after this tenant.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn tenants_after(&self, operator: &Operator, last: &Tenant) -> Result<String> {
+        self.sealer.page_token(&tenants_of(operator), &last.id)
+    }
+
+    /// Changes where customer names must be unique. Creates that run meanwhile either are done before, and count, or
+    /// follow the new rule.
+    ///
+    /// # Errors
+    /// `NameTaken` if customers have the same name where the new rule forbids it; nothing changes then.
+    pub async fn set_name_uniqueness(&self, caller: &Caller, rule: NameUniqueness) -> Result<()> {
+        let changed = retrying(|| async move {
+            let mut lease = self.pool.lease().await?;
+            lease
+                .transaction(End::Commit, async |conn| {
+                    if store::tenants::lock_rule(conn, caller.scope()).await? != rule {
+                        store::tenants::set_rule(conn, caller.scope(), rule).await?;
+                    }
+                    Ok(())
+                })
+                .await
+        })
+        .await;
+        self.access.forget();
+        changed.map_err(|error| match error.broken_key() {
+            Some("customers_name_key") => Error::NameTaken { free: Vec::new() },
+            _ => error,
+        })
+    }
+}
+
+fn tenants_of(_: &Operator) -> PageOf<'static, bool> {
+    PageOf {
+        list: "ListTenants",
+        place: (TenantId::PLATFORM, AccountId::from_uuid(TenantId::PLATFORM.get())),
+        query: &true,
+    }
+}
