@@ -10,6 +10,8 @@ use crate::domain::{
     edit::Edit,
     enums::Role,
     field::FieldPath,
+    hold::Hold,
+    ids::HoldId,
     policies::Policies,
     refusal::Refusal,
     status::StatusReason,
@@ -24,6 +26,14 @@ pub enum Command {
     Approve,
     /// Makes it REJECTED, for a reason.
     Reject(StatusReason),
+    /// Makes it SUSPENDED, for a reason.
+    Suspend(StatusReason),
+    /// Makes it ACTIVE again.
+    Resume,
+    /// Places a hold.
+    PlaceHold(Hold),
+    /// Releases a hold.
+    ReleaseHold(HoldId),
     /// Archives it.
     Archive,
     /// Takes it out of the archive.
@@ -77,6 +87,22 @@ impl Command {
                 customer.status = Status::Rejected { reason: reason.clone() };
                 Ok(Change::Made(Happened::Rejected))
             }
+            Self::Suspend(reason) => {
+                if !customer.may_suspend()? {
+                    return Ok(Change::AlreadyMade);
+                }
+                customer.status = Status::Suspended { reason: reason.clone() };
+                Ok(Change::Made(Happened::Suspended))
+            }
+            Self::Resume => {
+                if !customer.may_resume()? {
+                    return Ok(Change::AlreadyMade);
+                }
+                customer.status = Status::Active;
+                Ok(Change::Made(Happened::Resumed))
+            }
+            Self::PlaceHold(hold) => customer.place_hold(hold.clone()),
+            Self::ReleaseHold(hold) => Ok(customer.release_hold(*hold)),
             Self::Archive => Ok(customer.archive(at)),
             Self::Unarchive => Ok(customer.unarchive()),
         }
@@ -105,7 +131,7 @@ impl Customer {
     #[must_use]
     pub fn missing_for_approval(&self, on: Grounds<'_>) -> Vec<FieldPath> {
         match self.status {
-            Status::Active => Vec::new(),
+            Status::Active | Status::Suspended { .. } => Vec::new(),
             Status::Pending | Status::Rejected { .. } => {
                 on.policies.required_to_approve.missing(&self.facts, on.owner_ids)
             }
@@ -123,6 +149,10 @@ impl Customer {
             ("UpdateCustomer", true),
             ("ApproveCustomer", approvable() == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
+            ("SuspendCustomer", self.may_suspend() == Ok(true)),
+            ("ResumeCustomer", self.may_resume() == Ok(true)),
+            ("PlaceHold", self.holds.len() < Hold::MAX),
+            ("ReleaseHold", !self.holds.is_empty()),
             ("ArchiveCustomers", self.archived_at.is_none()),
             ("UnarchiveCustomers", self.archived_at.is_some()),
         ];

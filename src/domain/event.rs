@@ -111,6 +111,10 @@ fn image(customer: &Customer) -> Map<String, Value> {
     if let Some(reason) = customer.status.reason() {
         flat.insert("status_reason".to_owned(), reason.as_str().into());
     }
+    for hold in &customer.holds {
+        let told = serde_json::json!({"kind": hold.kind.as_str(), "reason": hold.reason.as_str()});
+        flat.insert(format!("holds.{}", hold.hold_id), told);
+    }
     if let Some(at) = customer.archived_at {
         flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());
     }

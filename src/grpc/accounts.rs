@@ -49,7 +49,7 @@ impl AccountService for Handlers {
         let (operator, message): (Operator, _) = admit(request)?;
         let mut violations = Violations::default();
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = options(&mut violations, &asked, None, &message);
+        let options = options(&mut violations, &asked, &[], &message);
         let pb::CreateTenantRequest { tenant, policies, first_admin, request_id: _, validate_only: _ } = message;
         let pb::Tenant { id: _, name, name_uniqueness: rule, create_time: _ } = tenant.unwrap_or_default();
         let name = violations.check("tenant.name", AccountName::parse(&name));

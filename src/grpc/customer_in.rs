@@ -10,7 +10,7 @@ use crate::{
         email::Email,
         enums::{CustomerType, Origin, Reach, ServiceClass},
         field::{AddressKind, Field, FieldPath},
-        ids::{ContactId, MemberId},
+        ids::{BranchId, ContactId, MemberId},
         label::{LabelValue, Labels},
         language::Language,
         name::Name,
@@ -49,6 +49,7 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<Draft, Violations>
         reach: Reach::default(),
         name,
         origin,
+        branch: None,
         sales_person: None,
         order_reference: None,
         profile: Profile::default(),
@@ -147,6 +148,7 @@ fn whole(violations: &mut Violations, at: String, field: Field, customer: &pb::C
         }
         Field::Phone => phone(violations, &at, customer.phone.as_ref()).map(Edit::Phone),
         Field::Fax => phone(violations, &at, customer.fax.as_ref()).map(Edit::Fax),
+        Field::BranchId => violations.check(at, optional(&customer.branch_id, BranchId::parse)).map(Edit::Branch),
         Field::SalesPersonId => {
             violations.check(at, optional(&customer.sales_person_id, MemberId::parse)).map(Edit::SalesPerson)
         }

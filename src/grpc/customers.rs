@@ -5,9 +5,10 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         caller::Caller,
-        ids::CustomerId,
+        ids::{CustomerId, HoldId},
         options::{Options, Outcome},
         status::StatusReason,
+        text::Text,
         violation::{Rule, Violations},
     },
     grpc::{
@@ -118,6 +119,80 @@ impl CustomerService for Handlers {
         let outcome = self.customers.reject(&caller, id, reason, &options).await.map_err(of_mutation(&options))?;
         let (customer, replayed) = shown(outcome);
         Ok(Response::new(pb::RejectCustomerResponse { customer, replayed }))
+    }
+
+    async fn suspend_customer(
+        &self,
+        request: Request<pb::SuspendCustomerRequest>,
+    ) -> Result<Response<pb::SuspendCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked =
+            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::SuspendCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let reason = violations.check("reason", StatusReason::parse(&reason));
+        let ((id, reason), options) = violations.finish(id.zip(reason).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.suspend(&caller, id, reason, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::SuspendCustomerResponse { customer, replayed }))
+    }
+
+    async fn resume_customer(
+        &self,
+        request: Request<pb::ResumeCustomerRequest>,
+    ) -> Result<Response<pb::ResumeCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked =
+            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::ResumeCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
+        let outcome = self.customers.resume(&caller, id, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::ResumeCustomerResponse { customer, replayed }))
+    }
+
+    async fn place_hold(
+        &self,
+        request: Request<pb::PlaceHoldRequest>,
+    ) -> Result<Response<pb::PlaceHoldResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked =
+            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::PlaceHoldRequest { customer_id: id, kind, reason, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let kind = violations.check("kind", Text::parse(&kind));
+        let reason = violations.check("reason", Text::parse(&reason));
+        let (((id, kind), reason), options) =
+            violations.finish(id.zip(kind).zip(reason).zip(options)).map_err(refuse)?;
+        let outcome =
+            self.customers.place_hold(&caller, id, kind, reason, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::PlaceHoldResponse { customer, replayed }))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked =
+            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::ReleaseHoldRequest { customer_id: id, hold_id, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let hold = violations.check("hold_id", HoldId::parse(&hold_id));
+        let ((id, hold), options) = violations.finish(id.zip(hold).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.release_hold(&caller, id, hold, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::ReleaseHoldResponse { customer, replayed }))
     }
 
     async fn archive_customers(

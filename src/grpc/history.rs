@@ -59,6 +59,11 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         Happened::Archived => pb::CustomerEventType::Archived,
         Happened::Unarchived => pb::CustomerEventType::Unarchived,
         Happened::CustomIdsChanged => pb::CustomerEventType::CustomIdsChanged,
+        Happened::Suspended => pb::CustomerEventType::Suspended,
+        Happened::Resumed => pb::CustomerEventType::Resumed,
+        Happened::HoldPlaced => pb::CustomerEventType::HoldPlaced,
+        Happened::HoldReleased => pb::CustomerEventType::HoldReleased,
+        Happened::TagsChanged => pb::CustomerEventType::TagsChanged,
     };
     pb::CustomerEvent {
         event_id: event.id.to_string(),

@@ -2,12 +2,13 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use prost::Message;
+use uuid::Uuid;
 
 use crate::{
     domain::{
         caller::Caller,
         enums::Role,
-        ids::{AccountId, CustomerId, RequestId},
+        ids::{CustomerId, RequestId},
         options::{Options, Repeatable},
         principal::{Author, Principal},
         violation::{Rule, Violations},
@@ -29,11 +30,11 @@ pub(super) struct Asked<'a> {
     pub(super) validate_only: bool,
 }
 
-/// The options of a mutation. `account` and the decoded message are what a repeat must be equal in.
+/// The options of a mutation. The place it is done in and the decoded message are what a repeat must be equal in.
 pub(super) fn options(
     violations: &mut Violations,
     asked: &Asked<'_>,
-    account: Option<AccountId>,
+    place: &[Uuid],
     message: &impl Message,
 ) -> Option<Options> {
     let id = if asked.request_id.is_empty() {
@@ -42,7 +43,7 @@ pub(super) fn options(
         Some(violations.check("request_id", RequestId::parse(asked.request_id))?)
     };
     let request = id.filter(|_| !asked.validate_only).map(|id| {
-        let mut text = account.map(|account| account.get().as_bytes().to_vec()).unwrap_or_default();
+        let mut text: Vec<u8> = place.iter().flat_map(|id| *id.as_bytes()).collect();
         // Maps are encoded in key order, so equal messages have equal bytes.
         message.encode(&mut text).unwrap_or_default();
         let mut fingerprint = [0; 32];
@@ -60,7 +61,8 @@ pub(super) fn caller_options(
     caller: &Caller,
     message: &impl Message,
 ) -> Option<Options> {
-    options(violations, asked, Some(caller.scope().root()), message)
+    let narrowed = caller.scope().narrowed().map(CustomerId::get).unwrap_or_default();
+    options(violations, asked, &[caller.scope().root().get(), narrowed], message)
 }
 
 /// How many items a page has.

@@ -91,6 +91,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
             Refusal::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
             Refusal::IllegalTransition(_) => (Code::FailedPrecondition, Reason::IllegalTransition),
             Refusal::BreaksRule(_) => (Code::InvalidArgument, Reason::InvalidFields),
+            Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
         },
         Error::NameTaken { .. } => (Code::AlreadyExists, Reason::NameTaken),

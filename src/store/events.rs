@@ -13,7 +13,7 @@ use crate::{
         principal::Principal,
     },
     error::{Error, Result},
-    store::stored,
+    store::{customers::admitting, stored},
 };
 
 struct Row {
@@ -53,6 +53,7 @@ pub async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Page> {
+    let scope = admitting(scope, customer)?;
     let rows = sqlx::query_as!(
         Row,
         r#"

@@ -68,6 +68,10 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
         Refusal::BreaksRule(rule) => {
             format!("With what is there already, the request {}.", cut(rule.text(), RULE)).into()
         }
+        Refusal::Narrowed => {
+            "The call is narrowed to one customer by the header clientele-customer, and this changes something else."
+                .into()
+        }
         Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
     }
 }

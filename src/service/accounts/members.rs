@@ -31,6 +31,7 @@ impl Accounts {
         role: Role,
         options: &Options,
     ) -> Result<Outcome<Answer>> {
+        caller.must_not_be_narrowed()?;
         let at = clock::now();
         let account = caller.scope().root();
         let member = Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role, created_at: at };

@@ -67,6 +67,7 @@ impl Accounts {
         draft: AccountDraft,
         options: &Options,
     ) -> Result<Outcome<Answer>> {
+        caller.must_not_be_narrowed()?;
         let at = clock::now();
         let id = AccountId::from_uuid(clock::new_id());
         let parent = caller.account();

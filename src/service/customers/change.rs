@@ -3,7 +3,11 @@
 
 use sqlx::PgConnection;
 
-use super::{Customers, Shown, create::not_a_sales_person, would_be};
+use super::{
+    Customers, Shown,
+    create::{not_a_branch, not_a_sales_person},
+    would_be,
+};
 use crate::{
     domain::{
         account::Moment,
@@ -11,7 +15,7 @@ use crate::{
         command::{Command, Grounds},
         customer::{Change, Customer, Happened, Stamp},
         edit::Edit,
-        ids::{CustomerId, EventId, MemberId},
+        ids::{BranchId, CustomerId, EventId, MemberId},
         options::{Options, Outcome},
         refusal::Refusal,
         violation::{Rule, Violations},
@@ -88,7 +92,7 @@ impl Customers {
     async fn decide_and_save(&self, conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Option<Outcome<Shown>>> {
         let Attempt { caller, id, command, options, .. } = *attempt;
         let request = options.request.as_ref();
-        let loaded = store::customers::load(conn, caller, id, request, sales_person(command)).await?;
+        let loaded = store::customers::load(conn, caller, id, request, sales_person(command), branch(command)).await?;
         command.permits(caller, &loaded.seen.customer)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
             // The customer was just found in the caller's sight: the stored answer may be shown.
@@ -106,6 +110,9 @@ impl Customers {
         };
         if !loaded.sales_person_fits {
             return Err(not_a_sales_person());
+        }
+        if !loaded.branch_fits {
+            return Err(not_a_branch());
         }
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
@@ -189,4 +196,10 @@ fn decide_facts(command: &Command, mut facts: crate::domain::customer::Facts) ->
 fn sales_person(command: &Command) -> Option<MemberId> {
     let Command::Update(edits) = command else { return None };
     edits.iter().find_map(|edit| if let Edit::SalesPerson(member) = edit { *member } else { None })
+}
+
+/// The branch that an update names.
+fn branch(command: &Command) -> Option<BranchId> {
+    let Command::Update(edits) = command else { return None };
+    edits.iter().find_map(|edit| if let Edit::Branch(branch) = edit { *branch } else { None })
 }

@@ -13,6 +13,7 @@ use crate::{
         enums::{Reach, Role},
         ids::{AccountId, CustomerId, EventId},
         options::{Options, Outcome},
+        refusal::Refusal,
         violation::{Rule, Violations},
     },
     error::{Error, Result},
@@ -49,7 +50,9 @@ impl Customers {
             Ok(new) if options.validate_only => return Ok(Outcome::fresh(would_be(caller, seen(caller, new)))),
             Ok(new) => return self.show(caller, seen(caller, new)).map(Outcome::fresh),
             // What the caller may not do it may not learn the outcome of either.
-            Err(error @ Error::RoleTooLow(_)) => return Err(error),
+            Err(error @ (Error::RoleTooLow(_) | Error::Refused { refusal: Refusal::Narrowed, .. })) => {
+                return Err(error);
+            }
             Err(error) => error,
         };
         let failure =
@@ -78,7 +81,7 @@ impl Customers {
                 .await
                 .map(Arc::new)?;
             if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
-                return Err(refused.unwrap_or_else(not_a_sales_person));
+                return Err(refused.unwrap_or_else(|| does_not_fit(draft)));
             }
             account = now;
             tracing::debug!(attempt, "the account changed while a customer was created");
@@ -123,6 +126,7 @@ impl Customers {
 
 fn decide(caller: &Caller, account: &Account, draft: &Draft, options: &Options) -> Result<New> {
     let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
+    caller.must_not_be_narrowed()?;
     role(account.policies.create_role)?;
     if draft.facts.reach == Reach::Fleet {
         role(Role::ServiceManager)?;
@@ -163,4 +167,21 @@ fn seen(caller: &Caller, new: New) -> Seen {
 pub(super) fn not_a_sales_person() -> Error {
     let rule = Rule::new("must be the member_id of a member of the customer's owner; ListMembers has them");
     Error::Invalid(Violations::of("customer.sales_person_id", rule))
+}
+
+pub(super) fn not_a_branch() -> Error {
+    let rule = Rule::new("must be the id of a branch of the customer's owner; ListBranches has them");
+    Error::Invalid(Violations::of("customer.branch_id", rule))
+}
+
+/// What the statement found to be nobody of the account's: with both given, either may be.
+fn does_not_fit(draft: &Draft) -> Error {
+    match (draft.facts.sales_person, draft.facts.branch) {
+        (None, Some(_)) => not_a_branch(),
+        (Some(_) | None, None) => not_a_sales_person(),
+        (Some(_), Some(_)) => {
+            let rule = Rule::new("must be the account's own, both the sales person and the branch");
+            Error::Invalid(Violations::of("customer.sales_person_id, customer.branch_id", rule))
+        }
+    }
 }

@@ -36,7 +36,7 @@ pub async fn save(
             update customers set
                 revision = revision + 1, type = $5, service_class = $6, reach = $7, name = $8, name_key = $9,
                 status = $10, status_reason = $11, archived_at = $12, sales_person_id = $13, order_reference = $14,
-                profile = $15, updated_at = $16, updated_by = $17
+                profile = $15, updated_at = $16, updated_by = $17, branch_id = $31, holds = $32
             where tenant_id = $1 and id = $2 and revision = $3 and owner_link_revision = $4
             returning tenant_id, id, revision
         ), event as (
@@ -85,6 +85,8 @@ pub async fn save(
         principal_key(&write.author.principal),
         write.fingerprint(),
         write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
+        facts.branch.map(crate::domain::ids::BranchId::get),
+        json(&after.holds)?,
     )
     .fetch_optional(conn)
     .await?;
