@@ -1,1 +1,162 @@
-fn main() {}
+//! The load benchmark: `cargo bench --bench load`. docs/performance.md says what its rows mean and how to read them.
+//!
+//! It starts PostgreSQL with production settings and the service as a process of its own, so that the service's CPU time
+//! is neither PostgreSQL's nor the client's; measures every path at each number of calls in flight; and takes everything
+//! down again, whichever way it ends.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    missing_docs,
+    unreachable_pub,
+    reason = "a program for a terminal that serves nobody: it may end where it stands"
+)]
+
+#[path = "load/calls.rs"]
+mod calls;
+#[path = "load/child.rs"]
+mod child;
+#[path = "load/customers.rs"]
+mod customers;
+#[path = "load/floor.rs"]
+mod floor;
+#[path = "load/pgbench.rs"]
+mod pgbench;
+#[path = "load/report.rs"]
+mod report;
+#[path = "load/stage.rs"]
+mod stage;
+
+use std::{env, error::Error, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Parser, ValueEnum};
+
+use self::{
+    calls::{Approve, Create, Get, Measured},
+    report::{Report, Row},
+    stage::Stage,
+};
+
+/// What went wrong, for people.
+pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Connections that the client keeps to a server: calls in flight are spread over them.
+const CHANNELS: usize = 4;
+/// How long a path runs before it is measured.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Path {
+    Empty,
+    Get,
+    PgbenchGet,
+    Create,
+    PgbenchCreate,
+    Approve,
+}
+
+/// Measures the service under load, on a PostgreSQL of its own.
+#[derive(Parser)]
+pub struct Asked {
+    /// Write the rows to this file too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How long each point is measured
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Measure these paths alone
+    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
+    only: Vec<Path>,
+    /// Measure with so many calls in flight
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_values_t = [1, 16, 64, 256])]
+    in_flight: Vec<usize>,
+    /// How many connections to PostgreSQL the service has; its own default
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    connections: usize,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().collect();
+    if let Some([_, flag, file]) = arguments.get(..3)
+        && flag == floor::FLAG
+    {
+        return told(floor::serve(file.as_ref()));
+    }
+    // `cargo test --benches` runs this too, to see that it runs.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    told(runtime.block_on(run(Asked::parse())))
+}
+
+fn told(done: Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("load: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(asked: Asked) -> Result<()> {
+    let mut report = Report::default();
+    let mut stage = Stage::start(&asked).await?;
+    println!("{}", stage.machine().await?);
+    println!("{}", report::HEADER);
+    // Paths that are compared are measured one after the other: what else the machine does falls on both.
+    for &in_flight in &asked.in_flight {
+        for &path in Path::value_variants() {
+            if asked.only.is_empty() || asked.only.contains(&path) {
+                let row = point(&mut stage, path, in_flight, &asked).await?;
+                println!("{row}");
+                report.rows.push(row);
+            }
+        }
+    }
+    println!("{report}");
+    if let Some(file) = &asked.json {
+        std::fs::write(file, report.json()?)?;
+    }
+    stage.end().await
+}
+
+/// Measures one path with so many calls in flight.
+async fn point(stage: &mut Stage, path: Path, in_flight: usize, asked: &Asked) -> Result<Row> {
+    stage.make_ready(path).await?;
+    let time = Duration::from_secs(asked.seconds);
+    let measured = match path {
+        Path::Empty => {
+            let workers = stage.workers(stage.floor(), in_flight, Get::new).await?;
+            calls::measure(workers, time, || stage.floor().cpu()).await?
+        }
+        Path::Get => {
+            let workers = stage.workers(stage.service(), in_flight, Get::new).await?;
+            calls::measure(workers, time, || stage.service().cpu()).await?
+        }
+        Path::Create => {
+            let workers = stage.workers(stage.service(), in_flight, Create::new).await?;
+            calls::measure(workers, time, || stage.service().cpu()).await?
+        }
+        Path::Approve => {
+            let workers = stage.workers(stage.service(), in_flight, Approve::new).await?;
+            calls::measure(workers, time, || stage.service().cpu()).await?
+        }
+        Path::PgbenchGet | Path::PgbenchCreate => stage.pgbench(path, in_flight.min(asked.connections), time).await?,
+    };
+    let Measured { latencies, elapsed, cpu } = measured;
+    if latencies.is_empty() {
+        return Err(format!("{path:?}, {in_flight} in flight: no call came to its end").into());
+    }
+    Ok(Row::new(path, in_flight, &latencies, elapsed, cpu))
+}

@@ -171,10 +171,11 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable { cause: error.to_string() }
             }
-            // Class 08 connection, 57P0x the server stops or starts, 53300 it has too many clients.
+            // Class 08 connection, 57P0x the server stops or starts, 53300 it has too many clients, 25006 it is a standby,
+            // 42P01 it is not migrated yet.
             sqlx::Error::Database(refused)
                 if refused.code().is_some_and(|code| {
-                    code.starts_with("08") || code.starts_with("57P0") || code == "53300" || code == "25006"
+                    code.starts_with("08") || code.starts_with("57P0") || matches!(&*code, "53300" | "25006" | "42P01")
                 }) =>
             {
                 Self::Unavailable { cause: refused.code().unwrap_or_default().into_owned() }

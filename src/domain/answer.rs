@@ -89,7 +89,19 @@ struct Versioned<A> {
     answer: A,
 }
 
+/// [`Answer::Customer`] of what is kept elsewhere.
+#[derive(Serialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+enum Borrowed<'a> {
+    Customer { customer: &'a Customer, link: &'a Link },
+}
+
 impl Answer {
+    /// The stored answer of a command on one customer, without a copy of either.
+    pub fn of_customer<'a>(customer: &'a Customer, link: &'a Link) -> impl Serialize + 'a {
+        Versioned { v: VERSION, answer: Borrowed::Customer { customer, link } }
+    }
+
     /// The answer as it is stored.
     ///
     /// # Errors
@@ -105,5 +117,30 @@ impl Answer {
     pub fn stored(stored: Value) -> Result<Self, String> {
         let stored: Versioned<Self> = serde_json::from_value(stored).map_err(|error| error.to_string())?;
         if stored.v == VERSION { Ok(stored.answer) } else { Err(format!("a stored answer of version {}", stored.v)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_of_what_is_kept_elsewhere_is_stored_like_any_other() {
+        let id = "01a203ef-05ed-717d-abe5-4cecec2aedc4";
+        let stamp = json!({"at": "2026-11-22T15:45:26.020735Z", "by": {"issuer": "i", "subject": "s"}});
+        let customer: Customer = serde_json::from_value(json!({
+            "id": id, "owner": id, "path": [id], "revision": 1, "status": {"Rejected": {"reason": "no"}},
+            "facts": {"type": "BUSINESS", "service_class": "NORMAL", "reach": "LOCAL", "name": "Zoë", "origin": "API"},
+            "archived_at": null, "created": stamp, "updated": stamp
+        }))
+        .unwrap();
+        let link = Link::default();
+        let borrowed = serde_json::to_string(&Answer::of_customer(&customer, &link)).unwrap();
+        let borrowed: Value = serde_json::from_str(&borrowed).unwrap();
+        let answer = Answer::Customer { customer, link };
+        assert_eq!(borrowed, answer.to_stored().unwrap());
+        assert_eq!(Answer::stored(borrowed), Ok(answer));
     }
 }

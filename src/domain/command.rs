@@ -115,8 +115,10 @@ impl Customer {
         let required = &on.policies.required_to_create;
         let missing_before = required.missing(&self.facts, on.owner_ids);
         let before = self.facts.clone();
-        for edit in edits {
-            self.facts.apply(edit.clone()).map_err(Refusal::BreaksRule)?;
+        // A label that goes makes room for one that comes.
+        let (goes, comes): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
+        for edit in goes.into_iter().chain(comes) {
+            self.facts.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.as_str(), rule))?;
         }
         if self.facts == before {
             return Ok(Change::AlreadyMade);

@@ -83,9 +83,26 @@ impl Contact {
             ContactPart::Phone => self.phone.as_ref().map(Phone::number),
         }
     }
+}
 
-    fn is_somebody(&self) -> bool {
-        self.first_name.is_some() || self.last_name.is_some() || self.email.is_some()
+/// What the rules on the contacts together look at: it can be said of one whose parts break rules of their own, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// What it is called; none if that is unknown.
+    pub contact_id: Option<ContactId>,
+    /// Whether it has a first name, a last name or an email.
+    pub is_somebody: bool,
+    /// Whether it is marked primary.
+    pub primary: bool,
+}
+
+impl Outline {
+    fn of(contact: &Contact) -> Self {
+        Self {
+            contact_id: Some(contact.contact_id),
+            is_somebody: contact.first_name.is_some() || contact.last_name.is_some() || contact.email.is_some(),
+            primary: contact.primary,
+        }
     }
 }
 
@@ -101,33 +118,51 @@ impl Contacts {
     /// Makes a whole of contacts that are each in order. If none is marked primary, the first becomes it.
     ///
     /// # Errors
-    /// More than 50 (then nothing else is looked at), more than one primary, an id twice, or a contact that has neither
-    /// a name nor an email. The paths start at the customer: `contacts`, `contacts[3]`, `contacts[3].primary`.
+    /// What [`Contacts::check_count`] or [`Contacts::check`] says.
     pub fn try_new(mut contacts: Vec<Contact>) -> Result<Self, Violations> {
-        if contacts.len() > Self::MAX {
-            let rule = Rule::with(format!("must be at most {} contacts; these are {}", Self::MAX, contacts.len()));
-            return Err(Violations::of("contacts", rule));
-        }
-        let mut violations = Violations::default();
-        let primary = contacts.iter().position(|contact| contact.primary);
-        for (place, contact) in contacts.iter().enumerate() {
-            let mut refuse = |part: &str, rule| violations.push(format!("contacts[{place}]{part}"), rule);
-            if !contact.is_somebody() {
-                refuse("", Rule::new("must have a first name, a last name or an email"));
-            }
-            if let Some(first) = contacts.iter().take(place).position(|other| other.contact_id == contact.contact_id) {
-                refuse(".contact_id", Rule::with(format!("must not repeat that of contacts[{first}]")));
-            }
-            if let Some(first) = primary.filter(|&first| contact.primary && first != place) {
-                refuse(".primary", Rule::with(format!("must be set on one contact only; contacts[{first}] has it")));
-            }
-        }
-        if primary.is_none()
+        Self::check_count(contacts.len())?;
+        let outlines: Vec<Outline> = contacts.iter().map(Outline::of).collect();
+        let violations = Self::check(&outlines);
+        if !contacts.iter().any(|contact| contact.primary)
             && let Some(first) = contacts.first_mut()
         {
             first.primary = true;
         }
         violations.finish(Some(Self(contacts)))
+    }
+
+    /// Whether a customer can have so many.
+    ///
+    /// # Errors
+    /// More than 50; the path is `contacts`.
+    pub fn check_count(count: usize) -> Result<(), Violations> {
+        if count <= Self::MAX {
+            return Ok(());
+        }
+        let rule = Rule::with(format!("must be at most {} contacts; these are {count}", Self::MAX));
+        Err(Violations::of("contacts", rule))
+    }
+
+    /// What is wrong with the contacts together: more than one primary, an id twice, or one that has neither a name nor
+    /// an email. The paths start at the customer: `contacts[3]`, `contacts[3].primary`.
+    #[must_use]
+    pub fn check(outlines: &[Outline]) -> Violations {
+        let mut violations = Violations::default();
+        let primary = outlines.iter().position(|outline| outline.primary);
+        for (place, outline) in outlines.iter().enumerate() {
+            let mut refuse = |part: &str, rule| violations.push(format!("contacts[{place}]{part}"), rule);
+            if !outline.is_somebody {
+                refuse("", Rule::new("must have a first name, a last name or an email"));
+            }
+            let is_twin = |other: &Outline| outline.contact_id.is_some() && other.contact_id == outline.contact_id;
+            if let Some(first) = outlines.iter().take(place).position(is_twin) {
+                refuse(".contact_id", Rule::with(format!("must not repeat that of contacts[{first}]")));
+            }
+            if let Some(first) = primary.filter(|&first| outline.primary && first != place) {
+                refuse(".primary", Rule::with(format!("must be set on one contact only; contacts[{first}] has it")));
+            }
+        }
+        violations
     }
 
     /// The one to turn to; none only if there are no contacts.
@@ -234,7 +269,7 @@ mod tests {
             if let Ok(contacts) = Contacts::try_new(contacts.collect()) {
                 let marked = contacts.as_slice().iter().filter(|contact| contact.primary).count();
                 prop_assert_eq!(marked, contacts.as_slice().len().min(1));
-                prop_assert!(contacts.as_slice().iter().all(Contact::is_somebody));
+                prop_assert!(contacts.as_slice().iter().all(|contact| Outline::of(contact).is_somebody));
                 prop_assert_eq!(Contacts::try_new(contacts.as_slice().to_vec()), Ok(contacts));
             }
         }

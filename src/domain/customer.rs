@@ -312,7 +312,10 @@ impl Customer {
     /// `BreaksRule` beyond [`Hold::MAX`].
     pub fn place_hold(&mut self, hold: Hold) -> Result<Change, Refusal> {
         if self.holds.len() >= Hold::MAX {
-            return Err(Refusal::BreaksRule(Rule::new("must leave at most 20 holds on a customer; release one first")));
+            return Err(Refusal::BreaksRule(
+                "holds",
+                Rule::new("must leave at most 20 holds on a customer; release one first"),
+            ));
         }
         self.holds.push(hold);
         Ok(Change::Made(Happened::HoldPlaced))

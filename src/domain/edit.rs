@@ -6,7 +6,7 @@ use crate::domain::{
     customer::Facts,
     email::Email,
     enums::{CustomerType, Reach, ServiceClass},
-    field::AddressKind,
+    field::{AddressKind, Field},
     ids::{BranchId, MemberId},
     label::{LabelKey, LabelValue, Labels},
     language::Language,
@@ -14,6 +14,7 @@ use crate::domain::{
     phone::Phone,
     tax_id::TaxIds,
     text::Text,
+    violation::Rule,
 };
 
 /// One field's new value. None and empty ones clear the field.
@@ -49,8 +50,8 @@ impl Facts {
     /// Gives one field its new value.
     ///
     /// # Errors
-    /// Too many labels.
-    pub fn apply(&mut self, edit: Edit) -> Result<(), super::violation::Rule> {
+    /// The field whose rule breaks with what is there already, and the rule: too many labels.
+    pub fn apply(&mut self, edit: Edit) -> Result<(), (Field, Rule)> {
         let profile = &mut self.profile;
         match edit {
             Edit::Type(customer_type) => self.customer_type = customer_type,
@@ -73,7 +74,7 @@ impl Facts {
             Edit::SalesPerson(member) => self.sales_person = member,
             Edit::OrderReference(reference) => self.order_reference = reference,
             Edit::Labels(labels) => profile.labels = labels,
-            Edit::Label(key, Some(value)) => profile.labels.set(key, value)?,
+            Edit::Label(key, Some(value)) => profile.labels.set(key, value).map_err(|rule| (Field::Labels, rule))?,
             Edit::Label(key, None) => profile.labels.remove(&key),
             Edit::Language(language) => profile.language = language,
         }

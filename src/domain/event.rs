@@ -55,13 +55,13 @@ impl Changes {
     /// What a new customer starts with.
     #[must_use]
     pub fn of_new(customer: &Customer) -> Self {
-        Self::between(&Map::new(), &image(customer))
+        Self::between(Map::new(), image(customer))
     }
 
     /// What differs between two states of a customer.
     #[must_use]
     pub fn of(before: &Customer, after: &Customer) -> Self {
-        Self::between(&image(before), &image(after))
+        Self::between(image(before), image(after))
     }
 
     /// What differs between two sets of custom IDs.
@@ -70,18 +70,18 @@ impl Changes {
         let image = |ids: &CustomIds| {
             ids.iter().map(|(system, id)| (format!("custom_ids.{}", system.as_str()), id.as_str().into())).collect()
         };
-        Self::between(&image(before), &image(after))
+        Self::between(image(before), image(after))
     }
 
-    fn between(before: &Map<String, Value>, after: &Map<String, Value>) -> Self {
-        let mut changes = BTreeMap::new();
-        for path in before.keys().chain(after.keys()) {
-            let [old, new] = [before, after].map(|image| image.get(path).cloned().unwrap_or_default());
-            if old != new {
-                changes.insert(path.clone(), Delta { old, new });
-            }
+    fn between(mut before: Map<String, Value>, after: Map<String, Value>) -> Self {
+        let mut deltas: BTreeMap<String, Delta> = BTreeMap::new();
+        for (path, new) in after {
+            let old = before.remove(&path).unwrap_or_default();
+            deltas.insert(path, Delta { old, new });
         }
-        Self(changes)
+        deltas.extend(before.into_iter().map(|(path, old)| (path, Delta { old, new: Value::Null })));
+        deltas.retain(|_, delta| delta.old != delta.new);
+        Self(deltas)
     }
 
     /// What of it an account may be told that stands so to the customer.

@@ -17,8 +17,8 @@ pub enum Refusal {
     Archived,
     /// The customer's status does not allow it.
     IllegalTransition(&'static str),
-    /// Together with what is there already, an update breaks a rule.
-    BreaksRule(Rule),
+    /// Together with what is there already, an update breaks a rule of the customer's field with this path.
+    BreaksRule(&'static str, Rule),
     /// The call is narrowed to one customer, and names none.
     Narrowed,
     /// The tree of accounts would be more than eight deep.

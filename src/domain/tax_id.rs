@@ -59,20 +59,35 @@ impl TaxIds {
     /// Makes a whole of tax IDs that are each in order.
     ///
     /// # Errors
-    /// More than 20, or repeated ones. The paths start at the customer: `tax_ids`, `tax_ids[3]`.
+    /// What [`TaxIds::check_count`] or [`TaxIds::check`] says.
     pub fn try_new(tax_ids: Vec<TaxId>) -> Result<Self, Violations> {
-        if tax_ids.len() > Self::MAX {
-            let rule = Rule::with(format!("must be at most {} tax IDs; these are {}", Self::MAX, tax_ids.len()));
-            return Err(Violations::of("tax_ids", rule));
+        Self::check_count(tax_ids.len())?;
+        Self::check(tax_ids.iter().map(Some)).finish(Some(Self(tax_ids)))
+    }
+
+    /// Whether a customer can have so many.
+    ///
+    /// # Errors
+    /// More than 20; the path is `tax_ids`.
+    pub fn check_count(count: usize) -> Result<(), Violations> {
+        if count <= Self::MAX {
+            return Ok(());
         }
+        let rule = Rule::with(format!("must be at most {} tax IDs; these are {count}", Self::MAX));
+        Err(Violations::of("tax_ids", rule))
+    }
+
+    /// Which repeat an earlier one. A place whose tax ID breaks a rule of its own has none. The paths start at the
+    /// customer: `tax_ids[3]`.
+    pub fn check<'a>(tax_ids: impl Iterator<Item = Option<&'a TaxId>>) -> Violations {
         let mut violations = Violations::default();
-        let keys: Vec<_> = tax_ids.iter().map(TaxId::key).collect();
-        for (place, key) in keys.iter().enumerate() {
+        let keys: Vec<_> = tax_ids.map(|tax_id| tax_id.map(TaxId::key)).collect();
+        for (place, key) in keys.iter().enumerate().filter(|(_, key)| key.is_some()) {
             if let Some(first) = keys.iter().take(place).position(|earlier| earlier == key) {
                 violations.push(format!("tax_ids[{place}]"), Rule::with(format!("must not repeat tax_ids[{first}]")));
             }
         }
-        violations.finish(Some(Self(tax_ids)))
+        violations
     }
 
     /// All of them, in the order given.

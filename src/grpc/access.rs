@@ -13,7 +13,7 @@ use crate::{
     },
     error::Error,
     grpc::{
-        admit, fit, of_mutation, of_read,
+        admit, admit_mutation, fit, of_mutation, of_read,
         parse::{Asked, caller_options, page_size, principal, principal_out, role, role_out, time_out},
         pb::{self, access_service_server::AccessService},
         refuse,
@@ -53,7 +53,7 @@ impl AccessService for Handlers {
         &self,
         request: Request<pb::AddMemberRequest>,
     ) -> Result<Response<pb::AddMemberResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let options = caller_options(&mut violations, &asked, &caller, &message);

@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     grpc::{
         access::member_out,
-        admit, fit, of_mutation, of_read,
+        admit, admit_mutation, fit, of_mutation, of_read,
         parse::{Asked, caller_options, options, page_size, principal, role, role_out, time_out},
         pb::{self, account_service_server::AccountService},
         refuse,
@@ -46,7 +46,7 @@ impl AccountService for Handlers {
         &self,
         request: Request<pb::CreateTenantRequest>,
     ) -> Result<Response<pb::CreateTenantResponse>, Status> {
-        let (operator, message): (Operator, _) = admit(request)?;
+        let (operator, message): (Operator, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let options = options(&mut violations, &asked, &[], &message);
@@ -96,7 +96,7 @@ impl AccountService for Handlers {
         &self,
         request: Request<pb::CreateAccountRequest>,
     ) -> Result<Response<pb::CreateAccountResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let options = caller_options(&mut violations, &asked, &caller, &message);

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         address::{Address, AddressPart},
-        contact::{Contact, Contacts},
+        contact::{Contact, Contacts, Outline},
         custom_id::{CustomId, CustomIds, System},
         customer::Facts,
         edit::Edit,
@@ -55,7 +55,8 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<Draft, Violations>
         profile: Profile::default(),
     };
     for edit in edits {
-        facts.apply(edit).map_err(|rule| Violations::of("customer", rule))?;
+        let of = |(field, rule): (Field, Rule)| Violations::of(format!("customer.{}", field.as_str()), rule);
+        facts.apply(edit).map_err(of)?;
     }
     Ok(Draft { facts, custom_ids })
 }
@@ -179,11 +180,19 @@ fn custom_ids(violations: &mut Violations, customer: &pb::Customer) -> Option<Cu
 }
 
 fn tax_ids(violations: &mut Violations, raw: &[pb::TaxId]) -> Option<TaxIds> {
-    let mut tax_ids = Vec::with_capacity(raw.len().min(TaxIds::MAX + 1));
-    for (place, pb::TaxId { value, country }) in raw.iter().enumerate().take(TaxIds::MAX + 1) {
-        tax_ids.extend(violations.nest(&format!("customer.tax_ids[{place}]"), TaxId::parse(value, country)));
+    violations.nest("customer", TaxIds::check_count(raw.len()))?;
+    let parsed: Vec<Option<TaxId>> = raw
+        .iter()
+        .enumerate()
+        .map(|(place, pb::TaxId { value, country })| {
+            violations.nest(&format!("customer.tax_ids[{place}]"), TaxId::parse(value, country))
+        })
+        .collect();
+    let together = TaxIds::check(parsed.iter().map(Option::as_ref));
+    match parsed.into_iter().collect() {
+        Some(whole) => violations.nest("customer", TaxIds::try_new(whole)),
+        None => violations.nest("customer", Err(together)),
     }
-    violations.nest("customer", TaxIds::try_new(tax_ids))
 }
 
 fn address_of(kind: AddressKind, customer: &pb::Customer) -> Option<&pb::Address> {
@@ -223,13 +232,28 @@ fn phone(violations: &mut Violations, at: &str, raw: Option<&pb::Phone>) -> Opti
 }
 
 fn contacts(violations: &mut Violations, raw: &[pb::Contact]) -> Option<Contacts> {
-    let mut contacts = Vec::with_capacity(raw.len().min(Contacts::MAX + 1));
-    for (place, contact) in raw.iter().enumerate().take(Contacts::MAX + 1) {
-        contacts.push(parse_contact(violations, &format!("customer.contacts[{place}]"), contact));
+    violations.nest("customer", Contacts::check_count(raw.len()))?;
+    let parsed: Vec<Option<Contact>> = raw
+        .iter()
+        .enumerate()
+        .map(|(place, contact)| parse_contact(violations, &format!("customer.contacts[{place}]"), contact))
+        .collect();
+    match parsed.into_iter().collect() {
+        Some(whole) => violations.nest("customer", Contacts::try_new(whole)),
+        // What is wrong with them together is told too, as far as it can be said of what was sent.
+        None => {
+            let outlines: Vec<Outline> = raw.iter().map(outline).collect();
+            violations.nest("customer", Err(Contacts::check(&outlines)))
+        }
     }
-    // Rules on the list as a whole name places in it, so they can only be looked at when nobody is missing.
-    let contacts: Vec<Contact> = contacts.into_iter().collect::<Option<_>>()?;
-    violations.nest("customer", Contacts::try_new(contacts))
+}
+
+fn outline(raw: &pb::Contact) -> Outline {
+    Outline {
+        contact_id: ContactId::parse(&raw.contact_id).ok(),
+        is_somebody: [&raw.first_name, &raw.last_name, &raw.email].iter().any(|part| !part.trim().is_empty()),
+        primary: raw.primary,
+    }
 }
 
 fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Option<Contact> {

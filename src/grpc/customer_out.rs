@@ -22,11 +22,10 @@ use crate::{
 /// The whole customer, as far as the acting account may see.
 pub(super) fn full(shown: Shown) -> pb::Customer {
     let Shown { customer, link, standing, dms_link, allowed_actions, missing_for_approval, etag } = shown;
-    let stored = etag.is_some();
     let facts = customer.facts;
     let profile = facts.profile;
     let whole = pb::Customer {
-        id: if stored { customer.id.to_string() } else { String::new() },
+        id: customer.id.to_string(),
         account_id: customer.owner.to_string(),
         r#type: customer_type(facts.customer_type).into(),
         service_class: service_class(facts.service_class).into(),

@@ -5,21 +5,21 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         caller::Caller,
-        ids::{CustomerId, HoldId},
+        ids::HoldId,
         options::{Options, Outcome},
         status::StatusReason,
         text::Text,
         violation::{Rule, Violations},
     },
     grpc::{
-        admit, customer_in, customer_out, of_mutation, of_read,
+        admit, admit_mutation, customer_in, customer_out, of_mutation, of_read,
         parse::{Asked, batch, caller_options, customer_id},
         pb::{self, customer_service_server::CustomerService},
         refuse,
     },
     service::{
         Services,
-        customers::{Customers, Outcomes, Shown},
+        customers::{Customers, Named, Outcomes, Shown},
     },
 };
 
@@ -40,7 +40,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::CreateCustomerRequest>,
     ) -> Result<Response<pb::CreateCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let options = caller_options(&mut violations, &asked, &caller, &message);
@@ -48,7 +48,11 @@ impl CustomerService for Handlers {
         let draft = violations.nest("", customer_in::draft(customer));
         let (draft, options) = violations.finish(draft.zip(options)).map_err(refuse)?;
         let outcome = self.customers.create(&caller, &draft, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
+        let (mut customer, replayed) = shown(outcome);
+        if let Some(customer) = customer.as_mut().filter(|_| options.validate_only) {
+            // Nobody can find it by this id.
+            customer.id.clear();
+        }
         Ok(Response::new(pb::CreateCustomerResponse { customer, replayed }))
     }
 
@@ -71,7 +75,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked =
             Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
@@ -90,7 +94,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::ApproveCustomerRequest>,
     ) -> Result<Response<pb::ApproveCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked =
             Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
@@ -107,7 +111,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::RejectCustomerRequest>,
     ) -> Result<Response<pb::RejectCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
         let asked =
             Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
@@ -199,7 +203,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::ArchiveCustomersRequest>,
     ) -> Result<Response<pb::ArchiveCustomersResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
         let outcome = self.customers.archive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
@@ -211,7 +215,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::UnarchiveCustomersRequest>,
     ) -> Result<Response<pb::UnarchiveCustomersResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
         let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
         let outcome = self.customers.unarchive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
@@ -226,7 +230,7 @@ fn archiving(
     ids: &[String],
     asked: &Asked<'_>,
     message: &impl prost::Message,
-) -> Result<(Vec<CustomerId>, Options), Status> {
+) -> Result<(Vec<Named>, Options), Status> {
     let mut violations = Violations::default();
     let options = caller_options(&mut violations, asked, caller, message);
     let ids = batch(&mut violations, ids);

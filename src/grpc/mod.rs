@@ -11,6 +11,8 @@ mod history;
 mod parse;
 pub mod status;
 
+use std::sync::Arc;
+
 use prost::Message;
 use tonic::{Request, Status, service::Routes};
 
@@ -61,11 +63,59 @@ pub fn routes(services: &Services) -> Routes {
         .add_service(bounded!(pb::history_service_server::HistoryServiceServer, history::Handlers::new(services)))
 }
 
-/// Takes the identity that the gate put into the request's extensions, and the message. Identity comes from nowhere else.
-fn admit<Who: Send + Sync + 'static, M>(mut request: Request<M>) -> Result<(Who, M), Status> {
+/// In a mutation's extensions instead of an identity: the gate could not reach the database to learn it. The call must
+/// end with this failure; only its message says whether it may be sent again.
+#[derive(Clone, Debug)]
+pub struct Unadmitted(pub Arc<Error>);
+
+/// Takes the identity that the gate put into a read's extensions, and the message. Identity comes from nowhere else.
+fn admit<Who: Send + Sync + 'static, M>(request: Request<M>) -> Result<(Who, M), Status> {
+    take(request, |_| Repeat::Unsafe)
+}
+
+/// The same for a mutation.
+fn admit_mutation<Who: Send + Sync + 'static, M: Mutation>(request: Request<M>) -> Result<(Who, M), Status> {
+    take(request, |message| if message.request_id().is_empty() { Repeat::Unsafe } else { Repeat::Safe })
+}
+
+fn take<Who: Send + Sync + 'static, M>(
+    mut request: Request<M>,
+    repeat: impl FnOnce(&M) -> Repeat,
+) -> Result<(Who, M), Status> {
+    if let Some(Unadmitted(failure)) = request.extensions_mut().remove() {
+        return Err(status::of(failure.again(), repeat(request.get_ref())));
+    }
     let who = request.extensions_mut().remove::<Who>();
     let who = who.ok_or_else(|| status::of(Error::internal("a call passed by the gate"), Repeat::Unsafe))?;
     Ok((who, request.into_inner()))
+}
+
+/// A mutation's message.
+trait Mutation {
+    /// What makes repeating it safe; empty if it came without.
+    fn request_id(&self) -> &str;
+}
+
+macro_rules! mutations {
+    ($($message:ident)+) => {$(
+        impl Mutation for pb::$message {
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+        }
+    )+};
+}
+
+mutations! {
+    AddMemberRequest
+    CreateTenantRequest
+    CreateAccountRequest
+    CreateCustomerRequest
+    UpdateCustomerRequest
+    ApproveCustomerRequest
+    RejectCustomerRequest
+    ArchiveCustomersRequest
+    UnarchiveCustomersRequest
 }
 
 /// How a refused message is told.

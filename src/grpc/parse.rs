@@ -14,6 +14,7 @@ use crate::{
         violation::{Rule, Violations},
     },
     grpc::pb,
+    service::customers::Named,
 };
 
 /// Items of a page if none are asked for.
@@ -83,7 +84,7 @@ pub(super) fn customer_id(violations: &mut Violations, field: &str, raw: &str) -
 }
 
 /// The ids of a batch; one that is named again counts once, where it was named first.
-pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<CustomerId>> {
+pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<Named>> {
     if raw.is_empty() || raw.len() > MAX_BATCH {
         let rule = Rule::with(format!("must be 1 to {MAX_BATCH} ids; these are {}", raw.len()));
         violations.push("customer_ids", rule);
@@ -95,7 +96,7 @@ pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<C
         if let Some(id) = customer_id(violations, &format!("customer_ids[{place}]"), id)
             && seen.insert(id)
         {
-            ids.push(id);
+            ids.push(Named { place, id });
         }
     }
     Some(ids)

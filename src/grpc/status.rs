@@ -52,8 +52,9 @@ pub fn of(error: Error, repeat: Repeat) -> Status {
     }
     let mut status = match &error {
         Error::Invalid(violations) => with_violations(code, &message, &details, violations),
-        Error::Refused { refusal: Refusal::BreaksRule(rule), .. } => {
-            with_violations(code, &message, &details, &Violations::of("", rule.clone()))
+        Error::Refused { refusal: Refusal::BreaksRule(field, rule), .. } => {
+            let field = format!("customer.{field}");
+            with_violations(code, &message, &details, &Violations::of(field, rule.clone()))
         }
         _ => Status::with_error_details(code, message, details),
     };
@@ -90,7 +91,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
             Refusal::RequiredToApprove(_) => (Code::FailedPrecondition, Reason::RequirementsNotMet),
             Refusal::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
             Refusal::IllegalTransition(_) => (Code::FailedPrecondition, Reason::IllegalTransition),
-            Refusal::BreaksRule(_) => (Code::InvalidArgument, Reason::InvalidFields),
+            Refusal::BreaksRule(..) => (Code::InvalidArgument, Reason::InvalidFields),
             Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
         },

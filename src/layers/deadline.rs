@@ -69,10 +69,8 @@ impl Around for Deadlines {
 fn named(headers: &HeaderMap) -> Option<Duration> {
     let header = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let count: u64 = digits.parse().ok()?;
+    // As tonic reads it, which takes a plus sign too: what it takes for a deadline must be one here.
+    let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
     match unit {
         "H" => Some(Duration::from_secs(count * 3600)),
         "M" => Some(Duration::from_secs(count * 60)),
@@ -104,7 +102,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_takes_too_long_is_deadline_exceeded_before_tonic_would_cancel_it() {
-        for (named, tonics) in [("50m", 50_000), ("2S", 2_000_000), ("900u", 900)] {
+        for (named, tonics) in [("50m", 50_000), ("+50m", 50_000), ("2S", 2_000_000), ("900u", 900)] {
             let started = Instant::now();
             let call = LONGEST.of(with_timeout(named).headers());
             assert!(call < Duration::from_micros(tonics), "{named}");

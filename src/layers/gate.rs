@@ -18,6 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     grpc::{
+        Unadmitted,
         pb::ErrorReason,
         status::{self, Repeat},
     },
@@ -86,6 +87,11 @@ impl Around for Gate {
         match self.admit(rpc, &traced, claims).await {
             Ok(admitted) => {
                 admitted.note(&mut request);
+                inner.run(request).await
+            }
+            // Whether a mutation may be sent again its message says, which is not read here: its handler refuses it.
+            Err(error @ Error::Unavailable { .. }) if rpc.mutates => {
+                request.extensions_mut().insert(Unadmitted(Arc::new(error)));
                 inner.run(request).await
             }
             Err(error) => status::of(error, Repeat::of(rpc, false)).into_http(),

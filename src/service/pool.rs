@@ -21,6 +21,8 @@ use crate::{
 const IDLE_TRUST: Duration = Duration::from_secs(5);
 /// How long that question may take.
 const PING_LIMIT: Duration = Duration::from_millis(500);
+/// A unit of work may take as long as this many statements that take as long as they may.
+const STATEMENTS: u32 = 2;
 /// How long connecting may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// When a caller should come again that no session came free for.
@@ -52,6 +54,9 @@ impl Manager for Sessions {
 #[derive(Clone)]
 pub struct Pool {
     sessions: deadpool::managed::Pool<Sessions>,
+    /// How long a unit of work may take. The server ends each statement in time; one that says nothing for longer is
+    /// gone without a word, and a mutation, which nothing else ends, would hold its place in the pool for ever.
+    patience: Duration,
     discard_unfinished: bool,
 }
 
@@ -78,7 +83,8 @@ impl Pool {
             .create_timeout(Some(CONNECT_LIMIT))
             .build()
             .map_err(Error::internal)?;
-        Ok(Self { sessions, discard_unfinished: config.discard_unfinished })
+        let patience = config.statement_timeout * STATEMENTS;
+        Ok(Self { sessions, patience, discard_unfinished: config.discard_unfinished })
     }
 
     /// Leases a session.
@@ -117,7 +123,8 @@ impl Lease {
     pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
         let session = self.session.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
         self.clean = false;
-        let done = work(session).await;
+        let done = tokio::time::timeout(self.pool.patience, work(session)).await;
+        let done = done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session fell silent".to_owned() }));
         self.clean = !matches!(done, Err(Error::Unavailable { .. }));
         if !self.clean {
             // The others were most likely lost with it: the next callers connect anew rather than fail one by one.

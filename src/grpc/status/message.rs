@@ -65,8 +65,8 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
         Refusal::IllegalTransition(why) => format!("The customer's status does not allow this: {why}.").into(),
-        Refusal::BreaksRule(rule) => {
-            format!("With what is there already, the request {}.", cut(rule.text(), RULE)).into()
+        Refusal::BreaksRule(field, rule) => {
+            format!("With what is there already, {} {}.", field, cut(rule.text(), RULE)).into()
         }
         Refusal::Narrowed => {
             "The call is narrowed to one customer by the header clientele-customer, and this changes something else."

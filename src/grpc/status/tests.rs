@@ -28,7 +28,7 @@ fn each() -> Vec<(Error, bool, bool)> {
         Error::from(Refusal::RequiredToApprove(paths())),
         Error::refused_at(Refusal::Archived, "customer_ids[2]".to_owned()),
         Error::from(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
-        Error::from(Refusal::BreaksRule(Rule::new("must have one primary contact"))),
+        Error::from(Refusal::BreaksRule("labels", Rule::new("must be at most 50 labels"))),
         Error::from(Refusal::Narrowed),
         Error::from(Refusal::TreeTooDeep),
         Error::NameTaken { free: vec!["Ada 2".to_owned(), "Ada 3".to_owned()] },
@@ -171,7 +171,7 @@ fn what_a_caller_makes_long_stays_within_the_limit() {
     violations.push(long.clone(), Rule::with(long.clone()));
     for error in [
         Error::Invalid(violations),
-        Error::from(Refusal::BreaksRule(Rule::with(long.clone()))),
+        Error::from(Refusal::BreaksRule("labels", Rule::with(long.clone()))),
         Error::NameTaken { free: vec![long.clone(), "Ada 2".to_owned()] },
         Error::NameTaken { free: vec!["ß".repeat(120); 9] },
         Error::from(Refusal::RequiredToApprove(vec![FieldPath::Whole(Field::RegistrationNumber); 50])),

@@ -32,6 +32,15 @@ use crate::{
 /// What a batch did: each customer in the request's order, with whether it changed and its etag, if it was stored.
 pub type Outcomes = Vec<(CustomerId, bool, Option<String>)>;
 
+/// A customer that a batch names, and at which place of the request first: an error tells the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Counted from 0, with those that were named again.
+    pub place: usize,
+    /// Which.
+    pub id: CustomerId,
+}
+
 /// Into the archive, or out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Direction {
@@ -44,29 +53,29 @@ impl Customers {
     ///
     /// # Errors
     /// See the contract's ArchiveCustomers.
-    pub async fn archive(&self, caller: &Caller, ids: &[CustomerId], options: &Options) -> Result<Outcome<Outcomes>> {
-        self.archiving(caller, ids, Direction::In, options).await
+    pub async fn archive(&self, caller: &Caller, batch: &[Named], options: &Options) -> Result<Outcome<Outcomes>> {
+        self.archiving(caller, batch, Direction::In, options).await
     }
 
     /// Takes customers out of the archive, all or none. Safe to repeat.
     ///
     /// # Errors
     /// See the contract's UnarchiveCustomers.
-    pub async fn unarchive(&self, caller: &Caller, ids: &[CustomerId], options: &Options) -> Result<Outcome<Outcomes>> {
-        self.archiving(caller, ids, Direction::Out, options).await
+    pub async fn unarchive(&self, caller: &Caller, batch: &[Named], options: &Options) -> Result<Outcome<Outcomes>> {
+        self.archiving(caller, batch, Direction::Out, options).await
     }
 
     async fn archiving(
         &self,
         caller: &Caller,
-        ids: &[CustomerId],
+        batch: &[Named],
         direction: Direction,
         options: &Options,
     ) -> Result<Outcome<Outcomes>> {
         let done = retrying(|| async move {
             let end = if options.validate_only { End::Rollback } else { End::Commit };
             let mut lease = self.pool.lease().await?;
-            lease.transaction(end, async |conn| archive_locked(conn, caller, ids, direction, options).await).await
+            lease.transaction(end, async |conn| archive_locked(conn, caller, batch, direction, options).await).await
         })
         .await;
         let outcome = match done {
@@ -105,7 +114,7 @@ fn is_final(failure: &Error) -> bool {
 async fn archive_locked(
     conn: &mut PgConnection,
     caller: &Caller,
-    ids: &[CustomerId],
+    batch: &[Named],
     direction: Direction,
     options: &Options,
 ) -> Result<Outcome<Answer>> {
@@ -113,9 +122,10 @@ async fn archive_locked(
         Direction::In => (Command::Archive, Happened::Archived),
         Direction::Out => (Command::Unarchive, Happened::Unarchived),
     };
-    let found = store::customers::lock_all(conn, caller, ids).await?;
+    let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
+    let found = store::customers::lock_all(conn, caller, &ids).await?;
     let mut found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
-    for (place, id) in ids.iter().enumerate() {
+    for Named { place, id } in batch {
         let at = format!("customer_ids[{place}]");
         let Some(seen) = found.get(id) else { return Err(Error::CustomerNotFound { at: Some(at) }) };
         command.permits(caller, &seen.customer).map_err(|refusal| Error::refused_at(refusal, at))?;
@@ -129,7 +139,7 @@ async fn archive_locked(
     let at = clock::now();
     let mut touched = Vec::with_capacity(ids.len());
     let mut changed = Vec::new();
-    for id in ids {
+    for id in &ids {
         if let Some(seen) = found.remove(id) {
             let (one, change) = touch(&seen, direction, at);
             touched.push(one);

@@ -101,7 +101,7 @@ impl Customers {
         let at = clock::now();
         let (decision, mut after) = decide(command, &loaded, at);
         if decision == Ok(Change::AlreadyMade) {
-            return self.show(caller, loaded.seen).map(|shown| Some(Outcome::fresh(shown)));
+            return self.outcome(attempt, loaded.seen).map(Some);
         }
         self.check_etag(conn, attempt, &loaded.seen).await?;
         let happened = match decision? {
@@ -120,8 +120,13 @@ impl Customers {
             return Ok(None);
         }
         let seen = Seen { customer: after, ..loaded.seen };
+        self.outcome(attempt, seen).map(Some)
+    }
+
+    fn outcome(&self, attempt: &Attempt<'_>, seen: Seen) -> Result<Outcome<Shown>> {
+        let Attempt { caller, options, .. } = *attempt;
         let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
-        Ok(Some(Outcome::fresh(shown)))
+        Ok(Outcome::fresh(shown))
     }
 
     async fn save(

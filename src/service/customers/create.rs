@@ -47,8 +47,8 @@ impl Customers {
     /// See the contract's CreateCustomer.
     pub async fn create(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<Outcome<Shown>> {
         let failure = match retrying(|| self.create_once(caller, draft, options)).await {
-            Ok(new) if options.validate_only => return Ok(Outcome::fresh(would_be(caller, seen(caller, new)))),
-            Ok(new) => return self.show(caller, seen(caller, new)).map(Outcome::fresh),
+            Ok(seen) if options.validate_only => return Ok(Outcome::fresh(would_be(caller, seen))),
+            Ok(seen) => return self.show(caller, seen).map(Outcome::fresh),
             // What the caller may not do it may not learn the outcome of either.
             Err(error @ (Error::RoleTooLow(_) | Error::Refused { refusal: Refusal::Narrowed, .. })) => {
                 return Err(error);
@@ -64,13 +64,13 @@ impl Customers {
         Err(self.explain(caller, draft, failure).await)
     }
 
-    async fn create_once(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<New> {
+    async fn create_once(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<Seen> {
         let mut lease = self.pool.lease().await?;
         let mut account = Arc::new(caller.account().clone());
         for attempt in 0..TRIES {
             let refused = match decide(caller, &account, draft, options) {
                 Ok(new) => match insert(&mut lease, caller, &account, &new, options).await? {
-                    1 => return Ok(new),
+                    1 => return Ok(seen(&account, new)),
                     _ => None,
                 },
                 Err(refused) => Some(refused),
@@ -153,14 +153,15 @@ async fn insert(lease: &mut Lease, caller: &Caller, account: &Account, new: &New
     lease.run(async |conn| store::customers::create(conn, caller, account, slice).await).await
 }
 
-fn seen(caller: &Caller, new: New) -> Seen {
+/// The new customer as its owner sees it, with the policies that it was decided by.
+fn seen(account: &Account, new: New) -> Seen {
     let link = new.link();
     Seen {
         customer: new.customer,
         owner_link_revision: link.revision,
         link,
         owner_ids: new.custom_ids,
-        policies: Arc::clone(&caller.account().policies),
+        policies: Arc::clone(&account.policies),
     }
 }
 

@@ -6,7 +6,10 @@ mod create;
 
 use std::sync::Arc;
 
-pub use self::{batch::Outcomes, create::Draft};
+pub use self::{
+    batch::{Named, Outcomes},
+    create::Draft,
+};
 use crate::{
     domain::{
         address::AddressPart,
@@ -192,7 +195,7 @@ fn not_of_one() -> Error {
     Error::internal("the stored answer is not of one customer")
 }
 
-/// A customer as it would be: without an etag, as nobody can find it so.
+/// A customer as it would be: without an etag, as nobody can read that state.
 fn would_be(caller: &Caller, seen: Seen) -> Shown {
     let grounds = Grounds { policies: &seen.policies, owner_ids: &seen.owner_ids };
     Shown {
@@ -209,13 +212,16 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
     }
 }
 
-/// Names near a taken one, to suggest those of them that are free.
+/// Names near a taken one, to suggest those of them that are free. A long one is cut, so that what tells it apart fits.
 fn near(facts: &Facts) -> Vec<Name> {
-    let name = facts.name.as_str();
     let city = facts.profile.primary_address.get(AddressPart::City);
-    city.map(|city| format!("{name} ({city})"))
+    city.map(|city| format!(" ({city})"))
         .into_iter()
-        .chain((2..6).map(|number| format!("{name} {number}")))
-        .filter_map(|name| Name::parse(&name).ok())
+        .chain((2..6).map(|number| format!(" {number}")))
+        .filter_map(|suffix| {
+            let room = Name::MAX_CHARS.saturating_sub(suffix.chars().count());
+            let start: String = facts.name.as_str().chars().take(room).collect();
+            Name::parse(&format!("{}{suffix}", start.trim_end())).ok()
+        })
         .collect()
 }

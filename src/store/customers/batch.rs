@@ -1,7 +1,7 @@
 //! The third write shape: many customers in one transaction, their rows locked in id order.
 
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -105,7 +105,7 @@ pub async fn save_archiving(
         where $12::uuid is not null
         "#,
         caller.scope().tenant().get(),
-        json(&elements)?,
+        Json(&elements) as _,
         archived_at,
         write.at,
         json(&write.author.principal)?,

@@ -1,8 +1,7 @@
 //! The first write shape: a slice of new customers of one account in one statement of plain inserts.
 
 use serde::Serialize;
-use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -46,7 +45,7 @@ impl New {
 
 /// One element of the slice as the statement reads it.
 #[derive(Serialize)]
-struct Element<'a> {
+struct Element<'a, A> {
     id: Uuid,
     name_scope: Option<Uuid>,
     r#type: &'static str,
@@ -68,7 +67,7 @@ struct Element<'a> {
     events: Vec<EventRow>,
     request_id: Option<Uuid>,
     fingerprint: Option<String>,
-    answer: Option<Value>,
+    answer: Option<A>,
 }
 
 #[derive(Serialize)]
@@ -94,7 +93,8 @@ struct EventRow {
 /// # Errors
 /// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
 pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account, slice: &[New]) -> Result<usize> {
-    let elements = slice.iter().map(|new| element(caller, account, new)).collect::<Result<Vec<_>>>()?;
+    let links: Vec<Link> = slice.iter().map(New::link).collect();
+    let elements: Vec<_> = slice.iter().zip(&links).map(|(new, link)| element(caller, account, new, link)).collect();
     let author = caller.author();
     let made = sqlx::query_scalar!(
         r#"
@@ -158,7 +158,7 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
         account.id.get(),
         account.tenant_revision,
         account.revision,
-        json(&elements)?,
+        Json(&elements) as _, // written once, into the message itself: a tree of values first costs more than the rest
         author.principal.issuer(),
         author.principal.subject(),
         json(&author.actors)?,
@@ -171,12 +171,10 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
     usize::try_from(made).map_err(Error::internal)
 }
 
-fn element<'a>(caller: &Caller, account: &Account, new: &'a New) -> Result<Element<'a>> {
+fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link) -> Element<'a, impl Serialize + 'a> {
     let customer = &new.customer;
     let facts = &customer.facts;
-    let link = new.link();
-    let stored = |link: &Link| Answer::Customer { customer: customer.clone(), link: link.clone() }.to_stored();
-    Ok(Element {
+    Element {
         id: customer.id.get(),
         name_scope: name_scope(account.name_uniqueness, caller.scope().tenant(), account.id),
         r#type: facts.customer_type.as_str(),
@@ -206,8 +204,8 @@ fn element<'a>(caller: &Caller, account: &Account, new: &'a New) -> Result<Eleme
         events: events(account, new),
         request_id: new.request.map(|request| request.id.get()),
         fingerprint: new.request.map(|request| hex(&request.fingerprint)),
-        answer: new.request.map(|_| stored(&link)).transpose().map_err(Error::internal)?,
-    })
+        answer: new.request.map(|_| Answer::of_customer(customer, link)),
+    }
 }
 
 /// The creation, for whoever sees the customer; and the custom IDs it came with, for its owner alone.

@@ -1,6 +1,6 @@
 //! The second write shape: an optimistic command on one customer.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 use super::Seen;
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
         customer::{Customer, Happened},
         event::Changes,
     },
-    error::{Error, Result},
-    store::{Write, json, principal_key},
+    error::Result,
+    store::{Write, principal_key},
 };
 
 /// Writes a changed customer, its event and the stored answer, if the customer is still as it was read. Says whether it
@@ -28,7 +28,6 @@ pub async fn save(
     write: Write<'_>,
 ) -> Result<bool> {
     let facts = &after.facts;
-    let answer = Answer::Customer { customer: after.clone(), link: before.link.clone() };
     let saved = sqlx::query_scalar!(
         r#"
         with head as (
@@ -69,9 +68,9 @@ pub async fn save(
         after.archived_at,
         facts.sales_person.map(crate::domain::ids::MemberId::get),
         facts.order_reference.as_ref().map(crate::domain::text::Text::as_str),
-        json(&facts.profile)?,
+        Json(&facts.profile) as _,
         write.at,
-        json(&after.updated.by)?,
+        Json(&after.updated.by) as _,
         write.event.get(),
         happened.as_str(),
         write.author.principal.issuer(),
@@ -81,12 +80,12 @@ pub async fn save(
         write.author.rpc.name(),
         write.request_id(),
         write.author.trace_id,
-        json(&Changes::of(&before.customer, after))?,
+        Json(Changes::of(&before.customer, after)) as _,
         principal_key(&write.author.principal),
         write.fingerprint(),
-        write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
+        write.request.map(|_| Json(Answer::of_customer(after, &before.link))) as _,
         facts.branch.map(crate::domain::ids::BranchId::get),
-        json(&after.holds)?,
+        Json(&after.holds) as _,
     )
     .fetch_optional(conn)
     .await?;

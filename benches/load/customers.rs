@@ -1,0 +1,71 @@
+//! The customers that are created and read: full ones, whose names, custom IDs and order references hold a token of their
+//! own, by which SQL can make as many more of them as are wanted.
+
+use clientele::grpc::pb;
+use uuid::Uuid;
+
+/// The ids of customers that SQL makes: one of these, and a number.
+pub const ACTIVE: &str = "0192a000-0000-7000-8000-";
+pub const PENDING: &str = "0192a000-0000-7000-8001-";
+
+/// The id of a customer that SQL made.
+pub fn id(kind: &str, number: u64) -> Uuid {
+    format!("{kind}{number:012x}").parse().expect("a UUID")
+}
+
+/// 32 hexadecimal digits that no other customer has. No case folding changes them.
+pub fn token() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// A request for a customer with every field that a client may write.
+pub fn create(token: &str) -> pb::CreateCustomerRequest {
+    let text = str::to_owned;
+    let address = |street: &str, number: u32| {
+        Some(pb::Address {
+            line1: format!("{street} {number}"),
+            line2: text("Building B"),
+            city: text("Eindhoven"),
+            state: text("Noord Brabant"),
+            postal_code: text("5652AW"),
+            country: text("Netherlands"),
+        })
+    };
+    let phone = |number: &str| Some(pb::Phone { number: text(number), extension: text("12") });
+    let contact = |first: &str, last: &str, job: &str, primary| pb::Contact {
+        first_name: text(first),
+        last_name: text(last),
+        job_title: text(job),
+        email: format!("{first}.{last}@company.example"),
+        phone: phone("+31(0)123456789"),
+        primary,
+        ..Default::default()
+    };
+    let customer = pb::Customer {
+        name: format!("Copaco {token}"),
+        r#type: pb::CustomerType::Business.into(),
+        service_class: pb::ServiceClass::Normal.into(),
+        reach: pb::Reach::Local.into(),
+        legal_name: text("Copaco Netherlands B.V."),
+        custom_ids: [(text("erp"), format!("ERP-{token}")), (text("dms"), format!("00{token}"))].into(),
+        registration_number: text("17048595"),
+        tax_ids: vec![pb::TaxId { value: text("NL006486253B01"), country: text("Netherlands") }],
+        currency: text("Euro"),
+        industry: text("Non-profit"),
+        primary_address: address("Hoevenweg", 21),
+        billing_address: address("Kanaaldijk", 5),
+        shipping_address: address("Havenkade", 112),
+        contacts: vec![contact("Jan", "Janssen", "CEO", true), contact("Fatima", "Yilmaz", "Procurement", false)],
+        email: text("info@company.example"),
+        billing_email: text("bills@company.example"),
+        phone: phone("+31 40 250 5000"),
+        fax: phone("+31 40 250 5001"),
+        origin: pb::Origin::Marketplace.into(),
+        order_reference: format!("MP-{token}"),
+        labels: [(text("segment"), text("smb")), (text("newsletter"), text("yes"))].into(),
+        language: text("nl-NL"),
+        ..Default::default()
+    };
+    let request_id = Uuid::new_v4().to_string();
+    pb::CreateCustomerRequest { customer: Some(customer), request_id, ..Default::default() }
+}

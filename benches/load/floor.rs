@@ -1,0 +1,79 @@
+//! The floor under every RPC: the same message by the same HTTP/2, from memory, with no layer around it. A process of its
+//! own, so that its CPU time can be told from the client's.
+
+use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
+
+use clientele::grpc::pb::{
+    self,
+    customer_service_server::{CustomerService, CustomerServiceServer},
+};
+use prost::Message as _;
+use tokio::net::TcpListener;
+use tonic::{
+    Request, Response, Status,
+    transport::server::{Server, TcpIncoming},
+};
+
+use super::Result;
+
+/// Makes this program the floor; the file with its answer follows.
+pub const FLAG: &str = "--floor";
+
+struct Floor(pb::GetCustomerResponse);
+
+/// Serves until it is killed.
+pub fn serve(file: &Path) -> Result<()> {
+    let answer = pb::GetCustomerResponse::decode(fs::read(file)?.as_slice())?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        eprintln!("listening on {}", listener.local_addr()?);
+        // As src/server.rs has it.
+        Server::builder()
+            .max_concurrent_streams(256)
+            .http2_max_pending_accept_reset_streams(Some(256))
+            .http2_max_local_error_reset_streams(Some(1024))
+            .http2_max_header_list_size(16 * 1024)
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+            .add_service(CustomerServiceServer::new(Floor(answer)))
+            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+            .await?;
+        Ok(())
+    })
+}
+
+macro_rules! not_here {
+    ($($rpc:ident($request:ident) -> $response:ident;)*) => {
+        #[tonic::async_trait]
+        impl CustomerService for Floor {
+            async fn get_customer(
+                &self,
+                _: Request<pb::GetCustomerRequest>,
+            ) -> std::result::Result<Response<pb::GetCustomerResponse>, Status> {
+                Ok(Response::new(self.0.clone()))
+            }
+
+            $(
+                async fn $rpc(
+                    &self,
+                    _: Request<pb::$request>,
+                ) -> std::result::Result<Response<pb::$response>, Status> {
+                    Err(Status::unimplemented("this is the floor"))
+                }
+            )*
+        }
+    };
+}
+
+not_here! {
+    create_customer(CreateCustomerRequest) -> CreateCustomerResponse;
+    update_customer(UpdateCustomerRequest) -> UpdateCustomerResponse;
+    approve_customer(ApproveCustomerRequest) -> ApproveCustomerResponse;
+    suspend_customer(SuspendCustomerRequest) -> SuspendCustomerResponse;
+    resume_customer(ResumeCustomerRequest) -> ResumeCustomerResponse;
+    place_hold(PlaceHoldRequest) -> PlaceHoldResponse;
+    release_hold(ReleaseHoldRequest) -> ReleaseHoldResponse;
+    reject_customer(RejectCustomerRequest) -> RejectCustomerResponse;
+    archive_customers(ArchiveCustomersRequest) -> ArchiveCustomersResponse;
+    unarchive_customers(UnarchiveCustomersRequest) -> UnarchiveCustomersResponse;
+}

@@ -1,0 +1,245 @@
+//! The same statements without the service: what pgbench gets out of PostgreSQL.
+//!
+//! The statements and their parameters are what the service really sent, from PostgreSQL's own log, so they cannot drift
+//! from the service's. Only what must differ from one execution to the next is made anew in SQL.
+
+use std::{fs, io::BufRead as _, path::Path, process::Stdio, time::Duration};
+
+use clientele::embedded::Cluster;
+use sqlx::{AssertSqlSafe, PgConnection};
+use tokio::process::Command;
+
+use super::{
+    Result, WARM_UP,
+    calls::{Measured, histogram},
+    child::Scratch,
+    customers::ACTIVE,
+};
+
+/// A UUIDv7 of now, as the service makes its ids: keys that grow.
+const NEW_ID: &str = "lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || \
+                      substr(gen_random_uuid()::text, 16)";
+const NEW_RANDOM_ID: &str = "gen_random_uuid()";
+const NEW_TOKEN: &str = "replace(gen_random_uuid()::text, '-', '')";
+
+/// A statement as a session executed it.
+pub struct Statement {
+    text: String,
+    /// None is null.
+    parameters: Vec<Option<String>>,
+}
+
+/// PostgreSQL's log. A statement is in it before it is answered.
+pub struct Log(std::path::PathBuf);
+
+impl Log {
+    /// The log of a temporary cluster.
+    pub fn of(cluster: &Cluster) -> Self {
+        Self(cluster.socket_dir().join("postgres.log"))
+    }
+
+    /// Where it ends now.
+    pub fn end(&self) -> Result<usize> {
+        Ok(fs::read(&self.0)?.len())
+    }
+
+    /// The statements that were executed since.
+    pub fn statements(&self, from: usize) -> Result<Vec<Statement>> {
+        let log = fs::read_to_string(&self.0)?;
+        let log = log.get(from..).unwrap_or_default();
+        // A record's further lines begin with a tab.
+        let log = log.replace("\n\t", "\r");
+        let mut statements = Vec::new();
+        for record in log.lines() {
+            let record = record.replace('\r', "\n");
+            if let Some((_, execute)) = record.split_once(" LOG:  execute ") {
+                let (_, text) = execute.split_once(": ").ok_or("a statement without a name")?;
+                statements.push(Statement { text: text.trim().to_owned(), parameters: Vec::new() });
+            } else if record.contains(" LOG:  statement: ") {
+                return Err(format!("not a prepared statement: {record}").into());
+            } else if let Some((_, list)) = record.split_once("arameters: ") {
+                statements.last_mut().ok_or("parameters of no statement")?.parameters = parameters(list)?;
+            }
+        }
+        if statements.is_empty() { Err("PostgreSQL has logged no statement".into()) } else { Ok(statements) }
+    }
+}
+
+/// `$1 = 'it''s', $2 = NULL`
+fn parameters(list: &str) -> Result<Vec<Option<String>>> {
+    let mut found = Vec::new();
+    let mut rest = list;
+    while let Some((_, value)) = rest.split_once(" = ") {
+        if let Some(after) = value.strip_prefix("NULL") {
+            found.push(None);
+            rest = after;
+            continue;
+        }
+        let mut text = String::new();
+        let mut quoted = value.strip_prefix('\'').ok_or("a parameter without a quote")?;
+        loop {
+            let (part, after) = quoted.split_once('\'').ok_or("a parameter without an end")?;
+            text.push_str(part);
+            let Some(after) = after.strip_prefix('\'') else {
+                rest = after;
+                break;
+            };
+            text.push('\'');
+            quoted = after;
+        }
+        found.push(Some(text));
+    }
+    Ok(found)
+}
+
+/// What pgbench runs.
+pub struct Bench {
+    script: String,
+    variables: Vec<(String, String)>,
+}
+
+/// The statements that read a customer, of one of the customers that SQL has made.
+pub async fn reading(sql: &mut PgConnection, statements: &[Statement], customer: &str, count: u64) -> Result<Bench> {
+    let mut bench = Bench { script: format!("\\set number random(1, {count})\n"), variables: Vec::new() };
+    let random = format!("('{ACTIVE}' || lpad(to_hex(:number::int), 12, '0'))::uuid");
+    let vary = |value: &str, _: &str| (value == customer).then(|| (random.clone(), None));
+    for statement in statements {
+        bench.add(sql, statement, vary).await?;
+    }
+    if bench.script.contains(&random) { Ok(bench) } else { Err("no statement has the customer's id".into()) }
+}
+
+/// The statements that create a customer, each time with new ids and a new token, but in the same account.
+pub async fn creating(sql: &mut PgConnection, statements: &[Statement], token: &str, kept: &[&str]) -> Result<Bench> {
+    let mut bench = Bench { script: String::new(), variables: Vec::new() };
+    for statement in statements {
+        let vary = |value: &str, name: &str| value.contains(token).then(|| renewed(value, name, token, kept));
+        bench.add(sql, statement, vary).await?;
+    }
+    if bench.script.contains(NEW_TOKEN) { Ok(bench) } else { Err("no statement has the token".into()) }
+}
+
+/// The value with all its ids and the token new: an expression, and the template that it fills.
+fn renewed(value: &str, name: &str, token: &str, kept: &[&str]) -> (String, Option<String>) {
+    let mut template = value.replace('%', "%%").replace(token, "%1$s");
+    let mut fillings = vec![NEW_TOKEN];
+    for id in uuids(value).filter(|id| !kept.contains(id)) {
+        if template.contains(id) {
+            fillings.push(if id.as_bytes()[14] == b'7' { NEW_ID } else { NEW_RANDOM_ID });
+            template = template.replace(id, &format!("%{}$s", fillings.len()));
+        }
+    }
+    (format!("format(:{name}::text, {})", fillings.join(", ")), Some(template))
+}
+
+/// The UUIDs in a text.
+fn uuids(text: &str) -> impl Iterator<Item = &str> {
+    (0..text.len()).filter_map(|from| text.get(from..from + 36)).filter(|id| {
+        id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    })
+}
+
+impl Bench {
+    /// Adds a statement. `vary` says what stands for a parameter (of this value, under this name): an expression, and
+    /// the variable's value if it is another; nothing for one that stays as it is.
+    async fn add(
+        &mut self,
+        sql: &mut PgConnection,
+        statement: &Statement,
+        vary: impl Fn(&str, &str) -> Option<(String, Option<String>)>,
+    ) -> Result<()> {
+        let Statement { text, parameters } = statement;
+        let types = types(sql, text).await?;
+        if types.len() != parameters.len() {
+            return Err(format!("{} parameters were logged of {}", parameters.len(), types.len()).into());
+        }
+        let mut meanings = Vec::new();
+        for (value, kind) in parameters.iter().zip(types) {
+            let name = format!("v{}", self.variables.len());
+            meanings.push(match value {
+                None => format!("null::{kind}"),
+                Some(value) => {
+                    let (meaning, other) = vary(value, &name).unwrap_or_else(|| (format!(":{name}"), None));
+                    self.variables.push((name, other.unwrap_or_else(|| value.clone())));
+                    format!("({meaning})::{kind}")
+                }
+            });
+        }
+        // From the last to the first, so that $1 is not found in $11.
+        let mut text = text.clone();
+        for (index, meaning) in meanings.iter().enumerate().rev() {
+            text = text.replace(&format!("${}", index + 1), meaning);
+        }
+        self.script.push_str(text.trim());
+        self.script.push_str(";\n");
+        Ok(())
+    }
+
+    /// Runs it, and takes what came to its end after the time to warm up from pgbench's log of transactions.
+    pub async fn run(
+        &self,
+        bin: &Path,
+        url: &str,
+        scratch: &Scratch,
+        clients: usize,
+        time: Duration,
+    ) -> Result<Measured> {
+        let folder = scratch.file("pgbench");
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("script.sql"), &self.script)?;
+        let seconds = (time + WARM_UP).as_secs() + 1;
+        let mut pgbench = Command::new(bin.join("pgbench"));
+        pgbench.current_dir(&folder).stdin(Stdio::null()).kill_on_drop(true);
+        pgbench.args(["-n", "-M", "prepared", "-f", "script.sql", "-l", "--log-prefix=log"]);
+        pgbench.args([format!("-c{clients}"), format!("-j{}", clients.min(2)), format!("-T{seconds}")]);
+        for (name, value) in &self.variables {
+            pgbench.arg("-D").arg(format!("{name}={value}"));
+        }
+        let output = pgbench.arg(url).output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() || said.contains("aborted") {
+            return Err(format!("pgbench: {said}").into());
+        }
+        let measured = read(&folder, time);
+        fs::remove_dir_all(&folder)?;
+        measured
+    }
+}
+
+/// The types of a statement's parameters, as PostgreSQL infers them.
+async fn types(sql: &mut PgConnection, statement: &str) -> Result<Vec<String>> {
+    sqlx::raw_sql(AssertSqlSafe(format!("prepare probe as {statement}"))).execute(&mut *sql).await?;
+    let types = sqlx::query_scalar("select parameter_types::text[] from pg_prepared_statements where name = 'probe'")
+        .fetch_one(&mut *sql)
+        .await?;
+    sqlx::raw_sql("deallocate probe").execute(sql).await?;
+    Ok(types)
+}
+
+/// Reads the lines `client transaction microseconds script second microsecond` of every thread's log.
+fn read(folder: &Path, time: Duration) -> Result<Measured> {
+    let mut transactions = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with("log.") {
+            continue;
+        }
+        for line in fs::read(entry.path())?.lines() {
+            let line = line?;
+            let fields = line.split(' ').map(str::parse).collect::<std::result::Result<Vec<u64>, _>>()?;
+            let [_, _, latency, _, second, microsecond] = fields[..] else { return Err(line.into()) };
+            transactions.push((second * 1_000_000 + microsecond, latency));
+        }
+    }
+    let first = transactions.iter().map(|(ended, _)| *ended).min().unwrap_or_default();
+    let from = first + u64::try_from(WARM_UP.as_micros())?;
+    let until = from + u64::try_from(time.as_micros())?;
+    let mut latencies = histogram();
+    for (_, latency) in transactions.iter().filter(|(ended, _)| (from..until).contains(ended)) {
+        latencies.saturating_record(*latency);
+    }
+    Ok(Measured { latencies, elapsed: time, cpu: None })
+}

@@ -1,0 +1,93 @@
+//! What is told: a row a point, and what the rows say to each other.
+
+use std::{fmt, time::Duration};
+
+use clap::ValueEnum as _;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::{Path, Result};
+
+pub const HEADER: &str = "\
+path             in flight    calls/s     p50 µs     p99 µs   server CPU µs/call";
+
+/// The ratios that are wanted: which path to which, at how many calls in flight (all, if none is named), and how much.
+const WANTED: [(Path, Path, Option<usize>, f64); 2] =
+    [(Path::Get, Path::Empty, Some(64), 0.25), (Path::Create, Path::PgbenchCreate, None, 0.8)];
+
+/// One point.
+#[derive(Serialize)]
+pub struct Row {
+    path: String,
+    in_flight: usize,
+    calls_per_s: f64,
+    p50_us: u64,
+    p99_us: u64,
+    cpu_us_per_call: Option<f64>,
+}
+
+impl Row {
+    pub fn new(
+        path: Path,
+        in_flight: usize,
+        latencies: &Histogram<u64>,
+        elapsed: Duration,
+        cpu: Option<Duration>,
+    ) -> Self {
+        let calls = latencies.len() as f64;
+        let tenths = |value: f64| (value * 10.0).round() / 10.0;
+        Self {
+            path: name(path),
+            in_flight,
+            calls_per_s: tenths(calls / elapsed.as_secs_f64()),
+            p50_us: latencies.value_at_quantile(0.5),
+            p99_us: latencies.value_at_quantile(0.99),
+            cpu_us_per_call: cpu.map(|cpu| tenths(cpu.as_secs_f64() * 1e6 / calls)),
+        }
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, in_flight, calls_per_s, p50_us, p99_us, cpu_us_per_call } = self;
+        let cpu = cpu_us_per_call.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1}"));
+        write!(out, "{path:<16} {in_flight:>9} {calls_per_s:>10.0} {p50_us:>10} {p99_us:>10} {cpu:>20}")
+    }
+}
+
+/// All of a run.
+#[derive(Default)]
+pub struct Report {
+    pub rows: Vec<Row>,
+}
+
+impl Report {
+    pub fn json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(&self.rows)? + "\n")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (path, to, at, wanted) in WANTED {
+            let (path, to) = (name(path), name(to));
+            for row in self.rows.iter().filter(|row| row.path == path) {
+                let Some(other) = self.rows.iter().find(|other| other.path == to && other.in_flight == row.in_flight)
+                else {
+                    continue;
+                };
+                let ratio = row.calls_per_s / other.calls_per_s;
+                write!(out, "\n{path} / {to} at {} in flight: {ratio:.2}", row.in_flight)?;
+                if at.is_none_or(|at| at == row.in_flight) {
+                    let verdict = if ratio >= wanted { "reached" } else { "missed" };
+                    write!(out, " (wanted: {wanted}, {verdict})")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(path: Path) -> String {
+    path.to_possible_value().expect("no path is hidden").get_name().to_owned()
+}

@@ -1,0 +1,213 @@
+//! The table of RPCs: how each is called, and what its cases need.
+
+use std::pin::Pin;
+
+use clientele::grpc::pb;
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::world::{Client, customer, mask, principal};
+
+/// One RPC, and what its cases need.
+pub(super) struct Case {
+    /// As in `CustomerService/GetCustomer`.
+    pub(super) rpc: &'static str,
+    /// Who may call it at least, as DESIGN 3's table has it.
+    pub(super) least: &'static str,
+    pub(super) tenancy: Tenancy,
+    pub(super) call: Call,
+}
+
+/// By what an RPC could reach what is not the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tenancy {
+    /// It names a customer.
+    Customer,
+    /// It names an account.
+    Account,
+    /// It names nothing: the acting account decides.
+    Acting,
+    /// It tells of the caller, whatever it acts in.
+    Caller,
+    /// It is outside all tenants.
+    Platform,
+}
+
+/// The whole answer as text, or the refusal.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<String, Status>> + Send>>;
+/// Calls the RPC, on the customer or account of this id if it names one.
+pub(super) type Call = fn(Client, String) -> Answer;
+
+macro_rules! call {
+    ($service:ident.$rpc:ident, $id:pat => $request:expr) => {
+        |client, $id| Box::pin(async move { Ok(format!("{:?}", client.$service().$rpc($request).await?.into_inner())) })
+    };
+}
+
+const fn case(rpc: &'static str, least: &'static str, tenancy: Tenancy, call: Call) -> Case {
+    Case { rpc, least, tenancy, call }
+}
+
+pub(super) const CASES: &[Case] = &[
+    case("AccessService/WhoAmI", "AUTHENTICATED", Tenancy::Caller, call!(access.who_am_i, _ => pb::WhoAmIRequest {})),
+    case("AccessService/AddMember", "ADMIN", Tenancy::Acting, call!(access.add_member, _ => add_member())),
+    case(
+        "AccessService/ListMembers",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(access.list_members, _ => pb::ListMembersRequest { include_inherited: true, ..Default::default() }),
+    ),
+    case(
+        "AccountService/CreateTenant",
+        "PLATFORM",
+        Tenancy::Platform,
+        call!(accounts.create_tenant, _ => new_tenant()),
+    ),
+    case(
+        "AccountService/ListTenants",
+        "PLATFORM",
+        Tenancy::Platform,
+        call!(accounts.list_tenants, _ => pb::ListTenantsRequest::default()),
+    ),
+    case("AccountService/CreateAccount", "ADMIN", Tenancy::Acting, call!(accounts.create_account, _ => new_account())),
+    case(
+        "AccountService/GetAccount",
+        "VIEWER",
+        Tenancy::Account,
+        call!(accounts.get_account, account_id => pb::GetAccountRequest { account_id }),
+    ),
+    case(
+        "AccountService/ListAccounts",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(accounts.list_accounts, _ => pb::ListAccountsRequest { include_descendants: true, ..Default::default() }),
+    ),
+    case(
+        "CustomerService/CreateCustomer",
+        "MEMBER",
+        Tenancy::Acting,
+        call!(customers.create_customer, _ => pb::CreateCustomerRequest {
+            customer: Some(customer("New")),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/GetCustomer",
+        "VIEWER",
+        Tenancy::Customer,
+        call!(customers.get_customer, customer_id => pb::GetCustomerRequest {
+            customer_id,
+            view: pb::CustomerView::Full.into(),
+        }),
+    ),
+    case(
+        "CustomerService/UpdateCustomer",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(customers.update_customer, id => pb::UpdateCustomerRequest {
+            customer: Some(pb::Customer { id, ..customer("Renamed") }),
+            update_mask: Some(mask(&["name"])),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/ApproveCustomer",
+        "ADMIN",
+        Tenancy::Customer,
+        call!(customers.approve_customer, customer_id => pb::ApproveCustomerRequest { customer_id, ..Default::default() }),
+    ),
+    case(
+        "CustomerService/RejectCustomer",
+        "ADMIN",
+        Tenancy::Customer,
+        call!(customers.reject_customer, customer_id => pb::RejectCustomerRequest {
+            customer_id,
+            reason: "no".to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/SuspendCustomer",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.suspend_customer, customer_id => pb::SuspendCustomerRequest {
+            customer_id,
+            reason: "unpaid".to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/ResumeCustomer",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.resume_customer, customer_id => pb::ResumeCustomerRequest { customer_id, ..Default::default() }),
+    ),
+    case(
+        "CustomerService/PlaceHold",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.place_hold, customer_id => pb::PlaceHoldRequest {
+            customer_id,
+            kind: "open-orders".to_owned(),
+            reason: "two to deliver".to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/ReleaseHold",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.release_hold, customer_id => pb::ReleaseHoldRequest {
+            customer_id,
+            hold_id: Uuid::new_v4().to_string(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/ArchiveCustomers",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(customers.archive_customers, id => pb::ArchiveCustomersRequest {
+            customer_ids: vec![id],
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/UnarchiveCustomers",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(customers.unarchive_customers, id => pb::UnarchiveCustomersRequest {
+            customer_ids: vec![id],
+            ..Default::default()
+        }),
+    ),
+    case(
+        "HistoryService/ListCustomerEvents",
+        "VIEWER",
+        Tenancy::Customer,
+        call!(history.list_customer_events, customer_id => pb::ListCustomerEventsRequest {
+            customer_id,
+            ..Default::default()
+        }),
+    ),
+];
+
+fn add_member() -> pb::AddMemberRequest {
+    let someone = Some(principal(&Uuid::new_v4().to_string()));
+    pb::AddMemberRequest { principal: someone, role: pb::Role::Viewer.into(), ..Default::default() }
+}
+
+fn new_tenant() -> pb::CreateTenantRequest {
+    pb::CreateTenantRequest {
+        tenant: Some(pb::Tenant { name: "New".to_owned(), ..Default::default() }),
+        first_admin: Some(principal("new-admin")),
+        ..Default::default()
+    }
+}
+
+fn new_account() -> pb::CreateAccountRequest {
+    pb::CreateAccountRequest {
+        account: Some(pb::Account { name: "New".to_owned(), ..Default::default() }),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,219 @@
+//! What an account's policies ask of a new customer and of whoever creates it.
+
+use clientele::grpc::pb;
+use tonic::Code;
+
+use crate::world::{Seat, World, assert_refused, customer, full_customer, metadata, pending_first, requiring};
+
+type Blank = fn(&mut pb::Customer);
+
+/// Paths that a policy can ask for, in an order of its own, each with what empties it in a full customer.
+const REQUIRED: [(&str, Blank); 24] = [
+    ("primary_contact.email", |customer| customer.contacts[0].email.clear()),
+    ("email", |customer| customer.email.clear()),
+    ("legal_name", |customer| customer.legal_name.clear()),
+    ("registration_number", |customer| customer.registration_number.clear()),
+    ("tax_ids", |customer| customer.tax_ids.clear()),
+    ("currency", |customer| customer.currency.clear()),
+    ("industry", |customer| customer.industry.clear()),
+    ("primary_address.line2", |customer| customer.primary_address.as_mut().unwrap().line2.clear()),
+    ("primary_address.postal_code", |customer| customer.primary_address.as_mut().unwrap().postal_code.clear()),
+    ("billing_address", |customer| customer.billing_address = None),
+    ("shipping_address.country", |customer| customer.shipping_address = None),
+    ("billing_email", |customer| customer.billing_email = " ".to_owned()),
+    ("phone", |customer| customer.phone = Some(pb::Phone::default())),
+    ("fax", |customer| customer.fax = None),
+    ("order_reference", |customer| customer.order_reference.clear()),
+    ("labels.segment", |customer| {
+        customer.labels.clear();
+        customer.labels.insert("other".to_owned(), "x".to_owned());
+    }),
+    ("labels", |customer| customer.labels.clear()),
+    ("language", |customer| customer.language.clear()),
+    ("custom_ids.erp", |customer| _ = customer.custom_ids.remove("erp")),
+    ("primary_contact.first_name", |customer| customer.contacts[0].first_name.clear()),
+    ("primary_contact.last_name", |customer| customer.contacts[0].last_name.clear()),
+    ("primary_contact.job_title", |customer| customer.contacts[0].job_title.clear()),
+    ("primary_contact.phone", |customer| customer.contacts[0].phone = None),
+    ("contacts", |customer| customer.contacts.clear()),
+];
+
+fn paths() -> Vec<&'static str> {
+    REQUIRED.iter().map(|(path, _)| *path).collect()
+}
+
+async fn tenant(world: &World, policies: pb::AccountPolicies) -> Seat {
+    world.tenant_with("acme", pb::NameUniqueness::None, policies).await
+}
+
+#[tokio::test]
+async fn whatever_an_account_requires_must_be_there() {
+    let world = World::start().await;
+    let acme = tenant(&world, requiring(&paths(), &[])).await;
+
+    let refused = acme.admin.create(customer("Ada")).await;
+    let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    assert_eq!(metadata(&refused, "missing_fields").unwrap(), paths().join(","), "all at once");
+
+    for (path, blank) in REQUIRED {
+        let mut asked = full_customer("Copaco");
+        blank(&mut asked);
+        let refused = assert_refused(acme.admin.create(asked).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+        let missing = metadata(&refused, "missing_fields").unwrap();
+        let of_the_field = |missing: &str| path == missing || missing.starts_with(&format!("{path}."));
+        let below_contacts = |missing: &str| path == "contacts" && missing.starts_with("primary_contact.");
+        assert!(missing.split(',').any(|missing| missing == path), "{path}: {missing}");
+        assert!(
+            missing.split(',').all(|missing| of_the_field(missing) || below_contacts(missing)),
+            "{path}: {missing}"
+        );
+        assert!(refused.message().contains(path), "{path}: {}", refused.message());
+    }
+    let created = acme.admin.create(full_customer("Copaco")).await.unwrap();
+    assert_eq!(created.status(), pb::CustomerStatus::Active);
+}
+
+#[tokio::test]
+async fn tax_and_registration_numbers_bind_businesses_only() {
+    let world = World::start().await;
+    let bound = ["tax_ids", "registration_number", "email"];
+    let acme = tenant(&world, requiring(&bound, &bound)).await;
+    let person = pb::Customer { r#type: pb::CustomerType::Personal.into(), ..customer("Ada") };
+    let refused =
+        assert_refused(acme.admin.create(person.clone()).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("email"));
+    let person = pb::Customer { email: "ada@company.nl".to_owned(), ..person };
+    let created = acme.admin.create(person.clone()).await.unwrap();
+    assert_eq!((created.status(), created.missing_for_approval.len()), (pb::CustomerStatus::Active, 0));
+    let business = pb::Customer { r#type: 0, ..person };
+    let refused = assert_refused(acme.admin.create(business).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("tax_ids,registration_number"));
+}
+
+#[tokio::test]
+async fn broken_rules_come_before_missing_fields_and_those_before_taken_names() {
+    let world = World::start().await;
+    let rule = pb::NameUniqueness::Account;
+    let acme = world.tenant_with("acme", rule, requiring(&["email"], &[])).await;
+    let ada = |email: &str, fax: &str| pb::Customer {
+        email: email.to_owned(),
+        fax: Some(pb::Phone { number: fax.to_owned(), extension: String::new() }),
+        ..customer("Ada")
+    };
+    acme.admin.create(ada("ada@company.nl", "")).await.unwrap();
+    assert_refused(acme.admin.create(ada("", "none")).await, Code::InvalidArgument, "INVALID_FIELDS");
+    assert_refused(acme.admin.create(ada("", "")).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    assert_refused(acme.admin.create(ada("ada@company.nl", "")).await, Code::AlreadyExists, "NAME_TAKEN");
+}
+
+#[tokio::test]
+async fn a_new_customer_is_active_once_nothing_is_missing_for_approval() {
+    let world = World::start().await;
+    let acme = tenant(&world, requiring(&[], &["email", "primary_contact.phone", "custom_ids.erp"])).await;
+    let waits = acme.admin.create(customer("Ada")).await.unwrap();
+    assert_eq!(waits.status(), pb::CustomerStatus::Pending);
+    assert_eq!(waits.missing_for_approval, ["email", "primary_contact.phone", "custom_ids.erp"]);
+    assert_eq!(waits.allowed_actions, ["UpdateCustomer", "RejectCustomer", "ArchiveCustomers"]);
+    let whole = acme.admin.create(full_customer("Copaco")).await.unwrap();
+    assert_eq!((whole.status(), whole.missing_for_approval.len()), (pb::CustomerStatus::Active, 0));
+    // A customer that was created stays PENDING when it is filled in: somebody approves it.
+    let without_id = pb::Customer { custom_ids: [].into(), ..full_customer("Globex") };
+    let waits = acme.admin.create(without_id).await.unwrap();
+    assert_eq!(
+        (waits.status(), waits.missing_for_approval),
+        (pb::CustomerStatus::Pending, vec!["custom_ids.erp".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn where_nothing_is_approved_by_itself_every_new_customer_waits() {
+    let world = World::start().await;
+    let acme = tenant(&world, pending_first()).await;
+    let waits = acme.admin.create(full_customer("Copaco")).await.unwrap();
+    assert_eq!((waits.status(), waits.missing_for_approval.len()), (pb::CustomerStatus::Pending, 0));
+    assert_eq!(waits.allowed_actions, ["UpdateCustomer", "ApproveCustomer", "RejectCustomer", "ArchiveCustomers"]);
+    let heir = acme.child("heir").await;
+    let waits = heir.admin.create(customer("Ada")).await.unwrap();
+    assert_eq!(waits.status(), pb::CustomerStatus::Pending, "policies are copied at the account's birth");
+    let eager = pb::AccountPolicies { auto_approve: Some(true), ..Default::default() };
+    let eager = acme.child_with("eager", Some(eager)).await;
+    assert_eq!(eager.admin.create(customer("Ada")).await.unwrap().status(), pb::CustomerStatus::Active);
+}
+
+#[tokio::test]
+async fn the_policies_are_the_acting_accounts() {
+    let world = World::start().await;
+    let acme = tenant(&world, requiring(&["email"], &[])).await;
+    let free = acme.child_with("free", Some(requiring(&[], &["phone"]))).await;
+    assert_refused(acme.admin.create(customer("Ada")).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    let waits = acme.admin.acting_in(&free.account).create(customer("Ada")).await.unwrap();
+    assert_eq!(waits.account_id, free.account);
+    assert_eq!((waits.status(), waits.missing_for_approval), (pb::CustomerStatus::Pending, vec!["phone".to_owned()]));
+}
+
+#[tokio::test]
+async fn creating_takes_the_accounts_create_role() {
+    use pb::Role::{Admin, Member, ServiceManager, Viewer};
+    let world = World::start().await;
+    let roles = [(Viewer, "VIEWER"), (Member, "MEMBER"), (ServiceManager, "SERVICE_MANAGER"), (Admin, "ADMIN")];
+    for (least, required) in roles.into_iter().skip(1) {
+        let policies = pb::AccountPolicies { create_role: least.into(), ..requiring(&["email"], &[]) };
+        let acme = tenant(&world, policies).await;
+        for (role, _) in roles {
+            let member = acme.member(role).await;
+            let asked = pb::Customer { email: "a@company.nl".to_owned(), ..customer("Ada") };
+            if role >= least {
+                member.create(asked).await.unwrap();
+                continue;
+            }
+            let refused = assert_refused(member.create(asked).await, Code::PermissionDenied, "ROLE_TOO_LOW");
+            // The contract's floor comes first.
+            let required = if role == Viewer { "MEMBER" } else { required };
+            assert_eq!(metadata(&refused, "required_role").as_deref(), Some(required));
+            // Whoever may not create is not told what else is wrong, even if nothing would be stored.
+            let request = pb::CreateCustomerRequest {
+                customer: Some(customer("Ada")),
+                validate_only: true,
+                ..Default::default()
+            };
+            let refused = member.customers().create_customer(request).await;
+            assert_refused(refused, Code::PermissionDenied, "ROLE_TOO_LOW");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_customer_takes_a_service_manager() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Ada") };
+    let member = acme.member(pb::Role::Member).await;
+    let refused = assert_refused(member.create(fleet.clone()).await, Code::PermissionDenied, "ROLE_TOO_LOW");
+    assert_eq!(metadata(&refused, "required_role").as_deref(), Some("SERVICE_MANAGER"));
+    let manager = acme.member(pb::Role::ServiceManager).await;
+    let created = manager.create(fleet.clone()).await.unwrap();
+    assert_eq!(created.reach(), pb::Reach::Fleet);
+    let north = acme.child("north").await;
+    assert_eq!(manager.acting_in(&north.account).create(fleet).await.unwrap().account_id, north.account);
+}
+
+#[tokio::test]
+async fn a_creation_is_decided_and_told_by_the_policies_as_they_are() {
+    let world = World::start().await;
+    let acme = tenant(&world, requiring(&["fax"], &[])).await;
+    // The server knows the account now, and keeps that for two seconds.
+    assert_refused(acme.admin.create(customer("Ada")).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    let change = r#"
+        update accounts set revision = revision + 1,
+            policies = policies || '{"required_to_create": [], "required_to_approve": ["email"], "auto_approve": true}'
+    "#;
+    sqlx::raw_sql(change).execute(&mut world.sql().await).await.unwrap();
+
+    let created = acme.admin.create(customer("Ada")).await.unwrap();
+
+    assert_eq!(
+        (created.status(), created.missing_for_approval),
+        (pb::CustomerStatus::Pending, vec!["email".to_owned()])
+    );
+    assert_eq!(created.allowed_actions, ["UpdateCustomer", "RejectCustomer", "ArchiveCustomers"]);
+}

@@ -1,0 +1,250 @@
+//! Callers that hang up at random moments.
+
+use std::{sync::Arc, time::Duration};
+
+use clientele::{grpc::pb, server::Drained};
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use crate::world::{Client, Seat, World, at_once, customer, production_database, request_id, rounds};
+
+/// Customers of a batch.
+const BATCH: usize = 20;
+/// A transaction that waits longer for its owner has none.
+const FORSAKEN: Duration = Duration::from_millis(1_500);
+
+/// A server whose guards are there or taken out, and customers in batches.
+struct Place {
+    world: World,
+    acme: Seat,
+    batches: Arc<Vec<Vec<String>>>,
+    /// Customers whose creation was acknowledged.
+    acknowledged: Vec<Uuid>,
+}
+
+impl Place {
+    async fn start(discard_unfinished: bool, detach: bool) -> Self {
+        let world = World::start_with(production_database().await, |config| {
+            config.database.discard_unfinished = discard_unfinished;
+            config.limits.detach = detach;
+        })
+        .await;
+        let acme = world.tenant("acme").await;
+        let made = at_once((0..4 * BATCH).map(|n| {
+            let admin = acme.admin.clone();
+            async move { create(&admin, &format!("Batched {n}")).await.unwrap() }
+        }))
+        .await;
+        let batches = made.chunks(BATCH).map(|batch| batch.iter().map(Uuid::to_string).collect()).collect();
+        Self { world, acme, batches: Arc::new(batches), acknowledged: made }
+    }
+
+    /// Sixteen callers at once, each of whom calls again and again and has little patience.
+    async fn storm(&mut self, calls: usize) {
+        let connections: Vec<_> = (0..4).map(|_| self.world.channel()).collect();
+        let callers = at_once((0..16).map(|caller| {
+            let client = self.acme.admin.over(connections[caller % 4].clone());
+            let batches = Arc::clone(&self.batches);
+            async move {
+                let mut acknowledged = Vec::new();
+                for _ in 0..calls / 16 {
+                    let patience = Duration::from_micros(250 << random(11));
+                    if let Ok(Some(created)) = timeout(patience, any_call(&client, &batches)).await {
+                        acknowledged.push(created);
+                    }
+                }
+                acknowledged
+            }
+        }));
+        self.acknowledged.extend(callers.await.into_iter().flatten());
+    }
+
+    /// All that is wrong when nobody calls any more.
+    async fn harm(&self) -> Vec<String> {
+        let mut harm = self.sessions_left().await;
+        if harm.is_empty() {
+            harm = self.broken_data().await;
+        }
+        harm
+    }
+
+    /// Sessions of the service that do not come to rest, once they had the time; and locks.
+    async fn sessions_left(&self) -> Vec<String> {
+        let mut sql = self.world.sql().await;
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let (busy, forsaken, locks): (i64, i64, i64) = sqlx::query_as(
+                "with session as (
+                     select * from pg_stat_activity
+                     where datname = current_database() and application_name = 'clientele'
+                 )
+                 select (select count(*) from session where state <> 'idle'),
+                        (select count(*) from session where state like 'idle in transaction%'
+                            and clock_timestamp() - state_change > $1 * interval '1 second'),
+                        (select count(*) from session join pg_locks using (pid))",
+            )
+            .bind(FORSAKEN.as_secs_f64())
+            .fetch_one(&mut sql)
+            .await
+            .unwrap();
+            if forsaken > 0 {
+                return vec![format!("{forsaken} sessions are left in a transaction, with {locks} locks")];
+            }
+            if (busy, locks) == (0, 0) {
+                return Vec::new();
+            }
+            if Instant::now() > end {
+                return vec![format!("{busy} sessions are still busy, with {locks} locks")];
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What is half there, or was acknowledged and is not there.
+    async fn broken_data(&self) -> Vec<String> {
+        let mut sql = self.world.sql().await;
+        let mut harm = Vec::new();
+        for (what, query) in [
+            (
+                "customers without the event of their creation",
+                "select count(*) from customers c where not exists (
+                     select from events e
+                     where e.tenant_id = c.tenant_id and e.customer_id = c.id and e.type = 'CREATED' and e.revision = 1
+                 )",
+            ),
+            (
+                "customers without the answer of their creation",
+                "select count(*) from customers c where not exists (
+                     select from requests r
+                     where r.tenant_id = c.tenant_id and r.customer_id = c.id and r.rpc like '%/CreateCustomer'
+                 )",
+            ),
+            (
+                "customers with more or fewer events than changes",
+                "select count(*) from customers c where c.revision <> (
+                     select count(*) from events e where e.tenant_id = c.tenant_id and e.customer_id = c.id
+                 )",
+            ),
+            (
+                "events and answers without a customer",
+                "select (select count(*) from events e where e.customer_id is not null and not exists (
+                     select from customers c where c.tenant_id = e.tenant_id and c.id = e.customer_id
+                 )) + (select count(*) from requests r where r.customer_id is not null and not exists (
+                     select from customers c where c.tenant_id = r.tenant_id and c.id = r.customer_id
+                 ))",
+            ),
+            (
+                "customers that are archived though their last event says otherwise",
+                "select count(*) from customers c where (c.archived_at is not null) is distinct from coalesce((
+                     select e.type = 'ARCHIVED' from events e
+                     where e.tenant_id = c.tenant_id and e.customer_id = c.id order by e.seq desc limit 1
+                 ), false)",
+            ),
+            (
+                "transactions that archived a part of a batch",
+                "select count(*) from (
+                     select from events where type in ('ARCHIVED', 'UNARCHIVED') group by xid having count(*) <> 20
+                 ) part",
+            ),
+        ] {
+            let count: i64 = sqlx::query_scalar(query).fetch_one(&mut sql).await.unwrap();
+            if count > 0 {
+                harm.push(format!("{count} {what}"));
+            }
+        }
+        let lost: i64 = sqlx::query_scalar(
+            "select count(*) from unnest($1::uuid[]) made where not exists (select from customers where id = made)",
+        )
+        .bind(&self.acknowledged)
+        .fetch_one(&mut sql)
+        .await
+        .unwrap();
+        if lost > 0 {
+            harm.push(format!("{lost} creations acknowledged and not there"));
+        }
+        harm
+    }
+
+    /// Every session of the pool still works, and there are no more than there may be.
+    async fn must_serve(&self) {
+        let reads = at_once(self.acknowledged.iter().take(4 * BATCH).map(|id| {
+            let (admin, id) = (self.acme.admin.clone(), id.to_string());
+            async move { admin.get(&id).await }
+        }));
+        for read in reads.await {
+            read.unwrap();
+        }
+        let sessions: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and application_name = 'clientele'",
+        )
+        .fetch_one(&mut self.world.sql().await)
+        .await
+        .unwrap();
+        assert!(sessions <= 8, "{sessions} sessions of 8");
+    }
+
+    /// How many archivings were done.
+    async fn archivings(&self) -> i64 {
+        let query = "select count(distinct xid) from events where type in ('ARCHIVED', 'UNARCHIVED')";
+        sqlx::query_scalar(query).fetch_one(&mut self.world.sql().await).await.unwrap()
+    }
+}
+
+/// A number below `below`.
+fn random(below: u128) -> u128 {
+    Uuid::new_v4().as_u128() % below
+}
+
+async fn create(client: &Client, name: &str) -> Option<Uuid> {
+    let (customer, request_id) = (Some(customer(name)), request_id());
+    let request = pb::CreateCustomerRequest { customer, request_id, ..Default::default() };
+    let created = client.customers().create_customer(request).await.ok()?.into_inner().customer.unwrap();
+    Some(Uuid::parse_str(&created.id).unwrap())
+}
+
+/// One call of those that a caller may hang up in; the customer, if it was told of a new one.
+async fn any_call(client: &Client, batches: &[Vec<String>]) -> Option<Uuid> {
+    let batch: Vec<&str> = batches[random(4) as usize].iter().map(String::as_str).collect();
+    match random(10) {
+        0..4 => create(client, "Stormy").await,
+        4..6 => client.archive(&batch).await.map(|_| None).ok()?,
+        6..8 => client.unarchive(&batch).await.map(|_| None).ok()?,
+        _ => client.get(batch[0]).await.map(|_| None).ok()?,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_hang_up_leave_no_open_transaction_no_lock_and_no_half_write() {
+    let mut place = Place::start(true, true).await;
+    for _ in 0..rounds(3) {
+        place.storm(320).await;
+        assert_eq!(place.harm().await, [""; 0]);
+        place.must_serve().await;
+    }
+    assert!(place.archivings().await > 0 && place.acknowledged.len() > 4 * BATCH, "the storm did nothing");
+    assert_eq!(place.world.server.stop().await, Drained::Whole, "a mutation was left running");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leases_alone_keep_the_sessions_clean_of_mutations_that_end_with_their_callers() {
+    let mut place = Place::start(true, false).await;
+    for _ in 0..rounds(2) {
+        place.storm(320).await;
+        assert_eq!(place.harm().await, [""; 0]);
+        place.must_serve().await;
+    }
+}
+
+/// The positive control: what the tests above would find.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_leases_and_detaching_the_same_storm_does_harm() {
+    let mut place = Place::start(false, false).await;
+    for _ in 0..30 {
+        place.storm(320).await;
+        if !place.harm().await.is_empty() {
+            return;
+        }
+    }
+    panic!("no harm was found: either the storm is too mild or nothing looks");
+}

@@ -1,0 +1,94 @@
+//! Sessions that fall silent: no answer and no error, as behind a firewall that forgot them or a machine that is gone.
+
+use std::time::Duration;
+
+use clientele::grpc::pb;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tonic::{Code, Status};
+
+use crate::world::{
+    Client, World, assert_refused, at_once, customer, mask, production_database, request_id, retry_delay, until,
+};
+
+/// Stops the service's sessions where they are; dropped, it lets them go on.
+struct Silenced(Vec<Pid>);
+
+impl Silenced {
+    fn these(sessions: &[i32]) -> Self {
+        let silenced = Self(sessions.iter().copied().map(Pid::from_raw).collect());
+        for session in &silenced.0 {
+            kill(*session, Signal::SIGSTOP).unwrap();
+        }
+        silenced
+    }
+}
+
+impl Drop for Silenced {
+    fn drop(&mut self) {
+        for session in &self.0 {
+            let _ = kill(*session, Signal::SIGCONT); // gone by itself: the better
+        }
+    }
+}
+
+/// The processes of the service's sessions.
+async fn sessions(world: &World) -> Vec<i32> {
+    sqlx::query_scalar(
+        "select pid from pg_stat_activity where datname = current_database() and application_name = 'clientele'",
+    )
+    .fetch_all(&mut world.sql().await)
+    .await
+    .unwrap()
+}
+
+async fn rename(client: &Client, id: &str, request_id: &str) -> Result<pb::Customer, Status> {
+    let request = pb::UpdateCustomerRequest {
+        customer: Some(pb::Customer { id: id.to_owned(), name: "Bob".to_owned(), ..Default::default() }),
+        update_mask: Some(mask(&["name"])),
+        request_id: request_id.to_owned(),
+        ..Default::default()
+    };
+    Ok(client.customers().update_customer(request).await?.into_inner().customer.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_fall_silent_are_given_up_and_their_places_taken_by_others() {
+    let world = World::start_with(production_database().await, |config| {
+        config.database.connections = 4;
+        config.database.statement_timeout = Duration::from_secs(1);
+        config.database.lock_timeout = Duration::from_millis(500);
+        config.limits.deadline = Duration::from_secs(20);
+    })
+    .await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    let calls = |request_id: String| {
+        let (client, id) = (acme.admin.clone(), ada.id.clone());
+        async move { rename(&client, &id, &request_id).await }
+    };
+    // As long as all four sessions are there and were used just now, nobody asks them whether they still are.
+    until("all sessions are there", async || {
+        let reads = at_once((0..16).map(|_| {
+            let (client, id) = (acme.admin.clone(), ada.id.clone());
+            async move { client.get(&id).await }
+        }));
+        reads.await.into_iter().all(|read| read.is_ok()) && sessions(&world).await.len() == 4
+    })
+    .await;
+
+    let silenced = Silenced::these(&sessions(&world).await);
+    let repeated = request_id();
+    let answers = at_once(["", "", "", &repeated].map(|id| Box::pin(calls(id.to_owned())))).await;
+
+    for (place, answer) in answers.into_iter().enumerate() {
+        let refused = assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
+        assert_eq!(retry_delay(&refused).is_some(), place == 3, "with a request_id alone");
+    }
+    let renamed = calls(repeated).await.unwrap();
+    assert_eq!(renamed.name, "Bob");
+    drop(silenced);
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap(), renamed, "those given up have written nothing");
+}

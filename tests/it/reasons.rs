@@ -1,0 +1,220 @@
+//! Every reason of the contract, met through a server, with the code that its comment names.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use clientele::grpc::pb;
+use sqlx::Connection as _;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    messages::{NO_MESSAGE, send, until_ready},
+    protos,
+    world::{
+        SERVICE, Seat, World, customer, database, pending_first, principal, reason, request_id, requiring, unknown_id,
+        until,
+    },
+};
+
+/// What only the end of the process makes: a unit test has it.
+const NOT_HERE: [&str; 1] = ["SHUTTING_DOWN"];
+
+/// The refusals that were met, by reason.
+#[derive(Default)]
+struct Met(BTreeMap<String, Vec<Status>>);
+
+impl Met {
+    fn note<T: std::fmt::Debug>(&mut self, refused: Result<T, Status>) {
+        let status = refused.unwrap_err();
+        self.0.entry(reason(&status)).or_default().push(status);
+    }
+}
+
+#[tokio::test]
+async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
+    let mut met = Met::default();
+    let world = World::start().await;
+    callers(&world, &mut met).await;
+    messages(&world, &mut met).await;
+    Box::pin(customers(&world, &mut met)).await;
+    waiting(&mut met).await;
+    broken(&mut met).await;
+
+    for (reason, comment) in protos::reasons() {
+        if NOT_HERE.contains(&reason.as_str()) {
+            continue;
+        }
+        let told = met.0.remove(&reason).unwrap_or_else(|| panic!("{reason} was not met"));
+        for status in told {
+            let code = format!("{:?}", status.code()).to_uppercase();
+            let named = comment.split(':').next().unwrap().replace('_', "");
+            assert_eq!(code, named, "{reason}: {comment}");
+            // RetryInfo is only where the same bytes may succeed.
+            let again = ["OVERLOADED", "REQUEST_IN_FLIGHT", "CONTENDED", "DATABASE_UNAVAILABLE"];
+            assert_eq!(status.get_details_retry_info().is_some(), again.contains(&reason.as_str()), "{status:?}");
+            let resource = status.get_details_resource_info();
+            assert_eq!(
+                resource.is_some(),
+                [Code::NotFound, Code::AlreadyExists].contains(&status.code()),
+                "{status:?}"
+            );
+            let bytes = format!("{} {}", status.message(), String::from_utf8_lossy(status.details()));
+            for word in ["select ", "insert ", "relation", "_pkey", "_key", "/tmp", "socket", "sqlx"] {
+                assert!(!bytes.contains(word), "{reason} tells {word}: {bytes}");
+            }
+            assert!(status.message().len() > 10 && bytes.len() < 4096, "{status:?}");
+        }
+    }
+    assert!(met.0.is_empty(), "not of the contract: {:?}", met.0.keys());
+}
+
+async fn callers(world: &World, met: &mut Met) {
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    for client in [
+        world.nobody(),
+        world.bearer("a.b.c".to_owned()),
+        world.subject("stranger"),
+        world.subject(SERVICE),
+        acme.admin.acting_in(&unknown_id()),
+        acme.admin.acting_in("7"),
+    ] {
+        met.note(client.get(&unknown_id()).await);
+    }
+    met.note(acme.member(pb::Role::Viewer).await.create(customer("Ada")).await);
+    met.note(acme.admin.accounts().list_tenants(pb::ListTenantsRequest::default()).await);
+    for seat in [&acme, &north] {
+        seat.add("max", pb::Role::Viewer).await;
+    }
+    met.note(world.subject("max").get(&unknown_id()).await);
+    let again =
+        pb::AddMemberRequest { principal: Some(principal("max")), role: pb::Role::Viewer.into(), ..Default::default() };
+    met.note(acme.admin.access().add_member(again).await);
+    let elsewhere = pb::GetAccountRequest { account_id: unknown_id() };
+    met.note(acme.admin.accounts().get_account(elsewhere).await);
+    let strange = pb::ListAccountsRequest { page_token: "x".to_owned(), ..Default::default() };
+    met.note(acme.admin.accounts().list_accounts(strange).await);
+    let mut deepest = acme;
+    for _ in 2..=8 {
+        deepest = deepest.child("below").await;
+    }
+    let deeper = pb::CreateAccountRequest {
+        account: Some(pb::Account { name: "ninth".to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    met.note(deepest.admin.accounts().create_account(deeper).await);
+}
+
+async fn messages(world: &World, met: &mut Met) {
+    let acme = world.tenant("acme").await;
+    let get = "/clientele.v1.CustomerService/GetCustomer";
+    met.note(send(&acme.admin, get, NO_MESSAGE).await);
+    met.note(send(&acme.admin, get, vec![0; 300 * 1024]).await);
+    met.note(send(&acme.admin, "/clientele.v1.CustomerService/Nothing", Vec::new()).await);
+}
+
+async fn customers(world: &World, met: &mut Met) {
+    let policies = pb::AccountPolicies { auto_approve: Some(false), ..requiring(&["email"], &["phone"]) };
+    let acme = world.tenant_with("acme", pb::NameUniqueness::Account, policies).await;
+    let admin = &acme.admin;
+    let named = |name: &str| pb::Customer { email: "a@b.example".to_owned(), ..customer(name) };
+    let full = pb::Customer {
+        custom_ids: [("erp".to_owned(), "1".to_owned())].into(),
+        order_reference: "order-1".to_owned(),
+        ..named("Ada")
+    };
+    let ada = admin.create(full.clone()).await.unwrap();
+    met.note(admin.create(customer("Bob")).await);
+    met.note(admin.create(named("ADA")).await);
+    met.note(
+        admin.create(pb::Customer { order_reference: String::new(), name: "Bob".to_owned(), ..full.clone() }).await,
+    );
+    met.note(admin.create(pb::Customer { custom_ids: Default::default(), name: "Bob".to_owned(), ..full }).await);
+    met.note(admin.get(&unknown_id()).await);
+    met.note(admin.approve(&ada.id).await);
+    admin.archive(&[&ada.id]).await.unwrap();
+    met.note(admin.reject(&ada.id, "no").await);
+    let stale = pb::RejectCustomerRequest {
+        customer_id: ada.id.clone(),
+        reason: "no".to_owned(),
+        etag: ada.etag.clone(),
+        ..Default::default()
+    };
+    met.note(admin.customers().reject_customer(stale).await);
+
+    let north = acme.child_with("north", Some(pb::AccountPolicies::default())).await;
+    let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..named("Fleet") };
+    let fleet = admin.create(fleet).await.unwrap();
+    met.note(north.admin.approve(&fleet.id).await);
+    let lax = pb::AccountPolicies { auto_approve: Some(true), ..requiring(&[], &[]) };
+    let lax = acme.child_with("lax", Some(lax)).await;
+    let active = lax.admin.create(customer("Ada")).await.unwrap();
+    met.note(lax.admin.reject(&active.id, "no").await);
+
+    let asked =
+        pb::CreateCustomerRequest { customer: Some(customer("Bob")), request_id: request_id(), validate_only: false };
+    lax.admin.customers().create_customer(asked.clone()).await.unwrap();
+    let other = pb::CreateCustomerRequest { customer: Some(customer("Eve")), ..asked };
+    met.note(lax.admin.customers().create_customer(other).await);
+}
+
+/// A customer whose row someone else holds, and a server with one connection.
+async fn waiting(met: &mut Met) {
+    let database = database().await;
+    let world = World::start_with(database.clone(), |config| {
+        config.database.connections = 1;
+        config.database.wait = Duration::from_millis(50);
+    })
+    .await;
+    // From then on nothing but the calls needs the connection.
+    until_ready(&world).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    let mut holder = world.sql().await;
+    let mut held = holder.begin().await.unwrap();
+    sqlx::query("select from customers for update").execute(&mut *held).await.unwrap();
+
+    let approve = |seat: &Seat, request_id: String| {
+        let (client, customer_id) = (seat.admin.clone(), ada.id.clone());
+        async move {
+            let request = pb::ApproveCustomerRequest { customer_id, request_id, ..Default::default() };
+            client.customers().approve_customer(request).await
+        }
+    };
+    let (contended, ()) = tokio::join!(approve(&acme, String::new()), async {
+        until_blocked(&world).await;
+        met.note(acme.admin.get(&ada.id).await);
+    });
+    met.note(contended);
+    met.note(approve(&acme, request_id()).await);
+
+    let hasty = World::start_with(database, |config| {
+        config.limits.deadline = Duration::from_secs(2);
+        config.database.lock_timeout = Duration::from_secs(15);
+    })
+    .await;
+    let mine = hasty.tenant("globex").await;
+    let bob = mine.admin.create(customer("Bob")).await.unwrap();
+    sqlx::query("select from customers for update").execute(&mut *held).await.unwrap();
+    met.note(mine.admin.update(pb::Customer { id: bob.id, ..customer("Rob") }, &["name"]).await);
+}
+
+async fn until_blocked(world: &World) {
+    until("the writer waits for the row", async || {
+        let waiting =
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut world.sql().await).await.unwrap() > 0
+    })
+    .await;
+}
+
+/// Servers whose database is not there, and whose tables are not.
+async fn broken(met: &mut Met) {
+    let world = World::start_with(database().await.port(1), |_| ()).await;
+    met.note(world.subject("max").get(&unknown_id()).await);
+
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    sqlx::raw_sql("alter table customers rename to lost").execute(&mut world.sql().await).await.unwrap();
+    met.note(acme.admin.get(&unknown_id()).await);
+}

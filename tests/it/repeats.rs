@@ -1,0 +1,233 @@
+//! request_id of CreateCustomer and UpdateCustomer: a repeat gets the stored answer, and nothing else does.
+
+use clientele::grpc::pb::{self, NameUniqueness, Role};
+use tonic::{Code, Status};
+
+use crate::world::{
+    Client, Seat, World, assert_refused, bad_fields, customer, full_customer, mask, request_id, requiring,
+};
+
+pub async fn create(client: &Client, asked: pb::Customer, id: &str) -> Result<pb::CreateCustomerResponse, Status> {
+    let request = pb::CreateCustomerRequest { customer: Some(asked), request_id: id.to_owned(), ..Default::default() };
+    Ok(client.customers().create_customer(request).await?.into_inner())
+}
+
+/// Gives a customer a name.
+async fn rename(client: &Client, id: &str, name: &str, request: &str) -> Result<pb::UpdateCustomerResponse, Status> {
+    let request = pb::UpdateCustomerRequest {
+        customer: Some(pb::Customer { id: id.to_owned(), ..customer(name) }),
+        update_mask: Some(mask(&["name"])),
+        request_id: request.to_owned(),
+        ..Default::default()
+    };
+    Ok(client.customers().update_customer(request).await?.into_inner())
+}
+
+/// A tenant in which no name repeats.
+async fn strict(world: &World) -> Seat {
+    world.tenant_with("acme", NameUniqueness::Tenant, pb::AccountPolicies::default()).await
+}
+
+#[tokio::test]
+async fn a_repeated_creation_gets_the_first_answer_even_after_a_change() {
+    let world = World::start().await;
+    // Names, custom IDs and orders are unique, so the repeat meets all of its own keys.
+    for rule in [NameUniqueness::None, NameUniqueness::Account, NameUniqueness::Tenant] {
+        let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
+        let request = request_id();
+        let mut asked = full_customer("Copaco");
+        asked.labels = (0..20).map(|number| (format!("k{number}"), "x".to_owned())).collect();
+
+        let first = create(&acme.admin, asked.clone(), &request).await.unwrap();
+        assert!(!first.replayed);
+        let written = world.rows().await;
+        let expected = pb::CreateCustomerResponse { replayed: true, ..first.clone() };
+        for _ in 0..2 {
+            assert_eq!(create(&acme.admin, asked.clone(), &request).await.unwrap(), expected);
+        }
+        assert_eq!(world.rows().await, written);
+
+        let made = first.customer.unwrap();
+        let changed =
+            acme.admin.update(pb::Customer { name: "Bob".to_owned(), ..made.clone() }, &["name"]).await.unwrap();
+        acme.admin.archive(&[&made.id]).await.unwrap();
+        let again = create(&acme.admin, asked, &request).await.unwrap();
+        let stored = again.customer.unwrap();
+        assert!(again.replayed);
+        assert_eq!(stored, made, "as it was then");
+        assert_ne!(stored.etag, changed.etag);
+        assert_eq!(acme.admin.get(&made.id).await.unwrap().name, "Bob", "and nothing is undone");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_update_gets_the_first_answer_even_after_a_change() {
+    let world = World::start().await;
+    let acme = strict(&world).await;
+    let ada = acme.admin.create(full_customer("Ada")).await.unwrap();
+    let request = request_id();
+    let update = async || {
+        let message = pb::UpdateCustomerRequest {
+            customer: Some(pb::Customer { name: "Bob".to_owned(), ..ada.clone() }),
+            update_mask: Some(mask(&["name"])),
+            // Stale as soon as the first call is done.
+            etag: ada.etag.clone(),
+            request_id: request.clone(),
+            validate_only: false,
+        };
+        acme.admin.customers().update_customer(message).await.map(tonic::Response::into_inner)
+    };
+    let first = update().await.unwrap();
+    assert!(!first.replayed);
+    let expected = pb::UpdateCustomerResponse { replayed: true, ..first };
+    let written = world.rows().await;
+    assert_eq!(update().await.unwrap(), expected);
+    assert_eq!(world.rows().await, written);
+
+    rename(&acme.admin, &ada.id, "Cas", "").await.unwrap();
+    acme.admin.create(customer("Bob")).await.expect("the name is free again");
+    assert_eq!(update().await.unwrap(), expected, "as it was then");
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap().name, "Cas", "and nothing is undone");
+}
+
+#[tokio::test]
+async fn another_question_under_the_same_request_id_is_refused() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let request = request_id();
+    let made = create(&north.admin, full_customer("Ada"), &request).await.unwrap().customer.unwrap();
+    let other = pb::Customer { fax: None, ..full_customer("Ada") };
+    for (client, asked) in [
+        (&north.admin, customer("Bob")),
+        (&north.admin, other),
+        // The same bytes in another account.
+        (&acme.admin, full_customer("Ada")),
+    ] {
+        let refused = create(client, asked, &request).await;
+        assert_refused(refused, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    }
+
+    let change = request_id();
+    rename(&north.admin, &made.id, "Bob", &change).await.unwrap();
+    let twin = north.admin.create(customer("Twin")).await.unwrap();
+    for (client, id, name) in
+        [(&north.admin, &made.id, "Cas"), (&north.admin, &twin.id, "Bob"), (&acme.admin, &made.id, "Bob")]
+    {
+        assert_refused(rename(client, id, name, &change).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    }
+    // Being so already is no excuse: the stored answer comes first.
+    assert_refused(rename(&acme.admin, &made.id, "Bob", &change).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    let seen = (north.admin.get(&made.id).await.unwrap().name, north.admin.get(&twin.id).await.unwrap().name);
+    assert_eq!(seen, ("Bob".to_owned(), "Twin".to_owned()));
+}
+
+#[tokio::test]
+async fn a_request_id_is_of_its_principal_and_rpc_and_tenant() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (request, member) = (request_id(), acme.member(Role::Member).await);
+    let mine = create(&acme.admin, customer("Ada"), &request).await.unwrap();
+    let theirs = create(&member, customer("Ada"), &request).await.unwrap();
+    assert!(!theirs.replayed && theirs.customer.as_ref().unwrap().id != mine.customer.as_ref().unwrap().id);
+    let id = mine.customer.unwrap().id;
+    assert!(!rename(&acme.admin, &id, "Bob", &request).await.unwrap().replayed);
+    assert!(rename(&acme.admin, &id, "Bob", &request).await.unwrap().replayed);
+    // One principal, member of two tenants.
+    let globex = world.tenant("globex").await;
+    for tenant in [&acme, &globex] {
+        tenant.add("both", Role::Member).await;
+        let both = world.subject("both").acting_in(&tenant.account);
+        assert!(!create(&both, customer("Ada"), &request).await.unwrap().replayed);
+        assert!(create(&both, customer("Ada"), &request).await.unwrap().replayed);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_failed_or_changed_nothing_leaves_its_request_id_free() {
+    let world = World::start().await;
+    let policies = requiring(&["email"], &[]);
+    let acme = world.tenant_with("acme", NameUniqueness::Tenant, policies).await;
+    let taken = acme.admin.create(full_customer("Taken")).await.unwrap();
+    let request = request_id();
+    for (asked, code, reason) in [
+        (customer(""), Code::InvalidArgument, "INVALID_FIELDS"),
+        (customer("Ada"), Code::InvalidArgument, "REQUIRED_FIELDS_MISSING"),
+        (full_customer("TAKEN"), Code::AlreadyExists, "NAME_TAKEN"),
+        (
+            pb::Customer { custom_ids: taken.custom_ids.clone(), ..full_customer("Ada") },
+            Code::AlreadyExists,
+            "CUSTOM_ID_TAKEN",
+        ),
+    ] {
+        assert_refused(create(&acme.admin, asked, &request).await, code, reason);
+    }
+    let made = create(&acme.admin, full_customer("Ada"), &request).await.unwrap();
+    assert!(!made.replayed);
+    let id = made.customer.unwrap().id;
+    assert_refused(rename(&acme.admin, &id, "taken", &request).await, Code::AlreadyExists, "NAME_TAKEN");
+    assert!(!rename(&acme.admin, &id, "Ada", &request).await.unwrap().replayed, "it is so already");
+    assert!(!rename(&acme.admin, &id, "Bob", &request).await.unwrap().replayed);
+    assert!(rename(&acme.admin, &id, "Bob", &request).await.unwrap().replayed);
+}
+
+#[tokio::test]
+async fn a_request_id_is_a_uuid() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    for malformed in ["1", "order 7", "00000000-0000-0000-0000-000000000000", &request_id()[1..]] {
+        let created = create(&acme.admin, customer("Bob"), malformed).await.map(|_| ());
+        let renamed = rename(&acme.admin, &ada.id, "Bob", malformed).await.map(|_| ());
+        for refused in [created, renamed] {
+            let refused = assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS");
+            assert_eq!(bad_fields(&refused), ["request_id"], "{malformed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_only_validated_neither_takes_a_request_id_nor_gets_a_stored_answer() {
+    let world = World::start().await;
+    let acme = strict(&world).await;
+    let request = request_id();
+    let validate = async |name: &str| {
+        let message = pb::CreateCustomerRequest {
+            customer: Some(customer(name)),
+            request_id: request.clone(),
+            validate_only: true,
+        };
+        acme.admin.customers().create_customer(message).await.map(tonic::Response::into_inner)
+    };
+    assert!(!validate("Ada").await.unwrap().replayed);
+    assert!(!create(&acme.admin, customer("Bob"), &request).await.unwrap().replayed);
+    // Not the stored answer, and no word of another body.
+    assert!(!validate("Ada").await.unwrap().replayed);
+    assert_refused(validate("Bob").await, Code::AlreadyExists, "NAME_TAKEN");
+    assert!(create(&acme.admin, customer("Bob"), &request).await.unwrap().replayed);
+}
+
+#[tokio::test]
+async fn a_repeat_is_authorised_afresh() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let clerk = acme.add("clerk", Role::Member).await;
+    let request = request_id();
+    let first = create(&world.subject("clerk").acting_in(&acme.account), customer("Ada"), &request).await.unwrap();
+
+    let demote = "update members set role = 'VIEWER' where member_id = $1::uuid";
+    let demoted = sqlx::query(demote).bind(&clerk.member_id).execute(&mut world.sql().await).await.unwrap();
+    assert_eq!(demoted.rows_affected(), 1);
+    // Another server, whose cache knows nothing of what the clerk was.
+    let replica = World::start_with(world.database.clone(), |_| ()).await;
+    let clerk = replica.subject("clerk").acting_in(&acme.account);
+    let refused = create(&clerk, customer("Ada"), &request).await;
+    assert_refused(refused, Code::PermissionDenied, "ROLE_TOO_LOW");
+
+    sqlx::query("update members set role = 'ADMIN'").execute(&mut world.sql().await).await.unwrap();
+    let replica = World::start_with(world.database.clone(), |_| ()).await;
+    let clerk = replica.subject("clerk").acting_in(&acme.account);
+    let again = create(&clerk, customer("Ada"), &request).await.unwrap();
+    assert!(again.replayed, "a stored answer is of all replicas");
+    assert_eq!(again.customer.unwrap().id, first.customer.unwrap().id);
+}

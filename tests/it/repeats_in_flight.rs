@@ -1,0 +1,91 @@
+//! Creations with one request_id at once: one is done, the others get its answer or are told to come again.
+
+use std::time::Duration;
+
+use clientele::{
+    config::Config,
+    grpc::pb::{self, NameUniqueness},
+};
+use tokio::task::JoinSet;
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use crate::{
+    repeats::create,
+    world::{World, assert_refused, customer, database, full_customer, reason, request_id},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_repeats_at_once_make_one_customer() {
+    let world = World::start().await;
+    for rule in [NameUniqueness::None, NameUniqueness::Tenant] {
+        let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
+        // Without custom IDs the only key of the first tenant's customer is that of the request itself.
+        let asked = if rule == NameUniqueness::None { customer("Copaco") } else { full_customer("Copaco") };
+        let before = world.rows().await;
+        let request = request_id();
+        let mut calls = JoinSet::new();
+        for _ in 0..50 {
+            let (client, asked, request) = (acme.admin.clone(), asked.clone(), request.clone());
+            calls.spawn(async move { create(&client, asked, &request).await });
+        }
+        let mut ids = std::collections::HashSet::new();
+        let mut fresh = 0;
+        for result in calls.join_all().await {
+            match result {
+                Ok(answer) => {
+                    fresh += usize::from(!answer.replayed);
+                    ids.insert(answer.customer.unwrap().id);
+                }
+                Err(status) => {
+                    assert_eq!((status.code(), reason(&status).as_str()), (Code::Aborted, "REQUEST_IN_FLIGHT"));
+                    assert!(status.get_details_retry_info().is_some());
+                }
+            }
+        }
+        assert_eq!((ids.len(), fresh), (1, 1));
+        let after = world.rows().await;
+        assert_eq!((after[0] - before[0], after[4] - before[4]), (1, 1), "customers and stored answers");
+        let again = create(&acme.admin, asked, &request).await.unwrap();
+        assert!(again.replayed && ids.contains(&again.customer.unwrap().id));
+    }
+}
+
+#[tokio::test]
+async fn while_the_first_call_runs_a_repeat_is_in_flight() {
+    let patient = |config: &mut Config| config.database.lock_timeout = Duration::from_secs(3);
+    let world = World::start_with(database().await, patient).await;
+    let acme = world.tenant("acme").await;
+    let request = request_id();
+    create(&acme.admin, customer("Ada"), &request).await.unwrap();
+    // The first call as it is between its writing and its commit: its row of requests is there, and nobody sees it.
+    let mut first = world.sql().await;
+    let mut row = world.sql().await;
+    sqlx::raw_sql("create temporary table kept as select * from requests; delete from requests")
+        .execute(&mut first)
+        .await
+        .unwrap();
+    sqlx::raw_sql("begin; insert into requests select * from kept").execute(&mut first).await.unwrap();
+    let unseen: i64 = sqlx::query_scalar("select count(*) from requests").fetch_one(&mut row).await.unwrap();
+    assert_eq!(unseen, 0);
+    let customers = world.rows().await[0];
+
+    let refused =
+        assert_refused(create(&acme.admin, customer("Ada"), &request).await, Code::Aborted, "REQUEST_IN_FLIGHT");
+    assert!(refused.get_details_retry_info().is_some(), "the same bytes may succeed");
+
+    let waiting = tokio::spawn({
+        let (client, request) = (acme.admin.clone(), request.clone());
+        async move { create(&client, customer("Ada"), &request).await }
+    });
+    let waits = "select exists (
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    )";
+    crate::world::until("the repeat waits for the first call", async || {
+        sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut world.sql().await).await.unwrap()
+    })
+    .await;
+    sqlx::raw_sql("commit").execute(&mut first).await.unwrap();
+    assert!(waiting.await.unwrap().unwrap().replayed, "soon enough, it is not told to come again");
+    assert_eq!(world.rows().await[0], customers);
+}

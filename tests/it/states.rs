@@ -1,0 +1,314 @@
+//! The customer's states against a model, through the service: random sequences of commands by random callers, and
+//! after each step what the callers see, compared with what a few lines of Rust, written from the contract, expect.
+
+mod model;
+
+use std::collections::{BTreeSet, HashMap};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use tonic::Status;
+
+use self::model::{Actor, Command, Guard, Model, Required};
+use crate::world::{Client, World, customer, mask, reason, requiring};
+use clientele::grpc::pb;
+
+/// A sequence of up to twelve steps, the first of which makes a customer.
+fn sequence() -> impl Strategy<Value = Vec<(Actor, Command)>> {
+    let first = (any::<bool>(), prop::bool::weighted(0.7))
+        .prop_map(|(fleet, legal_name)| (Actor::Admin, Command::Create { fleet, email: true, legal_name }));
+    (first, prop::collection::vec(step(), 1..=11)).prop_map(|(first, rest)| [vec![first], rest].concat())
+}
+
+fn step() -> impl Strategy<Value = (Actor, Command)> {
+    let actor = prop_oneof![5 => Just(Actor::Admin), 3 => proptest::sample::select(&Actor::ALL[..])];
+    let guard = prop_oneof![4 => Just(Guard::None), 1 => Just(Guard::Born)];
+    let field = prop_oneof![1 => Just(Required::Email), 2 => Just(Required::LegalName)];
+    // Mostly the first, so that it gets somewhere.
+    let of = prop_oneof![4 => Just(0_usize), 1 => 1..3_usize];
+    let command = prop_oneof![
+        1 => (any::<bool>(), prop::bool::weighted(0.6), any::<bool>())
+            .prop_map(|(fleet, email, legal_name)| Command::Create { fleet, email, legal_name }),
+        3 => (of.clone(), field, any::<bool>(), guard.clone())
+            .prop_map(|(of, field, filled, guard)| Command::Update { of, field, filled, guard }),
+        3 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Approve { of, guard }),
+        2 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Reject { of, guard }),
+        2 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Suspend { of, guard }),
+        2 => (of.clone(), guard).prop_map(|(of, guard)| Command::Resume { of, guard }),
+        2 => of.clone().prop_map(|of| Command::Archive { of }),
+        2 => of.prop_map(|of| Command::Unarchive { of }),
+    ];
+    (actor, command)
+}
+
+/// An account with its callers, in which each case makes customers of its own.
+struct Stage {
+    approves: bool,
+    callers: HashMap<Actor, Client>,
+}
+
+impl Stage {
+    async fn new(world: &World, approves: bool) -> Self {
+        let acme = world.tenant("acme").await;
+        let policies = pb::AccountPolicies { auto_approve: Some(approves), ..requiring(&["email"], &["legal_name"]) };
+        let north = acme.child_with("north", Some(policies)).await;
+        let (shop, south) = (north.child("shop").await, acme.child("south").await);
+        let from_above = acme.member(pb::Role::Viewer).await.acting_in(&north.account);
+        let mut callers = HashMap::from([
+            (Actor::Above, acme.member(pb::Role::Admin).await),
+            (Actor::ViewerFromAbove, from_above),
+            (Actor::Below, shop.member(pb::Role::Admin).await),
+            (Actor::Beside, south.member(pb::Role::Admin).await),
+        ]);
+        for actor in [Actor::Viewer, Actor::Member, Actor::ServiceManager, Actor::Admin] {
+            callers.insert(actor, north.member(actor.role()).await);
+        }
+        Self { approves, callers }
+    }
+}
+
+/// A customer in the service, its first etags as each account was given them, and in the model.
+struct Subject {
+    id: String,
+    born: HashMap<Actor, String>,
+    model: Model,
+}
+
+/// How closely a sequence is watched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    /// After each step, by whoever made it and some others; at the end by all.
+    Closely,
+    /// At the end, by the admin.
+    AtTheEnd,
+}
+
+async fn play(stage: &Stage, steps: &[(Actor, Command)], watch: Watch) -> Result<(), TestCaseError> {
+    let actors: BTreeSet<Actor> = steps.iter().map(|(actor, _)| *actor).collect();
+    let mut subjects: Vec<Subject> = Vec::new();
+    for (place, (actor, command)) in steps.iter().enumerate() {
+        let touched = match command {
+            Command::Create { fleet, email, legal_name } => {
+                // Creating is done in the acting account, so only members of the owner's take part.
+                let insider = !matches!(actor, Actor::Above | Actor::Below | Actor::Beside);
+                let actor = if insider { *actor } else { Actor::Admin };
+                let made = create(&stage.callers[&actor], *fleet, *email, *legal_name).await;
+                let model = Model::create(actor, stage.approves, *fleet, *email, *legal_name);
+                prop_assert_eq!(told(&made), told(&model), "step {}: the outcome", place);
+                let (Ok(made), Ok(model)) = (made, model) else { continue };
+                let mut born = HashMap::new();
+                for actor in actors.iter().filter(|actor| model.sees(**actor)) {
+                    born.insert(*actor, stage.callers[actor].get(&made.id).await.unwrap().etag);
+                }
+                subjects.push(Subject { id: made.id, born, model });
+                subjects.len() - 1
+            }
+            Command::Update { of, .. }
+            | Command::Approve { of, .. }
+            | Command::Reject { of, .. }
+            | Command::Suspend { of, .. }
+            | Command::Resume { of, .. }
+            | Command::Archive { of }
+            | Command::Unarchive { of } => {
+                let touched = of % subjects.len();
+                let subject = &mut subjects[touched];
+                let done = call(&stage.callers[actor], *actor, subject, command).await;
+                let model = subject.model.apply(*actor, command);
+                prop_assert_eq!(told(&done), told(&model), "step {}: the outcome", place);
+                touched
+            }
+        };
+        if watch == Watch::Closely {
+            let watchers = BTreeSet::from([*actor, Actor::Admin, Actor::Below]);
+            let seen = check(stage, &subjects[touched], watchers).await;
+            seen.map_err(|error| TestCaseError::fail(format!("step {place}: {error}")))?;
+        }
+    }
+    // Nor did a command on one customer touch another.
+    for subject in &subjects {
+        let watchers = if watch == Watch::Closely { Actor::ALL.into() } else { [Actor::Admin].into() };
+        let seen = check(stage, subject, watchers).await;
+        seen.map_err(|error| TestCaseError::fail(format!("at the end: {error}")))?;
+    }
+    Ok(())
+}
+
+async fn create(client: &Client, fleet: bool, email: bool, legal_name: bool) -> Result<pb::Customer, Status> {
+    let filled = |filled: bool, text: &str| if filled { text.to_owned() } else { String::new() };
+    let reach = if fleet { pb::Reach::Fleet } else { pb::Reach::Local };
+    client
+        .create(pb::Customer {
+            reach: reach.into(),
+            email: filled(email, "ada@x.nl"),
+            legal_name: filled(legal_name, "Ada B.V."),
+            ..customer("Ada")
+        })
+        .await
+}
+
+async fn call(client: &Client, actor: Actor, subject: &Subject, command: &Command) -> Result<(), Status> {
+    let customer_id = subject.id.clone();
+    let etag = |guard: &Guard| match guard {
+        Guard::None => String::new(),
+        Guard::Born => subject.born.get(&actor).cloned().unwrap_or_default(),
+    };
+    match command {
+        Command::Update { field, filled, guard, .. } => {
+            let filled = |text: &str| if *filled { text.to_owned() } else { String::new() };
+            let customer = pb::Customer {
+                id: customer_id,
+                email: filled("ada@x.nl"),
+                legal_name: filled("Ada B.V."),
+                ..Default::default()
+            };
+            let path = if *field == Required::Email { "email" } else { "legal_name" };
+            let request = pb::UpdateCustomerRequest {
+                customer: Some(customer),
+                update_mask: Some(mask(&[path])),
+                etag: etag(guard),
+                ..Default::default()
+            };
+            client.customers().update_customer(request).await.map(drop)
+        }
+        Command::Approve { guard, .. } => {
+            let request = pb::ApproveCustomerRequest { customer_id, etag: etag(guard), ..Default::default() };
+            client.customers().approve_customer(request).await.map(drop)
+        }
+        Command::Reject { guard, .. } => {
+            let reason = "no papers".to_owned();
+            let request = pb::RejectCustomerRequest { customer_id, reason, etag: etag(guard), ..Default::default() };
+            client.customers().reject_customer(request).await.map(drop)
+        }
+        Command::Suspend { guard, .. } => {
+            let reason = "no papers".to_owned();
+            let request = pb::SuspendCustomerRequest { customer_id, reason, etag: etag(guard), ..Default::default() };
+            client.customers().suspend_customer(request).await.map(drop)
+        }
+        Command::Resume { guard, .. } => {
+            let request = pb::ResumeCustomerRequest { customer_id, etag: etag(guard), ..Default::default() };
+            client.customers().resume_customer(request).await.map(drop)
+        }
+        Command::Archive { .. } => client.archive(&[&customer_id]).await.map(drop),
+        Command::Unarchive { .. } => client.unarchive(&[&customer_id]).await.map(drop),
+        Command::Create { .. } => unreachable!(),
+    }
+}
+
+/// Compares what actors see of a customer with the model.
+async fn check(stage: &Stage, subject: &Subject, watchers: BTreeSet<Actor>) -> Result<(), TestCaseError> {
+    let Subject { id, model, .. } = subject;
+    for actor in watchers {
+        let seen = match stage.callers[&actor].get(id).await {
+            Ok(seen) => seen,
+            Err(status) => {
+                prop_assert_eq!(reason(&status), "CUSTOMER_NOT_FOUND", "{:?}", actor);
+                prop_assert!(!model.sees(actor), "{:?} should see {:?}", actor, model);
+                continue;
+            }
+        };
+        prop_assert!(model.sees(actor), "{:?} should not see {:?}", actor, model);
+        prop_assert_eq!(seen.status(), model.status, "{:?}", actor);
+        prop_assert_eq!(seen.archived_at.is_some(), model.archived, "{:?}", actor);
+        prop_assert_eq!(seen.allowed_actions, model.allowed(actor), "{:?} of {:?}", actor, model);
+        if actor != Actor::Below {
+            let with_reason = matches!(model.status, pb::CustomerStatus::Rejected | pb::CustomerStatus::Suspended);
+            let why = if with_reason { "no papers" } else { "" };
+            prop_assert_eq!(seen.status_reason, why);
+            prop_assert_eq!(seen.missing_for_approval, model.missing(), "{:?} of {:?}", actor, model);
+        }
+    }
+    prop_assert_eq!(stage.callers[&Actor::Admin].events(id).await.unwrap().len(), model.events, "the events");
+    Ok(())
+}
+
+trait Reason {
+    fn reason(&self) -> String;
+}
+
+impl Reason for Status {
+    fn reason(&self) -> String {
+        reason(self)
+    }
+}
+
+impl Reason for &str {
+    fn reason(&self) -> String {
+        (*self).to_owned()
+    }
+}
+
+/// What a caller is told: nothing, or why not.
+fn told<T, E: Reason>(result: &Result<T, E>) -> Option<String> {
+    result.as_ref().err().map(Reason::reason)
+}
+
+/// A server, and accounts on it that approve by themselves and that do not.
+async fn stages() -> (World, [Stage; 2]) {
+    let world = World::start().await;
+    let stages = [Stage::new(&world, true).await, Stage::new(&world, false).await];
+    (world, stages)
+}
+
+#[test]
+fn the_service_and_the_model_agree_after_every_command() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (_world, [approving, asking]) = runtime.block_on(stages());
+    let config = Config { cases: 24, max_shrink_iters: 100, failure_persistence: None, ..Config::default() };
+    let sequences = (prop::bool::weighted(0.25), sequence());
+
+    let run = TestRunner::new(config).run(&sequences, |(approves, steps)| {
+        let stage = if approves { &approving } else { &asking };
+        runtime.block_on(play(stage, &steps, Watch::Closely))
+    });
+
+    // The failure's text has the shortest sequence that shows it.
+    run.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Commands that lead a new customer into each state there is, archived or not, with the legal name and without.
+fn ways() -> Vec<Vec<Command>> {
+    let clear = Command::Update { of: 0, field: Required::LegalName, filled: false, guard: Guard::None };
+    let (approve, reject) =
+        (Command::Approve { of: 0, guard: Guard::None }, Command::Reject { of: 0, guard: Guard::None });
+    let mut ways = Vec::new();
+    let suspend = Command::Suspend { of: 0, guard: Guard::None };
+    for status in [vec![], vec![approve.clone()], vec![reject], vec![approve, suspend]] {
+        for legal_name in [vec![], vec![clear.clone()]] {
+            for archived in [vec![], vec![Command::Archive { of: 0 }]] {
+                let create = vec![Command::Create { fleet: false, email: true, legal_name: true }];
+                ways.push([create, status.clone(), legal_name.clone(), archived].concat());
+            }
+        }
+    }
+    ways
+}
+
+fn commands() -> Vec<Command> {
+    let mut commands = vec![Command::Archive { of: 0 }, Command::Unarchive { of: 0 }];
+    for guard in [Guard::None, Guard::Born] {
+        commands.extend([Command::Approve { of: 0, guard }, Command::Reject { of: 0, guard }]);
+        commands.extend([Command::Suspend { of: 0, guard }, Command::Resume { of: 0, guard }]);
+        for (field, filled) in [
+            (Required::Email, true),
+            (Required::Email, false),
+            (Required::LegalName, true),
+            (Required::LegalName, false),
+        ] {
+            commands.push(Command::Update { of: 0, field, filled, guard });
+        }
+    }
+    commands
+}
+
+#[tokio::test]
+async fn every_command_in_every_state_does_what_the_model_says() {
+    let (_world, [_, asking]) = stages().await;
+    for way in ways() {
+        for command in commands() {
+            let steps: Vec<_> = way.iter().chain([&command]).map(|command| (Actor::Admin, command.clone())).collect();
+            play(&asking, &steps, Watch::AtTheEnd).await.unwrap_or_else(|error| panic!("{error}: {steps:#?}"));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What the contract says of a customer's states, once more and in few lines.
+
+use clientele::grpc::pb;
+
+/// Who calls. The first four are members of the account that owns the customers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Actor {
+    Viewer,
+    Member,
+    ServiceManager,
+    Admin,
+    /// The admin of the account above, acting there.
+    Above,
+    /// A viewer of the account above, acting in the owner's.
+    ViewerFromAbove,
+    /// The admin of an account below.
+    Below,
+    /// The admin of an account beside.
+    Beside,
+}
+
+impl Actor {
+    pub const ALL: [Self; 8] = [
+        Self::Viewer,
+        Self::Member,
+        Self::ServiceManager,
+        Self::Admin,
+        Self::Above,
+        Self::ViewerFromAbove,
+        Self::Below,
+        Self::Beside,
+    ];
+
+    pub fn role(self) -> pb::Role {
+        match self {
+            Self::Viewer | Self::ViewerFromAbove => pb::Role::Viewer,
+            Self::Member => pb::Role::Member,
+            Self::ServiceManager => pb::Role::ServiceManager,
+            Self::Admin | Self::Above | Self::Below | Self::Beside => pb::Role::Admin,
+        }
+    }
+}
+
+/// A field that the owner requires: the email at creation, the legal name for approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Required {
+    Email,
+    LegalName,
+}
+
+/// Which etag a command brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    None,
+    /// That of the customer's first state.
+    Born,
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Create { fleet: bool, email: bool, legal_name: bool },
+    Update { of: usize, field: Required, filled: bool, guard: Guard },
+    Approve { of: usize, guard: Guard },
+    Reject { of: usize, guard: Guard },
+    Suspend { of: usize, guard: Guard },
+    Resume { of: usize, guard: Guard },
+    Archive { of: usize },
+    Unarchive { of: usize },
+}
+
+/// A customer as the model knows it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub fleet: bool,
+    pub status: pb::CustomerStatus,
+    pub archived: bool,
+    pub legal_name: bool,
+    /// Its creation and every change since.
+    pub events: usize,
+}
+
+impl Model {
+    /// A creation by this actor in the owner's account, which approves by itself or not.
+    pub fn create(
+        actor: Actor,
+        approves: bool,
+        fleet: bool,
+        email: bool,
+        legal_name: bool,
+    ) -> Result<Self, &'static str> {
+        let needed = if fleet { pb::Role::ServiceManager } else { pb::Role::Member };
+        if actor.role() < needed {
+            return Err("ROLE_TOO_LOW");
+        }
+        if !email {
+            return Err("REQUIRED_FIELDS_MISSING");
+        }
+        let status = if approves && legal_name { pb::CustomerStatus::Active } else { pb::CustomerStatus::Pending };
+        Ok(Self { fleet, status, archived: false, legal_name, events: 1 })
+    }
+
+    pub fn sees(&self, actor: Actor) -> bool {
+        match actor {
+            Actor::Beside => false,
+            Actor::Below => self.fleet,
+            _ => true,
+        }
+    }
+
+    /// The actions of an actor that have an effect now, in the contract's order.
+    pub fn allowed(&self, actor: Actor) -> Vec<&'static str> {
+        let waits = matches!(self.status, pb::CustomerStatus::Pending | pb::CustomerStatus::Rejected);
+        let active = self.status == pb::CustomerStatus::Active;
+        let suspended = self.status == pb::CustomerStatus::Suspended;
+        let pending = self.status == pb::CustomerStatus::Pending;
+        let all = [
+            ("UpdateCustomer", pb::Role::Member, true),
+            ("ApproveCustomer", pb::Role::Admin, waits && !self.archived && self.legal_name),
+            ("RejectCustomer", pb::Role::Admin, pending && !self.archived),
+            ("SuspendCustomer", pb::Role::ServiceManager, active),
+            ("ResumeCustomer", pb::Role::ServiceManager, suspended),
+            ("PlaceHold", pb::Role::ServiceManager, true),
+            ("ArchiveCustomers", pb::Role::Member, !self.archived),
+            ("UnarchiveCustomers", pb::Role::Member, self.archived),
+        ];
+        let may = |least| actor != Actor::Below && actor.role() >= least;
+        all.into_iter().filter(|(_, least, now)| may(*least) && *now).map(|(name, ..)| name).collect()
+    }
+
+    pub fn missing(&self) -> Vec<&'static str> {
+        let waits = matches!(self.status, pb::CustomerStatus::Pending | pb::CustomerStatus::Rejected);
+        let complete = !waits || self.legal_name;
+        if complete { Vec::new() } else { vec!["legal_name"] }
+    }
+
+    /// Role, existence, rights; already made; etag; state. Says why not.
+    pub fn apply(&mut self, actor: Actor, command: &Command) -> Result<(), &'static str> {
+        use pb::CustomerStatus::{Active, Pending, Rejected, Suspended};
+        let (least, guard) = match command {
+            Command::Approve { guard, .. } | Command::Reject { guard, .. } => (pb::Role::Admin, *guard),
+            Command::Suspend { guard, .. } | Command::Resume { guard, .. } => (pb::Role::ServiceManager, *guard),
+            Command::Update { guard, .. } => (pb::Role::Member, *guard),
+            _ => (pb::Role::Member, Guard::None),
+        };
+        if actor.role() < least {
+            return Err("ROLE_TOO_LOW");
+        }
+        if !self.sees(actor) {
+            return Err("CUSTOMER_NOT_FOUND");
+        }
+        if actor == Actor::Below {
+            return Err("FLEET_OWNED_ELSEWHERE");
+        }
+        let already = match command {
+            // The email is required at creation, so it is always there.
+            Command::Update { field: Required::Email, filled, .. } => *filled,
+            Command::Update { field: Required::LegalName, filled, .. } => *filled == self.legal_name,
+            Command::Approve { .. } => self.status == Active,
+            Command::Reject { .. } => self.status == Rejected,
+            Command::Suspend { .. } => self.status == Suspended,
+            Command::Resume { .. } => self.status == Active,
+            Command::Archive { .. } => self.archived,
+            Command::Unarchive { .. } => !self.archived,
+            Command::Create { .. } => unreachable!(),
+        };
+        if already {
+            return Ok(());
+        }
+        if guard == Guard::Born && self.events > 1 {
+            return Err("ETAG_MISMATCH");
+        }
+        match command {
+            Command::Update { field: Required::Email, .. } => return Err("REQUIRED_FIELDS_MISSING"),
+            Command::Update { filled, .. } => self.legal_name = *filled,
+            Command::Approve { .. } if self.status == Suspended => return Err("ILLEGAL_TRANSITION"),
+            Command::Approve { .. } if self.archived => return Err("CUSTOMER_ARCHIVED"),
+            Command::Approve { .. } if !self.legal_name => return Err("REQUIREMENTS_NOT_MET"),
+            Command::Approve { .. } => self.status = Active,
+            Command::Reject { .. } if self.status != Pending => return Err("ILLEGAL_TRANSITION"),
+            Command::Reject { .. } if self.archived => return Err("CUSTOMER_ARCHIVED"),
+            Command::Reject { .. } => self.status = Rejected,
+            Command::Suspend { .. } if self.status != Active => return Err("ILLEGAL_TRANSITION"),
+            Command::Suspend { .. } => self.status = Suspended,
+            Command::Resume { .. } if self.status != Suspended => return Err("ILLEGAL_TRANSITION"),
+            Command::Resume { .. } => self.status = Active,
+            Command::Archive { .. } => self.archived = true,
+            Command::Unarchive { .. } => self.archived = false,
+            Command::Create { .. } => unreachable!(),
+        }
+        self.events += 1;
+        Ok(())
+    }
+}
