@@ -51,6 +51,7 @@ mod repeats;
 mod repeats_at_once;
 mod repeats_in_flight;
 mod rows;
+mod standing;
 mod states;
 mod tokens;
 mod unarchive_customers;

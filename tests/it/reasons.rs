@@ -208,13 +208,13 @@ async fn until_blocked(world: &World) {
     .await;
 }
 
-/// Servers whose database is not there, and whose tables are not.
+/// Servers whose database is not there, and whose tables are not as they were.
 async fn broken(met: &mut Met) {
     let world = World::start_with(database().await.port(1), |_| ()).await;
     met.note(world.subject("max").get(&unknown_id()).await);
 
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    sqlx::raw_sql("alter table customers rename to lost").execute(&mut world.sql().await).await.unwrap();
+    sqlx::raw_sql("alter table customers rename column name to lost").execute(&mut world.sql().await).await.unwrap();
     met.note(acme.admin.get(&unknown_id()).await);
 }

@@ -104,7 +104,8 @@ impl World {
 
     /// A server on an empty database of a PostgreSQL with production settings.
     pub async fn in_production() -> Self {
-        Self::start_with(production_database().await, |_| ()).await
+        let as_by_default = |config: &mut Config| config.database.lock_timeout = Duration::from_secs(2);
+        Self::start_with(production_database().await, as_by_default).await
     }
 
     /// A server on this database, with a configuration that the test adjusts.
