@@ -2,6 +2,8 @@
 //! one use case, and puts the answer together.
 
 mod access;
+mod account_in;
+mod account_out;
 mod accounts;
 mod customer_in;
 mod customer_out;
@@ -10,6 +12,7 @@ pub mod demo;
 mod history;
 mod parse;
 pub mod status;
+mod tags;
 
 use prost::Message;
 use tonic::{Request, Status, service::Routes};
@@ -59,6 +62,7 @@ pub fn routes(services: &Services) -> Routes {
         .add_service(bounded!(pb::account_service_server::AccountServiceServer, accounts::Handlers::new(services)))
         .add_service(bounded!(pb::customer_service_server::CustomerServiceServer, customers::Handlers::new(services)))
         .add_service(bounded!(pb::history_service_server::HistoryServiceServer, history::Handlers::new(services)))
+        .add_service(bounded!(pb::tag_service_server::TagServiceServer, tags::Handlers::new(services)))
 }
 
 /// Takes the identity that the gate put into the request's extensions, and the message. Identity comes from nowhere else.

@@ -19,8 +19,7 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        pool::End,
-        repeat::{retrying, settle},
+        repeat::{end, retrying, settle},
         seal::Revisions,
     },
     store::{
@@ -64,11 +63,22 @@ impl Customers {
         options: &Options,
     ) -> Result<Outcome<Outcomes>> {
         let done = retrying(|| async move {
-            let end = if options.validate_only { End::Rollback } else { End::Commit };
             let mut lease = self.pool.lease().await?;
-            lease.transaction(end, async |conn| archive_locked(conn, caller, ids, direction, options).await).await
+            lease
+                .transaction(end(options), async |conn| archive_locked(conn, caller, ids, direction, options).await)
+                .await
         })
         .await;
+        self.outcomes(caller, options, done).await
+    }
+
+    /// What a batch did, or its own first call.
+    pub(super) async fn outcomes(
+        &self,
+        caller: &Caller,
+        options: &Options,
+        done: Result<Outcome<Answer>>,
+    ) -> Result<Outcome<Outcomes>> {
         let outcome = match done {
             Ok(outcome) => outcome,
             Err(failure) if is_final(&failure) => return Err(failure),

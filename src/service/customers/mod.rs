@@ -3,10 +3,11 @@
 mod batch;
 mod change;
 mod create;
+mod tagging;
 
 use std::sync::Arc;
 
-pub use self::{batch::Outcomes, create::Draft};
+pub use self::{batch::Outcomes, create::Draft, tagging::TagNames};
 use crate::{
     domain::{
         address::AddressPart,
