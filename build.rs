@@ -8,12 +8,13 @@ use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
 use protox::prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 
 const PACKAGE: &str = "clientele.v1";
-const PROTOS: [&str; 6] = [
+const PROTOS: [&str; 7] = [
     "clientele/v1/access_service.proto",
     "clientele/v1/account_service.proto",
     "clientele/v1/customer_service.proto",
     "clientele/v1/error_reason.proto",
     "clientele/v1/history_service.proto",
+    "clientele/v1/tag_service.proto",
     // So that grpcurl can show the details of an error.
     "google/rpc/error_details.proto",
 ];

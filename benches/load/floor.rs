@@ -76,4 +76,5 @@ not_here! {
     reject_customer(RejectCustomerRequest) -> RejectCustomerResponse;
     archive_customers(ArchiveCustomersRequest) -> ArchiveCustomersResponse;
     unarchive_customers(UnarchiveCustomersRequest) -> UnarchiveCustomersResponse;
+    modify_customer_tags(ModifyCustomerTagsRequest) -> ModifyCustomerTagsResponse;
 }

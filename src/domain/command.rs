@@ -144,11 +144,13 @@ impl Customer {
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>) -> Vec<&'static str> {
         if self.standing(caller.scope()) == Standing::Below {
-            return Vec::new();
+            // Whoever sees a customer may tag it: its own tags are nobody else's.
+            return ["ModifyCustomerTags"].into_iter().filter(|name| has_role(caller, name)).collect();
         }
         let approvable = || self.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids));
         let actions = [
             ("UpdateCustomer", true),
+            ("ModifyCustomerTags", true),
             ("ApproveCustomer", approvable() == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
             ("SuspendCustomer", self.may_suspend() == Ok(true)),

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod address;
 pub mod answer;
+pub mod branch;
 pub mod caller;
 pub mod command;
 pub mod contact;

@@ -21,6 +21,8 @@ pub enum Refusal {
     BreaksRule(&'static str, Rule),
     /// The call is narrowed to one customer, and names none.
     Narrowed,
+    /// There are as many as there may be; the text says of what, and how many.
+    LimitReached(&'static str),
     /// The tree of accounts would be more than eight deep.
     TreeTooDeep,
 }

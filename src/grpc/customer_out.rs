@@ -9,12 +9,12 @@ use crate::{
         enums::{CustomerType, Origin, Reach, ServiceClass},
         hold::Hold,
         phone::Phone,
-        tag::Tag,
         text::Text,
     },
     grpc::{
         parse::{principal_out, time_out},
         pb,
+        tags::tag_out,
     },
     service::customers::Shown,
 };
@@ -77,7 +77,7 @@ pub(super) fn full(shown: Shown) -> pb::Customer {
         updated_by: Some(principal_out(&customer.updated.by)),
         etag: etag.unwrap_or_default(),
         branch_id: facts.branch.map(|branch| branch.to_string()).unwrap_or_default(),
-        tags: link.tags.iter().map(tag).collect(),
+        tags: link.tags.iter().map(tag_out).collect(),
         holds: customer.holds.iter().map(hold).collect(),
         dms_link: dms(dms_link).into(),
     };
@@ -187,11 +187,6 @@ fn address(address: &Address) -> Option<pb::Address> {
         postal_code: line(AddressPart::PostalCode),
         country: line(AddressPart::Country),
     })
-}
-
-/// A tag as it is told.
-pub(super) fn tag(tag: &Tag) -> pb::Tag {
-    pb::Tag { id: tag.id.to_string(), name: tag.name.as_str().to_owned() }
 }
 
 fn hold(hold: &Hold) -> pb::Hold {

@@ -16,6 +16,7 @@ use crate::{
         parse::{Asked, batch, caller_options, customer_id},
         pb::{self, customer_service_server::CustomerService},
         refuse,
+        tags::tag_names,
     },
     service::{
         Services,
@@ -197,6 +198,24 @@ impl CustomerService for Handlers {
         let outcome = self.customers.release_hold(&caller, id, hold, &options).await.map_err(of_mutation(&options))?;
         let (customer, replayed) = shown(outcome);
         Ok(Response::new(pb::ReleaseHoldResponse { customer, replayed }))
+    }
+
+    async fn modify_customer_tags(
+        &self,
+        request: Request<pb::ModifyCustomerTagsRequest>,
+    ) -> Result<Response<pb::ModifyCustomerTagsResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let mut violations = Violations::default();
+        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
+        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let pb::ModifyCustomerTagsRequest { customer_ids, add_tags, remove_tags, request_id: _, validate_only: _ } =
+            message;
+        let ids = batch(&mut violations, &customer_ids);
+        let names = tag_names(&mut violations, &add_tags, &remove_tags);
+        let ((ids, names), options) = violations.finish(ids.zip(names).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.modify_tags(&caller, &ids, &names, &options).await;
+        let (outcomes, replayed) = outcomes(outcome.map_err(of_mutation(&options))?);
+        Ok(Response::new(pb::ModifyCustomerTagsResponse { outcomes, replayed }))
     }
 
     async fn archive_customers(

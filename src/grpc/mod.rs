@@ -2,6 +2,8 @@
 //! one use case, and puts the answer together.
 
 mod access;
+mod account_in;
+mod account_out;
 mod accounts;
 mod customer_in;
 mod customer_out;
@@ -10,6 +12,7 @@ pub mod demo;
 mod history;
 mod parse;
 pub mod status;
+mod tags;
 
 use std::sync::Arc;
 
@@ -61,6 +64,7 @@ pub fn routes(services: &Services) -> Routes {
         .add_service(bounded!(pb::account_service_server::AccountServiceServer, accounts::Handlers::new(services)))
         .add_service(bounded!(pb::customer_service_server::CustomerServiceServer, customers::Handlers::new(services)))
         .add_service(bounded!(pb::history_service_server::HistoryServiceServer, history::Handlers::new(services)))
+        .add_service(bounded!(pb::tag_service_server::TagServiceServer, tags::Handlers::new(services)))
 }
 
 /// In a mutation's extensions instead of an identity: the gate could not reach the database to learn it. The call must

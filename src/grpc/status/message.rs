@@ -38,6 +38,10 @@ pub(super) fn of(error: &Error) -> Cow<'static, str> {
         Error::CustomIdTaken { .. } => "Another customer has this custom ID in this account and system.",
         Error::OrderReferenceTaken => "Another customer of the account came from this order.",
         Error::MemberExists => "The principal is a member of the account already.",
+        Error::TagNotFound => "The acting account has no such tag.",
+        Error::TagExists => "The acting account has a tag of this name already.",
+        Error::BranchNotFound => "The acting account has no such branch.",
+        Error::BranchExists => "The acting account has a branch of this name already.",
         Error::EtagMismatch { .. } => "The customer changed since its etag was read. Read it again and decide anew.",
         Error::Contended => "Too many write to this record at once. Nothing was written; try again.",
         Error::Deadline => "The deadline passed. A write may still take place: repeat it with the same request_id.",
@@ -72,6 +76,7 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
             "The call is narrowed to one customer by the header clientele-customer, and this changes something else."
                 .into()
         }
+        Refusal::LimitReached(limit) => format!("There is no room for it: {limit}.").into(),
         Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
     }
 }

@@ -1,6 +1,6 @@
 //! Members of accounts.
 
-use super::{Accounts, page_of, stored, write};
+use super::{Accounts, page_of, write};
 use crate::{
     domain::{
         answer::Answer,
@@ -15,6 +15,7 @@ use crate::{
     service::{
         clock,
         page::{self, Page},
+        repeat::stored,
     },
     store::{self, members::After},
 };

@@ -19,8 +19,7 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        pool::End,
-        repeat::{retrying, settle},
+        repeat::{end, retrying, settle},
         seal::Revisions,
     },
     store::{
@@ -39,6 +38,13 @@ pub struct Named {
     pub place: usize,
     /// Which.
     pub id: CustomerId,
+}
+
+impl Named {
+    /// The place, as errors tell it.
+    pub(super) fn at(&self) -> String {
+        format!("customer_ids[{}]", self.place)
+    }
 }
 
 /// Into the archive, or out of it.
@@ -73,11 +79,22 @@ impl Customers {
         options: &Options,
     ) -> Result<Outcome<Outcomes>> {
         let done = retrying(|| async move {
-            let end = if options.validate_only { End::Rollback } else { End::Commit };
             let mut lease = self.pool.lease().await?;
-            lease.transaction(end, async |conn| archive_locked(conn, caller, batch, direction, options).await).await
+            lease
+                .transaction(end(options), async |conn| archive_locked(conn, caller, batch, direction, options).await)
+                .await
         })
         .await;
+        self.outcomes(caller, options, done).await
+    }
+
+    /// What a batch did, or its own first call.
+    pub(super) async fn outcomes(
+        &self,
+        caller: &Caller,
+        options: &Options,
+        done: Result<Outcome<Answer>>,
+    ) -> Result<Outcome<Outcomes>> {
         let outcome = match done {
             Ok(outcome) => outcome,
             Err(failure) if is_final(&failure) => return Err(failure),
@@ -111,6 +128,31 @@ fn is_final(failure: &Error) -> bool {
     )
 }
 
+/// Locks a batch's customers in id order.
+///
+/// # Errors
+/// `CustomerNotFound` of the first in the request's order that the caller does not see.
+pub(super) async fn lock(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    batch: &[Named],
+) -> Result<HashMap<CustomerId, Seen>> {
+    let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
+    let found = store::customers::lock_all(conn, caller, &ids).await?;
+    let found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
+    match batch.iter().find(|named| !found.contains_key(&named.id)) {
+        Some(absent) => Err(Error::CustomerNotFound { at: Some(absent.at()) }),
+        None => Ok(found),
+    }
+}
+
+/// The stored answer of a batch, if it came before.
+pub(super) async fn stored(conn: &mut PgConnection, caller: &Caller, options: &Options) -> Result<Option<Answer>> {
+    let Some(request) = &options.request else { return Ok(None) };
+    let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
+    stored.map(|stored| stored.answer(request)).transpose()
+}
+
 async fn archive_locked(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -122,24 +164,19 @@ async fn archive_locked(
         Direction::In => (Command::Archive, Happened::Archived),
         Direction::Out => (Command::Unarchive, Happened::Unarchived),
     };
-    let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
-    let found = store::customers::lock_all(conn, caller, &ids).await?;
-    let mut found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
-    for Named { place, id } in batch {
-        let at = format!("customer_ids[{place}]");
-        let Some(seen) = found.get(id) else { return Err(Error::CustomerNotFound { at: Some(at) }) };
-        command.permits(caller, &seen.customer).map_err(|refusal| Error::refused_at(refusal, at))?;
-    }
-    if let Some(request) = &options.request {
-        let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
-        if let Some(stored) = stored {
-            return stored.answer(request).map(Outcome::replayed);
+    let mut found = lock(conn, caller, batch).await?;
+    for named in batch {
+        if let Some(seen) = found.get(&named.id) {
+            command.permits(caller, &seen.customer).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
         }
     }
+    if let Some(answer) = stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
+    }
     let at = clock::now();
-    let mut touched = Vec::with_capacity(ids.len());
+    let mut touched = Vec::with_capacity(batch.len());
     let mut changed = Vec::new();
-    for id in &ids {
+    for Named { id, .. } in batch {
         if let Some(seen) = found.remove(id) {
             let (one, change) = touch(&seen, direction, at);
             touched.push(one);

@@ -3,12 +3,14 @@
 mod batch;
 mod change;
 mod create;
+mod tagging;
 
 use std::sync::Arc;
 
 pub use self::{
     batch::{Named, Outcomes},
     create::Draft,
+    tagging::TagNames,
 };
 use crate::{
     domain::{

@@ -4,6 +4,7 @@ mod batch;
 mod create;
 mod row;
 mod save;
+mod tagging;
 
 use sqlx::PgConnection;
 
@@ -12,6 +13,7 @@ pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{New, create},
     save::save,
+    tagging::{Tagging, save_tagging},
 };
 use crate::{
     domain::{
@@ -25,7 +27,7 @@ use crate::{
         policies::Policies,
     },
     error::{Error, Result},
-    store::{principal_key, requests::Stored},
+    store::{path, principal_key, requests::Stored},
 };
 
 /// A customer as the acting account sees it, with what its commands decide by.
@@ -174,8 +176,4 @@ pub async fn free_names(
 /// The scope, if a call that is narrowed to one customer is to this one.
 pub(super) fn admitting(scope: &Scope, id: CustomerId) -> Result<&Scope> {
     if scope.admits(id) { Ok(scope) } else { Err(Error::CustomerNotFound { at: None }) }
-}
-
-fn path(scope: &Scope) -> Vec<uuid::Uuid> {
-    scope.path().ids().iter().map(|id| id.get()).collect()
 }
