@@ -8,7 +8,7 @@ use crate::domain::{
     custom_id::CustomIds,
     customer::{Change, Customer, Happened, Standing, Status},
     edit::Edit,
-    enums::Role,
+    enums::{Reach, Role},
     field::FieldPath,
     hold::Hold,
     ids::HoldId,
@@ -16,6 +16,9 @@ use crate::domain::{
     refusal::Refusal,
     status::StatusReason,
 };
+
+/// Changes the acting account's own link, so that whoever sees the customer may do it.
+const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
 
 /// One command on one customer.
 #[derive(Clone, Debug)]
@@ -141,12 +144,12 @@ impl Customer {
     /// The names of the RPCs that the caller could call on this customer now with an effect.
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>) -> Vec<&'static str> {
-        if self.standing(caller.scope()) == Standing::Below {
-            return Vec::new();
-        }
+        let whole = self.standing(caller.scope()) == Standing::OwnerOrAbove;
+        let custom_id_role = caller.account().policies.custom_id_role;
         let approvable = || self.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids));
         let actions = [
             ("UpdateCustomer", true),
+            (UPDATE_CUSTOM_ID, self.facts.reach == Reach::Fleet || caller.role() >= custom_id_role),
             ("ApproveCustomer", approvable() == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
             ("SuspendCustomer", self.may_suspend() == Ok(true)),
@@ -158,7 +161,8 @@ impl Customer {
         ];
         actions
             .into_iter()
-            .filter(|(name, possible)| *possible && has_role(caller, name))
+            // Below the owner of a FLEET customer one has a link of one's own, and nothing else.
+            .filter(|(name, possible)| *possible && (whole || *name == UPDATE_CUSTOM_ID) && has_role(caller, name))
             .map(|(name, _)| name)
             .collect()
     }

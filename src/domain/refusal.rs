@@ -19,6 +19,8 @@ pub enum Refusal {
     IllegalTransition(&'static str),
     /// Together with what is there already, an update breaks a rule.
     BreaksRule(Rule),
+    /// An account has as many custom IDs of a customer as it may.
+    TooManyCustomIds,
     /// The call is narrowed to one customer, and names none.
     Narrowed,
     /// The tree of accounts would be more than eight deep.

@@ -3,8 +3,10 @@
 
 mod access;
 mod accounts;
+mod customer_find;
 mod customer_in;
 mod customer_out;
+mod customer_upsert;
 mod customers;
 pub mod demo;
 mod history;

@@ -3,10 +3,18 @@
 mod batch;
 mod change;
 mod create;
+mod custom_ids;
+mod find;
+mod upsert;
 
 use std::sync::Arc;
 
-pub use self::{batch::Outcomes, create::Draft};
+pub use self::{
+    batch::Outcomes,
+    create::Draft,
+    find::{Availability, Found},
+    upsert::{Match, Upsert, Upserted},
+};
 use crate::{
     domain::{
         address::AddressPart,
@@ -211,11 +219,5 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
 
 /// Names near a taken one, to suggest those of them that are free.
 fn near(facts: &Facts) -> Vec<Name> {
-    let name = facts.name.as_str();
-    let city = facts.profile.primary_address.get(AddressPart::City);
-    city.map(|city| format!("{name} ({city})"))
-        .into_iter()
-        .chain((2..6).map(|number| format!("{name} {number}")))
-        .filter_map(|name| Name::parse(&name).ok())
-        .collect()
+    find::near(&facts.name, facts.profile.primary_address.get(AddressPart::City))
 }
