@@ -29,6 +29,7 @@ fn each() -> Vec<(Error, bool, bool)> {
         Error::refused_at(Refusal::Archived, "customer_ids[2]".to_owned()),
         Error::from(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
         Error::from(Refusal::BreaksRule(Rule::new("must have one primary contact"))),
+        Error::from(Refusal::Narrowed),
         Error::from(Refusal::TreeTooDeep),
         Error::NameTaken { free: vec!["Ada 2".to_owned(), "Ada 3".to_owned()] },
         Error::CustomIdTaken { field: Some("customer.custom_ids.erp".to_owned()) },
