@@ -69,6 +69,12 @@ pub enum Error {
         /// As in `customer.custom_ids.erp`.
         field: Option<String>,
     },
+    /// Different systems say different customers.
+    #[error("look-up ambiguous")]
+    LookupAmbiguous,
+    /// The answer would be larger than clients take.
+    #[error("answer too large")]
+    AnswerTooLarge,
     /// Another customer came from this order.
     #[error("order reference taken")]
     OrderReferenceTaken,

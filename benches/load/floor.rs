@@ -77,4 +77,9 @@ not_here! {
     archive_customers(ArchiveCustomersRequest) -> ArchiveCustomersResponse;
     unarchive_customers(UnarchiveCustomersRequest) -> UnarchiveCustomersResponse;
     modify_customer_tags(ModifyCustomerTagsRequest) -> ModifyCustomerTagsResponse;
+    batch_get_customers(BatchGetCustomersRequest) -> BatchGetCustomersResponse;
+    lookup_customer(LookupCustomerRequest) -> LookupCustomerResponse;
+    check_name_availability(CheckNameAvailabilityRequest) -> CheckNameAvailabilityResponse;
+    upsert_customer(UpsertCustomerRequest) -> UpsertCustomerResponse;
+    update_custom_id(UpdateCustomIdRequest) -> UpdateCustomIdResponse;
 }

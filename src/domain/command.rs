@@ -8,7 +8,7 @@ use crate::domain::{
     custom_id::CustomIds,
     customer::{Change, Customer, Happened, Standing, Status},
     edit::Edit,
-    enums::Role,
+    enums::{Reach, Role},
     field::FieldPath,
     hold::Hold,
     ids::HoldId,
@@ -16,6 +16,10 @@ use crate::domain::{
     refusal::Refusal,
     status::StatusReason,
 };
+
+/// Changes the acting account's own link, so that whoever sees the customer may do it.
+const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
+const MODIFY_TAGS: &str = "ModifyCustomerTags";
 
 /// One command on one customer.
 #[derive(Clone, Debug)]
@@ -143,14 +147,13 @@ impl Customer {
     /// The names of the RPCs that the caller could call on this customer now with an effect.
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>) -> Vec<&'static str> {
-        if self.standing(caller.scope()) == Standing::Below {
-            // Whoever sees a customer may tag it: its own tags are nobody else's.
-            return ["ModifyCustomerTags"].into_iter().filter(|name| has_role(caller, name)).collect();
-        }
+        let whole = self.standing(caller.scope()) == Standing::OwnerOrAbove;
+        let custom_id_role = caller.account().policies.custom_id_role;
         let approvable = || self.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids));
         let actions = [
             ("UpdateCustomer", true),
-            ("ModifyCustomerTags", true),
+            (MODIFY_TAGS, true),
+            (UPDATE_CUSTOM_ID, self.facts.reach == Reach::Fleet || caller.role() >= custom_id_role),
             ("ApproveCustomer", approvable() == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
             ("SuspendCustomer", self.may_suspend() == Ok(true)),
@@ -162,7 +165,10 @@ impl Customer {
         ];
         actions
             .into_iter()
-            .filter(|(name, possible)| *possible && has_role(caller, name))
+            // Below the owner of a FLEET customer one has a link of one's own, and nothing else.
+            .filter(|(name, possible)| {
+                *possible && (whole || [MODIFY_TAGS, UPDATE_CUSTOM_ID].contains(name)) && has_role(caller, name)
+            })
             .map(|(name, _)| name)
             .collect()
     }

@@ -65,7 +65,7 @@ impl Facts {
             Edit::Industry(industry) => profile.industry = industry,
             Edit::Address(kind, address) => *profile.address_mut(kind) = address,
             Edit::AddressPart(kind, part, address) => profile.address_mut(kind).replace(part, address),
-            Edit::Contacts(contacts) => profile.contacts = contacts,
+            Edit::Contacts(contacts) => profile.contacts = contacts.keeping_ids(&profile.contacts),
             Edit::Email(email) => profile.email = email,
             Edit::BillingEmail(email) => profile.billing_email = email,
             Edit::Phone(phone) => profile.phone = phone,

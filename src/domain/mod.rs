@@ -12,6 +12,7 @@ pub mod command;
 pub mod contact;
 pub mod contract;
 pub mod custom_id;
+pub mod custom_id_change;
 pub mod customer;
 pub mod dms;
 pub mod edit;

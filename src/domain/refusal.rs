@@ -19,6 +19,8 @@ pub enum Refusal {
     IllegalTransition(&'static str),
     /// Together with what is there already, an update breaks a rule of the customer's field with this path.
     BreaksRule(&'static str, Rule),
+    /// An account has as many custom IDs of a customer as it may.
+    TooManyCustomIds,
     /// The call is narrowed to one customer, and names none.
     Narrowed,
     /// There are as many as there may be; the text says of what, and how many.

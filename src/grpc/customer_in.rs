@@ -4,7 +4,7 @@ use crate::{
     domain::{
         address::{Address, AddressPart},
         contact::{Contact, Contacts, Outline},
-        custom_id::{CustomId, CustomIds, System},
+        custom_id::{CustomId, CustomIds, MAX_SYSTEMS, System},
         customer::Facts,
         edit::Edit,
         email::Email,
@@ -24,8 +24,6 @@ use crate::{
     service::{clock, customers::Draft},
 };
 
-/// Custom IDs that a new customer may come with.
-const MAX_CUSTOM_IDS: usize = 20;
 /// Paths of one mask.
 const MAX_PATHS: usize = 100;
 
@@ -87,7 +85,7 @@ pub(super) fn edits(mask: Option<prost_types::FieldMask>, customer: &pb::Custome
 
 fn unknown_path(path: &str) -> Rule {
     match path.split('.').next() {
-        Some("custom_ids") => Rule::new("must not name custom_ids: no update changes them"),
+        Some("custom_ids") => Rule::new("must not name custom_ids: UpdateCustomId changes them"),
         Some("status" | "status_reason" | "archived_at") => {
             Rule::new("must not name the status: ApproveCustomer, RejectCustomer and ArchiveCustomers change it")
         }
@@ -161,9 +159,10 @@ fn whole(violations: &mut Violations, at: String, field: Field, customer: &pb::C
     }
 }
 
-fn custom_ids(violations: &mut Violations, customer: &pb::Customer) -> Option<CustomIds> {
-    if customer.custom_ids.len() > MAX_CUSTOM_IDS {
-        let rule = Rule::with(format!("must be at most {MAX_CUSTOM_IDS}; these are {}", customer.custom_ids.len()));
+/// Reads custom IDs.
+pub(super) fn custom_ids(violations: &mut Violations, customer: &pb::Customer) -> Option<CustomIds> {
+    if customer.custom_ids.len() > MAX_SYSTEMS {
+        let rule = Rule::with(format!("must be at most {MAX_SYSTEMS}; these are {}", customer.custom_ids.len()));
         violations.push("customer.custom_ids", rule);
         return None;
     }

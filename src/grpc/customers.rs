@@ -12,7 +12,7 @@ use crate::{
         violation::{Rule, Violations},
     },
     grpc::{
-        admit, admit_mutation, customer_in, customer_out, of_mutation, of_read,
+        admit, admit_mutation, customer_find, customer_in, customer_out, customer_upsert, of_mutation, of_read,
         parse::{Asked, batch, caller_options, customer_id},
         pb::{self, customer_service_server::CustomerService},
         refuse,
@@ -70,6 +70,41 @@ impl CustomerService for Handlers {
         let shown = self.customers.get(&caller, id).await.map_err(of_read)?;
         let customer = if full { customer_out::full(shown) } else { customer_out::basic(shown) };
         Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer) }))
+    }
+
+    async fn batch_get_customers(
+        &self,
+        request: Request<pb::BatchGetCustomersRequest>,
+    ) -> Result<Response<pb::BatchGetCustomersResponse>, Status> {
+        customer_find::batch_get(&self.customers, request).await
+    }
+
+    async fn lookup_customer(
+        &self,
+        request: Request<pb::LookupCustomerRequest>,
+    ) -> Result<Response<pb::LookupCustomerResponse>, Status> {
+        customer_find::lookup(&self.customers, request).await
+    }
+
+    async fn check_name_availability(
+        &self,
+        request: Request<pb::CheckNameAvailabilityRequest>,
+    ) -> Result<Response<pb::CheckNameAvailabilityResponse>, Status> {
+        customer_find::check_name(&self.customers, request).await
+    }
+
+    async fn upsert_customer(
+        &self,
+        request: Request<pb::UpsertCustomerRequest>,
+    ) -> Result<Response<pb::UpsertCustomerResponse>, Status> {
+        customer_upsert::upsert(&self.customers, request).await
+    }
+
+    async fn update_custom_id(
+        &self,
+        request: Request<pb::UpdateCustomIdRequest>,
+    ) -> Result<Response<pb::UpdateCustomIdResponse>, Status> {
+        customer_upsert::update_custom_id(&self.customers, request).await
     }
 
     async fn update_customer(
@@ -273,7 +308,8 @@ fn outcomes(outcome: Outcome<Outcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
     (outcomes, outcome.replayed)
 }
 
-fn is_full(view: i32) -> Result<bool, Rule> {
+/// Whether a view is everything.
+pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
     match pb::CustomerView::try_from(view) {
         Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
         Ok(pb::CustomerView::Full) => Ok(true),

@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 pub use self::message::INTERNAL;
-use self::message::{FIELD, RULE, cut, listed};
+use self::message::{FIELD, RULE, TOO_MANY_CUSTOM_IDS, cut, listed};
 use super::pb::ErrorReason;
 use crate::{
     domain::{contract::Rpc, refusal::Refusal, violation::Violations},
@@ -56,6 +56,9 @@ pub fn of(error: Error, repeat: Repeat) -> Status {
             let field = format!("customer.{field}");
             with_violations(code, &message, &details, &Violations::of(field, rule.clone()))
         }
+        Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
+            with_violations(code, &message, &details, &Violations::of("custom_ids", TOO_MANY_CUSTOM_IDS))
+        }
         _ => Status::with_error_details(code, message, details),
     };
     status.set_source(Arc::new(Cause(error)));
@@ -92,12 +95,15 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
             Refusal::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
             Refusal::IllegalTransition(_) => (Code::FailedPrecondition, Reason::IllegalTransition),
             Refusal::BreaksRule(..) => (Code::InvalidArgument, Reason::InvalidFields),
+            Refusal::TooManyCustomIds => (Code::InvalidArgument, Reason::InvalidFields),
             Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
             Refusal::LimitReached(_) => (Code::FailedPrecondition, Reason::LimitReached),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
         },
         Error::NameTaken { .. } => (Code::AlreadyExists, Reason::NameTaken),
         Error::CustomIdTaken { .. } => (Code::AlreadyExists, Reason::CustomIdTaken),
+        Error::LookupAmbiguous => (Code::FailedPrecondition, Reason::LookupAmbiguous),
+        Error::AnswerTooLarge => (Code::ResourceExhausted, Reason::AnswerTooLarge),
         Error::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
         Error::MemberExists => (Code::AlreadyExists, Reason::MemberExists),
         Error::TagNotFound => (Code::NotFound, Reason::TagNotFound),

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         account::Account,
         caller::Caller,
-        custom_id::CustomIds,
+        custom_id::{CustomIds, System},
         customer::{Customer, Facts, Stamp},
         enums::{Reach, Role},
         ids::{AccountId, CustomerId, EventId},
@@ -112,15 +112,17 @@ impl Customers {
     }
 
     async fn custom_id_taken(&self, caller: &Caller, draft: &Draft) -> Error {
-        let taken = async {
-            self.pool
-                .lease()
-                .await?
-                .run(async |conn| store::custom_ids::first_taken(conn, caller.scope(), &draft.custom_ids).await)
-                .await
-        };
-        let system = taken.await.ok().flatten();
+        let system = self.first_taken(caller, &draft.custom_ids).await;
         Error::CustomIdTaken { field: system.map(|system| format!("customer.custom_ids.{}", system.as_str())) }
+    }
+
+    /// Of these, the first system in which a customer of the acting account has that custom ID, if that can be told.
+    pub(super) async fn first_taken(&self, caller: &Caller, ids: &CustomIds) -> Option<System> {
+        let taken = async {
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::custom_ids::first_taken(conn, caller.scope(), ids).await).await
+        };
+        taken.await.ok().flatten()
     }
 }
 

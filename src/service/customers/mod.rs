@@ -3,14 +3,19 @@
 mod batch;
 mod change;
 mod create;
+mod custom_ids;
+mod find;
 mod tagging;
+mod upsert;
 
 use std::sync::Arc;
 
 pub use self::{
     batch::{Named, Outcomes},
     create::Draft,
+    find::{Availability, Found},
     tagging::TagNames,
+    upsert::{Match, Upsert, Upserted},
 };
 use crate::{
     domain::{
@@ -216,14 +221,5 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
 
 /// Names near a taken one, to suggest those of them that are free. A long one is cut, so that what tells it apart fits.
 fn near(facts: &Facts) -> Vec<Name> {
-    let city = facts.profile.primary_address.get(AddressPart::City);
-    city.map(|city| format!(" ({city})"))
-        .into_iter()
-        .chain((2..6).map(|number| format!(" {number}")))
-        .filter_map(|suffix| {
-            let room = Name::MAX_CHARS.saturating_sub(suffix.chars().count());
-            let start: String = facts.name.as_str().chars().take(room).collect();
-            Name::parse(&format!("{}{suffix}", start.trim_end())).ok()
-        })
-        .collect()
+    find::near(&facts.name, facts.profile.primary_address.get(AddressPart::City))
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod create;
+mod find;
 mod row;
 mod save;
 mod tagging;
@@ -12,6 +13,7 @@ use self::row::columns;
 pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{New, create},
+    find::{called, get_all, lookup},
     save::save,
     tagging::{Tagging, save_tagging},
 };
