@@ -9,6 +9,7 @@ mod customers;
 pub mod demo;
 mod history;
 mod parse;
+mod search;
 pub mod status;
 
 use prost::Message;

@@ -3,10 +3,15 @@
 mod batch;
 mod change;
 mod create;
+mod search;
 
 use std::sync::Arc;
 
-pub use self::{batch::Outcomes, create::Draft};
+pub use self::{
+    batch::Outcomes,
+    create::Draft,
+    search::{Match, Matches},
+};
 use crate::{
     domain::{
         address::AddressPart,

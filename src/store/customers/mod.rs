@@ -2,7 +2,7 @@
 
 mod batch;
 mod create;
-mod row;
+pub(super) mod row;
 mod save;
 
 use sqlx::PgConnection;
