@@ -76,6 +76,7 @@ not_here! {
     reject_customer(RejectCustomerRequest) -> RejectCustomerResponse;
     archive_customers(ArchiveCustomersRequest) -> ArchiveCustomersResponse;
     unarchive_customers(UnarchiveCustomersRequest) -> UnarchiveCustomersResponse;
+    search_customers(SearchCustomersRequest) -> SearchCustomersResponse;
     modify_customer_tags(ModifyCustomerTagsRequest) -> ModifyCustomerTagsResponse;
     batch_get_customers(BatchGetCustomersRequest) -> BatchGetCustomersResponse;
     lookup_customer(LookupCustomerRequest) -> LookupCustomerResponse;

@@ -36,6 +36,7 @@ pub mod profile;
 pub mod refusal;
 #[cfg(test)]
 mod samples;
+pub mod search;
 pub mod status;
 pub mod tag;
 pub mod tax_id;

@@ -280,7 +280,7 @@ fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Op
     })
 }
 
-fn customer_type(raw: i32) -> Result<CustomerType, Rule> {
+pub(super) fn customer_type(raw: i32) -> Result<CustomerType, Rule> {
     match pb::CustomerType::try_from(raw) {
         Ok(pb::CustomerType::Business) => Ok(CustomerType::Business),
         Ok(pb::CustomerType::Personal) => Ok(CustomerType::Personal),
@@ -290,7 +290,7 @@ fn customer_type(raw: i32) -> Result<CustomerType, Rule> {
     }
 }
 
-fn service_class(raw: i32) -> Result<ServiceClass, Rule> {
+pub(super) fn service_class(raw: i32) -> Result<ServiceClass, Rule> {
     match pb::ServiceClass::try_from(raw) {
         Ok(pb::ServiceClass::Normal) => Ok(ServiceClass::Normal),
         Ok(pb::ServiceClass::Residential) => Ok(ServiceClass::Residential),
@@ -300,7 +300,7 @@ fn service_class(raw: i32) -> Result<ServiceClass, Rule> {
     }
 }
 
-fn reach(raw: i32) -> Result<Reach, Rule> {
+pub(super) fn reach(raw: i32) -> Result<Reach, Rule> {
     match pb::Reach::try_from(raw) {
         Ok(pb::Reach::Local) => Ok(Reach::Local),
         Ok(pb::Reach::Fleet) => Ok(Reach::Fleet),
@@ -308,12 +308,21 @@ fn reach(raw: i32) -> Result<Reach, Rule> {
     }
 }
 
-fn origin(raw: i32) -> Result<Origin, Rule> {
+pub(super) fn origin(raw: i32) -> Result<Origin, Rule> {
     match pb::Origin::try_from(raw) {
         Ok(pb::Origin::Unspecified | pb::Origin::Api) => Ok(Origin::Api),
         Ok(pb::Origin::ControlPanel) => Ok(Origin::ControlPanel),
         Ok(pb::Origin::Marketplace) => Ok(Origin::Marketplace),
         Ok(pb::Origin::Import) => Ok(Origin::Import),
         Err(_) => Err(Rule::new("must be ORIGIN_CONTROL_PANEL, ORIGIN_MARKETPLACE, ORIGIN_API or ORIGIN_IMPORT")),
+    }
+}
+
+/// Whether all of a customer is asked for.
+pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
+    match pb::CustomerView::try_from(view) {
+        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
+        Ok(pb::CustomerView::Full) => Ok(true),
+        Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
     }
 }

@@ -9,13 +9,13 @@ use crate::{
         options::{Options, Outcome},
         status::StatusReason,
         text::Text,
-        violation::{Rule, Violations},
+        violation::Violations,
     },
     grpc::{
         admit, admit_mutation, customer_find, customer_in, customer_out, customer_upsert, of_mutation, of_read,
         parse::{Asked, batch, caller_options, customer_id},
         pb::{self, customer_service_server::CustomerService},
-        refuse,
+        refuse, search,
         tags::tag_names,
     },
     service::{
@@ -65,7 +65,7 @@ impl CustomerService for Handlers {
         let pb::GetCustomerRequest { customer_id: id, view } = message;
         let mut violations = Violations::default();
         let id = customer_id(&mut violations, "customer_id", &id);
-        let full = violations.check("view", is_full(view));
+        let full = violations.check("view", customer_in::is_full(view));
         let (id, full) = violations.finish(id.zip(full)).map_err(refuse)?;
         let shown = self.customers.get(&caller, id).await.map_err(of_read)?;
         let customer = if full { customer_out::full(shown) } else { customer_out::basic(shown) };
@@ -105,6 +105,16 @@ impl CustomerService for Handlers {
         request: Request<pb::UpdateCustomIdRequest>,
     ) -> Result<Response<pb::UpdateCustomIdResponse>, Status> {
         customer_upsert::update_custom_id(&self.customers, request).await
+    }
+
+    async fn search_customers(
+        &self,
+        request: Request<pb::SearchCustomersRequest>,
+    ) -> Result<Response<pb::SearchCustomersResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let (wanted, how) = search::search(message).map_err(refuse)?;
+        let found = self.customers.search(&caller, &wanted, how.size, &how.token, how.count).await.map_err(of_read)?;
+        search::page(&self.customers, &caller, &wanted, found, how.full).map(Response::new)
     }
 
     async fn update_customer(
@@ -306,13 +316,4 @@ fn outcomes(outcome: Outcome<Outcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
         })
         .collect();
     (outcomes, outcome.replayed)
-}
-
-/// Whether a view is everything.
-pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
-    match pb::CustomerView::try_from(view) {
-        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
-        Ok(pb::CustomerView::Full) => Ok(true),
-        Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
-    }
 }

@@ -13,6 +13,7 @@ mod customers;
 pub mod demo;
 mod history;
 mod parse;
+mod search;
 pub mod status;
 mod tags;
 

@@ -9,6 +9,7 @@ pub mod events;
 pub mod members;
 pub mod migrations;
 pub mod requests;
+pub mod search;
 pub mod standing;
 pub mod tags;
 pub mod tenants;

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod custom_ids;
 mod find;
+mod search;
 mod tagging;
 mod upsert;
 
@@ -14,6 +15,7 @@ pub use self::{
     batch::{Named, Outcomes},
     create::Draft,
     find::{Availability, Found},
+    search::{Match as SearchMatch, Matches},
     tagging::TagNames,
     upsert::{Match, Upsert, Upserted},
 };

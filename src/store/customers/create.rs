@@ -17,6 +17,7 @@ use crate::{
         options::Repeatable,
         principal::Principal,
         profile::Profile,
+        search::Searchable,
     },
     error::{Error, Result},
     store::{json, principal_key},
@@ -62,6 +63,8 @@ struct Element<'a, A> {
     link_revision: i64,
     custom_ids: &'a CustomIds,
     custom_id_rows: Vec<CustomIdRow<'a>>,
+    search_doc: String,
+    search_country: String,
     created_at: Moment,
     created_by: &'a Principal,
     events: Vec<EventRow>,
@@ -108,8 +111,8 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
             from jsonb_to_recordset($5) as n (
                 id uuid, name_scope uuid, type text, service_class text, reach text, name text, name_key text,
                 status text, branch_id uuid, sales_person_id uuid, origin text, order_reference text, profile jsonb,
-                link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, created_at timestamptz, created_by jsonb,
-                events jsonb, request_id uuid, fingerprint text, answer jsonb
+                link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, search_doc text, search_country text,
+                created_at timestamptz, created_by jsonb, events jsonb, request_id uuid, fingerprint text, answer jsonb
             )
             cross join rule
             cross join owner
@@ -137,6 +140,9 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
             select $1, $2, i.system, i.value_key, n.id, i.value, true, n.created_at
             from new n
             cross join lateral jsonb_to_recordset(n.custom_id_rows) as i (system text, value text, value_key text)
+        ), search as (
+            insert into customer_search (tenant_id, customer_id, doc, country)
+            select $1, n.id, n.search_doc, n.search_country from new n
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
@@ -174,6 +180,7 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
 fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link) -> Element<'a, impl Serialize + 'a> {
     let customer = &new.customer;
     let facts = &customer.facts;
+    let searchable = Searchable::of(facts);
     Element {
         id: customer.id.get(),
         name_scope: name_scope(account.name_uniqueness, caller.scope().tenant(), account.id),
@@ -199,6 +206,8 @@ fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link)
                 value_key: id.key().as_str(),
             })
             .collect(),
+        search_doc: searchable.doc().to_owned(),
+        search_country: searchable.country().to_owned(),
         created_at: customer.created.at,
         created_by: &customer.created.by,
         events: events(account, new),

@@ -3,7 +3,7 @@
 mod batch;
 mod create;
 mod find;
-mod row;
+pub(super) mod row;
 mod save;
 mod tagging;
 

@@ -27,11 +27,12 @@ use crate::{
 };
 
 /// `select` of the record's columns and what is given, into [`Row`]. $1 is the tenant, $3 the acting account. The acting
-/// account's link is in the row itself if it owns the customer; only otherwise is it looked up.
+/// account's link is in the row itself if it owns the customer; only otherwise is it looked up. `columns!(@record text)` is
+/// the select alone, as text, for the one statement that is put together.
 macro_rules! columns {
-    ($rest:literal, $($argument:tt)*) => {
-        sqlx::query_as!(
-            $crate::store::customers::row::Row,
+    (@record $to:ident $($given:tt)*) => {
+        $crate::store::customers::row::columns! {
+            @$to
             r#"
             select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, c.type as customer_type,
                    c.service_class, c.reach, c.name, c.status, c.status_reason, c.archived_at, c.branch_id,
@@ -53,12 +54,21 @@ macro_rules! columns {
                        from customer_links l
                        where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
                    ) end as "link: row::Link"
-            "# + $rest,
-            $($argument)*
-        )
+            "#
+            $($given)*
+        }
+    };
+    (@text $record:literal) => {
+        $record
+    };
+    (@checked $record:literal $rest:literal, $($argument:tt)*) => {
+        sqlx::query_as!($crate::store::customers::row::Row, $record + $rest, $($argument)*)
+    };
+    ($rest:literal, $($argument:tt)*) => {
+        $crate::store::customers::row::columns!(@record checked $rest, $($argument)*)
     };
 }
-pub(super) use columns;
+pub(in crate::store) use columns;
 
 /// The types of the jsonb columns, by the names that the statements give them.
 pub(super) type Profile = Json<profile::Profile>;
@@ -69,8 +79,9 @@ pub(super) type Tags = Json<Vec<tag::Tag>>;
 pub(super) type Holds = Json<Vec<hold::Hold>>;
 pub(super) type Policies = Json<policies::Policies>;
 
-/// One row of [`columns!`].
-pub(super) struct Row {
+/// One row of [`columns!`]. A statement that is put together names its columns as the checked ones do.
+#[derive(sqlx::FromRow)]
+pub(in crate::store) struct Row {
     pub(super) id: Uuid,
     pub(super) account_id: Uuid,
     pub(super) ancestors: Vec<Uuid>,
@@ -87,19 +98,31 @@ pub(super) struct Row {
     pub(super) sales_person_id: Option<Uuid>,
     pub(super) origin: String,
     pub(super) order_reference: Option<String>,
+    #[sqlx(rename = "profile: row::Profile")]
     pub(super) profile: Profile,
+    #[sqlx(rename = "owner_ids: row::CustomIds")]
     pub(super) owner_ids: CustomIds,
+    #[sqlx(rename = "holds: row::Holds")]
     pub(super) holds: Holds,
+    #[sqlx(rename = "owner_tags: row::Tags")]
     pub(super) owner_tags: Option<Tags>,
     pub(super) created_at: Moment,
     pub(super) updated_at: Moment,
+    #[sqlx(rename = "created_by: row::Principal")]
     pub(super) created_by: Principal,
+    #[sqlx(rename = "updated_by: row::Principal")]
     pub(super) updated_by: Principal,
+    #[sqlx(rename = "link: row::Link")]
     pub(super) link: Option<Link>,
+    #[sqlx(rename = "policies: row::Policies")]
     pub(super) policies: Option<Policies>,
+    #[sqlx(default)]
     pub(super) fingerprint: Option<Vec<u8>>,
+    #[sqlx(default)]
     pub(super) answer: Option<serde_json::Value>,
+    #[sqlx(default)]
     pub(super) sales_person_fits: bool,
+    #[sqlx(default)]
     pub(super) branch_fits: bool,
 }
 
@@ -112,7 +135,7 @@ impl Row {
     }
 
     /// The row as the caller's account sees it.
-    pub(super) fn seen(self, caller: &Caller) -> Result<Seen> {
+    pub(in crate::store) fn seen(self, caller: &Caller) -> Result<Seen> {
         let owner = AccountId::from_uuid(self.account_id);
         let own = owner == caller.scope().root();
         let link = match self.link {

@@ -9,9 +9,10 @@ use crate::{
         caller::Caller,
         customer::{Customer, Happened},
         event::Changes,
+        search::Searchable,
     },
     error::Result,
-    store::{Write, principal_key},
+    store::{Write, principal_key, search},
 };
 
 /// Writes a changed customer, its event and the stored answer, if the customer is still as it was read. Says whether it
@@ -28,6 +29,8 @@ pub async fn save(
     write: Write<'_>,
 ) -> Result<bool> {
     let facts = &after.facts;
+    // What is searched changes rarely, and writing it costs every index of it.
+    let searchable = search::change(&before.customer.facts, facts);
     let saved = sqlx::query_scalar!(
         r#"
         with head as (
@@ -38,6 +41,10 @@ pub async fn save(
                 profile = $15, updated_at = $16, updated_by = $17, branch_id = $31, holds = $32
             where tenant_id = $1 and id = $2 and revision = $3 and owner_link_revision = $4
             returning tenant_id, id, revision
+        ), search as (
+            insert into customer_search (tenant_id, customer_id, doc, country)
+            select head.tenant_id, head.id, $33, $34 from head where $33::text is not null
+            on conflict (tenant_id, customer_id) do update set doc = excluded.doc, country = excluded.country
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, issuer, subject, actors,
@@ -86,6 +93,8 @@ pub async fn save(
         write.request.map(|_| Json(Answer::of_customer(after, &before.link))) as _,
         facts.branch.map(crate::domain::ids::BranchId::get),
         Json(&after.holds) as _,
+        searchable.as_ref().map(Searchable::doc),
+        searchable.as_ref().map(Searchable::country),
     )
     .fetch_optional(conn)
     .await?;
