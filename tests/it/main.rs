@@ -17,4 +17,7 @@ mod dev;
 mod embedded;
 mod get_customer;
 mod processes;
+mod search_customers;
+mod search_naive;
+mod search_property;
 mod world;
