@@ -29,16 +29,20 @@ create index customer_search_doc_idx on customer_search using gin (doc gin_trgm_
 alter table custom_ids
     add column search_key text collate "C" not null generated always as (
         chr(1) || regexp_replace(
-            translate(
-                normalize(
-                    regexp_replace(
-                        normalize(value_key, nfd),
-                        '[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]', '', 'g'
+            btrim(regexp_replace(
+                translate(
+                    normalize(
+                        regexp_replace(
+                            normalize(value_key, nfd),
+                            '[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670]',
+                            '', 'g'
+                        ),
+                        nfc
                     ),
-                    nfc
+                    'øłđħŧı', 'oldhti'
                 ),
-                'øłđħŧı', 'oldhti'
-            ),
+                ' +', ' ', 'g'
+            )),
             '(^|[ -/:-@[-`{-~])(?=[^ -/:-@[-`{-~])', '\1' || chr(2), 'g'
         )
     ) stored;

@@ -35,7 +35,7 @@ impl Query {
         let folded = fold(&printable(raw, 0..=Self::MAX_CHARS)?);
         let mut words: Vec<Word> = Vec::new();
         let mut count = 0;
-        for word in folded.split_whitespace() {
+        for word in folded.split(' ').filter(|word| !word.is_empty()) {
             count += 1;
             if !words.iter().any(|other| other.text == word) {
                 words.push(Word { text: word.to_owned(), needle: needle(word) });
@@ -44,8 +44,7 @@ impl Query {
         if count > Self::MAX_WORDS {
             return Err(Rule::with(format!("must be at most {} words; these are {count}", Self::MAX_WORDS)));
         }
-        let whole = folded.split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(Self { whole, words })
+        Ok(Self { whole: folded, words })
     }
 
     /// The words, each once. None: nothing is looked for.

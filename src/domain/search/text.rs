@@ -8,7 +8,13 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 
 use super::SearchField;
 use crate::domain::{
-    address::AddressPart, customer::Facts, email::Email, key::Key, name::Name, profile::Profile, text::Text,
+    address::AddressPart,
+    customer::Facts,
+    email::Email,
+    key::Key,
+    name::Name,
+    profile::Profile,
+    text::{Text, collapse},
 };
 
 /// Stands where a value begins.
@@ -42,7 +48,9 @@ pub fn fold(text: &str) -> String {
     }
     let apart = DecomposingNormalizerBorrowed::new_nfd().normalize(key.as_str());
     let bare: String = apart.chars().filter(|letter| !is_accent(*letter)).collect();
-    ComposingNormalizerBorrowed::new_nfc().normalize(&bare).chars().map(without_stroke).collect()
+    let whole: String = ComposingNormalizerBorrowed::new_nfc().normalize(&bare).chars().map(without_stroke).collect();
+    // An accent that stood alone stood on a space.
+    collapse(&whole)
 }
 
 /// migrations/0005_search.sql has the same list for custom IDs.
