@@ -12,9 +12,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod batch_get_customers;
+mod check_name_availability;
 mod commands;
+mod custom_ids;
 mod dev;
 mod embedded;
 mod get_customer;
+mod lookup_customer;
 mod processes;
+mod update_custom_id;
+mod update_custom_id_repeats;
+mod upsert_customer;
+mod upsert_customer_repeats;
 mod world;
