@@ -82,7 +82,7 @@ fn read(
         let draft = violations.nest("", customer_in::draft(Some(customer)));
         draft.and_then(|draft| {
             let (system, id) = violations.nest("", matching(system, &draft.custom_ids))?;
-            Some((draft.custom_ids.clone(), Match::CustomId { system, id, draft }))
+            Some((draft.custom_ids.clone(), Match::CustomId { system, id, draft: Box::new(draft) }))
         })
     } else {
         if !system.is_empty() {

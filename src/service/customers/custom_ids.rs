@@ -2,8 +2,12 @@
 //! reads, the domain decides, and one statement writes if nothing changed meanwhile. Two that belong together, and the last
 //! try, are written under the customer's lock.
 
+mod plan;
+
 use sqlx::PgConnection;
 
+pub(super) use self::plan::Ids;
+use self::plan::{Plan, plan};
 use super::{
     Customers, Shown,
     change::{branch, sales_person},
@@ -15,15 +19,13 @@ use crate::{
         account::Moment,
         answer::Answer,
         caller::Caller,
-        command::{Command, Grounds},
-        custom_id::{CustomId, CustomIds, System},
-        custom_id_change::{CustomIdChange, must_keep_required},
-        customer::{Change, Customer, Happened, Stamp},
+        command::Command,
+        custom_id::System,
+        custom_id_change::CustomIdChange,
         enums::Role,
         ids::{CustomerId, EventId},
         link::Link,
         options::{Options, Outcome},
-        refusal::Refusal,
     },
     error::{Error, Result},
     service::{
@@ -41,16 +43,6 @@ use crate::{
 
 /// Tries without a lock: of custom IDs alone as of other commands on one customer, once of what may take two statements.
 const OPTIMISTIC_TRIES: [usize; 2] = [2, 1];
-
-/// What is to become of the custom IDs.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Ids<'a> {
-    /// Just this.
-    Change(&'a CustomIdChange),
-    /// These are set where the customer is not called so yet; `matched` is the one that it was found by, which stays as it
-    /// is written, and has to be there still.
-    Towards { ids: &'a CustomIds, matched: Option<(&'a System, &'a CustomId)> },
-}
 
 /// One command, with all that its tries share.
 pub(super) struct Attempt<'a> {
@@ -72,14 +64,6 @@ pub(super) struct Done {
     pub(super) changed: bool,
 }
 
-/// What a command comes to.
-struct Plan {
-    /// The fields, if they change.
-    customer: Option<(Customer, Happened)>,
-    /// The custom IDs, if they change.
-    ids: Option<(CustomIdChange, CustomIds)>,
-}
-
 impl Customers {
     /// Sets, changes or clears the acting account's custom ID of a customer in one system. Safe to repeat.
     ///
@@ -95,7 +79,8 @@ impl Customers {
         let etag = self.etag(caller, id, options)?;
         let field = |_: &System| "custom_id".to_owned();
         let attempt = Attempt { caller, id, ids: Ids::Change(change), fields: None, options, etag, field };
-        self.change_ids(&attempt).await.map(|done| done.outcome)
+        // Boxed: what may take two statements is a large future.
+        Box::pin(self.change_ids(&attempt)).await.map(|done| done.outcome)
     }
 
     /// Reads, decides, and saves if nothing changed meanwhile.
@@ -253,60 +238,6 @@ impl Customers {
             _ => failure,
         }
     }
-}
-
-impl Attempt<'_> {
-    /// The change of the custom IDs that the customer has now.
-    ///
-    /// # Errors
-    /// `CustomerNotFound` if it is not called any more what it was found by.
-    fn wanted(&self, seen: &Seen) -> Result<CustomIdChange> {
-        let now = &seen.link.custom_ids;
-        match self.ids {
-            Ids::Change(change) => Ok(change.clone()),
-            Ids::Towards { ids, matched: None } => Ok(CustomIdChange::towards(ids, now)),
-            Ids::Towards { ids, matched: Some((system, id)) } => {
-                let still = now.get(system).filter(|now| now.key() == id.key());
-                let still = still.ok_or(Error::CustomerNotFound { at: None })?;
-                let mut ids = ids.clone();
-                ids.insert(system.clone(), still.clone());
-                Ok(CustomIdChange::towards(&ids, now))
-            }
-        }
-    }
-
-    /// The values that it would put.
-    fn put(&self) -> CustomIds {
-        match self.ids {
-            Ids::Change(change) => {
-                change.iter().filter_map(|(system, id)| Some((system.clone(), id?.clone()))).collect()
-            }
-            Ids::Towards { ids, .. } => ids.clone(),
-        }
-    }
-}
-
-/// What the domain says of fields and custom IDs.
-fn plan(attempt: &Attempt<'_>, seen: &Seen, change: CustomIdChange, at: Moment) -> Result<Plan, Refusal> {
-    let ids = change.decide(&seen.link.custom_ids)?;
-    let own = seen.customer.owner == attempt.caller.scope().root();
-    let owner_ids = ids.as_ref().filter(|_| own).unwrap_or(&seen.owner_ids);
-    let grounds = Grounds { policies: &seen.policies, owner_ids };
-    let mut after = seen.customer.clone();
-    let happened = match attempt.fields {
-        Some(fields) => fields.decide(&mut after, grounds, at)?,
-        None => Change::AlreadyMade,
-    };
-    must_keep_required(&seen.policies, &after.facts, &seen.owner_ids, owner_ids)?;
-    let customer = match happened {
-        Change::AlreadyMade => None,
-        Change::Made(happened) => {
-            after.revision += 1;
-            after.updated = Stamp { at, by: attempt.caller.author().principal.clone() };
-            Some((after, happened))
-        }
-    };
-    Ok(Plan { customer, ids: ids.map(|ids| (change, ids)) })
 }
 
 /// The acting account's policy as it is now. Of a customer of its own it came along with the customer.

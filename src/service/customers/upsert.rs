@@ -32,7 +32,7 @@ pub enum Match {
         /// Thus.
         id: CustomId,
         /// What it is if it is created; its custom IDs have this one among them.
-        draft: Draft,
+        draft: Box<Draft>,
     },
 }
 
@@ -117,7 +117,7 @@ impl Customers {
             etag: None,
             field: |system| format!("customer.custom_ids.{}", system.as_str()),
         };
-        let done = self.change_ids(&attempt).await?;
+        let done = Box::pin(self.change_ids(&attempt)).await?;
         let upserted = match done.changed {
             _ if done.outcome.replayed => stored(matched.is_some(), &done.outcome.value),
             true => Upserted::Updated,
