@@ -13,8 +13,15 @@
 )]
 
 mod commands;
+mod create_tag;
+mod delete_tag;
 mod dev;
 mod embedded;
 mod get_customer;
+mod list_tags;
+mod modify_customer_tags;
+mod modify_customer_tags_repeats;
 mod processes;
+mod rename_tag;
+mod rows;
 mod world;

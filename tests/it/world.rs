@@ -2,6 +2,7 @@
 //! and clients that act in it.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -17,6 +18,7 @@ use clientele::{
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
         customer_service_client::CustomerServiceClient, history_service_client::HistoryServiceClient,
+        tag_service_client::TagServiceClient,
     },
     server::{self, Running},
     store::migrations,
@@ -43,28 +45,46 @@ pub const OPERATOR: &str = "operator";
 /// The subject of a service principal with the role MEMBER in every tenant.
 pub const SERVICE: &str = "order-service";
 
-/// The PostgreSQL of all tests, without fsync.
+/// The PostgreSQL of most tests, without fsync.
 static FAST: OnceCell<Cluster> = OnceCell::const_new();
+/// The PostgreSQL of tests of races and faults, as it runs in production: without fsync, waits for locks hide.
+static PRODUCTION: OnceCell<Cluster> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 const TEMPLATE: &str = "template_clientele";
 
 async fn fast() -> &'static Cluster {
-    FAST.get_or_init(|| async {
-        let settings = Settings { place: Place::Temporary, durability: Durability::Fast, max_connections: 400 };
-        let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
-        migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
-        migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("it is migrated");
-        cluster
-    })
-    .await
+    FAST.get_or_init(|| cluster(Durability::Fast)).await
+}
+
+/// The PostgreSQL with production settings that tests share.
+pub async fn production() -> &'static Cluster {
+    PRODUCTION.get_or_init(|| cluster(Durability::Production)).await
+}
+
+/// A PostgreSQL with a migrated template. A test that kills it needs one of its own.
+pub async fn cluster(durability: Durability) -> Cluster {
+    let settings = Settings { place: Place::Temporary, durability, max_connections: 400 };
+    let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
+    migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
+    migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("it is migrated");
+    cluster
 }
 
 /// A new database with today's schema, in the shared PostgreSQL.
 pub async fn database() -> PgConnectOptions {
-    let cluster = fast().await;
+    database_in(fast().await, "file_copy").await
+}
+
+/// The same in the shared PostgreSQL with production settings.
+pub async fn production_database() -> PgConnectOptions {
+    database_in(production().await, "wal_log").await
+}
+
+/// A new database in a cluster, copied by a strategy.
+pub async fn database_in(cluster: &Cluster, strategy: &str) -> PgConnectOptions {
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let mut admin = cluster.options("postgres").connect().await.unwrap();
-    let create = format!("create database {name} template {TEMPLATE} strategy file_copy");
+    let create = format!("create database {name} template {TEMPLATE} strategy {strategy}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin).await.unwrap();
     cluster.options(&name)
 }
@@ -83,13 +103,18 @@ impl World {
         Self::start_with(database().await, |_| ()).await
     }
 
+    /// A server on an empty database of a PostgreSQL with production settings.
+    pub async fn in_production() -> Self {
+        Self::start_with(production_database().await, |_| ()).await
+    }
+
     /// A server on this database, with a configuration that the test adjusts.
     pub async fn start_with(database: PgConnectOptions, adjust: impl FnOnce(&mut Config)) -> Self {
         let keys = Keys::new();
         let mut config = keys.config(database.clone());
         adjust(&mut config);
         let server = server::start(config).await.expect("the server starts");
-        let channel = connect(&server);
+        let channel = connect(server.address());
         Self { server, database, keys, channel }
     }
 
@@ -98,9 +123,19 @@ impl World {
         self.database.connect().await.unwrap()
     }
 
+    /// How many rows the tables have that a call on customers writes: customers, links, custom IDs, events, answers.
+    pub async fn rows(&self) -> [i64; 5] {
+        let count = "select array[
+            (select count(*) from customers), (select count(*) from customer_links), (select count(*) from custom_ids),
+            (select count(*) from events), (select count(*) from requests)
+        ]";
+        let rows: Vec<i64> = sqlx::query_scalar(count).fetch_one(&mut self.sql().await).await.unwrap();
+        rows.try_into().unwrap()
+    }
+
     /// A channel to the server, on a connection of its own.
     pub fn channel(&self) -> Channel {
-        connect(&self.server)
+        connect(self.server.address())
     }
 
     /// The platform operator.
@@ -115,12 +150,52 @@ impl World {
 
     /// Whoever brings this token.
     pub fn bearer(&self, token: String) -> Client {
-        Client { channel: self.channel.clone(), token: Some(token), account: None, tenant: None, traceparent: None }
+        Client {
+            channel: self.channel.clone(),
+            token: Some(token),
+            account: None,
+            tenant: None,
+            customer: None,
+            traceparent: None,
+        }
     }
 
     /// A client without a token.
     pub fn nobody(&self) -> Client {
-        Client { channel: self.channel.clone(), token: None, account: None, tenant: None, traceparent: None }
+        Client {
+            channel: self.channel.clone(),
+            token: None,
+            account: None,
+            tenant: None,
+            customer: None,
+            traceparent: None,
+        }
+    }
+
+    /// What a call that changes nothing leaves as it is.
+    pub async fn stored(&self) -> Stored {
+        let everything = r"
+            select (select coalesce(string_agg(c::text, e'\n' order by c.id), '') from customers c),
+                   (select coalesce(string_agg(l::text, e'\n' order by l.customer_id, l.account_id), '')
+                    from customer_links l),
+                   (select count(*) from events where customer_id is not null), (select count(*) from requests)
+        ";
+        let (customers, links, events, answers) =
+            sqlx::query_as(everything).fetch_one(&mut self.sql().await).await.unwrap();
+        Stored { customers, links, events, answers }
+    }
+
+    /// The ids of so many new customers like this one, copied inside the database: a thousand in a moment, without events.
+    pub async fn copies(&self, id: &str, count: i32) -> Vec<String> {
+        let copy = r"
+            insert into customers
+            select copy.* from customers c, generate_series(1, $2) as n,
+                   lateral jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid(), 'n', n)) as copy
+            where c.id = $1
+            returning id::text
+        ";
+        let id = Uuid::parse_str(id).unwrap();
+        sqlx::query_scalar(copy).bind(id).bind(count).fetch_all(&mut self.sql().await).await.unwrap()
     }
 
     /// A new tenant with QUICK defaults, and its admin acting in the provider's account.
@@ -149,6 +224,15 @@ impl World {
             keys: self.keys.clone(),
         }
     }
+}
+
+/// All customers and links, row by row, and how many events of customers and stored answers there are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub customers: String,
+    pub links: String,
+    pub events: i64,
+    pub answers: i64,
 }
 
 /// An account, and its admin acting in it.
@@ -186,6 +270,7 @@ impl Seat {
             token: Some(self.keys.token(&subject)),
             account: Some(self.account.clone()),
             tenant: None,
+            customer: None,
             traceparent: None,
         }
     }
@@ -205,6 +290,7 @@ pub struct Client {
     pub token: Option<String>,
     pub account: Option<String>,
     pub tenant: Option<String>,
+    pub customer: Option<String>,
     pub traceparent: Option<String>,
 }
 
@@ -214,6 +300,7 @@ impl Interceptor for Client {
             ("authorization", self.token.as_ref().map(|token| format!("Bearer {token}"))),
             ("clientele-account", self.account.clone()),
             ("clientele-tenant", self.tenant.clone()),
+            ("clientele-customer", self.customer.clone()),
             ("traceparent", self.traceparent.clone()),
         ];
         for (name, value) in headers {
@@ -236,6 +323,11 @@ impl Client {
     /// The same who names this tenant.
     pub fn in_tenant(&self, tenant: &str) -> Self {
         Self { tenant: Some(tenant.to_owned()), ..self.clone() }
+    }
+
+    /// The same whose calls are narrowed to one customer.
+    pub fn narrowed_to(&self, customer: &str) -> Self {
+        Self { customer: Some(customer.to_owned()), ..self.clone() }
     }
 
     /// The same on another connection.
@@ -261,6 +353,23 @@ impl Client {
 
     pub fn history(&self) -> HistoryServiceClient<Intercepted> {
         HistoryServiceClient::new(self.intercepted())
+    }
+
+    pub fn tags(&self) -> TagServiceClient<Intercepted> {
+        TagServiceClient::new(self.intercepted())
+    }
+
+    /// Puts tags on customers and takes others off.
+    pub async fn tag(
+        &self,
+        ids: &[&str],
+        add: &[&str],
+        remove: &[&str],
+    ) -> Result<pb::ModifyCustomerTagsResponse, Status> {
+        let [customer_ids, add_tags, remove_tags] =
+            [ids, add, remove].map(|all| all.iter().map(ToString::to_string).collect());
+        let request = pb::ModifyCustomerTagsRequest { customer_ids, add_tags, remove_tags, ..Default::default() };
+        Ok(self.customers().modify_customer_tags(request).await?.into_inner())
     }
 
     /// Creates a customer.
@@ -403,8 +512,9 @@ pub fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn connect(server: &Running) -> Channel {
-    Channel::from_shared(format!("http://{}", server.address())).unwrap().connect_lazy()
+/// A channel, of the runtime that this is called in.
+pub fn connect(address: SocketAddr) -> Channel {
+    Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
 /// A principal of the tests' issuer; the issuer is the caller's own.
@@ -522,6 +632,14 @@ pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code,
     status
 }
 
+/// Makes the same call so many times at once; the answers in order.
+pub async fn repeat_at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    calls: usize,
+    call: impl Fn() -> F,
+) -> Vec<T> {
+    at_once((0..calls).map(|_| call())).await
+}
+
 /// Waits until a condition holds; the test fails if it does not within 20 seconds.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
@@ -530,4 +648,37 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
         assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
         poll.tick().await;
     }
+}
+
+/// Makes calls, each a task of its own that starts when all are there; their answers in order.
+pub async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    calls: impl IntoIterator<Item = F>,
+) -> Vec<T> {
+    let calls: Vec<F> = calls.into_iter().collect();
+    let start = Arc::new(tokio::sync::Barrier::new(calls.len()));
+    let calls: Vec<_> = calls
+        .into_iter()
+        .map(|call| {
+            let start = Arc::clone(&start);
+            tokio::spawn(async move {
+                start.wait().await;
+                call.await
+            })
+        })
+        .collect();
+    let mut answers = Vec::with_capacity(calls.len());
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    answers
+}
+
+/// How often tests of races and faults do their rounds: `CLIENTELE_FAULT_ROUNDS`, or few enough for every day.
+pub fn rounds(usual: u32) -> u32 {
+    std::env::var("CLIENTELE_FAULT_ROUNDS").map_or(usual, |rounds| rounds.parse().expect("a number of rounds"))
+}
+
+/// When the client is told to send the same bytes again, if it is.
+pub fn retry_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().and_then(|info| info.retry_delay)
 }
