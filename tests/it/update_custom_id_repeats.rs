@@ -198,6 +198,20 @@ async fn who_waits_for_a_value_that_is_then_taken_hears_so() {
 }
 
 #[tokio::test]
+async fn who_wants_what_another_has_hears_so_without_waiting_for_it() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    acme.admin.create(called("Bob", &[("erp", "2")])).await.unwrap();
+    // Somebody is about to change it; two who want each other's would wait for each other.
+    let mut other = world.sql().await;
+    sqlx::raw_sql("begin; update custom_ids set created_at = now()").execute(&mut other).await.unwrap();
+    let refused = acme.admin.set_id(&ada.id, "erp", "2").await;
+    assert_refused(refused, Code::AlreadyExists, "CUSTOM_ID_TAKEN");
+    sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
+}
+
+#[tokio::test]
 async fn two_customers_swap_their_values() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
