@@ -18,7 +18,7 @@ use crate::{
         account_in::{branch_edit, name_uniqueness, policy_choices},
         account_out::{account_out, branch_out, tenant_out},
         admit, admit_mutation, fit, of_mutation, of_read,
-        parse::{Asked, caller_options, options, page_size, principal},
+        parse::{caller_options, options, page_size, principal},
         pb::{self, account_service_server::AccountService},
         refuse,
     },
@@ -47,8 +47,7 @@ impl AccountService for Handlers {
     ) -> Result<Response<pb::CreateTenantResponse>, Status> {
         let (operator, message): (Operator, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = options(&mut violations, &asked, &[], &message);
+        let options = options(&mut violations, &[], &message);
         let pb::CreateTenantRequest { tenant, policies, first_admin, request_id: _, validate_only: _ } = message;
         let pb::Tenant { id: _, name, name_uniqueness: rule, create_time: _ } = tenant.unwrap_or_default();
         let name = violations.check("tenant.name", AccountName::parse(&name));
@@ -97,8 +96,7 @@ impl AccountService for Handlers {
     ) -> Result<Response<pb::CreateAccountResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::CreateAccountRequest { account, first_admin, request_id: _, validate_only: _ } = message;
         let pb::Account { id: _, parent_id: _, ancestor_ids: _, name, policies, name_uniqueness: _, create_time: _ } =
             account.unwrap_or_default();
@@ -161,10 +159,9 @@ impl AccountService for Handlers {
         &self,
         request: Request<pb::CreateBranchRequest>,
     ) -> Result<Response<pb::CreateBranchResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::CreateBranchRequest { branch, request_id: _, validate_only: _ } = message;
         let pb::Branch { id: _, name, dms_integrated: integrated, create_time: _ } = branch.unwrap_or_default();
         let name = violations.check("branch.name", BranchName::parse(&name));
@@ -180,10 +177,9 @@ impl AccountService for Handlers {
         &self,
         request: Request<pb::UpdateBranchRequest>,
     ) -> Result<Response<pb::UpdateBranchResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::UpdateBranchRequest { branch, update_mask, request_id: _, validate_only: _ } = message;
         let branch = branch.unwrap_or_default();
         let id = violations.check("branch.id", BranchId::parse(&branch.id));

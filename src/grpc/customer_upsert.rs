@@ -12,8 +12,8 @@ use crate::{
         violation::{Rule, Violations},
     },
     grpc::{
-        admit, customer_in, customer_out, of_mutation,
-        parse::{Asked, caller_options, customer_id},
+        admit_mutation, customer_in, customer_out, of_mutation,
+        parse::{caller_options, customer_id},
         pb, refuse,
     },
     service::customers::{Customers, Match, Upsert, Upserted},
@@ -23,10 +23,9 @@ pub(super) async fn update_custom_id(
     customers: &Customers,
     request: Request<pb::UpdateCustomIdRequest>,
 ) -> Result<Response<pb::UpdateCustomIdResponse>, Status> {
-    let (caller, message): (Caller, _) = admit(request)?;
+    let (caller, message): (Caller, _) = admit_mutation(request)?;
     let mut violations = Violations::default();
-    let asked = Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-    let options = caller_options(&mut violations, &asked, &caller, &message);
+    let options = caller_options(&mut violations, &caller, &message);
     let pb::UpdateCustomIdRequest { customer_id: id, system, custom_id, etag: _, request_id: _, validate_only: _ } =
         message;
     let id = customer_id(&mut violations, "customer_id", &id);
@@ -44,10 +43,9 @@ pub(super) async fn upsert(
     customers: &Customers,
     request: Request<pb::UpsertCustomerRequest>,
 ) -> Result<Response<pb::UpsertCustomerResponse>, Status> {
-    let (caller, message): (Caller, _) = admit(request)?;
+    let (caller, message): (Caller, _) = admit_mutation(request)?;
     let mut violations = Violations::default();
-    let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-    let options = caller_options(&mut violations, &asked, &caller, &message);
+    let options = caller_options(&mut violations, &caller, &message);
     let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _ } = message;
     let upsert = violations.nest("", read(customer, &system, update_mask));
     let (upsert, options) = violations.finish(upsert.zip(options)).map_err(refuse)?;

@@ -12,8 +12,9 @@ use crate::{
         violation::Violations,
     },
     grpc::{
-        admit, admit_mutation, customer_find, customer_in, customer_out, customer_upsert, of_mutation, of_read,
-        parse::{Asked, batch, caller_options, customer_id},
+        Mutation, admit, admit_mutation, customer_find, customer_in, customer_out, customer_upsert, of_mutation,
+        of_read,
+        parse::{batch, caller_options, customer_id},
         pb::{self, customer_service_server::CustomerService},
         refuse, search,
         tags::tag_names,
@@ -43,8 +44,7 @@ impl CustomerService for Handlers {
     ) -> Result<Response<pb::CreateCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ } = message;
         let draft = violations.nest("", customer_in::draft(customer));
         let (draft, options) = violations.finish(draft.zip(options)).map_err(refuse)?;
@@ -123,9 +123,7 @@ impl CustomerService for Handlers {
     ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::UpdateCustomerRequest { customer, update_mask, etag: _, request_id: _, validate_only: _ } = message;
         let customer = customer.unwrap_or_default();
         let id = customer_id(&mut violations, "customer.id", &customer.id);
@@ -142,9 +140,7 @@ impl CustomerService for Handlers {
     ) -> Result<Response<pb::ApproveCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::ApproveCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
@@ -159,9 +155,7 @@ impl CustomerService for Handlers {
     ) -> Result<Response<pb::RejectCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::RejectCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let reason = violations.check("reason", StatusReason::parse(&reason));
@@ -175,11 +169,9 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::SuspendCustomerRequest>,
     ) -> Result<Response<pb::SuspendCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::SuspendCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let reason = violations.check("reason", StatusReason::parse(&reason));
@@ -193,11 +185,9 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::ResumeCustomerRequest>,
     ) -> Result<Response<pb::ResumeCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::ResumeCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
@@ -210,11 +200,9 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::PlaceHoldRequest>,
     ) -> Result<Response<pb::PlaceHoldResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::PlaceHoldRequest { customer_id: id, kind, reason, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let kind = violations.check("kind", Text::parse(&kind));
@@ -231,11 +219,9 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::ReleaseHoldRequest>,
     ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::ReleaseHoldRequest { customer_id: id, hold_id, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let hold = violations.check("hold_id", HoldId::parse(&hold_id));
@@ -249,10 +235,9 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::ModifyCustomerTagsRequest>,
     ) -> Result<Response<pb::ModifyCustomerTagsResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::ModifyCustomerTagsRequest { customer_ids, add_tags, remove_tags, request_id: _, validate_only: _ } =
             message;
         let ids = batch(&mut violations, &customer_ids);
@@ -268,8 +253,7 @@ impl CustomerService for Handlers {
         request: Request<pb::ArchiveCustomersRequest>,
     ) -> Result<Response<pb::ArchiveCustomersResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
+        let (ids, options) = archiving(&caller, &message.customer_ids, &message)?;
         let outcome = self.customers.archive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
         let (outcomes, replayed) = outcomes(outcome);
         Ok(Response::new(pb::ArchiveCustomersResponse { outcomes, replayed }))
@@ -280,8 +264,7 @@ impl CustomerService for Handlers {
         request: Request<pb::UnarchiveCustomersRequest>,
     ) -> Result<Response<pb::UnarchiveCustomersResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
+        let (ids, options) = archiving(&caller, &message.customer_ids, &message)?;
         let outcome = self.customers.unarchive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
         let (outcomes, replayed) = outcomes(outcome);
         Ok(Response::new(pb::UnarchiveCustomersResponse { outcomes, replayed }))
@@ -289,14 +272,9 @@ impl CustomerService for Handlers {
 }
 
 /// What the two batches have in common.
-fn archiving(
-    caller: &Caller,
-    ids: &[String],
-    asked: &Asked<'_>,
-    message: &impl prost::Message,
-) -> Result<(Vec<Named>, Options), Status> {
+fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result<(Vec<Named>, Options), Status> {
     let mut violations = Violations::default();
-    let options = caller_options(&mut violations, asked, caller, message);
+    let options = caller_options(&mut violations, caller, message);
     let ids = batch(&mut violations, ids);
     violations.finish(ids.zip(options)).map_err(refuse)
 }

@@ -97,33 +97,17 @@ fn take<Who: Send + Sync + 'static, M>(
     Ok((who, request.into_inner()))
 }
 
-/// A mutation's message.
-trait Mutation {
+/// A mutation's message: what all of them may say beside their subject.
+trait Mutation: Message {
     /// What makes repeating it safe; empty if it came without.
     fn request_id(&self) -> &str;
+    /// The state to change; empty if it came without, or cannot have one.
+    fn etag(&self) -> &str;
+    /// Whether it is to be checked and not done.
+    fn validate_only(&self) -> bool;
 }
 
-macro_rules! mutations {
-    ($($message:ident)+) => {$(
-        impl Mutation for pb::$message {
-            fn request_id(&self) -> &str {
-                &self.request_id
-            }
-        }
-    )+};
-}
-
-mutations! {
-    AddMemberRequest
-    CreateTenantRequest
-    CreateAccountRequest
-    CreateCustomerRequest
-    UpdateCustomerRequest
-    ApproveCustomerRequest
-    RejectCustomerRequest
-    ArchiveCustomersRequest
-    UnarchiveCustomersRequest
-}
+include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
 
 /// How a refused message is told.
 fn refuse(violations: Violations) -> Status {

@@ -14,8 +14,8 @@ use crate::{
     },
     error::Error,
     grpc::{
-        admit, fit, of_mutation, of_read,
-        parse::{Asked, caller_options, page_size},
+        admit, admit_mutation, fit, of_mutation, of_read,
+        parse::{caller_options, page_size},
         pb::{self, tag_service_server::TagService},
         refuse,
     },
@@ -53,10 +53,9 @@ impl TagService for Handlers {
         &self,
         request: Request<pb::CreateTagRequest>,
     ) -> Result<Response<pb::CreateTagResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::CreateTagRequest { name, request_id: _, validate_only: _ } = message;
         let name = violations.check("name", TagName::parse(&name));
         let (name, options) = violations.finish(name.zip(options)).map_err(refuse)?;
@@ -74,10 +73,9 @@ impl TagService for Handlers {
         &self,
         request: Request<pb::RenameTagRequest>,
     ) -> Result<Response<pb::RenameTagResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::RenameTagRequest { tag_id, name, request_id: _, validate_only: _ } = message;
         let id = violations.check("tag_id", TagId::parse(&tag_id));
         let name = violations.check("name", TagName::parse(&name));
@@ -91,10 +89,9 @@ impl TagService for Handlers {
         &self,
         request: Request<pb::DeleteTagRequest>,
     ) -> Result<Response<pb::DeleteTagResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::DeleteTagRequest { tag_id, request_id: _, validate_only: _ } = message;
         let id = violations.check("tag_id", TagId::parse(&tag_id));
         let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;

@@ -52,6 +52,8 @@ async fn an_account_below_the_owner_reads_only_what_it_may() {
             create_time: owned.create_time,
             update_time: owned.update_time,
             etag: seen.etag.clone(),
+            dms_link: pb::DmsLink::NotIntegrated.into(),
+            allowed_actions: seen.allowed_actions.clone(),
             // All else is empty: the currency, the industry, billing, the sales person, the origin, the order, labels,
             // the language, the reason, what approval asks for, who wrote it, and the owner's custom IDs.
             ..Default::default()

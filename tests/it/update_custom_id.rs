@@ -275,5 +275,5 @@ async fn allowed_actions_name_it_for_whom_it_would_work() {
         let allowed = client.get(id).await.unwrap().allowed_actions;
         assert_eq!(allowed.contains(&"UpdateCustomId".to_owned()), expected, "{allowed:?}");
     }
-    assert_eq!(dealer.admin.get(&fleet.id).await.unwrap().allowed_actions, ["UpdateCustomId"]);
+    assert_eq!(dealer.admin.get(&fleet.id).await.unwrap().allowed_actions, ["ModifyCustomerTags", "UpdateCustomId"]);
 }

@@ -63,6 +63,7 @@ async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
         custom_ids: [].into(),
         origin: bare.origin,
         allowed_actions: bare.allowed_actions.clone(),
+        dms_link: bare.dms_link,
         create_time: bare.create_time,
         update_time: full.update_time,
         created_by: bare.created_by.clone(),

@@ -11,10 +11,11 @@ use crate::{
         answer::{Answer, Touched},
         caller::Caller,
         command::Command,
-        customer::{Change, Happened},
+        customer::{Change, Customer, Happened},
         event::Changes,
         ids::{CustomerId, EventId},
         options::{Options, Outcome},
+        refusal::Refusal,
     },
     error::{Error, Result},
     service::{
@@ -131,19 +132,21 @@ fn is_final(failure: &Error) -> bool {
 /// Locks a batch's customers in id order.
 ///
 /// # Errors
-/// `CustomerNotFound` of the first in the request's order that the caller does not see.
+/// Of the first in the request's order that the caller does not see, or may not do this to: which, and where.
 pub(super) async fn lock(
     conn: &mut PgConnection,
     caller: &Caller,
     batch: &[Named],
+    permits: impl Fn(&Customer) -> Result<(), Refusal>,
 ) -> Result<HashMap<CustomerId, Seen>> {
     let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
     let found = store::customers::lock_all(conn, caller, &ids).await?;
     let found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
-    match batch.iter().find(|named| !found.contains_key(&named.id)) {
-        Some(absent) => Err(Error::CustomerNotFound { at: Some(absent.at()) }),
-        None => Ok(found),
+    for named in batch {
+        let Some(seen) = found.get(&named.id) else { return Err(Error::CustomerNotFound { at: Some(named.at()) }) };
+        permits(&seen.customer).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
     }
+    Ok(found)
 }
 
 /// The stored answer of a batch, if it came before.
@@ -164,12 +167,7 @@ async fn archive_locked(
         Direction::In => (Command::Archive, Happened::Archived),
         Direction::Out => (Command::Unarchive, Happened::Unarchived),
     };
-    let mut found = lock(conn, caller, batch).await?;
-    for named in batch {
-        if let Some(seen) = found.get(&named.id) {
-            command.permits(caller, &seen.customer).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
-        }
-    }
+    let mut found = lock(conn, caller, batch, |customer| command.permits(caller, customer)).await?;
     if let Some(answer) = stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }

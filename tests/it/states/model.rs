@@ -115,6 +115,8 @@ impl Model {
         let pending = self.status == pb::CustomerStatus::Pending;
         let all = [
             ("UpdateCustomer", pb::Role::Member, true),
+            ("ModifyCustomerTags", pb::Role::Member, true),
+            ("UpdateCustomId", if self.fleet { pb::Role::Member } else { pb::Role::ServiceManager }, true),
             ("ApproveCustomer", pb::Role::Admin, waits && !self.archived && self.legal_name),
             ("RejectCustomer", pb::Role::Admin, pending && !self.archived),
             ("SuspendCustomer", pb::Role::ServiceManager, active),
@@ -123,8 +125,10 @@ impl Model {
             ("ArchiveCustomers", pb::Role::Member, !self.archived),
             ("UnarchiveCustomers", pb::Role::Member, self.archived),
         ];
-        let may = |least| actor != Actor::Below && actor.role() >= least;
-        all.into_iter().filter(|(_, least, now)| may(*least) && *now).map(|(name, ..)| name).collect()
+        // Below the owner one has a link of one's own, and nothing else.
+        let own = |name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name);
+        let may = |name, least| (actor != Actor::Below || own(name)) && actor.role() >= least;
+        all.into_iter().filter(|(name, least, now)| may(*name, *least) && *now).map(|(name, ..)| name).collect()
     }
 
     pub fn missing(&self) -> Vec<&'static str> {
