@@ -13,15 +13,25 @@
 )]
 
 mod commands;
+mod create_branch;
 mod create_tag;
 mod delete_tag;
 mod dev;
+mod dms_link;
 mod embedded;
 mod get_customer;
+mod list_branches;
 mod list_tags;
 mod modify_customer_tags;
+mod modify_customer_tags_limits;
 mod modify_customer_tags_repeats;
+mod narrowed;
+mod place_hold;
 mod processes;
+mod release_hold;
 mod rename_tag;
+mod resume_customer;
 mod rows;
+mod suspend_customer;
+mod update_branch;
 mod world;
