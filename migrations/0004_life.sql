@@ -11,7 +11,7 @@ alter table customers
     add constraint customers_status_reason_check
         check ((status in ('REJECTED', 'SUSPENDED')) = (status_reason is not null));
 
--- The tags of an account that does not own the customer.
+-- An account's tags on the customer by id, the owner's too: an owner may come and go.
 alter table customer_links add column tags uuid[] not null default '{}';
 
 -- An account's catalogue of labels. Other accounts never see it.

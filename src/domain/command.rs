@@ -105,7 +105,8 @@ impl Command {
                 customer.status = Status::Active;
                 Ok(Change::Made(Happened::Resumed))
             }
-            Self::PlaceHold(hold) => customer.place_hold(hold.clone()),
+            // The time of the decision: a try that lost a race is not when it was placed.
+            Self::PlaceHold(hold) => customer.place_hold(Hold { placed_at: at, ..hold.clone() }),
             Self::ReleaseHold(hold) => Ok(customer.release_hold(*hold)),
             Self::Archive => Ok(customer.archive(at)),
             Self::Unarchive => Ok(customer.unarchive()),

@@ -70,7 +70,7 @@ async fn subject(case: &Case, seat: &Seat) -> String {
         Tenancy::Account => seat.account.clone(),
         Tenancy::Called => called(seat, "Ada").await,
         Tenancy::Tag => tag(seat, &unknown_id()).await,
-        Tenancy::Branch => branch(seat, &unknown_id()).await,
+        Tenancy::Branch => seat.branch(&unknown_id()).await,
         Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => String::new(),
     }
 }
@@ -85,16 +85,8 @@ async fn called(seat: &Seat, name: &str) -> String {
 
 /// A new tag of the account.
 async fn tag(seat: &Seat, name: &str) -> String {
-    // A name has at most 40 characters.
     let request = pb::CreateTagRequest { name: name.to_owned(), ..Default::default() };
     seat.admin.tags().create_tag(request).await.unwrap().into_inner().tag.unwrap().id
-}
-
-/// A new branch of the account.
-async fn branch(seat: &Seat, name: &str) -> String {
-    let branch = Some(pb::Branch { name: name.to_owned(), ..Default::default() });
-    let request = pb::CreateBranchRequest { branch, ..Default::default() };
-    seat.admin.accounts().create_branch(request).await.unwrap().into_inner().branch.unwrap().id
 }
 
 #[tokio::test]
@@ -199,7 +191,7 @@ impl Stage {
         for seat in [&acme, &south, &globex] {
             called_so.push(called(seat, "secret").await);
             tags.push(tag(seat, "secret").await);
-            branches.push(branch(seat, "secret").await);
+            branches.push(seat.branch("secret").await);
         }
         secrets.extend(customers.iter().chain(&called_so).chain(&tags).chain(&branches).cloned());
         let caller = north.member(pb::Role::Admin).await;

@@ -276,6 +276,13 @@ impl Seat {
         }
     }
 
+    /// A new branch of this account; its id.
+    pub async fn branch(&self, name: &str) -> String {
+        let branch = Some(pb::Branch { name: name.to_owned(), ..Default::default() });
+        let request = pb::CreateBranchRequest { branch, ..Default::default() };
+        self.admin.accounts().create_branch(request).await.unwrap().into_inner().branch.unwrap().id
+    }
+
     /// Makes a subject a member of this account; its member.
     pub async fn add(&self, subject: &str, role: pb::Role) -> pb::Member {
         let request =

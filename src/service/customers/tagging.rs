@@ -134,7 +134,7 @@ fn touch(seen: Seen, wanted: &Wanted, named: &Named) -> Result<(Touched, Option<
     let customer = seen.customer.id;
     let touched = Touched { customer, changed, revision: seen.customer.revision, link_revision: after.revision };
     let event = EventId::from_uuid(clock::new_id());
-    Ok((touched, changed.then(|| Tagging { customer, event, before: seen.link, after })))
+    Ok((touched, changed.then_some(Tagging { customer, event, before: seen.link, after })))
 }
 
 async fn save(
