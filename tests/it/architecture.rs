@@ -113,7 +113,8 @@ async fn nothing_runs_in_the_database_by_itself() {
                          and not exists (
                              select from pg_depend d
                              where d.classid = 'pg_proc'::regclass and d.objid = pg_proc.oid and d.deptype = 'e'
-                         )").await;
+                         )")
+    .await;
     assert_eq!((triggers, rules, functions), Default::default());
     let migrations = std::fs::read_dir(rooms::root().join("migrations")).unwrap();
     for path in migrations.map(|entry| entry.unwrap().path()).filter(|path| path.extension().unwrap() == "sql") {

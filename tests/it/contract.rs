@@ -61,7 +61,11 @@ const ROLES: [(&str, pb::Role); 4] = [
 async fn subject(case: &Case, seat: &Seat) -> String {
     match case.tenancy {
         Tenancy::Customer => {
-            let id = seat.admin.create(customer("Ada")).await.unwrap().id;
+            // Of a FLEET customer whoever may write fills in a custom ID that is blank.
+            let id = match case.rpc {
+                "CustomerService/UpdateCustomId" => seat.admin.create(fleet("Ada")).await.unwrap().id,
+                _ => seat.admin.create(customer("Ada")).await.unwrap().id,
+            };
             if ["CustomerService/SuspendCustomer", "CustomerService/ResumeCustomer"].contains(&case.rpc) {
                 seat.admin.approve(&id).await.unwrap();
             }
@@ -73,6 +77,10 @@ async fn subject(case: &Case, seat: &Seat) -> String {
         Tenancy::Branch => seat.branch(&unknown_id()).await,
         Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => String::new(),
     }
+}
+
+fn fleet(name: &str) -> pb::Customer {
+    pb::Customer { reach: pb::Reach::Fleet.into(), ..customer(name) }
 }
 
 /// A custom ID by which the account calls a new customer.

@@ -23,16 +23,8 @@ async fn a_new_customer_has_every_field_as_it_was_written() {
         account_id: acme.account.clone(),
         status: pb::CustomerStatus::Active.into(),
         dms_link: pb::DmsLink::NotIntegrated.into(),
-        allowed_actions: [
-            "UpdateCustomer",
-            "ModifyCustomerTags",
-            "UpdateCustomId",
-            "SuspendCustomer",
-            "PlaceHold",
-            "ArchiveCustomers",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+        // As a clerk may do.
+        allowed_actions: ["UpdateCustomer", "ModifyCustomerTags", "ArchiveCustomers"].map(str::to_owned).to_vec(),
         create_time: created.create_time,
         update_time: created.create_time,
         created_by: by.clone(),

@@ -11,8 +11,8 @@ use crate::{
     messages::{NO_MESSAGE, send, until_ready},
     protos,
     world::{
-        Client, SERVICE, Seat, World, customer, database, mask, pending_first, principal, reason, request_id, requiring, unknown_id,
-        until,
+        Client, SERVICE, Seat, World, customer, database, mask, pending_first, principal, reason, request_id,
+        requiring, unknown_id, until,
     },
 };
 
@@ -37,7 +37,7 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
     callers(&world, &mut met).await;
     messages(&world, &mut met).await;
     Box::pin(customers(&world, &mut met)).await;
-    waiting(&mut met).await;
+    Box::pin(waiting(&mut met)).await;
     broken(&mut met).await;
 
     for (reason, comment) in protos::reasons() {
@@ -178,9 +178,7 @@ async fn links(seat: &Seat, met: &mut Met) {
     let vip = pb::CreateTagRequest { name: "vip".to_owned(), ..Default::default() };
     admin.tags().create_tag(vip.clone()).await.unwrap();
     met.note(admin.tags().create_tag(vip).await);
-    met.note(
-        admin.tags().delete_tag(pb::DeleteTagRequest { tag_id: unknown_id(), ..Default::default() }).await,
-    );
+    met.note(admin.tags().delete_tag(pb::DeleteTagRequest { tag_id: unknown_id(), ..Default::default() }).await);
     let branch = |id: String| Some(pb::Branch { id, name: "Harbour".to_owned(), ..Default::default() });
     let new = pb::CreateBranchRequest { branch: branch(String::new()), ..Default::default() };
     admin.accounts().create_branch(new.clone()).await.unwrap();

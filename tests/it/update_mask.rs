@@ -133,7 +133,6 @@ async fn what_is_no_path_of_a_writable_field_is_refused() {
         "name,email",
         "customer.name",
         "primaryAddress",
-        "branch_id",
         // Output only, or set at creation for good.
         "id",
         "account_id",
