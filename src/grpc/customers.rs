@@ -13,7 +13,7 @@ use crate::{
     },
     grpc::{
         admit, customer_in, customer_out, of_mutation, of_read,
-        parse::{Asked, batch, caller_options, customer_id},
+        parse::{Asked, batch, caller_options, customer_id, is_full},
         pb::{self, customer_service_server::CustomerService},
         refuse, search,
     },
@@ -60,7 +60,7 @@ impl CustomerService for Handlers {
         let pb::GetCustomerRequest { customer_id: id, view } = message;
         let mut violations = Violations::default();
         let id = customer_id(&mut violations, "customer_id", &id);
-        let full = violations.check("view", customer_in::is_full(view));
+        let full = violations.check("view", is_full(view));
         let (id, full) = violations.finish(id.zip(full)).map_err(refuse)?;
         let shown = self.customers.get(&caller, id).await.map_err(of_read)?;
         let customer = if full { customer_out::full(shown) } else { customer_out::basic(shown) };
