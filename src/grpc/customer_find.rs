@@ -15,7 +15,11 @@ use crate::{
         violation::{Rule, Violations},
     },
     error::Error,
-    grpc::{MAX_ANSWER, admit, customer_in::is_full, customer_out, of_read, parse::customer_id, pb, refuse},
+    grpc::{
+        MAX_ANSWER, admit, customer_out, of_read,
+        parse::{customer_id, is_full},
+        pb, refuse,
+    },
     service::customers::{Customers, Shown},
 };
 

@@ -317,12 +317,3 @@ pub(super) fn origin(raw: i32) -> Result<Origin, Rule> {
         Err(_) => Err(Rule::new("must be ORIGIN_CONTROL_PANEL, ORIGIN_MARKETPLACE, ORIGIN_API or ORIGIN_IMPORT")),
     }
 }
-
-/// Whether all of a customer is asked for.
-pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
-    match pb::CustomerView::try_from(view) {
-        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
-        Ok(pb::CustomerView::Full) => Ok(true),
-        Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
-    }
-}

@@ -14,7 +14,7 @@ use crate::{
     grpc::{
         Mutation, admit, admit_mutation, customer_find, customer_in, customer_out, customer_upsert, of_mutation,
         of_read,
-        parse::{batch, caller_options, customer_id},
+        parse::{batch, caller_options, customer_id, is_full},
         pb::{self, customer_service_server::CustomerService},
         refuse, search,
         tags::tag_names,
@@ -65,7 +65,7 @@ impl CustomerService for Handlers {
         let pb::GetCustomerRequest { customer_id: id, view } = message;
         let mut violations = Violations::default();
         let id = customer_id(&mut violations, "customer_id", &id);
-        let full = violations.check("view", customer_in::is_full(view));
+        let full = violations.check("view", is_full(view));
         let (id, full) = violations.finish(id.zip(full)).map_err(refuse)?;
         let shown = self.customers.get(&caller, id).await.map_err(of_read)?;
         let customer = if full { customer_out::full(shown) } else { customer_out::basic(shown) };

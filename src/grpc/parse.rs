@@ -139,3 +139,12 @@ pub(super) fn time_out(at: crate::domain::account::Moment) -> prost_types::Times
     let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
     prost_types::Timestamp { seconds: at.timestamp(), nanos }
 }
+
+/// Whether all of a customer is asked for.
+pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
+    match pb::CustomerView::try_from(view) {
+        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
+        Ok(pb::CustomerView::Full) => Ok(true),
+        Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
+    }
+}

@@ -17,7 +17,11 @@ use crate::{
         text::{Text, optional},
         violation::{Rule, Violations},
     },
-    grpc::{customer_in, customer_out, fit, of_read, parse::page_size, pb},
+    grpc::{
+        customer_in, customer_out, fit, of_read,
+        parse::{is_full, page_size},
+        pb,
+    },
     service::customers::{Customers, Matches},
 };
 
@@ -85,7 +89,7 @@ pub(super) fn search(message: pb::SearchCustomersRequest) -> Result<(Search, Ans
         order: found.check("order_by", order(&order_by, &query)).unwrap_or(BY_NAME),
         query,
     };
-    let full = found.check("view", customer_in::is_full(view));
+    let full = found.check("view", is_full(view));
     let size = page_size(found, size);
     let answer = full.zip(size).map(|(full, size)| Answer { full, size, token, count });
     violations.finish(answer.map(|answer| (search, answer)))

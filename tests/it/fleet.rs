@@ -66,7 +66,9 @@ async fn an_account_below_the_owner_reads_only_what_it_may() {
             basic,
             pb::Customer { contacts: vec![], shipping_address: None, allowed_actions: vec![], ..expected }
         );
-        assert!(seen.allowed_actions.iter().all(|name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name.as_str())));
+        assert!(
+            seen.allowed_actions.iter().all(|name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name.as_str()))
+        );
     }
     let hidden = [
         (owned.currency.is_empty(), "currency"),

@@ -13,6 +13,7 @@ use crate::domain::{
     email::Email,
     key::Key,
     name::Name,
+    phone::Phone,
     profile::Profile,
     text::{Text, collapse},
 };
@@ -163,9 +164,7 @@ fn write_section(doc: &mut String, section: SearchField, name: &Name, profile: &
         SearchField::City => free(profile.primary_address.get(AddressPart::City)),
         SearchField::State => write_value(doc, profile.primary_address.get(AddressPart::State)),
         SearchField::Email => write_value(doc, profile.email.as_ref().map(Email::as_str)),
-        SearchField::Phone => {
-            write_written_two_ways(doc, profile.phone.as_ref().map(super::super::phone::Phone::number))
-        }
+        SearchField::Phone => write_written_two_ways(doc, profile.phone.as_ref().map(Phone::number)),
         SearchField::TaxId => {
             for tax_id in profile.tax_ids.as_slice() {
                 write_written_two_ways(doc, Some(tax_id.value()));

@@ -6,7 +6,10 @@ use sqlx::{Encode, Postgres, Type, types::Json};
 
 use super::build::Builder;
 use crate::{
-    domain::search::{Archived, Search},
+    domain::{
+        ids::{BranchId, MemberId},
+        search::{Archived, Search},
+    },
     error::{Error, Result},
 };
 
@@ -34,14 +37,8 @@ impl Builder {
         }
         let labels = (!search.labels.is_empty()).then(|| Json(search.labels.clone()));
         self.filter(&mut all, "c.profile -> 'labels'", "@> ", "", labels)?;
-        self.filter(&mut all, "c.branch_id", "= ", "", search.branch.map(crate::domain::ids::BranchId::get))?;
-        self.filter(
-            &mut all,
-            "c.sales_person_id",
-            "= ",
-            "",
-            search.sales_person.map(crate::domain::ids::MemberId::get),
-        )?;
+        self.filter(&mut all, "c.branch_id", "= ", "", search.branch.map(BranchId::get))?;
+        self.filter(&mut all, "c.sales_person_id", "= ", "", search.sales_person.map(MemberId::get))?;
         self.filter(&mut all, "c.created_at", ">= ", "", search.created.from)?;
         self.filter(&mut all, "c.created_at", "< ", "", search.created.until)?;
         self.filter(&mut all, "c.updated_at", ">= ", "", search.updated.from)?;
