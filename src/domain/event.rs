@@ -183,8 +183,8 @@ pub struct Event {
     pub happened: Happened,
     /// When.
     pub at: Moment,
-    /// With whose rights.
-    pub principal: Principal,
+    /// With whose rights; none if that is not the reader's business.
+    pub principal: Option<Principal>,
     /// Who acted for the principal, the last one first.
     pub actors: Vec<Principal>,
     /// In which account.

@@ -70,7 +70,7 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         customer_id: event.customer.to_string(),
         r#type: happened.into(),
         event_time: Some(time_out(event.at)),
-        principal: Some(principal_out(&event.principal)),
+        principal: event.principal.as_ref().map(principal_out),
         actors: event.actors.iter().map(principal_out).collect(),
         acting_account_id: event.acting_account.to_string(),
         rpc: event.rpc,

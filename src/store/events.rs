@@ -102,7 +102,7 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
         customer,
         happened: stored(&happened, |text| Happened::ALL.into_iter().find(|happened| happened.as_str() == text))?,
         at,
-        principal: Principal::new(issuer, subject),
+        principal: Some(Principal::new(issuer, subject)),
         actors: row.actors.map(|actors| actors.0).unwrap_or_default(),
         acting_account: AccountId::from_uuid(row.acting_account_id.unwrap_or_default()),
         rpc,
