@@ -8,12 +8,13 @@ use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
 use protox::prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 
 const PACKAGE: &str = "clientele.v1";
-const PROTOS: [&str; 6] = [
+const PROTOS: [&str; 7] = [
     "clientele/v1/access_service.proto",
     "clientele/v1/account_service.proto",
     "clientele/v1/customer_service.proto",
     "clientele/v1/error_reason.proto",
     "clientele/v1/history_service.proto",
+    "clientele/v1/tag_service.proto",
     // So that grpcurl can show the details of an error.
     "google/rpc/error_details.proto",
 ];
@@ -26,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(["proto", "proto/third_party"])?;
     compiler.include_source_info(true).include_imports(true).open_files(PROTOS)?;
     fs::write(out.join("rpcs.rs"), rpcs(&compiler.descriptor_pool())?)?;
+    fs::write(out.join("mutations.rs"), mutations(&compiler.descriptor_pool()))?;
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
     tonic_prost_build::configure()
@@ -57,6 +59,23 @@ fn rpcs(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
          /// What the contract says of the RPC at this path; nothing if it is none of the contract's.\n\
          #[must_use]\npub fn rpc(path: &str) -> Option<Rpc> {{\n    match path {{\n{find}        _ => None,\n    }}\n}}\n"
     ))
+}
+
+/// What all requests of mutations have in common, so that handlers read it in one way.
+fn mutations(pool: &DescriptorPool) -> String {
+    let services = pool.services().filter(|service| service.package_name() == PACKAGE);
+    let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>()).filter(mutates);
+    methods
+        .map(|method| {
+            let message = method.input();
+            let etag = if message.get_field_by_name("etag").is_some() { "&self.etag" } else { "\"\"" };
+            format!(
+                "impl Mutation for pb::{} {{\n    fn request_id(&self) -> &str {{ &self.request_id }}\n    \
+                 fn etag(&self) -> &str {{ {etag} }}\n    fn validate_only(&self) -> bool {{ self.validate_only }}\n}}\n",
+                message.name()
+            )
+        })
+        .collect()
 }
 
 /// The variant of `domain::contract::Access` that the RPC's `access` option names.

@@ -69,12 +69,30 @@ pub enum Error {
         /// As in `customer.custom_ids.erp`.
         field: Option<String>,
     },
+    /// Different systems say different customers.
+    #[error("look-up ambiguous")]
+    LookupAmbiguous,
+    /// The answer would be larger than clients take.
+    #[error("answer too large")]
+    AnswerTooLarge,
     /// Another customer came from this order.
     #[error("order reference taken")]
     OrderReferenceTaken,
     /// The principal is a member of the account already.
     #[error("member exists")]
     MemberExists,
+    /// The acting account has no such tag.
+    #[error("tag not found")]
+    TagNotFound,
+    /// The acting account has a tag of this name already.
+    #[error("tag exists")]
+    TagExists,
+    /// The acting account has no such branch.
+    #[error("branch not found")]
+    BranchNotFound,
+    /// The acting account has a branch of this name already.
+    #[error("branch exists")]
+    BranchExists,
     /// The customer changed since the etag was read.
     #[error("etag mismatch")]
     EtagMismatch {

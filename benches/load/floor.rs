@@ -69,7 +69,18 @@ not_here! {
     create_customer(CreateCustomerRequest) -> CreateCustomerResponse;
     update_customer(UpdateCustomerRequest) -> UpdateCustomerResponse;
     approve_customer(ApproveCustomerRequest) -> ApproveCustomerResponse;
+    suspend_customer(SuspendCustomerRequest) -> SuspendCustomerResponse;
+    resume_customer(ResumeCustomerRequest) -> ResumeCustomerResponse;
+    place_hold(PlaceHoldRequest) -> PlaceHoldResponse;
+    release_hold(ReleaseHoldRequest) -> ReleaseHoldResponse;
     reject_customer(RejectCustomerRequest) -> RejectCustomerResponse;
     archive_customers(ArchiveCustomersRequest) -> ArchiveCustomersResponse;
     unarchive_customers(UnarchiveCustomersRequest) -> UnarchiveCustomersResponse;
+    search_customers(SearchCustomersRequest) -> SearchCustomersResponse;
+    modify_customer_tags(ModifyCustomerTagsRequest) -> ModifyCustomerTagsResponse;
+    batch_get_customers(BatchGetCustomersRequest) -> BatchGetCustomersResponse;
+    lookup_customer(LookupCustomerRequest) -> LookupCustomerResponse;
+    check_name_availability(CheckNameAvailabilityRequest) -> CheckNameAvailabilityResponse;
+    upsert_customer(UpsertCustomerRequest) -> UpsertCustomerResponse;
+    update_custom_id(UpdateCustomIdRequest) -> UpdateCustomIdResponse;
 }

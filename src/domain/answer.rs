@@ -6,11 +6,13 @@ use serde_json::Value;
 use crate::domain::{
     account::Account,
     account::Moment,
+    branch::Branch,
     customer::Customer,
     enums::NameUniqueness,
     ids::{CustomerId, TenantId},
     link::Link,
     member::Member,
+    tag::Tag,
 };
 
 /// What a batch did with one customer.
@@ -76,6 +78,21 @@ pub enum Answer {
     Member {
         /// The member.
         member: Member,
+    },
+    /// A new or changed branch.
+    Branch {
+        /// The branch.
+        branch: Branch,
+    },
+    /// A new or renamed tag.
+    Tag {
+        /// The tag.
+        tag: Tag,
+    },
+    /// A tag that was deleted.
+    TagDeleted {
+        /// How many customers had it.
+        customers: usize,
     },
 }
 

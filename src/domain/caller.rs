@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::{
     account::{Account, Path},
     enums::Role,
-    ids::{AccountId, TenantId},
+    ids::{AccountId, BranchId, CustomerId, TenantId},
     principal::Author,
     refusal::Refusal,
 };
@@ -16,6 +16,7 @@ use crate::domain::{
 pub struct Scope {
     tenant: TenantId,
     path: Path,
+    narrowed: Option<CustomerId>,
 }
 
 impl Scope {
@@ -31,6 +32,18 @@ impl Scope {
         self.path.ids()[0]
     }
 
+    /// The one customer that the call is narrowed to.
+    #[must_use]
+    pub fn narrowed(&self) -> Option<CustomerId> {
+        self.narrowed
+    }
+
+    /// Whether the call may touch this customer at all: of a call that is narrowed to one, another does not exist.
+    #[must_use]
+    pub fn admits(&self, customer: CustomerId) -> bool {
+        self.narrowed.is_none_or(|only| only == customer)
+    }
+
     /// From the acting account up to the provider: whose FLEET customers it sees.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -44,14 +57,26 @@ pub struct Caller {
     author: Author,
     scope: Scope,
     role: Role,
-    account: Arc<Account>,
+    seat: Arc<Seat>,
+}
+
+/// Where a caller acts: the account, and what of it every look at a customer needs. At most two seconds old.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The acting account.
+    pub account: Account,
+    /// Its branches that work with a dealer management system.
+    pub dms_branches: Vec<BranchId>,
 }
 
 impl Caller {
-    /// Only the gate makes one, from a verified token and the memberships.
+    /// Only the gate makes one, from a verified token and the memberships. `narrowed` is the one customer that the call
+    /// may touch, if it says so itself.
     #[must_use]
-    pub fn new(author: Author, tenant: TenantId, account: Arc<Account>, role: Role) -> Self {
-        Self { author, scope: Scope { tenant, path: account.path.clone() }, role, account }
+    pub fn new(author: Author, seat: Arc<Seat>, role: Role, narrowed: Option<CustomerId>) -> Self {
+        Self { author, scope: Scope { tenant: seat.tenant, path: seat.account.path.clone(), narrowed }, role, seat }
     }
 
     /// What the call may see.
@@ -75,7 +100,21 @@ impl Caller {
     /// The acting account, at most two seconds old. A write that decides by it names its revision.
     #[must_use]
     pub fn account(&self) -> &Account {
-        &self.account
+        &self.seat.account
+    }
+
+    /// The acting account's branches that work with a dealer management system.
+    #[must_use]
+    pub fn dms_branches(&self) -> &[BranchId] {
+        &self.seat.dms_branches
+    }
+
+    /// Refuses a mutation that names no customer where the call is narrowed to one.
+    ///
+    /// # Errors
+    /// `Narrowed`.
+    pub fn must_not_be_narrowed(&self) -> Result<(), Refusal> {
+        if self.scope.narrowed.is_some() { Err(Refusal::Narrowed) } else { Ok(()) }
     }
 
     /// Refuses a caller below a role that data, not the contract's floor, asks for.

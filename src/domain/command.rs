@@ -8,12 +8,18 @@ use crate::domain::{
     custom_id::CustomIds,
     customer::{Change, Customer, Happened, Standing, Status},
     edit::Edit,
-    enums::Role,
+    enums::{Reach, Role},
     field::FieldPath,
+    hold::Hold,
+    ids::HoldId,
     policies::Policies,
     refusal::Refusal,
     status::StatusReason,
 };
+
+/// Changes the acting account's own link, so that whoever sees the customer may do it.
+const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
+const MODIFY_TAGS: &str = "ModifyCustomerTags";
 
 /// One command on one customer.
 #[derive(Clone, Debug)]
@@ -24,6 +30,14 @@ pub enum Command {
     Approve,
     /// Makes it REJECTED, for a reason.
     Reject(StatusReason),
+    /// Makes it SUSPENDED, for a reason.
+    Suspend(StatusReason),
+    /// Makes it ACTIVE again.
+    Resume,
+    /// Places a hold.
+    PlaceHold(Hold),
+    /// Releases a hold.
+    ReleaseHold(HoldId),
     /// Archives it.
     Archive,
     /// Takes it out of the archive.
@@ -77,6 +91,23 @@ impl Command {
                 customer.status = Status::Rejected { reason: reason.clone() };
                 Ok(Change::Made(Happened::Rejected))
             }
+            Self::Suspend(reason) => {
+                if !customer.may_suspend()? {
+                    return Ok(Change::AlreadyMade);
+                }
+                customer.status = Status::Suspended { reason: reason.clone() };
+                Ok(Change::Made(Happened::Suspended))
+            }
+            Self::Resume => {
+                if !customer.may_resume()? {
+                    return Ok(Change::AlreadyMade);
+                }
+                customer.status = Status::Active;
+                Ok(Change::Made(Happened::Resumed))
+            }
+            // The time of the decision: a try that lost a race is not when it was placed.
+            Self::PlaceHold(hold) => customer.place_hold(Hold { placed_at: at, ..hold.clone() }),
+            Self::ReleaseHold(hold) => Ok(customer.release_hold(*hold)),
             Self::Archive => Ok(customer.archive(at)),
             Self::Unarchive => Ok(customer.unarchive()),
         }
@@ -92,7 +123,7 @@ impl Customer {
         // A label that goes makes room for one that comes.
         let (goes, comes): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
         for edit in goes.into_iter().chain(comes) {
-            self.facts.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field, rule))?;
+            self.facts.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.as_str(), rule))?;
         }
         if self.facts == before {
             return Ok(Change::AlreadyMade);
@@ -107,7 +138,7 @@ impl Customer {
     #[must_use]
     pub fn missing_for_approval(&self, on: Grounds<'_>) -> Vec<FieldPath> {
         match self.status {
-            Status::Active => Vec::new(),
+            Status::Active | Status::Suspended { .. } => Vec::new(),
             Status::Pending | Status::Rejected { .. } => {
                 on.policies.required_to_approve.missing(&self.facts, on.owner_ids)
             }
@@ -117,20 +148,28 @@ impl Customer {
     /// The names of the RPCs that the caller could call on this customer now with an effect.
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>) -> Vec<&'static str> {
-        if self.standing(caller.scope()) == Standing::Below {
-            return Vec::new();
-        }
+        let whole = self.standing(caller.scope()) == Standing::OwnerOrAbove;
+        let custom_id_role = caller.account().policies.custom_id_role;
         let approvable = || self.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids));
         let actions = [
             ("UpdateCustomer", true),
+            (MODIFY_TAGS, true),
+            (UPDATE_CUSTOM_ID, self.facts.reach == Reach::Fleet || caller.role() >= custom_id_role),
             ("ApproveCustomer", approvable() == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
+            ("SuspendCustomer", self.may_suspend() == Ok(true)),
+            ("ResumeCustomer", self.may_resume() == Ok(true)),
+            ("PlaceHold", self.holds.len() < Hold::MAX),
+            ("ReleaseHold", !self.holds.is_empty()),
             ("ArchiveCustomers", self.archived_at.is_none()),
             ("UnarchiveCustomers", self.archived_at.is_some()),
         ];
         actions
             .into_iter()
-            .filter(|(name, possible)| *possible && has_role(caller, name))
+            // Below the owner of a FLEET customer one has a link of one's own, and nothing else.
+            .filter(|(name, possible)| {
+                *possible && (whole || [MODIFY_TAGS, UPDATE_CUSTOM_ID].contains(name)) && has_role(caller, name)
+            })
             .map(|(name, _)| name)
             .collect()
     }

@@ -165,6 +165,23 @@ impl Contacts {
         violations
     }
 
+    /// The same where somebody who was among them before, and comes again without an id that was, keeps the id.
+    #[must_use]
+    pub fn keeping_ids(mut self, before: &Self) -> Self {
+        let named: Vec<ContactId> = self.0.iter().map(|contact| contact.contact_id).collect();
+        let mut free: Vec<&Contact> = before.0.iter().filter(|old| !named.contains(&old.contact_id)).collect();
+        for contact in &mut self.0 {
+            if before.0.iter().any(|old| old.contact_id == contact.contact_id) {
+                continue;
+            }
+            let same = |old: &&Contact| **old == Contact { contact_id: old.contact_id, ..contact.clone() };
+            if let Some(place) = free.iter().position(same) {
+                contact.contact_id = free.remove(place).contact_id;
+            }
+        }
+        self
+    }
+
     /// The one to turn to; none only if there are no contacts.
     #[must_use]
     pub fn primary(&self) -> Option<&Contact> {
@@ -227,6 +244,18 @@ mod tests {
                 ("contacts[3].primary", "must be set on one contact only; contacts[0] has it"),
             ]
         );
+    }
+
+    #[test]
+    fn who_comes_again_without_an_id_keeps_the_old_one() {
+        let piet = |id| Contact { first_name: Some(Text::parse("Piet").unwrap()), ..jan(id) };
+        let contacts = |list| Contacts::try_new(list).unwrap();
+        let before = contacts(vec![jan(1), jan(2), piet(3)]);
+        let again = contacts(vec![jan(11), jan(12), piet(13)]).keeping_ids(&before);
+        assert_eq!(again, before);
+        // One that is named keeps to itself, and a third Jan is new.
+        let more = contacts(vec![Contact { primary: true, ..jan(11) }, jan(2), jan(14)]).keeping_ids(&before);
+        assert_eq!(more, contacts(vec![Contact { primary: true, ..jan(1) }, jan(2), jan(14)]));
     }
 
     #[test]

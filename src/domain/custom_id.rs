@@ -24,6 +24,18 @@ impl CustomId {
     }
 }
 
+/// The most custom IDs that an account may have of one customer, each in a system of its own.
+pub const MAX_SYSTEMS: usize = 20;
+
+/// By what a look-up found a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolvedBy {
+    /// The account calls it so.
+    Current,
+    /// The account called it so, and no other customer since.
+    Alias,
+}
+
 /// What an account calls a customer, by system.
 pub type CustomIds = BTreeMap<System, CustomId>;
 

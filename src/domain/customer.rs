@@ -7,13 +7,15 @@ use crate::domain::{
     caller::Scope,
     custom_id::CustomIds,
     enums::{CustomerType, Origin, Reach, ServiceClass},
-    ids::{AccountId, CustomerId, MemberId},
+    hold::Hold,
+    ids::{AccountId, BranchId, CustomerId, HoldId, MemberId},
     name::Name,
     principal::Principal,
     profile::Profile,
     refusal::Refusal,
     status::StatusReason,
     text::Text,
+    violation::Rule,
 };
 
 /// What a client may write of a customer. Serialized flat, by the contract's field names.
@@ -26,6 +28,8 @@ pub struct Facts {
     pub reach: Reach,
     pub name: Name,
     pub origin: Origin,
+    #[serde(rename = "branch_id", skip_serializing_if = "Option::is_none", default)]
+    pub branch: Option<BranchId>,
     #[serde(rename = "sales_person_id", skip_serializing_if = "Option::is_none", default)]
     pub sales_person: Option<MemberId>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -46,6 +50,11 @@ pub enum Status {
         /// Why.
         reason: StatusReason,
     },
+    /// Was ACTIVE, and can be again.
+    Suspended {
+        /// Why.
+        reason: StatusReason,
+    },
 }
 
 impl Status {
@@ -56,6 +65,7 @@ impl Status {
             Self::Pending => "PENDING",
             Self::Active => "ACTIVE",
             Self::Rejected { .. } => "REJECTED",
+            Self::Suspended { .. } => "SUSPENDED",
         }
     }
 
@@ -63,7 +73,7 @@ impl Status {
     #[must_use]
     pub fn reason(&self) -> Option<&StatusReason> {
         match self {
-            Self::Rejected { reason } => Some(reason),
+            Self::Rejected { reason } | Self::Suspended { reason } => Some(reason),
             Self::Pending | Self::Active => None,
         }
     }
@@ -95,6 +105,9 @@ pub struct Customer {
     pub status: Status,
     /// When it was archived, if it is.
     pub archived_at: Option<Moment>,
+    /// What blocks its migration, transfer, merge and erasure, the oldest first.
+    #[serde(default)]
+    pub holds: Vec<Hold>,
     /// Its creation.
     pub created: Stamp,
     /// Its last change.
@@ -131,11 +144,16 @@ pub enum Happened {
     Archived,
     Unarchived,
     CustomIdsChanged,
+    Suspended,
+    Resumed,
+    HoldPlaced,
+    HoldReleased,
+    TagsChanged,
 }
 
 impl Happened {
     /// Every type.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Created,
         Self::Updated,
         Self::Approved,
@@ -143,6 +161,11 @@ impl Happened {
         Self::Archived,
         Self::Unarchived,
         Self::CustomIdsChanged,
+        Self::Suspended,
+        Self::Resumed,
+        Self::HoldPlaced,
+        Self::HoldReleased,
+        Self::TagsChanged,
     ];
 
     /// The text that is stored.
@@ -156,6 +179,11 @@ impl Happened {
             Self::Archived => "ARCHIVED",
             Self::Unarchived => "UNARCHIVED",
             Self::CustomIdsChanged => "CUSTOM_IDS_CHANGED",
+            Self::Suspended => "SUSPENDED",
+            Self::Resumed => "RESUMED",
+            Self::HoldPlaced => "HOLD_PLACED",
+            Self::HoldReleased => "HOLD_RELEASED",
+            Self::TagsChanged => "TAGS_CHANGED",
         }
     }
 }
@@ -190,6 +218,7 @@ impl Customer {
             facts,
             status: if policies.auto_approve && complete { Status::Active } else { Status::Pending },
             archived_at: None,
+            holds: Vec::new(),
             updated: created.clone(),
             created,
         })
@@ -225,6 +254,9 @@ impl Customer {
     pub fn may_approve(&self, missing: impl FnOnce(&Facts) -> Vec<super::field::FieldPath>) -> Result<bool, Refusal> {
         match self.status {
             Status::Active => Ok(false),
+            Status::Suspended { .. } => {
+                Err(Refusal::IllegalTransition("a SUSPENDED customer is resumed, not approved"))
+            }
             Status::Pending | Status::Rejected { .. } => {
                 self.must_be_unarchived()?;
                 let missing = missing(&self.facts);
@@ -241,8 +273,59 @@ impl Customer {
         match self.status {
             Status::Rejected { .. } => Ok(false),
             Status::Active => Err(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
+            Status::Suspended { .. } => Err(Refusal::IllegalTransition("a SUSPENDED customer cannot be rejected")),
             Status::Pending => self.must_be_unarchived().map(|()| true),
         }
+    }
+
+    /// Whether suspending it would change something.
+    ///
+    /// # Errors
+    /// `IllegalTransition` of one that is not ACTIVE.
+    pub fn may_suspend(&self) -> Result<bool, Refusal> {
+        match self.status {
+            Status::Suspended { .. } => Ok(false),
+            Status::Active => Ok(true),
+            Status::Pending | Status::Rejected { .. } => {
+                Err(Refusal::IllegalTransition("only an ACTIVE customer can be suspended"))
+            }
+        }
+    }
+
+    /// Whether resuming it would change something.
+    ///
+    /// # Errors
+    /// `IllegalTransition` of one that is neither SUSPENDED nor ACTIVE.
+    pub fn may_resume(&self) -> Result<bool, Refusal> {
+        match self.status {
+            Status::Active => Ok(false),
+            Status::Suspended { .. } => Ok(true),
+            Status::Pending | Status::Rejected { .. } => {
+                Err(Refusal::IllegalTransition("only a SUSPENDED customer can be resumed"))
+            }
+        }
+    }
+
+    /// Places a hold beside those that there are.
+    ///
+    /// # Errors
+    /// `BreaksRule` beyond [`Hold::MAX`].
+    pub fn place_hold(&mut self, hold: Hold) -> Result<Change, Refusal> {
+        if self.holds.len() >= Hold::MAX {
+            return Err(Refusal::BreaksRule(
+                "holds",
+                Rule::new("must leave at most 20 holds on a customer; release one first"),
+            ));
+        }
+        self.holds.push(hold);
+        Ok(Change::Made(Happened::HoldPlaced))
+    }
+
+    /// Releases a hold. One that is not there has been released already.
+    pub fn release_hold(&mut self, hold: HoldId) -> Change {
+        let before = self.holds.len();
+        self.holds.retain(|held| held.hold_id != hold);
+        if self.holds.len() < before { Change::Made(Happened::HoldReleased) } else { Change::AlreadyMade }
     }
 
     fn must_be_unarchived(&self) -> Result<(), Refusal> {

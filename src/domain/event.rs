@@ -7,10 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::domain::{
     account::Moment,
+    branch::Branch,
     custom_id::CustomIds,
     customer::{Customer, Happened, Standing},
     ids::{AccountId, CustomerId, EventId, RequestId},
     principal::Principal,
+    tag::Tag,
 };
 
 /// One field's old and new value; null is empty.
@@ -31,7 +33,7 @@ pub struct Changes(pub BTreeMap<String, Delta>);
 const BY_PART: [&str; 4] = ["primary_address", "billing_address", "shipping_address", "labels"];
 
 /// What an account below the owner of a FLEET customer may read of it, and so what changes it is told of (DESIGN 1).
-const SEEN_FROM_BELOW: [&str; 16] = [
+const SEEN_FROM_BELOW: [&str; 17] = [
     "type",
     "service_class",
     "reach",
@@ -49,6 +51,7 @@ const SEEN_FROM_BELOW: [&str; 16] = [
     "archived_at",
     // Only ever the account's own: the events of other accounts' links have another audience.
     "custom_ids",
+    "tags",
 ];
 
 impl Changes {
@@ -71,6 +74,52 @@ impl Changes {
             ids.iter().map(|(system, id)| (format!("custom_ids.{}", system.as_str()), id.as_str().into())).collect()
         };
         Self::between(image(before), image(after))
+    }
+
+    /// What differs between two sets of tags: the names as they were called then.
+    #[must_use]
+    pub fn of_tags(before: &[Tag], after: &[Tag]) -> Self {
+        let image = |tags: &[Tag]| {
+            let names: Vec<&str> = tags.iter().map(|tag| tag.name.as_str()).collect();
+            Map::from_iter((!names.is_empty()).then(|| ("tags".to_owned(), names.into())))
+        };
+        Self::between(image(before), image(after))
+    }
+
+    /// A tag of a catalogue that is new, renamed or deleted.
+    #[must_use]
+    pub fn of_tag(before: Option<&Tag>, after: Option<&Tag>) -> Self {
+        let image = |tag: &Tag| [("tag_id", tag.id.to_string().into()), ("name", tag.name.as_str().into())];
+        Self::of_entry("tag_id", before.map(image), after.map(image))
+    }
+
+    /// A branch that is new or changed.
+    #[must_use]
+    pub fn of_branch(before: Option<&Branch>, after: &Branch) -> Self {
+        let image = |branch: &Branch| {
+            [
+                ("branch_id", branch.id.to_string().into()),
+                ("name", branch.name.as_str().into()),
+                ("dms_integrated", branch.dms_integrated.into()),
+            ]
+        };
+        Self::of_entry("branch_id", before.map(image), Some(image(after)))
+    }
+
+    /// An entry of an account's list. Its id is told even where it stays: it says which entry.
+    fn of_entry<const N: usize>(
+        id: &str,
+        before: Option<[(&str, Value); N]>,
+        after: Option<[(&str, Value); N]>,
+    ) -> Self {
+        let image = |entry: Option<[(&str, Value); N]>| -> Map<String, Value> {
+            entry.into_iter().flatten().map(|(path, value)| (path.to_owned(), value)).collect()
+        };
+        let [before, after] = [before, after].map(image);
+        let [old, new] = [&before, &after].map(|image| image.get(id).cloned().unwrap_or_default());
+        let mut changes = Self::between(before, after);
+        changes.0.insert(id.to_owned(), Delta { old, new });
+        changes
     }
 
     fn between(mut before: Map<String, Value>, after: Map<String, Value>) -> Self {
@@ -111,6 +160,10 @@ fn image(customer: &Customer) -> Map<String, Value> {
     if let Some(reason) = customer.status.reason() {
         flat.insert("status_reason".to_owned(), reason.as_str().into());
     }
+    for hold in &customer.holds {
+        let told = serde_json::json!({"kind": hold.kind.as_str(), "reason": hold.reason.as_str()});
+        flat.insert(format!("holds.{}", hold.hold_id), told);
+    }
     if let Some(at) = customer.archived_at {
         flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());
     }
@@ -130,8 +183,8 @@ pub struct Event {
     pub happened: Happened,
     /// When.
     pub at: Moment,
-    /// With whose rights.
-    pub principal: Principal,
+    /// With whose rights; none if that is not the reader's business.
+    pub principal: Option<Principal>,
     /// Who acted for the principal, the last one first.
     pub actors: Vec<Principal>,
     /// In which account.

@@ -41,6 +41,7 @@ pub enum Field {
     BillingEmail,
     Phone,
     Fax,
+    BranchId,
     SalesPersonId,
     OrderReference,
     Labels,
@@ -49,7 +50,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the contract's order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Type,
         Self::ServiceClass,
         Self::Reach,
@@ -67,6 +68,7 @@ impl Field {
         Self::BillingEmail,
         Self::Phone,
         Self::Fax,
+        Self::BranchId,
         Self::SalesPersonId,
         Self::OrderReference,
         Self::Labels,
@@ -94,6 +96,7 @@ impl Field {
             Self::BillingEmail => "billing_email",
             Self::Phone => "phone",
             Self::Fax => "fax",
+            Self::BranchId => "branch_id",
             Self::SalesPersonId => "sales_person_id",
             Self::OrderReference => "order_reference",
             Self::Labels => "labels",
@@ -187,6 +190,7 @@ impl FieldPath {
                 Field::BillingEmail => profile.billing_email.is_some(),
                 Field::Phone => profile.phone.is_some(),
                 Field::Fax => profile.fax.is_some(),
+                Field::BranchId => facts.branch.is_some(),
                 Field::SalesPersonId => facts.sales_person.is_some(),
                 Field::OrderReference => facts.order_reference.is_some(),
                 Field::Labels => !profile.labels.is_empty(),

@@ -76,6 +76,10 @@ ids! {
     ContactId
     /// An event.
     EventId
+    /// A hold on a customer.
+    HoldId
+    /// A tag of an account.
+    TagId
     /// What a client calls a mutation, so that a repeat gets the first one's answer.
     RequestId
 }

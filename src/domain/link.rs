@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::custom_id::CustomIds;
+use crate::domain::{custom_id::CustomIds, tag::Tag};
 
 /// An account's link to a customer. One that was never written is empty, at revision 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,4 +11,7 @@ pub struct Link {
     pub revision: i64,
     /// The account's current custom IDs of the customer.
     pub custom_ids: CustomIds,
+    /// The account's tags on the customer, by name.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
 }

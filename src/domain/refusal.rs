@@ -1,10 +1,6 @@
 //! Why the domain will not do what was asked, though the request is well formed and the customer is there.
 
-use crate::domain::{
-    enums::Role,
-    field::{Field, FieldPath},
-    violation::Rule,
-};
+use crate::domain::{enums::Role, field::FieldPath, violation::Rule};
 
 /// The closed set of refusals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +17,14 @@ pub enum Refusal {
     Archived,
     /// The customer's status does not allow it.
     IllegalTransition(&'static str),
-    /// Together with what is there already, an update breaks a rule of this field.
-    BreaksRule(Field, Rule),
+    /// Together with what is there already, an update breaks a rule of the customer's field with this path.
+    BreaksRule(&'static str, Rule),
+    /// An account has as many custom IDs of a customer as it may.
+    TooManyCustomIds,
+    /// The call is narrowed to one customer, and names none.
+    Narrowed,
+    /// There are as many as there may be; the text says of what, and how many.
+    LimitReached(&'static str),
     /// The tree of accounts would be more than eight deep.
     TreeTooDeep,
 }

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     grpc::{
         admit, admit_mutation, fit, of_mutation, of_read,
-        parse::{Asked, caller_options, page_size, principal, principal_out, role, role_out, time_out},
+        parse::{caller_options, page_size, principal, principal_out, role, role_out, time_out},
         pb::{self, access_service_server::AccessService},
         refuse,
     },
@@ -55,8 +55,7 @@ impl AccessService for Handlers {
     ) -> Result<Response<pb::AddMemberResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::AddMemberRequest { principal: who, role: as_what, request_id: _, validate_only: _ } = message;
         let who = principal(&mut violations, "principal", caller.author(), who);
         let as_what = role(&mut violations, "role", as_what);

@@ -4,22 +4,21 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     domain::{
-        account::Account,
-        answer::{Answer, Tenant},
+        answer::Answer,
+        branch::BranchName,
         caller::{Caller, Operator},
-        enums::{NameUniqueness, Role},
-        field::FieldPath,
-        ids::AccountId,
+        ids::{AccountId, BranchId},
         name::AccountName,
-        policies::{PolicyChoices, Requirements},
-        text::{Text, optional},
-        violation::{Rule, Violations},
+        text::optional,
+        violation::Violations,
     },
     error::Error,
     grpc::{
         access::member_out,
+        account_in::{branch_edit, name_uniqueness, policy_choices},
+        account_out::{account_out, branch_out, tenant_out},
         admit, admit_mutation, fit, of_mutation, of_read,
-        parse::{Asked, caller_options, options, page_size, principal, role, role_out, time_out},
+        parse::{caller_options, options, page_size, principal},
         pb::{self, account_service_server::AccountService},
         refuse,
     },
@@ -48,8 +47,7 @@ impl AccountService for Handlers {
     ) -> Result<Response<pb::CreateTenantResponse>, Status> {
         let (operator, message): (Operator, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = options(&mut violations, &asked, None, &message);
+        let options = options(&mut violations, &[], &message);
         let pb::CreateTenantRequest { tenant, policies, first_admin, request_id: _, validate_only: _ } = message;
         let pb::Tenant { id: _, name, name_uniqueness: rule, create_time: _ } = tenant.unwrap_or_default();
         let name = violations.check("tenant.name", AccountName::parse(&name));
@@ -98,8 +96,7 @@ impl AccountService for Handlers {
     ) -> Result<Response<pb::CreateAccountResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::CreateAccountRequest { account, first_admin, request_id: _, validate_only: _ } = message;
         let pb::Account { id: _, parent_id: _, ancestor_ids: _, name, policies, name_uniqueness: _, create_time: _ } =
             account.unwrap_or_default();
@@ -157,123 +154,65 @@ impl AccountService for Handlers {
             .unwrap_or_default();
         Ok(Response::new(pb::ListAccountsResponse { accounts, next_page_token }))
     }
+
+    async fn create_branch(
+        &self,
+        request: Request<pb::CreateBranchRequest>,
+    ) -> Result<Response<pb::CreateBranchResponse>, Status> {
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
+        let mut violations = Violations::default();
+        let options = caller_options(&mut violations, &caller, &message);
+        let pb::CreateBranchRequest { branch, request_id: _, validate_only: _ } = message;
+        let pb::Branch { id: _, name, dms_integrated: integrated, create_time: _ } = branch.unwrap_or_default();
+        let name = violations.check("branch.name", BranchName::parse(&name));
+        let (name, options) = violations.finish(name.zip(options)).map_err(refuse)?;
+        let outcome = self.accounts.create_branch(&caller, name, integrated, &options).await;
+        let outcome = outcome.map_err(of_mutation(&options))?;
+        let Answer::Branch { branch } = outcome.value else { return Err(other_answer()) };
+        let branch = Some(branch_out(&branch, !options.validate_only));
+        Ok(Response::new(pb::CreateBranchResponse { branch, replayed: outcome.replayed }))
+    }
+
+    async fn update_branch(
+        &self,
+        request: Request<pb::UpdateBranchRequest>,
+    ) -> Result<Response<pb::UpdateBranchResponse>, Status> {
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
+        let mut violations = Violations::default();
+        let options = caller_options(&mut violations, &caller, &message);
+        let pb::UpdateBranchRequest { branch, update_mask, request_id: _, validate_only: _ } = message;
+        let branch = branch.unwrap_or_default();
+        let id = violations.check("branch.id", BranchId::parse(&branch.id));
+        let edit = branch_edit(&mut violations, update_mask, &branch);
+        let ((id, edit), options) = violations.finish(id.zip(edit).zip(options)).map_err(refuse)?;
+        let outcome = self.accounts.update_branch(&caller, id, &edit, &options).await;
+        let outcome = outcome.map_err(of_mutation(&options))?;
+        let Answer::Branch { branch } = outcome.value else { return Err(other_answer()) };
+        let branch = Some(branch_out(&branch, true));
+        Ok(Response::new(pb::UpdateBranchResponse { branch, replayed: outcome.replayed }))
+    }
+
+    async fn list_branches(
+        &self,
+        request: Request<pb::ListBranchesRequest>,
+    ) -> Result<Response<pb::ListBranchesResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let pb::ListBranchesRequest { page_size: size, page_token } = message;
+        let mut violations = Violations::default();
+        let size = page_size(&mut violations, size);
+        let size = violations.finish(size).map_err(refuse)?;
+        let page = self.accounts.list_branches(&caller, size, &page_token).await.map_err(of_read)?;
+        let (branches, cut) = fit(page.items.iter().map(|branch| branch_out(branch, true)).collect());
+        let last = page.items.get(branches.len().wrapping_sub(1)).filter(|_| cut || page.more);
+        let next_page_token = last
+            .map(|last| self.accounts.branches_after(&caller, last))
+            .transpose()
+            .map_err(of_read)?
+            .unwrap_or_default();
+        Ok(Response::new(pb::ListBranchesResponse { branches, next_page_token }))
+    }
 }
 
 fn other_answer() -> Status {
     of_read(Error::internal("the stored answer is of another kind"))
-}
-
-/// Policies as a request chooses them.
-fn policy_choices(violations: &mut Violations, at: &str, raw: Option<pb::AccountPolicies>) -> Option<PolicyChoices> {
-    let Some(raw) = raw else { return Some(PolicyChoices::default()) };
-    let pb::AccountPolicies {
-        required_to_create,
-        required_to_approve,
-        auto_approve,
-        create_role,
-        custom_id_role,
-        default_currency,
-        default_region,
-    } = raw;
-    let field = |name: &str| format!("{at}.{name}");
-    let required_to_create = requirements(violations, &field("required_to_create"), required_to_create);
-    let required_to_approve = requirements(violations, &field("required_to_approve"), required_to_approve);
-    let create_role = writing_role(violations, &field("create_role"), create_role);
-    let custom_id_role = writing_role(violations, &field("custom_id_role"), custom_id_role);
-    let mut short = |name: &str, raw: Option<String>| {
-        violations.check(field(name), raw.map(|raw| Text::parse_optional(&raw)).transpose())
-    };
-    let default_currency = short("default_currency", default_currency);
-    let default_region = short("default_region", default_region);
-    Some(PolicyChoices {
-        required_to_create: required_to_create?,
-        required_to_approve: required_to_approve?,
-        auto_approve,
-        create_role: create_role?,
-        custom_id_role: custom_id_role?,
-        default_currency: default_currency?,
-        default_region: default_region?,
-    })
-}
-
-fn requirements(violations: &mut Violations, at: &str, raw: Option<pb::FieldPaths>) -> Option<Option<Requirements>> {
-    let Some(pb::FieldPaths { paths }) = raw else { return Some(None) };
-    if paths.len() > Requirements::MAX {
-        let rule = Rule::with(format!("must be at most {} paths; these are {}", Requirements::MAX, paths.len()));
-        violations.push(format!("{at}.paths"), rule);
-        return None;
-    }
-    let parsed = paths.iter().enumerate().map(|(place, path)| {
-        let known = FieldPath::parse_required(path).ok_or_else(|| {
-            Rule::new(
-                "must be a field of Customer, custom_ids.SYSTEM or primary_contact.FIELD, such as primary_address.city",
-            )
-        });
-        violations.check(format!("{at}.paths[{place}]"), known)
-    });
-    // All are looked at, so that all violations are told.
-    let parsed: Vec<Option<FieldPath>> = parsed.collect();
-    parsed.into_iter().collect::<Option<_>>().map(|paths| Some(Requirements::new(paths)))
-}
-
-/// A role of those that may write; none if it is not named.
-fn writing_role(violations: &mut Violations, at: &str, raw: i32) -> Option<Option<Role>> {
-    let named = role(violations, at, raw)?;
-    if named == Some(Role::Viewer) {
-        violations.push(at, Rule::new("must be ROLE_MEMBER or above: viewers only read"));
-        return None;
-    }
-    Some(named)
-}
-
-fn name_uniqueness(raw: i32) -> Result<NameUniqueness, Rule> {
-    match pb::NameUniqueness::try_from(raw) {
-        Ok(pb::NameUniqueness::Unspecified | pb::NameUniqueness::None) => Ok(NameUniqueness::None),
-        Ok(pb::NameUniqueness::Account) => Ok(NameUniqueness::Account),
-        Ok(pb::NameUniqueness::Tenant) => Ok(NameUniqueness::Tenant),
-        Err(_) => Err(Rule::new("must be NAME_UNIQUENESS_NONE, NAME_UNIQUENESS_ACCOUNT or NAME_UNIQUENESS_TENANT")),
-    }
-}
-
-fn name_uniqueness_out(rule: NameUniqueness) -> i32 {
-    let rule = match rule {
-        NameUniqueness::None => pb::NameUniqueness::None,
-        NameUniqueness::Account => pb::NameUniqueness::Account,
-        NameUniqueness::Tenant => pb::NameUniqueness::Tenant,
-    };
-    rule.into()
-}
-
-fn tenant_out(tenant: &Tenant, stored: bool) -> pb::Tenant {
-    pb::Tenant {
-        id: if stored { tenant.id.to_string() } else { String::new() },
-        name: tenant.name.clone(),
-        name_uniqueness: name_uniqueness_out(tenant.name_uniqueness),
-        create_time: Some(time_out(tenant.created_at)),
-    }
-}
-
-/// An account as it is told; without its ids if it was not stored.
-fn account_out(account: &Account, stored: bool) -> pb::Account {
-    let ids = account.path.ids();
-    let policies = &account.policies;
-    let paths =
-        |required: &Requirements| pb::FieldPaths { paths: required.paths().iter().map(ToString::to_string).collect() };
-    pb::Account {
-        id: if stored { account.id.to_string() } else { String::new() },
-        parent_id: ids.get(1).map(ToString::to_string).unwrap_or_default(),
-        ancestor_ids: if stored { ids.iter().map(ToString::to_string).collect() } else { Vec::new() },
-        name: account.name.as_str().to_owned(),
-        policies: Some(pb::AccountPolicies {
-            required_to_create: Some(paths(&policies.required_to_create)),
-            required_to_approve: Some(paths(&policies.required_to_approve)),
-            auto_approve: Some(policies.auto_approve),
-            create_role: role_out(policies.create_role).into(),
-            custom_id_role: role_out(policies.custom_id_role).into(),
-            default_currency: policies.default_currency.as_ref().map(|text| text.as_str().to_owned()),
-            default_region: policies.default_region.as_ref().map(|text| text.as_str().to_owned()),
-        }),
-        name_uniqueness: name_uniqueness_out(account.name_uniqueness),
-        create_time: Some(time_out(account.created_at)),
-    }
 }

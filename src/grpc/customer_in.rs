@@ -4,13 +4,13 @@ use crate::{
     domain::{
         address::{Address, AddressPart},
         contact::{Contact, Contacts, Outline},
-        custom_id::{CustomId, CustomIds, System},
+        custom_id::{CustomId, CustomIds, MAX_SYSTEMS, System},
         customer::Facts,
         edit::Edit,
         email::Email,
         enums::{CustomerType, Origin, Reach, ServiceClass},
         field::{AddressKind, Field, FieldPath},
-        ids::{ContactId, MemberId},
+        ids::{BranchId, ContactId, MemberId},
         label::{LabelValue, Labels},
         language::Language,
         name::Name,
@@ -24,8 +24,6 @@ use crate::{
     service::{clock, customers::Draft},
 };
 
-/// Custom IDs that a new customer may come with.
-const MAX_CUSTOM_IDS: usize = 20;
 /// Paths of one mask.
 const MAX_PATHS: usize = 100;
 
@@ -49,6 +47,7 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<Draft, Violations>
         reach: Reach::default(),
         name,
         origin,
+        branch: None,
         sales_person: None,
         order_reference: None,
         profile: Profile::default(),
@@ -86,7 +85,7 @@ pub(super) fn edits(mask: Option<prost_types::FieldMask>, customer: &pb::Custome
 
 fn unknown_path(path: &str) -> Rule {
     match path.split('.').next() {
-        Some("custom_ids") => Rule::new("must not name custom_ids: no update changes them"),
+        Some("custom_ids") => Rule::new("must not name custom_ids: UpdateCustomId changes them"),
         Some("status" | "status_reason" | "archived_at") => {
             Rule::new("must not name the status: ApproveCustomer, RejectCustomer and ArchiveCustomers change it")
         }
@@ -148,6 +147,7 @@ fn whole(violations: &mut Violations, at: String, field: Field, customer: &pb::C
         }
         Field::Phone => phone(violations, &at, customer.phone.as_ref()).map(Edit::Phone),
         Field::Fax => phone(violations, &at, customer.fax.as_ref()).map(Edit::Fax),
+        Field::BranchId => violations.check(at, optional(&customer.branch_id, BranchId::parse)).map(Edit::Branch),
         Field::SalesPersonId => {
             violations.check(at, optional(&customer.sales_person_id, MemberId::parse)).map(Edit::SalesPerson)
         }
@@ -159,9 +159,10 @@ fn whole(violations: &mut Violations, at: String, field: Field, customer: &pb::C
     }
 }
 
-fn custom_ids(violations: &mut Violations, customer: &pb::Customer) -> Option<CustomIds> {
-    if customer.custom_ids.len() > MAX_CUSTOM_IDS {
-        let rule = Rule::with(format!("must be at most {MAX_CUSTOM_IDS}; these are {}", customer.custom_ids.len()));
+/// Reads custom IDs.
+pub(super) fn custom_ids(violations: &mut Violations, customer: &pb::Customer) -> Option<CustomIds> {
+    if customer.custom_ids.len() > MAX_SYSTEMS {
+        let rule = Rule::with(format!("must be at most {MAX_SYSTEMS}; these are {}", customer.custom_ids.len()));
         violations.push("customer.custom_ids", rule);
         return None;
     }
@@ -279,7 +280,7 @@ fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Op
     })
 }
 
-fn customer_type(raw: i32) -> Result<CustomerType, Rule> {
+pub(super) fn customer_type(raw: i32) -> Result<CustomerType, Rule> {
     match pb::CustomerType::try_from(raw) {
         Ok(pb::CustomerType::Business) => Ok(CustomerType::Business),
         Ok(pb::CustomerType::Personal) => Ok(CustomerType::Personal),
@@ -289,7 +290,7 @@ fn customer_type(raw: i32) -> Result<CustomerType, Rule> {
     }
 }
 
-fn service_class(raw: i32) -> Result<ServiceClass, Rule> {
+pub(super) fn service_class(raw: i32) -> Result<ServiceClass, Rule> {
     match pb::ServiceClass::try_from(raw) {
         Ok(pb::ServiceClass::Normal) => Ok(ServiceClass::Normal),
         Ok(pb::ServiceClass::Residential) => Ok(ServiceClass::Residential),
@@ -299,7 +300,7 @@ fn service_class(raw: i32) -> Result<ServiceClass, Rule> {
     }
 }
 
-fn reach(raw: i32) -> Result<Reach, Rule> {
+pub(super) fn reach(raw: i32) -> Result<Reach, Rule> {
     match pb::Reach::try_from(raw) {
         Ok(pb::Reach::Local) => Ok(Reach::Local),
         Ok(pb::Reach::Fleet) => Ok(Reach::Fleet),
@@ -307,7 +308,7 @@ fn reach(raw: i32) -> Result<Reach, Rule> {
     }
 }
 
-fn origin(raw: i32) -> Result<Origin, Rule> {
+pub(super) fn origin(raw: i32) -> Result<Origin, Rule> {
     match pb::Origin::try_from(raw) {
         Ok(pb::Origin::Unspecified | pb::Origin::Api) => Ok(Origin::Api),
         Ok(pb::Origin::ControlPanel) => Ok(Origin::ControlPanel),

@@ -5,20 +5,23 @@ use crate::{
         address::{Address, AddressPart},
         contact::Contact,
         customer::{Standing, Status},
+        dms::DmsLink,
         enums::{CustomerType, Origin, Reach, ServiceClass},
+        hold::Hold,
         phone::Phone,
         text::Text,
     },
     grpc::{
         parse::{principal_out, time_out},
         pb,
+        tags::tag_out,
     },
     service::customers::Shown,
 };
 
 /// The whole customer, as far as the acting account may see.
 pub(super) fn full(shown: Shown) -> pb::Customer {
-    let Shown { customer, link, standing, allowed_actions, missing_for_approval, etag } = shown;
+    let Shown { customer, link, standing, dms_link, allowed_actions, missing_for_approval, etag } = shown;
     let facts = customer.facts;
     let profile = facts.profile;
     let whole = pb::Customer {
@@ -73,6 +76,10 @@ pub(super) fn full(shown: Shown) -> pb::Customer {
         created_by: Some(principal_out(&customer.created.by)),
         updated_by: Some(principal_out(&customer.updated.by)),
         etag: etag.unwrap_or_default(),
+        branch_id: facts.branch.map(|branch| branch.to_string()).unwrap_or_default(),
+        tags: link.tags.iter().map(tag_out).collect(),
+        holds: customer.holds.iter().map(hold).collect(),
+        dms_link: dms(dms_link).into(),
     };
     match standing {
         Standing::OwnerOrAbove => whole,
@@ -87,6 +94,7 @@ pub(super) fn basic(shown: Shown) -> pb::Customer {
     customer.billing_address = None;
     customer.shipping_address = None;
     customer.labels.clear();
+    customer.holds.clear();
     customer.allowed_actions.clear();
     customer.missing_for_approval.clear();
     customer
@@ -131,6 +139,10 @@ fn from_below(customer: pb::Customer) -> pb::Customer {
         created_by: _,
         updated_by: _,
         etag,
+        branch_id: _,
+        tags,
+        holds: _,
+        dms_link,
     } = customer;
     pb::Customer {
         id,
@@ -155,6 +167,8 @@ fn from_below(customer: pb::Customer) -> pb::Customer {
         create_time,
         update_time,
         etag,
+        tags,
+        dms_link,
         ..pb::Customer::default()
     }
 }
@@ -173,6 +187,24 @@ fn address(address: &Address) -> Option<pb::Address> {
         postal_code: line(AddressPart::PostalCode),
         country: line(AddressPart::Country),
     })
+}
+
+fn hold(hold: &Hold) -> pb::Hold {
+    pb::Hold {
+        hold_id: hold.hold_id.to_string(),
+        kind: hold.kind.as_str().to_owned(),
+        reason: hold.reason.as_str().to_owned(),
+        create_time: Some(time_out(hold.placed_at)),
+        placed_by: Some(principal_out(&hold.placed_by)),
+    }
+}
+
+fn dms(link: DmsLink) -> pb::DmsLink {
+    match link {
+        DmsLink::NotIntegrated => pb::DmsLink::NotIntegrated,
+        DmsLink::NumberMissing => pb::DmsLink::NumberMissing,
+        DmsLink::Linked => pb::DmsLink::Linked,
+    }
 }
 
 fn phone(phone: &Phone) -> pb::Phone {
@@ -196,6 +228,7 @@ fn status(status: &Status) -> pb::CustomerStatus {
         Status::Pending => pb::CustomerStatus::Pending,
         Status::Active => pb::CustomerStatus::Active,
         Status::Rejected { .. } => pb::CustomerStatus::Rejected,
+        Status::Suspended { .. } => pb::CustomerStatus::Suspended,
     }
 }
 

@@ -5,15 +5,19 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         caller::Caller,
+        ids::HoldId,
         options::{Options, Outcome},
         status::StatusReason,
-        violation::{Rule, Violations},
+        text::Text,
+        violation::Violations,
     },
     grpc::{
-        admit, admit_mutation, customer_in, customer_out, of_mutation, of_read,
-        parse::{Asked, batch, caller_options, customer_id},
+        Mutation, admit, admit_mutation, customer_find, customer_in, customer_out, customer_upsert, of_mutation,
+        of_read,
+        parse::{batch, caller_options, customer_id, is_full},
         pb::{self, customer_service_server::CustomerService},
-        refuse,
+        refuse, search,
+        tags::tag_names,
     },
     service::{
         Services,
@@ -40,8 +44,7 @@ impl CustomerService for Handlers {
     ) -> Result<Response<pb::CreateCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ } = message;
         let draft = violations.nest("", customer_in::draft(customer));
         let (draft, options) = violations.finish(draft.zip(options)).map_err(refuse)?;
@@ -69,15 +72,58 @@ impl CustomerService for Handlers {
         Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer) }))
     }
 
+    async fn batch_get_customers(
+        &self,
+        request: Request<pb::BatchGetCustomersRequest>,
+    ) -> Result<Response<pb::BatchGetCustomersResponse>, Status> {
+        customer_find::batch_get(&self.customers, request).await
+    }
+
+    async fn lookup_customer(
+        &self,
+        request: Request<pb::LookupCustomerRequest>,
+    ) -> Result<Response<pb::LookupCustomerResponse>, Status> {
+        customer_find::lookup(&self.customers, request).await
+    }
+
+    async fn check_name_availability(
+        &self,
+        request: Request<pb::CheckNameAvailabilityRequest>,
+    ) -> Result<Response<pb::CheckNameAvailabilityResponse>, Status> {
+        customer_find::check_name(&self.customers, request).await
+    }
+
+    async fn upsert_customer(
+        &self,
+        request: Request<pb::UpsertCustomerRequest>,
+    ) -> Result<Response<pb::UpsertCustomerResponse>, Status> {
+        customer_upsert::upsert(&self.customers, request).await
+    }
+
+    async fn update_custom_id(
+        &self,
+        request: Request<pb::UpdateCustomIdRequest>,
+    ) -> Result<Response<pb::UpdateCustomIdResponse>, Status> {
+        customer_upsert::update_custom_id(&self.customers, request).await
+    }
+
+    async fn search_customers(
+        &self,
+        request: Request<pb::SearchCustomersRequest>,
+    ) -> Result<Response<pb::SearchCustomersResponse>, Status> {
+        let (caller, message): (Caller, _) = admit(request)?;
+        let (wanted, how) = search::search(message).map_err(refuse)?;
+        let found = self.customers.search(&caller, &wanted, how.size, &how.token, how.count).await.map_err(of_read)?;
+        search::page(&self.customers, &caller, &wanted, found, how.full).map(Response::new)
+    }
+
     async fn update_customer(
         &self,
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::UpdateCustomerRequest { customer, update_mask, etag: _, request_id: _, validate_only: _ } = message;
         let customer = customer.unwrap_or_default();
         let id = customer_id(&mut violations, "customer.id", &customer.id);
@@ -94,9 +140,7 @@ impl CustomerService for Handlers {
     ) -> Result<Response<pb::ApproveCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::ApproveCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
@@ -111,9 +155,7 @@ impl CustomerService for Handlers {
     ) -> Result<Response<pb::RejectCustomerResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
         let mut violations = Violations::default();
-        let asked =
-            Asked { request_id: &message.request_id, etag: &message.etag, validate_only: message.validate_only };
-        let options = caller_options(&mut violations, &asked, &caller, &message);
+        let options = caller_options(&mut violations, &caller, &message);
         let pb::RejectCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
         let id = customer_id(&mut violations, "customer_id", &id);
         let reason = violations.check("reason", StatusReason::parse(&reason));
@@ -123,13 +165,95 @@ impl CustomerService for Handlers {
         Ok(Response::new(pb::RejectCustomerResponse { customer, replayed }))
     }
 
+    async fn suspend_customer(
+        &self,
+        request: Request<pb::SuspendCustomerRequest>,
+    ) -> Result<Response<pb::SuspendCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
+        let mut violations = Violations::default();
+        let options = caller_options(&mut violations, &caller, &message);
+        let pb::SuspendCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let reason = violations.check("reason", StatusReason::parse(&reason));
+        let ((id, reason), options) = violations.finish(id.zip(reason).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.suspend(&caller, id, reason, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::SuspendCustomerResponse { customer, replayed }))
+    }
+
+    async fn resume_customer(
+        &self,
+        request: Request<pb::ResumeCustomerRequest>,
+    ) -> Result<Response<pb::ResumeCustomerResponse>, Status> {
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
+        let mut violations = Violations::default();
+        let options = caller_options(&mut violations, &caller, &message);
+        let pb::ResumeCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
+        let outcome = self.customers.resume(&caller, id, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::ResumeCustomerResponse { customer, replayed }))
+    }
+
+    async fn place_hold(
+        &self,
+        request: Request<pb::PlaceHoldRequest>,
+    ) -> Result<Response<pb::PlaceHoldResponse>, Status> {
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
+        let mut violations = Violations::default();
+        let options = caller_options(&mut violations, &caller, &message);
+        let pb::PlaceHoldRequest { customer_id: id, kind, reason, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let kind = violations.check("kind", Text::parse(&kind));
+        let reason = violations.check("reason", Text::parse(&reason));
+        let (((id, kind), reason), options) =
+            violations.finish(id.zip(kind).zip(reason).zip(options)).map_err(refuse)?;
+        let outcome =
+            self.customers.place_hold(&caller, id, kind, reason, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::PlaceHoldResponse { customer, replayed }))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
+        let mut violations = Violations::default();
+        let options = caller_options(&mut violations, &caller, &message);
+        let pb::ReleaseHoldRequest { customer_id: id, hold_id, etag: _, request_id: _, validate_only: _ } = message;
+        let id = customer_id(&mut violations, "customer_id", &id);
+        let hold = violations.check("hold_id", HoldId::parse(&hold_id));
+        let ((id, hold), options) = violations.finish(id.zip(hold).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.release_hold(&caller, id, hold, &options).await.map_err(of_mutation(&options))?;
+        let (customer, replayed) = shown(outcome);
+        Ok(Response::new(pb::ReleaseHoldResponse { customer, replayed }))
+    }
+
+    async fn modify_customer_tags(
+        &self,
+        request: Request<pb::ModifyCustomerTagsRequest>,
+    ) -> Result<Response<pb::ModifyCustomerTagsResponse>, Status> {
+        let (caller, message): (Caller, _) = admit_mutation(request)?;
+        let mut violations = Violations::default();
+        let options = caller_options(&mut violations, &caller, &message);
+        let pb::ModifyCustomerTagsRequest { customer_ids, add_tags, remove_tags, request_id: _, validate_only: _ } =
+            message;
+        let ids = batch(&mut violations, &customer_ids);
+        let names = tag_names(&mut violations, &add_tags, &remove_tags);
+        let ((ids, names), options) = violations.finish(ids.zip(names).zip(options)).map_err(refuse)?;
+        let outcome = self.customers.modify_tags(&caller, &ids, &names, &options).await;
+        let (outcomes, replayed) = outcomes(outcome.map_err(of_mutation(&options))?);
+        Ok(Response::new(pb::ModifyCustomerTagsResponse { outcomes, replayed }))
+    }
+
     async fn archive_customers(
         &self,
         request: Request<pb::ArchiveCustomersRequest>,
     ) -> Result<Response<pb::ArchiveCustomersResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
+        let (ids, options) = archiving(&caller, &message.customer_ids, &message)?;
         let outcome = self.customers.archive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
         let (outcomes, replayed) = outcomes(outcome);
         Ok(Response::new(pb::ArchiveCustomersResponse { outcomes, replayed }))
@@ -140,8 +264,7 @@ impl CustomerService for Handlers {
         request: Request<pb::UnarchiveCustomersRequest>,
     ) -> Result<Response<pb::UnarchiveCustomersResponse>, Status> {
         let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let asked = Asked { request_id: &message.request_id, etag: "", validate_only: message.validate_only };
-        let (ids, options) = archiving(&caller, &message.customer_ids, &asked, &message)?;
+        let (ids, options) = archiving(&caller, &message.customer_ids, &message)?;
         let outcome = self.customers.unarchive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
         let (outcomes, replayed) = outcomes(outcome);
         Ok(Response::new(pb::UnarchiveCustomersResponse { outcomes, replayed }))
@@ -149,14 +272,9 @@ impl CustomerService for Handlers {
 }
 
 /// What the two batches have in common.
-fn archiving(
-    caller: &Caller,
-    ids: &[String],
-    asked: &Asked<'_>,
-    message: &impl prost::Message,
-) -> Result<(Vec<Named>, Options), Status> {
+fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result<(Vec<Named>, Options), Status> {
     let mut violations = Violations::default();
-    let options = caller_options(&mut violations, asked, caller, message);
+    let options = caller_options(&mut violations, caller, message);
     let ids = batch(&mut violations, ids);
     violations.finish(ids.zip(options)).map_err(refuse)
 }
@@ -176,12 +294,4 @@ fn outcomes(outcome: Outcome<Outcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
         })
         .collect();
     (outcomes, outcome.replayed)
-}
-
-fn is_full(view: i32) -> Result<bool, Rule> {
-    match pb::CustomerView::try_from(view) {
-        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
-        Ok(pb::CustomerView::Full) => Ok(true),
-        Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
-    }
 }

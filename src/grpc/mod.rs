@@ -2,14 +2,20 @@
 //! one use case, and puts the answer together.
 
 mod access;
+mod account_in;
+mod account_out;
 mod accounts;
+mod customer_find;
 mod customer_in;
 mod customer_out;
+mod customer_upsert;
 mod customers;
 pub mod demo;
 mod history;
 mod parse;
+mod search;
 pub mod status;
+mod tags;
 
 use std::sync::Arc;
 
@@ -61,6 +67,7 @@ pub fn routes(services: &Services) -> Routes {
         .add_service(bounded!(pb::account_service_server::AccountServiceServer, accounts::Handlers::new(services)))
         .add_service(bounded!(pb::customer_service_server::CustomerServiceServer, customers::Handlers::new(services)))
         .add_service(bounded!(pb::history_service_server::HistoryServiceServer, history::Handlers::new(services)))
+        .add_service(bounded!(pb::tag_service_server::TagServiceServer, tags::Handlers::new(services)))
 }
 
 /// In a mutation's extensions instead of an identity: the gate could not reach the database to learn it. The call must
@@ -90,33 +97,17 @@ fn take<Who: Send + Sync + 'static, M>(
     Ok((who, request.into_inner()))
 }
 
-/// A mutation's message.
-trait Mutation {
+/// A mutation's message: what all of them may say beside their subject.
+trait Mutation: Message {
     /// What makes repeating it safe; empty if it came without.
     fn request_id(&self) -> &str;
+    /// The state to change; empty if it came without, or cannot have one.
+    fn etag(&self) -> &str;
+    /// Whether it is to be checked and not done.
+    fn validate_only(&self) -> bool;
 }
 
-macro_rules! mutations {
-    ($($message:ident)+) => {$(
-        impl Mutation for pb::$message {
-            fn request_id(&self) -> &str {
-                &self.request_id
-            }
-        }
-    )+};
-}
-
-mutations! {
-    AddMemberRequest
-    CreateTenantRequest
-    CreateAccountRequest
-    CreateCustomerRequest
-    UpdateCustomerRequest
-    ApproveCustomerRequest
-    RejectCustomerRequest
-    ArchiveCustomersRequest
-    UnarchiveCustomersRequest
-}
+include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
 
 /// How a refused message is told.
 fn refuse(violations: Violations) -> Status {

@@ -1,18 +1,18 @@
 //! What every message has in common: ids, options of mutations, pages, principals.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use prost::Message;
+use uuid::Uuid;
 
 use crate::{
     domain::{
         caller::Caller,
         enums::Role,
-        ids::{AccountId, CustomerId, RequestId},
+        ids::{CustomerId, RequestId},
         options::{Options, Repeatable},
         principal::{Author, Principal},
         violation::{Rule, Violations},
     },
-    grpc::pb,
+    grpc::{Mutation, pb},
     service::customers::Named,
 };
 
@@ -23,45 +23,29 @@ const MAX_PAGE: usize = 1_000;
 /// Customers of a batch at most.
 const MAX_BATCH: usize = 1_000;
 
-/// What a mutation may be told beside its subject, as its message has it.
-pub(super) struct Asked<'a> {
-    pub(super) request_id: &'a str,
-    pub(super) etag: &'a str,
-    pub(super) validate_only: bool,
-}
-
-/// The options of a mutation. `account` and the decoded message are what a repeat must be equal in.
-pub(super) fn options(
-    violations: &mut Violations,
-    asked: &Asked<'_>,
-    account: Option<AccountId>,
-    message: &impl Message,
-) -> Option<Options> {
-    let id = if asked.request_id.is_empty() {
+/// The options of a mutation. The place it is done in and the decoded message are what a repeat must be equal in.
+pub(super) fn options(violations: &mut Violations, place: &[Uuid], message: &impl Mutation) -> Option<Options> {
+    let id = if message.request_id().is_empty() {
         None
     } else {
-        Some(violations.check("request_id", RequestId::parse(asked.request_id))?)
+        Some(violations.check("request_id", RequestId::parse(message.request_id()))?)
     };
-    let request = id.filter(|_| !asked.validate_only).map(|id| {
-        let mut text = account.map(|account| account.get().as_bytes().to_vec()).unwrap_or_default();
+    let request = id.filter(|_| !message.validate_only()).map(|id| {
+        let mut text: Vec<u8> = place.iter().flat_map(|id| *id.as_bytes()).collect();
         // Maps are encoded in key order, so equal messages have equal bytes.
         message.encode(&mut text).unwrap_or_default();
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest(&SHA256, &text).as_ref());
         Repeatable { id, fingerprint }
     });
-    let etag = (!asked.etag.is_empty()).then(|| asked.etag.to_owned());
-    Some(Options { etag, request, validate_only: asked.validate_only })
+    let etag = (!message.etag().is_empty()).then(|| message.etag().to_owned());
+    Some(Options { etag, request, validate_only: message.validate_only() })
 }
 
 /// The same for a caller.
-pub(super) fn caller_options(
-    violations: &mut Violations,
-    asked: &Asked<'_>,
-    caller: &Caller,
-    message: &impl Message,
-) -> Option<Options> {
-    options(violations, asked, Some(caller.scope().root()), message)
+pub(super) fn caller_options(violations: &mut Violations, caller: &Caller, message: &impl Mutation) -> Option<Options> {
+    let narrowed = caller.scope().narrowed().map(CustomerId::get).unwrap_or_default();
+    options(violations, &[caller.scope().root().get(), narrowed], message)
 }
 
 /// How many items a page has.
@@ -154,4 +138,13 @@ pub(super) fn principal_out(principal: &Principal) -> pb::Principal {
 pub(super) fn time_out(at: crate::domain::account::Moment) -> prost_types::Timestamp {
     let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
     prost_types::Timestamp { seconds: at.timestamp(), nanos }
+}
+
+/// Whether all of a customer is asked for.
+pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
+    match pb::CustomerView::try_from(view) {
+        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
+        Ok(pb::CustomerView::Full) => Ok(true),
+        Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
+    }
 }

@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 pub use self::message::INTERNAL;
-use self::message::{FIELD, RULE, cut, listed};
+use self::message::{FIELD, RULE, TOO_MANY_CUSTOM_IDS, cut, listed};
 use super::pb::ErrorReason;
 use crate::{
     domain::{contract::Rpc, refusal::Refusal, violation::Violations},
@@ -53,8 +53,11 @@ pub fn of(error: Error, repeat: Repeat) -> Status {
     let mut status = match &error {
         Error::Invalid(violations) => with_violations(code, &message, &details, violations),
         Error::Refused { refusal: Refusal::BreaksRule(field, rule), .. } => {
-            let field = format!("customer.{}", field.as_str());
+            let field = format!("customer.{field}");
             with_violations(code, &message, &details, &Violations::of(field, rule.clone()))
+        }
+        Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
+            with_violations(code, &message, &details, &Violations::of("custom_ids", TOO_MANY_CUSTOM_IDS))
         }
         _ => Status::with_error_details(code, message, details),
     };
@@ -92,12 +95,21 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
             Refusal::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
             Refusal::IllegalTransition(_) => (Code::FailedPrecondition, Reason::IllegalTransition),
             Refusal::BreaksRule(..) => (Code::InvalidArgument, Reason::InvalidFields),
+            Refusal::TooManyCustomIds => (Code::InvalidArgument, Reason::InvalidFields),
+            Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
+            Refusal::LimitReached(_) => (Code::FailedPrecondition, Reason::LimitReached),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
         },
         Error::NameTaken { .. } => (Code::AlreadyExists, Reason::NameTaken),
         Error::CustomIdTaken { .. } => (Code::AlreadyExists, Reason::CustomIdTaken),
+        Error::LookupAmbiguous => (Code::FailedPrecondition, Reason::LookupAmbiguous),
+        Error::AnswerTooLarge => (Code::ResourceExhausted, Reason::AnswerTooLarge),
         Error::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
         Error::MemberExists => (Code::AlreadyExists, Reason::MemberExists),
+        Error::TagNotFound => (Code::NotFound, Reason::TagNotFound),
+        Error::TagExists => (Code::AlreadyExists, Reason::TagExists),
+        Error::BranchNotFound => (Code::NotFound, Reason::BranchNotFound),
+        Error::BranchExists => (Code::AlreadyExists, Reason::BranchExists),
         Error::EtagMismatch { .. } => (Code::Aborted, Reason::EtagMismatch),
         Error::Contended => (Code::Aborted, Reason::Contended),
         Error::Deadline => (Code::DeadlineExceeded, Reason::DeadlineExceeded),
@@ -146,6 +158,8 @@ fn resource(reason: ErrorReason) -> Option<&'static str> {
         | ErrorReason::OrderReferenceTaken => Some("clientele.v1.Customer"),
         ErrorReason::AccountNotFound => Some("clientele.v1.Account"),
         ErrorReason::MemberExists => Some("clientele.v1.Member"),
+        ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),
+        ErrorReason::BranchNotFound | ErrorReason::BranchExists => Some("clientele.v1.Branch"),
         _ => None,
     }
 }

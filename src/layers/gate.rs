@@ -12,7 +12,7 @@ use crate::{
     domain::{
         caller::{Caller, Identified, Operator},
         contract::{self, Access as Least, Rpc},
-        ids::{AccountId, TenantId},
+        ids::{AccountId, CustomerId, TenantId},
         principal::{Author, Principal},
         violation::{Rule, Violations},
     },
@@ -27,6 +27,8 @@ use crate::{
 
 /// Names the tenant in which a service principal acts.
 const TENANT: HeaderName = HeaderName::from_static("clientele-tenant");
+/// Narrows the call to one customer.
+const CUSTOMER: HeaderName = HeaderName::from_static("clientele-customer");
 /// Names the account in which the call acts.
 const ACCOUNT: HeaderName = HeaderName::from_static("clientele-account");
 
@@ -54,7 +56,7 @@ impl Gate {
             rpc,
             trace_id: traced.trace_id.clone(),
         };
-        let (tenant, account) = claims.acting()?;
+        let Acting { tenant, account, customer } = claims.acting()?;
         match rpc.access {
             Least::Authenticated => {
                 let operator = self.operators.contains(&author.principal);
@@ -65,7 +67,7 @@ impl Gate {
             }
             Least::Platform => Err(Error::NotAnOperator),
             Least::Least(role) => {
-                let caller = self.access.caller(author, tenant, account).await?;
+                let caller = self.access.caller(author, tenant, account, customer).await?;
                 traced.acts_in(caller.scope().tenant(), caller.scope().root());
                 if caller.role() >= role { Ok(Admitted::Caller(caller)) } else { Err(Error::RoleTooLow(role)) }
             }
@@ -125,6 +127,14 @@ struct Claims {
     authorization: Header,
     tenant: Header,
     account: Header,
+    customer: Header,
+}
+
+/// In which place the call wants to act.
+struct Acting {
+    tenant: Option<TenantId>,
+    account: Option<AccountId>,
+    customer: Option<CustomerId>,
 }
 
 /// A header that may be there at most once, and is text.
@@ -139,6 +149,7 @@ impl Claims {
             authorization: single(headers, &AUTHORIZATION),
             tenant: single(headers, &TENANT),
             account: single(headers, &ACCOUNT),
+            customer: single(headers, &CUSTOMER),
         };
         headers.remove(AUTHORIZATION);
         let extensions = request.extensions_mut();
@@ -159,12 +170,15 @@ impl Claims {
         }
     }
 
-    /// The tenant and the account that the call names.
-    fn acting(&self) -> Result<(Option<TenantId>, Option<AccountId>)> {
+    /// The tenant, the account and the customer that the call names.
+    fn acting(&self) -> Result<Acting> {
         let mut violations = Violations::default();
         let tenant = violations.check(TENANT.as_str(), parsed(&self.tenant, TenantId::parse));
         let account = violations.check(ACCOUNT.as_str(), parsed(&self.account, AccountId::parse));
-        Ok(violations.finish(tenant.zip(account))?)
+        let customer = violations.check(CUSTOMER.as_str(), parsed(&self.customer, CustomerId::parse));
+        let acting =
+            tenant.zip(account).zip(customer).map(|((tenant, account), customer)| Acting { tenant, account, customer });
+        Ok(violations.finish(acting)?)
     }
 }
 

@@ -7,10 +7,9 @@ use moka::future::Cache;
 use crate::{
     config,
     domain::{
-        account::Account,
-        caller::Caller,
+        caller::{Caller, Seat},
         enums::Role,
-        ids::{AccountId, TenantId},
+        ids::{AccountId, CustomerId, TenantId},
         principal::{Author, Principal},
     },
     error::{Error, Result},
@@ -37,7 +36,7 @@ struct Asked {
 /// Where that leaves it. Refusals are remembered too: they cost a query like anything else.
 #[derive(Clone, Debug)]
 enum Found {
-    At { tenant: TenantId, account: Arc<Account>, role: Role },
+    At(Arc<Seat>, Role),
     NotAMember,
     AccountRequired,
     OutOfReach,
@@ -70,7 +69,13 @@ impl Access {
     ///
     /// # Errors
     /// `NotAMember`, `AccountRequired`, `TenantRequired`, `AccountNotFound`, or what the database says.
-    pub async fn caller(&self, author: Author, tenant: Option<TenantId>, account: Option<AccountId>) -> Result<Caller> {
+    pub async fn caller(
+        &self,
+        author: Author,
+        tenant: Option<TenantId>,
+        account: Option<AccountId>,
+        narrowed: Option<CustomerId>,
+    ) -> Result<Caller> {
         let asked = Asked { principal: author.principal.clone(), tenant, account };
         let found = match self.known.get(&asked).await {
             Some(found) => found,
@@ -78,7 +83,7 @@ impl Access {
             None => self.known.try_get_with_by_ref(&asked, self.find(&asked)).await.map_err(|shared| shared.again())?,
         };
         match found {
-            Found::At { tenant, account, role } => Ok(Caller::new(author, tenant, account, role)),
+            Found::At(seat, role) => Ok(Caller::new(author, seat, role, narrowed)),
             Found::NotAMember => Err(Error::NotAMember),
             Found::AccountRequired => Err(Error::AccountRequired),
             Found::OutOfReach => Err(Error::AccountNotFound),
@@ -91,7 +96,7 @@ impl Access {
             let tenant = asked.tenant.ok_or(Error::TenantRequired)?;
             let standing =
                 lease.run(async |conn| store::standing::find_service(conn, *role, tenant, asked.account).await).await?;
-            return Ok(within_reach(standing.as_slice()));
+            return Ok(within_reach(standing.into_iter().collect()));
         }
         let standings = lease
             .run(async |conn| store::standing::find(conn, &asked.principal, asked.tenant, asked.account).await)
@@ -99,7 +104,7 @@ impl Access {
         Ok(match standings.as_slice() {
             [] => Found::NotAMember,
             [_, _, ..] if asked.account.is_none() => Found::AccountRequired,
-            standings => within_reach(standings),
+            _ => within_reach(standings),
         })
     }
 
@@ -122,13 +127,13 @@ impl Access {
 }
 
 /// The wanted account with the highest role of the memberships in it or above it.
-fn within_reach(standings: &[Standing]) -> Found {
+fn within_reach(standings: Vec<Standing>) -> Found {
     standings
-        .iter()
-        .filter_map(|standing| {
-            let account = standing.account.as_ref()?;
-            account.path.contains(standing.member_of).then_some((standing.tenant, account, standing.role))
+        .into_iter()
+        .filter_map(|Standing { tenant, member_of, role, account, dms_branches }| {
+            let account = account?;
+            account.path.contains(member_of).then_some((Seat { tenant, account, dms_branches }, role))
         })
-        .max_by_key(|(_, _, role)| *role)
-        .map_or(Found::OutOfReach, |(tenant, account, role)| Found::At { tenant, account: Arc::clone(account), role })
+        .max_by_key(|(_, role)| *role)
+        .map_or(Found::OutOfReach, |(seat, role)| Found::At(Arc::new(seat), role))
 }

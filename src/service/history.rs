@@ -62,11 +62,15 @@ impl History {
     }
 }
 
-/// An event as an account below the customer's owner is told it; none if nothing of it is its business.
+/// An event as an account below the customer's owner is told it: what changed, and of its own doings also who did it;
+/// none if nothing of it is its business.
 fn from_below(caller: &Caller, mut event: Event) -> Option<Event> {
     event.changes = event.changes.seen_from(Standing::Below);
     if event.acting_account != caller.scope().root() {
+        event.principal = None;
+        event.actors.clear();
         event.request_id = None;
+        event.trace_id = None;
     }
     (!event.changes.0.is_empty()).then_some(event)
 }

@@ -9,10 +9,13 @@ pub mod page;
 pub mod pool;
 mod repeat;
 pub mod seal;
+pub mod tags;
 
 use std::sync::Arc;
 
-use self::{access::Access, accounts::Accounts, customers::Customers, history::History, pool::Pool, seal::Sealer};
+use self::{
+    access::Access, accounts::Accounts, customers::Customers, history::History, pool::Pool, seal::Sealer, tags::Tags,
+};
 use crate::{config::Config, error::Result, store};
 
 /// All use cases, wired.
@@ -26,6 +29,8 @@ pub struct Services {
     pub customers: Customers,
     /// What happened to them.
     pub history: History,
+    /// Accounts' catalogues of tags.
+    pub tags: Tags,
     pool: Pool,
 }
 
@@ -46,7 +51,8 @@ impl Services {
         Ok(Self {
             accounts: Accounts::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),
             customers: Customers::new(pool.clone(), Arc::clone(&sealer)),
-            history: History::new(pool.clone(), sealer),
+            history: History::new(pool.clone(), Arc::clone(&sealer)),
+            tags: Tags::new(pool.clone(), sealer),
             access,
             pool,
         })

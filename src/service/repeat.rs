@@ -3,14 +3,29 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{answer::Answer, ids::TenantId, options::Repeatable, principal::Author},
+    domain::{
+        answer::Answer,
+        ids::TenantId,
+        options::{Options, Repeatable},
+        principal::Author,
+    },
     error::{Error, Result},
-    service::pool::Pool,
+    service::pool::{End, Pool},
     store,
 };
 
 /// How often a write is tried that deadlocks.
 const TRIES: u32 = 4;
+
+/// How the transaction of a mutation ends: what is only validated is done, and undone.
+pub(super) fn end(options: &Options) -> End {
+    if options.validate_only { End::Rollback } else { End::Commit }
+}
+
+/// The answer as it is kept for a repeat, if the caller may repeat.
+pub(super) fn stored(answer: &Answer, options: &Options) -> Result<Option<serde_json::Value>> {
+    options.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)
+}
 
 /// Tries a write again that PostgreSQL undid because of a deadlock: the same again may succeed.
 pub(super) async fn retrying<T, F: Future<Output = Result<T>>>(write: impl Fn() -> F) -> Result<T> {

@@ -113,6 +113,19 @@ pub async fn create(
     Ok(())
 }
 
+/// Holds the acting account's lists (branches, tags) until the transaction ends: whoever adds to one first counts what
+/// is there. Creates of customers, whose foreign keys look at the account, do not wait.
+pub async fn lock_lists(conn: &mut PgConnection, scope: &Scope) -> Result<()> {
+    sqlx::query_scalar!(
+        "select id from accounts where tenant_id = $1 and id = $2 for no key update",
+        scope.tenant().get(),
+        scope.root().get(),
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(())
+}
+
 /// Reads the acting account, or one below it.
 pub async fn get(conn: &mut PgConnection, scope: &Scope, id: AccountId) -> Result<Account> {
     sqlx::query_as!(

@@ -13,7 +13,7 @@ use crate::{
         principal::Principal,
     },
     error::{Error, Result},
-    store::stored,
+    store::{customers::admitting, stored},
 };
 
 struct Row {
@@ -53,6 +53,7 @@ pub async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Page> {
+    let scope = admitting(scope, customer)?;
     let rows = sqlx::query_as!(
         Row,
         r#"
@@ -101,7 +102,7 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
         customer,
         happened: stored(&happened, |text| Happened::ALL.into_iter().find(|happened| happened.as_str() == text))?,
         at,
-        principal: Principal::new(issuer, subject),
+        principal: Some(Principal::new(issuer, subject)),
         actors: row.actors.map(|actors| actors.0).unwrap_or_default(),
         acting_account: AccountId::from_uuid(row.acting_account_id.unwrap_or_default()),
         rpc,
@@ -111,29 +112,44 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
     }))
 }
 
-/// Which fields of a customer changed after a revision that somebody read, as far as the acting account may see; none if
-/// the events that would tell are gone.
+/// Which fields of a customer changed after a state that somebody read, as far as the acting account may see; none if
+/// the events that would tell are gone. A state is the customer's revision and that of the acting account's link, each of
+/// which has one event a step.
 pub async fn changed_since(
     conn: &mut PgConnection,
     scope: &Scope,
     customer: CustomerId,
-    revision: i64,
-    current: i64,
+    (revision, link_revision): (i64, i64),
+    (current, current_link): (i64, i64),
 ) -> Result<Option<Vec<String>>> {
+    let link_steps = (current_link - link_revision).max(0);
     let row = sqlx::query!(
         r#"
-        select count(distinct e.revision) filter (where e.audience is null) as "known!",
+        with told as (
+            select e.revision, null::bigint as seq, e.changes
+            from events e
+            where e.tenant_id = $1 and e.customer_id = $2 and e.revision > $3 and e.audience is null
+            union all
+            (
+                select null, e.seq, e.changes
+                from events e
+                where e.tenant_id = $1 and e.customer_id = $2 and e.audience = $4
+                order by e.seq desc
+                limit $5
+            )
+        )
+        select count(distinct t.revision) as "steps!", count(distinct t.seq) as "link_steps!",
                coalesce(array_agg(distinct f.path order by f.path) filter (where f.path is not null), '{}') as "paths!"
-        from events e
-        left join lateral jsonb_object_keys(e.changes) as f (path) on true
-        where e.tenant_id = $1 and e.customer_id = $2 and e.revision > $3 and (e.audience is null or e.audience = $4)
+        from told t
+        left join lateral jsonb_object_keys(t.changes) as f (path) on true
         "#,
         scope.tenant().get(),
         customer.get(),
         revision,
         scope.root().get(),
+        link_steps,
     )
     .fetch_one(conn)
     .await?;
-    Ok((row.known == current - revision).then_some(row.paths))
+    Ok((row.steps == current - revision && row.link_steps >= link_steps).then_some(row.paths))
 }

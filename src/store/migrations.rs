@@ -11,6 +11,8 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
+use crate::store::search;
+
 /// The migrations that this program was built with. The lock is ours: a migrator that waits for sqlx's own inside a
 /// statement deadlocks with another one's `create index concurrently`. What a newer program applied is let be.
 pub static MIGRATOR: Migrator = Migrator { locking: false, ignore_missing: true, ..sqlx::migrate!("./migrations") };
@@ -92,6 +94,8 @@ pub async fn migrate(options: &PgConnectOptions, waiting: impl FnOnce()) -> Resu
     let before = applied(&mut conn).await?;
     MIGRATOR.run_direct(None, &mut conn, false).await?;
     let after = applied(&mut conn).await?;
+    // Only the program knows the folding: what a migration cannot compute is filled in here, and again if it broke off.
+    search::fill_in(&mut conn).await?;
     conn.close().await?; // the lock goes with it
     Ok(Migrated {
         version: after.iter().copied().max().unwrap_or_default(),

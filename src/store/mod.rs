@@ -2,18 +2,22 @@
 //! starts from a scope, whose tenant is its first predicate.
 
 pub mod accounts;
+pub mod branches;
 pub mod custom_ids;
 pub mod customers;
 pub mod events;
 pub mod members;
 pub mod migrations;
 pub mod requests;
+pub mod search;
 pub mod standing;
+pub mod tags;
 pub mod tenants;
 
 use crate::{
     domain::{
         account::Moment,
+        caller::Scope,
         ids::{AccountId, EventId},
         options::Repeatable,
         principal::{Author, Principal},
@@ -53,6 +57,11 @@ impl Write<'_> {
 /// A principal as the key of stored answers has it. No issuer holds a space.
 fn principal_key(principal: &Principal) -> String {
     format!("{} {}", principal.issuer(), principal.subject())
+}
+
+/// The acting account's path, for the FLEET customers of the accounts above it.
+fn path(scope: &Scope) -> Vec<uuid::Uuid> {
+    scope.path().ids().iter().map(|id| id.get()).collect()
 }
 
 /// A value of ours as jsonb.

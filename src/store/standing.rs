@@ -10,7 +10,7 @@ use crate::{
     domain::{
         account::{Account, Moment, Path},
         enums::{NameUniqueness, Role},
-        ids::{AccountId, MemberId, TenantId},
+        ids::{AccountId, BranchId, MemberId, TenantId},
         policies::Policies,
         principal::Principal,
         text::Text,
@@ -47,7 +47,9 @@ pub struct Standing {
     /// With which role.
     pub role: Role,
     /// The wanted account, by default the one it is a member of.
-    pub account: Option<Arc<Account>>,
+    pub account: Option<Account>,
+    /// That account's branches that work with a dealer management system.
+    pub dms_branches: Vec<BranchId>,
 }
 
 struct AccountRow {
@@ -62,6 +64,7 @@ struct AccountRow {
     created_at: Option<Moment>,
     name_uniqueness: String,
     tenant_revision: i64,
+    dms_branches: Vec<Uuid>,
 }
 
 impl TryFrom<AccountRow> for Standing {
@@ -71,7 +74,7 @@ impl TryFrom<AccountRow> for Standing {
         let name_uniqueness = stored(&row.name_uniqueness, NameUniqueness::from_str_stored)?;
         let account = match (row.id, row.ancestors, row.name, row.policies, row.revision, row.created_at) {
             (Some(id), Some(ancestors), Some(name), Some(policies), Some(revision), Some(created_at)) => {
-                Some(Arc::new(Account {
+                Some(Account {
                     id: AccountId::from_uuid(id),
                     path: Path::stored(ancestors.into_iter().map(AccountId::from_uuid).collect()),
                     name: Text::stored(name),
@@ -80,7 +83,7 @@ impl TryFrom<AccountRow> for Standing {
                     revision,
                     tenant_revision: row.tenant_revision,
                     created_at,
-                }))
+                })
             }
             _ => None,
         };
@@ -89,6 +92,7 @@ impl TryFrom<AccountRow> for Standing {
             member_of: AccountId::from_uuid(row.member_of),
             role: stored(&row.role, Role::from_str_stored)?,
             account,
+            dms_branches: row.dms_branches.into_iter().map(BranchId::from_uuid).collect(),
         })
     }
 }
@@ -106,7 +110,11 @@ pub async fn find(
         select m.tenant_id, m.account_id as member_of, m.role,
                a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
                a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
-               t.name_uniqueness, t.revision as tenant_revision
+               t.name_uniqueness, t.revision as tenant_revision,
+               array(
+                   select b.id from branches b
+                   where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
+               ) as "dms_branches!"
         from principals p
         join members m on m.tenant_id = p.tenant_id and m.issuer = p.issuer and m.subject = p.subject
         join tenants t on t.tenant_id = m.tenant_id
@@ -141,7 +149,11 @@ pub async fn find_service(
         select t.tenant_id, t.tenant_id as member_of, $2::text as "role!",
                a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
                a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
-               t.name_uniqueness, t.revision as tenant_revision
+               t.name_uniqueness, t.revision as tenant_revision,
+               array(
+                   select b.id from branches b
+                   where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
+               ) as "dms_branches!"
         from tenants t
         left join accounts a on a.tenant_id = t.tenant_id and a.id = coalesce($3, t.tenant_id)
         where t.tenant_id = $1

@@ -35,7 +35,10 @@ async fn a_pending_customer_becomes_active() {
     let approved = answer.customer.unwrap();
     assert!(!answer.replayed);
     assert_eq!(approved.status(), CustomerStatus::Active);
-    assert_eq!(approved.allowed_actions, ["UpdateCustomer", "ArchiveCustomers"]);
+    assert_eq!(
+        approved.allowed_actions,
+        ["UpdateCustomer", "ModifyCustomerTags", "UpdateCustomId", "SuspendCustomer", "PlaceHold", "ArchiveCustomers"]
+    );
     assert_ne!(approved.etag, ada.etag);
     assert_ne!(approved.updated_by, ada.updated_by, "a colleague approved it");
     assert_eq!(approved, acme.admin.get(&ada.id).await.unwrap());

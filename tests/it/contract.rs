@@ -60,10 +60,41 @@ const ROLES: [(&str, pb::Role); 4] = [
 /// What an RPC is called on: a customer of its own for each call, so that no call meets what another one left.
 async fn subject(case: &Case, seat: &Seat) -> String {
     match case.tenancy {
-        Tenancy::Customer => seat.admin.create(customer("Ada")).await.unwrap().id,
+        Tenancy::Customer => {
+            // Of a FLEET customer whoever may write fills in a custom ID that is blank.
+            let id = match case.rpc {
+                "CustomerService/UpdateCustomId" => seat.admin.create(fleet("Ada")).await.unwrap().id,
+                _ => seat.admin.create(customer("Ada")).await.unwrap().id,
+            };
+            if ["CustomerService/SuspendCustomer", "CustomerService/ResumeCustomer"].contains(&case.rpc) {
+                seat.admin.approve(&id).await.unwrap();
+            }
+            id
+        }
         Tenancy::Account => seat.account.clone(),
+        Tenancy::Called => called(seat, "Ada").await,
+        Tenancy::Tag => tag(seat, &unknown_id()).await,
+        Tenancy::Branch => seat.branch(&unknown_id()).await,
         Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => String::new(),
     }
+}
+
+fn fleet(name: &str) -> pb::Customer {
+    pb::Customer { reach: pb::Reach::Fleet.into(), ..customer(name) }
+}
+
+/// A custom ID by which the account calls a new customer.
+async fn called(seat: &Seat, name: &str) -> String {
+    let custom_id = unknown_id();
+    let custom_ids = [("default".to_owned(), custom_id.clone())].into();
+    seat.admin.create(pb::Customer { custom_ids, ..customer(name) }).await.unwrap();
+    custom_id
+}
+
+/// A new tag of the account.
+async fn tag(seat: &Seat, name: &str) -> String {
+    let request = pb::CreateTagRequest { name: name.to_owned(), ..Default::default() };
+    seat.admin.tags().create_tag(request).await.unwrap().into_inner().tag.unwrap().id
 }
 
 #[tokio::test]
@@ -139,6 +170,10 @@ struct Stage {
     north: Seat,
     /// Customers that the caller must not see: above it (LOCAL), its sibling's, another tenant's.
     customers: Vec<String>,
+    /// Custom IDs, tags and branches of the same accounts.
+    called: Vec<String>,
+    tags: Vec<String>,
+    branches: Vec<String>,
     /// Accounts out of its reach: above it, its sibling, another tenant's.
     accounts: Vec<String>,
     /// What no answer to the caller may hold.
@@ -160,10 +195,16 @@ impl Stage {
             secrets.push(seat.account.clone());
             secrets.push(seat.add("secret", pb::Role::Viewer).await.member_id);
         }
-        secrets.extend(customers.iter().cloned());
+        let (mut called_so, mut tags, mut branches) = (Vec::new(), Vec::new(), Vec::new());
+        for seat in [&acme, &south, &globex] {
+            called_so.push(called(seat, "secret").await);
+            tags.push(tag(seat, "secret").await);
+            branches.push(seat.branch("secret").await);
+        }
+        secrets.extend(customers.iter().chain(&called_so).chain(&tags).chain(&branches).cloned());
         let caller = north.member(pb::Role::Admin).await;
         let accounts = vec![acme.account, south.account, globex.account];
-        Self { world, caller, north, customers, accounts, secrets }
+        Self { world, caller, north, customers, called: called_so, tags, branches, accounts, secrets }
     }
 
     /// Asserts that every one of the calls is refused like the last, whose subject does not exist, and changes nothing.
@@ -185,6 +226,9 @@ async fn what_is_anothers_does_not_exist() {
         let (subjects, reason) = match case.tenancy {
             Tenancy::Customer => (&stage.customers, "CUSTOMER_NOT_FOUND"),
             Tenancy::Account => (&stage.accounts, "ACCOUNT_NOT_FOUND"),
+            Tenancy::Called => (&stage.called, "CUSTOMER_NOT_FOUND"),
+            Tenancy::Tag => (&stage.tags, "TAG_NOT_FOUND"),
+            Tenancy::Branch => (&stage.branches, "BRANCH_NOT_FOUND"),
             Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => continue,
         };
         let named = subjects.iter().cloned().chain([unknown_id()]);

@@ -22,7 +22,9 @@ async fn a_new_customer_has_every_field_as_it_was_written() {
         id: created.id.clone(),
         account_id: acme.account.clone(),
         status: pb::CustomerStatus::Active.into(),
-        allowed_actions: ["UpdateCustomer", "ArchiveCustomers"].map(str::to_owned).to_vec(),
+        dms_link: pb::DmsLink::NotIntegrated.into(),
+        // As a clerk may do.
+        allowed_actions: ["UpdateCustomer", "ModifyCustomerTags", "ArchiveCustomers"].map(str::to_owned).to_vec(),
         create_time: created.create_time,
         update_time: created.create_time,
         created_by: by.clone(),
@@ -98,6 +100,7 @@ async fn a_name_alone_makes_a_normal_local_business_from_the_api() {
         service_class: pb::ServiceClass::Normal.into(),
         reach: pb::Reach::Local.into(),
         origin: pb::Origin::Api.into(),
+        dms_link: pb::DmsLink::NotIntegrated.into(),
         status: pb::CustomerStatus::Active.into(),
         id: created.id.clone(),
         account_id: acme.account.clone(),

@@ -52,6 +52,8 @@ async fn an_account_below_the_owner_reads_only_what_it_may() {
             create_time: owned.create_time,
             update_time: owned.update_time,
             etag: seen.etag.clone(),
+            dms_link: pb::DmsLink::NotIntegrated.into(),
+            allowed_actions: seen.allowed_actions.clone(),
             // All else is empty: the currency, the industry, billing, the sales person, the origin, the order, labels,
             // the language, the reason, what approval asks for, who wrote it, and the owner's custom IDs.
             ..Default::default()
@@ -60,7 +62,13 @@ async fn an_account_below_the_owner_reads_only_what_it_may() {
         assert!(!seen.etag.is_empty() && seen.archived_at.is_some() && !seen.contacts.is_empty());
         let request = pb::GetCustomerRequest { customer_id: owned.id.clone(), view: pb::CustomerView::Basic.into() };
         let basic = below.admin.customers().get_customer(request).await.unwrap().into_inner().customer.unwrap();
-        assert_eq!(basic, pb::Customer { contacts: vec![], shipping_address: None, ..expected });
+        assert_eq!(
+            basic,
+            pb::Customer { contacts: vec![], shipping_address: None, allowed_actions: vec![], ..expected }
+        );
+        assert!(
+            seen.allowed_actions.iter().all(|name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name.as_str()))
+        );
     }
     let hidden = [
         (owned.currency.is_empty(), "currency"),

@@ -131,19 +131,28 @@ async fn a_customer_says_what_each_role_could_do_with_it_now() {
 
     let (viewer, member) = (acme.member(Role::Viewer).await, acme.member(Role::Member).await);
     let manager = acme.member(Role::ServiceManager).await;
-    for (id, by_member, by_admin) in [
-        (&pending, "Update Archive", "Update Approve Reject Archive"),
-        (&incomplete, "Update Archive", "Update Reject Archive"),
-        (&active, "Update Archive", "Update Archive"),
-        (&rejected, "Update Archive", "Update Approve Archive"),
-        (&archived, "Update Unarchive", "Update Unarchive"),
-        (&resting, "Update Unarchive", "Update Unarchive"),
+    for (id, by_member, by_manager, by_admin) in [
+        (&pending, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Approve Reject Hold Archive"),
+        (&incomplete, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Reject Hold Archive"),
+        (&active, "Update Tag Archive", "Update Tag Id Suspend Hold Archive", "Update Tag Id Suspend Hold Archive"),
+        (&rejected, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Approve Hold Archive"),
+        (&archived, "Update Tag Unarchive", "Update Tag Id Hold Unarchive", "Update Tag Id Hold Unarchive"),
+        (
+            &resting,
+            "Update Tag Unarchive",
+            "Update Tag Id Suspend Hold Unarchive",
+            "Update Tag Id Suspend Hold Unarchive",
+        ),
     ] {
-        for (client, expected) in [(&viewer, ""), (&member, by_member), (&manager, by_member), (admin, by_admin)] {
-            let plural = |verb: &str| {
-                if verb.ends_with("rchive") { format!("{verb}Customers") } else { format!("{verb}Customer") }
+        for (client, expected) in [(&viewer, ""), (&member, by_member), (&manager, by_manager), (admin, by_admin)] {
+            let whole = |verb: &str| match verb {
+                "Tag" => "ModifyCustomerTags".to_owned(),
+                "Id" => "UpdateCustomId".to_owned(),
+                "Hold" => "PlaceHold".to_owned(),
+                "Archive" | "Unarchive" => format!("{verb}Customers"),
+                verb => format!("{verb}Customer"),
             };
-            let expected: Vec<String> = expected.split_whitespace().map(plural).collect();
+            let expected: Vec<String> = expected.split_whitespace().map(whole).collect();
             let seen = client.get(id).await.unwrap();
             assert_eq!(seen.allowed_actions, expected, "{} {expected:?}", seen.name);
         }

@@ -274,6 +274,8 @@ async fn an_account_below_the_owner_is_told_of_what_it_is_shown() {
     let mut fields: Vec<&str> = changes(&below[3]).into_keys().map(|path| path.split('.').next().unwrap()).collect();
     fields.dedup();
     assert_eq!(fields, shown);
+    let nameless = |event: &pb::CustomerEvent| event.principal.is_none() && event.trace_id.is_empty();
+    assert!(below.iter().all(nameless), "who did it is the owner's business");
     assert!(below.iter().all(|event| event.request_id.is_empty()), "others' request_ids are theirs");
     let above = acme.admin.events(&copaco.id).await.unwrap();
     assert_eq!(above.len(), 6);

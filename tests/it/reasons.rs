@@ -11,8 +11,8 @@ use crate::{
     messages::{NO_MESSAGE, send, until_ready},
     protos,
     world::{
-        SERVICE, Seat, World, customer, database, pending_first, principal, reason, request_id, requiring, unknown_id,
-        until,
+        Client, SERVICE, Seat, World, customer, database, mask, pending_first, principal, reason, request_id,
+        requiring, unknown_id, until,
     },
 };
 
@@ -37,7 +37,7 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
     callers(&world, &mut met).await;
     messages(&world, &mut met).await;
     Box::pin(customers(&world, &mut met)).await;
-    waiting(&mut met).await;
+    Box::pin(waiting(&mut met)).await;
     broken(&mut met).await;
 
     for (reason, comment) in protos::reasons() {
@@ -156,6 +156,72 @@ async fn customers(world: &World, met: &mut Met) {
     lax.admin.customers().create_customer(asked.clone()).await.unwrap();
     let other = pb::CreateCustomerRequest { customer: Some(customer("Eve")), ..asked };
     met.note(lax.admin.customers().create_customer(other).await);
+    let mut narrowed = lax.admin.clone();
+    narrowed.customer = Some(active.id.clone());
+    met.note(narrowed.create(customer("Bob")).await);
+    links(&lax, met).await;
+}
+
+/// What an account keeps: custom IDs, tags, branches.
+async fn links(seat: &Seat, met: &mut Met) {
+    let admin = &seat.admin;
+    for (name, system) in [("Cy", "erp"), ("Di", "crm")] {
+        let custom_ids = [(system.to_owned(), "7".to_owned())].into();
+        admin.create(pb::Customer { custom_ids, ..customer(name) }).await.unwrap();
+    }
+    let ambiguous = pb::LookupCustomerRequest { custom_id: "7".to_owned(), ..Default::default() };
+    met.note(admin.customers().lookup_customer(ambiguous).await);
+    let ids = big_customers(admin).await;
+    let all = pb::BatchGetCustomersRequest { customer_ids: ids, view: pb::CustomerView::Full.into() };
+    met.note(admin.customers().batch_get_customers(all).await);
+
+    let vip = pb::CreateTagRequest { name: "vip".to_owned(), ..Default::default() };
+    admin.tags().create_tag(vip.clone()).await.unwrap();
+    met.note(admin.tags().create_tag(vip).await);
+    met.note(admin.tags().delete_tag(pb::DeleteTagRequest { tag_id: unknown_id(), ..Default::default() }).await);
+    let branch = |id: String| Some(pb::Branch { id, name: "Harbour".to_owned(), ..Default::default() });
+    let new = pb::CreateBranchRequest { branch: branch(String::new()), ..Default::default() };
+    admin.accounts().create_branch(new.clone()).await.unwrap();
+    met.note(admin.accounts().create_branch(new).await);
+    let absent = pb::UpdateBranchRequest {
+        branch: branch(unknown_id()),
+        update_mask: Some(mask(&["name"])),
+        ..Default::default()
+    };
+    met.note(admin.accounts().update_branch(absent).await);
+    let id = admin.create(customer("Ed")).await.unwrap().id;
+    for hundred in 0..2 {
+        let add_tags = (0..51).map(|number| format!("tag {hundred} {number}")).collect();
+        let request = pb::ModifyCustomerTagsRequest { customer_ids: vec![id.clone()], add_tags, ..Default::default() };
+        let done = admin.customers().modify_customer_tags(request).await;
+        if hundred == 1 {
+            met.note(done);
+        } else {
+            done.unwrap();
+        }
+    }
+}
+
+/// Customers that are more than one answer holds together.
+async fn big_customers(admin: &Client) -> Vec<String> {
+    let contact = |n: usize| pb::Contact {
+        first_name: format!("{n} {}", "x".repeat(90)),
+        last_name: "y".repeat(100),
+        job_title: "z".repeat(100),
+        email: format!("{}@company.example", "e".repeat(60)),
+        ..Default::default()
+    };
+    let labels = |n: usize| (format!("label{n}"), "v".repeat(500));
+    let mut ids = Vec::new();
+    for n in 0..100 {
+        let big = pb::Customer {
+            contacts: (0..50).map(contact).collect(),
+            labels: (0..50).map(labels).collect(),
+            ..customer(&format!("Big {n}"))
+        };
+        ids.push(admin.create(big).await.unwrap().id);
+    }
+    ids
 }
 
 /// A customer whose row someone else holds, and a server with one connection.

@@ -34,7 +34,9 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
         3 => (of.clone(), field, any::<bool>(), guard.clone())
             .prop_map(|(of, field, filled, guard)| Command::Update { of, field, filled, guard }),
         3 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Approve { of, guard }),
-        2 => (of.clone(), guard).prop_map(|(of, guard)| Command::Reject { of, guard }),
+        2 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Reject { of, guard }),
+        2 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Suspend { of, guard }),
+        2 => (of.clone(), guard).prop_map(|(of, guard)| Command::Resume { of, guard }),
         2 => of.clone().prop_map(|of| Command::Archive { of }),
         2 => of.prop_map(|of| Command::Unarchive { of }),
     ];
@@ -106,6 +108,8 @@ async fn play(stage: &Stage, steps: &[(Actor, Command)], watch: Watch) -> Result
             Command::Update { of, .. }
             | Command::Approve { of, .. }
             | Command::Reject { of, .. }
+            | Command::Suspend { of, .. }
+            | Command::Resume { of, .. }
             | Command::Archive { of }
             | Command::Unarchive { of } => {
                 let touched = of % subjects.len();
@@ -177,6 +181,15 @@ async fn call(client: &Client, actor: Actor, subject: &Subject, command: &Comman
             let request = pb::RejectCustomerRequest { customer_id, reason, etag: etag(guard), ..Default::default() };
             client.customers().reject_customer(request).await.map(drop)
         }
+        Command::Suspend { guard, .. } => {
+            let reason = "no papers".to_owned();
+            let request = pb::SuspendCustomerRequest { customer_id, reason, etag: etag(guard), ..Default::default() };
+            client.customers().suspend_customer(request).await.map(drop)
+        }
+        Command::Resume { guard, .. } => {
+            let request = pb::ResumeCustomerRequest { customer_id, etag: etag(guard), ..Default::default() };
+            client.customers().resume_customer(request).await.map(drop)
+        }
         Command::Archive { .. } => client.archive(&[&customer_id]).await.map(drop),
         Command::Unarchive { .. } => client.unarchive(&[&customer_id]).await.map(drop),
         Command::Create { .. } => unreachable!(),
@@ -200,7 +213,8 @@ async fn check(stage: &Stage, subject: &Subject, watchers: BTreeSet<Actor>) -> R
         prop_assert_eq!(seen.archived_at.is_some(), model.archived, "{:?}", actor);
         prop_assert_eq!(seen.allowed_actions, model.allowed(actor), "{:?} of {:?}", actor, model);
         if actor != Actor::Below {
-            let why = if model.status == pb::CustomerStatus::Rejected { "no papers" } else { "" };
+            let with_reason = matches!(model.status, pb::CustomerStatus::Rejected | pb::CustomerStatus::Suspended);
+            let why = if with_reason { "no papers" } else { "" };
             prop_assert_eq!(seen.status_reason, why);
             prop_assert_eq!(seen.missing_for_approval, model.missing(), "{:?} of {:?}", actor, model);
         }
@@ -259,7 +273,8 @@ fn ways() -> Vec<Vec<Command>> {
     let (approve, reject) =
         (Command::Approve { of: 0, guard: Guard::None }, Command::Reject { of: 0, guard: Guard::None });
     let mut ways = Vec::new();
-    for status in [vec![], vec![approve], vec![reject]] {
+    let suspend = Command::Suspend { of: 0, guard: Guard::None };
+    for status in [vec![], vec![approve.clone()], vec![reject], vec![approve, suspend]] {
         for legal_name in [vec![], vec![clear.clone()]] {
             for archived in [vec![], vec![Command::Archive { of: 0 }]] {
                 let create = vec![Command::Create { fleet: false, email: true, legal_name: true }];
@@ -274,6 +289,7 @@ fn commands() -> Vec<Command> {
     let mut commands = vec![Command::Archive { of: 0 }, Command::Unarchive { of: 0 }];
     for guard in [Guard::None, Guard::Born] {
         commands.extend([Command::Approve { of: 0, guard }, Command::Reject { of: 0, guard }]);
+        commands.extend([Command::Suspend { of: 0, guard }, Command::Resume { of: 0, guard }]);
         for (field, filled) in [
             (Required::Email, true),
             (Required::Email, false),

@@ -38,6 +38,8 @@ async fn an_update_changes_the_named_fields_and_tells_who_did_it() {
         update_time: updated.update_time,
         updated_by: Some(pb::Principal { issuer: ISSUER.to_owned(), subject: "clerk".to_owned() }),
         etag: updated.etag.clone(),
+        // A clerk may do less than the admin who created it.
+        allowed_actions: updated.allowed_actions.clone(),
         ..created.clone()
     };
     assert_eq!(updated, expected);

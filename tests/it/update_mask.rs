@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use crate::world::{Client, World, assert_refused, bad_fields, customer, full_customer, mask, unknown_id};
 
 /// Every field that a client may write.
-const WRITABLE: [&str; 21] = [
+const WRITABLE: [&str; 22] = [
     "type",
     "service_class",
     "reach",
@@ -24,6 +24,7 @@ const WRITABLE: [&str; 21] = [
     "billing_email",
     "phone",
     "fax",
+    "branch_id",
     "sales_person_id",
     "order_reference",
     "labels",
@@ -51,6 +52,7 @@ async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
         service_class: pb::ServiceClass::Residential.into(),
         reach: pb::Reach::Fleet.into(),
         sales_person_id: seller,
+        branch_id: acme.branch("Harbour").await,
         ..full_customer("Copaco")
     };
 
@@ -63,6 +65,7 @@ async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
         custom_ids: [].into(),
         origin: bare.origin,
         allowed_actions: bare.allowed_actions.clone(),
+        dms_link: bare.dms_link,
         create_time: bare.create_time,
         update_time: full.update_time,
         created_by: bare.created_by.clone(),
@@ -103,6 +106,7 @@ async fn each_field_can_be_named_by_itself() {
         service_class: pb::ServiceClass::Residential.into(),
         reach: pb::Reach::Fleet.into(),
         sales_person_id: acme.add("seller", Role::Viewer).await.member_id,
+        branch_id: acme.branch("Harbour").await,
         ..full_customer("Copaco")
     };
     for path in WRITABLE {
@@ -129,7 +133,6 @@ async fn what_is_no_path_of_a_writable_field_is_refused() {
         "name,email",
         "customer.name",
         "primaryAddress",
-        "branch_id",
         // Output only, or set at creation for good.
         "id",
         "account_id",

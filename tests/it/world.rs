@@ -18,6 +18,7 @@ use clientele::{
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
         customer_service_client::CustomerServiceClient, history_service_client::HistoryServiceClient,
+        tag_service_client::TagServiceClient,
     },
     server::{self, Running},
     store::migrations,
@@ -150,12 +151,26 @@ impl World {
 
     /// Whoever brings this token.
     pub fn bearer(&self, token: String) -> Client {
-        Client { channel: self.channel.clone(), token: Some(token), account: None, tenant: None, traceparent: None }
+        Client {
+            channel: self.channel.clone(),
+            token: Some(token),
+            account: None,
+            tenant: None,
+            customer: None,
+            traceparent: None,
+        }
     }
 
     /// A client without a token.
     pub fn nobody(&self) -> Client {
-        Client { channel: self.channel.clone(), token: None, account: None, tenant: None, traceparent: None }
+        Client {
+            channel: self.channel.clone(),
+            token: None,
+            account: None,
+            tenant: None,
+            customer: None,
+            traceparent: None,
+        }
     }
 
     /// What a call that changes nothing leaves as it is.
@@ -256,8 +271,16 @@ impl Seat {
             token: Some(self.keys.token(&subject)),
             account: Some(self.account.clone()),
             tenant: None,
+            customer: None,
             traceparent: None,
         }
+    }
+
+    /// A new branch of this account; its id.
+    pub async fn branch(&self, name: &str) -> String {
+        let branch = Some(pb::Branch { name: name.to_owned(), ..Default::default() });
+        let request = pb::CreateBranchRequest { branch, ..Default::default() };
+        self.admin.accounts().create_branch(request).await.unwrap().into_inner().branch.unwrap().id
     }
 
     /// Makes a subject a member of this account; its member.
@@ -275,6 +298,7 @@ pub struct Client {
     pub token: Option<String>,
     pub account: Option<String>,
     pub tenant: Option<String>,
+    pub customer: Option<String>,
     pub traceparent: Option<String>,
 }
 
@@ -284,6 +308,7 @@ impl Interceptor for Client {
             ("authorization", self.token.as_ref().map(|token| format!("Bearer {token}"))),
             ("clientele-account", self.account.clone()),
             ("clientele-tenant", self.tenant.clone()),
+            ("clientele-customer", self.customer.clone()),
             ("traceparent", self.traceparent.clone()),
         ];
         for (name, value) in headers {
@@ -306,6 +331,11 @@ impl Client {
     /// The same who names this tenant.
     pub fn in_tenant(&self, tenant: &str) -> Self {
         Self { tenant: Some(tenant.to_owned()), ..self.clone() }
+    }
+
+    /// The same whose calls are narrowed to one customer.
+    pub fn narrowed_to(&self, customer: &str) -> Self {
+        Self { customer: Some(customer.to_owned()), ..self.clone() }
     }
 
     /// The same on another connection.
@@ -331,6 +361,23 @@ impl Client {
 
     pub fn history(&self) -> HistoryServiceClient<Intercepted> {
         HistoryServiceClient::new(self.intercepted())
+    }
+
+    pub fn tags(&self) -> TagServiceClient<Intercepted> {
+        TagServiceClient::new(self.intercepted())
+    }
+
+    /// Puts tags on customers and takes others off.
+    pub async fn tag(
+        &self,
+        ids: &[&str],
+        add: &[&str],
+        remove: &[&str],
+    ) -> Result<pb::ModifyCustomerTagsResponse, Status> {
+        let [customer_ids, add_tags, remove_tags] =
+            [ids, add, remove].map(|all| all.iter().map(ToString::to_string).collect());
+        let request = pb::ModifyCustomerTagsRequest { customer_ids, add_tags, remove_tags, ..Default::default() };
+        Ok(self.customers().modify_customer_tags(request).await?.into_inner())
     }
 
     /// Creates a customer.

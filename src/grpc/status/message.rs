@@ -4,7 +4,11 @@
 use std::{borrow::Cow, fmt};
 
 use crate::{
-    domain::{enums::Role, refusal::Refusal, violation::Violations},
+    domain::{
+        enums::Role,
+        refusal::Refusal,
+        violation::{Rule, Violations},
+    },
     error::Error,
 };
 
@@ -16,6 +20,9 @@ const LIST: usize = 600;
 pub(super) const FIELD: usize = 200;
 /// Longest rule, in bytes.
 pub(super) const RULE: usize = 400;
+
+/// What custom IDs beyond the limit break.
+pub(super) const TOO_MANY_CUSTOM_IDS: Rule = Rule::new("must be at most 20 of one customer; clear one first");
 
 /// The message of an error.
 pub(super) fn of(error: &Error) -> Cow<'static, str> {
@@ -36,8 +43,14 @@ pub(super) fn of(error: &Error) -> Cow<'static, str> {
         Error::CustomerNotFound { .. } => "There is no such customer in the acting account's sight.",
         Error::AccountNotFound => "There is no such account in your reach.",
         Error::CustomIdTaken { .. } => "Another customer has this custom ID in this account and system.",
+        Error::LookupAmbiguous => "Different customers are called so in different systems. Name a system.",
+        Error::AnswerTooLarge => "The answer would be larger than clients take. Ask for fewer, or for the view BASIC.",
         Error::OrderReferenceTaken => "Another customer of the account came from this order.",
         Error::MemberExists => "The principal is a member of the account already.",
+        Error::TagNotFound => "The acting account has no such tag.",
+        Error::TagExists => "The acting account has a tag of this name already.",
+        Error::BranchNotFound => "The acting account has no such branch.",
+        Error::BranchExists => "The acting account has a branch of this name already.",
         Error::EtagMismatch { .. } => "The customer changed since its etag was read. Read it again and decide anew.",
         Error::Contended => "Too many write to this record at once. Nothing was written; try again.",
         Error::Deadline => "The deadline passed. A write may still take place: repeat it with the same request_id.",
@@ -66,8 +79,16 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
         Refusal::IllegalTransition(why) => format!("The customer's status does not allow this: {why}.").into(),
         Refusal::BreaksRule(field, rule) => {
-            format!("With what is there already, {} {}.", field.as_str(), cut(rule.text(), RULE)).into()
+            format!("With what is there already, {} {}.", field, cut(rule.text(), RULE)).into()
         }
+        Refusal::TooManyCustomIds => {
+            format!("With those that are there, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
+        }
+        Refusal::Narrowed => {
+            "The call is narrowed to one customer by the header clientele-customer, and this changes something else."
+                .into()
+        }
+        Refusal::LimitReached(limit) => format!("There is no room for it: {limit}.").into(),
         Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
     }
 }

@@ -54,9 +54,10 @@ fn an_authorization_that_is_no_single_bearer_token_is_refused() {
 
 #[test]
 fn the_headers_name_tenant_and_account() {
-    let (tenant, account) = claims(&[("clientele-tenant", ID.as_bytes())]).acting().unwrap();
+    let Acting { tenant, account, .. } = claims(&[("clientele-tenant", ID.as_bytes())]).acting().unwrap();
     assert_eq!((tenant.unwrap().to_string(), account), (ID.to_owned(), None));
-    let (tenant, account) = claims(&[("clientele-account", ID.to_uppercase().as_bytes())]).acting().unwrap();
+    let Acting { tenant, account, .. } =
+        claims(&[("clientele-account", ID.to_uppercase().as_bytes())]).acting().unwrap();
     assert_eq!((tenant, account.unwrap().to_string()), (None, ID.to_owned()));
 }
 

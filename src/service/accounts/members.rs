@@ -1,6 +1,6 @@
 //! Members of accounts.
 
-use super::{Accounts, page_of, stored, write};
+use super::{Accounts, page_of, write};
 use crate::{
     domain::{
         answer::Answer,
@@ -15,6 +15,7 @@ use crate::{
     service::{
         clock,
         page::{self, Page},
+        repeat::stored,
     },
     store::{self, members::After},
 };
@@ -31,6 +32,7 @@ impl Accounts {
         role: Role,
         options: &Options,
     ) -> Result<Outcome<Answer>> {
+        caller.must_not_be_narrowed()?;
         let at = clock::now();
         let account = caller.scope().root();
         let member = Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role, created_at: at };

@@ -1,5 +1,6 @@
 //! What can be done with tenants, accounts and members. Accounts are here.
 
+mod branches;
 mod members;
 mod tenants;
 
@@ -21,13 +22,13 @@ use crate::{
         policies::PolicyChoices,
         principal::{Author, Principal},
     },
-    error::{Error, Result},
+    error::Result,
     service::{
         access::Access,
         clock,
         page::{self, Page},
         pool::{End, Pool},
-        repeat::settle,
+        repeat::{settle, stored},
         seal::{PageOf, Sealer},
     },
     store::{self, Write},
@@ -67,6 +68,7 @@ impl Accounts {
         draft: AccountDraft,
         options: &Options,
     ) -> Result<Outcome<Answer>> {
+        caller.must_not_be_narrowed()?;
         let at = clock::now();
         let id = AccountId::from_uuid(clock::new_id());
         let parent = caller.account();
@@ -155,10 +157,6 @@ fn first_admin(account: AccountId, principal: Principal, at: Moment) -> Member {
 
 fn write<'a>(author: &'a Author, acting: Option<AccountId>, at: Moment, options: &Options) -> Write<'a> {
     Write { author, acting, at, event: EventId::from_uuid(clock::new_id()), request: options.request }
-}
-
-fn stored(answer: &Answer, options: &Options) -> Result<Option<serde_json::Value>> {
-    options.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)
 }
 
 fn page_of<'a>(caller: &Caller, list: &'static str, query: &'a bool) -> PageOf<'a, bool> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, first_admin, stored, write};
+use super::{Accounts, first_admin, write};
 use crate::{
     domain::{
         account::{Account, Path},
@@ -20,7 +20,7 @@ use crate::{
         clock,
         page::{self, Page},
         pool::End,
-        repeat::retrying,
+        repeat::{retrying, stored},
         seal::PageOf,
     },
     store,

@@ -11,16 +11,16 @@ use crate::{
         answer::{Answer, Touched},
         caller::Caller,
         command::Command,
-        customer::{Change, Happened},
+        customer::{Change, Customer, Happened},
         event::Changes,
         ids::{CustomerId, EventId},
         options::{Options, Outcome},
+        refusal::Refusal,
     },
     error::{Error, Result},
     service::{
         clock,
-        pool::End,
-        repeat::{retrying, settle},
+        repeat::{end, retrying, settle},
         seal::Revisions,
     },
     store::{
@@ -39,6 +39,13 @@ pub struct Named {
     pub place: usize,
     /// Which.
     pub id: CustomerId,
+}
+
+impl Named {
+    /// The place, as errors tell it.
+    pub(super) fn at(&self) -> String {
+        format!("customer_ids[{}]", self.place)
+    }
 }
 
 /// Into the archive, or out of it.
@@ -73,11 +80,22 @@ impl Customers {
         options: &Options,
     ) -> Result<Outcome<Outcomes>> {
         let done = retrying(|| async move {
-            let end = if options.validate_only { End::Rollback } else { End::Commit };
             let mut lease = self.pool.lease().await?;
-            lease.transaction(end, async |conn| archive_locked(conn, caller, batch, direction, options).await).await
+            lease
+                .transaction(end(options), async |conn| archive_locked(conn, caller, batch, direction, options).await)
+                .await
         })
         .await;
+        self.outcomes(caller, options, done).await
+    }
+
+    /// What a batch did, or its own first call.
+    pub(super) async fn outcomes(
+        &self,
+        caller: &Caller,
+        options: &Options,
+        done: Result<Outcome<Answer>>,
+    ) -> Result<Outcome<Outcomes>> {
         let outcome = match done {
             Ok(outcome) => outcome,
             Err(failure) if is_final(&failure) => return Err(failure),
@@ -111,6 +129,33 @@ fn is_final(failure: &Error) -> bool {
     )
 }
 
+/// Locks a batch's customers in id order.
+///
+/// # Errors
+/// Of the first in the request's order that the caller does not see, or may not do this to: which, and where.
+pub(super) async fn lock(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    batch: &[Named],
+    permits: impl Fn(&Customer) -> Result<(), Refusal>,
+) -> Result<HashMap<CustomerId, Seen>> {
+    let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
+    let found = store::customers::lock_all(conn, caller, &ids).await?;
+    let found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
+    for named in batch {
+        let Some(seen) = found.get(&named.id) else { return Err(Error::CustomerNotFound { at: Some(named.at()) }) };
+        permits(&seen.customer).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
+    }
+    Ok(found)
+}
+
+/// The stored answer of a batch, if it came before.
+pub(super) async fn stored(conn: &mut PgConnection, caller: &Caller, options: &Options) -> Result<Option<Answer>> {
+    let Some(request) = &options.request else { return Ok(None) };
+    let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
+    stored.map(|stored| stored.answer(request)).transpose()
+}
+
 async fn archive_locked(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -122,24 +167,14 @@ async fn archive_locked(
         Direction::In => (Command::Archive, Happened::Archived),
         Direction::Out => (Command::Unarchive, Happened::Unarchived),
     };
-    let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
-    let found = store::customers::lock_all(conn, caller, &ids).await?;
-    let mut found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
-    for Named { place, id } in batch {
-        let at = format!("customer_ids[{place}]");
-        let Some(seen) = found.get(id) else { return Err(Error::CustomerNotFound { at: Some(at) }) };
-        command.permits(caller, &seen.customer).map_err(|refusal| Error::refused_at(refusal, at))?;
-    }
-    if let Some(request) = &options.request {
-        let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
-        if let Some(stored) = stored {
-            return stored.answer(request).map(Outcome::replayed);
-        }
+    let mut found = lock(conn, caller, batch, |customer| command.permits(caller, customer)).await?;
+    if let Some(answer) = stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
     }
     let at = clock::now();
-    let mut touched = Vec::with_capacity(ids.len());
+    let mut touched = Vec::with_capacity(batch.len());
     let mut changed = Vec::new();
-    for id in &ids {
+    for Named { id, .. } in batch {
         if let Some(seen) = found.remove(id) {
             let (one, change) = touch(&seen, direction, at);
             touched.push(one);

@@ -3,7 +3,11 @@
 
 use sqlx::PgConnection;
 
-use super::{Customers, Shown, create::not_a_sales_person, would_be};
+use super::{
+    Customers, Shown,
+    create::{not_a_branch, not_a_sales_person},
+    would_be,
+};
 use crate::{
     domain::{
         account::Moment,
@@ -11,7 +15,7 @@ use crate::{
         command::{Command, Grounds},
         customer::{Change, Customer, Happened, Stamp},
         edit::Edit,
-        ids::{CustomerId, EventId, MemberId},
+        ids::{BranchId, CustomerId, EventId, MemberId},
         options::{Options, Outcome},
         refusal::Refusal,
         violation::{Rule, Violations},
@@ -59,7 +63,7 @@ impl Customers {
         let request = options.request.as_ref();
         match settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure).await {
             Ok(answer) => self.replay(caller, answer).await,
-            Err(failure) => Err(self.explain_change(&attempt, failure).await),
+            Err(failure) => Err(self.explain_fields(caller, id, command, failure).await),
         }
     }
 
@@ -88,7 +92,7 @@ impl Customers {
     async fn decide_and_save(&self, conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Option<Outcome<Shown>>> {
         let Attempt { caller, id, command, options, .. } = *attempt;
         let request = options.request.as_ref();
-        let loaded = store::customers::load(conn, caller, id, request, sales_person(command)).await?;
+        let loaded = store::customers::load(conn, caller, id, request, sales_person(command), branch(command)).await?;
         command.permits(caller, &loaded.seen.customer)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
             // The customer was just found in the caller's sight: the stored answer may be shown.
@@ -99,13 +103,16 @@ impl Customers {
         if decision == Ok(Change::AlreadyMade) {
             return self.outcome(attempt, loaded.seen).map(Some);
         }
-        self.check_etag(conn, attempt, &loaded.seen).await?;
+        self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let happened = match decision? {
             Change::Made(happened) => happened,
             Change::AlreadyMade => return Err(Error::internal("decided twice")),
         };
         if !loaded.sales_person_fits {
             return Err(not_a_sales_person());
+        }
+        if !loaded.branch_fits {
+            return Err(not_a_branch());
         }
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
@@ -140,29 +147,44 @@ impl Customers {
         store::customers::save(conn, attempt.caller, before, after, happened, write).await
     }
 
-    fn etag(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Option<Revisions>> {
+    /// The state that a call names.
+    pub(super) fn etag(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Option<Revisions>> {
         let Some(etag) = &options.etag else { return Ok(None) };
         let opened = self.sealer.open_etag(caller.scope(), id, etag);
         let rule = Rule::new("must be an etag of this customer, as the acting account was given it; read it again");
         opened.map(Some).ok_or_else(|| Violations::of("etag", rule).into())
     }
 
-    async fn check_etag(&self, conn: &mut PgConnection, attempt: &Attempt<'_>, seen: &Seen) -> Result<()> {
+    /// Refuses where the customer is not in the state that the call names.
+    pub(super) async fn check_etag(
+        &self,
+        conn: &mut PgConnection,
+        (caller, id): (&Caller, CustomerId),
+        etag: Option<Revisions>,
+        seen: &Seen,
+    ) -> Result<()> {
         let current = Revisions { customer: seen.customer.revision, link: seen.link.revision };
-        let Some(read) = attempt.etag.filter(|read| *read != current) else { return Ok(()) };
-        let scope = attempt.caller.scope();
-        let changed = store::events::changed_since(conn, scope, attempt.id, read.customer, current.customer).await?;
-        Err(Error::EtagMismatch { etag: self.sealer.etag(scope, attempt.id, current)?, changed })
+        let Some(read) = etag.filter(|read| *read != current) else { return Ok(()) };
+        let scope = caller.scope();
+        let [read, now] = [read, current].map(|revisions| (revisions.customer, revisions.link));
+        let changed = store::events::changed_since(conn, scope, id, read, now).await?;
+        Err(Error::EtagMismatch { etag: self.sealer.etag(scope, id, current)?, changed })
     }
 
     /// Says what a broken key means to the caller.
-    async fn explain_change(&self, attempt: &Attempt<'_>, failure: Error) -> Error {
+    pub(super) async fn explain_fields(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        command: &Command,
+        failure: Error,
+    ) -> Error {
         match failure.broken_key() {
             Some("customers_order_reference_key") => Error::OrderReferenceTaken,
-            Some("customers_name_key") => match self.see(attempt.caller, attempt.id).await {
+            Some("customers_name_key") => match self.see(caller, id).await {
                 Ok(seen) => {
-                    let facts = decide_facts(attempt.command, seen.customer.facts);
-                    self.name_taken(attempt.caller, seen.customer.owner, &facts).await
+                    let facts = decide_facts(command, seen.customer.facts);
+                    self.name_taken(caller, seen.customer.owner, &facts).await
                 }
                 Err(_) => Error::NameTaken { free: Vec::new() },
             },
@@ -191,7 +213,13 @@ fn decide_facts(command: &Command, mut facts: crate::domain::customer::Facts) ->
 }
 
 /// The sales person that an update names.
-fn sales_person(command: &Command) -> Option<MemberId> {
+pub(super) fn sales_person(command: &Command) -> Option<MemberId> {
     let Command::Update(edits) = command else { return None };
     edits.iter().find_map(|edit| if let Edit::SalesPerson(member) = edit { *member } else { None })
+}
+
+/// The branch that an update names.
+pub(super) fn branch(command: &Command) -> Option<BranchId> {
+    let Command::Update(edits) = command else { return None };
+    edits.iter().find_map(|edit| if let Edit::Branch(branch) = edit { *branch } else { None })
 }

@@ -8,11 +8,12 @@ use crate::{
     domain::{
         account::Account,
         caller::Caller,
-        custom_id::CustomIds,
+        custom_id::{CustomIds, System},
         customer::{Customer, Facts, Stamp},
         enums::{Reach, Role},
         ids::{AccountId, CustomerId, EventId},
         options::{Options, Outcome},
+        refusal::Refusal,
         violation::{Rule, Violations},
     },
     error::{Error, Result},
@@ -49,7 +50,9 @@ impl Customers {
             Ok(seen) if options.validate_only => return Ok(Outcome::fresh(would_be(caller, seen))),
             Ok(seen) => return self.show(caller, seen).map(Outcome::fresh),
             // What the caller may not do it may not learn the outcome of either.
-            Err(error @ Error::RoleTooLow(_)) => return Err(error),
+            Err(error @ (Error::RoleTooLow(_) | Error::Refused { refusal: Refusal::Narrowed, .. })) => {
+                return Err(error);
+            }
             Err(error) => error,
         };
         let failure =
@@ -78,7 +81,7 @@ impl Customers {
                 .await
                 .map(Arc::new)?;
             if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
-                return Err(refused.unwrap_or_else(not_a_sales_person));
+                return Err(refused.unwrap_or_else(|| does_not_fit(draft)));
             }
             account = now;
             tracing::debug!(attempt, "the account changed while a customer was created");
@@ -109,20 +112,23 @@ impl Customers {
     }
 
     async fn custom_id_taken(&self, caller: &Caller, draft: &Draft) -> Error {
-        let taken = async {
-            self.pool
-                .lease()
-                .await?
-                .run(async |conn| store::custom_ids::first_taken(conn, caller.scope(), &draft.custom_ids).await)
-                .await
-        };
-        let system = taken.await.ok().flatten();
+        let system = self.first_taken(caller, &draft.custom_ids).await;
         Error::CustomIdTaken { field: system.map(|system| format!("customer.custom_ids.{}", system.as_str())) }
+    }
+
+    /// Of these, the first system in which a customer of the acting account has that custom ID, if that can be told.
+    pub(super) async fn first_taken(&self, caller: &Caller, ids: &CustomIds) -> Option<System> {
+        let taken = async {
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::custom_ids::first_taken(conn, caller.scope(), ids).await).await
+        };
+        taken.await.ok().flatten()
     }
 }
 
 fn decide(caller: &Caller, account: &Account, draft: &Draft, options: &Options) -> Result<New> {
     let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
+    caller.must_not_be_narrowed()?;
     role(account.policies.create_role)?;
     if draft.facts.reach == Reach::Fleet {
         role(Role::ServiceManager)?;
@@ -164,4 +170,21 @@ fn seen(account: &Account, new: New) -> Seen {
 pub(super) fn not_a_sales_person() -> Error {
     let rule = Rule::new("must be the member_id of a member of the customer's owner; ListMembers has them");
     Error::Invalid(Violations::of("customer.sales_person_id", rule))
+}
+
+pub(super) fn not_a_branch() -> Error {
+    let rule = Rule::new("must be the id of a branch of the customer's owner; ListBranches has them");
+    Error::Invalid(Violations::of("customer.branch_id", rule))
+}
+
+/// What the statement found to be nobody of the account's: with both given, either may be.
+fn does_not_fit(draft: &Draft) -> Error {
+    match (draft.facts.sales_person, draft.facts.branch) {
+        (None, Some(_)) => not_a_branch(),
+        (Some(_) | None, None) => not_a_sales_person(),
+        (Some(_), Some(_)) => {
+            let rule = Rule::new("must be the account's own, both the sales person and the branch");
+            Error::Invalid(Violations::of("customer.sales_person_id, customer.branch_id", rule))
+        }
+    }
 }

@@ -3,12 +3,21 @@
 mod batch;
 mod change;
 mod create;
+mod custom_ids;
+mod find;
+mod search;
+mod tagging;
+mod upsert;
 
 use std::sync::Arc;
 
 pub use self::{
     batch::{Named, Outcomes},
     create::Draft,
+    find::{Availability, Found},
+    search::{Match as SearchMatch, Matches},
+    tagging::TagNames,
+    upsert::{Match, Upsert, Upserted},
 };
 use crate::{
     domain::{
@@ -17,16 +26,20 @@ use crate::{
         caller::Caller,
         command::{Command, Grounds},
         customer::{Customer, Facts, Standing},
+        dms::DmsLink,
         edit::Edit,
         field::FieldPath,
-        ids::CustomerId,
+        hold::Hold,
+        ids::{CustomerId, HoldId},
         link::Link,
         name::Name,
         options::{Options, Outcome},
         status::StatusReason,
+        text::Text,
     },
     error::{Error, Result},
     service::{
+        clock,
         pool::Pool,
         seal::{Revisions, Sealer},
     },
@@ -49,6 +62,8 @@ pub struct Shown {
     pub link: Link,
     /// How the acting account stands to it, and so what of it may be shown.
     pub standing: Standing,
+    /// How it stands to the acting account's dealer management system.
+    pub dms_link: DmsLink,
     /// What the caller could do with it now.
     pub allowed_actions: Vec<&'static str>,
     /// What its approval still asks for.
@@ -106,6 +121,60 @@ impl Customers {
         self.change(caller, id, &Command::Reject(reason), options).await
     }
 
+    /// Suspends a customer. Safe to repeat.
+    ///
+    /// # Errors
+    /// See the contract's SuspendCustomer.
+    pub async fn suspend(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        reason: StatusReason,
+        options: &Options,
+    ) -> Result<Outcome<Shown>> {
+        self.change(caller, id, &Command::Suspend(reason), options).await
+    }
+
+    /// Resumes a customer. Safe to repeat.
+    ///
+    /// # Errors
+    /// See the contract's ResumeCustomer.
+    pub async fn resume(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Outcome<Shown>> {
+        self.change(caller, id, &Command::Resume, options).await
+    }
+
+    /// Places a hold.
+    ///
+    /// # Errors
+    /// See the contract's PlaceHold.
+    pub async fn place_hold(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        kind: Text<63>,
+        reason: Text<500>,
+        options: &Options,
+    ) -> Result<Outcome<Shown>> {
+        let placed_by = caller.author().principal.clone();
+        let hold_id = HoldId::from_uuid(clock::new_id());
+        let hold = Hold { hold_id, kind, reason, placed_at: clock::now(), placed_by };
+        self.change(caller, id, &Command::PlaceHold(hold), options).await
+    }
+
+    /// Releases a hold. Safe to repeat.
+    ///
+    /// # Errors
+    /// See the contract's ReleaseHold.
+    pub async fn release_hold(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        hold: HoldId,
+        options: &Options,
+    ) -> Result<Outcome<Shown>> {
+        self.change(caller, id, &Command::ReleaseHold(hold), options).await
+    }
+
     /// One customer, in one statement: what a reader of many calls at once can stand behind.
     async fn see(&self, caller: &Caller, id: CustomerId) -> Result<Seen> {
         self.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id).await).await
@@ -140,6 +209,7 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
     let grounds = Grounds { policies: &seen.policies, owner_ids: &seen.owner_ids };
     Shown {
         standing: seen.customer.standing(caller.scope()),
+        dms_link: DmsLink::of(&seen.customer, &seen.link, caller),
         allowed_actions: seen.customer.allowed_actions(caller, grounds),
         missing_for_approval: match seen.customer.standing(caller.scope()) {
             Standing::OwnerOrAbove => seen.customer.missing_for_approval(grounds),
@@ -153,14 +223,5 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
 
 /// Names near a taken one, to suggest those of them that are free. A long one is cut, so that what tells it apart fits.
 fn near(facts: &Facts) -> Vec<Name> {
-    let city = facts.profile.primary_address.get(AddressPart::City);
-    city.map(|city| format!(" ({city})"))
-        .into_iter()
-        .chain((2..6).map(|number| format!(" {number}")))
-        .filter_map(|suffix| {
-            let room = Name::MAX_CHARS.saturating_sub(suffix.chars().count());
-            let start: String = facts.name.as_str().chars().take(room).collect();
-            Name::parse(&format!("{}{suffix}", start.trim_end())).ok()
-        })
-        .collect()
+    find::near(&facts.name, facts.profile.primary_address.get(AddressPart::City))
 }

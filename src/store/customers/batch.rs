@@ -5,7 +5,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
-    Seen, path,
+    Seen,
     row::{self, Row, columns},
 };
 use crate::{
@@ -18,27 +18,41 @@ use crate::{
         ids::{CustomerId, EventId},
     },
     error::{Error, Result},
-    store::{Write, json, principal_key},
+    store::{Write, json, path, principal_key},
 };
 
 /// Locks the customers of these ids that the caller sees, in id order, and reads them. Those it does not see are
 /// missing.
 pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<Seen>> {
     let scope = caller.scope();
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.get()).collect();
+    let ids: Vec<Uuid> = ids.iter().filter(|id| scope.admits(**id)).map(|id| id.get()).collect();
+    let locked = sqlx::query_scalar!(
+        r#"
+        select c.id from customers c
+        where c.tenant_id = $1 and c.id = any($2)
+          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
+        order by c.id
+        for update
+        "#,
+        scope.tenant().get(),
+        &ids,
+        scope.root().get(),
+        &path(scope),
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    // A statement of its own: one that waits for a lock sees the locked row anew, but links and tags as they were before.
     columns!(
         r#"
         , (select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id)
           as "policies: row::Policies"
-        , null::bytea as "fingerprint?", null::jsonb as "answer?", true as "sales_person_fits!"
+        , null::bytea as "fingerprint?", null::jsonb as "answer?", true as "sales_person_fits!", true as "branch_fits!"
         from customers c
         where c.tenant_id = $1 and c.id = any($2)
           and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
-        order by c.id
-        for update of c
         "#,
         scope.tenant().get(),
-        &ids,
+        &locked,
         scope.root().get(),
         path(scope) as _,
     )

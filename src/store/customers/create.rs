@@ -17,6 +17,7 @@ use crate::{
         options::Repeatable,
         principal::Principal,
         profile::Profile,
+        search::Searchable,
     },
     error::{Error, Result},
     store::{json, principal_key},
@@ -39,7 +40,7 @@ impl New {
     /// The owner's link to the new customer: at revision 1 if it came with custom IDs, else never written.
     #[must_use]
     pub fn link(&self) -> Link {
-        Link { revision: i64::from(!self.custom_ids.is_empty()), custom_ids: self.custom_ids.clone() }
+        Link { revision: i64::from(!self.custom_ids.is_empty()), custom_ids: self.custom_ids.clone(), tags: Vec::new() }
     }
 }
 
@@ -54,6 +55,7 @@ struct Element<'a, A> {
     name: &'a str,
     name_key: &'a str,
     status: &'static str,
+    branch_id: Option<Uuid>,
     sales_person_id: Option<Uuid>,
     origin: &'static str,
     order_reference: Option<&'a str>,
@@ -61,6 +63,8 @@ struct Element<'a, A> {
     link_revision: i64,
     custom_ids: &'a CustomIds,
     custom_id_rows: Vec<CustomIdRow<'a>>,
+    search_doc: String,
+    search_country: String,
     created_at: Moment,
     created_by: &'a Principal,
     events: Vec<EventRow>,
@@ -106,23 +110,25 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
             select n.*, owner.ancestors
             from jsonb_to_recordset($5) as n (
                 id uuid, name_scope uuid, type text, service_class text, reach text, name text, name_key text,
-                status text, sales_person_id uuid, origin text, order_reference text, profile jsonb,
-                link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, created_at timestamptz, created_by jsonb,
-                events jsonb, request_id uuid, fingerprint text, answer jsonb
+                status text, branch_id uuid, sales_person_id uuid, origin text, order_reference text, profile jsonb,
+                link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, search_doc text, search_country text,
+                created_at timestamptz, created_by jsonb, events jsonb, request_id uuid, fingerprint text, answer jsonb
             )
             cross join rule
             cross join owner
-            where n.sales_person_id is null or exists (
+            where (n.sales_person_id is null or exists (
                 select from members m where m.tenant_id = $1 and m.member_id = n.sales_person_id and m.account_id = $2
-            )
+            )) and (n.branch_id is null or exists (
+                select from branches b where b.tenant_id = $1 and b.id = n.branch_id and b.account_id = $2
+            ))
         ), made as (
             insert into customers (
                 tenant_id, id, account_id, ancestors, revision, owner_link_revision, type, service_class, reach, name,
-                name_key, name_scope, status, sales_person_id, origin, order_reference, profile, owner_custom_ids,
+                name_key, name_scope, status, branch_id, sales_person_id, origin, order_reference, profile, owner_custom_ids,
                 created_at, updated_at, created_by, updated_by
             )
             select $1, n.id, $2, n.ancestors, 1, n.link_revision, n.type, n.service_class, n.reach, n.name, n.name_key,
-                   n.name_scope, n.status, n.sales_person_id, n.origin, n.order_reference, n.profile, n.custom_ids,
+                   n.name_scope, n.status, n.branch_id, n.sales_person_id, n.origin, n.order_reference, n.profile, n.custom_ids,
                    n.created_at, n.created_at, n.created_by, n.created_by
             from new n
             returning id
@@ -134,6 +140,9 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
             select $1, $2, i.system, i.value_key, n.id, i.value, true, n.created_at
             from new n
             cross join lateral jsonb_to_recordset(n.custom_id_rows) as i (system text, value text, value_key text)
+        ), search as (
+            insert into customer_search (tenant_id, customer_id, doc, country)
+            select $1, n.id, n.search_doc, n.search_country from new n
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
@@ -171,6 +180,7 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
 fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link) -> Element<'a, impl Serialize + 'a> {
     let customer = &new.customer;
     let facts = &customer.facts;
+    let searchable = Searchable::of(facts);
     Element {
         id: customer.id.get(),
         name_scope: name_scope(account.name_uniqueness, caller.scope().tenant(), account.id),
@@ -180,6 +190,7 @@ fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link)
         name: facts.name.as_str(),
         name_key: facts.name.key().as_str(),
         status: customer.status.as_str(),
+        branch_id: facts.branch.map(crate::domain::ids::BranchId::get),
         sales_person_id: facts.sales_person.map(crate::domain::ids::MemberId::get),
         origin: facts.origin.as_str(),
         order_reference: facts.order_reference.as_ref().map(crate::domain::text::Text::as_str),
@@ -195,6 +206,8 @@ fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link)
                 value_key: id.key().as_str(),
             })
             .collect(),
+        search_doc: searchable.doc().to_owned(),
+        search_country: searchable.country().to_owned(),
         created_at: customer.created.at,
         created_by: &customer.created.by,
         events: events(account, new),

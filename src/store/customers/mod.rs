@@ -2,8 +2,10 @@
 
 mod batch;
 mod create;
-mod row;
+mod find;
+pub(super) mod row;
 mod save;
+mod tagging;
 
 use sqlx::PgConnection;
 
@@ -11,21 +13,23 @@ use self::row::columns;
 pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{New, create},
+    find::{called, get_all, lookup},
     save::save,
+    tagging::{Tagging, save_tagging},
 };
 use crate::{
     domain::{
         caller::{Caller, Scope},
         custom_id::CustomIds,
         customer::Customer,
-        ids::{AccountId, CustomerId, MemberId},
+        ids::{AccountId, BranchId, CustomerId, MemberId},
         link::Link,
         name::Name,
         options::Repeatable,
         policies::Policies,
     },
     error::{Error, Result},
-    store::{principal_key, requests::Stored},
+    store::{path, principal_key, requests::Stored},
 };
 
 /// A customer as the acting account sees it, with what its commands decide by.
@@ -52,18 +56,20 @@ pub struct Loaded {
     pub stored: Option<Stored>,
     /// Whether the sales person that was asked about is a member of the owner; true if none was.
     pub sales_person_fits: bool,
+    /// Whether the branch that was asked about is one of the owner's; true if none was.
+    pub branch_fits: bool,
 }
 
 /// Reads one customer as the caller's account sees it. Policies of an owner that is not the acting account come along;
 /// the acting account's own the caller has.
 pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Result<Seen> {
-    let scope = caller.scope();
+    let scope = admitting(caller.scope(), id)?;
     columns!(
         r#"
         , case when c.account_id <> $3 then (
               select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
           ) end as "policies: row::Policies"
-        , null::bytea as "fingerprint?", null::jsonb as "answer?", true as "sales_person_fits!"
+        , null::bytea as "fingerprint?", null::jsonb as "answer?", true as "sales_person_fits!", true as "branch_fits!"
         from customers c
         where c.tenant_id = $1 and c.id = $2
           and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
@@ -86,8 +92,9 @@ pub async fn load(
     id: CustomerId,
     request: Option<&Repeatable>,
     sales_person: Option<MemberId>,
+    branch: Option<BranchId>,
 ) -> Result<Loaded> {
-    let scope = caller.scope();
+    let scope = admitting(caller.scope(), id)?;
     columns!(
         r#"
         , (select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id)
@@ -96,6 +103,9 @@ pub async fn load(
         , ($8::uuid is null or exists (
               select from members m where m.tenant_id = $1 and m.member_id = $8 and m.account_id = c.account_id
           )) as "sales_person_fits!"
+        , ($9::uuid is null or exists (
+              select from branches b where b.tenant_id = $1 and b.id = $9 and b.account_id = c.account_id
+          )) as "branch_fits!"
         from customers c
         left join requests r on r.tenant_id = $1 and r.principal = $5 and r.rpc = $6 and r.request_id = $7
         where c.tenant_id = $1 and c.id = $2
@@ -109,6 +119,7 @@ pub async fn load(
         caller.author().rpc.name(),
         request.map(|request| request.id.get()),
         sales_person.map(MemberId::get),
+        branch.map(BranchId::get),
     )
     .fetch_optional(conn)
     .await?
@@ -118,6 +129,7 @@ pub async fn load(
 
 /// Locks a customer that the caller sees until the transaction ends.
 pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Result<()> {
+    let scope = admitting(scope, id)?;
     sqlx::query_scalar!(
         r#"
         select true from customers c
@@ -163,6 +175,7 @@ pub async fn free_names(
     Ok(free.map(|name| name.as_str().to_owned()).collect())
 }
 
-fn path(scope: &Scope) -> Vec<uuid::Uuid> {
-    scope.path().ids().iter().map(|id| id.get()).collect()
+/// The scope, if a call that is narrowed to one customer is to this one.
+pub(super) fn admitting(scope: &Scope, id: CustomerId) -> Result<&Scope> {
+    if scope.admits(id) { Ok(scope) } else { Err(Error::CustomerNotFound { at: None }) }
 }

@@ -9,9 +9,10 @@ use crate::{
         caller::Caller,
         customer::{Customer, Happened},
         event::Changes,
+        search::Searchable,
     },
     error::Result,
-    store::{Write, principal_key},
+    store::{Write, principal_key, search},
 };
 
 /// Writes a changed customer, its event and the stored answer, if the customer is still as it was read. Says whether it
@@ -28,6 +29,8 @@ pub async fn save(
     write: Write<'_>,
 ) -> Result<bool> {
     let facts = &after.facts;
+    // What is searched changes rarely, and writing it costs every index of it.
+    let searchable = search::change(&before.customer.facts, facts);
     let saved = sqlx::query_scalar!(
         r#"
         with head as (
@@ -35,9 +38,13 @@ pub async fn save(
             update customers set
                 revision = revision + 1, type = $5, service_class = $6, reach = $7, name = $8, name_key = $9,
                 status = $10, status_reason = $11, archived_at = $12, sales_person_id = $13, order_reference = $14,
-                profile = $15, updated_at = $16, updated_by = $17
+                profile = $15, updated_at = $16, updated_by = $17, branch_id = $31, holds = $32
             where tenant_id = $1 and id = $2 and revision = $3 and owner_link_revision = $4
             returning tenant_id, id, revision
+        ), search as (
+            insert into customer_search (tenant_id, customer_id, doc, country)
+            select head.tenant_id, head.id, $33, $34 from head where $33::text is not null
+            on conflict (tenant_id, customer_id) do update set doc = excluded.doc, country = excluded.country
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, issuer, subject, actors,
@@ -84,6 +91,10 @@ pub async fn save(
         principal_key(&write.author.principal),
         write.fingerprint(),
         write.request.map(|_| Json(Answer::of_customer(after, &before.link))) as _,
+        facts.branch.map(crate::domain::ids::BranchId::get),
+        Json(&after.holds) as _,
+        searchable.as_ref().map(Searchable::doc),
+        searchable.as_ref().map(Searchable::country),
     )
     .fetch_optional(conn)
     .await?;

@@ -25,6 +25,12 @@ pub(super) enum Tenancy {
     Customer,
     /// It names an account.
     Account,
+    /// It names a custom ID of the acting account.
+    Called,
+    /// It names a tag of the acting account.
+    Tag,
+    /// It names a branch of the acting account.
+    Branch,
     /// It names nothing: the acting account decides.
     Acting,
     /// It tells of the caller, whatever it acts in.
@@ -83,6 +89,116 @@ pub(super) const CASES: &[Case] = &[
         call!(accounts.list_accounts, _ => pb::ListAccountsRequest { include_descendants: true, ..Default::default() }),
     ),
     case(
+        "AccountService/CreateBranch",
+        "ADMIN",
+        Tenancy::Acting,
+        call!(accounts.create_branch, _ => pb::CreateBranchRequest {
+            branch: Some(pb::Branch { name: Uuid::new_v4().to_string(), ..Default::default() }),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "AccountService/UpdateBranch",
+        "ADMIN",
+        Tenancy::Branch,
+        call!(accounts.update_branch, id => pb::UpdateBranchRequest {
+            branch: Some(pb::Branch { id, dms_integrated: true, ..Default::default() }),
+            update_mask: Some(mask(&["dms_integrated"])),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "AccountService/ListBranches",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(accounts.list_branches, _ => pb::ListBranchesRequest::default()),
+    ),
+    case("TagService/ListTags", "VIEWER", Tenancy::Acting, call!(tags.list_tags, _ => pb::ListTagsRequest::default())),
+    case(
+        "TagService/CreateTag",
+        "MEMBER",
+        Tenancy::Acting,
+        call!(tags.create_tag, _ => pb::CreateTagRequest { name: Uuid::new_v4().to_string(), ..Default::default() }),
+    ),
+    case(
+        "TagService/RenameTag",
+        "SERVICE_MANAGER",
+        Tenancy::Tag,
+        call!(tags.rename_tag, tag_id => pb::RenameTagRequest {
+            tag_id,
+            name: Uuid::new_v4().to_string(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "TagService/DeleteTag",
+        "SERVICE_MANAGER",
+        Tenancy::Tag,
+        call!(tags.delete_tag, tag_id => pb::DeleteTagRequest { tag_id, ..Default::default() }),
+    ),
+    case(
+        "CustomerService/BatchGetCustomers",
+        "VIEWER",
+        // It lists what it does not find, by the ids that were asked for.
+        Tenancy::Acting,
+        call!(customers.batch_get_customers, _ => pb::BatchGetCustomersRequest {
+            customer_ids: vec![Uuid::now_v7().to_string()],
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/LookupCustomer",
+        "VIEWER",
+        Tenancy::Called,
+        call!(customers.lookup_customer, custom_id => pb::LookupCustomerRequest { custom_id, ..Default::default() }),
+    ),
+    case(
+        "CustomerService/SearchCustomers",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(customers.search_customers, _ => pb::SearchCustomersRequest {
+            include_descendants: true,
+            include_total_size: true,
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/CheckNameAvailability",
+        "MEMBER",
+        Tenancy::Acting,
+        call!(customers.check_name_availability, _ => pb::CheckNameAvailabilityRequest { name: "Ada".to_owned() }),
+    ),
+    case(
+        "CustomerService/UpsertCustomer",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(customers.upsert_customer, id => pb::UpsertCustomerRequest {
+            customer: Some(pb::Customer { id, ..customer("Renamed") }),
+            update_mask: Some(mask(&["name"])),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/UpdateCustomId",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(customers.update_custom_id, customer_id => pb::UpdateCustomIdRequest {
+            custom_id: customer_id.clone(),
+            customer_id,
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/ModifyCustomerTags",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(customers.modify_customer_tags, id => pb::ModifyCustomerTagsRequest {
+            customer_ids: vec![id],
+            add_tags: vec!["vip".to_owned()],
+            ..Default::default()
+        }),
+    ),
+    case(
         "CustomerService/CreateCustomer",
         "MEMBER",
         Tenancy::Acting,
@@ -123,6 +239,43 @@ pub(super) const CASES: &[Case] = &[
         call!(customers.reject_customer, customer_id => pb::RejectCustomerRequest {
             customer_id,
             reason: "no".to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/SuspendCustomer",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.suspend_customer, customer_id => pb::SuspendCustomerRequest {
+            customer_id,
+            reason: "unpaid".to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/ResumeCustomer",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.resume_customer, customer_id => pb::ResumeCustomerRequest { customer_id, ..Default::default() }),
+    ),
+    case(
+        "CustomerService/PlaceHold",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.place_hold, customer_id => pb::PlaceHoldRequest {
+            customer_id,
+            kind: "open-orders".to_owned(),
+            reason: "two to deliver".to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/ReleaseHold",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.release_hold, customer_id => pb::ReleaseHoldRequest {
+            customer_id,
+            hold_id: Uuid::new_v4().to_string(),
             ..Default::default()
         }),
     ),

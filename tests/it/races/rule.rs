@@ -32,7 +32,7 @@ async fn caller(world: &World, seat: &Seat) -> Caller {
         trace_id: String::new(),
     };
     let (tenant, account) = (TenantId::parse(&seat.tenant).unwrap(), AccountId::parse(&seat.account).unwrap());
-    world.server.services().access.caller(author, Some(tenant), Some(account)).await.unwrap()
+    world.server.services().access.caller(author, Some(tenant), Some(account), None).await.unwrap()
 }
 
 /// Makes names unique in the tenant; false if customers have the same name.

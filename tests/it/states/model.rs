@@ -62,6 +62,8 @@ pub enum Command {
     Update { of: usize, field: Required, filled: bool, guard: Guard },
     Approve { of: usize, guard: Guard },
     Reject { of: usize, guard: Guard },
+    Suspend { of: usize, guard: Guard },
+    Resume { of: usize, guard: Guard },
     Archive { of: usize },
     Unarchive { of: usize },
 }
@@ -107,29 +109,40 @@ impl Model {
 
     /// The actions of an actor that have an effect now, in the contract's order.
     pub fn allowed(&self, actor: Actor) -> Vec<&'static str> {
-        let waits = self.status != pb::CustomerStatus::Active;
+        let waits = matches!(self.status, pb::CustomerStatus::Pending | pb::CustomerStatus::Rejected);
+        let active = self.status == pb::CustomerStatus::Active;
+        let suspended = self.status == pb::CustomerStatus::Suspended;
         let pending = self.status == pb::CustomerStatus::Pending;
         let all = [
             ("UpdateCustomer", pb::Role::Member, true),
+            ("ModifyCustomerTags", pb::Role::Member, true),
+            ("UpdateCustomId", if self.fleet { pb::Role::Member } else { pb::Role::ServiceManager }, true),
             ("ApproveCustomer", pb::Role::Admin, waits && !self.archived && self.legal_name),
             ("RejectCustomer", pb::Role::Admin, pending && !self.archived),
+            ("SuspendCustomer", pb::Role::ServiceManager, active),
+            ("ResumeCustomer", pb::Role::ServiceManager, suspended),
+            ("PlaceHold", pb::Role::ServiceManager, true),
             ("ArchiveCustomers", pb::Role::Member, !self.archived),
             ("UnarchiveCustomers", pb::Role::Member, self.archived),
         ];
-        let may = |least| actor != Actor::Below && actor.role() >= least;
-        all.into_iter().filter(|(_, least, now)| may(*least) && *now).map(|(name, ..)| name).collect()
+        // Below the owner one has a link of one's own, and nothing else.
+        let own = |name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name);
+        let may = |name, least| (actor != Actor::Below || own(name)) && actor.role() >= least;
+        all.into_iter().filter(|(name, least, now)| may(*name, *least) && *now).map(|(name, ..)| name).collect()
     }
 
     pub fn missing(&self) -> Vec<&'static str> {
-        let complete = self.status == pb::CustomerStatus::Active || self.legal_name;
+        let waits = matches!(self.status, pb::CustomerStatus::Pending | pb::CustomerStatus::Rejected);
+        let complete = !waits || self.legal_name;
         if complete { Vec::new() } else { vec!["legal_name"] }
     }
 
     /// Role, existence, rights; already made; etag; state. Says why not.
     pub fn apply(&mut self, actor: Actor, command: &Command) -> Result<(), &'static str> {
-        use pb::CustomerStatus::{Active, Pending, Rejected};
+        use pb::CustomerStatus::{Active, Pending, Rejected, Suspended};
         let (least, guard) = match command {
             Command::Approve { guard, .. } | Command::Reject { guard, .. } => (pb::Role::Admin, *guard),
+            Command::Suspend { guard, .. } | Command::Resume { guard, .. } => (pb::Role::ServiceManager, *guard),
             Command::Update { guard, .. } => (pb::Role::Member, *guard),
             _ => (pb::Role::Member, Guard::None),
         };
@@ -148,6 +161,8 @@ impl Model {
             Command::Update { field: Required::LegalName, filled, .. } => *filled == self.legal_name,
             Command::Approve { .. } => self.status == Active,
             Command::Reject { .. } => self.status == Rejected,
+            Command::Suspend { .. } => self.status == Suspended,
+            Command::Resume { .. } => self.status == Active,
             Command::Archive { .. } => self.archived,
             Command::Unarchive { .. } => !self.archived,
             Command::Create { .. } => unreachable!(),
@@ -161,12 +176,17 @@ impl Model {
         match command {
             Command::Update { field: Required::Email, .. } => return Err("REQUIRED_FIELDS_MISSING"),
             Command::Update { filled, .. } => self.legal_name = *filled,
+            Command::Approve { .. } if self.status == Suspended => return Err("ILLEGAL_TRANSITION"),
             Command::Approve { .. } if self.archived => return Err("CUSTOMER_ARCHIVED"),
             Command::Approve { .. } if !self.legal_name => return Err("REQUIREMENTS_NOT_MET"),
             Command::Approve { .. } => self.status = Active,
             Command::Reject { .. } if self.status != Pending => return Err("ILLEGAL_TRANSITION"),
             Command::Reject { .. } if self.archived => return Err("CUSTOMER_ARCHIVED"),
             Command::Reject { .. } => self.status = Rejected,
+            Command::Suspend { .. } if self.status != Active => return Err("ILLEGAL_TRANSITION"),
+            Command::Suspend { .. } => self.status = Suspended,
+            Command::Resume { .. } if self.status != Suspended => return Err("ILLEGAL_TRANSITION"),
+            Command::Resume { .. } => self.status = Active,
             Command::Archive { .. } => self.archived = true,
             Command::Unarchive { .. } => self.archived = false,
             Command::Create { .. } => unreachable!(),

@@ -1,0 +1,176 @@
+//! The statement of a search.
+//!
+//! It is a union of arms: the acting account's own customers (or all below it, or the one that the call is narrowed to), and
+//! the FLEET customers of each account above it. Each arm stops at a full page, in order, so that a list by name walks
+//! an index and no more of it than the page. $1 is the tenant, $2 the customer that the call is narrowed to, $3 the acting
+//! account, $4 its path.
+
+use sqlx::{Arguments as _, Encode, Postgres, Type, postgres::PgArguments};
+
+use super::{COUNTED, Place, PlaceKey};
+use crate::{
+    domain::{
+        caller::Scope,
+        ids::CustomerId,
+        search::{OrderBy, Search, SearchField},
+    },
+    error::{Error, Result},
+    store::customers::row::columns,
+};
+
+/// A statement: constants and numbers of parameters, and the parameters.
+pub(super) struct Statement {
+    pub(super) text: String,
+    pub(super) arguments: PgArguments,
+}
+
+/// A custom ID that its customer still has, by its present value or an old one: nobody took it since.
+pub(super) const ALIVE: &str = "(i.is_current or not exists (
+    select from custom_ids n
+    where n.tenant_id = i.tenant_id and n.account_id = i.account_id and n.system = i.system
+      and n.value_key = i.value_key and n.customer_id <> i.customer_id
+      and (n.is_current or n.created_at > i.created_at)
+))";
+
+/// The acting account's numbers of one customer, as they are searched.
+const NUMBERS: &str = "array(
+    select i.search_key from custom_ids i
+    where i.tenant_id = $1 and i.customer_id = c.id and i.account_id = $3 and ";
+
+/// Puts a statement together.
+pub(super) fn statement(
+    scope: &Scope,
+    search: &Search,
+    after: Option<&Place>,
+    limit: i64,
+    count: bool,
+) -> Result<Statement> {
+    let mut builder = Builder::new(scope)?;
+    let arms = builder.arms(scope, search)?;
+    let words = builder.words(search)?;
+    let rank = builder.rank(search)?;
+    let filters = builder.filters(search)?;
+    let behind = after.map(|after| builder.behind(search, &rank, after)).transpose()?.unwrap_or_default();
+    let limit = builder.bind(limit)?;
+    let text_wanted = !search.query.words().is_empty() || !search.countries.is_empty();
+    let join = if text_wanted {
+        " join customer_search s on s.tenant_id = c.tenant_id and s.customer_id = c.id and s.tenant_id = $1"
+    } else {
+        ""
+    };
+    let matching = |arm: &String| format!("from customers c{join} where c.tenant_id = $1 and {arm}{filters}{words}");
+    let page: Vec<String> = arms
+        .iter()
+        .map(|arm| {
+            let order = order(search, "c");
+            let from = matching(arm);
+            format!(
+                "(select c.id, {rank} as place, c.name_key, c.created_at, c.updated_at {from}{behind} \
+                 order by {order} limit {limit})"
+            )
+        })
+        .collect();
+    let total = if count {
+        let most = COUNTED + 1;
+        let all: Vec<String> = arms.iter().map(|arm| format!("(select 1 {} limit {most})", matching(arm))).collect();
+        format!("select count(*) as total from (select 1 from ({}) u limit {most}) h", all.join(" union all "))
+    } else {
+        "select null::bigint as total".to_owned()
+    };
+    let numbers = if search.query.words().is_empty() || !search.asks(SearchField::Number) {
+        "null::text[]".to_owned()
+    } else {
+        format!("{NUMBERS}{ALIVE})")
+    };
+    let (with, record) = (builder.with(), columns!(@record text));
+    let (page, inner, outer) = (page.join(" union all "), order(search, "u"), order(search, "f"));
+    let text = format!(
+        r#"{with}{record}
+        , case when c.account_id <> $3 then (
+              select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
+          ) end as "policies: row::Policies"
+        , f.place, f.name_key, {numbers} as numbers, t.total
+        from ({total}) t
+        left join (select * from ({page}) u order by {inner} limit {limit}) f on true
+        left join customers c on c.tenant_id = $1 and c.id = f.id
+        order by {outer}"#
+    );
+    Ok(Statement { text, arguments: builder.arguments })
+}
+
+/// By what a list is sorted, of the arm or union of this name.
+fn order(search: &Search, of: &str) -> String {
+    let turned = if search.order.descending { " desc" } else { "" };
+    match search.order.by {
+        // An arm knows the place by its own name alone.
+        OrderBy::Relevance => format!("place, {of}.name_key, {of}.id"),
+        OrderBy::Name => format!("{of}.name_key{turned}, {of}.id{turned}"),
+        OrderBy::CreateTime => format!("{of}.created_at{turned}, {of}.id{turned}"),
+        OrderBy::UpdateTime => format!("{of}.updated_at{turned}, {of}.id{turned}"),
+    }
+}
+
+/// The parameters so far.
+pub(super) struct Builder {
+    arguments: PgArguments,
+    parameters: usize,
+    /// For each word that is looked for among numbers: the customers that have one, read once for all arms.
+    pub(super) numbers: Vec<String>,
+}
+
+impl Builder {
+    fn new(scope: &Scope) -> Result<Self> {
+        let mut builder = Self { arguments: PgArguments::default(), parameters: 0, numbers: Vec::new() };
+        let path: Vec<uuid::Uuid> = scope.path().ids().iter().map(|id| id.get()).collect();
+        builder.bind(scope.tenant().get())?;
+        builder.bind(scope.narrowed().map(CustomerId::get))?;
+        builder.bind(scope.root().get())?;
+        builder.bind(path)?;
+        Ok(builder)
+    }
+
+    /// Adds a parameter; what stands for it in the text.
+    pub(super) fn bind<'q, T: Encode<'q, Postgres> + Type<Postgres> + 'q>(&mut self, value: T) -> Result<String> {
+        self.arguments.add(value).map_err(Error::internal)?;
+        self.parameters += 1;
+        Ok(format!("${}", self.parameters))
+    }
+
+    /// Whose customers are looked at.
+    fn arms(&mut self, scope: &Scope, search: &Search) -> Result<Vec<String>> {
+        let from_below = !search.filters_by_hidden();
+        if scope.narrowed().is_some() {
+            let fleet = if from_below { " or (c.reach = 'FLEET' and c.account_id = any($4))" } else { "" };
+            return Ok(vec![format!("c.id = $2 and ($3 = any(c.ancestors){fleet})")]);
+        }
+        let own = if search.include_descendants { "$3 = any(c.ancestors)" } else { "c.account_id = $3" };
+        let mut arms = vec![own.to_owned()];
+        for above in scope.path().ids().iter().skip(1).filter(|_| from_below) {
+            arms.push(format!("c.account_id = {} and c.reach = 'FLEET'", self.bind(above.get())?));
+        }
+        Ok(arms)
+    }
+
+    fn with(&self) -> String {
+        if self.numbers.is_empty() { String::new() } else { format!("with {}", self.numbers.join(", ")) }
+    }
+
+    /// What comes behind a place.
+    fn behind(&mut self, search: &Search, rank: &str, after: &Place) -> Result<String> {
+        let key = match &after.key {
+            PlaceKey::Name(key) => self.bind(key.clone())?,
+            PlaceKey::At(at) => self.bind(*at)?,
+        };
+        let id = self.bind(after.id.get())?;
+        let beyond = if search.order.descending { "<" } else { ">" };
+        Ok(match search.order.by {
+            OrderBy::Relevance => {
+                let place = self.bind(after.rank)?;
+                format!(" and ({rank}, c.name_key, c.id) > ({place}, {key}, {id})")
+            }
+            OrderBy::Name => format!(" and (c.name_key, c.id) {beyond} ({key}, {id})"),
+            OrderBy::CreateTime => format!(" and (c.created_at, c.id) {beyond} ({key}, {id})"),
+            OrderBy::UpdateTime => format!(" and (c.updated_at, c.id) {beyond} ({key}, {id})"),
+        })
+    }
+}

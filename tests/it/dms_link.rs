@@ -1,0 +1,127 @@
+//! Customers' branches, and how they stand to the acting account's dealer management system.
+
+use clientele::grpc::pb::{self, DmsLink, Reach};
+use tonic::Code;
+
+use crate::{
+    create_branch::branch,
+    update_branch::update,
+    world::{Client, World, assert_refused, bad_fields, customer, unknown_id},
+};
+
+async fn dms(client: &Client, id: &str) -> DmsLink {
+    client.get(id).await.unwrap().dms_link()
+}
+
+fn numbered(name: &str) -> pb::Customer {
+    pb::Customer { custom_ids: [("dms".to_owned(), format!("{name}-1"))].into(), ..customer(name) }
+}
+
+async fn integrate(client: &Client, branch: &pb::Branch, integrated: bool) {
+    let changed = pb::Branch { dms_integrated: integrated, ..branch.clone() };
+    update(client, &changed, &["dms_integrated"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_owners_view_follows_the_customers_branch_and_number() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let plain = branch(&acme.admin, "Breda", false).await.unwrap();
+    let ada = acme.admin.create(pb::Customer { branch_id: plain.id.clone(), ..numbered("Ada") }).await.unwrap();
+    let bob = acme.admin.create(pb::Customer { branch_id: plain.id.clone(), ..customer("Bob") }).await.unwrap();
+    assert_eq!((ada.dms_link(), bob.dms_link()), (DmsLink::NotIntegrated, DmsLink::NotIntegrated));
+
+    // The branch becomes integrated, and is no more.
+    integrate(&acme.admin, &plain, true).await;
+    assert_eq!((dms(&acme.admin, &ada.id).await, dms(&acme.admin, &bob.id).await), {
+        (DmsLink::Linked, DmsLink::NumberMissing)
+    });
+    let now = acme.admin.get(&ada.id).await.unwrap();
+    assert_eq!(now.etag, ada.etag, "it is not a change of the customer");
+    integrate(&acme.admin, &plain, false).await;
+    assert_eq!(dms(&acme.admin, &ada.id).await, DmsLink::NotIntegrated);
+
+    // Another branch of the account that is integrated is not the customer's.
+    let with_dms = branch(&acme.admin, "Venlo", true).await.unwrap();
+    assert_eq!(dms(&acme.admin, &ada.id).await, DmsLink::NotIntegrated);
+    let moved = pb::Customer { branch_id: with_dms.id.clone(), ..ada.clone() };
+    assert_eq!(acme.admin.update(moved, &["branch_id"]).await.unwrap().dms_link(), DmsLink::Linked);
+    // Without a branch any of the account's counts.
+    let without = pb::Customer { branch_id: String::new(), ..ada.clone() };
+    assert_eq!(acme.admin.update(without, &["branch_id"]).await.unwrap().dms_link(), DmsLink::Linked);
+    integrate(&acme.admin, &with_dms, false).await;
+    assert_eq!(dms(&acme.admin, &ada.id).await, DmsLink::NotIntegrated);
+}
+
+#[tokio::test]
+async fn the_provider_above_and_the_dealer_below_have_views_of_their_own() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let dealer = north.child("dealer").await;
+    let with_dms = branch(&north.admin, "Venlo", true).await.unwrap();
+    let fleet = pb::Customer { branch_id: with_dms.id.clone(), reach: Reach::Fleet.into(), ..numbered("Ada") };
+    let ada = north.admin.create(fleet).await.unwrap();
+    let views = async || {
+        let mut views = Vec::new();
+        for seat in [&acme, &north, &dealer] {
+            views.push(dms(&seat.admin, &ada.id).await);
+        }
+        views
+    };
+    // Owned elsewhere: any branch of the acting account counts, and its own number, not the owner's.
+    assert_eq!(views().await, [DmsLink::NotIntegrated, DmsLink::Linked, DmsLink::NotIntegrated]);
+    let above = branch(&acme.admin, "Venlo", true).await.unwrap();
+    assert_eq!(views().await, [DmsLink::NumberMissing, DmsLink::Linked, DmsLink::NotIntegrated]);
+    let below = branch(&dealer.admin, "Blerick", false).await.unwrap();
+    assert_eq!(views().await, [DmsLink::NumberMissing, DmsLink::Linked, DmsLink::NotIntegrated]);
+    integrate(&dealer.admin, &below, true).await;
+    assert_eq!(views().await, [DmsLink::NumberMissing, DmsLink::Linked, DmsLink::NumberMissing]);
+    integrate(&acme.admin, &above, false).await;
+    integrate(&north.admin, &with_dms, false).await;
+    assert_eq!(views().await, [DmsLink::NotIntegrated, DmsLink::NotIntegrated, DmsLink::NumberMissing]);
+
+    // The branch is the owner's business; the dealer is not shown it.
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap().branch_id, with_dms.id);
+    assert_eq!(dealer.admin.get(&ada.id).await.unwrap().branch_id, "");
+}
+
+#[tokio::test]
+async fn a_customers_branch_is_one_of_its_owners() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let globex = world.tenant("globex").await;
+    let own = branch(&north.admin, "Venlo", false).await.unwrap();
+    let ada = north.admin.create(pb::Customer { branch_id: own.id.to_uppercase(), ..customer("Ada") }).await.unwrap();
+    assert_eq!(ada.branch_id, own.id);
+
+    let mut others = vec![unknown_id()];
+    for seat in [&acme, &globex] {
+        others.push(branch(&seat.admin, "Venlo", true).await.unwrap().id);
+    }
+    // Who acts above the owner sets the owner's branch, not one of its own.
+    for client in [&north.admin, &acme.admin] {
+        for other in &others {
+            let changed = pb::Customer { branch_id: other.clone(), ..ada.clone() };
+            let refused = client.update(changed, &["branch_id"]).await;
+            let refused = assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS");
+            assert_eq!(bad_fields(&refused), ["customer.branch_id"]);
+        }
+    }
+    for other in &others {
+        let refused = north.admin.create(pb::Customer { branch_id: other.clone(), ..customer("Bob") }).await;
+        let refused = assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS");
+        assert_eq!(bad_fields(&refused), ["customer.branch_id"]);
+    }
+    let malformed = pb::Customer { branch_id: "7".to_owned(), ..customer("Bob") };
+    let refused = assert_refused(north.admin.create(malformed).await, Code::InvalidArgument, "INVALID_FIELDS");
+    assert_eq!(bad_fields(&refused), ["customer.branch_id"]);
+    assert_eq!(north.admin.get(&ada.id).await.unwrap(), ada);
+
+    let second = branch(&north.admin, "Blerick", false).await.unwrap();
+    let moved = pb::Customer { branch_id: second.id.clone(), ..ada.clone() };
+    assert_eq!(acme.admin.update(moved, &["branch_id"]).await.unwrap().branch_id, second.id);
+    let events = north.admin.events(&ada.id).await.unwrap();
+    assert_eq!(events[0].changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>(), ["branch_id"]);
+}

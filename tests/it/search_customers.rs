@@ -1,0 +1,249 @@
+//! SearchCustomers: what is found. Among many random customers: `search_property`; for whom: `search_scope`; page by page:
+//! `search_pages`; after writes: `search_upkeep`.
+
+use clientele::grpc::pb;
+use tonic::{Code, Status};
+
+use crate::world::{Client, World, assert_refused, bad_fields, customer};
+
+/// A search for words.
+pub fn query(words: &str) -> pb::SearchCustomersRequest {
+    pb::SearchCustomersRequest { query: words.to_owned(), ..Default::default() }
+}
+
+pub fn in_field(field: pb::SearchField, words: &str) -> pb::SearchCustomersRequest {
+    pb::SearchCustomersRequest { field: field.into(), ..query(words) }
+}
+
+pub async fn search(
+    client: &Client,
+    request: pb::SearchCustomersRequest,
+) -> Result<pb::SearchCustomersResponse, Status> {
+    Ok(client.customers().search_customers(request).await?.into_inner())
+}
+
+/// The names on the first page.
+pub async fn names(client: &Client, request: pb::SearchCustomersRequest) -> Vec<String> {
+    let found = search(client, request).await.unwrap();
+    found.results.into_iter().map(|result| result.customer.unwrap().name).collect()
+}
+
+/// A customer whose every searched field is something else.
+pub fn copaco() -> pb::Customer {
+    pb::Customer {
+        legal_name: "Copaco Netherlands B.V.".to_owned(),
+        custom_ids: [("erp".to_owned(), "KL-00123".to_owned())].into(),
+        primary_address: Some(pb::Address {
+            city: "Eindhoven".to_owned(),
+            state: "Noord Brabant".to_owned(),
+            country: "Nederland".to_owned(),
+            ..Default::default()
+        }),
+        email: "jan.janssen@company.nl".to_owned(),
+        phone: Some(pb::Phone { number: "+31 40 250 5000".to_owned(), extension: "12".to_owned() }),
+        tax_ids: vec![pb::TaxId { value: "NL.0064.86253B01".to_owned(), country: String::new() }],
+        ..customer("Copaco")
+    }
+}
+
+#[tokio::test]
+async fn each_field_is_searched_as_the_contract_says() {
+    use pb::SearchField as Field;
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    acme.admin.create(copaco()).await.unwrap();
+    acme.admin.create(customer("Another")).await.unwrap();
+    for (field, words) in [
+        (Field::Name, vec!["cop", "paco", "etherland", "co", "c", "b.v", "lands b.v."]),
+        (Field::City, vec!["eind", "hov", "EINDHOVEN"]),
+        (Field::State, vec!["noo", "brab", "noord bra"]),
+        (Field::Number, vec!["kl-", "kl-001", "001", "00123"]),
+        (Field::Email, vec!["jan", "janssen@comp", "company.nl"]),
+        (Field::Phone, vec!["+31", "250", "5000", "+31402505", "31402505000"]),
+        (Field::TaxId, vec!["nl.", "nl.0064", "0064", "86253b", "nl006486253b01"]),
+    ] {
+        for words in words {
+            let found = search(&acme.admin, in_field(field, words)).await.unwrap();
+            let told: Vec<_> = found.results.iter().map(|result| result.matched_fields().collect::<Vec<_>>()).collect();
+            assert_eq!(told, [[field]], "{words:?} in {field:?}");
+            assert!(names(&acme.admin, query(words)).await.contains(&"Copaco".to_owned()), "{words:?} in all");
+        }
+    }
+    for (field, words) in [
+        (Field::Name, vec!["pa", "eindhoven", "bv"]),
+        (Field::City, vec!["ei", "noord"]),
+        (Field::State, vec!["oord", "rabant", "no"]),
+        (Field::Number, vec!["123", "0123", "l-00"]),
+        (Field::Email, vec!["anssen", "@company", "ja"]),
+        (Field::Phone, vec!["050", "12", "+40"]),
+        (Field::TaxId, vec!["6486", "nl"]),
+    ] {
+        for words in words {
+            assert!(names(&acme.admin, in_field(field, words)).await.is_empty(), "{words:?} in {field:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn case_accents_and_width_do_not_matter() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    for name in ["Bäckerei München", "Łódź Towary", "ＡＢＣ Trading", "Σίσυφος", "한국통신"] {
+        acme.admin.create(customer(name)).await.unwrap();
+    }
+    for (words, name) in [
+        ("munchen", "Bäckerei München"),
+        ("MU\u{308}NCHEN backerei", "Bäckerei München"),
+        ("lodz", "Łódź Towary"),
+        ("abc", "ＡＢＣ Trading"),
+        ("ｔｒａｄ", "ＡＢＣ Trading"),
+        ("ΣΙΣΥΦΟΣ", "Σίσυφος"),
+        ("국통신", "한국통신"),
+        ("한", "한국통신"),
+    ] {
+        assert_eq!(names(&acme.admin, query(words)).await, [name], "{words:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_word_must_match_in_any_of_the_fields() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    acme.admin.create(copaco()).await.unwrap();
+    acme.admin.create(customer("Copaco Belgium")).await.unwrap();
+    assert_eq!(names(&acme.admin, query("eindhoven copaco 00123")).await, ["Copaco"]);
+    assert!(names(&acme.admin, query("eindhoven belgium")).await.is_empty());
+    assert!(names(&acme.admin, in_field(pb::SearchField::Name, "copaco eindhoven")).await.is_empty());
+    let found = search(&acme.admin, query("eindhoven copaco 00123")).await.unwrap().results.remove(0);
+    let fields: Vec<_> = found.matched_fields().collect();
+    assert_eq!(fields, [pb::SearchField::Name, pb::SearchField::City, pb::SearchField::Number]);
+}
+
+#[tokio::test]
+async fn the_exact_name_or_number_comes_first_then_names_that_begin_so() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    for name in ["Zed Inc", "Alpha Zed", "Zed", "Zed Bv", "Quite Else"] {
+        let custom_ids = if name == "Quite Else" { vec![("erp".to_owned(), "ZED".to_owned())] } else { Vec::new() };
+        let wanted = pb::Customer { custom_ids: custom_ids.into_iter().collect(), ..customer(name) };
+        acme.admin.create(wanted).await.unwrap();
+    }
+    let ranked = ["Quite Else", "Zed", "Zed Bv", "Zed Inc", "Alpha Zed"];
+    assert_eq!(names(&acme.admin, query("zed")).await, ranked);
+    let by_name = pb::SearchCustomersRequest { order_by: "name desc".to_owned(), ..query("zed") };
+    assert_eq!(names(&acme.admin, by_name).await, ["Zed Inc", "Zed Bv", "Zed", "Quite Else", "Alpha Zed"]);
+}
+
+#[tokio::test]
+async fn what_means_something_elsewhere_is_a_character_like_any_other() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let odd = ["100% Fun", "a_b_c Ltd", r"C:\temp\x", "O'Neill''s", r#"say "so""#, "$1$2$3", "(a|b)* [x]", "--; drop"];
+    for name in odd.into_iter().chain(["100 Fun", "aXbXc Ltd", "C:temp", "ONeills"]) {
+        acme.admin.create(customer(name)).await.unwrap();
+    }
+    for (words, name) in [
+        ("100%", "100% Fun"),
+        ("a_b_c", "a_b_c Ltd"),
+        (r":\t", r"C:\temp\x"),
+        (r"\temp\x", r"C:\temp\x"),
+        ("o'n", "O'Neill''s"),
+        ("l''s", "O'Neill''s"),
+        ("\"so", r#"say "so""#),
+        ("$1$", "$1$2$3"),
+        ("(a|b)*", "(a|b)* [x]"),
+        ("--;", "--; drop"),
+    ] {
+        assert_eq!(names(&acme.admin, query(words)).await, [name], "{words:?}");
+    }
+    for nothing in ["%%%", "___", "%", "_", r"\\\", "' or '1'='1", "1*1", ".*.", "NULL", "$4$"] {
+        assert!(names(&acme.admin, query(nothing)).await.is_empty(), "{nothing:?}");
+    }
+}
+
+#[tokio::test]
+async fn everything_wrong_is_told_at_once() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let many = |one: &str| vec![one.to_owned(); 51];
+    let wrong = pb::SearchCustomersRequest {
+        query: "a ".repeat(11),
+        field: 99,
+        tags: Some(pb::TagFilter { any_of: many("a"), all_of: vec![String::new()], none_of: vec!["x".repeat(41)] }),
+        statuses: vec![1, 0],
+        types: vec![7],
+        service_classes: vec![1; 51],
+        reach: 9,
+        origins: vec![0],
+        countries: vec!["x".repeat(101)],
+        labels: [("BAD".to_owned(), String::new())].into(),
+        archived: -1,
+        lacks_custom_id_system: "No system".to_owned(),
+        branch_id: "branch".to_owned(),
+        sales_person_id: "person".to_owned(),
+        created: Some(pb::TimeRange {
+            start_time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
+            end_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+        }),
+        order_by: "name; drop table customers".to_owned(),
+        view: 5,
+        page_size: -1,
+        ..Default::default()
+    };
+    let refused = assert_refused(search(&acme.admin, wrong).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let expected = [
+        "query",
+        "field",
+        "tags.any_of",
+        "tags.all_of[0]",
+        "tags.none_of[0]",
+        "statuses[1]",
+        "types[0]",
+        "service_classes",
+        "reach",
+        "origins[0]",
+        "countries[0]",
+        "labels",
+        "archived",
+        "lacks_custom_id_system",
+        "branch_id",
+        "sales_person_id",
+        "created.start_time",
+        "created.end_time",
+        "order_by",
+        "view",
+        "page_size",
+    ];
+    assert_eq!(bad_fields(&refused), expected);
+    for (words, field) in
+        [("x".repeat(201), "query"), ("a\0b".to_owned(), "query"), ("\u{202E}abc".to_owned(), "query")]
+    {
+        let refused = assert_refused(search(&acme.admin, query(&words)).await, Code::InvalidArgument, "INVALID_FIELDS");
+        assert_eq!(bad_fields(&refused), [field]);
+    }
+    for order_by in ["id", "name asc desc", "name,create_time", "desc", "name DESC"] {
+        let wrong = pb::SearchCustomersRequest { order_by: order_by.to_owned(), ..query("") };
+        let refused = assert_refused(search(&acme.admin, wrong).await, Code::InvalidArgument, "INVALID_FIELDS");
+        assert_eq!(bad_fields(&refused), ["order_by"], "{order_by:?}");
+    }
+}
+
+#[tokio::test]
+async fn filters_by_country_and_time_hold_to_the_letter() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let made = acme.admin.create(copaco()).await.unwrap();
+    acme.admin.create(customer("Nowhere")).await.unwrap();
+    let in_country = |name: &str| pb::SearchCustomersRequest { countries: vec![name.to_owned()], ..query("") };
+    assert_eq!(names(&acme.admin, in_country("NEDERLAND")).await, ["Copaco"]);
+    assert!(names(&acme.admin, in_country("Neder")).await.is_empty());
+    let at = made.create_time.unwrap();
+    let later = prost_types::Timestamp { nanos: at.nanos + 1, ..at };
+    let made_in = |start_time, end_time| pb::SearchCustomersRequest {
+        created: Some(pb::TimeRange { start_time, end_time }),
+        ..query("copaco")
+    };
+    assert_eq!(names(&acme.admin, made_in(Some(at), Some(later))).await, ["Copaco"], "from it on");
+    assert!(names(&acme.admin, made_in(Some(later), None)).await.is_empty());
+    assert!(names(&acme.admin, made_in(None, Some(at))).await.is_empty(), "up to it, without it");
+}

@@ -1,0 +1,97 @@
+//! SearchCustomers: after writes.
+
+use std::collections::BTreeMap;
+
+use clientele::{grpc::pb, store::migrations};
+use tonic::Code;
+
+use crate::{
+    search_customers::{copaco, names, query},
+    world::{World, assert_refused, customer, mask},
+};
+
+#[tokio::test]
+async fn a_write_is_found_by_the_next_search() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let made = acme.admin.create(customer("First")).await.unwrap();
+    assert_eq!(names(&acme.admin, query("first")).await, ["First"]);
+    let renamed = pb::Customer { id: made.id.clone(), ..customer("Second") };
+    acme.admin.update(renamed, &["name"]).await.unwrap();
+    assert!(names(&acme.admin, query("first")).await.is_empty());
+    assert_eq!(names(&acme.admin, query("second")).await, ["Second"]);
+    let moved = pb::Customer { id: made.id.clone(), ..copaco() };
+    acme.admin.update(moved, &["primary_address.city", "email", "phone", "tax_ids"]).await.unwrap();
+    for words in ["eindhoven", "janssen", "+31402505000", "nl006486253b01"] {
+        assert_eq!(names(&acme.admin, query(words)).await, ["Second"], "{words:?}");
+    }
+    acme.admin.archive(&[&made.id]).await.unwrap();
+    assert!(names(&acme.admin, query("second")).await.is_empty());
+    for archived in [pb::ArchivedFilter::Show, pb::ArchivedFilter::Only] {
+        let asked = pb::SearchCustomersRequest { archived: archived.into(), ..query("second") };
+        assert_eq!(names(&acme.admin, asked).await, ["Second"]);
+    }
+    acme.admin.unarchive(&[&made.id]).await.unwrap();
+    assert_eq!(names(&acme.admin, query("second")).await, ["Second"]);
+}
+
+#[tokio::test]
+async fn what_was_only_validated_or_refused_is_not_found() {
+    let world = World::start().await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, pb::AccountPolicies::default()).await;
+    let made = acme.admin.create(customer("First")).await.unwrap();
+    acme.admin.create(customer("Taken")).await.unwrap();
+    let only_checked =
+        pb::CreateCustomerRequest { customer: Some(customer("Ghost")), validate_only: true, ..Default::default() };
+    acme.admin.customers().create_customer(only_checked).await.unwrap();
+    let update = |name: &str, validate_only| pb::UpdateCustomerRequest {
+        customer: Some(pb::Customer { id: made.id.clone(), email: "ghost@example.com".to_owned(), ..customer(name) }),
+        update_mask: Some(mask(&["name", "email"])),
+        validate_only,
+        ..Default::default()
+    };
+    acme.admin.customers().update_customer(update("Ghost", true)).await.unwrap();
+    let refused = acme.admin.customers().update_customer(update("Taken", false)).await;
+    assert_refused(refused, Code::AlreadyExists, "NAME_TAKEN");
+    assert!(names(&acme.admin, query("ghost")).await.is_empty());
+    assert_eq!(names(&acme.admin, query("")).await, ["First", "Taken"]);
+}
+
+#[tokio::test]
+async fn a_write_that_changes_nothing_searched_leaves_the_index_alone() {
+    let world = World::start().await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, crate::world::pending_first()).await;
+    let made = acme.admin.create(copaco()).await.unwrap();
+    let mut sql = world.sql().await;
+    let written = "select ctid::text || xmin::text from customer_search";
+    let before: String = sqlx::query_scalar(written).fetch_one(&mut sql).await.unwrap();
+    acme.admin.approve(&made.id).await.unwrap();
+    acme.admin.archive(&[&made.id]).await.unwrap();
+    let labelled = pb::Customer { labels: [("tier".to_owned(), "gold".to_owned())].into(), ..made.clone() };
+    acme.admin.update(labelled, &["labels"]).await.unwrap();
+    let after: String = sqlx::query_scalar(written).fetch_one(&mut sql).await.unwrap();
+    assert_eq!(after, before);
+    let renamed = pb::Customer { name: "Other".to_owned(), ..made };
+    acme.admin.update(renamed, &["name"]).await.unwrap();
+    let renamed: String = sqlx::query_scalar(written).fetch_one(&mut sql).await.unwrap();
+    assert_ne!(renamed, before);
+}
+
+#[tokio::test]
+async fn customers_of_a_database_older_than_the_search_are_found_once_it_is_migrated() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    for name in ["Bäckerei", "Other"] {
+        let wanted = pb::Customer { name: name.to_owned(), custom_ids: BTreeMap::new(), ..copaco() };
+        acme.admin.create(wanted).await.unwrap();
+    }
+    let mut sql = world.sql().await;
+    let kept = "select doc, country from customer_search order by doc";
+    let before: Vec<(String, String)> = sqlx::query_as(kept).fetch_all(&mut sql).await.unwrap();
+    sqlx::query("delete from customer_search").execute(&mut sql).await.unwrap();
+    assert!(names(&acme.admin, query("backerei")).await.is_empty());
+    migrations::migrate(&world.database, || ()).await.unwrap();
+    assert_eq!(names(&acme.admin, query("backerei")).await, ["Bäckerei"]);
+    let after: Vec<(String, String)> = sqlx::query_as(kept).fetch_all(&mut sql).await.unwrap();
+    assert_eq!(after, before);
+}

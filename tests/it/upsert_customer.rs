@@ -1,0 +1,275 @@
+//! UpsertCustomer: what it finds, makes and changes, and who may.
+
+use clientele::grpc::pb::{self, CustomerEventType, Reach, Role, UpsertResult};
+use tonic::Code;
+
+use crate::{
+    custom_ids::{assert_consistent, called, fleet, narrowed, upsert, written},
+    world::{World, assert_refused, bad_fields, customer, full_customer, metadata, requiring, unknown_id, wire},
+};
+
+#[tokio::test]
+async fn a_customer_is_created_then_left_alone_then_changed() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let wanted = pb::Customer { email: "a@b.example".to_owned(), ..called("Ada", &[("erp", "1")]) };
+    let paths = &["email", "name"];
+
+    let (made, result) = acme.admin.upsert(upsert(wanted.clone(), paths)).await.unwrap();
+    assert_eq!(result, UpsertResult::Created);
+    assert_eq!(acme.admin.get(&made.id).await.unwrap(), made);
+    assert_eq!((made.name.as_str(), made.email.as_str(), &made.custom_ids), ("Ada", "a@b.example", &wanted.custom_ids));
+
+    let before = written(&world).await;
+    let (same, result) = acme.admin.upsert(upsert(wanted.clone(), paths)).await.unwrap();
+    assert_eq!((same, result), (made.clone(), UpsertResult::Unchanged));
+    assert_eq!(written(&world).await, before);
+
+    let wanted = pb::Customer { email: "c@d.example".to_owned(), language: "nl".to_owned(), ..wanted };
+    let (changed, result) = acme.admin.upsert(upsert(wanted, &["email"])).await.unwrap();
+    assert_eq!(result, UpsertResult::Updated);
+    assert_eq!((changed.id.as_str(), changed.email.as_str()), (made.id.as_str(), "c@d.example"));
+    assert_eq!(changed.language, "", "the mask does not name it");
+    assert_eq!(acme.admin.get(&made.id).await.unwrap(), changed);
+    let types: Vec<_> = acme.admin.events(&made.id).await.unwrap().iter().map(pb::CustomerEvent::r#type).collect();
+    let expected = [CustomerEventType::Updated, CustomerEventType::CustomIdsChanged, CustomerEventType::Created];
+    assert_eq!(types, expected);
+    assert_consistent(&world).await;
+}
+
+#[tokio::test]
+async fn a_whole_record_that_comes_again_changes_nothing() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let paths: Vec<&str> = "type service_class reach name legal_name registration_number tax_ids currency industry \
+        primary_address billing_address shipping_address contacts email billing_email phone fax order_reference labels \
+        language"
+        .split_whitespace()
+        .collect();
+    let (made, result) = acme.admin.upsert(upsert(full_customer("Copaco"), &paths)).await.unwrap();
+    assert_eq!(result, UpsertResult::Created);
+    // Not even the contacts, which come without the ids that they were given.
+    let again = acme.admin.upsert(upsert(full_customer("Copaco"), &paths)).await.unwrap();
+    assert_eq!(again, (made, UpsertResult::Unchanged));
+}
+
+#[tokio::test]
+async fn the_system_may_be_named_or_is_the_only_one_or_default() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let made = acme.admin.create(called("Ada", &[("erp", "1"), ("default", "2")])).await.unwrap();
+    for (ids, system) in [
+        (&[("erp", "1")][..], ""),
+        (&[("erp", "1"), ("dms", "3")], "erp"),
+        (&[("default", "2"), ("billing", "4")], ""),
+        (&[("default", "2"), ("billing", "4")], "default"),
+    ] {
+        let request = pb::UpsertCustomerRequest { system: system.to_owned(), ..upsert(called("Ada", ids), &["name"]) };
+        let (found, _) = acme.admin.upsert(request).await.unwrap();
+        assert_eq!(found.id, made.id, "{ids:?} {system:?}");
+    }
+    // The others were set on the way.
+    let ids = acme.admin.get(&made.id).await.unwrap().custom_ids;
+    assert_eq!(ids, called("", &[("erp", "1"), ("default", "2"), ("dms", "3"), ("billing", "4")]).custom_ids);
+    for (ids, system) in [(&[("erp", "1"), ("dms", "3")][..], ""), (&[("erp", "1")], "dms"), (&[], ""), (&[], "erp")] {
+        let request = pb::UpsertCustomerRequest { system: system.to_owned(), ..upsert(called("Ada", ids), &["name"]) };
+        let refused = assert_refused(acme.admin.upsert(request).await, Code::InvalidArgument, "INVALID_FIELDS");
+        assert_eq!(bad_fields(&refused), ["customer.custom_ids"], "{ids:?} {system:?}");
+    }
+}
+
+#[tokio::test]
+async fn fields_and_custom_ids_change_together_or_not_at_all() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let made = acme.admin.create(called("Ada", &[("erp", "aB")])).await.unwrap();
+    acme.admin.create(called("Bob", &[("dms", "taken")])).await.unwrap();
+    let request = |dms: &str| {
+        let customer =
+            pb::Customer { email: "a@b.example".to_owned(), ..called("Ada", &[("erp", "AB"), ("dms", dms)]) };
+        pb::UpsertCustomerRequest { system: "erp".to_owned(), ..upsert(customer, &["email"]) }
+    };
+    let before = written(&world).await;
+    let refused = assert_refused(acme.admin.upsert(request("Taken")).await, Code::AlreadyExists, "CUSTOM_ID_TAKEN");
+    assert_eq!(metadata(&refused, "field").as_deref(), Some("customer.custom_ids.dms"));
+    assert_eq!(written(&world).await, before);
+
+    let (changed, result) = acme.admin.upsert(request("free")).await.unwrap();
+    assert_eq!((result, changed.email.as_str()), (UpsertResult::Updated, "a@b.example"));
+    // The one that it was found by stays as it is written.
+    assert_eq!(changed.custom_ids, called("", &[("erp", "aB"), ("dms", "free")]).custom_ids);
+    assert_eq!(acme.admin.get(&made.id).await.unwrap(), changed);
+    assert_eq!(acme.admin.upsert(request("free")).await.unwrap(), (changed, UpsertResult::Unchanged));
+    assert_consistent(&world).await;
+}
+
+#[tokio::test]
+async fn an_alias_is_no_match() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let old = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
+    acme.admin.set_id(&old.id, "erp", "2").await.unwrap();
+    let (new, result) = acme.admin.upsert(upsert(called("Ada", &[("erp", "1")]), &["name"])).await.unwrap();
+    assert_eq!(result, UpsertResult::Created);
+    assert_ne!(new.id, old.id);
+    assert_eq!(acme.admin.lookup("1", "").await.unwrap(), (new.id, false));
+}
+
+#[tokio::test]
+async fn an_id_finds_a_customer_and_never_makes_one() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (north, south) = (acme.child("north").await, acme.child("south").await);
+    let made = north.admin.create(customer("Ada")).await.unwrap();
+    // What is needed to create is not needed here, not even a name.
+    let wanted = |id: &str| pb::Customer {
+        id: id.to_owned(),
+        email: "a@b.example".to_owned(),
+        ..called("", &[("erp", "1"), ("dms", "2")])
+    };
+    let (changed, result) = north.admin.upsert(upsert(wanted(&made.id), &["email"])).await.unwrap();
+    assert_eq!((result, changed.id.as_str(), changed.custom_ids.len()), (UpsertResult::Updated, made.id.as_str(), 2));
+    assert_eq!(
+        north.admin.upsert(upsert(wanted(&made.id), &["email"])).await.unwrap(),
+        (changed, UpsertResult::Unchanged)
+    );
+    let before = written(&world).await;
+    let absent = wire(&north.admin.upsert(upsert(wanted(&unknown_id()), &["email"])).await.unwrap_err());
+    let refused = south.admin.upsert(upsert(wanted(&made.id), &["email"])).await;
+    assert_eq!(wire(&assert_refused(refused, Code::NotFound, "CUSTOMER_NOT_FOUND")), absent);
+    let both = pb::UpsertCustomerRequest { system: "erp".to_owned(), ..upsert(wanted(&made.id), &["email"]) };
+    let refused = assert_refused(north.admin.upsert(both).await, Code::InvalidArgument, "INVALID_FIELDS");
+    assert_eq!(bad_fields(&refused), ["system"]);
+    assert_eq!(written(&world).await, before);
+}
+
+#[tokio::test]
+async fn accounts_do_not_find_each_others_customers() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (north, south, other) = (acme.child("north").await, acme.child("south").await, world.tenant("globex").await);
+    let request = || upsert(called("Ada", &[("erp", "1")]), &["name"]);
+    let mut ids = Vec::new();
+    for client in [&north.admin, &south.admin, &acme.admin, &other.admin] {
+        let (made, result) = client.upsert(request()).await.unwrap();
+        assert_eq!(result, UpsertResult::Created);
+        ids.push(made.id);
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn everything_wrong_is_told_at_once_and_once() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let broken = pb::Customer { email: "nowhere".to_owned(), ..called("", &[("erp", "\u{7}")]) };
+    let request =
+        pb::UpsertCustomerRequest { request_id: "no".to_owned(), ..upsert(broken, &["email", "status", "custom_ids"]) };
+    let refused = assert_refused(acme.admin.upsert(request).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let expected = [
+        "request_id",
+        "customer.name",
+        "customer.custom_ids.erp",
+        "customer.email",
+        "update_mask.paths[1]",
+        "update_mask.paths[2]",
+    ];
+    assert_eq!(bad_fields(&refused), expected);
+    for request in [upsert(called("Ada", &[("erp", "1")]), &[]), upsert(called("Ada", &[("erp", "1")]), &["*"])] {
+        let refused = assert_refused(acme.admin.upsert(request).await, Code::InvalidArgument, "INVALID_FIELDS");
+        assert!(bad_fields(&refused)[0].starts_with("update_mask"));
+    }
+    let refused = acme.admin.upsert(pb::UpsertCustomerRequest::default()).await;
+    assert_eq!(bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS")), ["customer"]);
+}
+
+#[tokio::test]
+async fn each_part_takes_the_role_that_its_own_rpc_takes() {
+    let world = World::start().await;
+    let policies = pb::AccountPolicies { create_role: Role::ServiceManager.into(), ..Default::default() };
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies).await;
+    let (member, manager) = (acme.member(Role::Member).await, acme.member(Role::ServiceManager).await);
+    let viewer = acme.member(Role::Viewer).await;
+    let wanted = |email: &str, ids| pb::Customer { email: email.to_owned(), ..called("Ada", ids) };
+    let request = |email: &str, ids| pb::UpsertCustomerRequest {
+        system: "erp".to_owned(),
+        ..upsert(wanted(email, ids), &["email"])
+    };
+    let one = &[("erp", "1")][..];
+    let low = |answer, role: &str| {
+        let refused = assert_refused(answer, Code::PermissionDenied, "ROLE_TOO_LOW");
+        assert_eq!(metadata(&refused, "required_role").as_deref(), Some(role));
+    };
+    low(viewer.upsert(request("a@b.example", one)).await, "MEMBER");
+    low(member.upsert(request("a@b.example", one)).await, "SERVICE_MANAGER");
+    assert_eq!(manager.upsert(request("a@b.example", one)).await.unwrap().1, UpsertResult::Created);
+    // A member may change fields, and bring the custom ID along that it is found by; another one is set by a manager.
+    assert_eq!(member.upsert(request("c@d.example", one)).await.unwrap().1, UpsertResult::Updated);
+    let two = &[("erp", "1"), ("dms", "2")][..];
+    low(member.upsert(request("e@f.example", two)).await, "SERVICE_MANAGER");
+    assert_eq!(manager.upsert(request("e@f.example", two)).await.unwrap().1, UpsertResult::Updated);
+    assert_eq!(member.upsert(request("g@h.example", two)).await.unwrap().1, UpsertResult::Updated);
+    // So is the reach.
+    let reach = pb::Customer { reach: Reach::Fleet.into(), ..wanted("", one) };
+    low(member.upsert(upsert(reach.clone(), &["reach"])).await, "SERVICE_MANAGER");
+    assert_eq!(manager.upsert(upsert(reach, &["reach"])).await.unwrap().1, UpsertResult::Updated);
+}
+
+#[tokio::test]
+async fn below_the_owner_of_a_fleet_customer_fields_are_not_changed() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let dealer = acme.child("dealer").await;
+    let made = acme.admin.create(fleet("Ada")).await.unwrap();
+    dealer.admin.set_id(&made.id, "dms", "1").await.unwrap();
+    let before = written(&world).await;
+    for name in ["Ada", "Eve"] {
+        let refused = dealer.admin.upsert(upsert(called(name, &[("dms", "1")]), &["name"])).await;
+        assert_refused(refused, Code::PermissionDenied, "FLEET_OWNED_ELSEWHERE");
+    }
+    assert_eq!(written(&world).await, before);
+}
+
+#[tokio::test]
+async fn policies_of_creation_hold_for_what_is_created_and_kept() {
+    let world = World::start().await;
+    let policies = requiring(&["email", "custom_ids.erp"], &[]);
+    let acme = world.tenant_with("acme", pb::NameUniqueness::Account, policies).await;
+    let refused = acme.admin.upsert(upsert(called("Ada", &[("dms", "1")]), &["name"])).await;
+    let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("email,custom_ids.erp"));
+    let ada = pb::Customer { email: "a@b.example".to_owned(), ..called("Ada", &[("erp", "1")]) };
+    acme.admin.upsert(upsert(ada.clone(), &["email"])).await.unwrap();
+    let refused = acme.admin.upsert(upsert(called("Ada", &[("erp", "1")]), &["email"])).await;
+    assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    // A name that another customer has is taken, for a new one and for a change.
+    let second = |name: &str| pb::Customer {
+        name: name.to_owned(),
+        ..pb::Customer { custom_ids: called("", &[("erp", "2")]).custom_ids, ..ada.clone() }
+    };
+    assert_refused(acme.admin.upsert(upsert(second("ADA"), &["name"])).await, Code::AlreadyExists, "NAME_TAKEN");
+    acme.admin.upsert(upsert(second("Bob"), &["name"])).await.unwrap();
+    let refused = acme.admin.upsert(upsert(second("ADA"), &["name"])).await;
+    let refused = assert_refused(refused, Code::AlreadyExists, "NAME_TAKEN");
+    assert!(refused.message().contains("ADA 2"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_narrowed_call_changes_its_customer_and_creates_none() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
+    acme.admin.create(called("Bob", &[("erp", "2")])).await.unwrap();
+    let call = async |erp: &str| {
+        let customer = pb::Customer { email: "a@b.example".to_owned(), ..called("New", &[("erp", erp)]) };
+        acme.admin.customers().upsert_customer(narrowed(upsert(customer, &["email"]), &ada.id)).await
+    };
+    let done = call("1").await.unwrap().into_inner();
+    assert_eq!((done.customer.as_ref().unwrap().id.as_str(), done.result()), (&*ada.id, UpsertResult::Updated));
+    let before = written(&world).await;
+    // Bob is not there for it; nor is anyone called 3.
+    let refused = assert_refused(call("2").await, Code::PermissionDenied, "NARROWED_TO_CUSTOMER");
+    assert_eq!(wire(&refused), wire(&call("3").await.unwrap_err()));
+    assert_eq!(written(&world).await, before);
+}
