@@ -1,0 +1,119 @@
+//! A customer's life, call by call: found out who one is, a customer created, found, given a custom ID, tagged, approved,
+//! suspended and resumed, archived; and what is on record of it.
+//!
+//! With `cargo run -- dev` running in another terminal:
+//!
+//! ```sh
+//! cargo run --example quickstart -- 127.0.0.1:50051 "$(cargo run --quiet -- token bob)"
+//! ```
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a program for a terminal, with ids of its own")]
+
+use std::error::Error;
+
+use clientele::grpc::pb::{
+    self, access_service_client::AccessServiceClient, customer_service_client::CustomerServiceClient,
+    history_service_client::HistoryServiceClient,
+};
+use tonic::{Request, Status, metadata::AsciiMetadataValue, transport::Channel};
+use uuid::Uuid;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(address), Some(token)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: quickstart ADDRESS TOKEN".into());
+    };
+    let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
+    walk(channel, &token, |step| println!("{step}")).await
+}
+
+/// Walks one customer through its life as whoever the token names, an ADMIN of one account; tells every step.
+///
+/// # Errors
+/// What the server refuses.
+pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -> Result<(), Box<dyn Error>> {
+    let bearer: AsciiMetadataValue = format!("Bearer {token}").parse()?;
+    let authorize = move |mut request: Request<()>| -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", bearer.clone());
+        Ok(request)
+    };
+    let mut access = AccessServiceClient::with_interceptor(channel.clone(), authorize.clone());
+    let mut customers = CustomerServiceClient::with_interceptor(channel.clone(), authorize.clone());
+    let mut history = HistoryServiceClient::with_interceptor(channel, authorize);
+
+    let me = access.who_am_i(pb::WhoAmIRequest {}).await?.into_inner();
+    let place = me.memberships.first().ok_or("the token's subject is a member of no account")?;
+    tell(format!("I am {} of {}", place.role().as_str_name(), place.account_name));
+
+    // A request_id makes the call safe to send again: the second one gets the first one's answer.
+    let create = pb::CreateCustomerRequest {
+        customer: Some(pb::Customer {
+            name: format!("Kontiki {}", Uuid::new_v4().simple()),
+            legal_name: "Kontiki Reisen GmbH".to_owned(),
+            email: "info@kontiki.example".to_owned(),
+            primary_address: Some(pb::Address { city: "München".to_owned(), ..Default::default() }),
+            ..Default::default()
+        }),
+        request_id: Uuid::new_v4().to_string(),
+        validate_only: false,
+    };
+    customers.create_customer(create.clone()).await?;
+    let again = customers.create_customer(create).await?.into_inner();
+    let customer = again.customer.ok_or("no customer")?;
+    let id = customer.id.clone();
+    tell(format!(
+        "created {}, {}; asked twice, replayed: {}",
+        customer.name,
+        customer.status().as_str_name(),
+        again.replayed
+    ));
+
+    let search = pb::SearchCustomersRequest { query: format!("{} munchen", customer.name), ..Default::default() };
+    let found = customers.search_customers(search).await?.into_inner();
+    tell(format!("found {} by name and city", found.results.len()));
+
+    let number = format!("K-{}", Uuid::new_v4().simple());
+    let own = pb::UpdateCustomIdRequest {
+        customer_id: id.clone(),
+        system: "erp".to_owned(),
+        custom_id: number.clone(),
+        ..Default::default()
+    };
+    customers.update_custom_id(own).await?;
+    let lookup = pb::LookupCustomerRequest { custom_id: number.to_uppercase(), ..Default::default() };
+    let called = customers.lookup_customer(lookup).await?.into_inner();
+    tell(format!("looked up by its erp number: {}", called.customer.is_some_and(|customer| customer.id == id)));
+
+    let tag = pb::ModifyCustomerTagsRequest {
+        customer_ids: vec![id.clone()],
+        add_tags: vec!["key account".to_owned()],
+        ..Default::default()
+    };
+    let tagged = customers.modify_customer_tags(tag).await?.into_inner();
+    tell(format!("tagged: {}", tagged.outcomes.iter().all(|outcome| outcome.changed)));
+
+    let approve = pb::ApproveCustomerRequest { customer_id: id.clone(), ..Default::default() };
+    let approved = customers.approve_customer(approve).await?.into_inner().customer.ok_or("no customer")?;
+    tell(format!("approved: {}, could next {}", approved.status().as_str_name(), approved.allowed_actions.join(", ")));
+
+    // The etag says which state we decided on: had somebody changed the customer meanwhile, we would be told.
+    let suspend = pb::SuspendCustomerRequest {
+        customer_id: id.clone(),
+        reason: "unpaid".to_owned(),
+        etag: approved.etag,
+        ..Default::default()
+    };
+    customers.suspend_customer(suspend).await?;
+    customers.resume_customer(pb::ResumeCustomerRequest { customer_id: id.clone(), ..Default::default() }).await?;
+    customers
+        .archive_customers(pb::ArchiveCustomersRequest { customer_ids: vec![id.clone()], ..Default::default() })
+        .await?;
+    tell("suspended, resumed, archived".to_owned());
+
+    let events = pb::ListCustomerEventsRequest { customer_id: id, ..Default::default() };
+    for event in history.list_customer_events(events).await?.into_inner().events {
+        let fields: Vec<&str> = event.changes.iter().map(|change| change.field.as_str()).collect();
+        tell(format!("on record: {} ({})", event.r#type().as_str_name(), fields.join(", ")));
+    }
+    Ok(())
+}
