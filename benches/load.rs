@@ -53,6 +53,9 @@ const WARM_UP: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Path {
+    /// A full customer from memory, with no layer around it.
+    Bare,
+    /// The same behind the service's own layers: trace, gate and all.
     Empty,
     Get,
     PgbenchGet,
@@ -86,10 +89,10 @@ pub struct Asked {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
-    if let Some([_, flag, file]) = arguments.get(..3)
+    if let Some([_, flag, file, layers @ ..]) = arguments.get(..)
         && flag == floor::FLAG
     {
-        return told(floor::serve(file.as_ref()));
+        return told(floor::serve(file.as_ref(), layers));
     }
     // `cargo test --benches` runs this too, to see that it runs.
     if !arguments.iter().any(|argument| argument == "--bench") {
@@ -136,9 +139,13 @@ async fn point(stage: &mut Stage, path: Path, in_flight: usize, asked: &Asked) -
     stage.make_ready(path).await?;
     let time = Duration::from_secs(asked.seconds);
     let measured = match path {
+        Path::Bare => {
+            let workers = stage.workers(stage.bare(), in_flight, Get::new).await?;
+            calls::measure(workers, time, || stage.bare().cpu()).await?
+        }
         Path::Empty => {
-            let workers = stage.workers(stage.floor(), in_flight, Get::new).await?;
-            calls::measure(workers, time, || stage.floor().cpu()).await?
+            let workers = stage.workers(stage.empty(), in_flight, Get::new).await?;
+            calls::measure(workers, time, || stage.empty().cpu()).await?
         }
         Path::Get => {
             let workers = stage.workers(stage.service(), in_flight, Get::new).await?;

@@ -1,11 +1,17 @@
-//! The floor under every RPC: the same message by the same HTTP/2, from memory, with no layer around it. A process of its
-//! own, so that its CPU time can be told from the client's.
+//! The floor under every RPC: the same message by the same HTTP/2, from memory; bare, or behind the service's own layers,
+//! whose gate asks the database for a membership every two seconds. A process of its own, so that its CPU time can be told
+//! from the client's.
 
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
-use clientele::grpc::pb::{
-    self,
-    customer_service_server::{CustomerService, CustomerServiceServer},
+use clientele::{
+    config::{Config, Database, Identity, Limits, SealingKeys, parse},
+    grpc::pb::{
+        self,
+        customer_service_server::{CustomerService, CustomerServiceServer},
+    },
+    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
+    service::Services,
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
@@ -16,29 +22,69 @@ use tonic::{
 
 use super::Result;
 
-/// Makes this program the floor; the file with its answer follows.
+/// Makes this program the floor; the file with its answer follows, then the database's URL and the issuer if it shall have
+/// the service's layers.
 pub const FLAG: &str = "--floor";
 
 struct Floor(pb::GetCustomerResponse);
 
 /// Serves until it is killed.
-pub fn serve(file: &Path) -> Result<()> {
+pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
+    clientele::telemetry::init(clientele::telemetry::DEFAULT_FILTER)?;
     let answer = pb::GetCustomerResponse::decode(fs::read(file)?.as_slice())?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         eprintln!("listening on {}", listener.local_addr()?);
         // As src/server.rs has it.
-        Server::builder()
+        let mut server = Server::builder()
             .max_concurrent_streams(256)
             .http2_max_pending_accept_reset_streams(Some(256))
             .http2_max_local_error_reset_streams(Some(1024))
             .http2_max_header_list_size(16 * 1024)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-            .add_service(CustomerServiceServer::new(Floor(answer)))
-            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(10)));
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let service = CustomerServiceServer::new(Floor(answer));
+        let [url, issuer] = layers else {
+            return Ok(server.add_service(service).serve_with_incoming(incoming).await?);
+        };
+        let config = config(url, issuer)?;
+        let access = Services::new(&config)?.access;
+        let gate = Gate::new(Verifier::load(&config.identity)?, access, []);
+        server
+            .layer(Layered(Trace))
+            .layer(Layered(PanicGuard))
+            .layer(Layered(Complete))
+            .layer(Layered(Deadlines::new(config.limits.deadline)))
+            .layer(Layered(gate))
+            .layer(Layered(Detach::new(None)))
+            .add_service(service)
+            .serve_with_incoming(incoming)
             .await?;
         Ok(())
+    })
+}
+
+/// What the layers need to be told.
+fn config(url: &str, issuer: &str) -> Result<Config> {
+    Ok(Config {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        database: Database {
+            options: parse::database_url(url)?,
+            connections: 2,
+            wait: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(2),
+            discard_unfinished: true,
+        },
+        identity: Identity {
+            issuers: vec![parse::issuer(issuer)?],
+            operators: Vec::new(),
+            service_principals: Vec::new(),
+        },
+        sealing: SealingKeys(vec![[0; 32]]),
+        limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
+        reflection: false,
     })
 }
 

@@ -54,7 +54,8 @@ const TELL_ALL: &str = "&options[log_statement]=all&options[log_error_verbosity]
 pub struct Stage {
     // Dropped in this order: servers before their database.
     service: Server,
-    floor: Server,
+    bare: Server,
+    empty: Server,
     cluster: Cluster,
     scratch: Scratch,
     sql: PgConnection,
@@ -95,10 +96,13 @@ impl Stage {
         let create =
             pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
         fs::write(scratch.file("answer"), model.answer.encode_to_vec())?;
-        let floor = [floor::FLAG.to_owned(), scratch.file("answer").display().to_string()];
+        let bare = [floor::FLAG.to_owned(), scratch.file("answer").display().to_string()];
+        let layers = [url.clone(), format!("{ISSUER},{AUDIENCE},{}", scratch.file("jwks.json").display())];
+        let empty = [bare.clone(), layers].concat();
         Ok(Self {
             service: serve(&scratch, &url, asked.connections)?,
-            floor: Server::start(&std::env::current_exe()?, &floor)?,
+            bare: Server::start(&std::env::current_exe()?, &bare)?,
+            empty: Server::start(&std::env::current_exe()?, &empty)?,
             cluster,
             scratch,
             sql,
@@ -114,8 +118,14 @@ impl Stage {
         &self.service
     }
 
-    pub fn floor(&self) -> &Server {
-        &self.floor
+    /// The floor, with no layer around it.
+    pub fn bare(&self) -> &Server {
+        &self.bare
+    }
+
+    /// The floor behind the service's layers.
+    pub fn empty(&self) -> &Server {
+        &self.empty
     }
 
     /// What it all runs on.
@@ -143,7 +153,7 @@ impl Stage {
             sqlx::raw_sql(AssertSqlSafe(again)).execute(&mut self.sql).await?;
             sqlx::raw_sql("vacuum customers").execute(&mut self.sql).await?;
         }
-        if !matches!(path, Path::Empty | Path::Get | Path::PgbenchGet) {
+        if !matches!(path, Path::Bare | Path::Empty | Path::Get | Path::PgbenchGet) {
             // After a checkpoint a page's first change writes the whole page: let all writers begin there.
             sqlx::raw_sql("checkpoint").execute(&mut self.sql).await?;
         }
@@ -186,8 +196,8 @@ impl Stage {
 
     /// Takes everything down.
     pub async fn end(self) -> Result<()> {
-        let Self { service, floor, cluster, scratch, sql, .. } = self;
-        drop((service, floor));
+        let Self { service, bare, empty, cluster, scratch, sql, .. } = self;
+        drop((service, bare, empty));
         sql.close().await?;
         cluster.stop().await?;
         drop(scratch);
@@ -294,12 +304,22 @@ impl Model {
     /// not what happened to it.
     async fn copy(&self, sql: &mut PgConnection, kind: &str, count: u64) -> Result<()> {
         let status = if kind == PENDING { "PENDING" } else { "ACTIVE" };
-        for table in ["customers", "customer_links", "custom_ids"] {
+        for table in ["customers", "customer_links", "custom_ids", "customer_search"] {
             let key = if table == "customers" { "id" } else { "customer_id" };
             let (token, id) = (&self.token, &self.customer);
+            // Not those that the database makes itself.
+            let columns: String = sqlx::query_scalar(
+                "select string_agg(quote_ident(column_name), ', ' order by ordinal_position)
+                 from information_schema.columns
+                 where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER'",
+            )
+            .bind(table)
+            .fetch_one(&mut *sql)
+            .await?;
+            let listed = columns.split(", ").map(|column| format!("copy.{column}")).collect::<Vec<_>>().join(", ");
             let copy = format!(
-                "insert into {table}
-                 select copy.*
+                "insert into {table} ({columns})
+                 select {listed}
                  from {table} model
                  cross join generate_series(1, {count}) n
                  cross join lateral jsonb_populate_record(
