@@ -6,7 +6,6 @@ use sqlx::PgConnection;
 use super::{
     Customers, Shown,
     create::{not_a_branch, not_a_sales_person},
-    would_be,
 };
 use crate::{
     domain::{
@@ -101,7 +100,7 @@ impl Customers {
         let at = clock::now();
         let (decision, mut after) = decide(command, &loaded, at);
         if decision == Ok(Change::AlreadyMade) {
-            return self.outcome(attempt, loaded.seen).map(Some);
+            return self.fresh(caller, options, loaded.seen).map(Some);
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let happened = match decision? {
@@ -120,13 +119,7 @@ impl Customers {
             return Ok(None);
         }
         let seen = Seen { customer: after, ..loaded.seen };
-        self.outcome(attempt, seen).map(Some)
-    }
-
-    fn outcome(&self, attempt: &Attempt<'_>, seen: Seen) -> Result<Outcome<Shown>> {
-        let Attempt { caller, options, .. } = *attempt;
-        let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
-        Ok(Outcome::fresh(shown))
+        self.fresh(caller, options, seen).map(Some)
     }
 
     async fn save(

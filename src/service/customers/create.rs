@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Customers, Shown, near, would_be};
+use super::{Customers, Shown, near};
 use crate::{
     domain::{
         account::Account,
@@ -47,8 +47,7 @@ impl Customers {
     /// See the contract's CreateCustomer.
     pub async fn create(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<Outcome<Shown>> {
         let failure = match retrying(|| self.create_once(caller, draft, options)).await {
-            Ok(seen) if options.validate_only => return Ok(Outcome::fresh(would_be(caller, seen))),
-            Ok(seen) => return self.show(caller, seen).map(Outcome::fresh),
+            Ok(seen) => return self.fresh(caller, options, seen),
             // What the caller may not do it may not learn the outcome of either.
             Err(error @ (Error::RoleTooLow(_) | Error::Refused { refusal: Refusal::Narrowed, .. })) => {
                 return Err(error);

@@ -12,7 +12,6 @@ use super::{
     Customers, Shown,
     change::{branch, sales_person},
     create::{not_a_branch, not_a_sales_person},
-    would_be,
 };
 use crate::{
     domain::{
@@ -133,7 +132,9 @@ impl Customers {
         let at = clock::now();
         let plan = plan(attempt, &loaded.seen, change, at);
         if let Ok(Plan { customer: None, ids: None }) = plan {
-            return self.link_outcome(attempt, loaded.seen).map(|outcome| Some(Done { outcome, changed: false }));
+            return self
+                .fresh(attempt.caller, attempt.options, loaded.seen)
+                .map(|outcome| Some(Done { outcome, changed: false }));
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let plan = plan?;
@@ -147,7 +148,7 @@ impl Customers {
             return Ok(None);
         }
         let Some(seen) = self.save_plan(conn, attempt, loaded, plan, at).await? else { return Ok(None) };
-        self.link_outcome(attempt, seen).map(|outcome| Some(Done { outcome, changed: true }))
+        self.fresh(attempt.caller, attempt.options, seen).map(|outcome| Some(Done { outcome, changed: true }))
     }
 
     /// Writes the plan, the answer with the last part; nothing if the customer is not as it was read.
@@ -219,12 +220,6 @@ impl Customers {
             }
             _ => self.replay(caller, answer).await,
         }
-    }
-
-    fn link_outcome(&self, attempt: &Attempt<'_>, seen: Seen) -> Result<Outcome<Shown>> {
-        let Attempt { caller, options, .. } = *attempt;
-        let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
-        Ok(Outcome::fresh(shown))
     }
 
     /// Says what a broken key means to the caller.

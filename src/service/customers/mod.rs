@@ -186,6 +186,12 @@ impl Customers {
         Ok(Shown { etag: Some(etag), ..would_be(caller, seen) })
     }
 
+    /// What came of this very call: the customer as it is, or as it would be if the call was only validated.
+    fn fresh(&self, caller: &Caller, options: &Options, seen: Seen) -> Result<Outcome<Shown>> {
+        let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
+        Ok(Outcome::fresh(shown))
+    }
+
     /// A stored answer, shown to a caller that may see the customer today.
     async fn replay(&self, caller: &Caller, answer: Answer) -> Result<Outcome<Shown>> {
         let Answer::Customer { customer, .. } = &answer else { return Err(not_of_one()) };
