@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: quickstart ADDRESS TOKEN".into());
     };
     let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
-    walk(channel, &token, |step| println!("{step}")).await
+    Box::pin(walk(channel, &token, |step| println!("{step}"))).await
 }
 
 /// Walks one customer through its life as whoever the token names, an ADMIN of one account; tells every step.

@@ -122,6 +122,9 @@ not_here! {
     reject_customer(RejectCustomerRequest) -> RejectCustomerResponse;
     archive_customers(ArchiveCustomersRequest) -> ArchiveCustomersResponse;
     unarchive_customers(UnarchiveCustomersRequest) -> UnarchiveCustomersResponse;
+    migrate_customer_to_reseller(MigrateCustomerToResellerRequest) -> MigrateCustomerToResellerResponse;
+    revert_customer_migration(RevertCustomerMigrationRequest) -> RevertCustomerMigrationResponse;
+    transfer_customers(TransferCustomersRequest) -> TransferCustomersResponse;
     search_customers(SearchCustomersRequest) -> SearchCustomersResponse;
     modify_customer_tags(ModifyCustomerTagsRequest) -> ModifyCustomerTagsResponse;
     batch_get_customers(BatchGetCustomersRequest) -> BatchGetCustomersResponse;

@@ -12,6 +12,7 @@ use crate::domain::{
     ids::{CustomerId, TenantId},
     link::Link,
     member::Member,
+    migration::Plan,
     tag::Tag,
 };
 
@@ -44,7 +45,6 @@ pub struct Tenant {
 /// What came of a mutation. The names of the variants are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "made once a call and taken apart at once")]
 pub enum Answer {
     /// A command on one customer: the customer and the acting account's link.
     Customer {
@@ -57,6 +57,15 @@ pub enum Answer {
     Batch {
         /// In the request's order.
         touched: Vec<Touched>,
+    },
+    /// A customer that was migrated to a reseller account of its own.
+    Migrated {
+        /// The customer.
+        customer: Customer,
+        /// The acting account's link to it.
+        link: Link,
+        /// What was done.
+        plan: Plan,
     },
     /// A new account, and its first admin.
     Account {

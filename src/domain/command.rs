@@ -59,9 +59,7 @@ impl Command {
     /// # Errors
     /// `FleetOwnedElsewhere`, `RoleTooLow`.
     pub fn permits(&self, caller: &Caller, customer: &Customer) -> Result<(), Refusal> {
-        if customer.standing(caller.scope()) == Standing::Below {
-            return Err(Refusal::FleetOwnedElsewhere);
-        }
+        customer.must_be_ours(caller)?;
         match self {
             Self::Update(edits) if edits.iter().any(|edit| matches!(edit, Edit::Reach(_))) => {
                 caller.must_be(Role::ServiceManager)
@@ -115,6 +113,17 @@ impl Command {
 }
 
 impl Customer {
+    /// Refuses a caller whose account sees the customer only through its reach.
+    ///
+    /// # Errors
+    /// `FleetOwnedElsewhere`.
+    pub fn must_be_ours(&self, caller: &Caller) -> Result<(), Refusal> {
+        match self.standing(caller.scope()) {
+            Standing::OwnerOrAbove => Ok(()),
+            Standing::Below => Err(Refusal::FleetOwnedElsewhere),
+        }
+    }
+
     /// Gives fields new values; the status stays as it is.
     fn update(&mut self, edits: &[Edit], on: Grounds<'_>) -> Result<Change, Refusal> {
         let required = &on.policies.required_to_create;
@@ -147,7 +156,7 @@ impl Customer {
 
     /// The names of the RPCs that the caller could call on this customer now with an effect.
     #[must_use]
-    pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>) -> Vec<&'static str> {
+    pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>, at: Moment) -> Vec<&'static str> {
         let whole = self.standing(caller.scope()) == Standing::OwnerOrAbove;
         let custom_id_role = caller.account().policies.custom_id_role;
         let approvable = || self.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids));
@@ -163,6 +172,10 @@ impl Customer {
             ("ReleaseHold", !self.holds.is_empty()),
             ("ArchiveCustomers", self.archived_at.is_none()),
             ("UnarchiveCustomers", self.archived_at.is_some()),
+            ("MigrateCustomerToReseller", self.may_migrate() == Ok(true)),
+            // Whether the new account is in use already, and the former owner in reach, is seen when it is called.
+            ("RevertCustomerMigration", self.may_revert(at) == Ok(true)),
+            ("TransferCustomers", self.holds.is_empty()),
         ];
         actions
             .into_iter()

@@ -9,6 +9,7 @@ use crate::domain::{
     enums::{CustomerType, Origin, Reach, ServiceClass},
     hold::Hold,
     ids::{AccountId, BranchId, CustomerId, HoldId, MemberId},
+    migration::Migration,
     name::Name,
     principal::Principal,
     profile::Profile,
@@ -108,6 +109,9 @@ pub struct Customer {
     /// What blocks its migration, transfer, merge and erasure, the oldest first.
     #[serde(default)]
     pub holds: Vec<Hold>,
+    /// Its migration to a reseller account of its own, the last one.
+    #[serde(default)]
+    pub migration: Option<Migration>,
     /// Its creation.
     pub created: Stamp,
     /// Its last change.
@@ -149,11 +153,14 @@ pub enum Happened {
     HoldPlaced,
     HoldReleased,
     TagsChanged,
+    Migrated,
+    MigrationReverted,
+    Transferred,
 }
 
 impl Happened {
     /// Every type.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Created,
         Self::Updated,
         Self::Approved,
@@ -166,6 +173,9 @@ impl Happened {
         Self::HoldPlaced,
         Self::HoldReleased,
         Self::TagsChanged,
+        Self::Migrated,
+        Self::MigrationReverted,
+        Self::Transferred,
     ];
 
     /// The text that is stored.
@@ -184,6 +194,9 @@ impl Happened {
             Self::HoldPlaced => "HOLD_PLACED",
             Self::HoldReleased => "HOLD_RELEASED",
             Self::TagsChanged => "TAGS_CHANGED",
+            Self::Migrated => "MIGRATED",
+            Self::MigrationReverted => "MIGRATION_REVERTED",
+            Self::Transferred => "TRANSFERRED",
         }
     }
 }
@@ -219,6 +232,7 @@ impl Customer {
             status: if policies.auto_approve && complete { Status::Active } else { Status::Pending },
             archived_at: None,
             holds: Vec::new(),
+            migration: None,
             updated: created.clone(),
             created,
         })

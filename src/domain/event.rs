@@ -33,7 +33,8 @@ pub struct Changes(pub BTreeMap<String, Delta>);
 const BY_PART: [&str; 4] = ["primary_address", "billing_address", "shipping_address", "labels"];
 
 /// What an account below the owner of a FLEET customer may read of it, and so what changes it is told of (DESIGN 1).
-const SEEN_FROM_BELOW: [&str; 17] = [
+const SEEN_FROM_BELOW: [&str; 18] = [
+    "account_id",
     "type",
     "service_class",
     "reach",
@@ -65,6 +66,15 @@ impl Changes {
     #[must_use]
     pub fn of(before: &Customer, after: &Customer) -> Self {
         Self::between(image(before), image(after))
+    }
+
+    /// What differs between a customer and the same after it went to another account: from and to, too.
+    #[must_use]
+    pub fn of_move(before: &Customer, after: &Customer) -> Self {
+        let mut changes = Self::of(before, after);
+        let [old, new] = [before, after].map(|customer| customer.owner.to_string().into());
+        changes.0.insert("account_id".to_owned(), Delta { old, new });
+        changes
     }
 
     /// What differs between two sets of custom IDs.

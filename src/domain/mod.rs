@@ -27,6 +27,7 @@ pub mod label;
 pub mod language;
 pub mod link;
 pub mod member;
+pub mod migration;
 pub mod name;
 pub mod options;
 pub mod phone;

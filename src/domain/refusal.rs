@@ -1,6 +1,6 @@
 //! Why the domain will not do what was asked, though the request is well formed and the customer is there.
 
-use crate::domain::{enums::Role, field::FieldPath, violation::Rule};
+use crate::domain::{enums::Role, field::FieldPath, migration::Blocker, violation::Rule};
 
 /// The closed set of refusals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,4 +27,6 @@ pub enum Refusal {
     LimitReached(&'static str),
     /// The tree of accounts would be more than eight deep.
     TreeTooDeep,
+    /// The customer cannot be moved to another account.
+    Blocked(Blocker),
 }

@@ -22,6 +22,7 @@ use crate::{
 /// The whole customer, as far as the acting account may see.
 pub(super) fn full(shown: Shown) -> pb::Customer {
     let Shown { customer, link, standing, dms_link, allowed_actions, missing_for_approval, etag } = shown;
+    let reseller_account_id = customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default();
     let facts = customer.facts;
     let profile = facts.profile;
     let whole = pb::Customer {
@@ -80,6 +81,7 @@ pub(super) fn full(shown: Shown) -> pb::Customer {
         tags: link.tags.iter().map(tag_out).collect(),
         holds: customer.holds.iter().map(hold).collect(),
         dms_link: dms(dms_link).into(),
+        reseller_account_id,
     };
     match standing {
         Standing::OwnerOrAbove => whole,
@@ -143,6 +145,7 @@ fn from_below(customer: pb::Customer) -> pb::Customer {
         tags,
         holds: _,
         dms_link,
+        reseller_account_id: _,
     } = customer;
     pb::Customer {
         id,

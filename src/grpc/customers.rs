@@ -5,15 +5,13 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         caller::Caller,
-        ids::HoldId,
         options::{Options, Outcome},
         status::StatusReason,
-        text::Text,
         violation::Violations,
     },
     grpc::{
-        Mutation, admit, admit_mutation, customer_find, customer_in, customer_out, customer_upsert, of_mutation,
-        of_read,
+        Mutation, admit, admit_mutation, customer_find, customer_holds, customer_in, customer_moves, customer_out,
+        customer_upsert, of_mutation, of_read,
         parse::{batch, caller_options, customer_id, is_full},
         pb::{self, customer_service_server::CustomerService},
         refuse, search,
@@ -200,35 +198,14 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::PlaceHoldRequest>,
     ) -> Result<Response<pb::PlaceHoldResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::PlaceHoldRequest { customer_id: id, kind, reason, etag: _, request_id: _, validate_only: _ } = message;
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let kind = violations.check("kind", Text::parse(&kind));
-        let reason = violations.check("reason", Text::parse(&reason));
-        let (((id, kind), reason), options) =
-            violations.finish(id.zip(kind).zip(reason).zip(options)).map_err(refuse)?;
-        let outcome =
-            self.customers.place_hold(&caller, id, kind, reason, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
-        Ok(Response::new(pb::PlaceHoldResponse { customer, replayed }))
+        customer_holds::place(&self.customers, request).await
     }
 
     async fn release_hold(
         &self,
         request: Request<pb::ReleaseHoldRequest>,
     ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::ReleaseHoldRequest { customer_id: id, hold_id, etag: _, request_id: _, validate_only: _ } = message;
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let hold = violations.check("hold_id", HoldId::parse(&hold_id));
-        let ((id, hold), options) = violations.finish(id.zip(hold).zip(options)).map_err(refuse)?;
-        let outcome = self.customers.release_hold(&caller, id, hold, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
-        Ok(Response::new(pb::ReleaseHoldResponse { customer, replayed }))
+        customer_holds::release(&self.customers, request).await
     }
 
     async fn modify_customer_tags(
@@ -269,6 +246,27 @@ impl CustomerService for Handlers {
         let (outcomes, replayed) = outcomes(outcome);
         Ok(Response::new(pb::UnarchiveCustomersResponse { outcomes, replayed }))
     }
+
+    async fn migrate_customer_to_reseller(
+        &self,
+        request: Request<pb::MigrateCustomerToResellerRequest>,
+    ) -> Result<Response<pb::MigrateCustomerToResellerResponse>, Status> {
+        customer_moves::migrate(&self.customers, request).await
+    }
+
+    async fn revert_customer_migration(
+        &self,
+        request: Request<pb::RevertCustomerMigrationRequest>,
+    ) -> Result<Response<pb::RevertCustomerMigrationResponse>, Status> {
+        customer_moves::revert(&self.customers, request).await
+    }
+
+    async fn transfer_customers(
+        &self,
+        request: Request<pb::TransferCustomersRequest>,
+    ) -> Result<Response<pb::TransferCustomersResponse>, Status> {
+        customer_moves::transfer(&self.customers, request).await
+    }
 }
 
 /// What the two batches have in common.
@@ -279,19 +277,23 @@ fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result
     violations.finish(ids.zip(options)).map_err(refuse)
 }
 
-fn shown(outcome: Outcome<Shown>) -> (Option<pb::Customer>, bool) {
+/// A customer in full, and whether it is a stored answer.
+pub(super) fn shown(outcome: Outcome<Shown>) -> (Option<pb::Customer>, bool) {
     (Some(customer_out::full(outcome.value)), outcome.replayed)
 }
 
 fn outcomes(outcome: Outcome<Outcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
-    let outcomes = outcome
-        .value
+    (outcomes_out(outcome.value), outcome.replayed)
+}
+
+/// What became of a batch's customers.
+pub(super) fn outcomes_out(outcomes: Outcomes) -> Vec<pb::CustomerOutcome> {
+    outcomes
         .into_iter()
         .map(|(id, changed, etag)| pb::CustomerOutcome {
             customer_id: id.to_string(),
             changed,
             etag: etag.unwrap_or_default(),
         })
-        .collect();
-    (outcomes, outcome.replayed)
+        .collect()
 }

@@ -64,6 +64,9 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         Happened::HoldPlaced => pb::CustomerEventType::HoldPlaced,
         Happened::HoldReleased => pb::CustomerEventType::HoldReleased,
         Happened::TagsChanged => pb::CustomerEventType::TagsChanged,
+        Happened::Migrated => pb::CustomerEventType::Migrated,
+        Happened::MigrationReverted => pb::CustomerEventType::MigrationReverted,
+        Happened::Transferred => pb::CustomerEventType::Transferred,
     };
     pb::CustomerEvent {
         event_id: event.id.to_string(),

@@ -12,7 +12,7 @@ pub use self::message::INTERNAL;
 use self::message::{FIELD, RULE, TOO_MANY_CUSTOM_IDS, cut, listed};
 use super::pb::ErrorReason;
 use crate::{
-    domain::{contract::Rpc, refusal::Refusal, violation::Violations},
+    domain::{contract::Rpc, migration::Blocker, refusal::Refusal, violation::Violations},
     error::Error,
 };
 
@@ -99,6 +99,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
             Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
             Refusal::LimitReached(_) => (Code::FailedPrecondition, Reason::LimitReached),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
+            Refusal::Blocked(blocker) => blocked(*blocker),
         },
         Error::NameTaken { .. } => (Code::AlreadyExists, Reason::NameTaken),
         Error::CustomIdTaken { .. } => (Code::AlreadyExists, Reason::CustomIdTaken),
@@ -117,6 +118,28 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::ShuttingDown => (Code::Unavailable, Reason::ShuttingDown),
         Error::Unavailable { .. } => (Code::Unavailable, Reason::DatabaseUnavailable),
         Error::Database(_) | Error::Internal(_) => (Code::Internal, Reason::Internal),
+    }
+}
+
+/// Why a customer cannot be moved: the reason that the same thing has elsewhere, where there is one.
+fn blocked(blocker: Blocker) -> (Code, ErrorReason) {
+    use ErrorReason as Reason;
+    match blocker {
+        Blocker::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
+        Blocker::NotActive => (Code::FailedPrecondition, Reason::IllegalTransition),
+        Blocker::NameTaken => (Code::AlreadyExists, Reason::NameTaken),
+        Blocker::NoAdminEmail => (Code::FailedPrecondition, Reason::AdminEmailMissing),
+        Blocker::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
+        Blocker::Fleet => (Code::FailedPrecondition, Reason::CustomerFleet),
+        Blocker::Hold => (Code::FailedPrecondition, Reason::CustomerHeld),
+        Blocker::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
+        Blocker::NotMigrated => (Code::FailedPrecondition, Reason::NotMigrated),
+        Blocker::TooLate
+        | Blocker::MovedOn
+        | Blocker::HasBranch
+        | Blocker::HasAccount
+        | Blocker::HasCustomer
+        | Blocker::InUse => (Code::FailedPrecondition, Reason::MigrationFinal),
     }
 }
 

@@ -50,7 +50,7 @@ impl Services {
         let access = Arc::new(Access::new(pool.clone(), &config.identity));
         Ok(Self {
             accounts: Accounts::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),
-            customers: Customers::new(pool.clone(), Arc::clone(&sealer)),
+            customers: Customers::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             tags: Tags::new(pool.clone(), sealer),
             access,

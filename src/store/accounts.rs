@@ -48,7 +48,8 @@ impl TryFrom<Row> for Account {
     }
 }
 
-/// Creates an account below the acting one, and its first admin if there is one.
+/// Creates an account below the acting one or below one of those, and its first admin if there is one. The answer is kept
+/// if one is given.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the request_id came before.
@@ -65,7 +66,7 @@ pub async fn create(
         r#"
         with account as (
             insert into accounts (tenant_id, id, parent_id, ancestors, name, policies, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7)
+            values ($1, $2, ($4::uuid[])[2], $4, $5, $6, $7)
         ), principal as (
             insert into principals (issuer, subject, tenant_id)
             select $8, $9, $1 where $10::uuid is not null
@@ -85,7 +86,7 @@ pub async fn create(
             )
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $18, $15, $16, $19, $20, $7 where $16::uuid is not null
+        select $1, $18, $15, $16, $19, $20, $7 where $16::uuid is not null and $20::jsonb is not null
         "#,
         scope.tenant().get(),
         account.id.get(),

@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, Seat, World, assert_refused, bad_fields, customer, full_customer, metadata, pending_first, reason,
+    Client, Seat, World, actions, assert_refused, bad_fields, customer, full_customer, metadata, pending_first, reason,
     repeat_at_once, request_id, requiring, unknown_id,
 };
 use clientele::grpc::pb::{self, ApproveCustomerRequest as Approval, CustomerStatus};
@@ -35,10 +35,7 @@ async fn a_pending_customer_becomes_active() {
     let approved = answer.customer.unwrap();
     assert!(!answer.replayed);
     assert_eq!(approved.status(), CustomerStatus::Active);
-    assert_eq!(
-        approved.allowed_actions,
-        ["UpdateCustomer", "ModifyCustomerTags", "UpdateCustomId", "SuspendCustomer", "PlaceHold", "ArchiveCustomers"]
-    );
+    assert_eq!(approved.allowed_actions, actions("Update Tag Id Suspend Hold Archive Migrate Transfer"));
     assert_ne!(approved.etag, ada.etag);
     assert_ne!(approved.updated_by, ada.updated_by, "a colleague approved it");
     assert_eq!(approved, acme.admin.get(&ada.id).await.unwrap());

@@ -124,7 +124,7 @@ async fn nothing_runs_in_the_database_by_itself() {
 }
 
 /// The table in migrations/README.md: what becomes of a table's rows, by the column's heading.
-fn classified() -> BTreeMap<String, BTreeMap<String, String>> {
+pub fn classified() -> BTreeMap<String, BTreeMap<String, String>> {
     let text = std::fs::read_to_string(rooms::root().join("migrations/README.md")).unwrap();
     let (_, text) = text.split_once("## Tables that speak of a customer").expect("the section");
     let mut lines = text.lines().filter(|line| line.starts_with('|')).map(|line| {

@@ -66,8 +66,12 @@ async fn subject(case: &Case, seat: &Seat) -> String {
                 "CustomerService/UpdateCustomId" => seat.admin.create(fleet("Ada")).await.unwrap().id,
                 _ => seat.admin.create(customer("Ada")).await.unwrap().id,
             };
-            if ["CustomerService/SuspendCustomer", "CustomerService/ResumeCustomer"].contains(&case.rpc) {
+            let active = ["SuspendCustomer", "ResumeCustomer", "MigrateCustomerToReseller", "RevertCustomerMigration"];
+            if active.iter().any(|rpc| case.rpc.ends_with(rpc)) {
                 seat.admin.approve(&id).await.unwrap();
+            }
+            if case.rpc.ends_with("RevertCustomerMigration") {
+                seat.admin.migrate(&id).await.unwrap();
             }
             id
         }

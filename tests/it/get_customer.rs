@@ -4,7 +4,8 @@ use clientele::grpc::pb::{self, CustomerView, Role};
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, World, assert_refused, bad_fields, customer, full_customer, pending_first, requiring, unknown_id, wire,
+    Client, World, actions, assert_refused, bad_fields, customer, full_customer, pending_first, requiring, unknown_id,
+    wire,
 };
 
 async fn view(client: &Client, id: &str, view: CustomerView) -> Result<pb::Customer, Status> {
@@ -132,27 +133,30 @@ async fn a_customer_says_what_each_role_could_do_with_it_now() {
     let (viewer, member) = (acme.member(Role::Viewer).await, acme.member(Role::Member).await);
     let manager = acme.member(Role::ServiceManager).await;
     for (id, by_member, by_manager, by_admin) in [
-        (&pending, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Approve Reject Hold Archive"),
-        (&incomplete, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Reject Hold Archive"),
-        (&active, "Update Tag Archive", "Update Tag Id Suspend Hold Archive", "Update Tag Id Suspend Hold Archive"),
-        (&rejected, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Approve Hold Archive"),
-        (&archived, "Update Tag Unarchive", "Update Tag Id Hold Unarchive", "Update Tag Id Hold Unarchive"),
+        (
+            &pending,
+            "Update Tag Archive",
+            "Update Tag Id Hold Archive",
+            "Update Tag Id Approve Reject Hold Archive Transfer",
+        ),
+        (&incomplete, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Reject Hold Archive Transfer"),
+        (
+            &active,
+            "Update Tag Archive",
+            "Update Tag Id Suspend Hold Archive",
+            "Update Tag Id Suspend Hold Archive Migrate Transfer",
+        ),
+        (&rejected, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Approve Hold Archive Transfer"),
+        (&archived, "Update Tag Unarchive", "Update Tag Id Hold Unarchive", "Update Tag Id Hold Unarchive Transfer"),
         (
             &resting,
             "Update Tag Unarchive",
             "Update Tag Id Suspend Hold Unarchive",
-            "Update Tag Id Suspend Hold Unarchive",
+            "Update Tag Id Suspend Hold Unarchive Transfer",
         ),
     ] {
         for (client, expected) in [(&viewer, ""), (&member, by_member), (&manager, by_manager), (admin, by_admin)] {
-            let whole = |verb: &str| match verb {
-                "Tag" => "ModifyCustomerTags".to_owned(),
-                "Id" => "UpdateCustomId".to_owned(),
-                "Hold" => "PlaceHold".to_owned(),
-                "Archive" | "Unarchive" => format!("{verb}Customers"),
-                verb => format!("{verb}Customer"),
-            };
-            let expected: Vec<String> = expected.split_whitespace().map(whole).collect();
+            let expected = actions(expected);
             let seen = client.get(id).await.unwrap();
             assert_eq!(seen.allowed_actions, expected, "{} {expected:?}", seen.name);
         }

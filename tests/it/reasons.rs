@@ -160,6 +160,31 @@ async fn customers(world: &World, met: &mut Met) {
     narrowed.customer = Some(active.id.clone());
     met.note(narrowed.create(customer("Bob")).await);
     links(&lax, met).await;
+    moves(&lax, &active.id, met).await;
+}
+
+/// What keeps a customer where it is.
+async fn moves(seat: &Seat, id: &str, met: &mut Met) {
+    let admin = &seat.admin;
+    let revert = || pb::RevertCustomerMigrationRequest { customer_id: id.to_owned(), ..Default::default() };
+    met.note(admin.customers().revert_customer_migration(revert()).await);
+    let unnamed = pb::MigrateCustomerToResellerRequest { customer_id: id.to_owned(), ..Default::default() };
+    met.note(admin.customers().migrate_customer_to_reseller(unnamed).await);
+    let reseller = admin.migrate(id).await.unwrap().customer.unwrap().account_id;
+    admin.acting_in(&reseller).create(customer("Second")).await.unwrap();
+    met.note(admin.customers().revert_customer_migration(revert()).await);
+
+    let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Fleet") };
+    met.note(admin.migrate(&admin.create(fleet).await.unwrap().id).await);
+    let held = admin.create(customer("Held")).await.unwrap().id;
+    let hold = pb::PlaceHoldRequest {
+        customer_id: held.clone(),
+        kind: "orders".to_owned(),
+        reason: "two to deliver".to_owned(),
+        ..Default::default()
+    };
+    admin.customers().place_hold(hold).await.unwrap();
+    met.note(admin.migrate(&held).await);
 }
 
 /// What an account keeps: custom IDs, tags, branches.

@@ -11,8 +11,11 @@ use proptest::{
 };
 use tonic::Status;
 
-use self::model::{Actor, Command, Guard, Model, Required};
-use crate::world::{Client, World, customer, mask, reason, requiring};
+use self::model::{Actor, Command, Guard, Model, Owner, Required};
+use crate::{
+    place_hold::place,
+    world::{Client, World, customer, mask, reason, requiring, unknown_id},
+};
 use clientele::grpc::pb;
 
 /// A sequence of up to twelve steps, the first of which makes a customer.
@@ -36,9 +39,14 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
         3 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Approve { of, guard }),
         2 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Reject { of, guard }),
         2 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Suspend { of, guard }),
-        2 => (of.clone(), guard).prop_map(|(of, guard)| Command::Resume { of, guard }),
+        2 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Resume { of, guard }),
         2 => of.clone().prop_map(|of| Command::Archive { of }),
-        2 => of.prop_map(|of| Command::Unarchive { of }),
+        2 => of.clone().prop_map(|of| Command::Unarchive { of }),
+        1 => of.clone().prop_map(|of| Command::Hold { of }),
+        1 => of.clone().prop_map(|of| Command::Release { of }),
+        3 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Migrate { of, guard }),
+        2 => (of.clone(), guard).prop_map(|(of, guard)| Command::Revert { of, guard }),
+        2 => (of, any::<bool>()).prop_map(|(of, home)| Command::Transfer { of, home }),
     ];
     (actor, command)
 }
@@ -46,6 +54,9 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
 /// An account with its callers, in which each case makes customers of its own.
 struct Stage {
     approves: bool,
+    home: String,
+    /// Another account below it.
+    annex: String,
     callers: HashMap<Actor, Client>,
 }
 
@@ -55,6 +66,7 @@ impl Stage {
         let policies = pb::AccountPolicies { auto_approve: Some(approves), ..requiring(&["email"], &["legal_name"]) };
         let north = acme.child_with("north", Some(policies)).await;
         let (shop, south) = (north.child("shop").await, acme.child("south").await);
+        let annex = north.child("annex").await.account;
         let from_above = acme.member(pb::Role::Viewer).await.acting_in(&north.account);
         let mut callers = HashMap::from([
             (Actor::Above, acme.member(pb::Role::Admin).await),
@@ -65,7 +77,7 @@ impl Stage {
         for actor in [Actor::Viewer, Actor::Member, Actor::ServiceManager, Actor::Admin] {
             callers.insert(actor, north.member(actor.role()).await);
         }
-        Self { approves, callers }
+        Self { approves, home: north.account, annex, callers }
     }
 }
 
@@ -111,10 +123,15 @@ async fn play(stage: &Stage, steps: &[(Actor, Command)], watch: Watch) -> Result
             | Command::Suspend { of, .. }
             | Command::Resume { of, .. }
             | Command::Archive { of }
-            | Command::Unarchive { of } => {
+            | Command::Unarchive { of }
+            | Command::Hold { of }
+            | Command::Release { of }
+            | Command::Migrate { of, .. }
+            | Command::Revert { of, .. }
+            | Command::Transfer { of, .. } => {
                 let touched = of % subjects.len();
                 let subject = &mut subjects[touched];
-                let done = call(&stage.callers[actor], *actor, subject, command).await;
+                let done = call(stage, *actor, subject, command).await;
                 let model = subject.model.apply(*actor, command);
                 prop_assert_eq!(told(&done), told(&model), "step {}: the outcome", place);
                 touched
@@ -148,7 +165,8 @@ async fn create(client: &Client, fleet: bool, email: bool, legal_name: bool) -> 
         .await
 }
 
-async fn call(client: &Client, actor: Actor, subject: &Subject, command: &Command) -> Result<(), Status> {
+async fn call(stage: &Stage, actor: Actor, subject: &Subject, command: &Command) -> Result<(), Status> {
+    let client = &stage.callers[&actor];
     let customer_id = subject.id.clone();
     let etag = |guard: &Guard| match guard {
         Guard::None => String::new(),
@@ -192,6 +210,24 @@ async fn call(client: &Client, actor: Actor, subject: &Subject, command: &Comman
         }
         Command::Archive { .. } => client.archive(&[&customer_id]).await.map(drop),
         Command::Unarchive { .. } => client.unarchive(&[&customer_id]).await.map(drop),
+        Command::Hold { .. } => place(client, &customer_id, "orders").await.map(drop),
+        Command::Release { .. } => {
+            let holds = stage.callers[&Actor::Admin].get(&customer_id).await.unwrap().holds;
+            let hold_id = holds.first().map_or_else(unknown_id, |hold| hold.hold_id.clone());
+            let request = pb::ReleaseHoldRequest { customer_id, hold_id, ..Default::default() };
+            client.customers().release_hold(request).await.map(drop)
+        }
+        Command::Migrate { guard, .. } => {
+            let request = pb::MigrateCustomerToResellerRequest { customer_id, etag: etag(guard), ..Default::default() };
+            client.customers().migrate_customer_to_reseller(request).await.map(drop)
+        }
+        Command::Revert { guard, .. } => {
+            let request = pb::RevertCustomerMigrationRequest { customer_id, etag: etag(guard), ..Default::default() };
+            client.customers().revert_customer_migration(request).await.map(drop)
+        }
+        Command::Transfer { home, .. } => {
+            client.transfer(&[&customer_id], if *home { &stage.home } else { &stage.annex }).await.map(drop)
+        }
         Command::Create { .. } => unreachable!(),
     }
 }
@@ -217,6 +253,14 @@ async fn check(stage: &Stage, subject: &Subject, watchers: BTreeSet<Actor>) -> R
             let why = if with_reason { "no papers" } else { "" };
             prop_assert_eq!(seen.status_reason, why);
             prop_assert_eq!(seen.missing_for_approval, model.missing(), "{:?} of {:?}", actor, model);
+            prop_assert_eq!(seen.holds.len(), model.holds, "{:?} of {:?}", actor, model);
+            prop_assert_eq!(!seen.reseller_account_id.is_empty(), model.migration == Some(true), "{:?}", model);
+            let owner = match &seen.account_id {
+                id if *id == stage.home => Owner::Home,
+                id if *id == stage.annex => Owner::Annex,
+                _ => Owner::Reseller,
+            };
+            prop_assert_eq!(owner, model.owner, "{:?}", model);
         }
     }
     prop_assert_eq!(stage.callers[&Actor::Admin].events(id).await.unwrap().len(), model.events, "the events");
@@ -274,12 +318,24 @@ fn ways() -> Vec<Vec<Command>> {
         (Command::Approve { of: 0, guard: Guard::None }, Command::Reject { of: 0, guard: Guard::None });
     let mut ways = Vec::new();
     let suspend = Command::Suspend { of: 0, guard: Guard::None };
-    for status in [vec![], vec![approve.clone()], vec![reject], vec![approve, suspend]] {
+    let create = |fleet: bool| vec![Command::Create { fleet, email: true, legal_name: true }];
+    for status in [vec![], vec![approve.clone()], vec![reject], vec![approve.clone(), suspend]] {
         for legal_name in [vec![], vec![clear.clone()]] {
             for archived in [vec![], vec![Command::Archive { of: 0 }]] {
-                let create = vec![Command::Create { fleet: false, email: true, legal_name: true }];
-                ways.push([create, status.clone(), legal_name.clone(), archived].concat());
+                ways.push([create(false), status.clone(), legal_name.clone(), archived].concat());
             }
+        }
+    }
+    // Held, a FLEET customer, and in every account that it can be in.
+    let hold = Command::Hold { of: 0 };
+    let (migrate, revert) =
+        (Command::Migrate { of: 0, guard: Guard::None }, Command::Revert { of: 0, guard: Guard::None });
+    let away = Command::Transfer { of: 0, home: false };
+    ways.push([create(true), vec![approve.clone()]].concat());
+    for moved in [vec![], vec![migrate.clone()], vec![migrate.clone(), revert], vec![migrate, away.clone()], vec![away]]
+    {
+        for held in [vec![], vec![hold.clone()]] {
+            ways.push([create(false), vec![approve.clone()], moved.clone(), held].concat());
         }
     }
     ways
@@ -287,9 +343,12 @@ fn ways() -> Vec<Vec<Command>> {
 
 fn commands() -> Vec<Command> {
     let mut commands = vec![Command::Archive { of: 0 }, Command::Unarchive { of: 0 }];
+    commands.extend([Command::Hold { of: 0 }, Command::Release { of: 0 }]);
+    commands.extend([Command::Transfer { of: 0, home: true }, Command::Transfer { of: 0, home: false }]);
     for guard in [Guard::None, Guard::Born] {
         commands.extend([Command::Approve { of: 0, guard }, Command::Reject { of: 0, guard }]);
         commands.extend([Command::Suspend { of: 0, guard }, Command::Resume { of: 0, guard }]);
+        commands.extend([Command::Migrate { of: 0, guard }, Command::Revert { of: 0, guard }]);
         for (field, filled) in [
             (Required::Email, true),
             (Required::Email, false),

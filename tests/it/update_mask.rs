@@ -64,7 +64,8 @@ async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
         // The mask does not name them; origin stays what it was.
         custom_ids: [].into(),
         origin: bare.origin,
-        allowed_actions: bare.allowed_actions.clone(),
+        // A FLEET customer is not migrated.
+        allowed_actions: full.allowed_actions.clone(),
         dms_link: bare.dms_link,
         create_time: bare.create_time,
         update_time: full.update_time,
@@ -88,6 +89,7 @@ async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
         service_class: full.service_class,
         reach: full.reach,
         name: full.name,
+        allowed_actions: full.allowed_actions,
         update_time: cleared.update_time,
         etag: cleared.etag.clone(),
         ..bare

@@ -433,6 +433,26 @@ impl Client {
         Ok(self.customers().unarchive_customers(request).await?.into_inner())
     }
 
+    /// Makes a customer a reseller whose first admin is invited.
+    pub async fn migrate(&self, id: &str) -> Result<pb::MigrateCustomerToResellerResponse, Status> {
+        let request = pb::MigrateCustomerToResellerRequest {
+            customer_id: id.to_owned(),
+            admin_email: "admin@company.nl".to_owned(),
+            ..Default::default()
+        };
+        Ok(self.customers().migrate_customer_to_reseller(request).await?.into_inner())
+    }
+
+    /// Moves customers to another account.
+    pub async fn transfer(&self, ids: &[&str], to: &str) -> Result<pb::TransferCustomersResponse, Status> {
+        let request = pb::TransferCustomersRequest {
+            customer_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            account_id: to.to_owned(),
+            ..Default::default()
+        };
+        Ok(self.customers().transfer_customers(request).await?.into_inner())
+    }
+
     /// All that happened to a customer, the newest first.
     pub async fn events(&self, id: &str) -> Result<Vec<pb::CustomerEvent>, Status> {
         let mut events = Vec::new();
@@ -581,6 +601,19 @@ pub fn full_customer(name: &str) -> pb::Customer {
         language: "nl-NL".to_owned(),
         ..Default::default()
     }
+}
+
+/// What a customer's `allowed_actions` hold, by the verbs alone: `Update Tag Id` …
+pub fn actions(verbs: &str) -> Vec<String> {
+    let whole = |verb: &str| match verb {
+        "Tag" => "ModifyCustomerTags".to_owned(),
+        "Id" => "UpdateCustomId".to_owned(),
+        "Hold" => "PlaceHold".to_owned(),
+        "Migrate" => "MigrateCustomerToReseller".to_owned(),
+        "Archive" | "Unarchive" | "Transfer" => format!("{verb}Customers"),
+        verb => format!("{verb}Customer"),
+    };
+    verbs.split_whitespace().map(whole).collect()
 }
 
 /// An update mask.

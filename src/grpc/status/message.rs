@@ -90,6 +90,7 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::LimitReached(limit) => format!("There is no room for it: {limit}.").into(),
         Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
+        Refusal::Blocked(blocker) => blocker.text().into(),
     }
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::{
     enums::Role,
     field::{Field, FieldPath},
+    migration::Blocker,
     violation::Rule,
 };
 
@@ -31,6 +32,12 @@ fn each() -> Vec<(Error, bool, bool)> {
         Error::from(Refusal::BreaksRule("labels", Rule::new("must be at most 50 labels"))),
         Error::from(Refusal::Narrowed),
         Error::from(Refusal::TreeTooDeep),
+        Error::refused_at(Refusal::Blocked(Blocker::NameTaken), "customer_ids[2]".to_owned()),
+        Error::refused_at(Refusal::Blocked(Blocker::Hold), "customer_ids[2]".to_owned()),
+        Error::from(Refusal::Blocked(Blocker::Fleet)),
+        Error::from(Refusal::Blocked(Blocker::NoAdminEmail)),
+        Error::from(Refusal::Blocked(Blocker::NotMigrated)),
+        Error::from(Refusal::Blocked(Blocker::InUse)),
         Error::refused_at(Refusal::LimitReached("a customer has at most 100 tags"), "customer_ids[2]".to_owned()),
         Error::TagNotFound,
         Error::TagExists,

@@ -85,7 +85,7 @@ impl Customers {
     /// Reads, decides, and saves if nothing changed meanwhile.
     pub(super) async fn change_ids(&self, attempt: &Attempt<'_>) -> Result<Done> {
         let Attempt { caller, options, .. } = *attempt;
-        let failure = match retrying(|| self.try_change_ids(attempt)).await {
+        let failure = match Box::pin(retrying(|| self.try_change_ids(attempt))).await {
             Err(error) if error.broken_key().is_some() || error.is_retriable() || error.is_lock_timeout() => error,
             Err(error @ Error::Unavailable { .. }) => error,
             done => return done,

@@ -5,8 +5,12 @@ mod change;
 mod create;
 mod custom_ids;
 mod find;
+mod migrate;
+mod moving;
+mod revert;
 mod search;
 mod tagging;
+mod transfer;
 mod upsert;
 
 use std::sync::Arc;
@@ -15,8 +19,12 @@ pub use self::{
     batch::{Named, Outcomes},
     create::Draft,
     find::{Availability, Found},
+    migrate::{Migrated, Reseller},
+    moving::Blocked,
+    revert::Reverted,
     search::{Match as SearchMatch, Matches},
     tagging::TagNames,
+    transfer::Transferred,
     upsert::{Match, Upsert, Upserted},
 };
 use crate::{
@@ -39,6 +47,7 @@ use crate::{
     },
     error::{Error, Result},
     service::{
+        access::Access,
         clock,
         pool::Pool,
         seal::{Revisions, Sealer},
@@ -51,6 +60,7 @@ use crate::{
 pub struct Customers {
     pool: Pool,
     sealer: Arc<Sealer>,
+    access: Arc<Access>,
 }
 
 /// A customer as a caller is shown it.
@@ -73,8 +83,8 @@ pub struct Shown {
 }
 
 impl Customers {
-    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>) -> Self {
-        Self { pool, sealer }
+    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>, access: Arc<Access>) -> Self {
+        Self { pool, sealer, access }
     }
 
     /// Reads one customer.
@@ -216,7 +226,7 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
     Shown {
         standing: seen.customer.standing(caller.scope()),
         dms_link: DmsLink::of(&seen.customer, &seen.link, caller),
-        allowed_actions: seen.customer.allowed_actions(caller, grounds),
+        allowed_actions: seen.customer.allowed_actions(caller, grounds, clock::now()),
         missing_for_approval: match seen.customer.standing(caller.scope()) {
             Standing::OwnerOrAbove => seen.customer.missing_for_approval(grounds),
             Standing::Below => Vec::new(),

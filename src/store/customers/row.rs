@@ -15,7 +15,7 @@ use crate::{
         enums::{CustomerType, Origin, Reach, ServiceClass},
         hold,
         ids::{AccountId, BranchId, CustomerId, MemberId},
-        link,
+        link, migration,
         name::Name,
         policies, principal, profile,
         status::StatusReason,
@@ -38,6 +38,7 @@ macro_rules! columns {
                    c.service_class, c.reach, c.name, c.status, c.status_reason, c.archived_at, c.branch_id,
                    c.sales_person_id, c.origin, c.order_reference, c.profile as "profile: row::Profile",
                    c.owner_custom_ids as "owner_ids: row::CustomIds", c.holds as "holds: row::Holds",
+                   c.migration as "migration: row::Migration",
                    case when c.account_id = $3 and c.owner_tags <> '{}' then (
                        select jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key)
                        from tags t where t.tenant_id = c.tenant_id and t.id = any(c.owner_tags)
@@ -77,6 +78,7 @@ pub(super) type Principal = Json<principal::Principal>;
 pub(super) type Link = Json<link::Link>;
 pub(super) type Tags = Json<Vec<tag::Tag>>;
 pub(super) type Holds = Json<Vec<hold::Hold>>;
+pub(super) type Migration = Json<migration::Migration>;
 pub(super) type Policies = Json<policies::Policies>;
 
 /// One row of [`columns!`]. A statement that is put together names its columns as the checked ones do.
@@ -104,6 +106,8 @@ pub(in crate::store) struct Row {
     pub(super) owner_ids: CustomIds,
     #[sqlx(rename = "holds: row::Holds")]
     pub(super) holds: Holds,
+    #[sqlx(rename = "migration: row::Migration")]
+    pub(super) migration: Option<Migration>,
     #[sqlx(rename = "owner_tags: row::Tags")]
     pub(super) owner_tags: Option<Tags>,
     pub(super) created_at: Moment,
@@ -171,6 +175,7 @@ impl Row {
             status: status(&self.status, self.status_reason)?,
             archived_at: self.archived_at,
             holds: self.holds.0,
+            migration: self.migration.map(|migration| migration.0),
             created: Stamp { at: self.created_at, by: self.created_by.0 },
             updated: Stamp { at: self.updated_at, by: self.updated_by.0 },
         };

@@ -6,7 +6,7 @@ use clientele::grpc::pb;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::world::{Client, customer, mask, principal};
+use crate::world::{Client, customer, mask, principal, unknown_id};
 
 /// One RPC, and what its cases need.
 pub(super) struct Case {
@@ -297,6 +297,34 @@ pub(super) const CASES: &[Case] = &[
             ..Default::default()
         }),
     ),
+    case(
+        "CustomerService/MigrateCustomerToReseller",
+        "ADMIN",
+        Tenancy::Customer,
+        call!(customers.migrate_customer_to_reseller, customer_id => pb::MigrateCustomerToResellerRequest {
+            customer_id,
+            admin_email: "admin@company.nl".to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/RevertCustomerMigration",
+        "ADMIN",
+        Tenancy::Customer,
+        call!(customers.revert_customer_migration, customer_id => pb::RevertCustomerMigrationRequest {
+            customer_id,
+            ..Default::default()
+        }),
+    ),
+    case("CustomerService/TransferCustomers", "ADMIN", Tenancy::Customer, |client, id| {
+        Box::pin(async move {
+            // To the acting account itself, if there is one.
+            let acting = client.accounts().get_account(pb::GetAccountRequest::default()).await;
+            let account_id = acting.map_or_else(|_| unknown_id(), |acting| acting.into_inner().account.unwrap().id);
+            let request = pb::TransferCustomersRequest { customer_ids: vec![id], account_id, ..Default::default() };
+            Ok(format!("{:?}", client.customers().transfer_customers(request).await?.into_inner()))
+        })
+    }),
     case(
         "HistoryService/ListCustomerEvents",
         "VIEWER",

@@ -58,14 +58,70 @@ pub enum Guard {
 
 #[derive(Clone, Debug)]
 pub enum Command {
-    Create { fleet: bool, email: bool, legal_name: bool },
-    Update { of: usize, field: Required, filled: bool, guard: Guard },
-    Approve { of: usize, guard: Guard },
-    Reject { of: usize, guard: Guard },
-    Suspend { of: usize, guard: Guard },
-    Resume { of: usize, guard: Guard },
-    Archive { of: usize },
-    Unarchive { of: usize },
+    Create {
+        fleet: bool,
+        email: bool,
+        legal_name: bool,
+    },
+    Update {
+        of: usize,
+        field: Required,
+        filled: bool,
+        guard: Guard,
+    },
+    Approve {
+        of: usize,
+        guard: Guard,
+    },
+    Reject {
+        of: usize,
+        guard: Guard,
+    },
+    Suspend {
+        of: usize,
+        guard: Guard,
+    },
+    Resume {
+        of: usize,
+        guard: Guard,
+    },
+    Archive {
+        of: usize,
+    },
+    Unarchive {
+        of: usize,
+    },
+    Hold {
+        of: usize,
+    },
+    /// Releases the oldest hold, or one that is not there.
+    Release {
+        of: usize,
+    },
+    Migrate {
+        of: usize,
+        guard: Guard,
+    },
+    Revert {
+        of: usize,
+        guard: Guard,
+    },
+    /// To the account that it was created in, or to another below that.
+    Transfer {
+        of: usize,
+        home: bool,
+    },
+}
+
+/// Which account has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The one that it was created in.
+    Home,
+    /// The one that a migration made of it.
+    Reseller,
+    /// Another below home.
+    Annex,
 }
 
 /// A customer as the model knows it.
@@ -75,6 +131,10 @@ pub struct Model {
     pub status: pb::CustomerStatus,
     pub archived: bool,
     pub legal_name: bool,
+    pub owner: Owner,
+    pub holds: usize,
+    /// Whether its migration stands, if it was ever migrated.
+    pub migration: Option<bool>,
     /// Its creation and every change since.
     pub events: usize,
 }
@@ -96,13 +156,14 @@ impl Model {
             return Err("REQUIRED_FIELDS_MISSING");
         }
         let status = if approves && legal_name { pb::CustomerStatus::Active } else { pb::CustomerStatus::Pending };
-        Ok(Self { fleet, status, archived: false, legal_name, events: 1 })
+        let (owner, archived) = (Owner::Home, false);
+        Ok(Self { fleet, status, archived, legal_name, owner, holds: 0, migration: None, events: 1 })
     }
 
     pub fn sees(&self, actor: Actor) -> bool {
         match actor {
             Actor::Beside => false,
-            Actor::Below => self.fleet,
+            Actor::Below => self.fleet && self.owner == Owner::Home,
             _ => true,
         }
     }
@@ -122,13 +183,25 @@ impl Model {
             ("SuspendCustomer", pb::Role::ServiceManager, active),
             ("ResumeCustomer", pb::Role::ServiceManager, suspended),
             ("PlaceHold", pb::Role::ServiceManager, true),
+            ("ReleaseHold", pb::Role::ServiceManager, self.holds > 0),
             ("ArchiveCustomers", pb::Role::Member, !self.archived),
             ("UnarchiveCustomers", pb::Role::Member, self.archived),
+            (
+                "MigrateCustomerToReseller",
+                pb::Role::Admin,
+                active && !self.archived && !self.fleet && self.holds == 0 && !self.is_reseller(),
+            ),
+            ("RevertCustomerMigration", pb::Role::Admin, self.is_reseller() && self.holds == 0),
+            ("TransferCustomers", pb::Role::Admin, self.holds == 0),
         ];
         // Below the owner one has a link of one's own, and nothing else.
         let own = |name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name);
         let may = |name, least| (actor != Actor::Below || own(name)) && actor.role() >= least;
         all.into_iter().filter(|(name, least, now)| may(*name, *least) && *now).map(|(name, ..)| name).collect()
+    }
+
+    fn is_reseller(&self) -> bool {
+        self.migration == Some(true) && self.owner == Owner::Reseller
     }
 
     pub fn missing(&self) -> Vec<&'static str> {
@@ -141,13 +214,21 @@ impl Model {
     pub fn apply(&mut self, actor: Actor, command: &Command) -> Result<(), &'static str> {
         use pb::CustomerStatus::{Active, Pending, Rejected, Suspended};
         let (least, guard) = match command {
-            Command::Approve { guard, .. } | Command::Reject { guard, .. } => (pb::Role::Admin, *guard),
+            Command::Approve { guard, .. }
+            | Command::Reject { guard, .. }
+            | Command::Migrate { guard, .. }
+            | Command::Revert { guard, .. } => (pb::Role::Admin, *guard),
+            Command::Transfer { .. } => (pb::Role::Admin, Guard::None),
+            Command::Hold { .. } | Command::Release { .. } => (pb::Role::ServiceManager, Guard::None),
             Command::Suspend { guard, .. } | Command::Resume { guard, .. } => (pb::Role::ServiceManager, *guard),
             Command::Update { guard, .. } => (pb::Role::Member, *guard),
             _ => (pb::Role::Member, Guard::None),
         };
         if actor.role() < least {
             return Err("ROLE_TOO_LOW");
+        }
+        if matches!(command, Command::Transfer { .. }) && matches!(actor, Actor::Below | Actor::Beside) {
+            return Err("ACCOUNT_NOT_FOUND");
         }
         if !self.sees(actor) {
             return Err("CUSTOMER_NOT_FOUND");
@@ -165,6 +246,11 @@ impl Model {
             Command::Resume { .. } => self.status == Active,
             Command::Archive { .. } => self.archived,
             Command::Unarchive { .. } => !self.archived,
+            Command::Hold { .. } => false,
+            Command::Release { .. } => self.holds == 0,
+            Command::Migrate { .. } => self.is_reseller(),
+            Command::Revert { .. } => self.migration == Some(false),
+            Command::Transfer { home, .. } => self.owner == if *home { Owner::Home } else { Owner::Annex },
             Command::Create { .. } => unreachable!(),
         };
         if already {
@@ -189,6 +275,19 @@ impl Model {
             Command::Resume { .. } => self.status = Active,
             Command::Archive { .. } => self.archived = true,
             Command::Unarchive { .. } => self.archived = false,
+            Command::Hold { .. } => self.holds += 1,
+            Command::Release { .. } => self.holds -= 1,
+            Command::Migrate { .. } if self.archived => return Err("CUSTOMER_ARCHIVED"),
+            Command::Migrate { .. } if self.status != Active => return Err("ILLEGAL_TRANSITION"),
+            Command::Migrate { .. } if self.fleet => return Err("CUSTOMER_FLEET"),
+            Command::Revert { .. } if self.migration.is_none() => return Err("NOT_MIGRATED"),
+            Command::Revert { .. } if self.owner != Owner::Reseller => return Err("MIGRATION_FINAL"),
+            Command::Migrate { .. } | Command::Revert { .. } | Command::Transfer { .. } if self.holds > 0 => {
+                return Err("CUSTOMER_HELD");
+            }
+            Command::Migrate { .. } => (self.owner, self.migration) = (Owner::Reseller, Some(true)),
+            Command::Revert { .. } => (self.owner, self.migration) = (Owner::Home, Some(false)),
+            Command::Transfer { home, .. } => self.owner = if *home { Owner::Home } else { Owner::Annex },
             Command::Create { .. } => unreachable!(),
         }
         self.events += 1;
