@@ -2,7 +2,10 @@
 
 use std::{fs, net::TcpListener, os::unix::fs::chown};
 
-use clientele::grpc::pb::{self, customer_service_client::CustomerServiceClient};
+use clientele::{
+    embedded::{Environment, binaries},
+    grpc::pb::{self, customer_service_client::CustomerServiceClient},
+};
 use nix::{
     sys::signal::Signal,
     unistd::{Uid, User},
@@ -130,7 +133,9 @@ async fn dev_runs_for_an_ordinary_user() {
     fs::create_dir(&data).unwrap();
     chown(&data, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
     let mut command = Command::new(&program);
+    let bin = binaries(&Environment::read()).await.unwrap(); // nobody has no folder of its own to fetch one into
     command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(room.path()).kill_on_drop(true);
+    command.env("CLIENTELE_PG_BIN", bin);
     let dev = Dev::launch(&data, command, &[]).ready().await;
     assert_eq!(dev.accounts().await.len(), 2);
     dev.stop(Signal::SIGINT).await;

@@ -38,6 +38,7 @@ mod dev;
 mod dms_link;
 mod docs;
 mod embedded;
+mod embedded_fetch;
 mod etags;
 mod faults;
 mod fleet;
