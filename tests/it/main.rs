@@ -34,6 +34,7 @@ mod custom_ids;
 mod customer_names;
 mod deadlines;
 mod delete_tag;
+mod demo;
 mod dev;
 mod dms_link;
 mod docs;
