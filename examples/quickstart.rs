@@ -51,7 +51,14 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
             name: format!("Kontiki {}", Uuid::new_v4().simple()),
             legal_name: "Kontiki Reisen GmbH".to_owned(),
             email: "info@kontiki.example".to_owned(),
+            billing_email: "billing@kontiki.example".to_owned(),
             primary_address: Some(pb::Address { city: "München".to_owned(), ..Default::default() }),
+            contacts: vec![pb::Contact {
+                last_name: "Hansen".to_owned(),
+                email: "hansen@kontiki.example".to_owned(),
+                primary: true,
+                ..Default::default()
+            }],
             ..Default::default()
         }),
         request_id: Uuid::new_v4().to_string(),

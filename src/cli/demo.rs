@@ -1,5 +1,5 @@
-//! The demo data: a distributor, two resellers and a hundred customers of many countries and scripts, all invented but
-//! for the one of DESIGN's example. Every address for mail is under example.com.
+//! The demo data: a distributor, resellers of every kind below it, and customers of many countries and scripts in every
+//! state, all invented but for the one of DESIGN's example. Every address for mail is under example.com.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -10,14 +10,12 @@ use super::{
     tell,
     token::{DevIssuer, ISSUER},
 };
-use crate::grpc::demo::{self, Demo, Fate, Owner, Plan, Record};
+use crate::grpc::demo::{self, Demo, Fate, Owner, Record};
 
 /// One customer a line, so that many fit on a screen and a spreadsheet can read them.
 const CUSTOMERS: &str = include_str!("demo.txt");
-/// The reseller that approves by itself.
-pub(super) const CLOUD: &str = "Noordzee Cloud";
-/// The reseller that approves by hand.
-pub(super) const TELECOM: &str = "Baltic Telecom";
+/// The line of the customer of DESIGN's example, whose ERP number is 123.
+const EXAMPLE: usize = 4;
 /// What a data folder knows of its demo: nothing while it is being made, its ids once it is complete.
 const PROGRESS: &str = "demo.json";
 /// Long enough to fill in the demo on a slow machine.
@@ -36,7 +34,12 @@ pub(super) async fn fill(
     let operator = issuer.token_for(OPERATOR, TOKEN_SECONDS)?;
     let tenants = demo::has_tenant(address, &operator).await.map_err(failed)?;
     match (complete, tenants) {
-        (Some(demo), true) => return Ok(Some(demo)),
+        (Some(demo), true) => {
+            if demo.edition < demo::EDITION {
+                tell("the demo data is of an older version: remove the folder to get today's");
+            }
+            return Ok(Some(demo));
+        }
         // Somebody's own tenant, made under --empty: no place for a demo.
         (None, true) if begun.is_none() => return Ok(None),
         _ if empty => return Ok(None),
@@ -48,20 +51,15 @@ pub(super) async fn fill(
     for subject in demo::SUBJECTS.into_iter().chain([OPERATOR]) {
         tokens.insert(subject, issuer.token_for(subject, TOKEN_SECONDS)?);
     }
-    let demo = demo::seed(address, ISSUER, &tokens, &plan()).await.map_err(failed)?;
+    let demo = demo::seed(address, ISSUER, &tokens, &records()).await.map_err(failed)?;
     folder.write(PROGRESS, serde_json::to_string_pretty(&demo)?.as_bytes())?;
     Ok(Some(demo))
 }
 
-/// What is made.
-fn plan() -> Plan {
+/// The customers that are made.
+fn records() -> Vec<Record> {
     let lines = CUSTOMERS.lines().filter(|line| !line.starts_with('#'));
-    Plan {
-        tenant: "Demo Distribution",
-        cloud: CLOUD,
-        telecom: TELECOM,
-        customers: lines.enumerate().filter_map(|(index, line)| record(index, line)).collect(),
-    }
+    lines.enumerate().filter_map(|(index, line)| record(index, line)).collect()
 }
 
 /// The customer of a line; nothing if the line has not the columns that the file's first line names, in that order.
@@ -69,11 +67,12 @@ fn record(index: usize, line: &'static str) -> Option<Record> {
     let mut columns = line.split('|');
     let mut next = || columns.next();
     let owner = owner_of(next()?)?;
-    let by_order = owner == Owner::Cloud && index.is_multiple_of(9);
-    Some(Record {
+    let (fate, is_person) = (fate_of(next()?)?, next()? == "person");
+    let by_order = owner == Owner::Market || (owner == Owner::Cloud && index.is_multiple_of(9));
+    let mut record = Record {
         owner,
-        fate: fate_of(next()?)?,
-        is_person: next()? == "person",
+        fate,
+        is_person,
         name: next()?,
         legal_name: next()?,
         registration_number: next()?,
@@ -96,7 +95,12 @@ fn record(index: usize, line: &'static str) -> Option<Record> {
         custom_ids: custom_ids(owner, index),
         labels: labels(index),
         order_reference: if by_order { format!("MP-2026-{index:04}") } else { String::new() },
-    })
+        tags: Vec::new(),
+        branch: index % 2,
+        sales_person: if owner == Owner::Cloud && index.is_multiple_of(4) { "alice" } else { "" },
+    };
+    record.tags = tags(&record, index);
+    Some(record)
 }
 
 fn owner_of(word: &str) -> Option<Owner> {
@@ -104,6 +108,9 @@ fn owner_of(word: &str) -> Option<Owner> {
         "distributor" => Some(Owner::Distributor),
         "cloud" => Some(Owner::Cloud),
         "telecom" => Some(Owner::Telecom),
+        "dealer" => Some(Owner::Dealer),
+        "market" => Some(Owner::Market),
+        "full" => Some(Owner::Full),
         _ => None,
     }
 }
@@ -113,27 +120,46 @@ fn fate_of(word: &str) -> Option<Fate> {
         "created" => Some(Fate::Created),
         "approved" => Some(Fate::Approved),
         "rejected" => Some(Fate::Rejected),
+        "suspended" => Some(Fate::Suspended),
         "archived" => Some(Fate::Archived),
+        "held" => Some(Fate::Held),
         _ => None,
     }
 }
 
-/// Some in the ERP system, some with a dealer's number and its leading zeros, some in both, and every seventh, as from
-/// before there were custom IDs, nowhere.
+/// Where an owner's customers have numbers: some in the ERP system, some with a dealer's number and its leading zeros, some
+/// in both; every seventh, as from before there were custom IDs, nowhere, unless the owner asks for one.
 fn custom_ids(owner: Owner, index: usize) -> BTreeMap<String, String> {
-    let mut ids = BTreeMap::new();
-    if index.is_multiple_of(7) {
-        return ids;
-    }
-    match owner {
-        Owner::Distributor => ids.insert("dms".to_owned(), format!("00{}", 4711 + index)),
-        Owner::Cloud => ids.insert("erp".to_owned(), format!("ERP-{}", 10_000 + index)),
-        Owner::Telecom => ids.insert("default".to_owned(), format!("BT{:06}", 31 * index)),
+    let dms = || ("dms", format!("00{}", 4711 + index));
+    let billing = || ("billing", format!("R-{:05}", 7 * index));
+    let mut ids = match owner {
+        Owner::Dealer => vec![dms()],
+        Owner::Full => vec![("erp", format!("AEG-{index:04}")), billing()],
+        _ if index.is_multiple_of(7) => return BTreeMap::new(),
+        Owner::Distributor => vec![dms()],
+        Owner::Cloud if index == EXAMPLE => vec![("erp", "123".to_owned())],
+        Owner::Cloud => vec![("erp", format!("ERP-{}", 10_000 + index))],
+        Owner::Telecom => vec![("default", format!("BT{:06}", 31 * index)), billing()],
+        Owner::Market => vec![("default", format!("NM-{index}"))],
     };
     if index.is_multiple_of(5) {
-        ids.insert("dms".to_owned(), format!("00{}", 4711 + index));
+        ids.push(dms());
     }
-    ids
+    ids.into_iter().map(|(system, id)| (system.to_owned(), id)).collect()
+}
+
+/// An owner's private labels on its customers, in its own words.
+fn tags(record: &Record, index: usize) -> Vec<&'static str> {
+    let (every, in_country) = (|n| index.is_multiple_of(n), |country| record.country == country);
+    let candidates: &[(&str, bool)] = match record.owner {
+        Owner::Distributor => &[("fleet contract", true), ("Benelux", in_country("NL") || in_country("BE"))],
+        Owner::Cloud => &[("key account", every(6)), ("Großkunde", in_country("DE")), ("renewal 2027", every(8))],
+        Owner::Telecom => &[("VIP", every(6)), ("fibre", every(4)), ("światłowód", in_country("PL") && every(3))],
+        Owner::Dealer => &[("service contract", every(3)), ("winter tyres", every(2))],
+        Owner::Market => &[("first order", true)],
+        Owner::Full => &[("audited", record.fate == Fate::Approved)],
+    };
+    candidates.iter().filter(|(_, has)| *has).map(|(tag, _)| *tag).collect()
 }
 
 fn labels(index: usize) -> BTreeMap<String, String> {
@@ -153,24 +179,28 @@ mod tests {
     use crate::domain::{email::Email, language::Language, phone::Phone, text::Text};
 
     #[test]
-    fn it_has_a_hundred_customers_whose_names_and_ids_are_their_own() {
-        let customers = plan().customers;
-        assert_eq!(customers.len(), 100);
-        assert_eq!(customers.iter().map(|customer| customer.name).collect::<HashSet<_>>().len(), 100);
+    fn it_has_120_customers_whose_names_and_ids_are_their_own() {
+        let customers = records();
+        assert_eq!(customers.len(), 120, "a line that lacks a column is left out");
+        assert_eq!(customers.iter().map(|customer| customer.name).collect::<HashSet<_>>().len(), 120);
         let ids = customers.iter().flat_map(|customer| &customer.custom_ids);
         assert_eq!(ids.clone().count(), ids.collect::<HashSet<_>>().len());
+        assert_eq!(customers[EXAMPLE].name, "Copaco");
     }
 
     #[test]
     fn every_customer_has_what_its_fate_asks_for() {
-        for customer in plan().customers {
+        for customer in records() {
             assert!(!customer.currency.is_empty() && !customer.city.is_empty(), "{}", customer.name);
             let addresses = [customer.email, customer.billing_email, customer.contact_email];
             assert!(addresses.iter().all(|address| address.is_empty() || address.ends_with("example.com")));
-            if customer.owner == Owner::Telecom {
-                assert!(!customer.billing_email.is_empty(), "{} cannot be created", customer.name);
+            match customer.owner {
+                Owner::Telecom => assert!(!customer.billing_email.is_empty(), "{} cannot be created", customer.name),
+                Owner::Market => assert!(!customer.line1.is_empty(), "{} cannot be created", customer.name),
+                Owner::Full => assert!(!customer.legal_name.is_empty(), "{} cannot be created", customer.name),
+                Owner::Distributor | Owner::Cloud | Owner::Dealer => {}
             }
-            if customer.fate == Fate::Approved {
+            if matches!(customer.fate, Fate::Approved | Fate::Suspended) {
                 assert!(!customer.email.is_empty() && !customer.contact_email.is_empty(), "{}", customer.name);
             }
         }
@@ -178,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_value_is_one_that_the_service_takes() {
-        for customer in plan().customers {
+        for customer in records() {
             let name = customer.name;
             assert!(Phone::parse(customer.phone, "").is_ok(), "{name}: {}", customer.phone);
             assert!(Language::parse(customer.language).is_ok(), "{name}: {}", customer.language);

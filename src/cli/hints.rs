@@ -2,12 +2,8 @@
 
 use std::{env, fmt::Write as _, net::SocketAddr, path::Path};
 
-use super::{
-    demo::{CLOUD, TELECOM},
-    dev::OPERATOR,
-    token::ISSUER,
-};
-use crate::grpc::demo::Demo;
+use super::{dev::OPERATOR, token::ISSUER};
+use crate::grpc::demo::{Demo, Owner, name_of};
 
 /// How to call the service at this address, with its demo data if there is some.
 pub(super) fn text(address: SocketAddr, data: &Path, demo: Option<&Demo>) -> String {
@@ -33,27 +29,80 @@ struct Shell {
 
 impl Shell {
     fn with_demo(&self, text: &mut String, demo: &Demo) {
-        let Demo { tenant: _, cloud, telecom: _, customer, pending } = demo;
         let _ = writeln!(
             text,
-            "\nThe demo tenant is a distributor with two resellers and a hundred customers. Who may call, as what:\n  \
+            "\nThe demo tenant is a distributor with resellers below it and 120 customers. Who may call, as what:\n  \
              {OPERATOR}: creates tenants   admin: ADMIN of the distributor   viewer: VIEWER of the distributor\n  \
-             alice: MEMBER of {CLOUD}   bob: ADMIN of {TELECOM}"
+             alice: MEMBER of {}, which asks for little   dmitri: MEMBER of {}, a reseller of hers\n  \
+             bob: ADMIN of {}, which approves by hand   carol: SERVICE_MANAGER of {}, a dealer with branches\n  \
+             erika: ADMIN of {}, which asks for everything",
+            name_of(Owner::Cloud),
+            name_of(Owner::Market),
+            name_of(Owner::Telecom),
+            name_of(Owner::Dealer),
+            name_of(Owner::Full),
         );
+        self.as_a_member(text, demo);
+        self.as_an_admin(text, demo);
+        self.as_a_dealer(text);
+        self.as_the_distributor(text, demo);
+    }
+
+    fn as_a_member(&self, text: &mut String, demo: &Demo) {
         self.say(text, "Who is Alice, and where is she a member?", "alice");
         self.call(text, "", "{}", "AccessService/WhoAmI");
-        heading(text, "One of her customers, in full, and what became of it:");
+        heading(
+            text,
+            "She finds customers by words in any field, whatever their accents, and by tags, which are hers alone:",
+        );
+        self.call(text, "", r#"{"query": "backerei munchen"}"#, "CustomerService/SearchCustomers");
+        self.call(text, "", r#"{"tags": {"any_of": ["grosskunde"]}}"#, "CustomerService/SearchCustomers");
+        self.call(text, "", "{}", "TagService/ListTags");
+        heading(text, "By its number in her ERP system; and one in full, and what became of it:");
+        self.call(text, "", r#"{"system": "erp", "custom_id": "123"}"#, "CustomerService/LookupCustomer");
+        let customer = &demo.customer;
         let one = format!(r#"{{"customer_id": "{customer}", "view": "CUSTOMER_VIEW_FULL"}}"#);
         self.call(text, "", &one, "CustomerService/GetCustomer");
         self.call(text, "", &format!(r#"{{"customer_id": "{customer}"}}"#), "HistoryService/ListCustomerEvents");
         heading(text, "One customer more:");
         let new = r#"{"customer": {"name": "Ada Lovelace Ltd", "email": "ada@example.com", "labels": {"vip": "yes"}}}"#;
         self.call(text, "", new, "CustomerService/CreateCustomer");
-        self.say(text, "Bob approves one that waits for it:", "bob");
-        self.call(text, "", &format!(r#"{{"customer_id": "{pending}"}}"#), "CustomerService/ApproveCustomer");
-        self.say(text, "The distributor sees its resellers, and can act in each of them:", "admin");
-        self.call(text, "", "{}", "AccountService/ListAccounts");
-        let act = format!("-H 'clientele-account: {cloud}' ");
+    }
+
+    fn as_an_admin(&self, text: &mut String, demo: &Demo) {
+        self.say(text, "Bob approves one of those that wait for it:", "bob");
+        let pending = r#"{"statuses": ["CUSTOMER_STATUS_PENDING"]}"#;
+        self.call(text, "", pending, "CustomerService/SearchCustomers");
+        let one = format!(r#"{{"customer_id": "{}"}}"#, demo.pending);
+        self.call(text, "", &one, "CustomerService/ApproveCustomer");
+        self.say(text, "Erika's wait too, one of them for much (`missingForApproval`):", "erika");
+        let pending = r#"{"statuses": ["CUSTOMER_STATUS_PENDING"], "view": "CUSTOMER_VIEW_FULL"}"#;
+        self.call(text, "", pending, "CustomerService/SearchCustomers");
+    }
+
+    fn as_a_dealer(&self, text: &mut String) {
+        self.say(text, "Carol's branches, one of which works with her dealer management system (DMS):", "carol");
+        self.call(text, "", "{}", "AccountService/ListBranches");
+        heading(
+            text,
+            "The distributor's FLEET customers, as she sees and serves them; and those without a number in her DMS:",
+        );
+        let fleet = r#"{"reach": "REACH_FLEET", "view": "CUSTOMER_VIEW_FULL"}"#;
+        self.call(text, "", fleet, "CustomerService/SearchCustomers");
+        let unlinked = r#"{"reach": "REACH_FLEET", "lacks_custom_id_system": "dms"}"#;
+        self.call(text, "", unlinked, "CustomerService/SearchCustomers");
+    }
+
+    fn as_the_distributor(&self, text: &mut String, demo: &Demo) {
+        self.say(
+            text,
+            "The distributor sees its resellers and all their customers, and can act in each of them:",
+            "admin",
+        );
+        self.call(text, "", r#"{"include_descendants": true}"#, "AccountService/ListAccounts");
+        let suspended = r#"{"statuses": ["CUSTOMER_STATUS_SUSPENDED"], "include_descendants": true}"#;
+        self.call(text, "", suspended, "CustomerService/SearchCustomers");
+        let act = format!("-H 'clientele-account: {}' ", demo.cloud);
         self.call(text, &act, "{}", "AccessService/ListMembers");
     }
 
@@ -122,6 +171,7 @@ mod tests {
     #[test]
     fn every_line_that_calls_comes_after_its_token() {
         let demo = Demo {
+            edition: 0,
             tenant: "t".to_owned(),
             cloud: "c".to_owned(),
             telecom: "d".to_owned(),

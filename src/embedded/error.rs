@@ -17,6 +17,14 @@ pub enum Error {
         super::find::OLDEST
     )]
     NotFound,
+    /// No usable binaries are installed, and none could be fetched either.
+    #[error("{found}\n(one of our own could not be fetched: {why})")]
+    NotFetched {
+        /// What is wrong with what is installed.
+        found: Box<Error>,
+        /// Why the fetch failed.
+        why: String,
+    },
     /// `CLIENTELE_PG_BIN` is set to a folder that is none of PostgreSQL's.
     #[error(
         "CLIENTELE_PG_BIN is {}, but this folder does not hold both initdb and postgres: \

@@ -1,9 +1,10 @@
-//! A private PostgreSQL out of installed binaries, for `clientele dev`, tests and benchmarks.
+//! A private PostgreSQL out of installed or fetched binaries, for `clientele dev`, tests and benchmarks.
 //!
 //! Rule: nothing of it survives us. A small shell (`guard.sh`) runs the server and stops it when a pipe that we hold
 //! ends, which it does by any death of ours. It listens on a Unix socket in a folder of its own and nowhere else.
 
 mod error;
+mod fetch;
 mod find;
 mod orders;
 mod place;
@@ -18,7 +19,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 pub use error::Error;
-pub use find::{Environment, find_binaries};
+pub use find::{Environment, binaries, find_binaries};
 use orders::Orders;
 use place::{Layout, settle};
 use process::{Guard, cut, until};
@@ -72,8 +73,9 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts a cluster, made by `initdb` if there is none yet, and waits until it accepts connections (60 s at most).
+    /// On a machine without PostgreSQL it first fetches one.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
-        let bin = find_binaries(&Environment::read())?;
+        let bin = binaries(&Environment::read()).await?;
         let major = find::major_version(&bin)?;
         let layout = Layout::prepare(&settings, &bin, major).await?;
         let orders = Orders::new(&settings, &bin, &layout)?.making(&settings, &layout, major);

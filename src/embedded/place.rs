@@ -4,15 +4,16 @@ use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::Uid;
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep};
 
-use super::process::{RunAs, until};
-use super::{Durability, Error, Place, Settings};
+use super::process::RunAs;
+use super::{Durability, Error, POLL, Place, Settings};
 
 /// The name of the socket in the room; the port is never listened on.
 pub(super) const SOCKET: &str = ".s.PGSQL.5432";
@@ -141,7 +142,7 @@ fn is_made(data: &Path, major: u32) -> Result<bool, Error> {
 
 /// Makes a folder and what is missing on the way. As root they let others through, though not look around, whatever
 /// root's umask is: the user that PostgreSQL then runs as must reach what is its own in there.
-fn make(folder: &Path) -> Result<(), Error> {
+pub(super) fn make(folder: &Path) -> Result<(), Error> {
     let made: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
     fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
     for path in made.iter().filter(|path| Uid::effective().is_root() && path.exists()) {
@@ -176,12 +177,17 @@ pub(super) async fn settle(data: &Path) -> Result<(), Error> {
         return Ok(());
     };
     let socket = Path::new(room).join(SOCKET);
-    let is_down = || {
-        let refused = UnixStream::connect(&socket).err().map(|error| error.kind());
-        matches!(refused, Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused))
-    };
-    if !until(STOPPING, is_down).await {
-        return Err(Error::InUse(data.to_owned()));
+    let end = Instant::now() + STOPPING;
+    // Without blocking: one that hangs takes no connection, and when its queue is full (twice `max_connections` since
+    // PostgreSQL 16) would stop us with it.
+    while !matches!(
+        UnixStream::connect(&socket).await.map_err(|error| error.kind()),
+        Err(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+    ) {
+        if Instant::now() >= end {
+            return Err(Error::InUse(data.to_owned()));
+        }
+        sleep(POLL).await;
     }
     for file in [lock, Path::new(room).join(format!("{SOCKET}.lock"))] {
         match fs::remove_file(&file) {

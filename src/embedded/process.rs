@@ -1,10 +1,11 @@
 //! PostgreSQL's processes. Rule: they live no longer than the pipe that [`Guard`] holds, whatever becomes of us.
 
+use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -13,11 +14,15 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Pid, Uid, User};
 use tokio::time::{Instant, sleep};
 
-use super::Error;
 use super::orders::Orders;
+use super::{Environment, Error};
 
 const SCRIPT: &str = include_str!("guard.sh");
 const POLL: Duration = Duration::from_millis(10);
+
+/// By its path, and where its tools (`rm`, `sleep`) are besides: an empty `PATH` must not stop us from stopping PostgreSQL.
+const SHELL: &str = "/bin/sh";
+const TOOLS: [&str; 2] = ["/usr/bin", "/bin"];
 
 /// Variables by which a user's settings for other servers would reach this one.
 const FOREIGN: [&str; 7] = ["PGDATA", "PGPORT", "PGHOST", "PGOPTIONS", "PGDATESTYLE", "PGTZ", "PGCLIENTENCODING"];
@@ -54,9 +59,9 @@ impl RunAs {
         let Some(user) = &self.0 else { return Ok(None) };
         let mut way: Vec<&Path> = path.ancestors().collect();
         way.reverse();
-        let mut look = self.command("sh");
+        let mut look = self.command(SHELL);
         look.args(["-c", r#"for d do [ -x "$d" ] || { printf %s "$d"; exit; }; done"#, "look"]).args(way);
-        let said = look.output().map_err(Error::io("run", Path::new("sh")))?.stdout;
+        let said = look.output().map_err(Error::io("run", Path::new(SHELL)))?.stdout;
         let barred = String::from_utf8_lossy(&said).into_owned();
         Ok((!barred.is_empty()).then(|| (barred, user.name.clone())))
     }
@@ -66,6 +71,11 @@ impl RunAs {
         command.current_dir("/").env("LC_ALL", "C"); // our own folder may be closed to that user; messages in English
         for name in FOREIGN {
             command.env_remove(name);
+        }
+        let path = Environment::read().path;
+        let folders = path.iter().flat_map(env::split_paths).chain(TOOLS.map(PathBuf::from));
+        if let Ok(path) = env::join_paths(folders) {
+            command.env("PATH", path);
         }
         if let Some(User { uid, gid, .. }) = &self.0 {
             command.uid(Uid::as_raw(*uid)).gid(Gid::as_raw(*gid));
@@ -91,7 +101,7 @@ impl Guard {
         let failed = |source| Error::Io { doing: "cannot start sh".to_owned(), source };
         let Orders { bin, room, initdb, postgres, log } = orders;
         let (fresh, words) = initdb.unwrap_or((Path::new(""), String::new()));
-        let mut command = run_as.command("sh");
+        let mut command = run_as.command(SHELL);
         command.args(["-c", SCRIPT, "clientele-guard"]).args([room, fresh, &bin.join("initdb")]).arg(words);
         command.arg(bin.join("postgres")).args(postgres);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use clientele::embedded::{Cluster, Durability, Environment, Error, Place, Settings, find_binaries};
+use clientele::embedded::{Cluster, Durability, Environment, Error, Place, Settings, binaries, find_binaries};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use sqlx::postgres::PgConnection;
@@ -26,7 +26,7 @@ fn temporary() -> Settings {
 }
 
 /// A folder that every user may enter, so that the data of a cluster started by root can lie there.
-fn open_folder() -> tempfile::TempDir {
+pub(crate) fn open_folder() -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix("clientele-test-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     folder
@@ -53,7 +53,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// This binary, running one of its tests.
-fn myself(binary: &Path, test: &str) -> Command {
+pub(crate) fn myself(binary: &Path, test: &str) -> Command {
     let mut command = Command::new(binary);
     command.args([test, "--exact", "--nocapture"]).stdin(Stdio::null());
     command
@@ -219,13 +219,14 @@ async fn an_ordinary_user_runs_it_too() {
     }
     let nobody = User::from_name("nobody").unwrap().unwrap();
     let folder = open_folder();
+    let bin = binaries(&Environment::read()).await.unwrap(); // nobody has no folder of its own to fetch one into
     let binary = folder.path().join("it"); // the build folder may be closed to nobody
     fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
 
     for test in ["kept_data_is_there_after_a_stop_and_a_start", "it_starts_and_answers_and_is_gone_when_stopped"] {
         let mut command = myself(&binary, &format!("embedded::{test}"));
-        command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir("/");
+        command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir("/").env("CLIENTELE_PG_BIN", &bin);
         let Output { status, stdout, stderr } = command.env_remove("HOME").env_remove("TMPDIR").output().unwrap();
         let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
         assert!(status.success() && said.contains("1 passed"), "{said}");
@@ -247,13 +248,14 @@ fn without_binaries_the_error_says_how_to_install_them() {
         assert!(message.contains(line), "{message}");
     }
 
+    fs::write(empty.path().join("README"), "no programs here").unwrap();
     let wrong = Environment { pg_bin: Some(empty.path().to_owned()), ..Environment::read() };
     let message = find_binaries(&wrong).unwrap_err().to_string();
     assert!(message.contains("CLIENTELE_PG_BIN") && message.contains("initdb"), "{message}");
 }
 
 /// Makes a folder of binaries whose `postgres` says this version.
-fn fake(bin: &Path, version: &str) {
+pub(crate) fn fake(bin: &Path, version: &str) {
     fs::create_dir_all(bin).unwrap();
     for name in ["initdb", "postgres"] {
         fs::write(bin.join(name), format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).unwrap();

@@ -4,7 +4,7 @@ use crate::world::{World, pending_first};
 use clientele::grpc::pb;
 
 #[path = "../../examples/quickstart.rs"]
-mod example;
+pub(crate) mod example;
 
 #[tokio::test]
 async fn the_quickstart_walks_a_customer_through_its_life() {

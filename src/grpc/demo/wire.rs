@@ -11,34 +11,8 @@ use tonic::{
 use super::{Owner, Record};
 use crate::grpc::pb;
 
-/// Approves by itself whoever can be written to.
-pub(super) fn cloud_policies() -> pb::AccountPolicies {
-    pb::AccountPolicies {
-        required_to_approve: paths(&["email"]),
-        default_currency: Some("EUR".to_owned()),
-        default_region: Some("NL".to_owned()),
-        ..Default::default()
-    }
-}
-
-/// Bills everybody, and has an admin look at each before it is served.
-pub(super) fn telecom_policies() -> pb::AccountPolicies {
-    pb::AccountPolicies {
-        required_to_create: paths(&["billing_email"]),
-        required_to_approve: paths(&["email", "primary_address.city", "primary_contact.email"]),
-        auto_approve: Some(false),
-        default_currency: Some("PLN".to_owned()),
-        default_region: Some("PL".to_owned()),
-        ..Default::default()
-    }
-}
-
-fn paths(paths: &[&str]) -> Option<pb::FieldPaths> {
-    Some(pb::FieldPaths { paths: paths.iter().map(|path| (*path).to_owned()).collect() })
-}
-
-/// A record as the contract writes it.
-pub(super) fn customer(record: &Record) -> pb::Customer {
+/// A record as the contract writes it, kept by this branch and looked after by this member; either may be empty.
+pub(super) fn customer(record: &Record, branch_id: String, sales_person_id: String) -> pb::Customer {
     let text = |text: &str| text.to_owned();
     let phone = |number: &str| (!number.is_empty()).then(|| pb::Phone { number: text(number), ..Default::default() });
     let contact = pb::Contact {
@@ -46,6 +20,7 @@ pub(super) fn customer(record: &Record) -> pb::Customer {
         last_name: text(record.last_name),
         job_title: text(record.job_title),
         email: text(record.contact_email),
+        phone: phone(if record.owner == Owner::Full { record.phone } else { "" }),
         primary: true,
         ..Default::default()
     };
@@ -79,6 +54,8 @@ pub(super) fn customer(record: &Record) -> pb::Customer {
         labels: record.labels.clone(),
         language: text(record.language),
         custom_ids: record.custom_ids.clone(),
+        branch_id,
+        sales_person_id,
         ..Default::default()
     }
 }
