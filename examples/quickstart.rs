@@ -1,5 +1,5 @@
 //! A customer's life, call by call: found out who one is, a customer created, found, given a custom ID, tagged, approved,
-//! suspended and resumed, archived; and what is on record of it.
+//! suspended and resumed, archived; what is on record of it; and two calls that are refused, and how the client is told why.
 //!
 //! With `cargo run -- dev` running in another terminal:
 //!
@@ -14,7 +14,8 @@ use clientele::grpc::pb::{
     self, access_service_client::AccessServiceClient, customer_service_client::CustomerServiceClient,
     history_service_client::HistoryServiceClient,
 };
-use tonic::{Request, Status, metadata::AsciiMetadataValue, transport::Channel};
+use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
+use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 #[tokio::main]
@@ -45,6 +46,16 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
     let place = me.memberships.first().ok_or("the token's subject is a member of no account")?;
     tell(format!("I am {} of {}", place.role().as_str_name(), place.account_name));
 
+    // Everything that is wrong is told at once, by the path of each field.
+    let wrong = pb::Customer {
+        name: "Kontiki".to_owned(),
+        email: "nowhere".to_owned(),
+        phone: Some(pb::Phone { number: "call us".to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    let create = pb::CreateCustomerRequest { customer: Some(wrong), ..Default::default() };
+    tell(refusal(customers.create_customer(create).await)?);
+
     // A request_id makes the call safe to send again: the second one gets the first one's answer.
     let create = pb::CreateCustomerRequest {
         customer: Some(pb::Customer {
@@ -54,9 +65,8 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
             billing_email: "billing@kontiki.example".to_owned(),
             primary_address: Some(pb::Address { city: "München".to_owned(), ..Default::default() }),
             contacts: vec![pb::Contact {
-                last_name: "Hansen".to_owned(),
-                email: "hansen@kontiki.example".to_owned(),
-                primary: true,
+                first_name: "Jana".to_owned(),
+                email: "jana@kontiki.example".to_owned(),
                 ..Default::default()
             }],
             ..Default::default()
@@ -103,24 +113,47 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
     let approved = customers.approve_customer(approve).await?.into_inner().customer.ok_or("no customer")?;
     tell(format!("approved: {}, could next {}", approved.status().as_str_name(), approved.allowed_actions.join(", ")));
 
-    // The etag says which state we decided on: had somebody changed the customer meanwhile, we would be told.
+    // The etag says which state we decided on. The first one is not the newest any more, and we are told what changed
+    // meanwhile; with the newest one the same call goes through.
     let suspend = pb::SuspendCustomerRequest {
         customer_id: id.clone(),
         reason: "unpaid".to_owned(),
-        etag: approved.etag,
+        etag: customer.etag,
         ..Default::default()
     };
-    customers.suspend_customer(suspend).await?;
+    tell(refusal(customers.suspend_customer(suspend.clone()).await)?);
+    customers.suspend_customer(pb::SuspendCustomerRequest { etag: approved.etag, ..suspend }).await?;
     customers.resume_customer(pb::ResumeCustomerRequest { customer_id: id.clone(), ..Default::default() }).await?;
     customers
         .archive_customers(pb::ArchiveCustomersRequest { customer_ids: vec![id.clone()], ..Default::default() })
         .await?;
     tell("suspended, resumed, archived".to_owned());
 
-    let events = pb::ListCustomerEventsRequest { customer_id: id, ..Default::default() };
-    for event in history.list_customer_events(events).await?.into_inner().events {
-        let fields: Vec<&str> = event.changes.iter().map(|change| change.field.as_str()).collect();
-        tell(format!("on record: {} ({})", event.r#type().as_str_name(), fields.join(", ")));
+    // Page by page: a page may hold fewer than asked and still not be the last; the token says whether there is more.
+    let mut page = pb::ListCustomerEventsRequest { customer_id: id, page_size: 3, ..Default::default() };
+    loop {
+        let answer = history.list_customer_events(page.clone()).await?.into_inner();
+        for event in answer.events {
+            let fields: Vec<&str> = event.changes.iter().map(|change| change.field.as_str()).collect();
+            tell(format!("on record: {} ({})", event.r#type().as_str_name(), fields.join(", ")));
+        }
+        if answer.next_page_token.is_empty() {
+            return Ok(());
+        }
+        page.page_token = answer.next_page_token;
     }
-    Ok(())
+}
+
+/// What the server refused a call with: the reason, and the fields that it is about.
+fn refusal<T>(answer: Result<Response<T>, Status>) -> Result<String, Box<dyn Error>> {
+    let Err(status) = answer else { return Err("it should have been refused".into()) };
+    let details = status.get_error_details();
+    let Some(info) = details.error_info() else { return Err(status.into()) }; // not the service's answer
+    let fields = match details.bad_request() {
+        Some(bad) => {
+            bad.field_violations.iter().map(|violation| violation.field.as_str()).collect::<Vec<_>>().join(", ")
+        }
+        None => info.metadata.get("changed_fields").cloned().unwrap_or_default(),
+    };
+    Ok(format!("refused: {} ({fields})", info.reason))
 }

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use clientele::{domain::contract::RPCS, grpc::DESCRIPTORS};
+use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
+use serde_json::Value;
+
 use crate::protos;
+
+const README: &str = include_str!("../../README.md");
+const PORTALS: &str = include_str!("../../docs/portals.md");
 
 #[test]
 fn every_reason_has_its_row_in_the_errors_document_with_its_code_and_what_to_do() {
@@ -26,11 +33,91 @@ fn every_reason_has_its_row_in_the_errors_document_with_its_code_and_what_to_do(
 
 #[test]
 fn the_readme_names_every_rpc() {
-    let readme = include_str!("../../README.md");
-    for rpc in clientele::domain::contract::RPCS {
+    for rpc in RPCS {
         let (service, name) = rpc.path.rsplit_once('/').unwrap();
         let service = service.rsplit('.').next().unwrap();
-        let row = readme.lines().find(|line| line.starts_with(&format!("| [{service}]"))).expect(service);
+        let row = README.lines().find(|line| line.starts_with(&format!("| [{service}]"))).expect(service);
         assert!(row.split([' ', ',']).any(|word| word == name), "{service} lacks {name}");
+    }
+}
+
+/// `.ci/walk` makes these calls with grpcurl; this one says at once which words are not the contract's.
+#[test]
+fn every_request_of_the_walks_is_made_of_the_contracts_words() {
+    let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+    for walk in [README, PORTALS] {
+        let requests = requests(walk);
+        assert!(requests.len() > 10, "{requests:?}");
+        for (rpc, body) in requests {
+            let (service, name) = rpc.split_once('/').unwrap();
+            let service = pool.get_service_by_name(&format!("clientele.v1.{service}")).expect(&rpc);
+            let method = service.methods().find(|method| method.name() == name).expect(&rpc);
+            holds(&method.input(), &body, &rpc);
+        }
+    }
+}
+
+#[test]
+fn what_the_portals_are_told_is_coming_is_not_there_yet() {
+    let coming: Vec<&str> = PORTALS.split("\n\n").filter(|paragraph| paragraph.starts_with("*Coming*")).collect();
+    assert_eq!(coming.len(), 5, "one paragraph for each portal");
+    let words = coming.iter().flat_map(|paragraph| paragraph.split(|letter: char| !letter.is_alphanumeric()));
+    for word in words {
+        assert!(!RPCS.iter().any(|rpc| rpc.path.rsplit_once('/').unwrap().1 == word), "{word} works by now: show how");
+    }
+}
+
+/// The calls of a walk: RPC and body.
+fn requests(walk: &str) -> Vec<(String, Value)> {
+    let pieces: Vec<&str> = walk.split("Service/").collect();
+    let calls = pieces.windows(2).filter_map(|pair| {
+        let (_, service) =
+            pair[0].rsplit_once("call ").filter(|(_, service)| !service.contains(char::is_whitespace))?;
+        let (name, _) = pair[1].split_once(|letter: char| !letter.is_alphanumeric())?;
+        let body = match pair[1].split_once(" -d ") {
+            Some((_, body)) if body.starts_with('\'') => unquoted(body),
+            // A variable: what it was set to.
+            Some((_, body)) => unquoted(walk.split_once(&format!("\n{}=", body[2..].split('"').next()?))?.1),
+            None => "{}".to_owned(),
+        };
+        let rpc = format!("{service}Service/{name}");
+        let body = serde_json::from_str(&body).unwrap_or_else(|why| panic!("{rpc}: {why} in {body}"));
+        Some((rpc, body))
+    });
+    calls.collect()
+}
+
+/// A shell's word that begins with a quote: what stands in quotes, and for a variable between them its name.
+fn unquoted(word: &str) -> String {
+    let mut text = String::new();
+    for (index, piece) in word.split('\'').enumerate().skip(1) {
+        if index % 2 == 0 && !piece.starts_with('$') {
+            break; // outside the quotes, and no variable: the word's end
+        }
+        text.push_str(piece);
+    }
+    text
+}
+
+/// Every key is a field of its message, every word for an enum one of its values.
+fn holds(message: &MessageDescriptor, body: &Value, place: &str) {
+    for (key, value) in body.as_object().unwrap_or_else(|| panic!("{place} is no message: {body}")) {
+        let place = format!("{place}.{key}");
+        let field = message.get_field_by_name(key).unwrap_or_else(|| panic!("{place} is no field"));
+        let values = match value {
+            Value::Array(values) if field.is_list() => values.iter().collect(),
+            value if !field.is_list() => vec![value],
+            value => panic!("{place} is a list, not {value}"),
+        };
+        for value in values {
+            match field.kind() {
+                Kind::Message(kind) if !field.is_map() => holds(&kind, value, &place),
+                Kind::Enum(kind) => {
+                    let name = value.as_str().unwrap_or_else(|| panic!("{place}: {value}"));
+                    assert!(kind.get_value_by_name(name).is_some(), "{place}: {name}");
+                }
+                _ => {}
+            }
+        }
     }
 }

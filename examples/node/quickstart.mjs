@@ -1,0 +1,150 @@
+// A customer's life, call by call: the walk of examples/quickstart.rs in Node.
+//
+// With `cargo run -- dev` running in another terminal, from the root of the clone:
+//
+//     npm ci --prefix examples/node
+//     node examples/node/quickstart.mjs 127.0.0.1:50051 "$(cargo run --quiet -- token bob)"
+
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import grpc from '@grpc/grpc-js';
+import protoLoader from '@grpc/proto-loader';
+
+const [address, token] = process.argv.slice(2);
+if (!token) {
+  console.error('usage: quickstart.mjs ADDRESS TOKEN');
+  process.exit(1);
+}
+
+const PROTO = fileURLToPath(new URL('../../proto', import.meta.url));
+const MILLISECONDS = 10_000; // for one call
+const TRIES = 3;
+
+const rooms = ['access', 'customer', 'history'].map((room) => `clientele/v1/${room}_service.proto`);
+const protos = protoLoader.loadSync([...rooms, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
+  includeDirs: [PROTO, `${PROTO}/third_party`],
+  keepCase: true,
+  longs: String,
+  enums: String,
+  defaults: true,
+});
+
+const metadata = new grpc.Metadata();
+metadata.set('authorization', `Bearer ${token}`);
+
+// The config that ships with the protos: timeouts for all, retries for reads.
+const config = readFileSync(`${PROTO}/clientele/v1/service_config.json`, 'utf8');
+const { v1 } = grpc.loadPackageDefinition(protos).clientele;
+const [access, customers, history] = [v1.AccessService, v1.CustomerService, v1.HistoryService].map(
+  (Service) => new Service(address, grpc.credentials.createInsecure(), { 'grpc.service_config': config }),
+);
+
+// The details that the server sent along with an error, by the names of their types.
+function details(error) {
+  const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
+  if (!bytes) return {};
+  const found = protos['google.rpc.Status'].deserialize(bytes).details.map(({ type_url, value }) => {
+    const type = type_url.split('/').pop();
+    return [type.split('.').pop(), protos[type]?.deserialize(value)];
+  });
+  return Object.fromEntries(found);
+}
+
+function once(client, method, request) {
+  return new Promise((resolve, reject) => {
+    const answered = (error, answer) => (error ? reject(error) : resolve(answer));
+    client[method](request, metadata, { deadline: Date.now() + MILLISECONDS }, answered);
+  });
+}
+
+// Calls, and again where that is safe: the server says so by a RetryInfo; and whatever has a request_id may be sent again
+// when no answer came, since it is done once however often it comes.
+async function call(client, method, request = {}) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await once(client, method, request);
+    } catch (error) {
+      const wait = details(error).RetryInfo?.retry_delay;
+      const unanswered = error.code === grpc.status.UNAVAILABLE && request.request_id;
+      if (tries === TRIES || !(wait || unanswered)) throw error;
+      await pause(wait ? Number(wait.seconds) * 1000 + wait.nanos / 1e6 : 200);
+    }
+  }
+}
+
+// What the server refuses the call with: its ErrorInfo, and the fields that its BadRequest lists.
+async function refusal(client, method, request) {
+  try {
+    await call(client, method, request);
+  } catch (error) {
+    const { ErrorInfo: info, BadRequest: bad } = details(error);
+    if (!info) throw error; // not the service's answer: no connection, perhaps
+    const fields = bad?.field_violations.map((violation) => violation.field) ?? [];
+    return { info, fields };
+  }
+  throw new Error('it should have been refused');
+}
+
+const me = await call(access, 'WhoAmI');
+console.log(`I am ${me.memberships[0].role} of ${me.memberships[0].account_name}`);
+
+// Everything that is wrong is told at once, by the path of each field.
+const wrong = { name: 'Kontiki', email: 'nowhere', phone: { number: 'call us' } };
+const mistaken = await refusal(customers, 'CreateCustomer', { customer: wrong });
+console.log(`refused: ${mistaken.info.reason} (${mistaken.fields.join(', ')})`);
+
+// A request_id makes the call safe to send again: the second one gets the first one's answer.
+const create = {
+  customer: {
+    name: `Kontiki ${randomUUID().replaceAll('-', '')}`,
+    legal_name: 'Kontiki Reisen GmbH',
+    email: 'info@kontiki.example',
+    billing_email: 'billing@kontiki.example',
+    primary_address: { city: 'München' },
+    contacts: [{ first_name: 'Jana', email: 'jana@kontiki.example' }],
+  },
+  request_id: randomUUID(),
+};
+await call(customers, 'CreateCustomer', create);
+const { customer: created, replayed } = await call(customers, 'CreateCustomer', create);
+console.log(`created ${created.name}, ${created.status}; asked twice, replayed: ${replayed}`);
+
+const found = await call(customers, 'SearchCustomers', { query: `${created.name} munchen` });
+console.log(`found ${found.results.length} by name and city`);
+
+const number = `K-${randomUUID()}`;
+await call(customers, 'UpdateCustomId', { customer_id: created.id, system: 'erp', custom_id: number });
+const called = await call(customers, 'LookupCustomer', { custom_id: number.toUpperCase() });
+console.log(`looked up by its erp number: ${called.customer.id === created.id}`);
+
+const tag = { customer_ids: [created.id], add_tags: ['key account'] };
+const tagged = await call(customers, 'ModifyCustomerTags', tag);
+console.log(`tagged: ${tagged.outcomes.every((outcome) => outcome.changed)}`);
+
+const { customer: approved } = await call(customers, 'ApproveCustomer', { customer_id: created.id });
+console.log(`approved: ${approved.status}, could next ${approved.allowed_actions.join(', ')}`);
+
+// The etag says which state we decided on. The first one is not the newest any more, and we are told what changed
+// meanwhile; with the newest one the same call goes through.
+const suspend = { customer_id: created.id, reason: 'unpaid', etag: created.etag };
+const late = await refusal(customers, 'SuspendCustomer', suspend);
+console.log(`refused: ${late.info.reason} (${late.info.metadata.changed_fields})`);
+await call(customers, 'SuspendCustomer', { ...suspend, etag: approved.etag });
+await call(customers, 'ResumeCustomer', { customer_id: created.id });
+await call(customers, 'ArchiveCustomers', { customer_ids: [created.id] });
+console.log('suspended, resumed, archived');
+
+// Page by page: a page may hold fewer than asked and still not be the last; the token says whether there is more.
+const page = { customer_id: created.id, page_size: 3, page_token: '' };
+do {
+  const { events, next_page_token } = await call(history, 'ListCustomerEvents', page);
+  for (const event of events) {
+    console.log(`on record: ${event.type} (${event.changes.map((change) => change.field).join(', ')})`);
+  }
+  page.page_token = next_page_token;
+} while (page.page_token);
+
+for (const client of [access, customers, history]) client.close();
