@@ -1,6 +1,6 @@
 //! `clientele dev`: two processes of ours and one folder, whoever stops them and however.
 
-use std::{fs, net::TcpListener, os::unix::fs::chown};
+use std::{fs, net::TcpListener, os::unix::fs::chown, path::Path};
 
 use clientele::{
     embedded::{Environment, binaries},
@@ -12,6 +12,7 @@ use nix::{
 };
 use tokio::process::Command;
 
+use crate::embedded::copied;
 use crate::processes::{Dev, clientele, eventually, failure, path, processes_of, room, runs};
 
 #[tokio::test]
@@ -114,7 +115,7 @@ async fn dev_runs_for_an_ordinary_user() {
     let nobody = User::from_name("nobody").unwrap().unwrap();
     let room = room();
     let (program, data) = (room.path().join("clientele"), room.path().join("data"));
-    fs::copy(env!("CARGO_BIN_EXE_clientele"), &program).unwrap(); // where it lies may be closed to nobody
+    copied(Path::new(env!("CARGO_BIN_EXE_clientele")), &program); // where it lies may be closed to nobody
     fs::create_dir(&data).unwrap();
     chown(&data, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
     let mut command = Command::new(&program);

@@ -53,6 +53,13 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// This binary, running one of its tests.
+/// A copy of a program, which anybody may run. Not made by this process: another thread's child, forked while we write it,
+/// would hold it open for writing until it is somebody else, and whoever ran it then would find it busy.
+pub(crate) fn copied(program: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(program).arg(to).status().unwrap().success());
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 pub(crate) fn myself(binary: &Path, test: &str) -> Command {
     let mut command = Command::new(binary);
     command.args([test, "--exact", "--nocapture"]).stdin(Stdio::null());
@@ -221,8 +228,7 @@ async fn an_ordinary_user_runs_it_too() {
     let folder = open_folder();
     let bin = binaries(&Environment::read()).await.unwrap(); // nobody has no folder of its own to fetch one into
     let binary = folder.path().join("it"); // the build folder may be closed to nobody
-    fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
-    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+    copied(&std::env::current_exe().unwrap(), &binary);
 
     for test in ["kept_data_is_there_after_a_stop_and_a_start", "it_starts_and_answers_and_is_gone_when_stopped"] {
         let mut command = myself(&binary, &format!("embedded::{test}"));

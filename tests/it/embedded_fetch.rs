@@ -23,7 +23,7 @@ use nix::{
 use tokio::process::Command;
 
 use crate::{
-    embedded::{fake, myself, open_folder},
+    embedded::{copied, fake, myself, open_folder},
     processes::{Dev, clientele, failure, path},
 };
 
@@ -126,8 +126,7 @@ async fn dev_fetches_postgresql_once_and_runs_on_it() {
 async fn an_ordinary_user_fetches_it_too_and_its_letters_are_letters() {
     let folder = open_folder();
     let binary = folder.path().join("it"); // the build folder may be closed to nobody
-    fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
-    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+    copied(&std::env::current_exe().unwrap(), &binary);
     let mut command = myself(&binary, "embedded::letters_outside_ascii_are_letters");
     in_cache(&mut command, folder.path());
     command.current_dir("/").env("HOME", folder.path());
