@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
 
+use opentelemetry::context::FutureExt as _;
 use tokio::{net::TcpListener, time};
 use tokio_stream::StreamExt as _;
 use tokio_util::{
@@ -23,12 +24,13 @@ use tonic_reflection::server::Builder as Reflection;
 use tracing::{error, info, warn};
 
 use crate::{
-    config::Config,
+    config::{Config, Limits},
     domain::contract,
     error::Error,
     grpc,
     layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
     service::Services,
+    telemetry::{self, MetricsPort, Telemetry},
 };
 
 /// The process runs. It says nothing of the database, or an outage would restart every replica.
@@ -72,6 +74,17 @@ pub enum StartError {
     /// The services could not be built.
     #[error("{0}")]
     Services(#[from] Error),
+    /// The address for metrics cannot be listened on.
+    #[error("cannot listen on {address} for metrics: {cause}; choose another address with --metrics-listen")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// Traces cannot be sent.
+    #[error("{0}")]
+    Traces(#[from] telemetry::Unusable),
     /// The descriptors do not load.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -80,10 +93,13 @@ pub enum StartError {
 /// A server that runs. Dropping it stops it without waiting.
 pub struct Running {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     services: Services,
     tasks: TaskTracker,
     drain: Duration,
     stop: DropGuard,
+    telemetry: Telemetry,
+    _scraped: DropGuard,
 }
 
 /// How a server came to its end.
@@ -102,6 +118,9 @@ pub enum Drained {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::load(&config.identity).map_err(StartError::Identity)?;
     let services = Services::new(&config)?;
+    let telemetry = Telemetry::new(&config.telemetry)?;
+    let watched = services.clone();
+    telemetry.metrics().watch(move || watched.sessions());
     let health = HealthReporter::new();
     report(&health, ServingStatus::NotServing).await;
     health.set_service_status(LIVENESS, ServingStatus::Serving).await;
@@ -112,13 +131,37 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })?;
     let address = listener.local_addr().map_err(|cause| StartError::Listen { address: config.listen, cause })?;
 
+    let metrics = match config.telemetry.metrics_listen {
+        Some(address) => {
+            Some(MetricsPort::bind(address).await.map_err(|cause| StartError::Metrics { address, cause })?)
+        }
+        None => None,
+    };
+    let metrics_address = metrics.as_ref().map(MetricsPort::address);
+
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let gate = Gate::new(verifier, services.access.clone(), config.identity.operators);
-    let serving = serve(listener, routes, gate, &config.limits, &tasks, stop.clone());
+    let layers = Layers { trace: Trace::new(telemetry.clone()), gate, limits: config.limits };
+    let serving = serve(listener, routes, layers, &tasks, stop.clone());
     tasks.spawn(serving);
-    tasks.spawn(follow_readiness(health, services.clone(), stop.clone()));
-    tasks.spawn(sweep(services.clone(), stop.clone()));
-    Ok(Running { address, services, tasks, drain: config.limits.drain, stop: stop.drop_guard() })
+    let told = telemetry.context();
+    tasks.spawn(follow_readiness(health, services.clone(), stop.clone()).with_context(told.clone()));
+    tasks.spawn(sweep(services.clone(), stop.clone()).with_context(told));
+    // Outside the set that a stopping server waits for: metrics are read until the last call has ended.
+    let scraped = CancellationToken::new();
+    if let Some(port) = metrics {
+        TaskTracker::new().spawn(telemetry::expose(port, telemetry.clone(), scraped.clone()));
+    }
+    Ok(Running {
+        address,
+        metrics_address,
+        services,
+        tasks,
+        drain: config.limits.drain,
+        stop: stop.drop_guard(),
+        telemetry,
+        _scraped: scraped.drop_guard(),
+    })
 }
 
 impl Running {
@@ -128,6 +171,12 @@ impl Running {
         self.address
     }
 
+    /// Where it answers Prometheus, if it does.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
     /// What it serves.
     #[must_use]
     pub fn services(&self) -> &Services {
@@ -135,15 +184,17 @@ impl Running {
     }
 
     /// Takes no more calls, says so to health's watchers and to every connection (GOAWAY), and waits for what runs:
-    /// calls, and the mutations whose callers are gone.
+    /// calls, and the mutations whose callers are gone; then, for a moment, until what they told of is sent.
     pub async fn stop(self) -> Drained {
         info!("stopping");
         self.tasks.close();
         drop(self.stop);
-        match time::timeout(self.drain, self.tasks.wait()).await {
+        let drained = match time::timeout(self.drain, self.tasks.wait()).await {
             Ok(()) => Drained::Whole,
             Err(_) => Drained::CutOff,
-        }
+        };
+        self.telemetry.flush().await;
+        drained
     }
 }
 
@@ -163,12 +214,18 @@ fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Res
     Ok(routes.add_service(descriptors().build_v1()?).add_service(descriptors().build_v1alpha()?))
 }
 
+/// The layers that are made of something.
+struct Layers {
+    trace: Trace,
+    gate: Gate,
+    limits: Limits,
+}
+
 /// Serves until it is told to stop and every connection has come to its end.
 fn serve(
     listener: TcpListener,
     routes: Routes,
-    gate: Gate,
-    limits: &crate::config::Limits,
+    Layers { trace, gate, limits }: Layers,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -180,7 +237,7 @@ fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
         // From the outside in; `layers` says why in this order.
-        .layer(Layered(Trace))
+        .layer(Layered(trace))
         .layer(Layered(PanicGuard))
         .layer(Layered(Complete))
         .layer(Layered(Deadlines::new(limits.deadline)))
@@ -229,7 +286,9 @@ async fn sweep(services: Services, stop: CancellationToken) {
         let mut rounds = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
         loop {
             rounds.tick().await;
-            match services.sweep().await {
+            let swept = services.sweep().await;
+            telemetry::measure(|metrics| metrics.swept(swept.as_ref().ok().copied()));
+            match swept {
                 Ok(swept) => info!(swept, "old answers deleted"),
                 Err(cause) => warn!(%cause, "old answers stay until the next sweep"),
             }

@@ -7,6 +7,7 @@ mod folder;
 mod hints;
 mod migrate;
 mod serve;
+mod telemetry;
 mod token;
 
 use std::{
@@ -22,7 +23,7 @@ use tokio::{
 
 use crate::{
     server::{Drained, Running},
-    telemetry,
+    telemetry::logs::{self, LogFormat},
 };
 
 /// The customer-account service for resellers: gRPC over PostgreSQL.
@@ -35,15 +36,19 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`
-    #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = telemetry::DEFAULT_FILTER)]
+    #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = logs::DEFAULT_FILTER)]
     #[arg(hide_env_values = true, display_order = 1000)]
     log: String,
+    /// What a line of the log looks like
+    #[arg(long, global = true, env = "CLIENTELE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_env_values = true, display_order = 1000)]
+    log_format: LogFormat,
 }
 
 #[derive(clap::Subcommand)]
 enum Command {
     Dev(dev::Dev),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Migrate(migrate::Migrate),
     Token(token::Token),
 }
@@ -77,12 +82,13 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn dispatch(Arguments { command, log }: Arguments) -> Result<(), Failure> {
+fn dispatch(Arguments { command, log, log_format }: Arguments) -> Result<(), Failure> {
     // Prints a token and is done: it needs neither logs nor threads.
     if let Command::Token(token) = command {
         return token.run();
     }
-    telemetry::init(&log).map_err(Failure)?;
+    logs::init(&log, log_format).map_err(Failure)?;
+    logs::report_panics();
     let runtime = Runtime::new().map_err(Failure::doing("cannot start"))?;
     let outcome = runtime.block_on(async {
         match command {

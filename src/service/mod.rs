@@ -16,7 +16,7 @@ use std::sync::Arc;
 use self::{
     access::Access, accounts::Accounts, customers::Customers, history::History, pool::Pool, seal::Sealer, tags::Tags,
 };
-use crate::{config::Config, error::Result, store};
+use crate::{config::Config, error::Result, store, telemetry::Sessions};
 
 /// All use cases, wired.
 #[derive(Clone)]
@@ -56,6 +56,12 @@ impl Services {
             access,
             pool,
         })
+    }
+
+    /// The sessions with the database now.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        self.pool.sessions()
     }
 
     /// Whether the database is there and its schema new enough for this server.
