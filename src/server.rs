@@ -272,6 +272,11 @@ async fn follow_readiness(mut health: HealthReporter, services: Services, stop: 
     if stop.run_until_cancelled(schema).await.is_some() {
         report(&health, ServingStatus::Serving).await;
         info!("ready");
+        if let Ok(settings) = services.indiscreet_settings().await
+            && !settings.is_empty()
+        {
+            warn!(settings = settings.join("; "), "PostgreSQL's own log shows customers' data: see docs/telemetry.md");
+        }
         stop.cancelled().await;
     }
     report(&health, ServingStatus::NotServing).await;

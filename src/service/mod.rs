@@ -73,6 +73,15 @@ impl Services {
         current.await.unwrap_or(false)
     }
 
+    /// The settings under which PostgreSQL's own log shows customers' data; nothing if there are none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn indiscreet_settings(&self) -> Result<Vec<String>> {
+        let mut lease = self.pool.lease().await?;
+        lease.run(async |conn| store::server_log::indiscreet(conn).await).await
+    }
+
     /// Deletes stored answers that are older than 30 days, in batches; says how many. Any number of replicas may do so
     /// at once.
     ///

@@ -80,6 +80,8 @@ impl Pool {
             ("idle_in_transaction_session_timeout", "5000".to_owned()),
             // The server notices within two seconds that whoever asked has gone.
             ("client_connection_check_interval", "2000".to_owned()),
+            // A role's own to set, unlike the others: see `store::server_log`.
+            ("log_parameter_max_length_on_error", "0".to_owned()),
             // The default is that of turning disks: with it a search reads every tenant's candidates rather than look two
             // thousand customers up by their keys (66 ms for 10).
             ("random_page_cost", "1.1".to_owned()),

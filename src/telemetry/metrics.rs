@@ -26,6 +26,9 @@ const BOUNDS: [f64; 16] =
     [0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// The one pool of sessions.
 const POOL: &str = "main";
+/// What became of a round of sweeping.
+const DONE: &str = "done";
+const FAILED: &str = "failed";
 
 /// Whether something was remembered or had to be found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +100,7 @@ impl Metrics {
             now
         };
         observed::runtime(&meter);
-        Self {
+        let metrics = Self {
             calls: seconds("rpc.server.call.duration", "How long calls took"),
             statements: seconds("db.client.operation.duration", "How long statements took"),
             session_waits: seconds("db.client.connection.wait_time", "How long work waited for a session"),
@@ -116,6 +119,28 @@ impl Metrics {
             meter,
             _provider: provider,
             registry,
+        };
+        metrics.begin_at_zero();
+        metrics
+    }
+
+    /// A counter that is not there until it first counts hides its first step from whoever looks at rates.
+    fn begin_at_zero(&self) {
+        self.session_timeouts.add(0, &[pool()]);
+        for counter in [&self.discarded, &self.swept, &self.panics, &self.spans] {
+            counter.add(0, &[]);
+        }
+        self.spans.add(0, &[lost()]);
+        for counter in [&self.tokens, &self.standings] {
+            for known in [Known::Remembered, Known::FoundOut] {
+                counter.add(0, &[remembered(known)]);
+            }
+        }
+        for why in [Again::LostRace, Again::Deadlock] {
+            self.again.add(0, &[reason(why)]);
+        }
+        for outcome in [DONE, FAILED] {
+            self.sweeps.add(0, &[KeyValue::new("outcome", outcome)]);
         }
     }
 
@@ -172,11 +197,7 @@ impl Metrics {
 
     /// A write is done again.
     pub fn again(&self, why: Again) {
-        let why = match why {
-            Again::LostRace => "lost_race",
-            Again::Deadlock => "deadlock",
-        };
-        self.again.add(1, &[KeyValue::new("reason", why)]);
+        self.again.add(1, &[reason(why)]);
     }
 
     /// A token was accepted.
@@ -192,7 +213,7 @@ impl Metrics {
     /// A round of sweeping ended: so many answers deleted, or a failure.
     pub fn swept(&self, deleted: Option<u64>) {
         self.swept.add(deleted.unwrap_or_default(), &[]);
-        let outcome = if deleted.is_some() { "done" } else { "failed" };
+        let outcome = if deleted.is_some() { DONE } else { FAILED };
         self.sweeps.add(1, &[KeyValue::new("outcome", outcome)]);
     }
 
@@ -204,7 +225,7 @@ impl Metrics {
     /// So many spans were sent, or lost.
     pub(super) fn exported(&self, spans: usize, lost: bool) {
         let spans = u64::try_from(spans).unwrap_or(u64::MAX);
-        let lost = lost.then(|| KeyValue::new(names::ERROR, "lost"));
+        let lost = lost.then(self::lost);
         self.spans.add(spans, lost.as_slice());
     }
 
@@ -221,6 +242,18 @@ impl Metrics {
 
 pub(super) fn pool() -> KeyValue {
     KeyValue::new(names::DB_POOL, POOL)
+}
+
+fn lost() -> KeyValue {
+    KeyValue::new(names::ERROR, "lost")
+}
+
+fn reason(why: Again) -> KeyValue {
+    let why = match why {
+        Again::LostRace => "lost_race",
+        Again::Deadlock => "deadlock",
+    };
+    KeyValue::new("reason", why)
 }
 
 fn remembered(known: Known) -> KeyValue {

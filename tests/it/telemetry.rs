@@ -1,0 +1,5 @@
+//! x
+mod collector;
+mod outages;
+mod scrape;
+mod traces;
