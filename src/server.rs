@@ -3,7 +3,9 @@
 //! It starts without its database, is not ready until the schema is new enough, and then stays ready until it stops:
 //! were readiness to follow the database, one outage would take away all replicas at once.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
+mod background;
+
+use std::{io, net::SocketAddr, time::Duration};
 
 use opentelemetry::context::FutureExt as _;
 use tokio::{net::TcpListener, time};
@@ -21,11 +23,11 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 use tonic_reflection::server::Builder as Reflection;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use self::background::{LIVENESS, follow_readiness, report, sweep};
 use crate::{
     config::{Config, Limits},
-    domain::contract,
     error::Error,
     grpc,
     layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
@@ -33,16 +35,8 @@ use crate::{
     telemetry::{self, MetricsPort, Telemetry},
 };
 
-/// The process runs. It says nothing of the database, or an outage would restart every replica.
-const LIVENESS: &str = "liveness";
-/// The process takes calls; "" and the contract's services say the same.
-const READINESS: &str = "readiness";
-/// How often the schema is looked at until it is new enough.
-const SCHEMA_POLL: Duration = Duration::from_secs(1);
 /// How long nothing is accepted after accepting failed, such as for want of file descriptors: else it fails in a loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often stored answers that have grown old are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Calls at once on one connection. A mesh's sidecar puts all of a node's on few.
 const MAX_STREAMS: u32 = 256;
@@ -150,6 +144,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     // Outside the set that a stopping server waits for: metrics are read until the last call has ended.
     let scraped = CancellationToken::new();
     if let Some(port) = metrics {
+        info!(address = %port.address(), "metrics are told");
         TaskTracker::new().spawn(telemetry::expose(port, telemetry.clone(), scraped.clone()));
     }
     Ok(Running {
@@ -255,63 +250,6 @@ fn serve(
             error!(%cause, "the server ended");
         }
     }
-}
-
-/// Ready once the schema is new enough, until the server stops; then health's Watches end, or they would hold their
-/// connections for ever.
-async fn follow_readiness(mut health: HealthReporter, services: Services, stop: CancellationToken) {
-    let schema = async {
-        let mut poll = time::interval(SCHEMA_POLL);
-        loop {
-            poll.tick().await;
-            if services.schema_ready().await {
-                return;
-            }
-        }
-    };
-    if stop.run_until_cancelled(schema).await.is_some() {
-        report(&health, ServingStatus::Serving).await;
-        info!("ready");
-        if let Ok(settings) = services.indiscreet_settings().await
-            && !settings.is_empty()
-        {
-            warn!(settings = settings.join("; "), "PostgreSQL's own log shows customers' data: see docs/telemetry.md");
-        }
-        stop.cancelled().await;
-    }
-    report(&health, ServingStatus::NotServing).await;
-    for service in following_readiness().chain([LIVENESS]) {
-        health.clear_service_status(service).await;
-    }
-}
-
-/// Deletes what is kept for a time and no longer. An hour that fails is made up for by the next.
-async fn sweep(services: Services, stop: CancellationToken) {
-    let sweeping = async {
-        let mut rounds = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
-        loop {
-            rounds.tick().await;
-            let swept = services.sweep().await;
-            telemetry::measure(|metrics| metrics.swept(swept.as_ref().ok().copied()));
-            match swept {
-                Ok(swept) => info!(swept, "old answers deleted"),
-                Err(cause) => warn!(%cause, "old answers stay until the next sweep"),
-            }
-        }
-    };
-    let _: Option<()> = stop.run_until_cancelled(sweeping).await;
-}
-
-async fn report(health: &HealthReporter, status: ServingStatus) {
-    for service in following_readiness() {
-        health.set_service_status(service, status).await;
-    }
-}
-
-/// What follows readiness: its own name, the server as a whole, and every service of the contract.
-fn following_readiness() -> impl Iterator<Item = &'static str> {
-    let services = contract::RPCS.iter().filter_map(|rpc| rpc.name().split_once('/')).map(|(service, _)| service);
-    services.chain(["", READINESS]).collect::<BTreeSet<_>>().into_iter()
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 
 pub use self::{
+    logs::{DEFAULT_FILTER, Format, filter, init},
     metrics::{Again, Known, Metrics, Now},
     observed::Sessions,
     port::{MetricsPort, expose},
@@ -104,10 +105,10 @@ fn unrecorded(caller: &SpanContext) -> SpanContext {
     SpanContext::new(trace, ids.new_span_id(), TraceFlags::default(), false, TraceState::default())
 }
 
-/// What is told of the work at hand: its call's, or its task's. None in a test without a server.
+/// What counts and measures the work at hand, for what outlives its context. None in a test without a server.
 #[must_use]
-pub fn current() -> Option<Telemetry> {
-    Context::map_current(|context| context.get::<Telemetry>().cloned())
+pub fn current() -> Option<Arc<Metrics>> {
+    Context::map_current(|context| Some(Arc::clone(&context.get::<Telemetry>()?.metrics)))
 }
 
 /// Counts or measures something of the work at hand.

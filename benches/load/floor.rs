@@ -5,14 +5,14 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Database, Identity, Limits, SealingKeys, Telemetry, parse},
+    config::{Config, Database, Identity, Limits, SealingKeys, parse},
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
     },
     layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
     service::Services,
-    telemetry::logs::{self, LogFormat},
+    telemetry::{self, Telemetry},
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
@@ -31,7 +31,7 @@ struct Floor(pb::GetCustomerResponse);
 
 /// Serves until it is killed.
 pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
-    logs::init(logs::DEFAULT_FILTER, LogFormat::Text)?;
+    telemetry::init(telemetry::filter(telemetry::DEFAULT_FILTER)?, telemetry::Format::Text);
     let answer = pb::GetCustomerResponse::decode(fs::read(file)?.as_slice())?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -51,7 +51,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
         };
         let config = config(url, issuer)?;
         let access = Services::new(&config)?.access;
-        let telemetry = clientele::telemetry::Telemetry::new(&config.telemetry)?;
+        let telemetry = Telemetry::new(&config.telemetry)?;
         let gate = Gate::new(Verifier::load(&config.identity)?, access, []);
         server
             .layer(Layered(Trace::new(telemetry)))
@@ -87,7 +87,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         sealing: SealingKeys(vec![[0; 32]]),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
         reflection: false,
-        telemetry: Telemetry::default(),
+        telemetry: clientele::config::Telemetry::default(),
     })
 }
 

@@ -12,7 +12,7 @@ use super::{
     Failure, Stop, demo, drain,
     folder::{self, Folder},
     hints, migrate, print,
-    telemetry::TelemetryOptions,
+    telemetry_options::TelemetryOptions,
     tell,
     token::{self, DevIssuer},
 };

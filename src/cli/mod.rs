@@ -7,7 +7,7 @@ mod folder;
 mod hints;
 mod migrate;
 mod serve;
-mod telemetry;
+mod telemetry_options;
 mod token;
 
 use std::{
@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     server::{Drained, Running},
-    telemetry::logs::{self, LogFormat},
+    telemetry,
 };
 
 /// The customer-account service for resellers: gRPC over PostgreSQL.
@@ -36,13 +36,13 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`
-    #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = logs::DEFAULT_FILTER)]
+    #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = telemetry::DEFAULT_FILTER)]
     #[arg(hide_env_values = true, display_order = 1000)]
     log: String,
-    /// What a line of the log looks like
+    /// How a line of the log is written: text or json
     #[arg(long, global = true, env = "CLIENTELE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     #[arg(hide_env_values = true, display_order = 1000)]
-    log_format: LogFormat,
+    log_format: String,
 }
 
 #[derive(clap::Subcommand)]
@@ -87,8 +87,11 @@ fn dispatch(Arguments { command, log, log_format }: Arguments) -> Result<(), Fai
     if let Command::Token(token) = command {
         return token.run();
     }
-    logs::init(&log, log_format).map_err(Failure)?;
-    logs::report_panics();
+    let filter = telemetry::filter(&log).map_err(|problem| Failure(format!("--log: {problem}")))?;
+    let format =
+        telemetry::Format::parse(&log_format).map_err(|problem| Failure(format!("--log-format: {problem}")))?;
+    telemetry::init(filter, format);
+    telemetry::logs::report_panics();
     let runtime = Runtime::new().map_err(Failure::doing("cannot start"))?;
     let outcome = runtime.block_on(async {
         match command {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::builder::BoolishValueParser;
 
-use super::{Failure, Stop, drain, migrate::DatabaseUrl, telemetry::TelemetryOptions, tell};
+use super::{Failure, Stop, drain, migrate::DatabaseUrl, telemetry_options::TelemetryOptions, tell};
 use crate::{
     config::{Config, Database, Identity, Limits, Problems, SealingKeys, Telemetry, parse},
     server,

@@ -40,7 +40,7 @@ impl Around for Detach {
     async fn around<S: Inner>(self, inner: S, request: Request<Body>) -> Response<Body> {
         let mutates = contract::rpc(request.uri().path()).is_some_and(|rpc| rpc.mutates);
         let Some(tasks) = self.tasks.filter(|_| mutates) else { return inner.run(request).await };
-        let counted = telemetry::current().map(|telemetry| telemetry.metrics().mutation_begins());
+        let counted = telemetry::current().map(|metrics| metrics.mutation_begins());
         let call = inner.run(in_time(request));
         let call = async {
             let response = call.await;

@@ -18,7 +18,7 @@ use opentelemetry::{
     Context, KeyValue,
     context::FutureExt as _,
     propagation::{Extractor, TextMapPropagator as _},
-    trace::{self, SpanContext, TraceContextExt as _},
+    trace::{self, SpanContext, TraceContextExt as _, TraceState},
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tonic::{Code, Status, body::Body};
@@ -119,7 +119,10 @@ fn name(path: &str) -> Name {
 fn caller(headers: &HeaderMap) -> SpanContext {
     // Without what happens to be current here.
     let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-    caller.span().span_context().clone()
+    let caller = caller.span();
+    let caller = caller.span_context();
+    // Without its `tracestate`, in which it may have written anything, and which would go to the collector with each span.
+    SpanContext::new(caller.trace_id(), caller.span_id(), caller.trace_flags(), true, TraceState::NONE)
 }
 
 struct Headers<'a>(&'a HeaderMap);
@@ -156,7 +159,7 @@ impl Line {
     fn write(&mut self, code: Code, status: Option<&Status>) {
         self.told = true;
         let took = self.started.elapsed();
-        self.telemetry.metrics().call(self.name, code_name(code), took);
+        self.telemetry.metrics().call(self.name, code_name(code), ours(code), took);
         let reason = status.and_then(StatusExt::get_details_error_info).map(|info| info.reason);
         self.end_span(code, reason.as_deref());
         let rpc = self.name.as_str();
@@ -198,10 +201,8 @@ impl Line {
         if let Some(reason) = reason {
             span.set_attribute(KeyValue::new(names::REASON, reason.to_owned()));
         }
-        if code != Code::Ok {
-            span.set_attribute(KeyValue::new(names::ERROR, code_name(code)));
-        }
         if ours(code) {
+            span.set_attribute(KeyValue::new(names::ERROR, code_name(code)));
             span.set_status(trace::Status::error(""));
         }
         span.end();

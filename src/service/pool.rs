@@ -6,19 +6,20 @@
 
 use std::{
     borrow::Cow,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use deadpool::{
     Runtime,
-    managed::{Manager, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType},
+    managed::{self, Manager, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType},
 };
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
 use crate::{
     config,
     error::{Error, Result},
-    telemetry::{self, Sessions, Statement as _, Telemetry},
+    telemetry::{self, Metrics, Sessions, Statement as _},
 };
 
 /// A session that has idled longer is asked whether it is still there before it is used.
@@ -46,7 +47,7 @@ impl Manager for Connect {
         Ok(session)
     }
 
-    async fn recycle(&self, session: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, session: &mut PgConnection, metrics: &managed::Metrics) -> RecycleResult<sqlx::Error> {
         if metrics.last_used() < IDLE_TRUST {
             return Ok(());
         }
@@ -60,7 +61,7 @@ impl Manager for Connect {
 /// The sessions of this process.
 #[derive(Clone)]
 pub struct Pool {
-    sessions: deadpool::managed::Pool<Connect>,
+    sessions: managed::Pool<Connect>,
     /// How long a unit of work may take. The server ends each statement in time; one that says nothing for longer is
     /// gone without a word, and a mutation, which nothing else ends, would hold its place in the pool for ever.
     patience: Duration,
@@ -86,7 +87,7 @@ impl Pool {
             // thousand customers up by their keys (66 ms for 10).
             ("random_page_cost", "1.1".to_owned()),
         ]);
-        let sessions = deadpool::managed::Pool::builder(Connect(options))
+        let sessions = managed::Pool::builder(Connect(options))
             .max_size(config.connections)
             .runtime(Runtime::Tokio1)
             // The most recently used session first: the rest may idle away, and its caches are warm.
@@ -107,7 +108,7 @@ impl Pool {
         let begun = Instant::now();
         let session = self.sessions.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => {
-                telemetry::measure(telemetry::Metrics::not_leased);
+                telemetry::measure(Metrics::not_leased);
                 Error::Overloaded { retry_after: RETRY_AFTER }
             }
             PoolError::Timeout(_) => Error::Unavailable { cause: "connecting took too long".to_owned() },
@@ -116,7 +117,7 @@ impl Pool {
         })?;
         let told = telemetry::current();
         if let Some(told) = &told {
-            told.metrics().leased(begun.elapsed());
+            told.leased(begun.elapsed());
         }
         Ok(Lease { session: Some(session), clean: true, pool: self.clone(), told })
     }
@@ -145,7 +146,7 @@ pub struct Lease {
     clean: bool,
     pool: Pool,
     /// Kept, as a lease is dropped outside its call's context when the call is cancelled.
-    told: Option<Telemetry>,
+    told: Option<Arc<Metrics>>,
 }
 
 impl Lease {
@@ -191,7 +192,7 @@ impl Drop for Lease {
             && self.pool.discard_unfinished
         {
             if let Some(told) = &self.told {
-                told.metrics().discarded();
+                told.discarded();
             }
             // Out of the pool, and closed by being dropped: the server rolls back.
             drop(Object::take(session));

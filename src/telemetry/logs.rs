@@ -17,7 +17,7 @@ use tracing_subscriber::{
     EnvFilter, Layer as _,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
-        format::{Compact, Format, Writer},
+        format::{self, Compact, Writer},
         time::{FormatTime, SystemTime},
     },
     layer::SubscriberExt as _,
@@ -28,27 +28,43 @@ use tracing_subscriber::{
 /// What is logged unless the caller says otherwise: sqlx tells of every statement at debug, and of slow ones at warn.
 pub const DEFAULT_FILTER: &str = "info,sqlx=warn";
 
-/// What a line looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
     /// For people.
     Text,
-    /// A JSON object.
+    /// One flat object a line, as collectors take it.
     Json,
 }
 
-/// Begins to log what passes the filter, such as `info,clientele::access=warn`. Where something logs already, as in a
-/// test before this one, that goes on.
+impl Format {
+    /// The format of this name.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("{name} is neither text nor json")),
+        }
+    }
+}
+
+/// What passes a filter such as `info,clientele::access=warn`.
 ///
 /// # Errors
-/// What is wrong with the filter.
-pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::builder().parse(filter).map_err(|error| format!("log filter {filter:?}: {error}"))?;
-    // The filter is the layer's own: a global one would stand before whatever else wants to listen.
+/// What is wrong with it.
+pub fn filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::builder().parse(text).map_err(|error| format!("{text:?} is no filter: {error}"))
+}
+
+/// Begins to log what passes the filter. Where something logs already, as in a test before this one, that goes on.
+pub fn init(filter: EnvFilter, format: Format) {
+    // Times are UTC. The filter is the layer's own: a global one would stand before whatever else wants to listen.
     let lines = tracing_subscriber::fmt::layer().event_format(Lines::new(format, stderr().is_terminal()));
     let lines = lines.with_writer(stderr).with_filter(filter);
     let _already = tracing_subscriber::registry().with(lines).try_init();
-    Ok(())
 }
 
 /// Has panics told in the log like anything else, and by no other way: where, and what was said if that is a text of
@@ -68,13 +84,13 @@ pub fn said(payload: &(dyn Any + Send)) -> &'static str {
 
 /// How an event becomes a line.
 pub(crate) struct Lines {
-    format: LogFormat,
-    compact: Format<Compact>,
+    format: Format,
+    compact: format::Format<Compact>,
 }
 
 impl Lines {
-    pub(crate) fn new(format: LogFormat, ansi: bool) -> Self {
-        Self { format, compact: Format::default().compact().with_ansi(ansi) }
+    pub(crate) fn new(format: Format, ansi: bool) -> Self {
+        Self { format, compact: format::Format::default().compact().with_ansi(ansi) }
     }
 }
 
@@ -85,8 +101,8 @@ where
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         match self.format {
-            LogFormat::Json => json(out, event),
-            LogFormat::Text => {
+            Format::Json => json(out, event),
+            Format::Text => {
                 let mut line = String::with_capacity(256);
                 self.compact.format_event(context, Writer::new(&mut line), event)?;
                 out.write_str(line.trim_end())?;
@@ -162,15 +178,16 @@ mod tests {
 
     #[test]
     fn a_filter_that_is_none_is_refused_and_beginning_twice_is_not() {
-        let refused = init("clientele=loud", LogFormat::Text).unwrap_err();
-        assert!(refused.starts_with("log filter \"clientele=loud\": "), "{refused}");
-        init(DEFAULT_FILTER, LogFormat::Text).unwrap();
-        init(DEFAULT_FILTER, LogFormat::Json).unwrap();
+        assert!(filter("clientele=loud").unwrap_err().starts_with("\"clientele=loud\" is no filter: "));
+        assert_eq!(Format::parse("xml").unwrap_err(), "xml is neither text nor json");
+        for format in ["text", "json"] {
+            init(filter(DEFAULT_FILTER).unwrap(), Format::parse(format).unwrap());
+        }
     }
 
     #[test]
     fn a_json_line_is_one_object_with_the_events_own_fields_and_the_calls_ids() {
-        let (log, _listening) = Log::listen(LogFormat::Json);
+        let (log, _listening) = Log::listen(Format::Json);
         let place = super::super::unrecorded(&opentelemetry::trace::SpanContext::empty_context());
         {
             let _call = Context::new().with_remote_span_context(place.clone()).attach();

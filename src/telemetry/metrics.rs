@@ -152,14 +152,16 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// A call was answered.
-    pub fn call(&self, name: Name, code: &'static str, took: Duration) {
+    /// A call was answered with this code; `failed` says whether by our doing.
+    pub fn call(&self, name: Name, code: &'static str, failed: bool, took: Duration) {
         let labels = [
             KeyValue::new(names::RPC_SYSTEM, "grpc"),
             KeyValue::new(names::RPC_METHOD, name.as_str()),
             KeyValue::new(names::RPC_STATUS, code),
+            KeyValue::new(names::ERROR, code),
         ];
-        self.calls.record(took.as_secs_f64(), &labels);
+        let labels = if failed { &labels[..] } else { &labels[..3] };
+        self.calls.record(took.as_secs_f64(), labels);
     }
 
     /// A statement came to its end.

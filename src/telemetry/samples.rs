@@ -8,7 +8,7 @@ use std::{
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::logs::{Lines, LogFormat};
+use super::logs::{Format, Lines};
 
 /// What was logged, on this thread alone.
 #[derive(Clone, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Listens until the guard is dropped.
-    pub(crate) fn listen(format: LogFormat) -> (Self, DefaultGuard) {
+    pub(crate) fn listen(format: Format) -> (Self, DefaultGuard) {
         let log = Self::default();
         let lines = tracing_subscriber::fmt().event_format(Lines::new(format, false)).with_writer(log.clone());
         (log, tracing::subscriber::set_default(lines.with_max_level(tracing::Level::DEBUG).finish()))

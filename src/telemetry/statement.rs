@@ -4,6 +4,7 @@
 use std::{
     borrow::Cow,
     pin::Pin,
+    sync::Arc,
     task::{Context as Waker, Poll, ready},
     time::Instant,
 };
@@ -15,7 +16,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::Span;
 use pin_project_lite::pin_project;
 
-use super::{Telemetry, names};
+use super::{Metrics, Telemetry, names};
 
 /// A statement that can be told of: what sqlx's `fetch_…` and `execute` return.
 pub trait Statement<T>: Future<Output = Result<T, sqlx::Error>> + Sized {
@@ -29,7 +30,6 @@ impl<T, F: Future<Output = Result<T, sqlx::Error>>> Statement<T> for F {}
 
 pin_project! {
     /// A statement that is told of.
-    #[derive(Debug)]
     #[must_use = "a statement that is not awaited is not sent"]
     pub struct Told<F> {
         #[pin]
@@ -63,31 +63,31 @@ fn kind(error: &sqlx::Error) -> Cow<'_, str> {
 }
 
 /// The watch over one statement. One that is dropped before its end was cancelled.
-#[derive(Debug)]
 struct Watch {
     name: &'static str,
     begun: Instant,
-    /// None once it ended, or where nobody listens.
-    telling: Option<(Telemetry, Option<Span>)>,
+    /// None once it ended, or where nobody listens. The span is boxed, as it is large and rare: every call's future holds
+    /// its place.
+    telling: Option<(Arc<Metrics>, Option<Box<Span>>)>,
 }
 
 impl Watch {
     fn begin(name: &'static str) -> Self {
         let telling = Context::map_current(|context| {
-            let telemetry = context.get::<Telemetry>()?.clone();
+            let telemetry = context.get::<Telemetry>()?;
             let span = telemetry.traces.as_ref().and_then(|traces| {
                 traces.open_statement(context, name, || {
                     vec![KeyValue::new(names::DB_SYSTEM, "postgresql"), KeyValue::new(names::DB_SUMMARY, name)]
                 })
             });
-            Some((telemetry, span))
+            Some((Arc::clone(&telemetry.metrics), span.map(Box::new)))
         });
         Self { name, begun: Instant::now(), telling }
     }
 
     fn end(&mut self, failed: Option<Cow<'_, str>>) {
-        let Some((telemetry, span)) = self.telling.take() else { return };
-        telemetry.metrics.statement(self.name, failed.as_deref(), self.begun.elapsed());
+        let Some((metrics, span)) = self.telling.take() else { return };
+        metrics.statement(self.name, failed.as_deref(), self.begun.elapsed());
         let Some(mut span) = span else { return };
         if let Some(failed) = failed {
             // SQLSTATE has five characters; our own words have more, or begin with an underscore.

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     grpc::status::{self, Repeat},
     layers::samples::{READ, request, run},
-    telemetry::{logs::LogFormat, samples::Log},
+    telemetry::{logs::Format, samples::Log},
 };
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -21,7 +21,7 @@ fn layer() -> Trace {
 }
 
 fn listen() -> (Log, DefaultGuard) {
-    Log::listen(LogFormat::Text)
+    Log::listen(Format::Text)
 }
 
 fn with_parent(parent: &str) -> Request<Body> {

@@ -82,8 +82,8 @@ impl Scrape {
 
     /// The family that a sample belongs to.
     pub fn family(&self, sample: &Sample) -> String {
-        let parts = ["_bucket", "_sum", "_count"].iter().filter_map(|part| sample.name.strip_suffix(part));
-        let histogram = parts.filter(|name| self.types.get(*name).is_some_and(|kind| kind == "histogram")).next();
+        let mut parts = ["_bucket", "_sum", "_count"].iter().filter_map(|part| sample.name.strip_suffix(part));
+        let histogram = parts.find(|name| self.types.get(*name).is_some_and(|kind| kind == "histogram"));
         histogram.unwrap_or(&sample.name).to_owned()
     }
 }
