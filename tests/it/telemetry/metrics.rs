@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use clientele::grpc::pb;
+use clientele::{grpc::pb, server};
 use http::uri::PathAndQuery;
 use tonic::{Code, Request, client::Grpc};
 use tonic_prost::ProstCodec;
@@ -187,6 +187,11 @@ async fn the_port_has_metrics_and_nothing_else() {
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{method} {path}: {head}");
         assert!(body.is_empty(), "{method} {path}: {body}");
     }
+    let mut same = world.keys.config(world.database.clone());
+    same.telemetry.metrics_listen = Some(port(&world));
+    let Err(refused) = server::start(same).await else { panic!("two on one port") };
+    let refused = refused.to_string();
+    assert!(refused.contains(&port(&world).to_string()) && refused.contains("--metrics-listen"), "{refused}");
     let elsewhere = World::start().await;
     assert_eq!(elsewhere.server.metrics_address(), None, "no port that nobody asked for");
 }
