@@ -77,6 +77,7 @@ impl Around for Trace {
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
+        let started = Instant::now();
         let name = name(request.uri().path());
         let context = self.telemetry.call(name, &caller(request.headers()));
         let trace_id = context.span().span_context().trace_id().to_string();
@@ -88,15 +89,7 @@ impl Around for Trace {
         };
         let call = call.with_context(context.clone());
         let counted = self.telemetry.metrics().call_begins();
-        let line = Line {
-            name,
-            traced,
-            context,
-            telemetry: self.telemetry,
-            _counted: counted,
-            started: Instant::now(),
-            told: false,
-        };
+        let line = Line { name, traced, context, telemetry: self.telemetry, _counted: counted, started, told: false };
         async move {
             let mut line = line;
             let response = call.await;
