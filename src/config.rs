@@ -25,6 +25,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whether reflection is served.
     pub reflection: bool,
+    /// To whom it tells of itself.
+    pub telemetry: Telemetry,
 }
 
 /// The database.
@@ -103,6 +105,30 @@ impl fmt::Debug for SealingKeys {
     }
 }
 
+/// To whom a server tells of itself, besides its log.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// Where it answers Prometheus; port 0 picks a free one. Nowhere, if nothing is said.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The collector that traces are sent to by OTLP over gRPC, as in `http://localhost:4317`. None are sent, if nothing
+    /// is said.
+    pub otlp_endpoint: Option<String>,
+    /// The part of the traces that begin here which is recorded, from 0 to 1. What a caller began is recorded if the caller
+    /// says so.
+    pub sample_ratio: f64,
+}
+
+impl Telemetry {
+    /// The part that is recorded unless something else is said: one in twenty.
+    pub const SAMPLE_RATIO: f64 = 0.05;
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { metrics_listen: None, otlp_endpoint: None, sample_ratio: Self::SAMPLE_RATIO }
+    }
+}
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -126,6 +152,7 @@ impl Config {
         self.identity.verify(&mut problems);
         self.sealing.verify(&mut problems);
         self.limits.verify(&mut problems);
+        self.telemetry.verify(&mut problems);
         self.verify_across(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -208,6 +235,19 @@ impl SealingKeys {
         let distinct: HashSet<_> = self.0.iter().collect();
         problems
             .unless(distinct.len() == self.0.len(), || "--sealing-key-file: the same key is given twice".to_owned());
+    }
+}
+
+impl Telemetry {
+    /// Notes what is wrong with it.
+    pub fn verify(&self, problems: &mut Problems) {
+        problems.unless((0.0..=1.0).contains(&self.sample_ratio), || {
+            "--trace-sample-ratio must be from 0 to 1, as in 0.05".to_owned()
+        });
+        let Some(endpoint) = &self.otlp_endpoint else { return };
+        problems.unless(endpoint.strip_prefix("http://").is_some_and(|rest| !rest.is_empty()), || {
+            format!("--otlp-endpoint {endpoint}: it must be http://HOST:4317, where a collector speaks OTLP over gRPC")
+        });
     }
 }
 

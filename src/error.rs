@@ -1,6 +1,6 @@
 //! The closed set of failures of services and stores. It knows nothing of gRPC: `grpc::status` says how each is told.
 
-use std::time::Duration;
+use std::{error::Error as StdError, time::Duration};
 
 use crate::domain::{enums::Role, field::FieldPath, refusal::Refusal, violation::Violations};
 
@@ -200,9 +200,19 @@ impl From<sqlx::Error> for Error {
             }
             // statement_timeout: the server's own bound on a statement.
             sqlx::Error::Database(refused) if refused.code().as_deref() == Some("57014") => Self::Deadline,
+            sqlx::Error::ColumnDecode { index, source } => undecodable(&format!("column {index}"), source.as_ref()),
+            sqlx::Error::Decode(source) => undecodable("a column", source.as_ref()),
             _ => Self::Database(error),
         }
     }
+}
+
+/// What the database holds is none of ours. It says where, and nothing of what stands there, as the driver's own words do.
+fn undecodable(column: &str, why: &(dyn StdError + 'static)) -> Error {
+    Error::Internal(match why.downcast_ref::<serde_json::Error>() {
+        Some(why) => format!("{column} cannot be read, at line {}, column {} of its text", why.line(), why.column()),
+        None => format!("{column} cannot be decoded"),
+    })
 }
 
 /// What a statement's error says of the database's own rules, by SQLSTATE.

@@ -3,8 +3,11 @@
 //! It starts without its database, is not ready until the schema is new enough, and then stays ready until it stops:
 //! were readiness to follow the database, one outage would take away all replicas at once.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
+mod background;
 
+use std::{io, net::SocketAddr, time::Duration};
+
+use opentelemetry::context::FutureExt as _;
 use tokio::{net::TcpListener, time};
 use tokio_stream::StreamExt as _;
 use tokio_util::{
@@ -20,27 +23,20 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 use tonic_reflection::server::Builder as Reflection;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use self::background::{LIVENESS, follow_readiness, report, sweep};
 use crate::{
-    config::Config,
-    domain::contract,
+    config::{Config, Limits},
     error::Error,
     grpc,
     layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
     service::Services,
+    telemetry::{self, MetricsPort, Telemetry},
 };
 
-/// The process runs. It says nothing of the database, or an outage would restart every replica.
-const LIVENESS: &str = "liveness";
-/// The process takes calls; "" and the contract's services say the same.
-const READINESS: &str = "readiness";
-/// How often the schema is looked at until it is new enough.
-const SCHEMA_POLL: Duration = Duration::from_secs(1);
 /// How long nothing is accepted after accepting failed, such as for want of file descriptors: else it fails in a loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often stored answers that have grown old are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Calls at once on one connection. A mesh's sidecar puts all of a node's on few.
 const MAX_STREAMS: u32 = 256;
@@ -72,6 +68,17 @@ pub enum StartError {
     /// The services could not be built.
     #[error("{0}")]
     Services(#[from] Error),
+    /// The address for metrics cannot be listened on.
+    #[error("cannot listen on {address} for metrics: {cause}; choose another address with --metrics-listen")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// Traces cannot be sent.
+    #[error("{0}")]
+    Traces(#[from] telemetry::Unusable),
     /// The descriptors do not load.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -80,10 +87,13 @@ pub enum StartError {
 /// A server that runs. Dropping it stops it without waiting.
 pub struct Running {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     services: Services,
     tasks: TaskTracker,
     drain: Duration,
     stop: DropGuard,
+    telemetry: Telemetry,
+    _scraped: DropGuard,
 }
 
 /// How a server came to its end.
@@ -102,6 +112,9 @@ pub enum Drained {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::load(&config.identity).map_err(StartError::Identity)?;
     let services = Services::new(&config)?;
+    let telemetry = Telemetry::new(&config.telemetry)?;
+    let watched = services.clone();
+    telemetry.metrics().watch(move || watched.sessions());
     let health = HealthReporter::new();
     report(&health, ServingStatus::NotServing).await;
     health.set_service_status(LIVENESS, ServingStatus::Serving).await;
@@ -112,13 +125,38 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })?;
     let address = listener.local_addr().map_err(|cause| StartError::Listen { address: config.listen, cause })?;
 
+    let metrics = match config.telemetry.metrics_listen {
+        Some(address) => {
+            Some(MetricsPort::bind(address).await.map_err(|cause| StartError::Metrics { address, cause })?)
+        }
+        None => None,
+    };
+    let metrics_address = metrics.as_ref().map(MetricsPort::address);
+
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let gate = Gate::new(verifier, services.access.clone(), config.identity.operators);
-    let serving = serve(listener, routes, gate, &config.limits, &tasks, stop.clone());
+    let layers = Layers { trace: Trace::new(telemetry.clone()), gate, limits: config.limits };
+    let serving = serve(listener, routes, layers, &tasks, stop.clone());
     tasks.spawn(serving);
-    tasks.spawn(follow_readiness(health, services.clone(), stop.clone()));
-    tasks.spawn(sweep(services.clone(), stop.clone()));
-    Ok(Running { address, services, tasks, drain: config.limits.drain, stop: stop.drop_guard() })
+    let told = telemetry.context();
+    tasks.spawn(follow_readiness(health, services.clone(), stop.clone()).with_context(told.clone()));
+    tasks.spawn(sweep(services.clone(), stop.clone()).with_context(told));
+    // Outside the set that a stopping server waits for: metrics are read until the last call has ended.
+    let scraped = CancellationToken::new();
+    if let Some(port) = metrics {
+        info!(address = %port.address(), "metrics are told");
+        TaskTracker::new().spawn(telemetry::expose(port, telemetry.clone(), scraped.clone()));
+    }
+    Ok(Running {
+        address,
+        metrics_address,
+        services,
+        tasks,
+        drain: config.limits.drain,
+        stop: stop.drop_guard(),
+        telemetry,
+        _scraped: scraped.drop_guard(),
+    })
 }
 
 impl Running {
@@ -128,6 +166,12 @@ impl Running {
         self.address
     }
 
+    /// Where it answers Prometheus, if it does.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
     /// What it serves.
     #[must_use]
     pub fn services(&self) -> &Services {
@@ -135,15 +179,17 @@ impl Running {
     }
 
     /// Takes no more calls, says so to health's watchers and to every connection (GOAWAY), and waits for what runs:
-    /// calls, and the mutations whose callers are gone.
+    /// calls, and the mutations whose callers are gone; then, for a moment, until what they told of is sent.
     pub async fn stop(self) -> Drained {
         info!("stopping");
         self.tasks.close();
         drop(self.stop);
-        match time::timeout(self.drain, self.tasks.wait()).await {
+        let drained = match time::timeout(self.drain, self.tasks.wait()).await {
             Ok(()) => Drained::Whole,
             Err(_) => Drained::CutOff,
-        }
+        };
+        self.telemetry.flush().await;
+        drained
     }
 }
 
@@ -163,12 +209,18 @@ fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Res
     Ok(routes.add_service(descriptors().build_v1()?).add_service(descriptors().build_v1alpha()?))
 }
 
+/// The layers that are made of something.
+struct Layers {
+    trace: Trace,
+    gate: Gate,
+    limits: Limits,
+}
+
 /// Serves until it is told to stop and every connection has come to its end.
 fn serve(
     listener: TcpListener,
     routes: Routes,
-    gate: Gate,
-    limits: &crate::config::Limits,
+    Layers { trace, gate, limits }: Layers,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -180,7 +232,7 @@ fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
         // From the outside in; `layers` says why in this order.
-        .layer(Layered(Trace))
+        .layer(Layered(trace))
         .layer(Layered(PanicGuard))
         .layer(Layered(Complete))
         .layer(Layered(Deadlines::new(limits.deadline)))
@@ -198,56 +250,6 @@ fn serve(
             error!(%cause, "the server ended");
         }
     }
-}
-
-/// Ready once the schema is new enough, until the server stops; then health's Watches end, or they would hold their
-/// connections for ever.
-async fn follow_readiness(mut health: HealthReporter, services: Services, stop: CancellationToken) {
-    let schema = async {
-        let mut poll = time::interval(SCHEMA_POLL);
-        loop {
-            poll.tick().await;
-            if services.schema_ready().await {
-                return;
-            }
-        }
-    };
-    if stop.run_until_cancelled(schema).await.is_some() {
-        report(&health, ServingStatus::Serving).await;
-        info!("ready");
-        stop.cancelled().await;
-    }
-    report(&health, ServingStatus::NotServing).await;
-    for service in following_readiness().chain([LIVENESS]) {
-        health.clear_service_status(service).await;
-    }
-}
-
-/// Deletes what is kept for a time and no longer. An hour that fails is made up for by the next.
-async fn sweep(services: Services, stop: CancellationToken) {
-    let sweeping = async {
-        let mut rounds = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
-        loop {
-            rounds.tick().await;
-            match services.sweep().await {
-                Ok(swept) => info!(swept, "old answers deleted"),
-                Err(cause) => warn!(%cause, "old answers stay until the next sweep"),
-            }
-        }
-    };
-    let _: Option<()> = stop.run_until_cancelled(sweeping).await;
-}
-
-async fn report(health: &HealthReporter, status: ServingStatus) {
-    for service in following_readiness() {
-        health.set_service_status(service, status).await;
-    }
-}
-
-/// What follows readiness: its own name, the server as a whole, and every service of the contract.
-fn following_readiness() -> impl Iterator<Item = &'static str> {
-    let services = contract::RPCS.iter().filter_map(|rpc| rpc.name().split_once('/')).map(|(service, _)| service);
-    services.chain(["", READINESS]).collect::<BTreeSet<_>>().into_iter()
 }
 
 #[cfg(test)]

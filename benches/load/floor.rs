@@ -12,6 +12,7 @@ use clientele::{
     },
     layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
     service::Services,
+    telemetry::{self, Telemetry},
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
@@ -30,7 +31,7 @@ struct Floor(pb::GetCustomerResponse);
 
 /// Serves until it is killed.
 pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
-    clientele::telemetry::init(clientele::telemetry::DEFAULT_FILTER)?;
+    telemetry::init(telemetry::filter(telemetry::DEFAULT_FILTER)?, telemetry::Format::Text);
     let answer = pb::GetCustomerResponse::decode(fs::read(file)?.as_slice())?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -50,9 +51,10 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
         };
         let config = config(url, issuer)?;
         let access = Services::new(&config)?.access;
+        let telemetry = Telemetry::new(&config.telemetry)?;
         let gate = Gate::new(Verifier::load(&config.identity)?, access, []);
         server
-            .layer(Layered(Trace))
+            .layer(Layered(Trace::new(telemetry)))
             .layer(Layered(PanicGuard))
             .layer(Layered(Complete))
             .layer(Layered(Deadlines::new(config.limits.deadline)))
@@ -85,6 +87,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         sealing: SealingKeys(vec![[0; 32]]),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
         reflection: false,
+        telemetry: clientele::config::Telemetry::default(),
     })
 }
 

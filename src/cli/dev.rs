@@ -11,11 +11,13 @@ use clap::builder::BoolishValueParser;
 use super::{
     Failure, Stop, demo, drain,
     folder::{self, Folder},
-    hints, migrate, print, tell,
+    hints, migrate, print,
+    telemetry_options::TelemetryOptions,
+    tell,
     token::{self, DevIssuer},
 };
 use crate::{
-    config::{Config, Database, Identity, Limits, SealingKeys, parse},
+    config::{Config, Database, Identity, Limits, Problems, SealingKeys, Telemetry, parse},
     domain::principal::Principal,
     embedded::{Cluster, Durability, Place, Settings},
     server::{self, Running},
@@ -47,6 +49,8 @@ pub(super) struct Dev {
     /// Make no demo data [default: make it unless there is a tenant]
     #[arg(long, env = "CLIENTELE_EMPTY", value_parser = BoolishValueParser::new(), hide_env_values = true)]
     empty: bool,
+    #[command(flatten)]
+    telemetry: TelemetryOptions,
 }
 
 impl Dev {
@@ -76,7 +80,9 @@ impl Dev {
         stop: &mut Stop,
     ) -> Result<(), Failure> {
         let issuer = DevIssuer::of(folder)?;
-        let config = config(listen, cluster, folder, &issuer)?;
+        let mut problems = Problems::default();
+        let telemetry = self.telemetry.read(&mut problems).ok_or(problems)?;
+        let config = config(listen, cluster, folder, &issuer, telemetry)?;
         let Some(running) = stop.unless(start(cluster, config)).await else {
             return Ok(());
         };
@@ -136,7 +142,13 @@ fn settings(folder: &Folder) -> Settings {
     }
 }
 
-fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIssuer) -> Result<Config, Failure> {
+fn config(
+    listen: SocketAddr,
+    cluster: &Cluster,
+    folder: &Folder,
+    issuer: &DevIssuer,
+    telemetry: Telemetry,
+) -> Result<Config, Failure> {
     let config = Config {
         listen,
         database: Database {
@@ -155,6 +167,7 @@ fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIs
         sealing: SealingKeys(vec![token::sealing_key(folder)?]),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: true },
         reflection: true,
+        telemetry,
     };
     config.verify()?;
     Ok(config)

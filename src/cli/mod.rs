@@ -7,6 +7,7 @@ mod folder;
 mod hints;
 mod migrate;
 mod serve;
+mod telemetry_options;
 mod token;
 
 use std::{
@@ -38,12 +39,16 @@ pub struct Arguments {
     #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = telemetry::DEFAULT_FILTER)]
     #[arg(hide_env_values = true, display_order = 1000)]
     log: String,
+    /// How a line of the log is written: text or json
+    #[arg(long, global = true, env = "CLIENTELE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_env_values = true, display_order = 1000)]
+    log_format: String,
 }
 
 #[derive(clap::Subcommand)]
 enum Command {
     Dev(dev::Dev),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Migrate(migrate::Migrate),
     Token(token::Token),
 }
@@ -77,12 +82,16 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn dispatch(Arguments { command, log }: Arguments) -> Result<(), Failure> {
+fn dispatch(Arguments { command, log, log_format }: Arguments) -> Result<(), Failure> {
     // Prints a token and is done: it needs neither logs nor threads.
     if let Command::Token(token) = command {
         return token.run();
     }
-    telemetry::init(&log).map_err(Failure)?;
+    let filter = telemetry::filter(&log).map_err(|problem| Failure(format!("--log: {problem}")))?;
+    let format =
+        telemetry::Format::parse(&log_format).map_err(|problem| Failure(format!("--log-format: {problem}")))?;
+    telemetry::init(filter, format);
+    telemetry::logs::report_panics();
     let runtime = Runtime::new().map_err(Failure::doing("cannot start"))?;
     let outcome = runtime.block_on(async {
         match command {

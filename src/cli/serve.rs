@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::builder::BoolishValueParser;
 
-use super::{Failure, Stop, drain, migrate::DatabaseUrl, tell};
+use super::{Failure, Stop, drain, migrate::DatabaseUrl, telemetry_options::TelemetryOptions, tell};
 use crate::{
-    config::{Config, Database, Identity, Limits, Problems, SealingKeys, parse},
+    config::{Config, Database, Identity, Limits, Problems, SealingKeys, Telemetry, parse},
     server,
 };
 
@@ -65,6 +65,8 @@ pub(super) struct Serve {
     /// Serve reflection, so that grpcurl needs no proto files [default: off]
     #[arg(long, env = "CLIENTELE_REFLECTION", value_parser = BoolishValueParser::new(), hide_env_values = true)]
     reflection: bool,
+    #[command(flatten)]
+    telemetry: TelemetryOptions,
 }
 
 impl Serve {
@@ -94,12 +96,13 @@ impl Serve {
         let identity = problems.concern(|problems| self.identity(problems), Identity::verify);
         let sealing = problems.concern(|problems| self.sealing(problems), SealingKeys::verify);
         let limits = problems.concern(|problems| self.limits(problems), Limits::verify);
-        let (Some(listen), Some(database), Some(identity), Some(sealing), Some(limits)) =
-            (listen, database, identity, sealing, limits)
+        let telemetry = problems.concern(|problems| self.telemetry.read(problems), Telemetry::verify);
+        let (Some(listen), Some(database), Some(identity), Some(sealing), Some(limits), Some(telemetry)) =
+            (listen, database, identity, sealing, limits, telemetry)
         else {
             return Err(problems);
         };
-        let config = Config { listen, database, identity, sealing, limits, reflection: self.reflection };
+        let config = Config { listen, database, identity, sealing, limits, reflection: self.reflection, telemetry };
         config.verify_across(&mut problems);
         if problems.0.is_empty() { Ok(config) } else { Err(problems) }
     }

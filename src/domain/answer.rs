@@ -141,7 +141,8 @@ impl Answer {
     /// # Errors
     /// It is of a version that this server does not know.
     pub fn stored(stored: Value) -> Result<Self, String> {
-        let stored: Versioned<Self> = serde_json::from_value(stored).map_err(|error| error.to_string())?;
+        // serde's own words would repeat what is stored.
+        let stored: Versioned<Self> = serde_json::from_value(stored).map_err(|_| "a stored answer of no known form")?;
         if stored.v == VERSION { Ok(stored.answer) } else { Err(format!("a stored answer of version {}", stored.v)) }
     }
 }

@@ -9,16 +9,17 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame};
+use opentelemetry::context::FutureExt as _;
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 use tonic::{Status, body::Body};
-use tracing::{Instrument as _, Span};
 
-use super::{Around, Deadline, Inner};
+use super::{Around, Deadline, Inner, panic};
 use crate::{
     domain::contract,
     error::Error,
     grpc::status::{self, Repeat},
+    telemetry,
 };
 
 /// Detaches mutations from their callers.
@@ -39,10 +40,18 @@ impl Around for Detach {
     async fn around<S: Inner>(self, inner: S, request: Request<Body>) -> Response<Body> {
         let mutates = contract::rpc(request.uri().path()).is_some_and(|rpc| rpc.mutates);
         let Some(tasks) = self.tasks.filter(|_| mutates) else { return inner.run(request).await };
-        let call = inner.run(in_time(request)).instrument(Span::current());
+        let counted = telemetry::current().map(|metrics| metrics.mutation_begins());
+        let call = inner.run(in_time(request));
+        let call = async {
+            let response = call.await;
+            drop(counted);
+            response
+        };
+        // What it logs and what it asks the database belongs to the call's trace.
+        let call = call.with_current_context();
         match tasks.spawn(call).await {
             Ok(response) => response,
-            Err(ended) if ended.is_panic() => status::of(Error::internal(ended), Repeat::Unsafe).into_http(),
+            Err(ended) if ended.is_panic() => panic::answer(&*ended.into_panic()),
             // Nothing cancels these tasks but the end of the runtime.
             Err(_) => status::of(Error::ShuttingDown, Repeat::Unsafe).into_http(),
         }

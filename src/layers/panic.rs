@@ -15,6 +15,7 @@ use super::{Around, Inner};
 use crate::{
     error::Error,
     grpc::status::{self, Repeat},
+    telemetry::{self, Metrics},
 };
 
 /// Catches what panics further in.
@@ -43,9 +44,10 @@ impl Around for PanicGuard {
     }
 }
 
-fn answer(panic: &(dyn Any + Send)) -> Response<Body> {
-    let said = panic.downcast_ref::<&str>().copied();
-    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+/// What the caller is told of a panic: that it is our fault.
+pub(super) fn answer(panic: &(dyn Any + Send)) -> Response<Body> {
+    telemetry::measure(Metrics::panicked);
+    let said = telemetry::logs::said(panic);
     status::of(Error::internal(format_args!("panic: {said}")), Repeat::Unsafe).into_http()
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn config(jwks: &Path) -> Config {
         sealing: SealingKeys(vec![[1; 32]]),
         limits: Limits { deadline: short, drain: Duration::from_secs(10), detach: true },
         reflection: true,
+        telemetry: crate::config::Telemetry::default(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     domain::principal::Principal,
     error::{Error, Result},
     service::clock,
+    telemetry::{self, Known},
 };
 
 /// Longest token, in bytes.
@@ -89,9 +90,11 @@ impl Verifier {
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         if let Some(verified) = self.seen.get(&name).await {
+            telemetry::measure(|metrics| metrics.token(Known::Remembered));
             return if now <= verified.until { Ok(verified) } else { Err(why(&ErrorKind::ExpiredSignature)) };
         }
         let verified = Arc::new(self.check(token)?);
+        telemetry::measure(|metrics| metrics.token(Known::FoundOut));
         self.seen.insert(name, Arc::clone(&verified)).await;
         Ok(verified)
     }

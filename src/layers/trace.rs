@@ -1,5 +1,6 @@
-//! Every call has its place in a trace and one access line. The caller's W3C `traceparent` is continued; the call's
-//! span is open around everything further in, so that each log line there carries its ids.
+//! Every call has its place in a trace, its measures and one access line. The caller's W3C `traceparent` is continued;
+//! everything further in runs in the call's context, so that each log line there carries its ids and each statement is a
+//! span below the call's. The span itself is recorded only if the trace is sampled.
 //!
 //! The line is written when the answer's head is there. A unary error is all head; a unary success is OK from there on;
 //! a stream (health's Watch, reflection) is told by how it began. A call that is dropped before, because its caller
@@ -14,29 +15,44 @@ use std::{
 
 use http::{HeaderMap, Request, Response};
 use opentelemetry::{
+    Context, KeyValue,
+    context::FutureExt as _,
     propagation::{Extractor, TextMapPropagator as _},
-    trace::TraceContextExt as _,
+    trace::{self, SpanContext, TraceContextExt as _, TraceState},
 };
-use opentelemetry_sdk::{
-    propagation::TraceContextPropagator,
-    trace::{IdGenerator as _, RandomIdGenerator},
-};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
-use tracing::{Instrument as _, Span, debug, error, field::display, info, info_span, warn};
+use tracing::{debug, error, field::display, info, warn};
 
 use super::{Around, Inner};
-use crate::domain::{
-    contract,
-    ids::{AccountId, TenantId},
+use crate::{
+    domain::{
+        contract,
+        ids::{AccountId, TenantId},
+    },
+    telemetry::{
+        Now, Telemetry,
+        names::{self, Name},
+    },
 };
 
 /// What the access lines are filtered by.
 const TARGET: &str = "clientele::access";
 
-/// Traces calls and writes their access lines.
-#[derive(Clone, Copy, Debug)]
-pub struct Trace;
+/// Traces calls, measures them and writes their access lines.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    telemetry: Telemetry,
+}
+
+impl Trace {
+    /// Calls are told of to this.
+    #[must_use]
+    pub fn new(telemetry: Telemetry) -> Self {
+        Self { telemetry }
+    }
+}
 
 /// The call's place in its trace, in the request's extensions; and where the gate notes for whom the call is, so that
 /// the access line can say it.
@@ -61,20 +77,19 @@ impl Around for Trace {
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let traced = Traced { trace_id: trace_id(request.headers()), acting: Arc::default() };
+        let started = Instant::now();
         let name = name(request.uri().path());
-        let span = match name {
-            Name::Rpc(rpc) => info_span!(
-                parent: None, "rpc",
-                trace_id = traced.trace_id,
-                span_id = display(RandomIdGenerator::default().new_span_id()),
-                rpc.method = rpc,
-            ),
-            Name::Plumbing(_) => Span::none(),
+        let context = self.telemetry.call(name, &caller(request.headers()));
+        let trace_id = context.span().span_context().trace_id().to_string();
+        let traced = Traced { trace_id, acting: Arc::default() };
+        request.extensions_mut().insert(traced.clone());
+        let call = {
+            let _here = context.clone().attach();
+            inner.run(request)
         };
-        let line = Line { name, traced: traced.clone(), started: Instant::now(), told: false };
-        request.extensions_mut().insert(traced);
-        let call = span.in_scope(|| inner.run(request)).instrument(span);
+        let call = call.with_context(context.clone());
+        let counted = self.telemetry.metrics().call_begins();
+        let line = Line { name, traced, context, telemetry: self.telemetry, _counted: counted, started, told: false };
         async move {
             let mut line = line;
             let response = call.await;
@@ -82,15 +97,6 @@ impl Around for Trace {
             response
         }
     }
-}
-
-/// What a line calls an RPC. Never the path as it came: a caller could write anything into the log.
-#[derive(Clone, Copy, Debug)]
-enum Name {
-    /// One of the contract, or `_OTHER`: told at info.
-    Rpc(&'static str),
-    /// Health and reflection, which probes call all day: told at debug.
-    Plumbing(&'static str),
 }
 
 fn name(path: &str) -> Name {
@@ -102,13 +108,14 @@ fn name(path: &str) -> Name {
     }
 }
 
-/// The caller's trace id, or a new one.
-fn trace_id(headers: &HeaderMap) -> String {
-    let parent = TraceContextPropagator::new().extract(&Headers(headers));
-    let parent = parent.span();
-    let parent = parent.span_context();
-    let id = if parent.is_valid() { parent.trace_id() } else { RandomIdGenerator::default().new_trace_id() };
-    id.to_string()
+/// The caller's place in its trace; an invalid one if it names none that can be read.
+fn caller(headers: &HeaderMap) -> SpanContext {
+    // Without what happens to be current here.
+    let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+    let caller = caller.span();
+    let caller = caller.span_context();
+    // Without its `tracestate`, in which it may have written anything, and which would go to the collector with each span.
+    SpanContext::new(caller.trace_id(), caller.span_id(), caller.trace_flags(), true, TraceState::NONE)
 }
 
 struct Headers<'a>(&'a HeaderMap);
@@ -123,10 +130,14 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// The access line of one call. It is written when the call is answered, or dropped without.
+/// The access line of one call, its measures and its span's end. All are written when the call is answered, or dropped
+/// without.
 struct Line {
     name: Name,
     traced: Traced,
+    context: Context,
+    telemetry: Telemetry,
+    _counted: Now,
     started: Instant,
     told: bool,
 }
@@ -140,19 +151,23 @@ impl Line {
 
     fn write(&mut self, code: Code, status: Option<&Status>) {
         self.told = true;
-        let (Name::Rpc(rpc) | Name::Plumbing(rpc)) = self.name;
+        let took = self.started.elapsed();
+        self.telemetry.metrics().call(self.name, code_name(code), ours(code), took);
         let reason = status.and_then(StatusExt::get_details_error_info).map(|info| info.reason);
+        self.end_span(code, reason.as_deref());
+        let rpc = self.name.as_str();
         let acting = self.traced.acting.get();
         let (tenant, account) = (acting.map(|acting| display(acting.0)), acting.map(|acting| display(acting.1)));
         let cause = status.map(|status| display(Cause(status)));
-        let ms = display(format_args!("{:.2}", self.started.elapsed().as_secs_f64() * 1e3)).to_string();
+        let ms = (took.as_secs_f64() * 1e5).round() / 1e2;
         let trace_id = &self.traced.trace_id;
+        let span_id = display(self.context.span().span_context().span_id()).to_string();
         // One event in each arm: an event's level is part of where it stands in the code.
         macro_rules! line {
             ($level:ident $($cause:tt)*) => {
                 $level!(
                     target: TARGET, parent: None,
-                    rpc, code = code_name(code), reason, ms = display(&ms), tenant, account, trace_id $($cause)*
+                    rpc, code = code_name(code), reason, ms, tenant, account, trace_id, span_id $($cause)*
                 )
             };
         }
@@ -163,6 +178,41 @@ impl Line {
             (_, Name::Plumbing(_)) => line!(debug),
         }
     }
+
+    fn end_span(&self, code: Code, reason: Option<&str>) {
+        let span = self.context.span();
+        if !span.is_recording() {
+            return;
+        }
+        span.set_attribute(KeyValue::new(names::RPC_SYSTEM, "grpc"));
+        span.set_attribute(KeyValue::new(names::RPC_METHOD, self.name.as_str()));
+        span.set_attribute(KeyValue::new(names::RPC_STATUS, code_name(code)));
+        if let Some((tenant, account)) = self.traced.acting.get() {
+            span.set_attribute(KeyValue::new(names::TENANT, tenant.to_string()));
+            span.set_attribute(KeyValue::new(names::ACCOUNT, account.to_string()));
+        }
+        if let Some(reason) = reason {
+            span.set_attribute(KeyValue::new(names::REASON, reason.to_owned()));
+        }
+        if ours(code) {
+            span.set_attribute(KeyValue::new(names::ERROR, code_name(code)));
+            span.set_status(trace::Status::error(""));
+        }
+        span.end();
+    }
+}
+
+/// Whether a call that ended so failed by the server's doing, as the conventions have it; anything else is the caller's.
+fn ours(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
 }
 
 impl Drop for Line {

@@ -18,6 +18,7 @@ use crate::{
         self,
         standing::{Membership, Standing},
     },
+    telemetry::{self, Known},
 };
 
 /// How old a membership, an account or its policies may be. What was taken away works no longer than this.
@@ -78,7 +79,10 @@ impl Access {
     ) -> Result<Caller> {
         let asked = Asked { principal: author.principal.clone(), tenant, account };
         let found = match self.known.get(&asked).await {
-            Some(found) => found,
+            Some(found) => {
+                telemetry::measure(|metrics| metrics.standing(Known::Remembered));
+                found
+            }
             // Callers that miss together ask once.
             None => self.known.try_get_with_by_ref(&asked, self.find(&asked)).await.map_err(|shared| shared.again())?,
         };
@@ -91,6 +95,7 @@ impl Access {
     }
 
     async fn find(&self, asked: &Asked) -> Result<Found> {
+        telemetry::measure(|metrics| metrics.standing(Known::FoundOut));
         let mut lease = self.pool.lease().await?;
         if let Some(role) = self.service_principals.get(&asked.principal) {
             let tenant = asked.tenant.ok_or(Error::TenantRequired)?;

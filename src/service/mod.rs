@@ -16,7 +16,7 @@ use std::sync::Arc;
 use self::{
     access::Access, accounts::Accounts, customers::Customers, history::History, pool::Pool, seal::Sealer, tags::Tags,
 };
-use crate::{config::Config, error::Result, store};
+use crate::{config::Config, error::Result, store, telemetry::Sessions};
 
 /// All use cases, wired.
 #[derive(Clone)]
@@ -58,6 +58,12 @@ impl Services {
         })
     }
 
+    /// The sessions with the database now.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        self.pool.sessions()
+    }
+
     /// Whether the database is there and its schema new enough for this server.
     pub async fn schema_ready(&self) -> bool {
         let current = async {
@@ -65,6 +71,15 @@ impl Services {
             lease.run(async |conn| Ok(store::migrations::is_current(conn).await?)).await
         };
         current.await.unwrap_or(false)
+    }
+
+    /// The settings under which PostgreSQL's own log shows customers' data; nothing if there are none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn indiscreet_settings(&self) -> Result<Vec<String>> {
+        let mut lease = self.pool.lease().await?;
+        lease.run(async |conn| store::server_log::indiscreet(conn).await).await
     }
 
     /// Deletes stored answers that are older than 30 days, in batches; says how many. Any number of replicas may do so

@@ -4,17 +4,22 @@
 //! that nobody read. So whoever works with a session works through a lease, which notes when work begins and when it came
 //! to its end; a lease that is dropped in between closes its session, and only a clean one goes back.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deadpool::{
     Runtime,
-    managed::{Manager, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType},
+    managed::{self, Manager, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType},
 };
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
 use crate::{
     config,
     error::{Error, Result},
+    telemetry::{self, Metrics, Sessions, Statement as _},
 };
 
 /// A session that has idled longer is asked whether it is still there before it is used.
@@ -28,18 +33,21 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// When a caller should come again that no session came free for.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-struct Sessions(PgConnectOptions);
+struct Connect(PgConnectOptions);
 
-impl Manager for Sessions {
+impl Manager for Connect {
     type Type = PgConnection;
     type Error = sqlx::Error;
 
     async fn create(&self) -> std::result::Result<PgConnection, sqlx::Error> {
+        let begun = Instant::now();
         // Boxed: connecting is a large future, and every lease would carry it.
-        Box::pin(PgConnection::connect_with(&self.0)).await
+        let session = Box::pin(PgConnection::connect_with(&self.0)).await?;
+        telemetry::measure(|metrics| metrics.connected(begun.elapsed()));
+        Ok(session)
     }
 
-    async fn recycle(&self, session: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, session: &mut PgConnection, metrics: &managed::Metrics) -> RecycleResult<sqlx::Error> {
         if metrics.last_used() < IDLE_TRUST {
             return Ok(());
         }
@@ -53,7 +61,7 @@ impl Manager for Sessions {
 /// The sessions of this process.
 #[derive(Clone)]
 pub struct Pool {
-    sessions: deadpool::managed::Pool<Sessions>,
+    sessions: managed::Pool<Connect>,
     /// How long a unit of work may take. The server ends each statement in time; one that says nothing for longer is
     /// gone without a word, and a mutation, which nothing else ends, would hold its place in the pool for ever.
     patience: Duration,
@@ -73,11 +81,13 @@ impl Pool {
             ("idle_in_transaction_session_timeout", "5000".to_owned()),
             // The server notices within two seconds that whoever asked has gone.
             ("client_connection_check_interval", "2000".to_owned()),
+            // A role's own to set, unlike the others: see `store::server_log`.
+            ("log_parameter_max_length_on_error", "0".to_owned()),
             // The default is that of turning disks: with it a search reads every tenant's candidates rather than look two
             // thousand customers up by their keys (66 ms for 10).
             ("random_page_cost", "1.1".to_owned()),
         ]);
-        let sessions = deadpool::managed::Pool::builder(Sessions(options))
+        let sessions = managed::Pool::builder(Connect(options))
             .max_size(config.connections)
             .runtime(Runtime::Tokio1)
             // The most recently used session first: the rest may idle away, and its caches are warm.
@@ -95,13 +105,29 @@ impl Pool {
     /// # Errors
     /// `Overloaded` if none came free in time, `Unavailable` if the database cannot be reached.
     pub async fn lease(&self) -> Result<Lease> {
+        let begun = Instant::now();
         let session = self.sessions.get().await.map_err(|error| match error {
-            PoolError::Timeout(TimeoutType::Wait) => Error::Overloaded { retry_after: RETRY_AFTER },
+            PoolError::Timeout(TimeoutType::Wait) => {
+                telemetry::measure(Metrics::not_leased);
+                Error::Overloaded { retry_after: RETRY_AFTER }
+            }
             PoolError::Timeout(_) => Error::Unavailable { cause: "connecting took too long".to_owned() },
             PoolError::Backend(cause) => Error::from(cause),
             other => Error::internal(other),
         })?;
-        Ok(Lease { session: Some(session), clean: true, pool: self.clone() })
+        let told = telemetry::current();
+        if let Some(told) = &told {
+            told.leased(begun.elapsed());
+        }
+        Ok(Lease { session: Some(session), clean: true, pool: self.clone(), told })
+    }
+
+    /// Its sessions now.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        let status = self.sessions.status();
+        let idle = status.available;
+        Sessions { idle, used: status.size.saturating_sub(idle), max: status.max_size, waiting: status.waiting }
     }
 }
 
@@ -116,9 +142,11 @@ pub enum End {
 
 /// A session, for as long as one unit of work needs it.
 pub struct Lease {
-    session: Option<Object<Sessions>>,
+    session: Option<Object<Connect>>,
     clean: bool,
     pool: Pool,
+    /// Kept, as a lease is dropped outside its call's context when the call is cancelled.
+    told: Option<Arc<Metrics>>,
 }
 
 impl Lease {
@@ -143,10 +171,10 @@ impl Lease {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
         self.run(async |session| {
-            sqlx::raw_sql("begin").execute(&mut *session).await?;
+            sqlx::raw_sql("begin").execute(&mut *session).named("begin").await?;
             let done = work(session).await;
             let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
-            match sqlx::raw_sql(last).execute(&mut *session).await {
+            match sqlx::raw_sql(last).execute(&mut *session).named(last).await {
                 Ok(_) => done,
                 // What went wrong first tells more; but a session that cannot roll back is not given back.
                 Err(lost) if last == "commit" || done.is_ok() => Err(lost.into()),
@@ -163,6 +191,9 @@ impl Drop for Lease {
             && !self.clean
             && self.pool.discard_unfinished
         {
+            if let Some(told) = &self.told {
+                told.discarded();
+            }
             // Out of the pool, and closed by being dropped: the server rolls back.
             drop(Object::take(session));
         }

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     service::pool::{End, Pool},
     store,
+    telemetry::{self, Again},
 };
 
 /// How often a write is tried that deadlocks.
@@ -32,7 +33,10 @@ pub(super) async fn retrying<T, F: Future<Output = Result<T>>>(write: impl Fn() 
     let mut pause = Duration::from_millis(2);
     for _ in 1..TRIES {
         match write().await {
-            Err(error) if error.is_retriable() => tokio::time::sleep(pause).await,
+            Err(error) if error.is_retriable() => {
+                telemetry::measure(|metrics| metrics.again(Again::Deadlock));
+                tokio::time::sleep(pause).await;
+            }
             done => return done,
         }
         pause *= 4;

@@ -18,6 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, json, principal_key, stored},
+    telemetry::Statement as _,
 };
 
 struct Row {
@@ -110,6 +111,7 @@ pub async fn create(
         answer,
     )
     .execute(conn)
+    .named("accounts.create")
     .await?;
     Ok(())
 }
@@ -123,6 +125,7 @@ pub async fn lock_lists(conn: &mut PgConnection, scope: &Scope) -> Result<()> {
         scope.root().get(),
     )
     .fetch_one(conn)
+    .named("accounts.lock_lists")
     .await?;
     Ok(())
 }
@@ -143,6 +146,7 @@ pub async fn get(conn: &mut PgConnection, scope: &Scope, id: AccountId) -> Resul
         scope.root().get(),
     )
     .fetch_optional(conn)
+    .named("accounts.get")
     .await?
     .ok_or(Error::AccountNotFound)?
     .try_into()
@@ -172,6 +176,7 @@ pub async fn list_children(
         limit,
     )
     .fetch_all(conn)
+    .named("accounts.list_children")
     .await?
     .into_iter()
     .map(Account::try_from)
@@ -202,6 +207,7 @@ pub async fn list_descendants(
         limit,
     )
     .fetch_all(conn)
+    .named("accounts.list_descendants")
     .await?
     .into_iter()
     .map(Account::try_from)

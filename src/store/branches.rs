@@ -14,6 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, json, principal_key},
+    telemetry::Statement as _,
 };
 
 struct Row {
@@ -46,6 +47,7 @@ pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, l
         limit,
     )
     .fetch_all(conn)
+    .named("branches.list")
     .await?;
     Ok(rows.into_iter().map(Branch::from).collect())
 }
@@ -58,6 +60,7 @@ pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
         scope.root().get(),
     )
     .fetch_one(conn)
+    .named("branches.count")
     .await?;
     usize::try_from(count).map_err(Error::internal)
 }
@@ -76,6 +79,7 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: BranchId) -> Resul
         scope.root().get(),
     )
     .fetch_optional(conn)
+    .named("branches.lock")
     .await?
     .map(Branch::from)
     .ok_or(Error::BranchNotFound)
@@ -130,6 +134,7 @@ pub async fn create(
         json(&Changes::of_branch(None, branch))?,
     )
     .execute(conn)
+    .named("branches.create")
     .await?;
     Ok(())
 }
@@ -184,6 +189,7 @@ pub async fn update(
         json(&Changes::of_branch(Some(before), after))?,
     )
     .execute(conn)
+    .named("branches.update")
     .await?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, customers::Seen, json, principal_key},
+    telemetry::Statement as _,
 };
 
 /// Of these, the first system in which a customer of the acting account has that custom ID.
@@ -37,6 +38,7 @@ pub async fn first_taken(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds
         &keys,
     )
     .fetch_optional(conn)
+    .named("custom_ids.first_taken")
     .await?;
     Ok(taken.and_then(|taken| ids.keys().find(|system| system.as_str() == taken).cloned()))
 }
@@ -166,11 +168,11 @@ pub async fn save(
         answer.filter(|_| write.request.is_some()).map(Answer::to_stored).transpose().map_err(Error::internal)?,
     )
     .fetch_one(conn)
+    .named("custom_ids.save")
     .await?;
     let taken = saved.taken.and_then(|taken| change.iter().find(|(system, _)| system.as_str() == taken));
     Ok(match (saved.revision, taken) {
         (Some(_), _) => Saved::Written,
-        (None, Some((system, _))) => Saved::Taken(system.clone()),
-        (None, None) => Saved::Moved,
+        (None, taken) => taken.map_or(Saved::Moved, |(system, _)| Saved::Taken(system.clone())),
     })
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{customers::admitting, stored},
+    telemetry::Statement as _,
 };
 
 struct Row {
@@ -81,6 +82,7 @@ pub async fn list(
         limit,
     )
     .fetch_all(conn)
+    .named("events.list")
     .await?;
     let first = rows.first().ok_or(Error::CustomerNotFound { at: None })?;
     let owner_path = Path::stored(first.ancestors.iter().copied().map(AccountId::from_uuid).collect());
@@ -150,6 +152,7 @@ pub async fn changed_since(
         link_steps,
     )
     .fetch_one(conn)
+    .named("events.changed_since")
     .await?;
     Ok((row.steps == current - revision && row.link_steps >= link_steps).then_some(row.paths))
 }

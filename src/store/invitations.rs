@@ -7,6 +7,7 @@ use crate::{
     domain::{caller::Scope, email::Email, enums::Role, ids::AccountId},
     error::Result,
     store::{Write, json},
+    telemetry::Statement as _,
 };
 
 /// Keeps an invitation to become a member of an account.
@@ -33,6 +34,7 @@ pub async fn create(
         json(&write.author.principal)?,
     )
     .execute(conn)
+    .named("invitations.create")
     .await?;
     Ok(())
 }
@@ -45,6 +47,7 @@ pub async fn withdraw(conn: &mut PgConnection, scope: &Scope, account: AccountId
         account.get(),
     )
     .execute(conn)
+    .named("invitations.withdraw")
     .await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, principal_key, stored},
+    telemetry::Statement as _,
 };
 
 /// Makes a principal a member of the acting account.
@@ -67,6 +68,7 @@ pub async fn add(
         answer,
     )
     .execute(conn)
+    .named("members.add")
     .await?;
     Ok(())
 }
@@ -116,6 +118,7 @@ pub async fn list(
         limit,
     )
     .fetch_all(conn)
+    .named("members.list")
     .await?
     .into_iter()
     .map(|row| {

@@ -11,7 +11,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::store::search;
+use crate::{store::search, telemetry::Statement as _};
 
 /// The migrations that this program was built with. The lock is ours: a migrator that waits for sqlx's own inside a
 /// statement deadlocks with another one's `create index concurrently`. What a newer program applied is let be.
@@ -115,7 +115,7 @@ pub fn newest() -> i64 {
 /// What the server says.
 pub async fn schema_version(conn: &mut PgConnection) -> sqlx::Result<i64> {
     let version = sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success");
-    match version.fetch_one(conn).await {
+    match version.fetch_one(conn).named("migrations.schema_version").await {
         // 42P01: there is no such table.
         Err(sqlx::Error::Database(refused)) if refused.code().as_deref() == Some("42P01") => Ok(0),
         answer => answer,
@@ -144,6 +144,7 @@ async fn check(conn: &mut PgConnection) -> Result<(), MigrationError> {
          where datname = current_database()",
     )
     .fetch_one(conn)
+    .named("migrations.check")
     .await?;
     if number < OLDEST {
         return Err(MigrationError::TooOld(version));

@@ -12,6 +12,7 @@ pub mod migrations;
 pub mod moves;
 pub mod requests;
 pub mod search;
+pub mod server_log;
 pub mod standing;
 pub mod tags;
 pub mod tenants;
@@ -73,5 +74,5 @@ fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
 
 /// A text that a check constraint keeps within a closed set.
 fn stored<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-    read(text).ok_or_else(|| Error::internal(format!("the database holds {text:?} where a closed set is expected")))
+    read(text).ok_or_else(|| Error::internal("the database holds another word where one of a closed set is expected"))
 }

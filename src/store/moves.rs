@@ -22,6 +22,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, json, principal_key, stored},
+    telemetry::Statement as _,
 };
 
 /// The tenant's rule on names, which stays until the transaction ends.
@@ -31,6 +32,7 @@ pub async fn hold_name_rule(conn: &mut PgConnection, scope: &Scope) -> Result<Na
         scope.tenant().get(),
     )
     .fetch_one(conn)
+    .named("moves.hold_name_rule")
     .await?;
     stored(&rule, NameUniqueness::from_str_stored)
 }
@@ -43,6 +45,7 @@ pub async fn lock_account(conn: &mut PgConnection, scope: &Scope, account: Accou
         account.get(),
     )
     .fetch_one(conn)
+    .named("moves.lock_account")
     .await?;
     Ok(())
 }
@@ -70,6 +73,7 @@ pub async fn used(conn: &mut PgConnection, scope: &Scope, account: AccountId, cu
         customer.get(),
     )
     .fetch_one(conn)
+    .named("moves.used")
     .await?;
     Ok(found)
 }
@@ -125,6 +129,7 @@ pub async fn clashes(
         to.get(),
     )
     .fetch_all(conn)
+    .named("moves.clashes")
     .await?
     .into_iter()
     .map(|row| {
@@ -150,6 +155,7 @@ pub async fn link(conn: &mut PgConnection, scope: &Scope, customer: CustomerId, 
         account.get(),
     )
     .fetch_optional(conn)
+    .named("moves.link")
     .await?;
     Ok(found.map(|link| link.0).unwrap_or_default())
 }
@@ -227,6 +233,7 @@ pub async fn copy_link(
         write.author.trace_id,
     )
     .execute(conn)
+    .named("moves.copy_link")
     .await?;
     Ok(())
 }
@@ -251,6 +258,7 @@ pub async fn still_there(
         sales_person.map(MemberId::get),
     )
     .fetch_one(conn)
+    .named("moves.still_there")
     .await?;
     Ok((found.branch.map(BranchId::from_uuid), found.sales_person.map(MemberId::from_uuid)))
 }
@@ -357,6 +365,7 @@ pub async fn save(
         write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
     )
     .execute(conn)
+    .named("moves.save")
     .await?;
     Ok(())
 }

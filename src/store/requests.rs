@@ -6,6 +6,7 @@ use crate::{
     domain::{account::Moment, answer::Answer, ids::TenantId, options::Repeatable, principal::Author},
     error::{Error, Result},
     store::principal_key,
+    telemetry::Statement as _,
 };
 
 /// An answer as it was stored, with what it answered.
@@ -52,6 +53,7 @@ pub async fn find(
         request.id.get(),
     )
     .fetch_optional(conn)
+    .named("requests.find")
     .await?;
     Ok(row.map(|row| Stored { fingerprint: row.fingerprint, answer: row.answer }))
 }
@@ -69,6 +71,7 @@ pub async fn sweep(conn: &mut PgConnection, before: Moment, limit: i64) -> Resul
         limit,
     )
     .execute(conn)
+    .named("requests.sweep")
     .await?;
     Ok(swept.rows_affected())
 }

@@ -24,6 +24,7 @@ use crate::{
     },
     error::Result,
     store::customers::{Seen, row::Row},
+    telemetry::Statement as _,
 };
 
 /// Totals are counted up to here.
@@ -77,7 +78,8 @@ pub async fn find(
     let Statement { text, arguments } = statement(caller.scope(), search, after, limit, count)?;
     // Not kept: there are more shapes than the session's cache has room for, and a plan that knows the words is the better
     // one.
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(false).fetch_all(conn).await?;
+    let rows =
+        sqlx::query_with(AssertSqlSafe(text), arguments).persistent(false).fetch_all(conn).named("search.find").await?;
     let mut found = Hits { hits: Vec::with_capacity(rows.len()), total: None };
     for row in rows {
         found.total = row.try_get("total")?;
@@ -124,6 +126,7 @@ pub(super) async fn fill_in(conn: &mut PgConnection) -> sqlx::Result<usize> {
             AT_ONCE,
         )
         .fetch_all(&mut *conn)
+        .named("search.find_unfilled")
         .await?;
         let Some(end) = batch.last() else { return Ok(made) };
         last = (end.tenant_id, end.id);
@@ -142,6 +145,7 @@ pub(super) async fn fill_in(conn: &mut PgConnection) -> sqlx::Result<usize> {
             &texts.iter().map(|text| text.country().to_owned()).collect::<Vec<_>>(),
         )
         .execute(&mut *conn)
+        .named("search.fill_in")
         .await?;
     }
 }

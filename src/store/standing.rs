@@ -17,6 +17,7 @@ use crate::{
     },
     error::{Error, Result},
     store::stored,
+    telemetry::Statement as _,
 };
 
 /// More memberships of one principal than this are not looked at.
@@ -130,6 +131,7 @@ pub async fn find(
         MAX_MEMBERSHIPS,
     )
     .fetch_all(conn)
+    .named("standing.find")
     .await?
     .into_iter()
     .map(Standing::try_from)
@@ -163,6 +165,7 @@ pub async fn find_service(
         wanted.map(AccountId::get),
     )
     .fetch_optional(conn)
+    .named("standing.find_service")
     .await?
     .map(Standing::try_from)
     .transpose()
@@ -190,6 +193,7 @@ pub async fn memberships(
         MAX_MEMBERSHIPS,
     )
     .fetch_all(conn)
+    .named("standing.memberships")
     .await?
     .into_iter()
     .map(|row| {

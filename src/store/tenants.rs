@@ -8,6 +8,7 @@ use crate::{
     domain::{account::Account, answer::Tenant, caller::Scope, enums::NameUniqueness, ids::TenantId, member::Member},
     error::{Error, Result},
     store::{Write, json, principal_key, stored},
+    telemetry::Statement as _,
 };
 
 /// Creates a tenant, its provider's account and that one's first admin.
@@ -69,6 +70,7 @@ pub async fn create(
         answer,
     )
     .execute(conn)
+    .named("tenants.create")
     .await?;
     Ok(())
 }
@@ -84,6 +86,7 @@ pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64) 
         limit,
     )
     .fetch_all(conn)
+    .named("tenants.list")
     .await?
     .into_iter()
     .map(|row| {
@@ -105,6 +108,7 @@ pub async fn lock_rule(conn: &mut PgConnection, scope: &Scope) -> Result<NameUni
         scope.tenant().get()
     )
     .fetch_optional(conn)
+    .named("tenants.lock_rule")
     .await?
     .ok_or(Error::AccountNotFound)?;
     stored(&rule, NameUniqueness::from_str_stored)
@@ -127,6 +131,7 @@ pub async fn set_rule(conn: &mut PgConnection, scope: &Scope, rule: NameUniquene
         rule.as_str(),
     )
     .execute(conn)
+    .named("tenants.set_rule")
     .await?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! says of the commands that move or end a customer.
 
 mod rooms;
+mod statements;
 
 use std::collections::BTreeMap;
 

@@ -86,6 +86,7 @@ mod search_upkeep;
 mod standing;
 mod states;
 mod suspend_customer;
+mod telemetry;
 mod tokens;
 mod transfer_customers;
 mod unarchive_customers;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clientele::{
-    config::{Config, Database, Identity, Issuer, Limits, SealingKeys, ServicePrincipal},
+    config::{Config, Database, Identity, Issuer, Limits, SealingKeys, ServicePrincipal, Telemetry},
     domain::{enums::Role, principal::Principal},
     embedded::{Cluster, Durability, Place, Settings},
     grpc::pb::{
@@ -531,6 +531,7 @@ impl Keys {
             sealing: SealingKeys(vec![[7; 32]]),
             limits: Limits { deadline: Duration::from_secs(30), drain: Duration::from_secs(10), detach: true },
             reflection: true,
+            telemetry: Telemetry::default(),
         }
     }
 }

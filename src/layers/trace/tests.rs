@@ -1,60 +1,27 @@
 use std::{
     future::{pending, poll_fn},
-    io,
-    sync::Mutex,
     task::Poll,
 };
 
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::{info, subscriber::DefaultGuard};
 
 use super::*;
 use crate::{
+    config,
     error::Error,
     grpc::status::{self, Repeat},
     layers::samples::{READ, request, run},
+    telemetry::{logs::Format, samples::Log},
 };
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// What was logged, on this thread alone.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn listen() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(log.clone())
-            .with_ansi(false)
-            .without_time()
-            .with_max_level(tracing::Level::DEBUG)
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn lines(&self) -> Vec<String> {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
-    }
+fn layer() -> Trace {
+    Trace::new(Telemetry::new(&config::Telemetry::default()).unwrap())
 }
 
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
+fn listen() -> (Log, DefaultGuard) {
+    Log::listen(Format::Text)
 }
 
 fn with_parent(parent: &str) -> Request<Body> {
@@ -65,9 +32,9 @@ fn with_parent(parent: &str) -> Request<Body> {
 
 #[tokio::test]
 async fn a_call_has_one_line_and_what_is_logged_inside_carries_its_trace() {
-    let (log, _listening) = Log::listen();
+    let (log, _listening) = listen();
     let (tenant, account) = (TenantId::from_uuid(uuid::Uuid::max()), AccountId::from_uuid(uuid::Uuid::max()));
-    run(Trace, with_parent(PARENT), move |request| async move {
+    run(layer(), with_parent(PARENT), move |request| async move {
         let traced: &Traced = request.extensions().get().unwrap();
         assert_eq!(traced.trace_id, "0af7651916cd43dd8448eb211c80319c");
         traced.acts_in(tenant, account);
@@ -102,7 +69,7 @@ async fn a_broken_traceparent_begins_a_new_trace() {
     ] {
         let mut request = request(READ);
         request.headers_mut().insert("traceparent", http::HeaderValue::from_bytes(broken.as_bytes()).unwrap());
-        run(Trace, request, |request| async move {
+        run(layer(), request, |request| async move {
             let id = &request.extensions().get::<Traced>().unwrap().trace_id;
             assert!(id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit()) && id != &"0".repeat(32));
             assert_ne!(id, "0af7651916cd43dd8448eb211c80319c");
@@ -114,11 +81,11 @@ async fn a_broken_traceparent_begins_a_new_trace() {
 
 #[tokio::test]
 async fn an_error_is_told_with_its_reason_and_ours_with_its_cause() {
-    let (log, _listening) = Log::listen();
-    run(Trace, request(READ), |_| async { status::of(Error::NotAMember, Repeat::Safe).into_http() }).await;
-    run(Trace, request(READ), |_| async { status::of(Error::internal("the dog"), Repeat::Safe).into_http() }).await;
+    let (log, _listening) = listen();
+    run(layer(), request(READ), |_| async { status::of(Error::NotAMember, Repeat::Safe).into_http() }).await;
+    run(layer(), request(READ), |_| async { status::of(Error::internal("the dog"), Repeat::Safe).into_http() }).await;
     let lost = || Error::Unavailable { cause: "connection refused".to_owned() };
-    run(Trace, request(READ), move |_| async move { status::of(lost(), Repeat::Safe).into_http() }).await;
+    run(layer(), request(READ), move |_| async move { status::of(lost(), Repeat::Safe).into_http() }).await;
     let [refused, fault, lost] = &log.lines()[..] else { panic!("{:?}", log.lines()) };
     assert!(
         refused.contains("INFO") && refused.contains("code=\"PERMISSION_DENIED\" reason=\"NOT_A_MEMBER\""),
@@ -131,8 +98,8 @@ async fn an_error_is_told_with_its_reason_and_ours_with_its_cause() {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_has_a_line_too() {
-    let (log, _listening) = Log::listen();
-    let mut call = Box::pin(run(Trace, request(READ), |_| pending()));
+    let (log, _listening) = listen();
+    let mut call = Box::pin(run(layer(), request(READ), |_| pending()));
     assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
     drop(call);
     let [line] = &log.lines()[..] else { panic!("{:?}", log.lines()) };
@@ -141,9 +108,9 @@ async fn a_call_that_is_dropped_has_a_line_too() {
 
 #[tokio::test]
 async fn probes_are_told_at_debug_and_a_path_is_never_copied_into_the_log() {
-    let (log, _listening) = Log::listen();
+    let (log, _listening) = listen();
     for path in ["/grpc.health.v1.Health/Check", "/secret%0Apath"] {
-        run(Trace, request(path), |_| async { Response::new(Body::empty()) }).await;
+        run(layer(), request(path), |_| async { Response::new(Body::empty()) }).await;
     }
     let [probe, other] = &log.lines()[..] else { panic!("{:?}", log.lines()) };
     assert!(probe.contains("DEBUG") && probe.contains("rpc=\"grpc.health.v1\""), "{probe}");

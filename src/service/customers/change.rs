@@ -30,6 +30,7 @@ use crate::{
         self, Write,
         customers::{Loaded, Seen},
     },
+    telemetry::{self, Again},
 };
 
 /// Tries without a lock. Of 32 writers on one row most lose three races in a row, so the next takes the lock.
@@ -74,6 +75,7 @@ impl Customers {
             if let Some(done) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
                 return Ok(done);
             }
+            telemetry::measure(|metrics| metrics.again(Again::LostRace));
         }
         let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
         let done = lease

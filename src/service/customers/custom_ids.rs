@@ -38,6 +38,7 @@ use crate::{
         custom_ids::Saved,
         customers::{Loaded, Seen},
     },
+    telemetry::{self, Again},
 };
 
 /// Tries without a lock: of custom IDs alone as of other commands on one customer, once of what may take two statements.
@@ -105,6 +106,7 @@ impl Customers {
             if let Some(done) = lease.run(async |conn| self.decide_ids(conn, attempt, false).await).await? {
                 return Ok(done);
             }
+            telemetry::measure(|metrics| metrics.again(Again::LostRace));
         }
         let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
         let done = lease

@@ -19,6 +19,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, json, path, principal_key},
+    telemetry::Statement as _,
 };
 
 /// Locks the customers of these ids that the caller sees, in id order, and reads them. Those it does not see are
@@ -40,6 +41,7 @@ pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerI
         &path(scope),
     )
     .fetch_all(&mut *conn)
+    .named("customers.lock_all")
     .await?;
     // A statement of its own: one that waits for a lock sees the locked row anew, but links and tags as they were before.
     columns!(
@@ -57,6 +59,7 @@ pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerI
         path(scope) as _,
     )
     .fetch_all(conn)
+    .named("customers.read_locked")
     .await?
     .into_iter()
     .map(|row: Row| row.seen(caller))
@@ -136,6 +139,7 @@ pub async fn save_archiving(
         write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
     )
     .execute(conn)
+    .named("customers.save_archiving")
     .await?;
     Ok(())
 }

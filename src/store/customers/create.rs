@@ -21,6 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{json, principal_key},
+    telemetry::Statement as _,
 };
 
 /// A customer to be created, and what is remembered of it.
@@ -173,6 +174,7 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
         principal_key(&author.principal),
     )
     .fetch_one(conn)
+    .named("customers.create")
     .await?;
     usize::try_from(made).map_err(Error::internal)
 }

@@ -14,6 +14,7 @@ use crate::{
         ids::CustomerId,
     },
     error::Result,
+    telemetry::Statement as _,
 };
 
 /// Reads the customers of these ids that the caller's account sees, in no order. Those it does not see are missing.
@@ -36,6 +37,7 @@ pub async fn get_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId
         path(scope) as _,
     )
     .fetch_all(conn)
+    .named("customers.get_all")
     .await?
     .into_iter()
     .map(|row: Row| row.seen(caller))
@@ -77,6 +79,7 @@ pub async fn lookup(
         scope.narrowed().map(CustomerId::get),
     )
     .fetch_all(conn)
+    .named("customers.lookup")
     .await?
     .into_iter()
     .map(|row: Row| row.seen(caller))
@@ -105,6 +108,7 @@ pub async fn called(
         path(scope) as _,
     )
     .fetch_optional(conn)
+    .named("customers.called")
     .await?;
     Ok(found.map(CustomerId::from_uuid).filter(|id| scope.admits(*id)))
 }

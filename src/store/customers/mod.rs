@@ -30,6 +30,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{path, principal_key, requests::Stored},
+    telemetry::Statement as _,
 };
 
 /// A customer as the acting account sees it, with what its commands decide by.
@@ -80,6 +81,7 @@ pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Re
         path(scope) as _,
     )
     .fetch_optional(conn)
+    .named("customers.get")
     .await?
     .ok_or(Error::CustomerNotFound { at: None })?
     .seen(caller)
@@ -122,6 +124,7 @@ pub async fn load(
         branch.map(BranchId::get),
     )
     .fetch_optional(conn)
+    .named("customers.load")
     .await?
     .ok_or(Error::CustomerNotFound { at: None })?
     .loaded(caller)
@@ -143,6 +146,7 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Res
         path(scope) as _,
     )
     .fetch_optional(conn)
+    .named("customers.lock")
     .await?
     .map(|_| ())
     .ok_or(Error::CustomerNotFound { at: None })
@@ -170,6 +174,7 @@ pub async fn free_names(
         &keys,
     )
     .fetch_all(conn)
+    .named("customers.free_names")
     .await?;
     let free = candidates.iter().filter(|name| !taken.iter().any(|key| key == name.key().as_str()));
     Ok(free.map(|name| name.as_str().to_owned()).collect())

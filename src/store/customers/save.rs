@@ -13,6 +13,7 @@ use crate::{
     },
     error::Result,
     store::{Write, principal_key, search},
+    telemetry::Statement as _,
 };
 
 /// Writes a changed customer, its event and the stored answer, if the customer is still as it was read. Says whether it
@@ -97,6 +98,7 @@ pub async fn save(
         searchable.as_ref().map(Searchable::country),
     )
     .fetch_optional(conn)
+    .named("customers.save")
     .await?;
     Ok(saved == Some(after.revision))
 }

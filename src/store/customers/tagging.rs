@@ -16,6 +16,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, json, principal_key},
+    telemetry::Statement as _,
 };
 
 /// One locked customer whose tags change.
@@ -119,6 +120,7 @@ pub async fn save_tagging(
         write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
     )
     .execute(conn)
+    .named("customers.save_tagging")
     .await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     error::Result,
     store::{Write, json, principal_key},
+    telemetry::Statement as _,
 };
 
 /// Locks the customers that have a locked tag, in id order; at most `limit` of them. Those out of sight have it too.
@@ -32,6 +33,7 @@ pub async fn lock_customers(conn: &mut PgConnection, scope: &Scope, tag: &Tag, l
         limit,
     )
     .fetch_all(conn)
+    .named("tags.lock_customers")
     .await?;
     Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
 }
@@ -117,6 +119,7 @@ pub async fn delete(
         answer,
     )
     .execute(conn)
+    .named("tags.delete")
     .await?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{Write, json, path, principal_key},
+    telemetry::Statement as _,
 };
 
 /// Lists the acting account's tags by folded name, those after the given one, with how many customers in sight have
@@ -46,6 +47,7 @@ pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, l
         i64::try_from(TagUse::COUNTED + 1).map_err(Error::internal)?,
     )
     .fetch_all(conn)
+    .named("tags.list")
     .await?
     .into_iter()
     .map(|row| {
@@ -70,6 +72,7 @@ pub async fn hold_named(conn: &mut PgConnection, scope: &Scope, names: &[&TagNam
         &keys,
     )
     .fetch_all(conn)
+    .named("tags.hold_named")
     .await?;
     Ok(rows.into_iter().map(|row| Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) }).collect())
 }
@@ -83,6 +86,7 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: TagId) -> Result<T
         scope.root().get(),
     )
     .fetch_optional(conn)
+    .named("tags.lock")
     .await?;
     name.map(|name| Tag { id, name: TagName::from(name) }).ok_or(Error::TagNotFound)
 }
@@ -95,6 +99,7 @@ pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
         scope.root().get(),
     )
     .fetch_one(conn)
+    .named("tags.count")
     .await?;
     usize::try_from(count).map_err(Error::internal)
 }
@@ -150,6 +155,7 @@ pub async fn create(
         &new.iter().map(|(tag, _)| json(&Changes::of_tag(None, Some(tag)))).collect::<Result<Vec<_>>>()?,
     )
     .execute(conn)
+    .named("tags.create")
     .await?;
     Ok(())
 }
@@ -202,6 +208,7 @@ pub async fn rename(
         answer,
     )
     .execute(conn)
+    .named("tags.rename")
     .await?;
     Ok(())
 }

@@ -1,0 +1,107 @@
+//! A collector that is down, slow or dead costs spans: neither calls, nor a stopping server more than three seconds.
+
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+
+use super::{
+    collector::Collector,
+    scrape::{Scrape, scrape},
+};
+use crate::world::{World, customer, database, until};
+
+/// Three seconds for the collector, and as much again for a busy machine.
+const BOUND: Duration = Duration::from_secs(6);
+const CALLS: usize = 40;
+
+/// A server that records everything for whoever is, or is not, at this address.
+async fn watched(endpoint: &str) -> World {
+    World::start_with(database().await, |config| {
+        config.telemetry.otlp_endpoint = Some(endpoint.to_owned());
+        config.telemetry.sample_ratio = 1.0;
+        config.telemetry.metrics_listen = Some(([127, 0, 0, 1], 0).into());
+    })
+    .await
+}
+
+/// Calls succeed; then the server stops in time.
+async fn calls_and_stops(world: World) {
+    calls(&world).await;
+    stops(world).await;
+}
+
+async fn calls(world: &World) {
+    let admin = world.tenant("acme").await.admin;
+    for number in 0..CALLS {
+        let made = admin.create(customer(&format!("Ada {number}"))).await.unwrap();
+        admin.get(&made.id).await.unwrap();
+    }
+}
+
+async fn stops(world: World) {
+    let stopping = Instant::now();
+    world.server.stop().await;
+    let took = stopping.elapsed();
+    assert!(took < BOUND, "stopping took {took:?}");
+}
+
+fn spans(scrape: &Scrape, lost: bool) -> f64 {
+    let of = |labels: &[(&str, &str)]| scrape.value("otel_sdk_exporter_span_exported_total", labels);
+    let lost_ones = of(&[("error_type", "lost")]);
+    if lost { lost_ones } else { of(&[]) - lost_ones }
+}
+
+#[tokio::test]
+async fn a_collector_that_is_down_costs_nothing_and_is_counted() {
+    // A port that was free a moment ago, and is held so that nobody else gets it; nobody listens on it.
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let world = watched(&format!("http://{}", held.local_addr().unwrap())).await;
+    calls(&world).await;
+    until("lost spans are counted", async || spans(&scrape(&world).await, true) > 0.0).await;
+    stops(world).await;
+}
+
+#[tokio::test]
+async fn a_collector_that_takes_and_never_answers_costs_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let holding = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = silent.accept().await {
+            held.push(stream);
+        }
+    });
+    calls_and_stops(watched(&endpoint).await).await;
+    holding.abort();
+}
+
+#[tokio::test]
+async fn a_collector_that_dies_costs_only_what_it_did_not_get() {
+    let collector = Collector::start().await;
+    let world = watched(&collector.endpoint).await;
+    calls(&world).await;
+    until("spans arrive", async || !collector.spans().is_empty()).await;
+    until("they are counted", async || spans(&scrape(&world).await, false) > 0.0).await;
+    drop(collector);
+    calls_and_stops_again(world).await;
+}
+
+/// As before, in the tenant that is there.
+async fn calls_and_stops_again(world: World) {
+    let admin = world.tenant("globex").await.admin;
+    for number in 0..CALLS {
+        admin.create(customer(&format!("Bob {number}"))).await.unwrap();
+    }
+    stops(world).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_waits_for_no_collector() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let world = watched(&format!("http://{}", silent.local_addr().unwrap())).await;
+    calls(&world).await;
+    let dropping = Instant::now();
+    drop(world);
+    assert!(dropping.elapsed() < BOUND, "dropping took {:?}", dropping.elapsed());
+}
