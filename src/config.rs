@@ -1,13 +1,26 @@
 //! Configuration: one struct per concern. Secrets are never printed; what is wrong is told all at once.
+//!
+//! `settings` is the table of all settings; `said` gathers what flags, environment and file say of them; `read` makes the
+//! structs here of that.
 
+mod environment;
+mod file;
 pub mod parse;
 mod problems;
+mod read;
+mod said;
+pub mod settings;
 
 use std::{collections::HashSet, fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use sqlx::postgres::PgConnectOptions;
 
-pub use self::problems::Problems;
+pub use self::{
+    environment::Environment,
+    problems::Problems,
+    read::options,
+    said::{Flags, Said, Source},
+};
 use crate::domain::{enums::Role, principal::Principal};
 
 /// Everything that a server is told.

@@ -5,13 +5,14 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Database, Identity, Limits, SealingKeys, parse},
+    config::{Config, Database, Identity, Limits, SealingKeys, parse, settings::LOG},
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
     },
     layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
     service::Services,
+    telemetry,
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
@@ -30,7 +31,7 @@ struct Floor(pb::GetCustomerResponse);
 
 /// Serves until it is killed.
 pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
-    clientele::telemetry::init(clientele::telemetry::DEFAULT_FILTER)?;
+    telemetry::init(telemetry::filter(LOG.default)?, telemetry::Format::Text);
     let answer = pb::GetCustomerResponse::decode(fs::read(file)?.as_slice())?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

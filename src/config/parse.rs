@@ -23,6 +23,26 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     found.ok_or_else(|| format!("{text} is no address of the form HOST:PORT"))
 }
 
+/// A whole number.
+///
+/// # Errors
+/// What was expected.
+pub fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+/// Yes or no, in any of the words that people use for it.
+///
+/// # Errors
+/// What was expected.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(format!("{text} is neither true nor false")),
+    }
+}
+
 /// A length of time: a whole number and its unit, as in `500ms`, `20s`, `5m`, `12h`.
 ///
 /// # Errors

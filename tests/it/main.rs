@@ -83,6 +83,7 @@ mod search_property;
 mod search_samples;
 mod search_scope;
 mod search_upkeep;
+mod settings;
 mod standing;
 mod states;
 mod suspend_customer;
