@@ -5,6 +5,7 @@
 
 mod environment;
 mod file;
+mod live;
 pub mod parse;
 mod problems;
 mod read;
@@ -17,6 +18,7 @@ use sqlx::postgres::PgConnectOptions;
 
 pub use self::{
     environment::Environment,
+    live::Live,
     problems::Problems,
     read::options,
     said::{Flags, Said, Source},
@@ -33,7 +35,7 @@ pub struct Config {
     /// Whom it believes, and who has rights of its own.
     pub identity: Identity,
     /// What seals etags and page tokens. All replicas have the same.
-    pub sealing: SealingKeys,
+    pub sealing: Live<SealingKeys>,
     /// How long things may take.
     pub limits: Limits,
     /// Whether reflection is served.
@@ -43,8 +45,8 @@ pub struct Config {
 /// The database.
 #[derive(Clone)]
 pub struct Database {
-    /// Where it is, and as whom.
-    pub options: PgConnectOptions,
+    /// Where it is, and as whom. Connections that are there stay when it changes.
+    pub options: Live<PgConnectOptions>,
     /// Connections at most.
     pub connections: usize,
     /// How long a call waits for one.
@@ -61,7 +63,7 @@ pub struct Database {
 impl fmt::Debug for Database {
     /// Leaves the password out, which the driver's own `Debug` prints.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} connections to {}", self.connections, place(&self.options))
+        write!(out, "{} connections to {}", self.connections, place(&self.options.get()))
     }
 }
 
@@ -137,7 +139,7 @@ impl Config {
         let mut problems = Problems::default();
         self.database.verify(&mut problems);
         self.identity.verify(&mut problems);
-        self.sealing.verify(&mut problems);
+        self.sealing.get().verify(&mut problems);
         self.limits.verify(&mut problems);
         self.verify_across(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }

@@ -113,6 +113,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(|cause| StartError::Listen { address: config.listen, cause })?;
 
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    // What changes while it runs: issuers' keys, the database's password, sealing keys.
+    let mut upkeep = verifier.upkeep();
+    upkeep.push(Box::pin(config.database.options.follow()));
+    upkeep.push(Box::pin(config.sealing.follow()));
+    for upkeep in upkeep {
+        tasks.spawn(stop.clone().run_until_cancelled_owned(upkeep));
+    }
     let gate = Gate::new(verifier, services.access.clone(), config.identity.operators);
     let serving = serve(listener, routes, gate, &config.limits, &tasks, stop.clone());
     tasks.spawn(serving);

@@ -71,7 +71,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
     Ok(Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         database: Database {
-            options: parse::database_url(url)?,
+            options: parse::database_url(url)?.into(),
             connections: 2,
             wait: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
@@ -83,7 +83,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
             operators: Vec::new(),
             service_principals: Vec::new(),
         },
-        sealing: SealingKeys(vec![[0; 32]]),
+        sealing: SealingKeys(vec![[0; 32]]).into(),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
         reflection: false,
     })

@@ -140,7 +140,7 @@ fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIs
     let config = Config {
         listen,
         database: Database {
-            options: cluster.options(DATABASE),
+            options: cluster.options(DATABASE).into(),
             connections: CONNECTIONS.into(),
             wait: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(10),
@@ -152,7 +152,7 @@ fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIs
             operators: vec![Principal::new(token::ISSUER, OPERATOR)],
             service_principals: Vec::new(),
         },
-        sealing: SealingKeys(vec![token::sealing_key(folder)?]),
+        sealing: SealingKeys(vec![token::sealing_key(folder)?]).into(),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: true },
         reflection: true,
     };

@@ -27,7 +27,7 @@ impl Migrate {
         let mut problems = Problems::default();
         let said = self.settings.gather(logging, &mut problems);
         match config::options(&said, &mut problems) {
-            Some(options) if problems.0.is_empty() => Ok((said, options)),
+            Some(options) if problems.0.is_empty() => Ok((said, PgConnectOptions::clone(&options.get()))),
             _ => Err(problems),
         }
     }

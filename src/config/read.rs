@@ -1,15 +1,16 @@
 //! From what was said to the configuration: everything that is wrong, at once. Concerns that were read well are verified
 //! though others were not.
 
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    Config, Database, Identity, Limits, Problems, Said, SealingKeys, parse,
+    Config, Database, Identity, Limits, Live, Problems, Said, SealingKeys, parse,
     settings::{
-        CONNECTION_WAIT, CONNECTIONS, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN, ISSUERS, LISTEN, LOCK_TIMEOUT,
-        OPERATORS, REFLECTION, SEALING_KEY_FILES, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting,
+        CONNECTION_WAIT, CONNECTIONS, DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN,
+        ISSUERS, LISTEN, LOCK_TIMEOUT, OPERATORS, REFLECTION, SEALING_KEY_FILES, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT,
+        Setting,
     },
 };
 
@@ -20,7 +21,7 @@ impl Config {
         let listen = one(said, problems, &LISTEN, parse::address);
         let database = problems.concern(|problems| database(said, problems), Database::verify);
         let identity = problems.concern(|problems| identity(said, problems), Identity::verify);
-        let sealing = problems.concern(|problems| sealing(said, problems), SealingKeys::verify);
+        let sealing = sealing(said, problems);
         let limits = problems.concern(|problems| limits(said, problems), Limits::verify);
         let reflection = one(said, problems, &REFLECTION, parse::switch);
         let config = Self {
@@ -36,23 +37,67 @@ impl Config {
     }
 }
 
-/// How to connect to the database, without the URL in what is wrong.
-pub fn options(said: &Said, problems: &mut Problems) -> Option<PgConnectOptions> {
-    let read = match (said.one(&DATABASE_URL), said.one(&DATABASE_URL_FILE)) {
-        (Some(url), None) => {
-            parse::database_url(url).map_err(|problem| format!("{}: {problem}", said.label(&DATABASE_URL)))
-        }
-        (None, Some(file)) => {
-            let label = said.label(&DATABASE_URL_FILE);
-            fs::read_to_string(file)
-                .map_err(|error| error.to_string())
-                .and_then(|url| parse::database_url(url.trim()))
-                .map_err(|problem| format!("{label} {file}: {problem}"))
-        }
+/// How to connect to the database. What is wrong with it is said without the URL and the password.
+pub fn options(said: &Said, problems: &mut Problems) -> Option<Live<PgConnectOptions>> {
+    let url = match (said.one(&DATABASE_URL), said.one(&DATABASE_URL_FILE)) {
+        (Some(url), None) => Ok(Url::Said { label: said.label(&DATABASE_URL), url: url.to_owned() }),
+        (None, Some(file)) => Ok(Url::InFile(Secret::of(said, &DATABASE_URL_FILE, file))),
         (Some(_), Some(_)) => Err("--database-url and --database-url-file exclude each other".to_owned()),
         (None, None) => Err("--database-url or --database-url-file is missing".to_owned()),
     };
+    let password = said.one(&DATABASE_PASSWORD_FILE).map(|file| Secret::of(said, &DATABASE_PASSWORD_FILE, file));
+    let read = url.and_then(|url| {
+        let in_file = if let Url::InFile(secret) = &url { Some(secret) } else { None };
+        let files = in_file.into_iter().chain(&password).map(|secret| secret.file.clone()).collect();
+        Live::of_files(files, move || {
+            let options = url.read()?;
+            Ok(match &password {
+                Some(password) => options.password(&password.read()?),
+                None => options,
+            })
+        })
+    });
     read.map_err(|problem| problems.0.push(problem)).ok()
+}
+
+/// Where the database's URL is.
+enum Url {
+    Said { label: String, url: String },
+    InFile(Secret),
+}
+
+impl Url {
+    fn read(&self) -> Result<PgConnectOptions, String> {
+        match self {
+            Self::Said { label, url } => parse::database_url(url).map_err(|problem| format!("{label}: {problem}")),
+            Self::InFile(secret) => {
+                parse::database_url(&secret.read()?).map_err(|problem| format!("{}: {problem}", secret.name()))
+            }
+        }
+    }
+}
+
+/// A file with a text that nobody is shown.
+struct Secret {
+    label: String,
+    file: PathBuf,
+}
+
+impl Secret {
+    fn of(said: &Said, setting: &Setting, file: &str) -> Self {
+        Self { label: said.label(setting), file: file.into() }
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.label, self.file.display())
+    }
+
+    /// The text without the line's end that editors leave behind it.
+    fn read(&self) -> Result<String, String> {
+        let text = fs::read_to_string(&self.file).map_err(|error| format!("{}: {error}", self.name()))?;
+        let text = text.trim_end_matches(['\n', '\r']);
+        if text.is_empty() { Err(format!("{} is empty", self.name())) } else { Ok(text.to_owned()) }
+    }
 }
 
 fn database(said: &Said, problems: &mut Problems) -> Option<Database> {
@@ -80,8 +125,24 @@ fn identity(said: &Said, problems: &mut Problems) -> Option<Identity> {
     Some(Identity { issuers: issuers?, operators, service_principals })
 }
 
-fn sealing(said: &Said, problems: &mut Problems) -> Option<SealingKeys> {
-    all(said, problems, &SEALING_KEY_FILES, |file| parse::sealing_key(Path::new(file))).map(SealingKeys)
+fn sealing(said: &Said, problems: &mut Problems) -> Option<Live<SealingKeys>> {
+    let files: Vec<PathBuf> = said.all(&SEALING_KEY_FILES).iter().map(PathBuf::from).collect();
+    let label = said.label(&SEALING_KEY_FILES);
+    let read = {
+        let files = files.clone();
+        move || {
+            let mut wrong = Problems::default();
+            let keys = files.iter().map(|file| wrong.take(&label, parse::sealing_key(file))).collect::<Vec<_>>();
+            let keys = SealingKeys(keys.into_iter().flatten().collect());
+            if wrong.0.is_empty() {
+                keys.verify(&mut wrong);
+            }
+            if wrong.0.is_empty() { Ok(keys) } else { Err(wrong) }
+        }
+    };
+    // Every file's problem at once here; later, in one line of the log.
+    read().map_err(|wrong| problems.0.extend(wrong.0)).ok()?;
+    Live::of_files(files, move || read().map_err(|wrong| wrong.0.join("; "))).ok()
 }
 
 fn limits(said: &Said, problems: &mut Problems) -> Option<Limits> {

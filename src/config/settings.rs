@@ -86,8 +86,10 @@ settings! {
     LISTEN: Serve = "listen", Kind::Text("ADDR"), "0.0.0.0:50051";
     /// The database: postgres://USER:PASSWORD@HOST:5432/DATABASE, with `?sslmode=verify-full` and the like
     DATABASE_URL: Database = "database_url", Kind::Secret("URL"), "";
-    /// A file with that URL, for a secret that is mounted
+    /// A file with that URL, for a secret that is mounted. Read again when it changes
     DATABASE_URL_FILE: Database = "database_url_file", Kind::Text("FILE"), "";
+    /// A file with the password, which goes before the URL's own. Read again when it changes: the next connection has it
+    DATABASE_PASSWORD_FILE: Database = "database_password_file", Kind::Text("FILE"), "";
     /// Connections to the database at most
     CONNECTIONS: Serve = "connections", Kind::Number, "16";
     /// How long a call waits for one of them before it is refused as OVERLOADED
@@ -96,14 +98,15 @@ settings! {
     STATEMENT_TIMEOUT: Serve = "statement_timeout", Kind::Text("TIME"), "10s";
     /// How long a statement waits for a lock
     LOCK_TIMEOUT: Serve = "lock_timeout", Kind::Text("TIME"), "2s";
-    /// An issuer of tokens, what must be in their `aud`, and the file with its public keys (RFC 7517). At least one
+    /// An issuer of tokens, what must be in their `aud`, and the file with its public keys (RFC 7517), which is read
+    /// again when it changes. At least one
     ISSUERS: Serve = "issuers", Kind::List("ISSUER,AUDIENCE,JWKS_FILE"), "";
     /// A platform operator: who creates tenants
     OPERATORS: Serve = "operators", Kind::List("ISSUER SUBJECT"), "";
     /// A service with this role in every tenant: VIEWER, MEMBER, SERVICE_MANAGER or ADMIN
     SERVICE_PRINCIPALS: Serve = "service_principals", Kind::List("ROLE ISSUER SUBJECT"), "";
     /// A file with a key of 32 random bytes, raw, in hexadecimal or base64. It seals etags and page tokens: the first one
-    /// seals, all open. At least one, the same for all replicas
+    /// seals, all open. At least one, the same for all replicas; read again when they change
     SEALING_KEY_FILES: Serve = "sealing_key_files", Kind::List("FILE"), "";
     /// The deadline of a call that names none, and the longest that one may name
     DEADLINE: Serve = "deadline", Kind::Text("TIME"), "20s";

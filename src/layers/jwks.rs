@@ -1,6 +1,6 @@
-//! An issuer's public keys, read from a file once, at start (RFC 7517). A key verifies one algorithm, which its type
-//! decides and no token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with
-//! the reason, and not at the first call.
+//! An issuer's public keys: a JSON Web Key Set (RFC 7517). A key verifies one algorithm, which its type decides and no
+//! token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with the reason, and
+//! not at the first call.
 
 use std::{fs, path::Path};
 
@@ -44,22 +44,29 @@ struct Jwk {
 /// # Errors
 /// Which file, which key and why, as a sentence for whoever starts the server.
 pub(super) fn read(path: &Path) -> Result<Vec<Key>, String> {
-    let broken = |why: String| format!("JWKS file {}: {why}", path.display());
-    let text = fs::read_to_string(path).map_err(|error| broken(error.to_string()))?;
-    let set: Set = serde_json::from_str(&text).map_err(|error| broken(format!("not a JSON Web Key Set: {error}")))?;
+    let bytes = fs::read(path).map_err(|error| error.to_string());
+    bytes.and_then(|bytes| parse(&bytes)).map_err(|why| format!("JWKS file {}: {why}", path.display()))
+}
+
+/// The keys of a JWKS.
+///
+/// # Errors
+/// Which key and why.
+fn parse(bytes: &[u8]) -> Result<Vec<Key>, String> {
+    let set: Set = serde_json::from_slice(bytes).map_err(|error| format!("not a JSON Web Key Set: {error}"))?;
     let mut keys: Vec<Key> = Vec::with_capacity(set.keys.len());
     for (index, jwk) in set.keys.iter().enumerate() {
         // Many issuers publish keys for encryption beside those for signatures.
         if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
             continue;
         }
-        let key = key(jwk).map_err(|why| broken(format!("keys[{index}] {why}")))?;
+        let key = key(jwk).map_err(|why| format!("keys[{index}] {why}"))?;
         if key.id.is_some() && keys.iter().any(|other| other.id == key.id) {
-            return Err(broken(format!("keys[{index}] has the kid of another key")));
+            return Err(format!("keys[{index}] has the kid of another key"));
         }
         keys.push(key);
     }
-    if keys.is_empty() { Err(broken("holds no key that verifies signatures".to_owned())) } else { Ok(keys) }
+    if keys.is_empty() { Err("holds no key that verifies signatures".to_owned()) } else { Ok(keys) }
 }
 
 fn key(jwk: &Jwk) -> Result<Key, String> {

@@ -22,7 +22,7 @@ pub(crate) fn config(jwks: &Path) -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         database: Database {
-            options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1),
+            options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).into(),
             connections: 1,
             wait: short,
             statement_timeout: short,
@@ -30,7 +30,7 @@ pub(crate) fn config(jwks: &Path) -> Config {
             discard_unfinished: true,
         },
         identity: Identity { issuers: vec![issuer], operators: vec![], service_principals: vec![] },
-        sealing: SealingKeys(vec![[1; 32]]),
+        sealing: SealingKeys(vec![[1; 32]]).into(),
         limits: Limits { deadline: short, drain: Duration::from_secs(10), detach: true },
         reflection: true,
     }

@@ -1,7 +1,7 @@
 //! Tokens: JWTs of the configured issuers. The issuer's own keys and audience decide, the key decides the algorithm,
 //! and nothing in a token's header has a say but `kid`. Roles are never read from a token.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Validation, dangerous, decode, decode_header, errors::ErrorKind};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::jwks::{self, Key};
 use crate::{
-    config::{Identity, Issuer},
+    config::{Identity, Issuer, Live},
     domain::principal::Principal,
     error::{Error, Result},
     service::clock,
@@ -38,11 +38,21 @@ pub struct Verified {
     until: i64,
 }
 
+/// What is done beside the calls, without end.
+pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Verifies tokens. Its clones share what they remember.
 #[derive(Clone)]
 pub struct Verifier {
-    issuers: Arc<HashMap<String, Vec<Check>>>,
-    seen: Cache<[u8; 32], Arc<Verified>>,
+    issuers: Arc<HashMap<String, Live<Vec<Check>>>>,
+    seen: Cache<[u8; 32], Seen>,
+}
+
+/// A token that was verified, and by which keys: it is forgotten when its issuer has others.
+#[derive(Clone)]
+struct Seen {
+    verified: Arc<Verified>,
+    checks: Arc<Vec<Check>>,
 }
 
 /// A key, and what a token must hold that it signed.
@@ -62,7 +72,9 @@ impl Verifier {
             if issuer.issuer.is_empty() || issuer.audience.is_empty() {
                 return Err(format!("issuer {:?}: issuer and audience must both be set", issuer.issuer));
             }
-            let checks = jwks::read(&issuer.jwks)?.into_iter().map(|key| Check::new(issuer, key)).collect();
+            let its = issuer.clone();
+            let read = move || Ok(jwks::read(&its.jwks)?.into_iter().map(|key| Check::new(&its, key)).collect());
+            let checks = Live::of_files(vec![issuer.jwks.clone()], read)?;
             if issuers.insert(issuer.issuer.clone(), checks).is_some() {
                 return Err(format!("issuer {:?} is configured twice", issuer.issuer));
             }
@@ -72,6 +84,12 @@ impl Verifier {
         }
         let seen = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
         Ok(Self { issuers: Arc::new(issuers), seen })
+    }
+
+    /// What keeps the keys of each issuer fresh, to be run until the server ends.
+    #[must_use]
+    pub fn upkeep(&self) -> Vec<Upkeep> {
+        self.issuers.values().cloned().map(|keys| Box::pin(keys.follow()) as Upkeep).collect()
     }
 
     /// What the token proves.
@@ -88,37 +106,41 @@ impl Verifier {
         }
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        if let Some(verified) = self.seen.get(&name).await {
+        if let Some(Seen { verified, checks }) = self.seen.get(&name).await
+            && self.issuers.get(verified.principal.issuer()).is_some_and(|keys| Arc::ptr_eq(&keys.get(), &checks))
+        {
             return if now <= verified.until { Ok(verified) } else { Err(why(&ErrorKind::ExpiredSignature)) };
         }
-        let verified = Arc::new(self.check(token)?);
-        self.seen.insert(name, Arc::clone(&verified)).await;
-        Ok(verified)
+        let seen = self.check(token)?;
+        self.seen.insert(name, seen.clone()).await;
+        Ok(seen.verified)
     }
 
-    fn check(&self, token: &str) -> Result<Verified> {
+    fn check(&self, token: &str) -> Result<Seen> {
         let header = decode_header(token).map_err(|error| why(error.kind()))?;
         if header.crit.is_some() {
             return Err(refused("its header asks for extensions that this server does not know"));
         }
         // Which issuer's keys to try. Nothing is believed before the signature.
         let claimed: Claims = dangerous::insecure_decode_claims(token).map_err(|error| why(error.kind()))?;
-        let (issuer, checks) = claimed
+        let (issuer, keys) = claimed
             .iss
             .as_str()
             .and_then(|issuer| self.issuers.get_key_value(issuer))
             .ok_or_else(|| why(&ErrorKind::InvalidIssuer))?;
-        let check = choose(checks, &header)?;
+        let checks = keys.get();
+        let check = choose(&checks, &header)?;
         let claims =
             decode::<Claims>(token, &check.key.verifies, &check.validation).map_err(|error| why(error.kind()))?.claims;
         let unfit = |claim: &str| why(&ErrorKind::InvalidClaimFormat(claim.to_owned()));
         let expires = claims.exp.as_f64().ok_or_else(|| unfit("exp"))?;
         let expires = Duration::try_from_secs_f64(expires).map_err(|_| unfit("exp"))?.saturating_add(LEEWAY);
-        Ok(Verified {
+        let verified = Arc::new(Verified {
             principal: Principal::new(issuer, subject(&claims.sub).ok_or_else(|| unfit("sub"))?),
             actors: actors(issuer, claims.act.as_ref())?,
             until: i64::try_from(expires.as_secs()).unwrap_or(i64::MAX),
-        })
+        });
+        Ok(Seen { verified, checks })
     }
 }
 

@@ -75,6 +75,7 @@ mod repeats_at_once;
 mod repeats_in_flight;
 mod resume_customer;
 mod revert_customer_migration;
+mod rotation;
 mod rows;
 mod search_customers;
 mod search_naive;

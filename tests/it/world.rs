@@ -513,7 +513,7 @@ impl Keys {
         Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: Database {
-                options: database,
+                options: database.into(),
                 connections: 8,
                 wait: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(20),
@@ -528,7 +528,7 @@ impl Keys {
                     role: Role::Member,
                 }],
             },
-            sealing: SealingKeys(vec![[7; 32]]),
+            sealing: SealingKeys(vec![[7; 32]]).into(),
             limits: Limits { deadline: Duration::from_secs(30), drain: Duration::from_secs(10), detach: true },
             reflection: true,
         }
