@@ -11,9 +11,11 @@ mod problems;
 mod read;
 mod said;
 pub mod settings;
+pub mod tls;
 
 use std::{collections::HashSet, fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
+use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
 pub use self::{
@@ -82,6 +84,8 @@ pub fn place(options: &PgConnectOptions) -> String {
 pub struct Identity {
     /// Issuers of tokens.
     pub issuers: Vec<Issuer>,
+    /// The authorities that a URL's server is believed by, if not those that browsers trust.
+    pub jwks_ca: Option<PathBuf>,
     /// Platform operators.
     pub operators: Vec<Principal>,
     /// Principals that have a role in every tenant.
@@ -95,8 +99,17 @@ pub struct Issuer {
     pub issuer: String,
     /// What must be in the tokens' `aud`.
     pub audience: String,
-    /// The file with its public keys (RFC 7517).
-    pub jwks: PathBuf,
+    /// Where its public keys are.
+    pub jwks: Jwks,
+}
+
+/// Where a JSON Web Key Set (RFC 7517) is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Jwks {
+    /// In a file.
+    File(PathBuf),
+    /// Behind https.
+    Url(Uri),
 }
 
 /// A principal that is a member of every tenant: an order or billing service.
@@ -188,6 +201,9 @@ impl Identity {
                 format!("--operator {}: no --issuer is {}", operator.subject(), operator.issuer())
             });
         }
+        if let Some(Err(problem)) = self.jwks_ca.as_deref().map(tls::roots) {
+            problems.0.push(format!("--jwks-ca-file {problem}"));
+        }
         let mut named = HashSet::new();
         for ServicePrincipal { principal, .. } in &self.service_principals {
             problems.unless(known.contains(principal.issuer()), || {
@@ -200,10 +216,11 @@ impl Identity {
 }
 
 impl Issuer {
-    /// Whether its file holds keys at all; which of them are of use is the gate's to say.
+    /// Whether its file holds keys at all; which of them are of use is the gate's to say. A URL is not asked here.
     fn verify(&self) -> Result<(), String> {
-        let file = self.jwks.display();
-        let bytes = fs::read(&self.jwks).map_err(|error| format!("cannot read {file}: {error}"))?;
+        let Jwks::File(file) = &self.jwks else { return Ok(()) };
+        let (path, file) = (file, file.display());
+        let bytes = fs::read(path).map_err(|error| format!("cannot read {file}: {error}"))?;
         let content: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         match content.get("keys").and_then(|keys| keys.as_array()) {
             Some(keys) if !keys.is_empty() => Ok(()),

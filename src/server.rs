@@ -120,10 +120,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     for upkeep in upkeep {
         tasks.spawn(stop.clone().run_until_cancelled_owned(upkeep));
     }
-    let gate = Gate::new(verifier, services.access.clone(), config.identity.operators);
+    let gate = Gate::new(verifier.clone(), services.access.clone(), config.identity.operators);
     let serving = serve(listener, routes, gate, &config.limits, &tasks, stop.clone());
     tasks.spawn(serving);
-    tasks.spawn(follow_readiness(health, services.clone(), stop.clone()));
+    tasks.spawn(follow_readiness(health, verifier, services.clone(), stop.clone()));
     tasks.spawn(sweep(services.clone(), stop.clone()));
     Ok(Running { address, services, tasks, drain: config.limits.drain, stop: stop.drop_guard() })
 }
@@ -207,10 +207,11 @@ fn serve(
     }
 }
 
-/// Ready once the schema is new enough, until the server stops; then health's Watches end, or they would hold their
+/// Ready once tokens can be verified and the schema is new enough, until the server stops; then health's Watches end, or they would hold their
 /// connections for ever.
-async fn follow_readiness(mut health: HealthReporter, services: Services, stop: CancellationToken) {
+async fn follow_readiness(mut health: HealthReporter, verifier: Verifier, services: Services, stop: CancellationToken) {
     let schema = async {
+        verifier.ready().await;
         let mut poll = time::interval(SCHEMA_POLL);
         loop {
             poll.tick().await;

@@ -80,6 +80,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         },
         identity: Identity {
             issuers: vec![parse::issuer(issuer)?],
+            jwks_ca: None,
             operators: Vec::new(),
             service_principals: Vec::new(),
         },

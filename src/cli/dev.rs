@@ -149,6 +149,7 @@ fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIs
         },
         identity: Identity {
             issuers: vec![issuer.config()],
+            jwks_ca: None,
             operators: vec![Principal::new(token::ISSUER, OPERATOR)],
             service_principals: Vec::new(),
         },

@@ -9,9 +9,10 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Issuer, ServicePrincipal};
+use super::{Issuer, Jwks, ServicePrincipal};
 use crate::domain::{enums::Role, principal::Principal};
 
 /// An address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0`.
@@ -73,20 +74,38 @@ pub fn database_url(text: &str) -> Result<PgConnectOptions, String> {
     PgConnectOptions::from_str(text).map_err(|_| format!("{EXPECTED}, special characters written as %XX"))
 }
 
-/// An issuer of tokens: `ISSUER,AUDIENCE,JWKS_FILE`.
+/// An issuer of tokens: `ISSUER,AUDIENCE,JWKS`.
 ///
 /// # Errors
 /// What was expected.
 pub fn issuer(text: &str) -> Result<Issuer, String> {
     let mut parts = text.splitn(3, ',').map(str::trim);
     let (Some(issuer), Some(audience), Some(jwks)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS_FILE"));
+        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS"));
     };
     let issuer = Principal::parse_issuer(issuer).map_err(|rule| format!("{text}: the issuer {}", rule.text()))?;
     if audience.is_empty() || jwks.is_empty() {
-        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS_FILE"));
+        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS"));
     }
-    Ok(Issuer { issuer, audience: audience.to_owned(), jwks: PathBuf::from(jwks) })
+    let jwks = self::jwks(jwks).map_err(|problem| format!("{issuer}: {problem}"))?;
+    Ok(Issuer { issuer, audience: audience.to_owned(), jwks })
+}
+
+/// Where keys are: a path, or an https URL. Whoever can change what is fetched can make tokens, so it comes from a server that
+/// proves who it is.
+fn jwks(text: &str) -> Result<Jwks, String> {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        None => Ok(Jwks::File(PathBuf::from(text))),
+        Some("https") => {
+            let uri = text.parse::<Uri>().ok().filter(|uri| {
+                uri.host().is_some_and(|host| !host.is_empty())
+                    && !uri.authority().is_some_and(|at| at.as_str().contains('@'))
+            });
+            uri.map(Jwks::Url).ok_or_else(|| "the URL of its keys must be https://HOST/PATH".to_owned())
+        }
+        Some(_) => Err("its keys must be in a file or come over https".to_owned()),
+    }
 }
 
 /// A principal: `ISSUER SUBJECT`. An issuer holds no space, a subject may.
@@ -204,6 +223,17 @@ mod tests {
         assert!(
             issuer("https://id.example,clientele").is_err() && issuer("a b,c,d").is_err() && issuer("a,,d").is_err()
         );
+    }
+
+    #[test]
+    fn keys_are_in_a_file_or_behind_https() {
+        let jwks = |text: &str| issuer(&format!("https://id.example,clientele,{text}")).map(|issuer| issuer.jwks);
+        assert_eq!(jwks("/etc/jwks.json"), Ok(Jwks::File("/etc/jwks.json".into())));
+        let url = "https://id.example:8443/keys?a=b,c";
+        assert_eq!(jwks(url), Ok(Jwks::Url(url.parse().unwrap())));
+        for wrong in ["http://id.example/keys", "file:///etc/jwks.json", "https://", "https://me:hunter2@id.example/"] {
+            assert!(!jwks(wrong).unwrap_err().contains("hunter2"), "{wrong}");
+        }
     }
 
     #[test]

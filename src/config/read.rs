@@ -9,8 +9,8 @@ use super::{
     Config, Database, Identity, Limits, Live, Problems, Said, SealingKeys, parse,
     settings::{
         CONNECTION_WAIT, CONNECTIONS, DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN,
-        ISSUERS, LISTEN, LOCK_TIMEOUT, OPERATORS, REFLECTION, SEALING_KEY_FILES, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT,
-        Setting,
+        ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, OPERATORS, REFLECTION, SEALING_KEY_FILES, SERVICE_PRINCIPALS,
+        STATEMENT_TIMEOUT, Setting,
     },
 };
 
@@ -122,7 +122,8 @@ fn identity(said: &Said, problems: &mut Problems) -> Option<Identity> {
     let service_principals = all(said, problems, &SERVICE_PRINCIPALS, parse::service_principal);
     // The issuers are looked at even if a principal could not be read.
     let (operators, service_principals) = (operators.unwrap_or_default(), service_principals.unwrap_or_default());
-    Some(Identity { issuers: issuers?, operators, service_principals })
+    let jwks_ca = said.one(&JWKS_CA_FILE).map(PathBuf::from);
+    Some(Identity { issuers: issuers?, jwks_ca, operators, service_principals })
 }
 
 fn sealing(said: &Said, problems: &mut Problems) -> Option<Live<SealingKeys>> {

@@ -98,9 +98,11 @@ settings! {
     STATEMENT_TIMEOUT: Serve = "statement_timeout", Kind::Text("TIME"), "10s";
     /// How long a statement waits for a lock
     LOCK_TIMEOUT: Serve = "lock_timeout", Kind::Text("TIME"), "2s";
-    /// An issuer of tokens, what must be in their `aud`, and the file with its public keys (RFC 7517), which is read
-    /// again when it changes. At least one
-    ISSUERS: Serve = "issuers", Kind::List("ISSUER,AUDIENCE,JWKS_FILE"), "";
+    /// An issuer of tokens, what must be in their `aud`, and its public keys (RFC 7517): a file, which is read again when it
+    /// changes, or an https URL, which is fetched again in the background. At least one
+    ISSUERS: Serve = "issuers", Kind::List("ISSUER,AUDIENCE,JWKS"), "";
+    /// A file with the authorities (PEM) by which issuers' https servers are believed, instead of those that browsers trust
+    JWKS_CA_FILE: Serve = "jwks_ca_file", Kind::Text("FILE"), "";
     /// A platform operator: who creates tenants
     OPERATORS: Serve = "operators", Kind::List("ISSUER SUBJECT"), "";
     /// A service with this role in every tenant: VIEWER, MEMBER, SERVICE_MANAGER or ADMIN

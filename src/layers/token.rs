@@ -1,6 +1,8 @@
 //! Tokens: JWTs of the configured issuers. The issuer's own keys and audience decide, the key decides the algorithm,
 //! and nothing in a token's header has a say but `kid`. Roles are never read from a token.
 
+mod keys;
+
 use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -9,9 +11,10 @@ use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::jwks::{self, Key};
+use self::keys::Keys;
+use super::jwks::Key;
 use crate::{
-    config::{Identity, Issuer, Live},
+    config::{Identity, Issuer},
     domain::principal::Principal,
     error::{Error, Result},
     service::clock,
@@ -24,6 +27,8 @@ const LEEWAY: Duration = Duration::from_secs(30);
 /// How many verified tokens are remembered, and for how long. A signature costs 25 to 90 µs, remembering one 1 µs.
 const REMEMBERED: u64 = 10_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+/// How often a start looks whether keys have come.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Most actors in one `act` claim.
 const MAX_ACTORS: usize = 8;
 
@@ -44,7 +49,7 @@ pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Verifies tokens. Its clones share what they remember.
 #[derive(Clone)]
 pub struct Verifier {
-    issuers: Arc<HashMap<String, Live<Vec<Check>>>>,
+    issuers: Arc<HashMap<String, Keys>>,
     seen: Cache<[u8; 32], Seen>,
 }
 
@@ -72,10 +77,8 @@ impl Verifier {
             if issuer.issuer.is_empty() || issuer.audience.is_empty() {
                 return Err(format!("issuer {:?}: issuer and audience must both be set", issuer.issuer));
             }
-            let its = issuer.clone();
-            let read = move || Ok(jwks::read(&its.jwks)?.into_iter().map(|key| Check::new(&its, key)).collect());
-            let checks = Live::of_files(vec![issuer.jwks.clone()], read)?;
-            if issuers.insert(issuer.issuer.clone(), checks).is_some() {
+            let keys = Keys::of(issuer, identity.jwks_ca.clone())?;
+            if issuers.insert(issuer.issuer.clone(), keys).is_some() {
                 return Err(format!("issuer {:?} is configured twice", issuer.issuer));
             }
         }
@@ -89,7 +92,19 @@ impl Verifier {
     /// What keeps the keys of each issuer fresh, to be run until the server ends.
     #[must_use]
     pub fn upkeep(&self) -> Vec<Upkeep> {
-        self.issuers.values().cloned().map(|keys| Box::pin(keys.follow()) as Upkeep).collect()
+        self.issuers.values().cloned().map(Keys::follow).collect()
+    }
+
+    /// Waits until some issuer's keys are there, and all others were asked for once. A replica that starts while its
+    /// issuer is away would refuse what those that run accept.
+    pub async fn ready(&self) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        for keys in self.issuers.values() {
+            keys.tried().await;
+        }
+        while !self.issuers.values().any(|keys| keys.get().is_some()) {
+            looks.tick().await;
+        }
     }
 
     /// What the token proves.
@@ -107,16 +122,16 @@ impl Verifier {
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         if let Some(Seen { verified, checks }) = self.seen.get(&name).await
-            && self.issuers.get(verified.principal.issuer()).is_some_and(|keys| Arc::ptr_eq(&keys.get(), &checks))
+            && self.issuers.get(verified.principal.issuer()).is_some_and(|keys| keys.are(&checks))
         {
             return if now <= verified.until { Ok(verified) } else { Err(why(&ErrorKind::ExpiredSignature)) };
         }
-        let seen = self.check(token)?;
+        let seen = self.check(token).await?;
         self.seen.insert(name, seen.clone()).await;
         Ok(seen.verified)
     }
 
-    fn check(&self, token: &str) -> Result<Seen> {
+    async fn check(&self, token: &str) -> Result<Seen> {
         let header = decode_header(token).map_err(|error| why(error.kind()))?;
         if header.crit.is_some() {
             return Err(refused("its header asks for extensions that this server does not know"));
@@ -128,7 +143,7 @@ impl Verifier {
             .as_str()
             .and_then(|issuer| self.issuers.get_key_value(issuer))
             .ok_or_else(|| why(&ErrorKind::InvalidIssuer))?;
-        let checks = keys.get();
+        let checks = keys.having(issuer, header.kid.as_deref()).await?;
         let check = choose(&checks, &header)?;
         let claims =
             decode::<Claims>(token, &check.key.verifies, &check.validation).map_err(|error| why(error.kind()))?.claims;

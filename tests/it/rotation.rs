@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use clientele::{
-    config::{Config, Environment, Flags, Problems, Said},
+    config::{Config, Environment, Flags, Jwks, Problems, Said},
     embedded::{Cluster, Durability},
     grpc::pb,
 };
@@ -24,7 +24,8 @@ async fn told(cluster: &Cluster, user: &str, more: &[(&'static str, Vec<&Path>)]
     let more: Vec<(&str, Vec<String>)> = more.collect();
     World::start_with(database, |config| {
         let one = |key, text: String| (key, vec![text]);
-        let jwks = config.identity.issuers[0].jwks.display();
+        let Jwks::File(jwks) = &config.identity.issuers[0].jwks else { panic!("a file") };
+        let jwks = jwks.display();
         let mut flags = Flags::from([
             one("listen", "127.0.0.1:0".to_owned()),
             one("database_url", url),

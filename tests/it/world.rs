@@ -12,7 +12,7 @@ use std::{
 };
 
 use clientele::{
-    config::{Config, Database, Identity, Issuer, Limits, SealingKeys, ServicePrincipal},
+    config::{Config, Database, Identity, Issuer, Jwks, Limits, SealingKeys, ServicePrincipal},
     domain::{enums::Role, principal::Principal},
     embedded::{Cluster, Durability, Place, Settings},
     grpc::pb::{
@@ -502,6 +502,13 @@ impl Keys {
         self.sign(json!({"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": now() + 3_600}))
     }
 
+    /// A token of an hour of another issuer, that names its key so.
+    pub fn named(&self, kid: &str, issuer: &str, subject: &str) -> String {
+        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
+        let claims = json!({"iss": issuer, "aud": AUDIENCE, "sub": subject, "exp": now() + 3_600});
+        jsonwebtoken::encode(&header, &claims, &self.0.key).unwrap()
+    }
+
     /// A token with just these claims.
     pub fn sign(&self, claims: serde_json::Value) -> String {
         let header = Header { kid: Some("tests".to_owned()), ..Header::new(Algorithm::EdDSA) };
@@ -521,7 +528,12 @@ impl Keys {
                 discard_unfinished: true,
             },
             identity: Identity {
-                issuers: vec![Issuer { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), jwks: self.jwks() }],
+                issuers: vec![Issuer {
+                    issuer: ISSUER.to_owned(),
+                    audience: AUDIENCE.to_owned(),
+                    jwks: Jwks::File(self.jwks()),
+                }],
+                jwks_ca: None,
                 operators: vec![Principal::new(ISSUER, OPERATOR)],
                 service_principals: vec![ServicePrincipal {
                     principal: Principal::new(ISSUER, SERVICE),
