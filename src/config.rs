@@ -24,6 +24,7 @@ pub use self::{
     problems::Problems,
     read::options,
     said::{Flags, Said, Source},
+    tls::Tls,
 };
 use crate::domain::{enums::Role, principal::Principal};
 
@@ -40,6 +41,10 @@ pub struct Config {
     pub sealing: Live<SealingKeys>,
     /// How long things may take.
     pub limits: Limits,
+    /// The certificate that it serves by; none serves in the clear.
+    pub tls: Option<Live<Tls>>,
+    /// Whose word on the calling workload is believed besides a certificate.
+    pub mesh_identity: MeshIdentity,
     /// Whether reflection is served.
     pub reflection: bool,
 }
@@ -129,6 +134,17 @@ impl fmt::Debug for SealingKeys {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} sealing keys", self.0.len())
     }
+}
+
+/// Whose header on the calling workload is believed, if it comes from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeshIdentity {
+    /// Nobody's.
+    None,
+    /// Envoy's, so Istio's: `x-forwarded-client-cert`.
+    Xfcc,
+    /// Linkerd's: `l5d-client-id`.
+    Linkerd,
 }
 
 /// How long things may take.

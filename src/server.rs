@@ -3,18 +3,17 @@
 //! It starts without its database, is not ready until the schema is new enough, and then stays ready until it stops:
 //! were readiness to follow the database, one outage would take away all replicas at once.
 
+mod incoming;
+
 use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
 
 use tokio::{net::TcpListener, time};
-use tokio_stream::StreamExt as _;
+use tokio_stream::Stream;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tonic::{
-    service::Routes,
-    transport::server::{Server, TcpIncoming},
-};
+use tonic::{service::Routes, transport::server::Server};
 use tonic_health::{
     ServingStatus,
     server::{HealthReporter, HealthService},
@@ -22,12 +21,13 @@ use tonic_health::{
 use tonic_reflection::server::Builder as Reflection;
 use tracing::{error, info, warn};
 
+use self::incoming::Connection;
 use crate::{
     config::Config,
     domain::contract,
     error::Error,
     grpc,
-    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
+    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, Workloads, token::Verifier},
     service::Services,
 };
 
@@ -37,8 +37,6 @@ const LIVENESS: &str = "liveness";
 const READINESS: &str = "readiness";
 /// How often the schema is looked at until it is new enough.
 const SCHEMA_POLL: Duration = Duration::from_secs(1);
-/// How long nothing is accepted after accepting failed, such as for want of file descriptors: else it fails in a loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often stored answers that have grown old are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
@@ -113,15 +111,20 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(|cause| StartError::Listen { address: config.listen, cause })?;
 
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    // What changes while it runs: issuers' keys, the database's password, sealing keys.
+    // What changes while it runs: issuers' keys, the database's password, sealing keys, the certificate.
     let mut upkeep = verifier.upkeep();
     upkeep.push(Box::pin(config.database.options.follow()));
     upkeep.push(Box::pin(config.sealing.follow()));
+    if let Some(tls) = &config.tls {
+        upkeep.push(Box::pin(tls.clone().follow()));
+    }
     for upkeep in upkeep {
         tasks.spawn(stop.clone().run_until_cancelled_owned(upkeep));
     }
     let gate = Gate::new(verifier.clone(), services.access.clone(), config.identity.operators);
-    let serving = serve(listener, routes, gate, &config.limits, &tasks, stop.clone());
+    let workloads = Workloads::new(config.mesh_identity);
+    let connections = incoming::connections(listener, config.tls, &tasks, stop.clone());
+    let serving = serve(connections, routes, (workloads, gate), &config.limits, &tasks, stop.clone());
     tasks.spawn(serving);
     tasks.spawn(follow_readiness(health, verifier, services.clone(), stop.clone()));
     tasks.spawn(sweep(services.clone(), stop.clone()));
@@ -172,9 +175,9 @@ fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Res
 
 /// Serves until it is told to stop and every connection has come to its end.
 fn serve(
-    listener: TcpListener,
+    connections: impl Stream<Item = io::Result<Connection>> + Send + 'static,
     routes: Routes,
-    gate: Gate,
+    (workloads, gate): (Workloads, Gate),
     limits: &crate::config::Limits,
     tasks: &TaskTracker,
     stop: CancellationToken,
@@ -187,6 +190,7 @@ fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
         // From the outside in; `layers` says why in this order.
+        .layer(Layered(workloads))
         .layer(Layered(Trace))
         .layer(Layered(PanicGuard))
         .layer(Layered(Complete))
@@ -194,14 +198,8 @@ fn serve(
         .layer(Layered(gate))
         .layer(Layered(Detach::new(limits.detach.then(|| tasks.clone()))))
         .add_routes(routes);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(async |accepted| {
-        if accepted.is_err() {
-            time::sleep(ACCEPT_PAUSE).await;
-        }
-        accepted
-    });
     async move {
-        if let Err(cause) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+        if let Err(cause) = server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()).await {
             error!(%cause, "the server ended");
         }
     }

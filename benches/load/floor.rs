@@ -5,7 +5,7 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Database, Identity, Limits, SealingKeys, parse, settings::LOG},
+    config::{Config, Database, Identity, Limits, MeshIdentity, SealingKeys, parse, settings::LOG},
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
@@ -86,6 +86,8 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         },
         sealing: SealingKeys(vec![[0; 32]]).into(),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
+        tls: None,
+        mesh_identity: MeshIdentity::None,
         reflection: false,
     })
 }

@@ -15,7 +15,7 @@ use super::{
     token::{self, DevIssuer},
 };
 use crate::{
-    config::{Config, Database, Identity, Limits, SealingKeys, parse},
+    config::{Config, Database, Identity, Limits, MeshIdentity, SealingKeys, parse},
     domain::principal::Principal,
     embedded::{Cluster, Durability, Place, Settings},
     server::{self, Running},
@@ -155,6 +155,8 @@ fn config(listen: SocketAddr, cluster: &Cluster, folder: &Folder, issuer: &DevIs
         },
         sealing: SealingKeys(vec![token::sealing_key(folder)?]).into(),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: true },
+        tls: None,
+        mesh_identity: MeshIdentity::None,
         reflection: true,
     };
     config.verify()?;

@@ -12,7 +12,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Issuer, Jwks, ServicePrincipal};
+use super::{Issuer, Jwks, MeshIdentity, ServicePrincipal};
 use crate::domain::{enums::Role, principal::Principal};
 
 /// An address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0`.
@@ -41,6 +41,19 @@ pub fn switch(text: &str) -> Result<bool, String> {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
         _ => Err(format!("{text} is neither true nor false")),
+    }
+}
+
+/// Whose header on the calling workload is believed.
+///
+/// # Errors
+/// What was expected.
+pub fn mesh_identity(text: &str) -> Result<MeshIdentity, String> {
+    match text {
+        "none" => Ok(MeshIdentity::None),
+        "xfcc" => Ok(MeshIdentity::Xfcc),
+        "linkerd" => Ok(MeshIdentity::Linkerd),
+        _ => Err(format!("{text} is neither none nor xfcc nor linkerd")),
     }
 }
 

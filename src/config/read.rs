@@ -6,11 +6,11 @@ use std::{fs, path::PathBuf};
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    Config, Database, Identity, Limits, Live, Problems, Said, SealingKeys, parse,
+    Config, Database, Identity, Limits, Live, Problems, Said, SealingKeys, Tls, parse,
     settings::{
         CONNECTION_WAIT, CONNECTIONS, DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN,
         ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, OPERATORS, REFLECTION, SEALING_KEY_FILES, SERVICE_PRINCIPALS,
-        STATEMENT_TIMEOUT, Setting,
+        STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TRUST_MESH_IDENTITY,
     },
 };
 
@@ -23,6 +23,8 @@ impl Config {
         let identity = problems.concern(|problems| identity(said, problems), Identity::verify);
         let sealing = sealing(said, problems);
         let limits = problems.concern(|problems| limits(said, problems), Limits::verify);
+        let tls = tls(said, problems);
+        let mesh_identity = one(said, problems, &TRUST_MESH_IDENTITY, parse::mesh_identity);
         let reflection = one(said, problems, &REFLECTION, parse::switch);
         let config = Self {
             listen: listen?,
@@ -30,6 +32,8 @@ impl Config {
             identity: identity?,
             sealing: sealing?,
             limits: limits?,
+            tls: tls?,
+            mesh_identity: mesh_identity?,
             reflection: reflection?,
         };
         config.verify_across(problems);
@@ -150,6 +154,27 @@ fn limits(said: &Said, problems: &mut Problems) -> Option<Limits> {
     let deadline = one(said, problems, &DEADLINE, parse::duration);
     let drain = one(said, problems, &DRAIN, parse::duration);
     Some(Limits { deadline: deadline?, drain: drain?, detach: true })
+}
+
+/// The certificate, if there is to be one.
+fn tls(said: &Said, problems: &mut Problems) -> Option<Option<Live<Tls>>> {
+    let file = |setting| said.one(setting).map(PathBuf::from);
+    let authorities = file(&TLS_CLIENT_CA_FILE);
+    let read = match (file(&TLS_CERT_FILE), file(&TLS_KEY_FILE)) {
+        (Some(certificate), Some(key)) => {
+            let files = [&certificate, &key].into_iter().chain(&authorities).cloned().collect();
+            let read = move || {
+                let read = Tls::read(&certificate, &key, authorities.as_deref());
+                read.map_err(|problem| format!("--tls-cert-file, --tls-key-file: {problem}"))
+            };
+            Live::of_files(files, read).map(Some)
+        }
+        (None, None) if authorities.is_none() => Ok(None),
+        (None, None) => Err("--tls-client-ca-file needs --tls-cert-file and --tls-key-file".to_owned()),
+        (Some(_), None) => Err("--tls-cert-file needs --tls-key-file".to_owned()),
+        (None, Some(_)) => Err("--tls-key-file needs --tls-cert-file".to_owned()),
+    };
+    read.map_err(|problem| problems.0.push(problem)).ok()
 }
 
 /// The value of a setting that always has one.

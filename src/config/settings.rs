@@ -114,6 +114,17 @@ settings! {
     DEADLINE: Serve = "deadline", Kind::Text("TIME"), "20s";
     /// How long a stopping server waits for running calls; below the grace period of whoever stops it
     DRAIN: Serve = "drain", Kind::Text("TIME"), "25s";
+    /// A file with the certificate (PEM, its chain behind it) to serve TLS by; without one the service is in the clear. Read
+    /// again when it changes
+    TLS_CERT_FILE: Serve = "tls_cert_file", Kind::Text("FILE"), "";
+    /// A file with the certificate's private key (PEM). Read again when it changes
+    TLS_KEY_FILE: Serve = "tls_key_file", Kind::Text("FILE"), "";
+    /// A file with authorities (PEM) for mTLS: every client must have a certificate of one of them, and its SPIFFE id goes into
+    /// log and events. Read again when it changes
+    TLS_CLIENT_CA_FILE: Serve = "tls_client_ca_file", Kind::Text("FILE"), "";
+    /// Whose header on the calling workload is believed, from this machine alone: Istio's x-forwarded-client-cert, or
+    /// Linkerd's l5d-client-id
+    TRUST_MESH_IDENTITY: Serve = "trust_mesh_identity", Kind::Choice(&["none", "xfcc", "linkerd"]), "none";
     /// Serve reflection, so that grpcurl needs no proto files
     REFLECTION: Serve = "reflection", Kind::Switch, "false";
     /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`. By default without

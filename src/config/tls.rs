@@ -1,11 +1,12 @@
 //! TLS by rustls on aws-lc, 1.2 and later: whom we believe when we call, and who we are when we are called.
 
-use std::{path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
 };
 
 /// What to call with: a server is believed whose chain ends in the file, or without one in the authorities that
@@ -21,6 +22,42 @@ pub fn client(authorities: Option<&Path>) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| format!("TLS: {error}"))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// What to be called by.
+pub struct Tls(pub Arc<ServerConfig>);
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a certificate and its key")
+    }
+}
+
+impl Tls {
+    /// The certificate's chain and its key, in PEM. With authorities every client must have a certificate that ends in
+    /// one of them.
+    ///
+    /// # Errors
+    /// Which file is wrong, and why; nothing of what it holds.
+    pub fn read(certificate: &Path, key: &Path, client_authorities: Option<&Path>) -> Result<Self, String> {
+        let chain = certificates(certificate)?;
+        let key_der = PrivateKeyDer::from_pem_file(key)
+            .map_err(|_| format!("{} cannot be read, or holds no private key in PEM", key.display()))?;
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|error| format!("TLS: {error}"))?;
+        let builder = match client_authorities {
+            Some(file) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots(file)?.into(), provider()).build();
+                builder.with_client_cert_verifier(verifier.map_err(|error| format!("{}: {error}", file.display()))?)
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder
+            .with_single_cert(chain, key_der)
+            .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
 }
 
 /// The authorities in a file.

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use tower::{Layer as _, service_fn};
 
 use super::{Around, Inner as _, Layered};
-use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, SealingKeys};
+use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, MeshIdentity, SealingKeys};
 
 /// The issuer that the samples believe, and what its tokens must be for.
 pub(crate) const ISSUER: &str = "https://idp.example";
@@ -32,6 +32,8 @@ pub(crate) fn config(jwks: &Path) -> Config {
         identity: Identity { issuers: vec![issuer], jwks_ca: None, operators: vec![], service_principals: vec![] },
         sealing: SealingKeys(vec![[1; 32]]).into(),
         limits: Limits { deadline: short, drain: Duration::from_secs(10), detach: true },
+        tls: None,
+        mesh_identity: MeshIdentity::None,
         reflection: true,
     }
 }

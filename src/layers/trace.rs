@@ -29,6 +29,7 @@ use super::{Around, Inner};
 use crate::domain::{
     contract,
     ids::{AccountId, TenantId},
+    workload::Workload,
 };
 
 /// What the access lines are filtered by.
@@ -45,6 +46,7 @@ pub struct Traced {
     /// The W3C trace id: 32 hexadecimal digits.
     pub trace_id: String,
     acting: Arc<OnceLock<(TenantId, AccountId)>>,
+    workload: Option<Workload>,
 }
 
 impl Traced {
@@ -61,7 +63,8 @@ impl Around for Trace {
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let traced = Traced { trace_id: trace_id(request.headers()), acting: Arc::default() };
+        let workload = request.extensions().get().cloned();
+        let traced = Traced { trace_id: trace_id(request.headers()), acting: Arc::default(), workload };
         let name = name(request.uri().path());
         let span = match name {
             Name::Rpc(rpc) => info_span!(
@@ -144,6 +147,7 @@ impl Line {
         let reason = status.and_then(StatusExt::get_details_error_info).map(|info| info.reason);
         let acting = self.traced.acting.get();
         let (tenant, account) = (acting.map(|acting| display(acting.0)), acting.map(|acting| display(acting.1)));
+        let workload = self.traced.workload.as_ref().map(display);
         let cause = status.map(|status| display(Cause(status)));
         let ms = display(format_args!("{:.2}", self.started.elapsed().as_secs_f64() * 1e3)).to_string();
         let trace_id = &self.traced.trace_id;
@@ -152,7 +156,7 @@ impl Line {
             ($level:ident $($cause:tt)*) => {
                 $level!(
                     target: TARGET, parent: None,
-                    rpc, code = code_name(code), reason, ms = display(&ms), tenant, account, trace_id $($cause)*
+                    rpc, code = code_name(code), reason, ms = display(&ms), tenant, account, workload, trace_id $($cause)*
                 )
             };
         }

@@ -90,6 +90,7 @@ mod settings;
 mod standing;
 mod states;
 mod suspend_customer;
+mod tls;
 mod tokens;
 mod transfer_customers;
 mod unarchive_customers;

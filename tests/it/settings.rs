@@ -104,6 +104,8 @@ async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
     fs::write(&file, "database_url: hunter2\ndatabse_url: hunter2\ndrain: soon\nconnections: many\n").unwrap();
     let mut check =
         clientele(&["check-config", "--config", path(&file), "--listen", "nowhere", "--log=clientele=loud"]);
+    check.args(["--tls-key-file=/nowhere/tls.key", "--trust-mesh-identity=any", "--issuer=a,b,http://c/jwks"]);
+    check.arg("--log-format=xml");
     check.env("CLIENTELE_DEADLINE", "5").env("CLIENTELE_LISTN", "x").env("CLIENTELE_PORT", "tcp://10.0.0.1:50051");
     let said = failure(check).await;
     for problem in [
@@ -116,7 +118,10 @@ async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
         "- --deadline (CLIENTELE_DEADLINE): 5 is no length of time".to_owned(),
         "- --listen: nowhere is no address".to_owned(),
         "- --log: ".to_owned(),
-        "- --issuer is missing".to_owned(),
+        "- --issuer: a: its keys must be in a file or come over https".to_owned(),
+        "- --tls-key-file needs --tls-cert-file".to_owned(),
+        "- --trust-mesh-identity: any is neither none nor xfcc nor linkerd".to_owned(),
+        "- --log-format: xml is neither text nor json".to_owned(),
         "- --sealing-key-file is missing".to_owned(),
     ] {
         assert!(said.contains(&problem), "{problem} is not in:\n{said}");

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clientele::{
-    config::{Config, Database, Identity, Issuer, Jwks, Limits, SealingKeys, ServicePrincipal},
+    config::{Config, Database, Identity, Issuer, Jwks, Limits, MeshIdentity, SealingKeys, ServicePrincipal},
     domain::{enums::Role, principal::Principal},
     embedded::{Cluster, Durability, Place, Settings},
     grpc::pb::{
@@ -117,6 +117,11 @@ impl World {
         let server = server::start(config).await.expect("the server starts");
         let channel = connect(server.address());
         Self { server, database, keys, channel }
+    }
+
+    /// Makes all its clients from now on call over this channel.
+    pub fn call_over(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     /// A connection to the database itself.
@@ -542,6 +547,8 @@ impl Keys {
             },
             sealing: SealingKeys(vec![[7; 32]]).into(),
             limits: Limits { deadline: Duration::from_secs(30), drain: Duration::from_secs(10), detach: true },
+            tls: None,
+            mesh_identity: MeshIdentity::None,
             reflection: true,
         }
     }
