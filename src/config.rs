@@ -1,13 +1,31 @@
 //! Configuration: one struct per concern. Secrets are never printed; what is wrong is told all at once.
+//!
+//! `settings` is the table of all settings; `said` gathers what flags, environment and file say of them; `read` makes the
+//! structs here of that.
 
+mod environment;
+mod file;
+mod live;
 pub mod parse;
 mod problems;
+mod read;
+mod said;
+pub mod settings;
+pub mod tls;
 
 use std::{collections::HashSet, fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
+use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
-pub use self::problems::Problems;
+pub use self::{
+    environment::Environment,
+    live::Live,
+    problems::Problems,
+    read::options,
+    said::{Flags, Said, Source},
+    tls::Tls,
+};
 use crate::domain::{enums::Role, principal::Principal};
 
 /// Everything that a server is told.
@@ -20,9 +38,13 @@ pub struct Config {
     /// Whom it believes, and who has rights of its own.
     pub identity: Identity,
     /// What seals etags and page tokens. All replicas have the same.
-    pub sealing: SealingKeys,
+    pub sealing: Live<SealingKeys>,
     /// How long things may take.
     pub limits: Limits,
+    /// The certificate that it serves by; none serves in the clear.
+    pub tls: Option<Live<Tls>>,
+    /// Whose word on the calling workload is believed besides a certificate.
+    pub mesh_identity: MeshIdentity,
     /// Whether reflection is served.
     pub reflection: bool,
     /// To whom it tells of itself.
@@ -32,8 +54,8 @@ pub struct Config {
 /// The database.
 #[derive(Clone)]
 pub struct Database {
-    /// Where it is, and as whom.
-    pub options: PgConnectOptions,
+    /// Where it is, and as whom. Connections that are there stay when it changes.
+    pub options: Live<PgConnectOptions>,
     /// Connections at most.
     pub connections: usize,
     /// How long a call waits for one.
@@ -50,7 +72,7 @@ pub struct Database {
 impl fmt::Debug for Database {
     /// Leaves the password out, which the driver's own `Debug` prints.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} connections to {}", self.connections, place(&self.options))
+        write!(out, "{} connections to {}", self.connections, place(&self.options.get()))
     }
 }
 
@@ -69,6 +91,8 @@ pub fn place(options: &PgConnectOptions) -> String {
 pub struct Identity {
     /// Issuers of tokens.
     pub issuers: Vec<Issuer>,
+    /// The authorities that a URL's server is believed by, if not those that browsers trust.
+    pub jwks_ca: Option<PathBuf>,
     /// Platform operators.
     pub operators: Vec<Principal>,
     /// Principals that have a role in every tenant.
@@ -82,8 +106,17 @@ pub struct Issuer {
     pub issuer: String,
     /// What must be in the tokens' `aud`.
     pub audience: String,
-    /// The file with its public keys (RFC 7517).
-    pub jwks: PathBuf,
+    /// Where its public keys are.
+    pub jwks: Jwks,
+}
+
+/// Where a JSON Web Key Set (RFC 7517) is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Jwks {
+    /// In a file.
+    File(PathBuf),
+    /// Behind https.
+    Url(Uri),
 }
 
 /// A principal that is a member of every tenant: an order or billing service.
@@ -129,6 +162,17 @@ impl Default for Telemetry {
     }
 }
 
+/// Whose header on the calling workload is believed, if it comes from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeshIdentity {
+    /// Nobody's.
+    None,
+    /// Envoy's, so Istio's: `x-forwarded-client-cert`.
+    Xfcc,
+    /// Linkerd's: `l5d-client-id`.
+    Linkerd,
+}
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -150,7 +194,7 @@ impl Config {
         let mut problems = Problems::default();
         self.database.verify(&mut problems);
         self.identity.verify(&mut problems);
-        self.sealing.verify(&mut problems);
+        self.sealing.get().verify(&mut problems);
         self.limits.verify(&mut problems);
         self.telemetry.verify(&mut problems);
         self.verify_across(&mut problems);
@@ -200,6 +244,9 @@ impl Identity {
                 format!("--operator {}: no --issuer is {}", operator.subject(), operator.issuer())
             });
         }
+        if let Some(Err(problem)) = self.jwks_ca.as_deref().map(tls::roots) {
+            problems.0.push(format!("--jwks-ca-file {problem}"));
+        }
         let mut named = HashSet::new();
         for ServicePrincipal { principal, .. } in &self.service_principals {
             problems.unless(known.contains(principal.issuer()), || {
@@ -212,10 +259,11 @@ impl Identity {
 }
 
 impl Issuer {
-    /// Whether its file holds keys at all; which of them are of use is the gate's to say.
+    /// Whether its file holds keys at all; which of them are of use is the gate's to say. A URL is not asked here.
     fn verify(&self) -> Result<(), String> {
-        let file = self.jwks.display();
-        let bytes = fs::read(&self.jwks).map_err(|error| format!("cannot read {file}: {error}"))?;
+        let Jwks::File(file) = &self.jwks else { return Ok(()) };
+        let (path, file) = (file, file.display());
+        let bytes = fs::read(path).map_err(|error| format!("cannot read {file}: {error}"))?;
         let content: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
         match content.get("keys").and_then(|keys| keys.as_array()) {
             Some(keys) if !keys.is_empty() => Ok(()),

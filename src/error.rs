@@ -116,6 +116,9 @@ pub enum Error {
     /// The server is stopping.
     #[error("shutting down")]
     ShuttingDown,
+    /// The keys of a token's issuer could not be fetched, or not for so long that they are not believed any more.
+    #[error("no keys of the issuer {0}")]
+    IssuerUnavailable(String),
     /// The database cannot be reached, or was lost on the way. `sent` says whether a write may have reached it.
     #[error("database unavailable: {cause}")]
     Unavailable {

@@ -4,20 +4,18 @@
 //! were readiness to follow the database, one outage would take away all replicas at once.
 
 mod background;
+mod incoming;
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use opentelemetry::context::FutureExt as _;
 use tokio::{net::TcpListener, time};
-use tokio_stream::StreamExt as _;
+use tokio_stream::Stream;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tonic::{
-    service::Routes,
-    transport::server::{Server, TcpIncoming},
-};
+use tonic::{service::Routes, transport::server::Server};
 use tonic_health::{
     ServingStatus,
     server::{HealthReporter, HealthService},
@@ -25,18 +23,18 @@ use tonic_health::{
 use tonic_reflection::server::Builder as Reflection;
 use tracing::{error, info};
 
-use self::background::{LIVENESS, follow_readiness, report, sweep};
+use self::{
+    background::{LIVENESS, follow_readiness, report, sweep},
+    incoming::Connection,
+};
 use crate::{
     config::{Config, Limits},
     error::Error,
     grpc,
-    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
+    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, Workloads, token::Verifier},
     service::Services,
     telemetry::{self, MetricsPort, Telemetry},
 };
-
-/// How long nothing is accepted after accepting failed, such as for want of file descriptors: else it fails in a loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Calls at once on one connection. A mesh's sidecar puts all of a node's on few.
 const MAX_STREAMS: u32 = 256;
@@ -134,12 +132,27 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let metrics_address = metrics.as_ref().map(MetricsPort::address);
 
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let gate = Gate::new(verifier, services.access.clone(), config.identity.operators);
-    let layers = Layers { trace: Trace::new(telemetry.clone()), gate, limits: config.limits };
-    let serving = serve(listener, routes, layers, &tasks, stop.clone());
-    tasks.spawn(serving);
+    // What changes while it runs: issuers' keys, the database's password, sealing keys, the certificate.
     let told = telemetry.context();
-    tasks.spawn(follow_readiness(health, services.clone(), stop.clone()).with_context(told.clone()));
+    let mut upkeep = verifier.upkeep();
+    upkeep.push(Box::pin(config.database.options.follow()));
+    upkeep.push(Box::pin(config.sealing.follow()));
+    if let Some(tls) = &config.tls {
+        upkeep.push(Box::pin(tls.clone().follow()));
+    }
+    for upkeep in upkeep {
+        tasks.spawn(stop.clone().run_until_cancelled_owned(upkeep).with_context(told.clone()));
+    }
+    let layers = Layers {
+        workloads: Workloads::new(config.mesh_identity),
+        trace: Trace::new(telemetry.clone()),
+        gate: Gate::new(verifier.clone(), services.access.clone(), config.identity.operators),
+        limits: config.limits,
+    };
+    let connections = incoming::connections(listener, config.tls, &tasks, stop.clone());
+    tasks.spawn(serve(connections, routes, layers, &tasks, stop.clone()));
+    let ready = follow_readiness(health, verifier, services.clone(), stop.clone());
+    tasks.spawn(ready.with_context(told.clone()));
     tasks.spawn(sweep(services.clone(), stop.clone()).with_context(told));
     // Outside the set that a stopping server waits for: metrics are read until the last call has ended.
     let scraped = CancellationToken::new();
@@ -211,6 +224,7 @@ fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Res
 
 /// The layers that are made of something.
 struct Layers {
+    workloads: Workloads,
     trace: Trace,
     gate: Gate,
     limits: Limits,
@@ -218,9 +232,9 @@ struct Layers {
 
 /// Serves until it is told to stop and every connection has come to its end.
 fn serve(
-    listener: TcpListener,
+    connections: impl Stream<Item = io::Result<Connection>> + Send + 'static,
     routes: Routes,
-    Layers { trace, gate, limits }: Layers,
+    Layers { workloads, trace, gate, limits }: Layers,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -232,6 +246,7 @@ fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
         // From the outside in; `layers` says why in this order.
+        .layer(Layered(workloads))
         .layer(Layered(trace))
         .layer(Layered(PanicGuard))
         .layer(Layered(Complete))
@@ -239,14 +254,8 @@ fn serve(
         .layer(Layered(gate))
         .layer(Layered(Detach::new(limits.detach.then(|| tasks.clone()))))
         .add_routes(routes);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(async |accepted| {
-        if accepted.is_err() {
-            time::sleep(ACCEPT_PAUSE).await;
-        }
-        accepted
-    });
     async move {
-        if let Err(cause) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+        if let Err(cause) = server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()).await {
             error!(%cause, "the server ended");
         }
     }

@@ -5,7 +5,7 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Database, Identity, Limits, SealingKeys, parse},
+    config::{Config, Database, Identity, Limits, MeshIdentity, SealingKeys, parse, settings::LOG},
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
@@ -31,7 +31,7 @@ struct Floor(pb::GetCustomerResponse);
 
 /// Serves until it is killed.
 pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
-    telemetry::init(telemetry::filter(telemetry::DEFAULT_FILTER)?, telemetry::Format::Text);
+    telemetry::init(telemetry::filter(LOG.default)?, telemetry::Format::Text);
     let answer = pb::GetCustomerResponse::decode(fs::read(file)?.as_slice())?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -72,7 +72,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
     Ok(Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         database: Database {
-            options: parse::database_url(url)?,
+            options: parse::database_url(url)?.into(),
             connections: 2,
             wait: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
@@ -81,11 +81,14 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         },
         identity: Identity {
             issuers: vec![parse::issuer(issuer)?],
+            jwks_ca: None,
             operators: Vec::new(),
             service_principals: Vec::new(),
         },
-        sealing: SealingKeys(vec![[0; 32]]),
+        sealing: SealingKeys(vec![[0; 32]]).into(),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
+        tls: None,
+        mesh_identity: MeshIdentity::None,
         reflection: false,
         telemetry: clientele::config::Telemetry::default(),
     })

@@ -17,7 +17,7 @@ use super::{
     token::{self, DevIssuer},
 };
 use crate::{
-    config::{Config, Database, Identity, Limits, Problems, SealingKeys, Telemetry, parse},
+    config::{Config, Database, Identity, Limits, MeshIdentity, Problems, SealingKeys, Telemetry, parse},
     domain::principal::Principal,
     embedded::{Cluster, Durability, Place, Settings},
     server::{self, Running},
@@ -152,7 +152,7 @@ fn config(
     let config = Config {
         listen,
         database: Database {
-            options: cluster.options(DATABASE),
+            options: cluster.options(DATABASE).into(),
             connections: CONNECTIONS.into(),
             wait: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(10),
@@ -161,11 +161,14 @@ fn config(
         },
         identity: Identity {
             issuers: vec![issuer.config()],
+            jwks_ca: None,
             operators: vec![Principal::new(token::ISSUER, OPERATOR)],
             service_principals: Vec::new(),
         },
-        sealing: SealingKeys(vec![token::sealing_key(folder)?]),
+        sealing: SealingKeys(vec![token::sealing_key(folder)?]).into(),
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: true },
+        tls: None,
+        mesh_identity: MeshIdentity::None,
         reflection: true,
         telemetry,
     };

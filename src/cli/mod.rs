@@ -7,6 +7,7 @@ mod folder;
 mod hints;
 mod migrate;
 mod serve;
+mod settings;
 mod telemetry_options;
 mod token;
 
@@ -21,7 +22,9 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
+use self::settings::Logging;
 use crate::{
+    config::{Problems, Said},
     server::{Drained, Running},
     telemetry,
 };
@@ -35,20 +38,15 @@ use crate::{
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`
-    #[arg(long, global = true, env = "CLIENTELE_LOG", value_name = "FILTER", default_value = telemetry::DEFAULT_FILTER)]
-    #[arg(hide_env_values = true, display_order = 1000)]
-    log: String,
-    /// How a line of the log is written: text or json
-    #[arg(long, global = true, env = "CLIENTELE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    #[arg(hide_env_values = true, display_order = 1000)]
-    log_format: String,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 #[derive(clap::Subcommand)]
 enum Command {
     Dev(dev::Dev),
-    Serve(Box<serve::Serve>),
+    Serve(serve::Serve),
+    CheckConfig(serve::CheckConfig),
     Migrate(migrate::Migrate),
     Token(token::Token),
 }
@@ -82,25 +80,41 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn dispatch(Arguments { command, log, log_format }: Arguments) -> Result<(), Failure> {
-    // Prints a token and is done: it needs neither logs nor threads.
-    if let Command::Token(token) = command {
-        return token.run();
+fn dispatch(Arguments { command, logging }: Arguments) -> Result<(), Failure> {
+    match command {
+        // These print and are done: they need neither logs nor threads.
+        Command::Token(token) => {
+            said(logging)?;
+            token.run()
+        }
+        Command::CheckConfig(check) => check.run(logging),
+        Command::Dev(dev) => logged(&said(logging)?, dev.run()),
+        Command::Serve(serve) => {
+            let (said, config) = serve.config(logging)?;
+            logged(&said, serve::run(config))
+        }
+        Command::Migrate(migrate) => {
+            let (said, options) = migrate.database(logging)?;
+            logged(&said, async move { migrate::migrate(&options).await })
+        }
     }
-    let filter = telemetry::filter(&log).map_err(|problem| Failure(format!("--log: {problem}")))?;
-    let format =
-        telemetry::Format::parse(&log_format).map_err(|problem| Failure(format!("--log-format: {problem}")))?;
+}
+
+/// What is said to a command that takes no setting but how to log.
+fn said(logging: Logging) -> Result<Said, Problems> {
+    let mut problems = Problems::default();
+    let said = logging.gather(&mut problems);
+    if problems.0.is_empty() { Ok(said) } else { Err(problems) }
+}
+
+/// Runs a command that logs.
+fn logged(said: &Said, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut problems = Problems::default();
+    let (filter, format) = settings::log(said, &mut problems).ok_or(problems)?;
     telemetry::init(filter, format);
     telemetry::logs::report_panics();
     let runtime = Runtime::new().map_err(Failure::doing("cannot start"))?;
-    let outcome = runtime.block_on(async {
-        match command {
-            Command::Dev(dev) => dev.run().await,
-            Command::Serve(serve) => serve.run().await,
-            Command::Migrate(migrate) => migrate.run().await,
-            Command::Token(token) => token.run(),
-        }
-    });
+    let outcome = runtime.block_on(command);
     // Not for ever: a name that does not resolve holds its thread.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome

@@ -1,4 +1,4 @@
-//! What `serve` and `dev` are told about metrics and traces.
+//! What `dev` is told about metrics and traces, as `serve` is by its settings.
 
 use crate::config::{Problems, Telemetry, parse};
 
@@ -21,9 +21,7 @@ impl TelemetryOptions {
     pub(super) fn read(&self, problems: &mut Problems) -> Option<Telemetry> {
         let metrics_listen = self.metrics_listen.as_deref().map(parse::address).transpose();
         let metrics_listen = problems.take("--metrics-listen", metrics_listen);
-        let ratio = self.trace_sample_ratio.parse();
-        let ratio = ratio.map_err(|_| format!("{} is no number from 0 to 1", self.trace_sample_ratio));
-        let sample_ratio = problems.take("--trace-sample-ratio", ratio);
+        let sample_ratio = problems.take("--trace-sample-ratio", parse::ratio(&self.trace_sample_ratio));
         Some(Telemetry {
             metrics_listen: metrics_listen?,
             otlp_endpoint: self.otlp_endpoint.clone(),

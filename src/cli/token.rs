@@ -100,7 +100,7 @@ impl DevIssuer {
     /// What a server must know to believe its tokens.
     pub(super) fn config(&self) -> config::Issuer {
         let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
-        config::Issuer { issuer, audience, jwks: self.key_set.clone() }
+        config::Issuer { issuer, audience, jwks: config::Jwks::File(self.key_set.clone()) }
     }
 
     /// A token of this subject, good for so many seconds.
@@ -160,8 +160,8 @@ mod tests {
         let token = DevIssuer::of(&folder).unwrap().token_for("alice", 60).unwrap();
 
         // Another process, later: the same key.
-        let issuer = DevIssuer::of(&folder).unwrap().config();
-        let keys: JwkSet = serde_json::from_slice(&fs::read(issuer.jwks).unwrap()).unwrap();
+        assert_eq!(DevIssuer::of(&folder).unwrap().config().jwks, config::Jwks::File(folder.file(KEY_SET)));
+        let keys: JwkSet = serde_json::from_slice(&folder.read(KEY_SET).unwrap().unwrap()).unwrap();
         let mut checks = Validation::new(Algorithm::EdDSA);
         checks.set_audience(&[AUDIENCE]);
         checks.set_issuer(&[ISSUER]);

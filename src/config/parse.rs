@@ -9,9 +9,10 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Issuer, ServicePrincipal};
+use super::{Issuer, Jwks, MeshIdentity, ServicePrincipal};
 use crate::domain::{enums::Role, principal::Principal};
 
 /// An address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0`.
@@ -21,6 +22,47 @@ use crate::domain::{enums::Role, principal::Principal};
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     found.ok_or_else(|| format!("{text} is no address of the form HOST:PORT"))
+}
+
+/// A whole number.
+///
+/// # Errors
+/// What was expected.
+pub fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+/// Yes or no, in any of the words that people use for it.
+///
+/// # Errors
+/// What was expected.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(format!("{text} is neither true nor false")),
+    }
+}
+
+/// Whose header on the calling workload is believed.
+///
+/// # Errors
+/// What was expected.
+pub fn mesh_identity(text: &str) -> Result<MeshIdentity, String> {
+    match text {
+        "none" => Ok(MeshIdentity::None),
+        "xfcc" => Ok(MeshIdentity::Xfcc),
+        "linkerd" => Ok(MeshIdentity::Linkerd),
+        _ => Err(format!("{text} is neither none nor xfcc nor linkerd")),
+    }
+}
+
+/// A part of a whole, from 0 to 1; whether it lies between is for `verify` to say.
+///
+/// # Errors
+/// What was expected.
+pub fn ratio(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| format!("{text} is no number from 0 to 1"))
 }
 
 /// A length of time: a whole number and its unit, as in `500ms`, `20s`, `5m`, `12h`.
@@ -53,20 +95,38 @@ pub fn database_url(text: &str) -> Result<PgConnectOptions, String> {
     PgConnectOptions::from_str(text).map_err(|_| format!("{EXPECTED}, special characters written as %XX"))
 }
 
-/// An issuer of tokens: `ISSUER,AUDIENCE,JWKS_FILE`.
+/// An issuer of tokens: `ISSUER,AUDIENCE,JWKS`.
 ///
 /// # Errors
 /// What was expected.
 pub fn issuer(text: &str) -> Result<Issuer, String> {
     let mut parts = text.splitn(3, ',').map(str::trim);
     let (Some(issuer), Some(audience), Some(jwks)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS_FILE"));
+        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS"));
     };
     let issuer = Principal::parse_issuer(issuer).map_err(|rule| format!("{text}: the issuer {}", rule.text()))?;
     if audience.is_empty() || jwks.is_empty() {
-        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS_FILE"));
+        return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS"));
     }
-    Ok(Issuer { issuer, audience: audience.to_owned(), jwks: PathBuf::from(jwks) })
+    let jwks = self::jwks(jwks).map_err(|problem| format!("{issuer}: {problem}"))?;
+    Ok(Issuer { issuer, audience: audience.to_owned(), jwks })
+}
+
+/// Where keys are: a path, or an https URL. Whoever can change what is fetched can make tokens, so it comes from a server that
+/// proves who it is.
+fn jwks(text: &str) -> Result<Jwks, String> {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        None => Ok(Jwks::File(PathBuf::from(text))),
+        Some("https") => {
+            let uri = text.parse::<Uri>().ok().filter(|uri| {
+                uri.host().is_some_and(|host| !host.is_empty())
+                    && !uri.authority().is_some_and(|at| at.as_str().contains('@'))
+            });
+            uri.map(Jwks::Url).ok_or_else(|| "the URL of its keys must be https://HOST/PATH".to_owned())
+        }
+        Some(_) => Err("its keys must be in a file or come over https".to_owned()),
+    }
 }
 
 /// A principal: `ISSUER SUBJECT`. An issuer holds no space, a subject may.
@@ -184,6 +244,17 @@ mod tests {
         assert!(
             issuer("https://id.example,clientele").is_err() && issuer("a b,c,d").is_err() && issuer("a,,d").is_err()
         );
+    }
+
+    #[test]
+    fn keys_are_in_a_file_or_behind_https() {
+        let jwks = |text: &str| issuer(&format!("https://id.example,clientele,{text}")).map(|issuer| issuer.jwks);
+        assert_eq!(jwks("/etc/jwks.json"), Ok(Jwks::File("/etc/jwks.json".into())));
+        let url = "https://id.example:8443/keys?a=b,c";
+        assert_eq!(jwks(url), Ok(Jwks::Url(url.parse().unwrap())));
+        for wrong in ["http://id.example/keys", "file:///etc/jwks.json", "https://", "https://me:hunter2@id.example/"] {
+            assert!(!jwks(wrong).unwrap_err().contains("hunter2"), "{wrong}");
+        }
     }
 
     #[test]

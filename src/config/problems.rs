@@ -19,20 +19,6 @@ impl Problems {
         parsed.map_err(|problem| self.0.push(format!("{option}: {problem}"))).ok()
     }
 
-    /// The values of an option that may be repeated, if all could be read. Blank ones are passed over: an environment
-    /// variable that is set to nothing says nothing.
-    pub fn take_all<T>(
-        &mut self,
-        option: &str,
-        texts: &[String],
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<Vec<T>> {
-        let said = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
-        // Every one is read before any is missed: the first wrong one must not hide the others.
-        let parsed: Vec<Option<T>> = said.map(|text| self.take(option, parse(text))).collect();
-        parsed.into_iter().collect()
-    }
-
     /// What several options describe together, if they could be read; then it is verified too.
     pub fn concern<T>(
         &mut self,

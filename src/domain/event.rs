@@ -197,6 +197,8 @@ pub struct Event {
     pub principal: Option<Principal>,
     /// Who acted for the principal, the last one first.
     pub actors: Vec<Principal>,
+    /// The workload that made the call: what its connection proved.
+    pub workload: Option<String>,
     /// In which account.
     pub acting_account: AccountId,
     /// By which RPC.

@@ -43,3 +43,4 @@ pub mod tag;
 pub mod tax_id;
 pub mod text;
 pub mod violation;
+pub mod workload;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{contract::Rpc, text::Text, violation::Rule};
+use crate::domain::{contract::Rpc, text::Text, violation::Rule, workload::Workload};
 
 /// Who a token names: its issuer and its subject, both compared as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,8 +59,18 @@ pub struct Author {
     pub principal: Principal,
     /// Who acts for the principal, the last one first (RFC 8693's `act`).
     pub actors: Vec<Principal>,
+    /// Which workload made the call, if its connection proves one.
+    pub workload: Option<Workload>,
     /// The RPC that was called.
     pub rpc: Rpc,
     /// The call's W3C trace id: 32 hexadecimal digits.
     pub trace_id: String,
+}
+
+impl Author {
+    /// The workload's identity, as events keep it.
+    #[must_use]
+    pub fn workload(&self) -> Option<&str> {
+        self.workload.as_ref().map(Workload::as_str)
+    }
 }

@@ -75,6 +75,7 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         event_time: Some(time_out(event.at)),
         principal: event.principal.as_ref().map(principal_out),
         actors: event.actors.iter().map(principal_out).collect(),
+        workload: event.workload.unwrap_or_default(),
         acting_account_id: event.acting_account.to_string(),
         rpc: event.rpc,
         request_id: event.request_id.map(|id| id.to_string()).unwrap_or_default(),

@@ -116,6 +116,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::Deadline => (Code::DeadlineExceeded, Reason::DeadlineExceeded),
         Error::Overloaded { .. } => (Code::ResourceExhausted, Reason::Overloaded),
         Error::ShuttingDown => (Code::Unavailable, Reason::ShuttingDown),
+        Error::IssuerUnavailable(_) => (Code::Unavailable, Reason::IssuerUnavailable),
         Error::Unavailable { .. } => (Code::Unavailable, Reason::DatabaseUnavailable),
         Error::Database(_) | Error::Internal(_) => (Code::Internal, Reason::Internal),
     }
@@ -192,6 +193,8 @@ fn retry(error: &Error, repeat: Repeat) -> Option<Duration> {
     match error {
         Error::Overloaded { retry_after } => Some(*retry_after),
         Error::RequestInFlight => Some(Duration::from_secs(1)),
+        // Nothing was begun, and the keys are asked for once more meanwhile.
+        Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),
         Error::Contended => Some(Duration::from_millis(100)),
         Error::Unavailable { .. } | Error::ShuttingDown if repeat == Repeat::Safe => Some(Duration::from_secs(1)),
         _ => None,

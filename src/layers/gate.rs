@@ -15,6 +15,7 @@ use crate::{
         ids::{AccountId, CustomerId, TenantId},
         principal::{Author, Principal},
         violation::{Rule, Violations},
+        workload::Workload,
     },
     error::{Error, Result},
     grpc::{
@@ -48,11 +49,12 @@ impl Gate {
     }
 
     /// Decides by what the headers say.
-    async fn admit(&self, rpc: Rpc, traced: &Traced, claims: Claims) -> Result<Admitted> {
+    async fn admit(&self, rpc: Rpc, traced: &Traced, workload: Option<Workload>, claims: Claims) -> Result<Admitted> {
         let verified = self.verifier.verify(claims.token()?).await?;
         let author = Author {
             principal: verified.principal.clone(),
             actors: verified.actors.clone(),
+            workload,
             rpc,
             trace_id: traced.trace_id.clone(),
         };
@@ -84,7 +86,8 @@ impl Around for Gate {
             return if path.starts_with(CONTRACT) { unknown() } else { inner.run(request).await };
         };
         let traced = request.extensions().get::<Traced>().cloned().unwrap_or_default();
-        match self.admit(rpc, &traced, claims).await {
+        let workload = request.extensions().get().cloned();
+        match self.admit(rpc, &traced, workload, claims).await {
             Ok(admitted) => {
                 admitted.note(&mut request);
                 inner.run(request).await

@@ -1,12 +1,23 @@
-//! An issuer's public keys, read from a file once, at start (RFC 7517). A key verifies one algorithm, which its type
-//! decides and no token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with
-//! the reason, and not at the first call.
+//! An issuer's public keys: a JSON Web Key Set (RFC 7517). A key verifies one algorithm, which its type decides and no
+//! token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with the reason, and
+//! not at the first call.
 
-use std::{fs, path::Path};
+mod fetch;
+mod remote;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use self::remote::Fetching;
+pub(super) use self::remote::Remote;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::Uri;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::{Deserialize, de::IgnoredAny};
+use tracing::info;
 
 /// A public key.
 #[derive(Debug)]
@@ -44,22 +55,57 @@ struct Jwk {
 /// # Errors
 /// Which file, which key and why, as a sentence for whoever starts the server.
 pub(super) fn read(path: &Path) -> Result<Vec<Key>, String> {
-    let broken = |why: String| format!("JWKS file {}: {why}", path.display());
-    let text = fs::read_to_string(path).map_err(|error| broken(error.to_string()))?;
-    let set: Set = serde_json::from_str(&text).map_err(|error| broken(format!("not a JSON Web Key Set: {error}")))?;
+    let bytes = fs::read(path).map_err(|error| error.to_string());
+    bytes.and_then(|bytes| parse(&bytes, Err)).map_err(|why| format!("JWKS file {}: {why}", path.display()))
+}
+
+/// What is made of the keys behind a URL, once they were fetched.
+pub(super) fn at<T: Send + Sync + 'static>(
+    uri: &Uri,
+    authorities: Option<PathBuf>,
+    make: impl Fn(Vec<Key>) -> T + Send + Sync + 'static,
+) -> Remote<T> {
+    let fetch = {
+        let uri = uri.clone();
+        move || -> Fetching {
+            let (uri, authorities) = (uri.clone(), authorities.clone());
+            Box::pin(async move { fetch::fetch(&uri, authorities.as_deref()).await })
+        }
+    };
+    let name = uri.to_string();
+    // An issuer may well publish keys for others. A set that has one that we can use is no reason to keep an old set.
+    let left_out = {
+        let name = name.clone();
+        move |why: String| {
+            info!(jwks = name, why, "a key is left out");
+            Ok(())
+        }
+    };
+    Remote::new(name, fetch, move |bytes| parse(bytes, &left_out).map(&make))
+}
+
+/// The keys of a JWKS.
+///
+/// # Errors
+/// Which key and why, if `unusable` does not let it pass.
+fn parse(bytes: &[u8], unusable: impl Fn(String) -> Result<(), String>) -> Result<Vec<Key>, String> {
+    let set: Set = serde_json::from_slice(bytes).map_err(|error| format!("not a JSON Web Key Set: {error}"))?;
     let mut keys: Vec<Key> = Vec::with_capacity(set.keys.len());
     for (index, jwk) in set.keys.iter().enumerate() {
         // Many issuers publish keys for encryption beside those for signatures.
         if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
             continue;
         }
-        let key = key(jwk).map_err(|why| broken(format!("keys[{index}] {why}")))?;
-        if key.id.is_some() && keys.iter().any(|other| other.id == key.id) {
-            return Err(broken(format!("keys[{index}] has the kid of another key")));
+        let key = key(jwk).and_then(|key| {
+            let twice = key.id.is_some() && keys.iter().any(|other| other.id == key.id);
+            if twice { Err("has the kid of another key".to_owned()) } else { Ok(key) }
+        });
+        match key {
+            Ok(key) => keys.push(key),
+            Err(why) => unusable(format!("keys[{index}] {why}"))?,
         }
-        keys.push(key);
     }
-    if keys.is_empty() { Err(broken("holds no key that verifies signatures".to_owned())) } else { Ok(keys) }
+    if keys.is_empty() { Err("holds no key that verifies signatures".to_owned()) } else { Ok(keys) }
 }
 
 fn key(jwk: &Jwk) -> Result<Key, String> {
@@ -160,6 +206,16 @@ mod tests {
         assert_eq!(read_text(r#"{"keys":[]}"#).unwrap_err(), "holds no key that verifies signatures");
         assert!(read_text("{}").unwrap_err().starts_with("not a JSON Web Key Set: missing field `keys`"));
         assert!(read(Path::new("/nowhere/jwks.json")).unwrap_err().starts_with("JWKS file /nowhere/jwks.json: "));
+    }
+
+    #[test]
+    fn of_a_set_that_is_for_others_too_the_usable_keys_are_taken() {
+        let point = URL_SAFE_NO_PAD.encode([1; 32]);
+        let ours = format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{point}"}}"#);
+        let theirs = r#"{"kty":"EC","crv":"P-384","kid":"b"}"#;
+        let passed = |set: String| parse(set.as_bytes(), |_| Ok(())).map(|keys| keys.len());
+        assert_eq!(passed(format!(r#"{{"keys":[{theirs},{ours},{theirs}]}}"#)), Ok(1));
+        assert!(passed(format!(r#"{{"keys":[{theirs}]}}"#)).is_err());
     }
 
     #[test]

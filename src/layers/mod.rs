@@ -1,6 +1,8 @@
 //! What stands around every call, from the outside in. `server` puts the layers in this order:
 //!
-//! 1. `trace`: outermost, so that every call, also one that is refused or dropped, has its line and its trace.
+//! 0. `workload`: around `trace`, which tells whose connection it was; it never fails.
+//! 1. `trace`: outermost of all that may refuse, so that every call, also one that is refused or dropped, has its line and its
+//!    trace.
 //! 2. `panic`: inside `trace`, so that a panic has a line too; around all that may panic.
 //! 3. `complete`: sees the answers that tonic makes of itself, and gives them the details that every error has.
 //! 4. `deadline`: around the gate, which may wait for the database.
@@ -17,6 +19,7 @@ mod jwks;
 mod panic;
 pub mod token;
 mod trace;
+mod workload;
 
 use std::{
     convert::Infallible,
@@ -35,6 +38,7 @@ pub use detach::Detach;
 pub use gate::Gate;
 pub use panic::PanicGuard;
 pub use trace::{Trace, Traced};
+pub use workload::{Peer, Workloads};
 
 /// The paths that are the contract's own; all others are health and reflection, or nothing.
 const CONTRACT: &str = "/clientele.v1.";

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use tower::{Layer as _, service_fn};
 
 use super::{Around, Inner as _, Layered};
-use crate::config::{Config, Database, Identity, Issuer, Limits, SealingKeys};
+use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, MeshIdentity, SealingKeys};
 
 /// The issuer that the samples believe, and what its tokens must be for.
 pub(crate) const ISSUER: &str = "https://idp.example";
@@ -17,21 +17,23 @@ pub(crate) const AUDIENCE: &str = "clientele";
 
 /// A configuration with this JWKS file and no database: nothing listens on port 1.
 pub(crate) fn config(jwks: &Path) -> Config {
-    let issuer = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: jwks.into() };
+    let issuer = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: Jwks::File(jwks.into()) };
     let short = Duration::from_secs(1);
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         database: Database {
-            options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1),
+            options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).into(),
             connections: 1,
             wait: short,
             statement_timeout: short,
             lock_timeout: short,
             discard_unfinished: true,
         },
-        identity: Identity { issuers: vec![issuer], operators: vec![], service_principals: vec![] },
-        sealing: SealingKeys(vec![[1; 32]]),
+        identity: Identity { issuers: vec![issuer], jwks_ca: None, operators: vec![], service_principals: vec![] },
+        sealing: SealingKeys(vec![[1; 32]]).into(),
         limits: Limits { deadline: short, drain: Duration::from_secs(10), detach: true },
+        tls: None,
+        mesh_identity: MeshIdentity::None,
         reflection: true,
         telemetry: crate::config::Telemetry::default(),
     }

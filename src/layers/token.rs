@@ -1,7 +1,9 @@
 //! Tokens: JWTs of the configured issuers. The issuer's own keys and audience decide, the key decides the algorithm,
 //! and nothing in a token's header has a say but `kid`. Roles are never read from a token.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod keys;
+
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::{Validation, dangerous, decode, decode_header, errors::ErrorKind};
@@ -9,7 +11,8 @@ use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::jwks::{self, Key};
+use self::keys::Keys;
+use super::jwks::Key;
 use crate::{
     config::{Identity, Issuer},
     domain::principal::Principal,
@@ -25,6 +28,8 @@ const LEEWAY: Duration = Duration::from_secs(30);
 /// How many verified tokens are remembered, and for how long. A signature costs 25 to 90 µs, remembering one 1 µs.
 const REMEMBERED: u64 = 10_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+/// How often a start looks whether keys have come.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Most actors in one `act` claim.
 const MAX_ACTORS: usize = 8;
 
@@ -39,11 +44,21 @@ pub struct Verified {
     until: i64,
 }
 
+/// What is done beside the calls, without end.
+pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Verifies tokens. Its clones share what they remember.
 #[derive(Clone)]
 pub struct Verifier {
-    issuers: Arc<HashMap<String, Vec<Check>>>,
-    seen: Cache<[u8; 32], Arc<Verified>>,
+    issuers: Arc<HashMap<String, Keys>>,
+    seen: Cache<[u8; 32], Seen>,
+}
+
+/// A token that was verified, and by which keys: it is forgotten when its issuer has others.
+#[derive(Clone)]
+struct Seen {
+    verified: Arc<Verified>,
+    checks: Arc<Vec<Check>>,
 }
 
 /// A key, and what a token must hold that it signed.
@@ -63,8 +78,8 @@ impl Verifier {
             if issuer.issuer.is_empty() || issuer.audience.is_empty() {
                 return Err(format!("issuer {:?}: issuer and audience must both be set", issuer.issuer));
             }
-            let checks = jwks::read(&issuer.jwks)?.into_iter().map(|key| Check::new(issuer, key)).collect();
-            if issuers.insert(issuer.issuer.clone(), checks).is_some() {
+            let keys = Keys::of(issuer, identity.jwks_ca.clone())?;
+            if issuers.insert(issuer.issuer.clone(), keys).is_some() {
                 return Err(format!("issuer {:?} is configured twice", issuer.issuer));
             }
         }
@@ -73,6 +88,24 @@ impl Verifier {
         }
         let seen = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
         Ok(Self { issuers: Arc::new(issuers), seen })
+    }
+
+    /// What keeps the keys of each issuer fresh, to be run until the server ends.
+    #[must_use]
+    pub fn upkeep(&self) -> Vec<Upkeep> {
+        self.issuers.values().cloned().map(Keys::follow).collect()
+    }
+
+    /// Waits until some issuer's keys are there, and all others were asked for once. A replica that starts while its
+    /// issuer is away would refuse what those that run accept.
+    pub async fn ready(&self) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        for keys in self.issuers.values() {
+            keys.tried().await;
+        }
+        while !self.issuers.values().any(|keys| keys.get().is_some()) {
+            looks.tick().await;
+        }
     }
 
     /// What the token proves.
@@ -89,39 +122,43 @@ impl Verifier {
         }
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        if let Some(verified) = self.seen.get(&name).await {
+        if let Some(Seen { verified, checks }) = self.seen.get(&name).await
+            && self.issuers.get(verified.principal.issuer()).is_some_and(|keys| keys.are(&checks))
+        {
             telemetry::measure(|metrics| metrics.token(Known::Remembered));
             return if now <= verified.until { Ok(verified) } else { Err(why(&ErrorKind::ExpiredSignature)) };
         }
-        let verified = Arc::new(self.check(token)?);
+        let seen = self.check(token).await?;
         telemetry::measure(|metrics| metrics.token(Known::FoundOut));
-        self.seen.insert(name, Arc::clone(&verified)).await;
-        Ok(verified)
+        self.seen.insert(name, seen.clone()).await;
+        Ok(seen.verified)
     }
 
-    fn check(&self, token: &str) -> Result<Verified> {
+    async fn check(&self, token: &str) -> Result<Seen> {
         let header = decode_header(token).map_err(|error| why(error.kind()))?;
         if header.crit.is_some() {
             return Err(refused("its header asks for extensions that this server does not know"));
         }
         // Which issuer's keys to try. Nothing is believed before the signature.
         let claimed: Claims = dangerous::insecure_decode_claims(token).map_err(|error| why(error.kind()))?;
-        let (issuer, checks) = claimed
+        let (issuer, keys) = claimed
             .iss
             .as_str()
             .and_then(|issuer| self.issuers.get_key_value(issuer))
             .ok_or_else(|| why(&ErrorKind::InvalidIssuer))?;
-        let check = choose(checks, &header)?;
+        let checks = keys.having(issuer, header.kid.as_deref()).await?;
+        let check = choose(&checks, &header)?;
         let claims =
             decode::<Claims>(token, &check.key.verifies, &check.validation).map_err(|error| why(error.kind()))?.claims;
         let unfit = |claim: &str| why(&ErrorKind::InvalidClaimFormat(claim.to_owned()));
         let expires = claims.exp.as_f64().ok_or_else(|| unfit("exp"))?;
         let expires = Duration::try_from_secs_f64(expires).map_err(|_| unfit("exp"))?.saturating_add(LEEWAY);
-        Ok(Verified {
+        let verified = Arc::new(Verified {
             principal: Principal::new(issuer, subject(&claims.sub).ok_or_else(|| unfit("sub"))?),
             actors: actors(issuer, claims.act.as_ref())?,
             until: i64::try_from(expires.as_secs()).unwrap_or(i64::MAX),
-        })
+        });
+        Ok(Seen { verified, checks })
     }
 }
 

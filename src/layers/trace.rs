@@ -30,6 +30,7 @@ use crate::{
     domain::{
         contract,
         ids::{AccountId, TenantId},
+        workload::Workload,
     },
     telemetry::{
         Now, Telemetry,
@@ -61,6 +62,7 @@ pub struct Traced {
     /// The W3C trace id: 32 hexadecimal digits.
     pub trace_id: String,
     acting: Arc<OnceLock<(TenantId, AccountId)>>,
+    workload: Option<Workload>,
 }
 
 impl Traced {
@@ -78,10 +80,11 @@ impl Around for Trace {
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
         let started = Instant::now();
+        let workload = request.extensions().get().cloned();
         let name = name(request.uri().path());
         let context = self.telemetry.call(name, &caller(request.headers()));
         let trace_id = context.span().span_context().trace_id().to_string();
-        let traced = Traced { trace_id, acting: Arc::default() };
+        let traced = Traced { trace_id, acting: Arc::default(), workload };
         request.extensions_mut().insert(traced.clone());
         let call = {
             let _here = context.clone().attach();
@@ -158,6 +161,7 @@ impl Line {
         let rpc = self.name.as_str();
         let acting = self.traced.acting.get();
         let (tenant, account) = (acting.map(|acting| display(acting.0)), acting.map(|acting| display(acting.1)));
+        let workload = self.traced.workload.as_ref().map(display);
         let cause = status.map(|status| display(Cause(status)));
         let ms = (took.as_secs_f64() * 1e5).round() / 1e2;
         let trace_id = &self.traced.trace_id;
@@ -167,7 +171,7 @@ impl Line {
             ($level:ident $($cause:tt)*) => {
                 $level!(
                     target: TARGET, parent: None,
-                    rpc, code = code_name(code), reason, ms, tenant, account, trace_id, span_id $($cause)*
+                    rpc, code = code_name(code), reason, ms, tenant, account, workload, trace_id, span_id $($cause)*
                 )
             };
         }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
-use crate::{domain::contract, service::Services, telemetry};
+use crate::{domain::contract, layers::token::Verifier, service::Services, telemetry};
 
 /// The process runs. It says nothing of the database, or an outage would restart every replica.
 pub(super) const LIVENESS: &str = "liveness";
@@ -18,10 +18,16 @@ const SCHEMA_POLL: Duration = Duration::from_secs(1);
 /// How often stored answers that have grown old are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
-/// Ready once the schema is new enough, until the server stops; then health's Watches end, or they would hold their
-/// connections for ever.
-pub(super) async fn follow_readiness(mut health: HealthReporter, services: Services, stop: CancellationToken) {
+/// Ready once tokens can be verified and the schema is new enough, until the server stops; then health's Watches end, or they
+/// would hold their connections for ever.
+pub(super) async fn follow_readiness(
+    mut health: HealthReporter,
+    verifier: Verifier,
+    services: Services,
+    stop: CancellationToken,
+) {
     let schema = async {
+        verifier.ready().await;
         let mut poll = time::interval(SCHEMA_POLL);
         loop {
             poll.tick().await;

@@ -2,6 +2,7 @@
 
 use prost::Message;
 use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -106,7 +107,7 @@ async fn a_database_that_never_answers_ends_in_deadline_exceeded() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
     let (_running, channel, pair) = started_with(|config| {
-        config.database.options = config.database.options.clone().port(port);
+        config.database.options = PgConnectOptions::clone(&config.database.options.get()).port(port).into();
         config.limits.deadline = Duration::from_millis(50);
     })
     .await;

@@ -69,6 +69,7 @@ fn from_below(caller: &Caller, mut event: Event) -> Option<Event> {
     if event.acting_account != caller.scope().root() {
         event.principal = None;
         event.actors.clear();
+        event.workload = None;
         event.request_id = None;
         event.trace_id = None;
     }

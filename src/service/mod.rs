@@ -46,7 +46,7 @@ impl Services {
     /// A configuration that `Config::verify` would have refused.
     pub fn new(config: &Config) -> Result<Self> {
         let pool = Pool::new(&config.database)?;
-        let sealer = Arc::new(Sealer::new(&config.sealing)?);
+        let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let access = Arc::new(Access::new(pool.clone(), &config.identity));
         Ok(Self {
             accounts: Accounts::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),

@@ -17,7 +17,7 @@ use deadpool::{
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
 use crate::{
-    config,
+    config::{self, Live},
     error::{Error, Result},
     telemetry::{self, Metrics, Sessions, Statement as _},
 };
@@ -33,7 +33,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// When a caller should come again that no session came free for.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-struct Connect(PgConnectOptions);
+/// Makes sessions by what holds when they are made: a rotated password is for the next one.
+struct Connect {
+    options: Live<PgConnectOptions>,
+    settings: [(&'static str, String); 6],
+}
 
 impl Manager for Connect {
     type Type = PgConnection;
@@ -41,8 +45,11 @@ impl Manager for Connect {
 
     async fn create(&self) -> std::result::Result<PgConnection, sqlx::Error> {
         let begun = Instant::now();
+        let options = PgConnectOptions::clone(&self.options.get());
+        let options =
+            options.application_name("clientele").options(self.settings.iter().map(|(name, value)| (*name, value)));
         // Boxed: connecting is a large future, and every lease would carry it.
-        let session = Box::pin(PgConnection::connect_with(&self.0)).await?;
+        let session = Box::pin(PgConnection::connect_with(&options)).await?;
         telemetry::measure(|metrics| metrics.connected(begun.elapsed()));
         Ok(session)
     }
@@ -75,7 +82,7 @@ impl Pool {
     /// None that can happen: the settings are complete.
     pub fn new(config: &config::Database) -> Result<Self> {
         let millis = |limit: Duration| limit.as_millis().to_string();
-        let options = config.options.clone().application_name("clientele").options([
+        let settings = [
             ("statement_timeout", millis(config.statement_timeout)),
             ("lock_timeout", millis(config.lock_timeout)),
             ("idle_in_transaction_session_timeout", "5000".to_owned()),
@@ -86,8 +93,8 @@ impl Pool {
             // The default is that of turning disks: with it a search reads every tenant's candidates rather than look two
             // thousand customers up by their keys (66 ms for 10).
             ("random_page_cost", "1.1".to_owned()),
-        ]);
-        let sessions = managed::Pool::builder(Connect(options))
+        ];
+        let sessions = managed::Pool::builder(Connect { options: config.options.clone(), settings })
             .max_size(config.connections)
             .runtime(Runtime::Tokio1)
             // The most recently used session first: the rest may idle away, and its caches are warm.

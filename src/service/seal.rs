@@ -3,6 +3,8 @@
 //! AES-256-GCM-SIV, whose nonce may repeat: equal texts in an equal context give equal seals and nothing else is lost,
 //! which is just what an etag wants. The context, which says what for and for whom, is authenticated with it.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     digest::{SHA256, digest},
@@ -11,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    config::SealingKeys,
+    config::{Live, SealingKeys},
     domain::{
         caller::Scope,
         ids::{AccountId, CustomerId, TenantId},
@@ -22,8 +24,15 @@ use crate::{
 /// How many bytes of a seal tell its key.
 const KEY_ID_LEN: usize = 2;
 
-/// Seals with the first key, opens with any.
-pub struct Sealer(Vec<([u8; KEY_ID_LEN], LessSafeKey)>);
+/// Seals with the first key, opens with any; by the keys that hold when it is asked.
+pub struct Sealer {
+    keys: Live<SealingKeys>,
+    /// What was made of the keys that held last.
+    made: RwLock<(Arc<SealingKeys>, Ring)>,
+}
+
+/// Keys that are ready to be used, each with what seals tell it by.
+type Ring = Arc<[([u8; KEY_ID_LEN], LessSafeKey)]>;
 
 /// What a page token goes on from: for whom it was made, and for which query.
 #[derive(Clone, Copy, Debug)]
@@ -50,19 +59,24 @@ impl Sealer {
     ///
     /// # Errors
     /// There is none.
-    pub fn new(keys: &SealingKeys) -> Result<Self> {
-        if keys.0.is_empty() {
-            return Err(Error::internal("no sealing key"));
+    pub fn new(keys: Live<SealingKeys>) -> Result<Self> {
+        let now = keys.get();
+        let ring = ring(&now)?;
+        Ok(Self { keys, made: RwLock::new((now, ring)) })
+    }
+
+    /// The keys that hold now.
+    fn ring(&self) -> Result<Ring> {
+        let now = self.keys.get();
+        {
+            let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
+            if Arc::ptr_eq(&made.0, &now) {
+                return Ok(Arc::clone(&made.1));
+            }
         }
-        keys.0
-            .iter()
-            .map(|key| {
-                let fingerprint = digest(&SHA256, key);
-                let id = [fingerprint.as_ref()[0], fingerprint.as_ref()[1]];
-                Ok((id, LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key).map_err(Error::internal)?)))
-            })
-            .collect::<Result<_>>()
-            .map(Self)
+        let ring = ring(&now)?;
+        *self.made.write().unwrap_or_else(PoisonError::into_inner) = (now, Arc::clone(&ring));
+        Ok(ring)
     }
 
     /// Names a state of a customer, as an account sees it.
@@ -105,7 +119,8 @@ impl Sealer {
     }
 
     fn seal(&self, context: &[u8], plain: &[u8]) -> Result<String> {
-        let (id, key) = self.0.first().ok_or_else(|| Error::internal("no sealing key"))?;
+        let ring = self.ring()?;
+        let (id, key) = ring.first().ok_or_else(|| Error::internal("no sealing key"))?;
         let mut sealed = plain.to_vec();
         key.seal_in_place_append_tag(nonce(context), Aad::from(context), &mut sealed).map_err(Error::internal)?;
         Ok(URL_SAFE_NO_PAD.encode([id.as_slice(), &sealed].concat()))
@@ -114,11 +129,23 @@ impl Sealer {
     fn open(&self, context: &[u8], text: &str) -> Option<Vec<u8>> {
         let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (id, sealed) = sealed.split_at_checked(KEY_ID_LEN)?;
-        self.0.iter().filter(|(key_id, _)| key_id == id).find_map(|(_, key)| {
+        self.ring().ok()?.iter().filter(|(key_id, _)| key_id == id).find_map(|(_, key)| {
             let mut sealed = sealed.to_vec();
             key.open_in_place(nonce(context), Aad::from(context), &mut sealed).ok().map(|plain| plain.to_vec())
         })
     }
+}
+
+fn ring(keys: &SealingKeys) -> Result<Ring> {
+    if keys.0.is_empty() {
+        return Err(Error::internal("no sealing key"));
+    }
+    let ready = keys.0.iter().map(|key| {
+        let fingerprint = digest(&SHA256, key);
+        let id = [fingerprint.as_ref()[0], fingerprint.as_ref()[1]];
+        Ok((id, LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key).map_err(Error::internal)?)))
+    });
+    ready.collect()
 }
 
 /// One nonce a context: texts of different customers never share one.
@@ -146,7 +173,7 @@ mod tests {
     use super::*;
 
     fn sealer(keys: &[u8]) -> Sealer {
-        Sealer::new(&SealingKeys(keys.iter().map(|byte| [*byte; 32]).collect())).unwrap()
+        Sealer::new(SealingKeys(keys.iter().map(|byte| [*byte; 32]).collect()).into()).unwrap()
     }
 
     fn page(query: &char) -> PageOf<'_, char> {

@@ -78,11 +78,11 @@ pub async fn create(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, member_id, rpc,
-                request_id, trace_id, changes
+                request_id, trace_id, workload, changes
             )
             values (
                 $1, $11, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'ACCOUNT_CREATED', $12, $13, $14, $3, $10, $15, $16, $17,
+                'ACCOUNT_CREATED', $12, $13, $14, $3, $10, $15, $16, $17, $21,
                 jsonb_build_object('account_id', jsonb_build_object('old', null, 'new', $2::uuid))
             )
         )
@@ -109,6 +109,7 @@ pub async fn create(
         principal_key(&write.author.principal),
         write.fingerprint(),
         answer,
+        write.author.workload(),
     )
     .execute(conn)
     .named("accounts.create")

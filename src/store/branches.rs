@@ -104,11 +104,11 @@ pub async fn create(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, rpc, request_id,
-                trace_id, changes
+                trace_id, workload, changes
             )
             values (
                 $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'BRANCH_CREATED', $9, $10, $11, $2, $12, $13, $14, $18
+                'BRANCH_CREATED', $9, $10, $11, $2, $12, $13, $14, $19, $18
             )
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
@@ -132,6 +132,7 @@ pub async fn create(
         write.fingerprint(),
         answer,
         json(&Changes::of_branch(None, branch))?,
+        write.author.workload(),
     )
     .execute(conn)
     .named("branches.create")
@@ -159,11 +160,11 @@ pub async fn update(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, rpc, request_id,
-                trace_id, changes
+                trace_id, workload, changes
             )
             values (
                 $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'BRANCH_UPDATED', $9, $10, $11, $2, $12, $13, $14, $18
+                'BRANCH_UPDATED', $9, $10, $11, $2, $12, $13, $14, $19, $18
             )
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
@@ -187,6 +188,7 @@ pub async fn update(
         write.fingerprint(),
         answer,
         json(&Changes::of_branch(Some(before), after))?,
+        write.author.workload(),
     )
     .execute(conn)
     .named("branches.update")

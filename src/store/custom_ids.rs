@@ -77,14 +77,6 @@ pub async fn save(
     write: Write<'_>,
     answer: Option<&Answer>,
 ) -> Result<Saved> {
-    let elements: Vec<Element<'_>> = change
-        .iter()
-        .map(|(system, id)| Element {
-            system: system.as_str(),
-            value: id.map(CustomId::as_str),
-            value_key: id.map(|id| id.key().as_str()),
-        })
-        .collect();
     let saved = sqlx::query!(
         r#"
         with element as materialized (
@@ -132,10 +124,10 @@ pub async fn save(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select $1, $10, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $9, $11, $2,
-                   locked.revision, $3, $12, $13, $14, $3, $15, $16, $17, $18
+                   locked.revision, $3, $12, $13, $14, $3, $15, $16, $17, $22, $18
             from link cross join locked
         ), answer as (
             insert into requests (tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at)
@@ -150,7 +142,7 @@ pub async fn save(
         caller.scope().root().get(),
         before.customer.revision,
         before.link.revision,
-        json(&elements)?,
+        json(&elements(change))?,
         after.revision,
         json(&after.custom_ids)?,
         write.at,
@@ -166,6 +158,7 @@ pub async fn save(
         principal_key(&write.author.principal),
         write.fingerprint(),
         answer.filter(|_| write.request.is_some()).map(Answer::to_stored).transpose().map_err(Error::internal)?,
+        write.author.workload(),
     )
     .fetch_one(conn)
     .named("custom_ids.save")
@@ -175,4 +168,15 @@ pub async fn save(
         (Some(_), _) => Saved::Written,
         (None, taken) => taken.map_or(Saved::Moved, |(system, _)| Saved::Taken(system.clone())),
     })
+}
+
+fn elements(change: &CustomIdChange) -> Vec<Element<'_>> {
+    change
+        .iter()
+        .map(|(system, id)| Element {
+            system: system.as_str(),
+            value: id.map(CustomId::as_str),
+            value_key: id.map(|id| id.key().as_str()),
+        })
+        .collect()
 }

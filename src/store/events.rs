@@ -26,6 +26,7 @@ struct Row {
     issuer: Option<String>,
     subject: Option<String>,
     actors: Option<Json<Vec<Principal>>>,
+    workload: Option<String>,
     acting_account_id: Option<Uuid>,
     rpc: Option<String>,
     request_id: Option<Uuid>,
@@ -59,7 +60,7 @@ pub async fn list(
         Row,
         r#"
         select c.ancestors, e.id as "id?", e.seq as "seq?", e.at as "at?", e.type as "happened?", e.issuer as "issuer?",
-               e.subject as "subject?", e.actors as "actors?: Json<Vec<Principal>>",
+               e.subject as "subject?", e.actors as "actors?: Json<Vec<Principal>>", e.workload as "workload?",
                e.acting_account_id as "acting_account_id?", e.rpc as "rpc?", e.request_id as "request_id?",
                e.trace_id as "trace_id?", e.changes as "changes?: Json<Changes>"
         from customers c
@@ -106,6 +107,7 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
         at,
         principal: Some(Principal::new(issuer, subject)),
         actors: row.actors.map(|actors| actors.0).unwrap_or_default(),
+        workload: row.workload,
         acting_account: AccountId::from_uuid(row.acting_account_id.unwrap_or_default()),
         rpc,
         request_id: row.request_id.map(RequestId::from_uuid),

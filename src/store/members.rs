@@ -38,11 +38,11 @@ pub async fn add(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, member_id, rpc,
-                request_id, trace_id, changes
+                request_id, trace_id, workload, changes
             )
             values (
                 $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'MEMBER_ADDED', $9, $10, $11, $2, $5, $12, $13, $14,
+                'MEMBER_ADDED', $9, $10, $11, $2, $5, $12, $13, $14, $18,
                 jsonb_build_object('role', jsonb_build_object('old', null, 'new', $6::text))
             )
         )
@@ -66,6 +66,7 @@ pub async fn add(
         principal_key(&write.author.principal),
         write.fingerprint(),
         answer,
+        write.author.workload(),
     )
     .execute(conn)
     .named("members.add")

@@ -203,10 +203,10 @@ pub async fn copy_link(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select $1, e.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $9, e.type, $2,
-                   $12, $4, $13, $14, $15, $16, $17, $18, $19, e.changes
+                   $12, $4, $13, $14, $15, $16, $17, $18, $19, $20, e.changes
             from jsonb_to_recordset($10) as e (id uuid, type text, changes jsonb)
         )
         insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids, tags)
@@ -231,6 +231,7 @@ pub async fn copy_link(
         write.author.rpc.name(),
         write.request_id(),
         write.author.trace_id,
+        write.author.workload(),
     )
     .execute(conn)
     .named("moves.copy_link")
@@ -337,10 +338,10 @@ pub async fn save(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select $1, head.event_id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $3,
-                   $5, head.id, head.revision, $6, $7, $8, $9, $10, $11, $12, head.changes
+                   $5, head.id, head.revision, $6, $7, $8, $9, $10, $11, $12, $17, head.changes
             from head
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at)
@@ -363,6 +364,7 @@ pub async fn save(
         write.fingerprint(),
         one.map(CustomerId::get),
         write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
+        write.author.workload(),
     )
     .execute(conn)
     .named("moves.save")

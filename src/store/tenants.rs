@@ -37,12 +37,12 @@ pub async fn create(
             values ($1, $8, $1, $6, $7, $9, $4)
         ), event as (
             insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, member_id, rpc, request_id, trace_id,
+                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, member_id, rpc, request_id, trace_id, workload,
                 changes
             )
             values (
                 $1, $10, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $4,
-                'TENANT_CREATED', $11, $12, $13, $8, $14, $15, $16, '{}'
+                'TENANT_CREATED', $11, $12, $13, $8, $14, $15, $16, $21, '{}'
             )
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
@@ -68,6 +68,7 @@ pub async fn create(
         principal_key(&write.author.principal),
         write.fingerprint(),
         answer,
+        write.author.workload(),
     )
     .execute(conn)
     .named("tenants.create")

@@ -63,6 +63,7 @@ pub struct Metrics {
     again: Counter<u64>,
     tokens: Counter<u64>,
     standings: Counter<u64>,
+    key_fetches: Counter<u64>,
     swept: Counter<u64>,
     sweeps: Counter<u64>,
     panics: Counter<u64>,
@@ -110,6 +111,7 @@ impl Metrics {
             again: counter("clientele.writes.repeated", "Writes that were done again, and why"),
             tokens: counter("clientele.tokens.checked", "Tokens accepted, remembered or verified"),
             standings: counter("clientele.standings.looked_up", "Memberships looked up, remembered or read"),
+            key_fetches: counter("clientele.issuer.keys.fetches", "Fetches of issuers' keys from their URLs"),
             swept: counter("clientele.answers.swept", "Stored answers deleted because of their age"),
             sweeps: counter("clientele.sweeps", "Rounds of deleting old answers"),
             panics: counter("clientele.panics", "Calls that panicked"),
@@ -141,6 +143,7 @@ impl Metrics {
         }
         for outcome in [DONE, FAILED] {
             self.sweeps.add(0, &[KeyValue::new("outcome", outcome)]);
+            self.key_fetches.add(0, &[KeyValue::new("outcome", outcome)]);
         }
     }
 
@@ -210,6 +213,11 @@ impl Metrics {
     /// A membership was looked up.
     pub fn standing(&self, known: Known) {
         self.standings.add(1, &[remembered(known)]);
+    }
+
+    /// An issuer's keys were fetched, or could not be.
+    pub fn keys_fetched(&self, done: bool) {
+        self.key_fetches.add(1, &[KeyValue::new("outcome", if done { DONE } else { FAILED })]);
     }
 
     /// A round of sweeping ended: so many answers deleted, or a failure.

@@ -1,6 +1,9 @@
 //! The program as a process, and what is left of it.
 
 use std::{
+    borrow::BorrowMut,
+    env,
+    ffi::OsString,
     fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -38,19 +41,20 @@ pub(crate) fn room() -> TempDir {
 /// The program, with nothing of this process's configuration but where PostgreSQL is.
 pub(crate) fn clientele(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clientele"));
-    for name in ["LISTEN", "DATA", "LOG", "DATABASE_URL", "DATABASE_URL_FILE", "ISSUERS", "SEALING_KEY_FILES"] {
-        command.env_remove(format!("CLIENTELE_{name}"));
+    let ours = |name: &OsString| name.to_string_lossy().starts_with("CLIENTELE_") && name != "CLIENTELE_PG_BIN";
+    for name in env::vars_os().map(|(name, _)| name).filter(ours) {
+        command.env_remove(name);
     }
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-pub(crate) async fn output(mut command: Command) -> Output {
-    timeout(BOUND, command.output()).await.expect("it ends").unwrap()
+pub(crate) async fn output(mut command: impl BorrowMut<Command>) -> Output {
+    timeout(BOUND, command.borrow_mut().output()).await.expect("it ends").unwrap()
 }
 
 /// What it said to people, having failed as it should.
-pub(crate) async fn failure(command: Command) -> String {
+pub(crate) async fn failure(command: impl BorrowMut<Command>) -> String {
     let output = output(command).await;
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use clientele::grpc::pb;
+use clientele::{config::Jwks, grpc::pb};
 use sqlx::Connection as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -38,6 +38,7 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
     messages(&world, &mut met).await;
     Box::pin(customers(&world, &mut met)).await;
     Box::pin(waiting(&mut met)).await;
+    issuer_away(&mut met).await;
     broken(&mut met).await;
 
     for (reason, comment) in protos::reasons() {
@@ -50,7 +51,7 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
             let named = comment.split(':').next().unwrap().replace('_', "");
             assert_eq!(code, named, "{reason}: {comment}");
             // RetryInfo is only where the same bytes may succeed.
-            let again = ["OVERLOADED", "REQUEST_IN_FLIGHT", "CONTENDED", "DATABASE_UNAVAILABLE"];
+            let again = ["OVERLOADED", "REQUEST_IN_FLIGHT", "CONTENDED", "DATABASE_UNAVAILABLE", "ISSUER_UNAVAILABLE"];
             assert_eq!(status.get_details_retry_info().is_some(), again.contains(&reason.as_str()), "{status:?}");
             let resource = status.get_details_resource_info();
             assert_eq!(
@@ -103,6 +104,13 @@ async fn callers(world: &World, met: &mut Met) {
         ..Default::default()
     };
     met.note(deepest.admin.accounts().create_account(deeper).await);
+}
+
+/// An issuer whose keys are behind a URL where nobody is.
+async fn issuer_away(met: &mut Met) {
+    let nowhere = Jwks::Url("https://localhost:1/keys".parse().unwrap());
+    let world = World::start_with(database().await, |config| config.identity.issuers[0].jwks = nowhere).await;
+    met.note(world.operator().get(&unknown_id()).await);
 }
 
 async fn messages(world: &World, met: &mut Met) {

@@ -12,7 +12,9 @@ use std::{
 };
 
 use clientele::{
-    config::{Config, Database, Identity, Issuer, Limits, SealingKeys, ServicePrincipal, Telemetry},
+    config::{
+        Config, Database, Identity, Issuer, Jwks, Limits, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
+    },
     domain::{enums::Role, principal::Principal},
     embedded::{Cluster, Durability, Place, Settings},
     grpc::pb::{
@@ -117,6 +119,11 @@ impl World {
         let server = server::start(config).await.expect("the server starts");
         let channel = connect(server.address());
         Self { server, database, keys, channel }
+    }
+
+    /// Makes all its clients from now on call over this channel.
+    pub fn call_over(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     /// A connection to the database itself.
@@ -502,6 +509,13 @@ impl Keys {
         self.sign(json!({"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": now() + 3_600}))
     }
 
+    /// A token of an hour of another issuer, that names its key so.
+    pub fn named(&self, kid: &str, issuer: &str, subject: &str) -> String {
+        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
+        let claims = json!({"iss": issuer, "aud": AUDIENCE, "sub": subject, "exp": now() + 3_600});
+        jsonwebtoken::encode(&header, &claims, &self.0.key).unwrap()
+    }
+
     /// A token with just these claims.
     pub fn sign(&self, claims: serde_json::Value) -> String {
         let header = Header { kid: Some("tests".to_owned()), ..Header::new(Algorithm::EdDSA) };
@@ -513,7 +527,7 @@ impl Keys {
         Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: Database {
-                options: database,
+                options: database.into(),
                 connections: 8,
                 wait: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(20),
@@ -521,15 +535,22 @@ impl Keys {
                 discard_unfinished: true,
             },
             identity: Identity {
-                issuers: vec![Issuer { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), jwks: self.jwks() }],
+                issuers: vec![Issuer {
+                    issuer: ISSUER.to_owned(),
+                    audience: AUDIENCE.to_owned(),
+                    jwks: Jwks::File(self.jwks()),
+                }],
+                jwks_ca: None,
                 operators: vec![Principal::new(ISSUER, OPERATOR)],
                 service_principals: vec![ServicePrincipal {
                     principal: Principal::new(ISSUER, SERVICE),
                     role: Role::Member,
                 }],
             },
-            sealing: SealingKeys(vec![[7; 32]]),
+            sealing: SealingKeys(vec![[7; 32]]).into(),
             limits: Limits { deadline: Duration::from_secs(30), drain: Duration::from_secs(10), detach: true },
+            tls: None,
+            mesh_identity: MeshIdentity::None,
             reflection: true,
             telemetry: Telemetry::default(),
         }

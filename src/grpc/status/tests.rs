@@ -55,7 +55,12 @@ fn each() -> Vec<(Error, bool, bool)> {
         Error::Database(sqlx::Error::Configuration(SECRET.into())),
         Error::internal(SECRET),
     ];
-    let always = [Error::RequestInFlight, Error::Contended, Error::Overloaded { retry_after: Duration::from_secs(3) }];
+    let always = [
+        Error::RequestInFlight,
+        Error::Contended,
+        Error::Overloaded { retry_after: Duration::from_secs(3) },
+        Error::IssuerUnavailable(SECRET.to_owned()),
+    ];
     let if_safe = [Error::ShuttingDown, Error::Unavailable { cause: SECRET.to_owned() }];
     let with = |told: (bool, bool)| move |error| (error, told.0, told.1);
     never

@@ -162,8 +162,13 @@ async fn without_its_database_a_mutation_is_left_to_its_handler_to_refuse() {
 #[tokio::test]
 async fn an_identity_that_the_gate_did_not_put_there_is_gone_behind_it() {
     let mut health = request("/grpc.health.v1.Health/Check");
-    let author =
-        Author { principal: Principal::new("i", "s"), actors: vec![], rpc: contract::RPCS[0], trace_id: String::new() };
+    let author = Author {
+        principal: Principal::new("i", "s"),
+        actors: vec![],
+        workload: None,
+        rpc: contract::RPCS[0],
+        trace_id: String::new(),
+    };
     health.extensions_mut().insert(Operator { author });
     let answer = run(gate().0, health, |request| async move {
         assert!(request.extensions().get::<Operator>().is_none());

@@ -11,6 +11,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::*;
+use crate::config::Jwks;
 use crate::layers::samples::{AUDIENCE, ISSUER, config};
 
 /// A key of an issuer: its public part for the JWKS file, its private part to sign with.
@@ -274,11 +275,11 @@ async fn a_refused_token_is_not_remembered() {
 
 #[test]
 fn a_verifier_without_issuer_or_audience_does_not_start() {
-    let identity = |issuers| Identity { issuers, operators: vec![], service_principals: vec![] };
+    let identity = |issuers| Identity { issuers, jwks_ca: None, operators: vec![], service_principals: vec![] };
     let error = |identity| Verifier::load(&identity).err().unwrap();
     assert_eq!(error(identity(vec![])), "no issuer of tokens is configured: nobody could call");
-    let nobody = Issuer { issuer: ISSUER.into(), audience: String::new(), jwks: "/nowhere".into() };
+    let nobody = Issuer { issuer: ISSUER.into(), audience: String::new(), jwks: Jwks::File("/nowhere".into()) };
     assert!(error(identity(vec![nobody])).ends_with("issuer and audience must both be set"));
-    let absent = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: "/nowhere".into() };
+    let absent = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: Jwks::File("/nowhere".into()) };
     assert!(error(identity(vec![absent])).starts_with("JWKS file /nowhere: "));
 }

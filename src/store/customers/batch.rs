@@ -111,10 +111,10 @@ pub async fn save_archiving(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select head.tenant_id, head.event_id, (select epoch from feed_epoch), pg_current_xact_id(),
-                   nextval('events_seq'), $4, $6, head.id, head.revision, $7, $8, $9, $10, $11, $12, $13, head.changes
+                   nextval('events_seq'), $4, $6, head.id, head.revision, $7, $8, $9, $10, $11, $12, $13, $17, head.changes
             from head
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
@@ -137,6 +137,7 @@ pub async fn save_archiving(
         principal_key(&write.author.principal),
         write.fingerprint(),
         write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
+        write.author.workload(),
     )
     .execute(conn)
     .named("customers.save_archiving")

@@ -147,10 +147,10 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select $1, e.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), n.created_at,
-                   e.type, n.id, 1, e.audience, $6, $7, $8, $2, $9, n.request_id, $10, e.changes
+                   e.type, n.id, 1, e.audience, $6, $7, $8, $2, $9, n.request_id, $10, $12, e.changes
             from new n
             cross join lateral jsonb_to_recordset(n.events) as e (id uuid, type text, audience uuid, changes jsonb)
         ), answer as (
@@ -172,6 +172,7 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
         author.rpc.name(),
         author.trace_id,
         principal_key(&author.principal),
+        author.workload(),
     )
     .fetch_one(conn)
     .named("customers.create")

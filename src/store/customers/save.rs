@@ -49,10 +49,10 @@ pub async fn save(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select head.tenant_id, $18, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'),
-                   $16, $19, head.id, head.revision, $20, $21, $22, $23, $24, $25, $26, $27
+                   $16, $19, head.id, head.revision, $20, $21, $22, $23, $24, $25, $26, $35, $27
             from head
         ), answer as (
             insert into requests (tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at)
@@ -96,6 +96,7 @@ pub async fn save(
         Json(&after.holds) as _,
         searchable.as_ref().map(Searchable::doc),
         searchable.as_ref().map(Searchable::country),
+        write.author.workload(),
     )
     .fetch_optional(conn)
     .named("customers.save")

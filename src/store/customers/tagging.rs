@@ -93,10 +93,10 @@ pub async fn save_tagging(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select $1, e.event_id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $4,
-                   $5, c.id, c.revision, $2, $6, $7, $8, $2, $9, $10, $11, e.changes
+                   $5, c.id, c.revision, $2, $6, $7, $8, $2, $9, $10, $11, $15, e.changes
             from link
             join element e on e.customer_id = link.customer_id
             join customers c on c.tenant_id = $1 and c.id = link.customer_id
@@ -118,6 +118,7 @@ pub async fn save_tagging(
         principal_key(&write.author.principal),
         write.fingerprint(),
         write.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)?,
+        write.author.workload(),
     )
     .execute(conn)
     .named("customers.save_tagging")

@@ -80,20 +80,20 @@ pub async fn delete(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, changes
+                acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select $1, n.event_id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $6, $7,
-                   n.customer_id, n.revision, $2, $8, $9, $10, $2, $11, $12, $13,
+                   n.customer_id, n.revision, $2, $8, $9, $10, $2, $11, $12, $13, $19,
                    jsonb_build_object('tags', jsonb_build_object('old', n.old, 'new', n.new))
             from named n
         ), deletion as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, audience, issuer, subject, actors, acting_account_id, rpc,
-                request_id, trace_id, changes
+                request_id, trace_id, workload, changes
             )
             values (
                 $1, $14, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $6, 'TAG_DELETED',
-                $2, $8, $9, $10, $2, $11, $12, $13, $15
+                $2, $8, $9, $10, $2, $11, $12, $13, $19, $15
             )
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
@@ -117,6 +117,7 @@ pub async fn delete(
         principal_key(&write.author.principal),
         write.fingerprint(),
         answer,
+        write.author.workload(),
     )
     .execute(conn)
     .named("tags.delete")

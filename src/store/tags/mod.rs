@@ -127,10 +127,10 @@ pub async fn create(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, audience, issuer, subject, actors, acting_account_id, rpc,
-                request_id, trace_id, changes
+                request_id, trace_id, workload, changes
             )
             select $1, e.event_id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                   'TAG_CREATED', $2, $8, $9, $10, $2, $11, $12, $13, e.changes
+                   'TAG_CREATED', $2, $8, $9, $10, $2, $11, $12, $13, $18, e.changes
             from element e
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
@@ -153,6 +153,7 @@ pub async fn create(
         write.fingerprint(),
         answer,
         &new.iter().map(|(tag, _)| json(&Changes::of_tag(None, Some(tag)))).collect::<Result<Vec<_>>>()?,
+        write.author.workload(),
     )
     .execute(conn)
     .named("tags.create")
@@ -179,11 +180,11 @@ pub async fn rename(
         ), event as (
             insert into events (
                 tenant_id, id, epoch, xid, seq, at, type, audience, issuer, subject, actors, acting_account_id, rpc,
-                request_id, trace_id, changes
+                request_id, trace_id, workload, changes
             )
             values (
                 $1, $6, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7, 'TAG_RENAMED',
-                $2, $8, $9, $10, $2, $11, $12, $13, $14
+                $2, $8, $9, $10, $2, $11, $12, $13, $18, $14
             )
         )
         insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
@@ -206,6 +207,7 @@ pub async fn rename(
         principal_key(&write.author.principal),
         write.fingerprint(),
         answer,
+        write.author.workload(),
     )
     .execute(conn)
     .named("tags.rename")

@@ -28,6 +28,7 @@ async fn caller(world: &World, seat: &Seat) -> Caller {
     let author = Author {
         principal: Principal::new(ISSUER, subject),
         actors: Vec::new(),
+        workload: None,
         rpc: contract::rpc("/clientele.v1.AccountService/CreateAccount").unwrap(),
         trace_id: String::new(),
     };

@@ -88,3 +88,29 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
     assert!(!said.contains(operator.trim()), "a token is in the log");
     assert!(!said.contains("eyJ"), "nor any other");
 }
+
+#[tokio::test]
+async fn lines_are_json_objects_if_they_are_asked_for_so() {
+    let room = room();
+    let dev =
+        Dev::launch(&room.path().join("data"), clientele(&[]), &["--empty", "--log-format", "json"]).ready().await;
+    let mut access = AccessServiceClient::new(dev.channel().await);
+    let who = dev.request("operator", pb::WhoAmIRequest::default()).await;
+    access.who_am_i(traced(who, 0xbbb1)).await.unwrap();
+
+    let id = trace_id(0xbbb1);
+    eventually("the line is written", || !lines(&dev, &id).is_empty()).await;
+    let [line] = &lines(&dev, &id)[..] else { panic!("{:?}", lines(&dev, &id)) };
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&line["level"], &line["target"], &line["rpc"], &line["code"], &line["trace_id"]),
+        (
+            &"INFO".into(),
+            &"clientele::access".into(),
+            &"clientele.v1.AccessService/WhoAmI".into(),
+            &"OK".into(),
+            &id.into()
+        )
+    );
+    dev.stop(Signal::SIGTERM).await;
+}

@@ -1,0 +1,64 @@
+//! Certificates for a test: an authority of its own, and what it vouches for.
+
+use std::{fs, path::PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
+
+/// An authority that nobody else believes, and the folder of the files that it makes.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: tempfile::TempDir,
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone)]
+pub struct Pair {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        Self { issuer, folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// The file with the authority's own certificate.
+    pub fn file(&self) -> PathBuf {
+        let file = self.folder.path().join("ca.pem");
+        fs::write(&file, self.pem()).unwrap();
+        file
+    }
+
+    /// A file of the folder, which need not be there.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// For a server on this machine.
+    pub fn server(&self) -> Pair {
+        self.vouch(vec![SanType::DnsName("localhost".try_into().unwrap())], ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// For a client with these URIs.
+    pub fn client(&self, uris: &[&str]) -> Pair {
+        let names = uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap()));
+        let also = SanType::DnsName("client.example".try_into().unwrap());
+        self.vouch(names.chain([also]).collect(), ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn vouch(&self, names: Vec<SanType>, usage: ExtendedKeyUsagePurpose) -> Pair {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        params.extended_key_usages = vec![usage];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Pair { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+}

@@ -1,0 +1,139 @@
+//! Secrets are files, and files change while the server runs: the new one is in force without a restart, and a broken one
+//! never is.
+
+use std::{fs, path::Path};
+
+use clientele::{
+    config::{Config, Environment, Flags, Jwks, Problems, Said},
+    embedded::{Cluster, Durability},
+    grpc::pb,
+};
+use sqlx::Connection as _;
+use tonic::Code;
+
+use crate::world::{
+    AUDIENCE, Client, ISSUER, Keys, OPERATOR, World, assert_refused, cluster, customer, database_in, until,
+};
+
+/// A server on a cluster, told by flags, as a program would be; `more` by the settings' keys.
+async fn told(cluster: &Cluster, user: &str, more: &[(&'static str, Vec<&Path>)]) -> World {
+    let database = database_in(cluster, "file_copy").await;
+    let name = database.get_database().unwrap().to_owned();
+    let url = format!("postgres://{user}@localhost/{name}?host={}&sslmode=disable", cluster.socket_dir().display());
+    let more = more.iter().map(|(key, files)| (*key, files.iter().map(|file| file.display().to_string()).collect()));
+    let more: Vec<(&str, Vec<String>)> = more.collect();
+    World::start_with(database, |config| {
+        let one = |key, text: String| (key, vec![text]);
+        let Jwks::File(jwks) = &config.identity.issuers[0].jwks else { panic!("a file") };
+        let jwks = jwks.display();
+        let mut flags = Flags::from([
+            one("listen", "127.0.0.1:0".to_owned()),
+            one("database_url", url),
+            one("issuers", format!("{ISSUER},{AUDIENCE},{jwks}")),
+            one("operators", format!("{ISSUER} {OPERATOR}")),
+        ]);
+        flags.extend(more);
+        let mut problems = Problems::default();
+        let said = Said::gather(&flags, &Environment::default(), None, &mut problems);
+        *config = Config::read(&said, &mut problems).unwrap_or_else(|| panic!("{problems}"));
+    })
+    .await
+}
+
+async fn works(client: &Client) -> bool {
+    client.accounts().list_tenants(pb::ListTenantsRequest::default()).await.is_ok()
+}
+
+fn sealing_key(byte: u8) -> Vec<u8> {
+    (0..32).map(|index| byte.wrapping_add(index)).collect()
+}
+
+#[tokio::test]
+async fn a_rotated_database_password_needs_no_restart() {
+    let (cluster, room) = (cluster(Durability::Fast).await, tempfile::tempdir().unwrap());
+    let (password, key) = (room.path().join("password"), room.path().join("key"));
+    fs::write(&password, "first\n").unwrap();
+    fs::write(&key, sealing_key(200)).unwrap();
+    let mut sql = sqlx::PgConnection::connect(&cluster.url("postgres")).await.unwrap();
+    let said = "show hba_file";
+    let hba: String = sqlx::query_scalar(said).fetch_one(&mut sql).await.unwrap();
+    fs::write(hba, "local all app scram-sha-256\nlocal all all trust\n").unwrap();
+    let made = "create role app superuser login password 'first'; select pg_reload_conf()";
+    sqlx::raw_sql(made).execute(&mut sql).await.unwrap();
+
+    let files = [("database_password_file", vec![password.as_path()]), ("sealing_key_files", vec![&key])];
+    let world = told(&cluster, "app", &files).await;
+    let operator = world.operator();
+    until("the first password is good", || works(&operator)).await;
+    // The rotation: another password in the database, and every session that had the old one gone.
+    let rotated = "alter role app password 'second';
+                   select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'";
+    sqlx::raw_sql(rotated).execute(&mut sql).await.unwrap();
+    until("the first password is good no more", async || !works(&operator).await).await;
+    // No password at all is a broken file: what was read before stays, and is not good either.
+    fs::write(&password, "").unwrap();
+    assert!(!works(&operator).await);
+    fs::write(&password, "second\n").unwrap();
+    until("the second is", || works(&operator)).await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rotated_sealing_key_opens_what_the_old_one_sealed_while_both_are_there() {
+    let (cluster, room) = (cluster(Durability::Fast).await, tempfile::tempdir().unwrap());
+    let [first, second] = ["first", "second"].map(|name| room.path().join(name));
+    let [old, new, other] = [1, 100, 200].map(sealing_key);
+    fs::write(&first, &old).unwrap();
+    fs::write(&second, &other).unwrap();
+    let world = told(&cluster, "clientele", &[("sealing_key_files", vec![&first, &second])]).await;
+    let admin = world.tenant("acme").await.admin;
+    let created = admin.create(customer("Ada")).await.unwrap();
+    let etag = async || admin.get(&created.id).await.unwrap().etag;
+    let by_old = etag().await;
+
+    // A key that is none: nothing changes, however often it is looked at.
+    fs::write(&second, "a password, not a key").unwrap();
+    fs::write(&first, &new).unwrap();
+    assert_eq!(etag().await, by_old);
+    fs::write(&second, &old).unwrap();
+    until("the new key seals", async || etag().await != by_old).await;
+    let renamed = pb::Customer { name: "Bob".to_owned(), etag: by_old.clone(), ..created.clone() };
+    let update = |etag: &str| pb::UpdateCustomerRequest {
+        customer: Some(renamed.clone()),
+        update_mask: Some(crate::world::mask(&["name"])),
+        etag: etag.to_owned(),
+        ..Default::default()
+    };
+    admin.customers().update_customer(update(&by_old)).await.expect("the old etag opens, and is of the current state");
+    let by_new = etag().await;
+    fs::write(&second, &other).unwrap();
+    fs::write(&first, &old).unwrap();
+    until("the new key is gone", async || etag().await != by_new).await;
+    let other_name = pb::Customer { name: "Eve".to_owned(), ..renamed.clone() };
+    let stale = pb::UpdateCustomerRequest { customer: Some(other_name), ..update(&by_new) };
+    assert_refused(admin.customers().update_customer(stale).await, Code::InvalidArgument, "INVALID_FIELDS");
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_issuers_new_keys_are_believed_and_its_old_ones_no_more() {
+    let world = World::start().await;
+    let who =
+        async |keys: &Keys| world.bearer(keys.token("ada")).access().who_am_i(pb::WhoAmIRequest {}).await.map(|_| ());
+    let (old, new) = (world.keys.clone(), Keys::new());
+    let remembered = world.bearer(old.token("ada"));
+    remembered.access().who_am_i(pb::WhoAmIRequest {}).await.unwrap();
+    assert_refused(who(&new).await, Code::Unauthenticated, "TOKEN_INVALID");
+
+    let its_keys = fs::read(old.jwks()).unwrap();
+    fs::write(old.jwks(), fs::read(new.jwks()).unwrap()).unwrap();
+    until("the new keys are believed", async || who(&new).await.is_ok()).await;
+    assert_refused(who(&old).await, Code::Unauthenticated, "TOKEN_INVALID");
+    let remembered = remembered.access().who_am_i(pb::WhoAmIRequest {}).await;
+    assert_refused(remembered, Code::Unauthenticated, "TOKEN_INVALID");
+
+    fs::write(old.jwks(), "{}").unwrap();
+    who(&new).await.unwrap();
+    fs::write(old.jwks(), its_keys).unwrap();
+    until("the old keys are back", async || who(&old).await.is_ok()).await;
+}

@@ -1,0 +1,141 @@
+//! The settings: one table in code, which README repeats and the commands take; and what a program says of what it is told.
+
+use std::{collections::BTreeSet, fs};
+
+use clap::CommandFactory as _;
+use clientele::{
+    cli::Arguments,
+    config::settings::{ALL, Kind, OTHERS, Of, Setting},
+};
+
+use crate::processes::{clientele, failure, output, path, room};
+
+/// A setting's row in README.
+fn row(setting: &Setting) -> String {
+    let value = match setting.kind {
+        Kind::Switch => String::new(),
+        Kind::Number => " NUMBER".to_owned(),
+        Kind::Choice(words) => format!(" {}", words.join("\\|")),
+        Kind::Text(name) | Kind::Secret(name) | Kind::List(name) => format!(" {name}"),
+    };
+    let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+    format!(
+        "| `--{}{value}` | `{}` | `{}` | {default} | {} |\n",
+        setting.flag(),
+        setting.variable(),
+        setting.key,
+        setting.help.trim(),
+    )
+}
+
+fn table() -> String {
+    let settings: String = ALL.iter().map(row).collect();
+    let others: String = OTHERS.iter().map(|(name, what)| format!("| | `{name}` | | | {what} |\n")).collect();
+    format!("| flag | environment | file | default | meaning |\n|---|---|---|---|---|\n{settings}{others}")
+}
+
+#[test]
+fn the_readme_has_the_table_of_all_settings() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("<!-- settings -->\n").expect("where the table begins");
+    let (written, _) = rest.split_once("<!-- /settings -->").expect("where it ends");
+    assert!(written == table(), "README's table of settings should be:\n{}", table());
+}
+
+#[test]
+fn the_commands_take_the_settings_and_nothing_from_elsewhere() {
+    let arguments = Arguments::command();
+    let logging = ["log", "log-format", "help", "version"].map(str::to_owned);
+    for command in arguments.get_subcommands() {
+        let flags: BTreeSet<String> =
+            command.get_arguments().filter_map(|argument| argument.get_long().map(str::to_owned)).collect();
+        let settings = |taken: fn(&Setting) -> bool| -> BTreeSet<String> {
+            let settings = ALL.iter().filter(|setting| taken(setting)).map(Setting::flag);
+            settings.chain(["config".to_owned()]).filter(|flag| !logging.contains(flag)).collect()
+        };
+        match command.get_name() {
+            "serve" | "check-config" => assert_eq!(flags, settings(|_| true)),
+            "migrate" => assert_eq!(flags, settings(|setting| setting.of == Of::Database)),
+            "dev" | "token" => {}
+            other => panic!("{other}: which settings does it take?"),
+        }
+        for variable in command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()) {
+            let known = OTHERS.iter().any(|(name, _)| *name == variable);
+            assert!(known || ALL.iter().any(|setting| setting.variable() == variable), "{variable}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn check_config_prints_what_holds_and_from_where_but_no_secret() {
+    let room = room();
+    let [file, key, jwks] = ["config.yaml", "key", "jwks.json"].map(|name| room.path().join(name));
+    fs::write(&key, std::array::from_fn::<u8, 32, _>(|index| 255 - u8::try_from(index).unwrap())).unwrap();
+    fs::write(&jwks, r#"{"keys": [{}]}"#).unwrap();
+    let settings = format!(
+        "database_url: postgres://me:hunter2@db/clientele\nissuers: ['https://id.example,clientele,{}']\n\
+         sealing_key_files: ['{}']\ndeadline: 5s\n",
+        path(&jwks),
+        path(&key)
+    );
+    fs::write(&file, settings).unwrap();
+    let mut check = clientele(&["check-config", "--listen=127.0.0.1:0", "--config", path(&file)]);
+    check.env("CLIENTELE_DRAIN", "30s").env("CLIENTELE_DEADLINE", "10s");
+    let checked = output(check).await;
+    let (printed, said) = (String::from_utf8(checked.stdout).unwrap(), String::from_utf8(checked.stderr).unwrap());
+    assert!(checked.status.success(), "{said}");
+    assert_eq!(said, "the configuration is valid\n");
+    for line in [
+        "listen: \"127.0.0.1:0\"  # flag",
+        "drain: \"30s\"  # environment",
+        "deadline: \"10s\"  # environment",
+        "database_url: (hidden)  # file",
+        "connections: 16  # default",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} is not in:\n{printed}");
+    }
+    assert!(!printed.contains("hunter2"), "{printed}");
+}
+
+#[tokio::test]
+async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
+    let room = room();
+    let file = room.path().join("config.yaml");
+    fs::write(&file, "database_url: hunter2\ndatabse_url: hunter2\ndrain: soon\nconnections: many\n").unwrap();
+    let mut check =
+        clientele(&["check-config", "--config", path(&file), "--listen", "nowhere", "--log=clientele=loud"]);
+    check.args(["--tls-key-file=/nowhere/tls.key", "--trust-mesh-identity=any", "--issuer=a,b,http://c/jwks"]);
+    check.arg("--log-format=xml");
+    check.env("CLIENTELE_DEADLINE", "5").env("CLIENTELE_LISTN", "x").env("CLIENTELE_PORT", "tcp://10.0.0.1:50051");
+    let said = failure(check).await;
+    for problem in [
+        "- CLIENTELE_LISTN: no setting has this variable, did you mean CLIENTELE_LISTEN?".to_owned(),
+        "- CLIENTELE_PORT: set by Kubernetes".to_owned(),
+        format!("- databse_url in {}: there is no such setting, did you mean database_url?", path(&file)),
+        format!("- connections in {}: must be a number", path(&file)),
+        format!("- --database-url (database_url in {}): it must be postgres://", path(&file)),
+        format!("- --drain (drain in {}): soon is no length of time", path(&file)),
+        "- --deadline (CLIENTELE_DEADLINE): 5 is no length of time".to_owned(),
+        "- --listen: nowhere is no address".to_owned(),
+        "- --log: ".to_owned(),
+        "- --issuer: a: its keys must be in a file or come over https".to_owned(),
+        "- --tls-key-file needs --tls-cert-file".to_owned(),
+        "- --trust-mesh-identity: any is neither none nor xfcc nor linkerd".to_owned(),
+        "- --log-format: xml is neither text nor json".to_owned(),
+        "- --sealing-key-file is missing".to_owned(),
+    ] {
+        assert!(said.contains(&problem), "{problem} is not in:\n{said}");
+    }
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[tokio::test]
+async fn every_command_refuses_a_variable_that_nothing_reads() {
+    let room = room();
+    for command in [&["token", "ada"][..], &["dev"], &["migrate"], &["serve"]] {
+        let mut command = clientele(command);
+        let said = failure(command.current_dir(room.path()).env("CLIENTELE_LOGS", "info")).await;
+        assert!(said.contains("CLIENTELE_LOGS: no setting has this variable, did you mean CLIENTELE_LOG?"), "{said}");
+    }
+    assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0, "nothing was begun");
+}

@@ -1,0 +1,263 @@
+//! TLS and mTLS, by real connections: who gets in, whose identity is on record, and what a new certificate changes.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use clientele::{
+    config::{Config, Live, MeshIdentity, Tls},
+    grpc::pb,
+    server::Drained,
+};
+use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
+};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tonic::{
+    Request,
+    transport::{Channel, Endpoint},
+};
+use tower::service_fn;
+
+use crate::{
+    pki::{Authority, Pair},
+    world::{Seat, World, customer, database, until},
+};
+
+const ORDERS: &str = "spiffe://example.org/ns/shop/sa/orders";
+
+/// The files that a server's certificate lies in.
+#[derive(Clone)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    clients: Option<PathBuf>,
+}
+
+impl Files {
+    fn of(authority: &Authority, pair: &Pair) -> Self {
+        let files = Self { certificate: authority.path("tls.crt"), key: authority.path("tls.key"), clients: None };
+        files.hold(pair);
+        files
+    }
+
+    /// Every client must have a certificate of this authority.
+    fn for_clients_of(mut self, authority: &Authority) -> Self {
+        self.clients = Some(authority.file());
+        self
+    }
+
+    fn hold(&self, pair: &Pair) {
+        fs::write(&self.certificate, &pair.certificate).unwrap();
+        fs::write(&self.key, &pair.key).unwrap();
+    }
+
+    fn served(self) -> impl FnOnce(&mut Config) {
+        let Self { certificate, key, clients } = self;
+        let files = [&certificate, &key].into_iter().chain(&clients).cloned().collect();
+        let read = move || Tls::read(&certificate, &key, clients.as_deref());
+        let tls = Live::of_files(files, read).unwrap();
+        move |config| config.tls = Some(tls)
+    }
+}
+
+/// Whom a client believes, and what it proves.
+fn client(believed: &[&Authority], proof: Option<&Pair>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    for authority in believed {
+        roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder = builder.with_root_certificates(roots);
+    let mut config = match proof {
+        None => builder.with_no_client_auth(),
+        Some(pair) => {
+            let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config
+}
+
+async fn connect(address: SocketAddr, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
+}
+
+/// A channel that speaks TLS so; every connection of its own.
+fn channel(address: SocketAddr, config: ClientConfig) -> Channel {
+    let connector = service_fn(move |_| {
+        let config = config.clone();
+        async move { connect(address, config).await.map(TokioIo::new) }
+    });
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect_with_connector_lazy(connector)
+}
+
+/// Whether a client gets through to a handler.
+async fn gets_in(world: &World, channel: Channel) -> bool {
+    let told = world.operator().over(channel).access().who_am_i(pb::WhoAmIRequest {}).await;
+    told.is_ok_and(|told| told.into_inner().platform_operator)
+}
+
+/// The certificate that a server shows, if this client believes it.
+async fn shown(world: &World, config: &ClientConfig) -> Option<CertificateDer<'static>> {
+    let stream = connect(world.server.address(), config.clone()).await.ok()?;
+    stream.get_ref().1.peer_certificates().map(|chain| chain[0].clone())
+}
+
+fn der(pair: &Pair) -> Option<CertificateDer<'static>> {
+    CertificateDer::from_pem_slice(pair.certificate.as_bytes()).ok()
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_speaks_tls_alone() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let world = World::start_with(database().await, Files::of(&authority, &authority.server()).served()).await;
+    let address = world.server.address();
+    assert!(gets_in(&world, channel(address, client(&[&authority], None))).await);
+    assert!(!gets_in(&world, world.channel()).await, "in the clear");
+    assert!(!gets_in(&world, channel(address, client(&[&stranger], None))).await, "it is not believed");
+    let mut old = client(&[&authority], None);
+    old.alpn_protocols = vec![b"http/1.1".to_vec()];
+    assert!(connect(address, old).await.is_err(), "there is HTTP/2 and nothing else");
+}
+
+#[tokio::test]
+async fn who_says_nothing_holds_up_nobody_and_no_stop() {
+    let authority = Authority::new();
+    let world = World::start_with(database().await, Files::of(&authority, &authority.server()).served()).await;
+    let mut silent = Vec::new();
+    for _ in 0..16 {
+        silent.push(TcpStream::connect(world.server.address()).await.unwrap());
+    }
+    assert!(gets_in(&world, channel(world.server.address(), client(&[&authority], None))).await);
+    let stopped = timeout(Duration::from_secs(5), world.server.stop()).await.expect("it does not wait for them");
+    assert_eq!(stopped, Drained::Whole);
+    for mut stream in silent {
+        assert!(matches!(stream.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+    }
+}
+
+#[tokio::test]
+async fn with_mtls_a_client_needs_a_certificate_of_the_right_authority() {
+    let (servers, clients, stranger) = (Authority::new(), Authority::new(), Authority::new());
+    let files = Files::of(&servers, &servers.server()).for_clients_of(&clients);
+    let world = World::start_with(database().await, files.served()).await;
+    let with = |proof: Option<&Pair>| channel(world.server.address(), client(&[&servers], proof));
+    assert!(gets_in(&world, with(Some(&clients.client(&[ORDERS])))).await);
+    assert!(gets_in(&world, with(Some(&clients.client(&[])))).await, "SPIFFE is not asked for");
+    for (what, proof) in [
+        ("none", None),
+        ("a stranger's", Some(stranger.client(&[ORDERS]))),
+        ("one for servers", Some(clients.server())),
+        ("its own", Some(servers.client(&[ORDERS]))),
+    ] {
+        assert!(!gets_in(&world, with(proof.as_ref())).await, "{what}");
+    }
+}
+
+/// The workload of the event that a customer's creation over this channel leaves, under each of these headers.
+async fn recorded(acme: &Seat, channel: &Channel, header: Option<(&'static str, &str)>) -> String {
+    let mut client = acme.admin.over(channel.clone()).customers();
+    let name = format!("customer {}", uuid::Uuid::new_v4().simple());
+    let mut request = Request::new(pb::CreateCustomerRequest { customer: Some(customer(&name)), ..Default::default() });
+    if let Some((name, value)) = header {
+        request.metadata_mut().insert(name, value.parse().unwrap());
+    }
+    let id = client.create_customer(request).await.unwrap().into_inner().customer.unwrap().id;
+    acme.admin.over(channel.clone()).events(&id).await.unwrap()[0].workload.clone()
+}
+
+#[tokio::test]
+async fn the_verified_workload_is_in_events_and_log() {
+    let (authority, log) = (Authority::new(), tempfile::NamedTempFile::new().unwrap());
+    let lines = Mutex::new(File::options().append(true).open(log.path()).unwrap());
+    // The test's thread is the server's, too.
+    let _logging = tracing::subscriber::set_default(
+        tracing_subscriber::fmt().with_ansi(false).with_writer(lines).with_max_level(tracing::Level::INFO).finish(),
+    );
+    let files = Files::of(&authority, &authority.server()).for_clients_of(&authority);
+    let as_workload = |uris: &[&str]| client(&[&authority], Some(&authority.client(uris)));
+    let mut world = World::start_with(database().await, files.served()).await;
+    let address = world.server.address();
+    let orders = channel(address, as_workload(&[ORDERS]));
+    world.call_over(orders.clone());
+    let acme = world.tenant("acme").await;
+
+    assert_eq!(recorded(&acme, &orders, None).await, ORDERS);
+    // Who has a certificate is not asked to introduce itself.
+    let forged = ("x-forwarded-client-cert", "URI=spiffe://example.org/forged");
+    assert_eq!(recorded(&acme, &orders, Some(forged)).await, ORDERS);
+    for uris in [&[][..], &["https://example.org"], &[ORDERS, "spiffe://example.org/second"]] {
+        let nameless = channel(address, as_workload(uris));
+        assert_eq!(recorded(&acme, &nameless, Some(forged)).await, "", "{uris:?}");
+    }
+    let said = fs::read_to_string(log.path()).unwrap();
+    let created: Vec<&str> = said.lines().filter(|line| line.contains("CustomerService/CreateCustomer")).collect();
+    assert_eq!(created.len(), 5, "{said}");
+    assert_eq!(created.iter().filter(|line| line.contains(&format!("workload={ORDERS}"))).count(), 2, "{said}");
+    assert!(!said.contains("forged"), "{said}");
+}
+
+#[tokio::test]
+async fn a_meshs_header_is_believed_only_where_it_is_configured() {
+    // The tests call from this machine, as a sidecar does; that others are not believed is told beside the layer.
+    let xfcc = ("x-forwarded-client-cert", format!("By=spiffe://example.org/us;URI={ORDERS}"));
+    let linkerd = ("l5d-client-id", "orders.shop.serviceaccount.identity.linkerd.cluster.local".to_owned());
+    for (mesh, from_xfcc, from_linkerd) in [
+        (MeshIdentity::None, "", ""),
+        (MeshIdentity::Xfcc, ORDERS, ""),
+        (MeshIdentity::Linkerd, "", linkerd.1.as_str()),
+    ] {
+        let world = World::start_with(database().await, |config| config.mesh_identity = mesh).await;
+        let acme = world.tenant("acme").await;
+        let channel = world.channel();
+        assert_eq!(recorded(&acme, &channel, Some((xfcc.0, &xfcc.1))).await, from_xfcc, "{mesh:?}");
+        assert_eq!(recorded(&acme, &channel, Some((linkerd.0, &linkerd.1))).await, from_linkerd, "{mesh:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_to_new_connections_and_a_broken_one_to_nobody() {
+    let authority = Authority::new();
+    let (first, second) = (authority.server(), authority.server());
+    let files = Files::of(&authority, &first);
+    let world = World::start_with(database().await, files.clone().served()).await;
+    let config = client(&[&authority], None);
+    assert_eq!(shown(&world, &config).await, der(&first));
+    let connected = channel(world.server.address(), config.clone());
+    assert!(gets_in(&world, connected.clone()).await);
+
+    // A key that does not fit, and what is no certificate at all: the first stays in force.
+    fs::write(&files.key, &second.key).unwrap();
+    fs::write(&files.certificate, "-----BEGIN NOTHING-----").unwrap();
+    assert_eq!(shown(&world, &config).await, der(&first));
+    fs::write(&files.certificate, &second.certificate).unwrap();
+    until("the second is shown", async || shown(&world, &config).await == der(&second)).await;
+    assert!(gets_in(&world, connected).await, "a connection that was there stays");
+}
+
+#[tokio::test]
+async fn clients_of_a_new_authority_get_in_and_those_of_the_old_no_more() {
+    let (servers, old, new) = (Authority::new(), Authority::new(), Authority::new());
+    let files = Files::of(&servers, &servers.server()).for_clients_of(&old);
+    let clients = files.clients.clone().unwrap();
+    let world = World::start_with(database().await, files.served()).await;
+    let with = |proof: &Pair| channel(world.server.address(), client(&[&servers], Some(proof)));
+    let (of_old, of_new) = (old.client(&[ORDERS]), new.client(&[ORDERS]));
+    assert!(gets_in(&world, with(&of_old)).await && !gets_in(&world, with(&of_new)).await);
+    fs::write(clients, new.pem()).unwrap();
+    until("the new authority's get in", async || gets_in(&world, with(&of_new)).await).await;
+    assert!(!gets_in(&world, with(&of_old)).await);
+}
