@@ -5,13 +5,13 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
 use clientele::{
     config::{Config, Live, MeshIdentity, Tls},
-    grpc::pb,
+    grpc::pb::{self, access_service_client::AccessServiceClient},
     server::Drained,
 };
 use hyper_util::rt::TokioIo;
@@ -29,7 +29,8 @@ use tower::service_fn;
 
 use crate::{
     pki::{Authority, Pair},
-    world::{Seat, World, customer, database, until},
+    processes::{clientele, eventually, path, request, room},
+    world::{AUDIENCE, ISSUER, Keys, Seat, World, customer, database, until},
 };
 
 const ORDERS: &str = "spiffe://example.org/ns/shop/sa/orders";
@@ -180,13 +181,8 @@ async fn recorded(acme: &Seat, channel: &Channel, header: Option<(&'static str, 
 }
 
 #[tokio::test]
-async fn the_verified_workload_is_in_events_and_log() {
-    let (authority, log) = (Authority::new(), tempfile::NamedTempFile::new().unwrap());
-    let lines = Mutex::new(File::options().append(true).open(log.path()).unwrap());
-    // The test's thread is the server's, too.
-    let _logging = tracing::subscriber::set_default(
-        tracing_subscriber::fmt().with_ansi(false).with_writer(lines).with_max_level(tracing::Level::INFO).finish(),
-    );
+async fn the_verified_workload_is_in_events() {
+    let authority = Authority::new();
     let files = Files::of(&authority, &authority.server()).for_clients_of(&authority);
     let as_workload = |uris: &[&str]| client(&[&authority], Some(&authority.client(uris)));
     let mut world = World::start_with(database().await, files.served()).await;
@@ -203,11 +199,37 @@ async fn the_verified_workload_is_in_events_and_log() {
         let nameless = channel(address, as_workload(uris));
         assert_eq!(recorded(&acme, &nameless, Some(forged)).await, "", "{uris:?}");
     }
-    let said = fs::read_to_string(log.path()).unwrap();
-    let created: Vec<&str> = said.lines().filter(|line| line.contains("CustomerService/CreateCustomer")).collect();
-    assert_eq!(created.len(), 5, "{said}");
-    assert_eq!(created.iter().filter(|line| line.contains(&format!("workload={ORDERS}"))).count(), 2, "{said}");
-    assert!(!said.contains("forged"), "{said}");
+}
+
+#[tokio::test]
+async fn a_program_that_is_told_of_certificates_by_flags_logs_the_workload() {
+    let (authority, keys, room, database) = (Authority::new(), Keys::new(), room(), database().await);
+    let files = Files::of(&authority, &authority.server()).for_clients_of(&authority);
+    let (sealing, log) = (room.path().join("sealing"), room.path().join("log"));
+    fs::write(&sealing, std::array::from_fn::<u8, 32, _>(|index| 255 - u8::try_from(index).unwrap())).unwrap();
+    let url = format!(
+        "postgres://{}@localhost/{}?host={}&sslmode=disable",
+        database.get_username(),
+        database.get_database().unwrap(),
+        database.get_socket().unwrap().display()
+    );
+    let mut serve = clientele(&["serve", "--listen=127.0.0.1:0", "--log-format=json", "--database-url", &url]);
+    serve.args(["--issuer", &format!("{ISSUER},{AUDIENCE},{}", path(&keys.jwks()))]);
+    serve.args(["--sealing-key-file", path(&sealing), "--tls-cert-file", path(&files.certificate)]);
+    serve.args(["--tls-key-file", path(&files.key), "--tls-client-ca-file", path(&files.clients.unwrap())]);
+    let mut served = serve.stderr(File::create(&log).unwrap()).spawn().unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    let listens = || said().lines().find_map(|line| line.strip_prefix("listening on ")?.parse().ok());
+    eventually("it listens", || listens().is_some()).await;
+
+    let with = client(&[&authority], Some(&authority.client(&[ORDERS])));
+    let mut access = AccessServiceClient::new(channel(listens().unwrap(), with));
+    access.who_am_i(request(&keys.token("ada"), pb::WhoAmIRequest {})).await.unwrap();
+    let line = || said().lines().find(|line| line.contains("AccessService/WhoAmI")).map(str::to_owned);
+    eventually("the call has its line", || line().is_some()).await;
+    let line: serde_json::Value = serde_json::from_str(&line().unwrap()).unwrap();
+    assert_eq!((&line["code"], &line["workload"]), (&"OK".into(), &ORDERS.into()), "{line}");
+    served.kill().await.unwrap();
 }
 
 #[tokio::test]
