@@ -20,14 +20,28 @@
 mod calls;
 #[path = "load/child.rs"]
 mod child;
+#[path = "load/crew.rs"]
+mod crew;
 #[path = "load/customers.rs"]
 mod customers;
+#[path = "load/dice.rs"]
+mod dice;
 #[path = "load/floor.rs"]
 mod floor;
+#[path = "load/herd.rs"]
+mod herd;
+#[path = "load/issuer.rs"]
+mod issuer;
+#[path = "load/model.rs"]
+mod model;
+#[path = "load/names.rs"]
+mod names;
 #[path = "load/pgbench.rs"]
 mod pgbench;
 #[path = "load/report.rs"]
 mod report;
+#[path = "load/searches.rs"]
+mod searches;
 #[path = "load/stage.rs"]
 mod stage;
 
@@ -36,7 +50,7 @@ use std::{env, error::Error, path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Parser, ValueEnum};
 
 use self::{
-    calls::{Approve, Create, Get, Measured},
+    crew::Measured,
     report::{Report, Row},
     stage::Stage,
 };
@@ -44,8 +58,6 @@ use self::{
 /// What went wrong, for people.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Connections that the client keeps to a server: calls in flight are spread over them.
-const CHANNELS: usize = 4;
 /// How long a path runs before it is measured.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -62,6 +74,62 @@ pub enum Path {
     Create,
     PgbenchCreate,
     Approve,
+    BatchGet,
+    Lookup,
+    UpdateCustomId,
+    #[value(name = "tag_1000")]
+    Tag1000,
+    SearchName,
+    /// The same by the account that has the most customers.
+    SearchNameLargest,
+    SearchAll,
+    SearchTag,
+    SearchList,
+    SearchSecondPage,
+}
+
+impl Path {
+    /// The most calls in flight with which it is measured.
+    fn most_in_flight(self, asked: &Asked) -> usize {
+        match self {
+            // Each is a transaction of a thousand customers: more of them only wait for two cores and one disk.
+            Self::Tag1000 => 4,
+            // Each keeps its connection for a while: beyond them the time to wait in line is measured, no search.
+            _ if self.searches() => asked.connections,
+            _ => usize::MAX,
+        }
+    }
+
+    fn searches(self) -> bool {
+        match self {
+            Self::SearchName
+            | Self::SearchNameLargest
+            | Self::SearchAll
+            | Self::SearchTag
+            | Self::SearchList
+            | Self::SearchSecondPage => true,
+            Self::Bare
+            | Self::Empty
+            | Self::Get
+            | Self::PgbenchGet
+            | Self::Create
+            | Self::PgbenchCreate
+            | Self::Approve
+            | Self::BatchGet
+            | Self::Lookup
+            | Self::UpdateCustomId
+            | Self::Tag1000 => false,
+        }
+    }
+
+    fn writes(self) -> bool {
+        self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve)
+    }
+
+    /// Whether it changes customers again and again. They are none that others read.
+    fn changes(self) -> bool {
+        matches!(self, Self::UpdateCustomId | Self::Tag1000)
+    }
 }
 
 /// Measures the service under load, on a PostgreSQL of its own.
@@ -85,6 +153,13 @@ pub struct Asked {
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Asked {
+    /// Whether such a path is to be measured.
+    fn wants(&self, such: impl Fn(Path) -> bool) -> bool {
+        Path::value_variants().iter().any(|&path| such(path) && (self.only.is_empty() || self.only.contains(&path)))
+    }
 }
 
 fn main() -> ExitCode {
@@ -120,7 +195,8 @@ async fn run(asked: Asked) -> Result<()> {
     // Paths that are compared are measured one after the other: what else the machine does falls on both.
     for &in_flight in &asked.in_flight {
         for &path in Path::value_variants() {
-            if asked.only.is_empty() || asked.only.contains(&path) {
+            let in_flight = in_flight.min(path.most_in_flight(&asked));
+            if asked.wants(|wanted| wanted == path) && !report.has(path, in_flight) {
                 let row = point(&mut stage, path, in_flight, &asked).await?;
                 println!("{row}");
                 report.rows.push(row);
@@ -138,30 +214,7 @@ async fn run(asked: Asked) -> Result<()> {
 async fn point(stage: &mut Stage, path: Path, in_flight: usize, asked: &Asked) -> Result<Row> {
     stage.make_ready(path).await?;
     let time = Duration::from_secs(asked.seconds);
-    let measured = match path {
-        Path::Bare => {
-            let workers = stage.workers(stage.bare(), in_flight, Get::new).await?;
-            calls::measure(workers, time, || stage.bare().cpu()).await?
-        }
-        Path::Empty => {
-            let workers = stage.workers(stage.empty(), in_flight, Get::new).await?;
-            calls::measure(workers, time, || stage.empty().cpu()).await?
-        }
-        Path::Get => {
-            let workers = stage.workers(stage.service(), in_flight, Get::new).await?;
-            calls::measure(workers, time, || stage.service().cpu()).await?
-        }
-        Path::Create => {
-            let workers = stage.workers(stage.service(), in_flight, Create::new).await?;
-            calls::measure(workers, time, || stage.service().cpu()).await?
-        }
-        Path::Approve => {
-            let workers = stage.workers(stage.service(), in_flight, Approve::new).await?;
-            calls::measure(workers, time, || stage.service().cpu()).await?
-        }
-        Path::PgbenchGet | Path::PgbenchCreate => stage.pgbench(path, in_flight.min(asked.connections), time).await?,
-    };
-    let Measured { latencies, elapsed, cpu } = measured;
+    let Measured { latencies, elapsed, cpu } = stage.measure(path, in_flight, time).await?;
     if latencies.is_empty() {
         return Err(format!("{path:?}, {in_flight} in flight: no call came to its end").into());
     }

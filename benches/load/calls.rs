@@ -1,74 +1,100 @@
-//! The client: as many calls in flight as are asked for, each followed by the next as soon as it is answered.
+//! The calls of each path but the searches.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use clientele::grpc::pb::{self, customer_service_client::CustomerServiceClient};
-use hdrhistogram::Histogram;
-use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep_until},
-};
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    transport::Channel,
-};
+use clientele::grpc::pb;
+use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    Result, WARM_UP,
-    customers::{self, ACTIVE, PENDING},
+    crew::{Call, Caller},
+    customers::{self, ACTIVE, CHANGED, PENDING},
+    dice::Dice,
 };
 
-/// Everything that a worker's calls need.
-#[derive(Clone)]
-pub struct Caller {
-    pub client: CustomerServiceClient<Channel>,
-    pub token: MetadataValue<Ascii>,
-    pub account: MetadataValue<Ascii>,
-    /// How many customers of each kind there are.
-    pub active: u64,
-    pub pending: u64,
-    /// The next customer to be approved, for all workers.
-    pub next: Arc<AtomicU64>,
-}
+/// Customers that one `batch_get` reads.
+const BATCH: u64 = 50;
+/// Between two of a batch, so that none is named twice: it has no divisor in common with how many customers there are.
+const STRIDE: u64 = 197;
+/// Customers that one `tag_1000` tags.
+pub const TAGGED: u64 = 1_000;
 
-impl Caller {
-    fn request<M>(&self, message: M) -> Request<M> {
-        let mut request = Request::new(message);
-        request.metadata_mut().insert("authorization", self.token.clone());
-        request.metadata_mut().insert("clientele-account", self.account.clone());
-        request
-    }
-}
+type Answer = Result<bool, Status>;
 
-/// One worker's way of calling: false if there is nothing left to call for.
-pub trait Call: Send + 'static {
-    fn call(&mut self) -> impl Future<Output = std::result::Result<bool, Status>> + Send;
+/// Reads a random one of so many customers in full.
+pub struct Get {
+    caller: Caller,
+    dice: Dice,
+    count: u64,
 }
-
-/// Reads a random customer in full.
-pub struct Get(Caller, Dice);
 
 impl Get {
-    pub fn new(caller: Caller) -> Self {
-        Self(caller, Dice::new())
+    pub fn new(caller: Caller, count: u64) -> Self {
+        Self { caller, dice: Dice::new(), count }
     }
 }
 
 impl Call for Get {
-    async fn call(&mut self) -> std::result::Result<bool, Status> {
-        let id = customers::id(ACTIVE, 1 + self.1.below(self.0.active));
+    async fn call(&mut self) -> Answer {
+        let id = customers::id(ACTIVE, 1 + self.dice.below(self.count));
         let message = pb::GetCustomerRequest { customer_id: id.to_string(), view: pb::CustomerView::Full.into() };
-        let request = self.0.request(message);
-        let answer = self.0.client.get_customer(request).await?.into_inner();
+        let request = self.caller.request(message);
+        let answer = self.caller.client.get_customer(request).await?.into_inner();
         assert!(answer.customer.is_some_and(|customer| !customer.contacts.is_empty()), "not in full");
+        Ok(true)
+    }
+}
+
+/// Reads 50 of so many customers in full.
+pub struct BatchGet(Get);
+
+impl BatchGet {
+    pub fn new(caller: Caller, count: u64) -> Self {
+        Self(Get::new(caller, count))
+    }
+}
+
+impl Call for BatchGet {
+    async fn call(&mut self) -> Answer {
+        let Self(Get { caller, dice, count }) = self;
+        let first = dice.below(*count);
+        let ids = (0..BATCH).map(|place| customers::id(ACTIVE, 1 + (first + place * STRIDE) % *count).to_string());
+        let message = pb::BatchGetCustomersRequest { customer_ids: ids.collect(), view: pb::CustomerView::Full.into() };
+        let request = caller.request(message);
+        let answer = caller.client.batch_get_customers(request).await?.into_inner();
+        assert!(answer.missing_ids.is_empty() && answer.customers.len() as u64 == BATCH, "not all of them");
+        Ok(true)
+    }
+}
+
+/// Finds a customer, in full, by a random one of the numbers that the account has in its ERP.
+pub struct Lookup {
+    caller: Caller,
+    dice: Dice,
+    numbers: Arc<[String]>,
+}
+
+impl Lookup {
+    pub fn new(caller: Caller, numbers: Arc<[String]>) -> Self {
+        Self { caller, dice: Dice::new(), numbers }
+    }
+}
+
+impl Call for Lookup {
+    async fn call(&mut self) -> Answer {
+        let number = self.dice.one(&self.numbers);
+        let message = pb::LookupCustomerRequest {
+            custom_id: number.clone(),
+            system: "erp".to_owned(),
+            view: pb::CustomerView::Full.into(),
+        };
+        let request = self.caller.request(message);
+        let answer = self.caller.client.lookup_customer(request).await?.into_inner();
+        let found = answer.customer.is_some_and(|customer| customer.custom_ids.get("erp") == Some(number));
+        assert!(found, "not the customer of {number}");
         Ok(true)
     }
 }
@@ -83,7 +109,7 @@ impl Create {
 }
 
 impl Call for Create {
-    async fn call(&mut self) -> std::result::Result<bool, Status> {
+    async fn call(&mut self) -> Answer {
         let message = customers::create(&customers::token());
         let request = self.0.request(message);
         self.0.client.create_customer(request).await?;
@@ -92,24 +118,30 @@ impl Call for Create {
 }
 
 /// Approves a customer that waits for it: another one each time.
-pub struct Approve(Caller);
+pub struct Approve {
+    caller: Caller,
+    /// The next of them, for all workers.
+    next: Arc<AtomicU64>,
+    /// How many there are.
+    count: u64,
+}
 
 impl Approve {
-    pub fn new(caller: Caller) -> Self {
-        Self(caller)
+    pub fn new(caller: Caller, next: Arc<AtomicU64>, count: u64) -> Self {
+        Self { caller, next, count }
     }
 }
 
 impl Call for Approve {
-    async fn call(&mut self) -> std::result::Result<bool, Status> {
-        let next = self.0.next.fetch_add(1, Ordering::Relaxed);
-        if next > self.0.pending {
+    async fn call(&mut self) -> Answer {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        if next > self.count {
             return Ok(false);
         }
         let id = customers::id(PENDING, next);
         let message = pb::ApproveCustomerRequest { customer_id: id.to_string(), ..Default::default() };
-        let request = self.0.request(message);
-        let answer = self.0.client.approve_customer(request).await?.into_inner();
+        let request = self.caller.request(message);
+        let answer = self.caller.client.approve_customer(request).await?.into_inner();
         assert!(
             answer.customer.is_some_and(|customer| customer.status() == pb::CustomerStatus::Active),
             "not approved"
@@ -118,87 +150,66 @@ impl Call for Approve {
     }
 }
 
-/// Random numbers that cost nothing beside a call (xorshift).
-struct Dice(u64);
+/// Gives a random one of so many customers another number in the DMS.
+pub struct UpdateCustomId {
+    caller: Caller,
+    dice: Dice,
+    count: u64,
+}
 
-impl Dice {
-    fn new() -> Self {
-        Self(Uuid::new_v4().as_u64_pair().1 | 1)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
+impl UpdateCustomId {
+    pub fn new(caller: Caller, count: u64) -> Self {
+        Self { caller, dice: Dice::new(), count }
     }
 }
 
-/// What was seen of the calls that ended within the measured time.
-pub struct Measured {
-    /// In microseconds.
-    pub latencies: Histogram<u64>,
-    pub elapsed: Duration,
-    /// What the server worked meanwhile; none where that is not known.
-    pub cpu: Option<Duration>,
-}
-
-/// Up to a minute, to three digits.
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_max(60_000_000, 3).expect("bounds that fit together")
-}
-
-const WARMING: u8 = 0;
-const MEASURING: u8 = 1;
-const STOPPING: u8 = 2;
-
-type Tasks = JoinSet<std::result::Result<Histogram<u64>, Status>>;
-
-/// Lets the workers call, first to warm up, then to be measured.
-pub async fn measure<C: Call>(workers: Vec<C>, time: Duration, cpu: impl Fn() -> Option<Duration>) -> Result<Measured> {
-    let phase = Arc::new(AtomicU8::new(WARMING));
-    let mut latencies = histogram();
-    let mut tasks: Tasks = JoinSet::new();
-    for worker in workers {
-        tasks.spawn(work(worker, Arc::clone(&phase)));
-    }
-    until(&mut tasks, Instant::now() + WARM_UP, &mut latencies).await?;
-
-    let (began, before) = (Instant::now(), cpu());
-    phase.store(MEASURING, Ordering::Relaxed);
-    until(&mut tasks, began + time, &mut latencies).await?;
-    phase.store(STOPPING, Ordering::Relaxed);
-    let (elapsed, after) = (began.elapsed(), cpu());
-
-    while let Some(ended) = tasks.join_next().await {
-        latencies.add(ended??)?;
-    }
-    Ok(Measured { latencies, elapsed, cpu: after.zip(before).map(|(after, before)| after.saturating_sub(before)) })
-}
-
-/// Waits until then, or until no worker has anything left to do. A call that fails ends the run.
-async fn until(tasks: &mut Tasks, then: Instant, latencies: &mut Histogram<u64>) -> Result<()> {
-    loop {
-        tokio::select! {
-            () = sleep_until(then) => return Ok(()),
-            ended = tasks.join_next() => match ended {
-                Some(ended) => latencies.add(ended??)?,
-                None => return Ok(()),
-            },
-        }
+impl Call for UpdateCustomId {
+    async fn call(&mut self) -> Answer {
+        let id = customers::id(CHANGED, 1 + self.dice.below(self.count));
+        let number = format!("00{}", customers::token());
+        let message = pb::UpdateCustomIdRequest {
+            customer_id: id.to_string(),
+            system: "dms".to_owned(),
+            custom_id: number.clone(),
+            ..Default::default()
+        };
+        let request = self.caller.request(message);
+        let answer = self.caller.client.update_custom_id(request).await?.into_inner();
+        assert!(
+            answer.customer.is_some_and(|customer| customer.custom_ids.get("dms") == Some(&number)),
+            "not another number"
+        );
+        Ok(true)
     }
 }
 
-async fn work<C: Call>(mut worker: C, phase: Arc<AtomicU8>) -> std::result::Result<Histogram<u64>, Status> {
-    let mut latencies = histogram();
-    while phase.load(Ordering::Relaxed) != STOPPING {
-        let began = Instant::now();
-        if !worker.call().await? {
-            break;
-        }
-        if phase.load(Ordering::Relaxed) == MEASURING {
-            latencies.saturating_record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-        }
+/// Puts a tag on a thousand customers, and takes it off again. Every worker has a thousand of its own.
+pub struct Tag {
+    caller: Caller,
+    customers: Vec<String>,
+    tag: String,
+    on: bool,
+}
+
+impl Tag {
+    pub fn new(caller: Caller) -> Self {
+        let first = 1 + caller.worker * TAGGED;
+        let customers = (first..first + TAGGED).map(|number| customers::id(CHANGED, number).to_string()).collect();
+        // A new one, so that the first call changes something too.
+        Self { caller, customers, tag: format!("load {}", Uuid::new_v4().as_fields().0), on: false }
     }
-    Ok(latencies)
+}
+
+impl Call for Tag {
+    async fn call(&mut self) -> Answer {
+        let (one, none) = (vec![self.tag.clone()], Vec::new());
+        let (add_tags, remove_tags) = if self.on { (none, one) } else { (one, none) };
+        let customer_ids = self.customers.clone();
+        let message = pb::ModifyCustomerTagsRequest { customer_ids, add_tags, remove_tags, ..Default::default() };
+        let request = self.caller.request(message);
+        let answer = self.caller.client.modify_customer_tags(request).await?.into_inner();
+        assert!(answer.outcomes.iter().all(|outcome| outcome.changed), "not all of them changed");
+        self.on = !self.on;
+        Ok(true)
+    }
 }

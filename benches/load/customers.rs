@@ -7,6 +7,8 @@ use uuid::Uuid;
 /// The ids of customers that SQL makes: one of these, and a number.
 pub const ACTIVE: &str = "0192a000-0000-7000-8000-";
 pub const PENDING: &str = "0192a000-0000-7000-8001-";
+pub const CHANGED: &str = "0192a000-0000-7000-8002-";
+pub const HERD: &str = "0192a000-0000-7000-8003-";
 
 /// The id of a customer that SQL made.
 pub fn id(kind: &str, number: u64) -> Uuid {

@@ -11,8 +11,8 @@ use tokio::process::Command;
 
 use super::{
     Result, WARM_UP,
-    calls::{Measured, histogram},
     child::Scratch,
+    crew::{Measured, histogram},
     customers::ACTIVE,
 };
 

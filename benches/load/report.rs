@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Path, Result};
 
 pub const HEADER: &str = "\
-path             in flight    calls/s     p50 µs     p99 µs   server CPU µs/call";
+path                 in flight    calls/s     p50 µs     p99 µs   server CPU µs/call";
 
 /// The ratios that are wanted: which path to which, at how many calls in flight (all, if none is named), and how much.
 const WANTED: [(Path, Path, Option<usize>, f64); 2] =
@@ -51,7 +51,7 @@ impl fmt::Display for Row {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, in_flight, calls_per_s, p50_us, p99_us, cpu_us_per_call } = self;
         let cpu = cpu_us_per_call.map_or_else(|| "-".to_owned(), |cpu| format!("{cpu:.1}"));
-        write!(out, "{path:<16} {in_flight:>9} {calls_per_s:>10.0} {p50_us:>10} {p99_us:>10} {cpu:>20}")
+        write!(out, "{path:<20} {in_flight:>9} {calls_per_s:>10.0} {p50_us:>10} {p99_us:>10} {cpu:>20}")
     }
 }
 
@@ -62,6 +62,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether there is such a row already.
+    pub fn has(&self, path: Path, in_flight: usize) -> bool {
+        self.rows.iter().any(|row| row.path == name(path) && row.in_flight == in_flight)
+    }
+
     pub fn json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(&self.rows)? + "\n")
     }

@@ -1,0 +1,147 @@
+//! The client's workers: as many calls in flight as are asked for, each followed by the next as soon as it is answered.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use clientele::grpc::pb::customer_service_client::CustomerServiceClient;
+use hdrhistogram::Histogram;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tonic::{
+    Request, Status,
+    transport::{Channel, Endpoint},
+};
+
+use super::{
+    Result, WARM_UP,
+    child::Server,
+    issuer::{Bearer, by},
+};
+
+/// Connections that the client keeps to a server: calls in flight are spread over them.
+const CHANNELS: usize = 4;
+
+/// Everything that a worker's calls need.
+pub struct Caller {
+    pub client: CustomerServiceClient<Channel>,
+    /// Which of the workers it is, from 0.
+    pub worker: u64,
+    token: Bearer,
+    account: String,
+}
+
+impl Caller {
+    pub fn request<M>(&self, message: M) -> Request<M> {
+        by(&self.token, Some(&self.account), message)
+    }
+}
+
+/// One worker's way of calling: false if there is nothing left to call for.
+pub trait Call: Send + 'static {
+    fn call(&mut self) -> impl Future<Output = std::result::Result<bool, Status>> + Send;
+}
+
+pub async fn connect(server: &Server) -> Result<Channel> {
+    Ok(Endpoint::from_shared(format!("http://{}", server.address))?.tcp_nodelay(true).connect().await?)
+}
+
+/// Workers that call one server for one account.
+pub struct Crew<'a> {
+    pub server: &'a Server,
+    pub token: &'a Bearer,
+    pub account: &'a str,
+    pub in_flight: usize,
+    pub time: Duration,
+}
+
+impl Crew<'_> {
+    /// Lets workers call in this way, first to warm up, then to be measured.
+    pub async fn measure<C: Call>(&self, new: impl Fn(Caller) -> C) -> Result<Measured> {
+        let mut channels = Vec::new();
+        for _ in 0..CHANNELS.min(self.in_flight) {
+            channels.push(connect(self.server).await?);
+        }
+        let callers = channels.iter().cycle().zip(0..).take(self.in_flight).map(|(channel, worker)| Caller {
+            client: CustomerServiceClient::new(channel.clone()),
+            worker,
+            token: self.token.clone(),
+            account: self.account.to_owned(),
+        });
+        measure(callers.map(new).collect(), self.time, || self.server.cpu()).await
+    }
+}
+
+/// What was seen of the calls that ended within the measured time.
+pub struct Measured {
+    /// In microseconds.
+    pub latencies: Histogram<u64>,
+    pub elapsed: Duration,
+    /// What the server worked meanwhile; none where that is not known.
+    pub cpu: Option<Duration>,
+}
+
+/// Up to a minute, to three digits.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_max(60_000_000, 3).expect("bounds that fit together")
+}
+
+const WARMING: u8 = 0;
+const MEASURING: u8 = 1;
+const STOPPING: u8 = 2;
+
+type Tasks = JoinSet<std::result::Result<Histogram<u64>, Status>>;
+
+async fn measure<C: Call>(workers: Vec<C>, time: Duration, cpu: impl Fn() -> Option<Duration>) -> Result<Measured> {
+    let phase = Arc::new(AtomicU8::new(WARMING));
+    let mut latencies = histogram();
+    let mut tasks: Tasks = JoinSet::new();
+    for worker in workers {
+        tasks.spawn(work(worker, Arc::clone(&phase)));
+    }
+    until(&mut tasks, Instant::now() + WARM_UP, &mut latencies).await?;
+
+    let (began, before) = (Instant::now(), cpu());
+    phase.store(MEASURING, Ordering::Relaxed);
+    until(&mut tasks, began + time, &mut latencies).await?;
+    phase.store(STOPPING, Ordering::Relaxed);
+    let (elapsed, after) = (began.elapsed(), cpu());
+
+    while let Some(ended) = tasks.join_next().await {
+        latencies.add(ended??)?;
+    }
+    Ok(Measured { latencies, elapsed, cpu: after.zip(before).map(|(after, before)| after.saturating_sub(before)) })
+}
+
+/// Waits until then, or until no worker has anything left to do. A call that fails ends the run.
+async fn until(tasks: &mut Tasks, then: Instant, latencies: &mut Histogram<u64>) -> Result<()> {
+    loop {
+        tokio::select! {
+            () = sleep_until(then) => return Ok(()),
+            ended = tasks.join_next() => match ended {
+                Some(ended) => latencies.add(ended??)?,
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+async fn work<C: Call>(mut worker: C, phase: Arc<AtomicU8>) -> std::result::Result<Histogram<u64>, Status> {
+    let mut latencies = histogram();
+    while phase.load(Ordering::Relaxed) != STOPPING {
+        let began = Instant::now();
+        if !worker.call().await? {
+            break;
+        }
+        if phase.load(Ordering::Relaxed) == MEASURING {
+            latencies.saturating_record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+    Ok(latencies)
+}

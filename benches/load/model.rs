@@ -1,0 +1,130 @@
+//! A tenant with accounts, and a customer in it, made by the service; SQL makes as many more of that customer as are
+//! wanted.
+
+use clientele::grpc::pb::{
+    self, account_service_client::AccountServiceClient, customer_service_client::CustomerServiceClient,
+};
+use sqlx::{AssertSqlSafe, PgConnection};
+use tonic::transport::Channel;
+
+use super::{
+    Result,
+    child::Server,
+    crew::connect,
+    customers::{self, PENDING},
+    issuer::{ADMIN, Bearer, Issuer, OPERATOR, by, done},
+    pgbench::{self, Log},
+};
+
+/// What holds all that belongs to a customer, but not what happened to it.
+pub const TABLES: [&str; 4] = ["customers", "customer_links", "custom_ids", "customer_search"];
+
+/// The column of such a table that says which customer.
+pub fn key(table: &str) -> &'static str {
+    if table == "customers" { "id" } else { "customer_id" }
+}
+
+/// The columns of a table, but those that the database makes itself.
+pub async fn columns(sql: &mut PgConnection, table: &str) -> Result<Vec<String>> {
+    let columns = sqlx::query_scalar(
+        "select quote_ident(column_name)
+         from information_schema.columns
+         where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER'
+         order by ordinal_position",
+    );
+    Ok(columns.bind(table).fetch_all(sql).await?)
+}
+
+/// Makes a tenant whose administrator ADMIN is; its id.
+pub async fn tenant(channel: &Channel, issuer: &Issuer, name: &str) -> Result<String> {
+    let tenant = pb::CreateTenantRequest {
+        tenant: Some(pb::Tenant { name: name.to_owned(), ..Default::default() }),
+        first_admin: Some(pb::Principal { subject: ADMIN.to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    let operator = issuer.bearer(OPERATOR)?;
+    let made = AccountServiceClient::new(channel.clone()).create_tenant(by(&operator, None, tenant)).await;
+    Ok(done(made)?.account.unwrap_or_default().id)
+}
+
+/// Makes an account of the tenant, where new customers wait for approval or are approved at once; its id.
+pub async fn account(
+    channel: &Channel,
+    admin: &Bearer,
+    tenant: &str,
+    name: &str,
+    auto_approve: bool,
+) -> Result<String> {
+    let policies = pb::AccountPolicies { auto_approve: Some(auto_approve), ..Default::default() };
+    let account = pb::Account { name: name.to_owned(), policies: Some(policies), ..Default::default() };
+    let account = pb::CreateAccountRequest { account: Some(account), ..Default::default() };
+    let made = AccountServiceClient::new(channel.clone()).create_account(by(admin, Some(tenant), account)).await;
+    Ok(done(made)?.account.unwrap_or_default().id)
+}
+
+/// Makes a customer with every field, whose values hold the token; its id.
+pub async fn customer(channel: &Channel, admin: &Bearer, account: &str, token: &str) -> Result<String> {
+    let request = by(admin, Some(account), customers::create(token));
+    let made = CustomerServiceClient::new(channel.clone()).create_customer(request).await;
+    Ok(done(made)?.customer.unwrap_or_default().id)
+}
+
+/// A customer that the service made in an account where new customers wait for approval; the statements that made and
+/// read it.
+pub struct Model {
+    pub tenant: String,
+    pub account: String,
+    /// Its id.
+    pub customer: String,
+    /// What only its values hold.
+    pub token: String,
+    pub answer: pb::GetCustomerResponse,
+    pub created: Vec<pgbench::Statement>,
+    pub read: Vec<pgbench::Statement>,
+}
+
+impl Model {
+    pub async fn make(service: &Server, issuer: &Issuer, log: &Log) -> Result<Self> {
+        let (channel, admin) = (connect(service).await?, issuer.bearer(ADMIN)?);
+        let tenant = tenant(&channel, issuer, "Load Distribution").await?;
+        let account = account(&channel, &admin, &tenant, "Load Reseller", false).await?;
+        // The first call also looks up who calls; the second is as all others.
+        customer(&channel, &admin, &account, &customers::token()).await?;
+        let (token, from) = (customers::token(), log.end()?);
+        let customer = customer(&channel, &admin, &account, &token).await?;
+        let created = log.statements(from)?;
+        let from = log.end()?;
+        let read = pb::GetCustomerRequest { customer_id: customer.clone(), view: pb::CustomerView::Full.into() };
+        let read = by(&admin, Some(&account), read);
+        let answer = done(CustomerServiceClient::new(channel).get_customer(read).await)?;
+        let read = log.statements(from)?;
+        Ok(Self { tenant, account, customer, token, answer, created, read })
+    }
+
+    /// Makes customers like it, but for their ids and what the token tells apart.
+    pub async fn copy(&self, sql: &mut PgConnection, kind: &str, count: u64) -> Result<()> {
+        let status = if kind == PENDING { "PENDING" } else { "ACTIVE" };
+        for table in TABLES {
+            let (key, token, id) = (key(table), &self.token, &self.customer);
+            let columns = columns(sql, table).await?;
+            let listed = columns.iter().map(|column| format!("copy.{column}")).collect::<Vec<_>>().join(", ");
+            let columns = columns.join(", ");
+            let copy = format!(
+                "insert into {table} ({columns})
+                 select {listed}
+                 from {table} model
+                 cross join generate_series(1, {count}) n
+                 cross join lateral jsonb_populate_record(
+                     null::{table},
+                     replace(
+                         replace(to_jsonb(model)::text, '{token}', md5('{kind}' || n)),
+                         '{id}', '{kind}' || lpad(to_hex(n), 12, '0')
+                     )::jsonb || '{{\"status\": \"{status}\"}}'
+                 ) copy
+                 where model.{key} = '{id}'"
+            );
+            sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut *sql).await?;
+        }
+        Ok(())
+    }
+}
