@@ -25,7 +25,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 
 pub use self::{
-    logs::{DEFAULT_FILTER, Format, filter, init},
+    logs::{Format, filter, init},
     metrics::{Again, Known, Metrics, Now},
     observed::Sessions,
     port::{MetricsPort, expose},

@@ -25,9 +25,6 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// What is logged unless the caller says otherwise: sqlx tells of every statement at debug, and of slow ones at warn.
-pub const DEFAULT_FILTER: &str = "info,sqlx=warn";
-
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -181,7 +178,7 @@ mod tests {
         assert!(filter("clientele=loud").unwrap_err().starts_with("\"clientele=loud\" is no filter: "));
         assert_eq!(Format::parse("xml").unwrap_err(), "xml is neither text nor json");
         for format in ["text", "json"] {
-            init(filter(DEFAULT_FILTER).unwrap(), Format::parse(format).unwrap());
+            init(filter("info,sqlx=warn").unwrap(), Format::parse(format).unwrap());
         }
     }
 
