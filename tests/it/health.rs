@@ -1,6 +1,6 @@
 //! `clientele health`: what it says of a server, and how it finds it.
 
-use std::{fs, process::Stdio};
+use std::{fs, path::Path, process::Stdio};
 
 use clientele::config::{Config, Live, Tls};
 use tokio::{
@@ -75,7 +75,7 @@ async fn over_tls_the_servers_own_certificate_is_believed_and_no_other() {
     let world = World::start_with(database().await, |config: &mut Config| config.tls = Some(tls)).await;
     let address = world.server.address().to_string();
 
-    let asked = |certificate: &std::path::Path, key: &std::path::Path| {
+    let asked = |certificate: &Path, key: &Path| {
         let [certificate, key] = [certificate, key].map(|file| path(file).to_owned());
         [
             "health".to_owned(),
