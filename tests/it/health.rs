@@ -11,14 +11,21 @@ use tokio::{
 use crate::{
     pki::{Authority, Pair},
     processes::{BOUND, clientele, failure, output, path, room, token},
-    world::{World, database},
+    world::{World, database, until},
 };
 
+/// The answer is this one, once the server has looked at its schema.
 async fn serving(arguments: &[&str]) {
-    let answer = output(clientele(arguments)).await;
-    let said = String::from_utf8(answer.stderr).unwrap();
-    assert!(answer.status.success(), "{arguments:?}: {said}");
-    assert_eq!(String::from_utf8(answer.stdout).unwrap(), "SERVING\n");
+    until("it is ready", async || {
+        let answer = output(clientele(arguments)).await;
+        let said = String::from_utf8(answer.stderr).unwrap();
+        if said == "clientele: readiness is NOT_SERVING\n" {
+            return false;
+        }
+        assert_eq!(String::from_utf8(answer.stdout).unwrap(), "SERVING\n", "{arguments:?}: {said}");
+        answer.status.success()
+    })
+    .await;
 }
 
 #[tokio::test]
