@@ -4,6 +4,7 @@
 //! were readiness to follow the database, one outage would take away all replicas at once.
 
 mod background;
+pub mod health;
 mod incoming;
 
 use std::{io, net::SocketAddr, time::Duration};
@@ -23,8 +24,9 @@ use tonic_health::{
 use tonic_reflection::server::Builder as Reflection;
 use tracing::{error, info};
 
+pub use self::background::{LIVENESS, READINESS};
 use self::{
-    background::{LIVENESS, follow_readiness, report, sweep},
+    background::{follow_readiness, report, sweep},
     incoming::Connection,
 };
 use crate::{

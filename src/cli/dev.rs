@@ -109,7 +109,7 @@ impl Dev {
 }
 
 /// Where this machine calls a server that listens there: one that listens everywhere is called on the loopback.
-fn callable(address: SocketAddr) -> SocketAddr {
+pub(super) fn callable(address: SocketAddr) -> SocketAddr {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -4,6 +4,7 @@
 mod demo;
 mod dev;
 mod folder;
+mod health;
 mod hints;
 mod migrate;
 mod serve;
@@ -47,6 +48,7 @@ enum Command {
     Dev(dev::Dev),
     Serve(serve::Serve),
     CheckConfig(serve::CheckConfig),
+    Health(health::Health),
     Migrate(migrate::Migrate),
     Token(token::Token),
 }
@@ -88,6 +90,10 @@ fn dispatch(Arguments { command, logging }: Arguments) -> Result<(), Failure> {
             token.run()
         }
         Command::CheckConfig(check) => check.run(logging),
+        Command::Health(health) => {
+            let (said, question) = health.question(logging)?;
+            logged(&said, health::ask(question))
+        }
         Command::Dev(dev) => logged(&said(logging)?, dev.run()),
         Command::Serve(serve) => {
             let (said, config) = serve.config(logging)?;

@@ -56,7 +56,10 @@ impl Token {
         let ttl = parse::duration(&self.ttl).map_err(|problem| Failure(format!("--ttl: {problem}")))?;
         let subject =
             Principal::parse_subject(&self.subject).map_err(|rule| Failure(format!("the subject {}", rule.text())))?;
-        let token = DevIssuer::of(&Folder::make(&self.data)?)?.token_for(&subject, ttl.as_secs())?;
+        let folder = Folder::make(&self.data)?;
+        // With it the folder holds all that a server of such tokens needs, `dev` or another.
+        sealing_key(&folder)?;
+        let token = DevIssuer::of(&folder)?.token_for(&subject, ttl.as_secs())?;
         Ok(print(&token)?)
     }
 }

@@ -3,11 +3,15 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
+
+/// HTTP/2, as the handshake names it.
+const HTTP2: &[u8] = b"h2";
 
 /// What to call with: a server is believed whose chain ends in the file, or without one in the authorities that
 /// browsers trust.
@@ -22,6 +26,70 @@ pub fn client(authorities: Option<&Path>) -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| format!("TLS: {error}"))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// What to call one's own server with: it is believed if it shows this very certificate, whatever name that has, and is
+/// shown it too.
+///
+/// # Errors
+/// Which file is wrong, and why.
+pub fn same(certificate: &Path, key: &Path) -> Result<ClientConfig, String> {
+    let (chain, key) = (certificates(certificate)?, private_key(key)?);
+    let known = chain.first().cloned().ok_or_else(|| format!("{} is empty", certificate.display()))?;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| format!("TLS: {error}"))?;
+    let verifier = Arc::new(Same { certificate: known, provider: provider() });
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config =
+        builder.with_client_auth_cert(chain, key).map_err(|error| format!("{}: {error}", certificate.display()))?;
+    config.alpn_protocols = vec![HTTP2.to_vec()];
+    Ok(config)
+}
+
+/// Believes one certificate. That its key is there too is proved by the handshake's signature, as ever.
+#[derive(Debug)]
+struct Same {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Same {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if *shown == self.certificate {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// What to be called by.
@@ -41,8 +109,7 @@ impl Tls {
     /// Which file is wrong, and why; nothing of what it holds.
     pub fn read(certificate: &Path, key: &Path, client_authorities: Option<&Path>) -> Result<Self, String> {
         let chain = certificates(certificate)?;
-        let key_der = PrivateKeyDer::from_pem_file(key)
-            .map_err(|_| format!("{} cannot be read, or holds no private key in PEM", key.display()))?;
+        let key_der = private_key(key)?;
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| format!("TLS: {error}"))?;
         let builder = match client_authorities {
@@ -55,7 +122,7 @@ impl Tls {
         let mut config = builder
             .with_single_cert(chain, key_der)
             .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec()];
         Ok(Self(Arc::new(config)))
     }
 }
@@ -79,6 +146,12 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     } else {
         Ok(certificates)
     }
+}
+
+/// The private key in a PEM file.
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(file)
+        .map_err(|_| format!("{} cannot be read, or holds no private key in PEM", file.display()))
 }
 
 /// The one cryptography: said here, as a default of the process could be anybody's.

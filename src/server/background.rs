@@ -10,9 +10,9 @@ use tracing::{info, warn};
 use crate::{domain::contract, layers::token::Verifier, service::Services, telemetry};
 
 /// The process runs. It says nothing of the database, or an outage would restart every replica.
-pub(super) const LIVENESS: &str = "liveness";
+pub const LIVENESS: &str = "liveness";
 /// The process takes calls; "" and the contract's services say the same.
-pub(super) const READINESS: &str = "readiness";
+pub const READINESS: &str = "readiness";
 /// How often the schema is looked at until it is new enough.
 const SCHEMA_POLL: Duration = Duration::from_secs(1);
 /// How often stored answers that have grown old are deleted.

@@ -11,7 +11,7 @@ use tonic::{
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus as Told, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
-use super::{background::READINESS, *};
+use super::*;
 use crate::{
     domain::principal::Principal,
     grpc::pb::{GetCustomerRequest, WhoAmIRequest, WhoAmIResponse},

@@ -45,6 +45,7 @@ mod faults;
 mod fleet;
 mod get_account;
 mod get_customer;
+mod health;
 mod identity;
 mod jwks_url;
 mod list_accounts;

@@ -75,3 +75,15 @@ async fn a_dump_restored_as_the_document_says_serves_what_was_there() {
     assert_refused(twin, Code::AlreadyExists, "NAME_TAKEN");
     admin.create(customer("New")).await.unwrap();
 }
+
+#[test]
+fn every_alert_of_the_chart_says_what_to_do() {
+    let rules = include_str!("../../helm/clientele/alerts.yaml");
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() > 5, "{alerts:?}");
+    let parts: Vec<&str> = DOCUMENT.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(parts, alerts, "docs/operations.md has a part for each alert, in the order of the rules");
+    for alert in alerts {
+        assert!(rules.contains(&format!("operations.md#{}\n", alert.to_lowercase())), "{alert} links to its part");
+    }
+}

@@ -55,6 +55,7 @@ fn the_commands_take_the_settings_and_nothing_from_elsewhere() {
         };
         match command.get_name() {
             "serve" | "check-config" => assert_eq!(flags, settings(|_| true)),
+            "health" => assert_eq!(&flags - &BTreeSet::from(["address".to_owned()]), settings(|_| true)),
             "migrate" => assert_eq!(flags, settings(|setting| setting.of == Of::Database)),
             "dev" | "token" => {}
             other => panic!("{other}: which settings does it take?"),

@@ -1,0 +1,35 @@
+# The program and what it needs, nothing else. Build: `docker build -t clientele .`
+#
+# The first stage follows Cargo.lock: as long as that and Cargo.toml stay, dependencies are not built again. The second builds the
+# program. The last holds it. .ci/image builds the last one, with a program that was built before.
+ARG RUST=1.95-bookworm
+FROM rust:${RUST} AS dependencies
+WORKDIR /build
+COPY Cargo.toml Cargo.lock ./
+# Empty sources in place of ours. The build script is one too, or its own dependencies would be left out.
+RUN mkdir -p src tests/it benches \
+    && touch src/lib.rs tests/it/main.rs benches/load.rs \
+    && echo 'fn main() {}' >src/main.rs \
+    && cp src/main.rs build.rs \
+    && cargo build --release --locked --bins \
+    && rm -rf src build.rs target/release/build/clientele-* target/release/.fingerprint/clientele-* \
+        target/release/deps/*clientele-*
+
+FROM dependencies AS build
+COPY .sqlx .sqlx
+COPY build.rs ./
+COPY migrations migrations
+COPY proto proto
+COPY src src
+ENV SQLX_OFFLINE=true
+RUN cargo build --release --locked --bins
+COPY docker docker
+RUN docker/rootfs target/release/clientele /rootfs
+
+FROM scratch AS image
+COPY --from=build /rootfs /
+USER 65532:65532
+EXPOSE 50051 9464
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/clientele"]
+CMD ["serve"]
