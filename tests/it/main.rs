@@ -62,6 +62,7 @@ mod modify_customer_tags_limits;
 mod modify_customer_tags_repeats;
 mod moved_tables;
 mod narrowed;
+mod overload;
 mod pki;
 mod place_hold;
 mod processes;
