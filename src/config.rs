@@ -6,6 +6,7 @@
 mod environment;
 mod file;
 mod live;
+mod load;
 pub mod parse;
 mod problems;
 mod read;
@@ -21,6 +22,7 @@ use sqlx::postgres::PgConnectOptions;
 pub use self::{
     environment::Environment,
     live::Live,
+    load::{Load, Rate},
     problems::Problems,
     read::options,
     said::{Flags, Said, Source},
@@ -45,6 +47,8 @@ pub struct Config {
     pub tls: Option<Live<Tls>>,
     /// Whose word on the calling workload is believed besides a certificate.
     pub mesh_identity: MeshIdentity,
+    /// How much is taken at once.
+    pub load: Load,
     /// Whether reflection is served.
     pub reflection: bool,
     /// To whom it tells of itself.
@@ -56,8 +60,10 @@ pub struct Config {
 pub struct Database {
     /// Where it is, and as whom. Connections that are there stay when it changes.
     pub options: Live<PgConnectOptions>,
-    /// Connections at most.
+    /// Connections at most, searches' apart.
     pub connections: usize,
+    /// Connections for searches, at most.
+    pub search_connections: usize,
     /// How long a call waits for one.
     pub wait: Duration,
     /// How long one statement may take.
@@ -67,12 +73,16 @@ pub struct Database {
     /// Whether a connection whose work did not come to its end is closed. Only a test of faults says no, to prove that
     /// it would fail without.
     pub discard_unfinished: bool,
+    /// Whether a connection that says nothing for twice a statement's time is given up. Only a test of faults says no, to
+    /// prove that it would fail without.
+    pub give_up_silent: bool,
 }
 
 impl fmt::Debug for Database {
     /// Leaves the password out, which the driver's own `Debug` prints.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} connections to {}", self.connections, place(&self.options.get()))
+        let all = self.connections + self.search_connections;
+        write!(out, "{all} connections to {}", place(&self.options.get()))
     }
 }
 
@@ -197,6 +207,7 @@ impl Config {
         self.sealing.get().verify(&mut problems);
         self.limits.verify(&mut problems);
         self.telemetry.verify(&mut problems);
+        self.load.verify(&mut problems);
         self.verify_across(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -215,9 +226,13 @@ impl Database {
 
     /// Notes what is wrong with it.
     pub fn verify(&self, problems: &mut Problems) {
-        problems.unless((1..=Self::MOST_CONNECTIONS).contains(&self.connections), || {
-            format!("--connections must be 1 to {}", Self::MOST_CONNECTIONS)
-        });
+        for (flag, connections) in
+            [("--connections", self.connections), ("--search-connections", self.search_connections)]
+        {
+            problems.unless((1..=Self::MOST_CONNECTIONS).contains(&connections), || {
+                format!("{flag} must be 1 to {}", Self::MOST_CONNECTIONS)
+            });
+        }
         problems.unless(!self.wait.is_zero(), || "--connection-wait must be longer than nothing".to_owned());
         problems.unless(!self.lock_timeout.is_zero(), || "--lock-timeout must be longer than nothing".to_owned());
         problems.unless(self.lock_timeout < self.statement_timeout, || {

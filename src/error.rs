@@ -107,9 +107,15 @@ pub enum Error {
     /// The time for the call has passed.
     #[error("deadline exceeded")]
     Deadline,
-    /// No connection of the pool came free in time.
+    /// As many calls are in flight as the server takes, or no connection of the pool came free in time.
     #[error("overloaded")]
     Overloaded {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The principal calls more often than one may.
+    #[error("rate limited")]
+    RateLimited {
         /// When to come again.
         retry_after: Duration,
     },

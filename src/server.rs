@@ -33,7 +33,9 @@ use crate::{
     config::{Config, Limits},
     error::Error,
     grpc,
-    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, Workloads, token::Verifier},
+    layers::{
+        Admission, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, RateLimit, Trace, Workloads, token::Verifier,
+    },
     service::Services,
     telemetry::{self, MetricsPort, Telemetry},
 };
@@ -134,6 +136,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let metrics_address = metrics.as_ref().map(MetricsPort::address);
 
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let admission = Admission::new(&config, &TaskTracker::new());
     // What changes while it runs: issuers' keys, the database's password, sealing keys, the certificate.
     let told = telemetry.context();
     let mut upkeep = verifier.upkeep();
@@ -148,7 +151,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let layers = Layers {
         workloads: Workloads::new(config.mesh_identity),
         trace: Trace::new(telemetry.clone()),
-        gate: Gate::new(verifier.clone(), services.access.clone(), config.identity.operators),
+        admission,
+        gate: Gate::new(verifier.clone(), services.access.clone(), config.identity.operators)
+            .limited(config.load.rate.map(RateLimit::new)),
         limits: config.limits,
     };
     let connections = incoming::connections(listener, config.tls, &tasks, stop.clone());
@@ -228,6 +233,7 @@ fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Res
 struct Layers {
     workloads: Workloads,
     trace: Trace,
+    admission: Admission,
     gate: Gate,
     limits: Limits,
 }
@@ -236,7 +242,7 @@ struct Layers {
 fn serve(
     connections: impl Stream<Item = io::Result<Connection>> + Send + 'static,
     routes: Routes,
-    Layers { workloads, trace, gate, limits }: Layers,
+    Layers { workloads, trace, admission, gate, limits }: Layers,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -253,6 +259,7 @@ fn serve(
         .layer(Layered(PanicGuard))
         .layer(Layered(Complete))
         .layer(Layered(Deadlines::new(limits.deadline)))
+        .layer(Layered(admission))
         .layer(Layered(gate))
         .layer(Layered(Detach::new(limits.detach.then(|| tasks.clone()))))
         .add_routes(routes);

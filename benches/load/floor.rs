@@ -5,17 +5,18 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Database, Identity, Limits, MeshIdentity, SealingKeys, parse, settings::LOG},
+    config::{Config, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG},
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
     },
-    layers::{Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
+    layers::{Admission, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
     service::Services,
     telemetry::{self, Telemetry},
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 use tonic::{
     Request, Response, Status,
     transport::server::{Server, TcpIncoming},
@@ -58,6 +59,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .layer(Layered(PanicGuard))
             .layer(Layered(Complete))
             .layer(Layered(Deadlines::new(config.limits.deadline)))
+            .layer(Layered(Admission::new(&config, &TaskTracker::new())))
             .layer(Layered(gate))
             .layer(Layered(Detach::new(None)))
             .add_service(service)
@@ -74,10 +76,12 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         database: Database {
             options: parse::database_url(url)?.into(),
             connections: 2,
+            search_connections: 1,
             wait: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(2),
             discard_unfinished: true,
+            give_up_silent: true,
         },
         identity: Identity {
             issuers: vec![parse::issuer(issuer)?],
@@ -89,6 +93,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
         tls: None,
         mesh_identity: MeshIdentity::None,
+        load: Load::default(),
         reflection: false,
         telemetry: clientele::config::Telemetry::default(),
     })

@@ -17,7 +17,7 @@ use super::{
     token::{self, DevIssuer},
 };
 use crate::{
-    config::{Config, Database, Identity, Limits, MeshIdentity, Problems, SealingKeys, Telemetry, parse},
+    config::{Config, Database, Identity, Limits, Load, MeshIdentity, Problems, SealingKeys, Telemetry, parse},
     domain::principal::Principal,
     embedded::{Cluster, Durability, Place, Settings},
     server::{self, Running},
@@ -29,6 +29,7 @@ const DATABASE: &str = "clientele";
 /// Dev's platform operator.
 pub(super) const OPERATOR: &str = "operator";
 const CONNECTIONS: u16 = 16;
+const SEARCH_CONNECTIONS: u16 = 4;
 /// Sessions besides the service's: three are kept for superusers, the rest for psql and a migration.
 const SPARE_SESSIONS: u16 = 14;
 
@@ -138,7 +139,7 @@ fn settings(folder: &Folder) -> Settings {
     Settings {
         place: Place::Kept(folder.path().to_owned()),
         durability: Durability::Production,
-        max_connections: CONNECTIONS + SPARE_SESSIONS,
+        max_connections: CONNECTIONS + SEARCH_CONNECTIONS + SPARE_SESSIONS,
     }
 }
 
@@ -154,10 +155,12 @@ fn config(
         database: Database {
             options: cluster.options(DATABASE).into(),
             connections: CONNECTIONS.into(),
+            search_connections: SEARCH_CONNECTIONS.into(),
             wait: Duration::from_secs(1),
-            statement_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(4),
             lock_timeout: Duration::from_secs(2),
             discard_unfinished: true,
+            give_up_silent: true,
         },
         identity: Identity {
             issuers: vec![issuer.config()],
@@ -169,6 +172,7 @@ fn config(
         limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: true },
         tls: None,
         mesh_identity: MeshIdentity::None,
+        load: Load::default(),
         reflection: true,
         telemetry,
     };

@@ -6,12 +6,13 @@ use std::{fs, path::PathBuf};
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    Config, Database, Identity, Limits, Live, Problems, Said, SealingKeys, Telemetry, Tls, parse,
+    Config, Database, Identity, Limits, Live, Load, Problems, Rate, Said, SealingKeys, Telemetry, Tls, parse,
     settings::{
         CONNECTION_WAIT, CONNECTIONS, DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN,
-        ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, METRICS_LISTEN, OPERATORS, OTLP_ENDPOINT, REFLECTION,
-        SEALING_KEY_FILES, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
-        TLS_KEY_FILE, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
+        ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_IN_FLIGHT, METRICS_LISTEN, OPERATORS, OTLP_ENDPOINT,
+        QUEUE_WAIT, RATE_BURST, RATE_LIMIT, REFLECTION, SEALING_KEY_FILES, SEARCH_CONNECTIONS, SERVICE_PRINCIPALS,
+        STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TRACE_SAMPLE_RATIO,
+        TRUST_MESH_IDENTITY,
     },
 };
 
@@ -26,6 +27,7 @@ impl Config {
         let limits = problems.concern(|problems| limits(said, problems), Limits::verify);
         let tls = tls(said, problems);
         let mesh_identity = one(said, problems, &TRUST_MESH_IDENTITY, parse::mesh_identity);
+        let load = problems.concern(|problems| load(said, problems), Load::verify);
         let reflection = one(said, problems, &REFLECTION, parse::switch);
         let telemetry = problems.concern(|problems| telemetry(said, problems), Telemetry::verify);
         let config = Self {
@@ -36,6 +38,7 @@ impl Config {
             limits: limits?,
             tls: tls?,
             mesh_identity: mesh_identity?,
+            load: load?,
             reflection: reflection?,
             telemetry: telemetry?,
         };
@@ -110,16 +113,19 @@ impl Secret {
 fn database(said: &Said, problems: &mut Problems) -> Option<Database> {
     let options = options(said, problems);
     let connections = one(said, problems, &CONNECTIONS, parse::number);
+    let search_connections = one(said, problems, &SEARCH_CONNECTIONS, parse::number);
     let wait = one(said, problems, &CONNECTION_WAIT, parse::duration);
     let statement_timeout = one(said, problems, &STATEMENT_TIMEOUT, parse::duration);
     let lock_timeout = one(said, problems, &LOCK_TIMEOUT, parse::duration);
     Some(Database {
         options: options?,
         connections: connections?,
+        search_connections: search_connections?,
         wait: wait?,
         statement_timeout: statement_timeout?,
         lock_timeout: lock_timeout?,
         discard_unfinished: true,
+        give_up_silent: true,
     })
 }
 
@@ -166,6 +172,15 @@ fn telemetry(said: &Said, problems: &mut Problems) -> Option<Telemetry> {
     let otlp_endpoint = said.one(&OTLP_ENDPOINT).map(ToOwned::to_owned);
     let sample_ratio = one(said, problems, &TRACE_SAMPLE_RATIO, parse::ratio);
     Some(Telemetry { metrics_listen: metrics_listen?, otlp_endpoint, sample_ratio: sample_ratio? })
+}
+
+fn load(said: &Said, problems: &mut Problems) -> Option<Load> {
+    let in_flight = one(said, problems, &MAX_IN_FLIGHT, parse::number);
+    let queue_wait = one(said, problems, &QUEUE_WAIT, parse::duration);
+    let per_second = one(said, problems, &RATE_LIMIT, parse::number);
+    let burst = one(said, problems, &RATE_BURST, parse::number);
+    let rate = problems.take(&said.label(&RATE_BURST), Rate::of(per_second?, burst?));
+    Some(Load { in_flight: in_flight?, queue_wait: queue_wait?, rate: rate? })
 }
 
 /// The certificate, if there is to be one.

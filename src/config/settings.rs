@@ -90,12 +90,14 @@ settings! {
     DATABASE_URL_FILE: Database = "database_url_file", Kind::Text("FILE"), "";
     /// A file with the password, which goes before the URL's own. Read again when it changes: the next connection has it
     DATABASE_PASSWORD_FILE: Database = "database_password_file", Kind::Text("FILE"), "";
-    /// Connections to the database at most
+    /// Connections to the database at most, searches' apart
     CONNECTIONS: Serve = "connections", Kind::Number, "16";
-    /// How long a call waits for one of them before it is refused as OVERLOADED
+    /// Connections to the database for searches alone, beside the others, at most: however many search, the rest goes on
+    SEARCH_CONNECTIONS: Serve = "search_connections", Kind::Number, "4";
+    /// How long a call in flight waits for a connection before it is refused as OVERLOADED
     CONNECTION_WAIT: Serve = "connection_wait", Kind::Text("TIME"), "1s";
-    /// How long one statement may take
-    STATEMENT_TIMEOUT: Serve = "statement_timeout", Kind::Text("TIME"), "10s";
+    /// How long one statement may take. A connection that says nothing for twice as long is given up
+    STATEMENT_TIMEOUT: Serve = "statement_timeout", Kind::Text("TIME"), "4s";
     /// How long a statement waits for a lock
     LOCK_TIMEOUT: Serve = "lock_timeout", Kind::Text("TIME"), "2s";
     /// An issuer of tokens, what must be in their `aud`, and its public keys (RFC 7517): a file, which is read again when it
@@ -131,6 +133,16 @@ settings! {
     OTLP_ENDPOINT: Serve = "otlp_endpoint", Kind::Text("URL"), "";
     /// The part of the traces that begin here which is recorded, from 0 to 1; a caller's own are as the caller says
     TRACE_SAMPLE_RATIO: Serve = "trace_sample_ratio", Kind::Text("0 TO 1"), "0.05";
+    /// Calls in flight at most, searches apart (those have four for each of their connections)
+    MAX_IN_FLIGHT: Serve = "max_in_flight", Kind::Number, "256";
+    /// How long a call waits to be one of them, as many at most as may be in flight, before it is refused as OVERLOADED; any
+    /// more are refused at once
+    QUEUE_WAIT: Serve = "queue_wait", Kind::Text("TIME"), "100ms";
+    /// Calls that one principal may make to one replica in a second, in the long run; any more are refused as RATE_LIMITED. 0: as
+    /// many as it likes
+    RATE_LIMIT: Serve = "rate_limit", Kind::Number, "0";
+    /// Calls that it may make at once after a pause. 0: as many as in a second
+    RATE_BURST: Serve = "rate_burst", Kind::Number, "0";
     /// Serve reflection, so that grpcurl needs no proto files
     REFLECTION: Serve = "reflection", Kind::Switch, "false";
     /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`. By default without

@@ -115,6 +115,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::Contended => (Code::Aborted, Reason::Contended),
         Error::Deadline => (Code::DeadlineExceeded, Reason::DeadlineExceeded),
         Error::Overloaded { .. } => (Code::ResourceExhausted, Reason::Overloaded),
+        Error::RateLimited { .. } => (Code::ResourceExhausted, Reason::RateLimited),
         Error::ShuttingDown => (Code::Unavailable, Reason::ShuttingDown),
         Error::IssuerUnavailable(_) => (Code::Unavailable, Reason::IssuerUnavailable),
         Error::Unavailable { .. } => (Code::Unavailable, Reason::DatabaseUnavailable),
@@ -191,7 +192,7 @@ fn resource(reason: ErrorReason) -> Option<&'static str> {
 /// When to send the same bytes again, where that is safe and may succeed.
 fn retry(error: &Error, repeat: Repeat) -> Option<Duration> {
     match error {
-        Error::Overloaded { retry_after } => Some(*retry_after),
+        Error::Overloaded { retry_after } | Error::RateLimited { retry_after } => Some(*retry_after),
         Error::RequestInFlight => Some(Duration::from_secs(1)),
         // Nothing was begun, and the keys are asked for once more meanwhile.
         Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),

@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 use tonic::{Status, body::Body};
 
-use super::{Around, Deadline, Inner, panic};
+use super::{Around, Deadline, InFlight, Inner, panic};
 use crate::{
     domain::contract,
     error::Error,
@@ -37,14 +37,16 @@ impl Detach {
 }
 
 impl Around for Detach {
-    async fn around<S: Inner>(self, inner: S, request: Request<Body>) -> Response<Body> {
+    async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
         let mutates = contract::rpc(request.uri().path()).is_some_and(|rpc| rpc.mutates);
         let Some(tasks) = self.tasks.filter(|_| mutates) else { return inner.run(request).await };
         let counted = telemetry::current().map(|metrics| metrics.mutation_begins());
+        // As long as it runs it is in flight, whether its caller still waits or not.
+        let place: Option<InFlight> = request.extensions_mut().remove();
         let call = inner.run(in_time(request));
         let call = async {
             let response = call.await;
-            drop(counted);
+            drop((counted, place));
             response
         };
         // What it logs and what it asks the database belongs to the call's trace.

@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use http::{HeaderMap, HeaderName, Request, Response, header::AUTHORIZATION};
 use tonic::{Code, body::Body};
 
-use super::{Around, CONTRACT, Inner, Traced, token::Verifier};
+use super::{Around, CONTRACT, Inner, RateLimit, Traced, token::Verifier};
 use crate::{
     domain::{
         caller::{Caller, Identified, Operator},
@@ -39,18 +39,28 @@ pub struct Gate {
     verifier: Verifier,
     access: Arc<Access>,
     operators: Arc<HashSet<Principal>>,
+    rate: Option<RateLimit>,
 }
 
 impl Gate {
     /// A gate that believes the verifier's issuers, asks `access` for memberships, and knows these platform operators.
     #[must_use]
     pub fn new(verifier: Verifier, access: Arc<Access>, operators: impl IntoIterator<Item = Principal>) -> Self {
-        Self { verifier, access, operators: Arc::new(operators.into_iter().collect()) }
+        Self { verifier, access, operators: Arc::new(operators.into_iter().collect()), rate: None }
+    }
+
+    /// The same gate, where each principal may call so often.
+    #[must_use]
+    pub fn limited(self, rate: Option<RateLimit>) -> Self {
+        Self { rate, ..self }
     }
 
     /// Decides by what the headers say.
     async fn admit(&self, rpc: Rpc, traced: &Traced, workload: Option<Workload>, claims: Claims) -> Result<Admitted> {
         let verified = self.verifier.verify(claims.token()?).await?;
+        if let Some(rate) = &self.rate {
+            rate.count(&verified.principal).await?;
+        }
         let author = Author {
             principal: verified.principal.clone(),
             actors: verified.actors.clone(),

@@ -6,17 +6,21 @@
 //! 2. `panic`: inside `trace`, so that a panic has a line too; around all that may panic.
 //! 3. `complete`: sees the answers that tonic makes of itself, and gives them the details that every error has.
 //! 4. `deadline`: around the gate, which may wait for the database.
-//! 5. `gate`: nothing is done for a caller that it does not know.
-//! 6. `detach`: innermost, so that only an admitted mutation outlives its caller.
+//! 5. `admission`: outside the gate, so that a call too many costs no signature check and no query; inside the deadline, as a
+//!    call may wait here.
+//! 6. `gate`: nothing is done for a caller that it does not know, nor for one that calls too often (`rate`).
+//! 7. `detach`: innermost, so that only an admitted mutation outlives its caller; it keeps its place in flight.
 //!
 //! A layer is one function around a call; the tower traits are implemented here, once.
 
+mod admission;
 mod complete;
 mod deadline;
 mod detach;
 mod gate;
 mod jwks;
 mod panic;
+mod rate;
 pub mod token;
 mod trace;
 mod workload;
@@ -32,11 +36,13 @@ use http::{Request, Response};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+pub use admission::{Admission, InFlight};
 pub use complete::Complete;
 pub use deadline::{Deadline, Deadlines};
 pub use detach::Detach;
 pub use gate::Gate;
 pub use panic::PanicGuard;
+pub use rate::RateLimit;
 pub use trace::{Trace, Traced};
 pub use workload::{Peer, Workloads};
 

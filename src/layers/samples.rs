@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use tower::{Layer as _, service_fn};
 
 use super::{Around, Inner as _, Layered};
-use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, MeshIdentity, SealingKeys};
+use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys};
 
 /// The issuer that the samples believe, and what its tokens must be for.
 pub(crate) const ISSUER: &str = "https://idp.example";
@@ -24,16 +24,19 @@ pub(crate) fn config(jwks: &Path) -> Config {
         database: Database {
             options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).into(),
             connections: 1,
+            search_connections: 1,
             wait: short,
             statement_timeout: short,
             lock_timeout: short,
             discard_unfinished: true,
+            give_up_silent: true,
         },
         identity: Identity { issuers: vec![issuer], jwks_ca: None, operators: vec![], service_principals: vec![] },
         sealing: SealingKeys(vec![[1; 32]]).into(),
         limits: Limits { deadline: short, drain: Duration::from_secs(10), detach: true },
         tls: None,
         mesh_identity: MeshIdentity::None,
+        load: Load::default(),
         reflection: true,
         telemetry: crate::config::Telemetry::default(),
     }

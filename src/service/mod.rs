@@ -45,12 +45,13 @@ impl Services {
     /// # Errors
     /// A configuration that `Config::verify` would have refused.
     pub fn new(config: &Config) -> Result<Self> {
-        let pool = Pool::new(&config.database)?;
+        let pool = Pool::new(&config.database, config.database.connections)?;
+        let searches = Pool::new(&config.database, config.database.search_connections)?;
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let access = Arc::new(Access::new(pool.clone(), &config.identity));
         Ok(Self {
             accounts: Accounts::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),
-            customers: Customers::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),
+            customers: Customers::new(pool.clone(), searches, Arc::clone(&sealer), Arc::clone(&access)),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             tags: Tags::new(pool.clone(), sealer),
             access,

@@ -76,11 +76,11 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool that connects when it is first asked to.
+    /// A pool of so many sessions that connects when it is first asked to.
     ///
     /// # Errors
     /// None that can happen: the settings are complete.
-    pub fn new(config: &config::Database) -> Result<Self> {
+    pub fn new(config: &config::Database, connections: usize) -> Result<Self> {
         let millis = |limit: Duration| limit.as_millis().to_string();
         let settings = [
             ("statement_timeout", millis(config.statement_timeout)),
@@ -95,7 +95,7 @@ impl Pool {
             ("random_page_cost", "1.1".to_owned()),
         ];
         let sessions = managed::Pool::builder(Connect { options: config.options.clone(), settings })
-            .max_size(config.connections)
+            .max_size(connections)
             .runtime(Runtime::Tokio1)
             // The most recently used session first: the rest may idle away, and its caches are warm.
             .queue_mode(QueueMode::Lifo)
@@ -103,7 +103,7 @@ impl Pool {
             .create_timeout(Some(CONNECT_LIMIT))
             .build()
             .map_err(Error::internal)?;
-        let patience = config.statement_timeout * STATEMENTS;
+        let patience = if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX };
         Ok(Self { sessions, patience, discard_unfinished: config.discard_unfinished })
     }
 

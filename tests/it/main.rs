@@ -64,6 +64,7 @@ mod modify_customer_tags_repeats;
 mod moved_tables;
 mod narrowed;
 mod operations;
+mod overload;
 mod pki;
 mod place_hold;
 mod processes;

@@ -1,8 +1,11 @@
 //! Every reason of the contract, met through a server, with the code that its comment names.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
-use clientele::{config::Jwks, grpc::pb};
+use clientele::{
+    config::{Jwks, Rate},
+    grpc::pb,
+};
 use sqlx::Connection as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -11,8 +14,8 @@ use crate::{
     messages::{NO_MESSAGE, send, until_ready},
     protos,
     world::{
-        Client, SERVICE, Seat, World, customer, database, mask, pending_first, principal, reason, request_id,
-        requiring, unknown_id, until,
+        Client, SERVICE, Seat, World, customer, database, mask, pending_first, principal, reason, repeat_at_once,
+        request_id, requiring, unknown_id, until,
     },
 };
 
@@ -38,6 +41,7 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
     messages(&world, &mut met).await;
     Box::pin(customers(&world, &mut met)).await;
     Box::pin(waiting(&mut met)).await;
+    too_often(&mut met).await;
     issuer_away(&mut met).await;
     broken(&mut met).await;
 
@@ -51,7 +55,14 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
             let named = comment.split(':').next().unwrap().replace('_', "");
             assert_eq!(code, named, "{reason}: {comment}");
             // RetryInfo is only where the same bytes may succeed.
-            let again = ["OVERLOADED", "REQUEST_IN_FLIGHT", "CONTENDED", "DATABASE_UNAVAILABLE", "ISSUER_UNAVAILABLE"];
+            let again = [
+                "OVERLOADED",
+                "RATE_LIMITED",
+                "REQUEST_IN_FLIGHT",
+                "CONTENDED",
+                "DATABASE_UNAVAILABLE",
+                "ISSUER_UNAVAILABLE",
+            ];
             assert_eq!(status.get_details_retry_info().is_some(), again.contains(&reason.as_str()), "{status:?}");
             let resource = status.get_details_resource_info();
             assert_eq!(
@@ -296,6 +307,19 @@ async fn waiting(met: &mut Met) {
     let bob = mine.admin.create(customer("Bob")).await.unwrap();
     sqlx::query("select from customers for update").execute(&mut *held).await.unwrap();
     met.note(mine.admin.update(pb::Customer { id: bob.id, ..customer("Rob") }, &["name"]).await);
+}
+
+/// A server where nobody calls twice in a second.
+async fn too_often(met: &mut Met) {
+    let once = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
+    let world = World::start_with(database().await, |config| config.load.rate = Some(once)).await;
+    let calls = repeat_at_once(8, || {
+        let client = world.subject("ada");
+        async move { client.access().who_am_i(pb::WhoAmIRequest::default()).await }
+    });
+    for refused in calls.await.into_iter().filter(Result::is_err) {
+        met.note(refused);
+    }
 }
 
 async fn until_blocked(world: &World) {

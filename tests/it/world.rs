@@ -13,7 +13,7 @@ use std::{
 
 use clientele::{
     config::{
-        Config, Database, Identity, Issuer, Jwks, Limits, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
+        Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
     },
     domain::{enums::Role, principal::Principal},
     embedded::{Cluster, Durability, Place, Settings},
@@ -529,10 +529,12 @@ impl Keys {
             database: Database {
                 options: database.into(),
                 connections: 8,
+                search_connections: 2,
                 wait: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(20),
                 lock_timeout: Duration::from_secs(1),
                 discard_unfinished: true,
+                give_up_silent: true,
             },
             identity: Identity {
                 issuers: vec![Issuer {
@@ -551,6 +553,7 @@ impl Keys {
             limits: Limits { deadline: Duration::from_secs(30), drain: Duration::from_secs(10), detach: true },
             tls: None,
             mesh_identity: MeshIdentity::None,
+            load: Load { queue_wait: Duration::from_secs(10), ..Load::default() },
             reflection: true,
             telemetry: Telemetry::default(),
         }

@@ -55,6 +55,7 @@ pub(super) fn of(error: &Error) -> Cow<'static, str> {
         Error::Contended => "Too many write to this record at once. Nothing was written; try again.",
         Error::Deadline => "The deadline passed. A write may still take place: repeat it with the same request_id.",
         Error::Overloaded { .. } => "The server has all the work that it takes. Try again after the delay.",
+        Error::RateLimited { .. } => "You call more often than one caller may. Try again after the delay.",
         Error::ShuttingDown => "This server is stopping. Another one takes the call.",
         Error::IssuerUnavailable(_) => "The keys of the token's issuer cannot be had. Nothing was done; try again.",
         Error::Unavailable { .. } => {

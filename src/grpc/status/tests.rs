@@ -59,6 +59,7 @@ fn each() -> Vec<(Error, bool, bool)> {
         Error::RequestInFlight,
         Error::Contended,
         Error::Overloaded { retry_after: Duration::from_secs(3) },
+        Error::RateLimited { retry_after: Duration::from_millis(20) },
         Error::IssuerUnavailable(SECRET.to_owned()),
     ];
     let if_safe = [Error::ShuttingDown, Error::Unavailable { cause: SECRET.to_owned() }];

@@ -59,6 +59,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Customers {
     pool: Pool,
+    /// Sessions of their own: however many search, and however long it takes, everything else goes on.
+    searches: Pool,
     sealer: Arc<Sealer>,
     access: Arc<Access>,
 }
@@ -83,8 +85,8 @@ pub struct Shown {
 }
 
 impl Customers {
-    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>, access: Arc<Access>) -> Self {
-        Self { pool, sealer, access }
+    pub(super) fn new(pool: Pool, searches: Pool, sealer: Arc<Sealer>, access: Arc<Access>) -> Self {
+        Self { pool, searches, sealer, access }
     }
 
     /// Reads one customer.

@@ -63,7 +63,7 @@ impl Customers {
         count: bool,
     ) -> Result<Matches> {
         let after: Option<Place> = self.sealer.open_page(&page_of(caller, &bound(caller, search)), token)?;
-        let mut lease = self.pool.lease().await?;
+        let mut lease = self.searches.lease().await?;
         let found = lease
             .run(async |conn| store::search::find(conn, caller, search, after.as_ref(), page::limit(size), count).await)
             .await?;

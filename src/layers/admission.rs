@@ -1,0 +1,108 @@
+//! As many calls at once as the server answers well, and a short line behind them; whoever comes when that is full is
+//! refused at once, with a word on when to come again. A server that takes more answers none in time.
+//!
+//! Searches have a limit of their own, as they have sessions of their own: a flood of them leaves the rest alone. Health
+//! and reflection have none: an overload must not look like a dead server.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+use tonic::body::Body;
+
+use super::{Around, Inner};
+use crate::{
+    config::Config,
+    domain::contract,
+    error::{Error, Result},
+    grpc::status::{self, Repeat},
+};
+
+/// The RPCs that search.
+const SEARCHES: [&str; 1] = ["/clientele.v1.CustomerService/SearchCustomers"];
+/// Searches in flight for each session that they have: the next one's request is read and its caller known before a
+/// session comes free.
+const SEARCHES_PER_CONNECTION: usize = 4;
+/// When a caller should come again that was refused.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Lets in as many calls as may be in flight.
+#[derive(Clone)]
+pub struct Admission {
+    calls: Room,
+    searches: Room,
+}
+
+/// A call's place among those in flight. It is given back when the last clone is dropped: a mutation that outlives its
+/// caller keeps one.
+#[derive(Clone)]
+pub struct InFlight {
+    _place: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
+}
+
+impl Admission {
+    /// Calls in flight are noted in `begun`.
+    #[must_use]
+    pub fn new(config: &Config, begun: &TaskTracker) -> Self {
+        let room = |places| Room::new(places, config.load.queue_wait, begun);
+        Self {
+            calls: room(config.load.in_flight),
+            searches: room(config.database.search_connections * SEARCHES_PER_CONNECTION),
+        }
+    }
+}
+
+impl Around for Admission {
+    async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
+        let path = request.uri().path();
+        // What is no RPC of the contract costs nothing worth a place.
+        let Some(rpc) = contract::rpc(path) else { return inner.run(request).await };
+        let room = if SEARCHES.contains(&rpc.path) { &self.searches } else { &self.calls };
+        match room.enter().await {
+            Ok(place) => {
+                request.extensions_mut().insert(place.clone());
+                let answer = inner.run(request).await;
+                drop(place);
+                answer
+            }
+            Err(full) => status::of(full, Repeat::of(rpc, false)).into_http(),
+        }
+    }
+}
+
+/// Places, and a line for them.
+#[derive(Clone)]
+struct Room {
+    places: Arc<Semaphore>,
+    line: Arc<Semaphore>,
+    longest: Duration,
+    begun: TaskTracker,
+}
+
+impl Room {
+    /// As many may stand in line as there are places, each for `longest`.
+    fn new(places: usize, longest: Duration, begun: &TaskTracker) -> Self {
+        let [places, line] = [(); 2].map(|()| Arc::new(Semaphore::new(places)));
+        Self { places, line, longest, begun: begun.clone() }
+    }
+
+    async fn enter(&self) -> Result<InFlight> {
+        let place = match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => self.stand_in_line().await.ok_or(Error::Overloaded { retry_after: RETRY_AFTER })?,
+        };
+        Ok(InFlight { _place: Arc::new((place, self.begun.token())) })
+    }
+
+    async fn stand_in_line(&self) -> Option<OwnedSemaphorePermit> {
+        let _in_line = self.line.try_acquire().ok()?;
+        timeout(self.longest, Arc::clone(&self.places).acquire_owned()).await.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

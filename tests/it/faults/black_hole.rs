@@ -1,0 +1,145 @@
+//! Connections to the database that go silent on the way, as behind a firewall that forgot them: nothing that is sent
+//! arrives any more, and nobody says so.
+
+use std::{sync::Arc, time::Duration};
+
+use clientele::{config::Database, grpc::pb};
+use sqlx::postgres::PgConnectOptions;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, UnixStream},
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+use tonic::{Code, Status};
+
+use crate::{
+    overload::locked_out,
+    world::{Client, World, assert_refused, customer, production_database, until},
+};
+
+/// What is promised of a connection that went silent.
+const BACK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Between the service and PostgreSQL.
+struct Proxy {
+    port: u16,
+    /// Of the connections that are there when it changes, nothing passes any more.
+    silenced: watch::Sender<()>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    async fn start(database: &PgConnectOptions) -> Self {
+        let socket = database.get_socket().unwrap().join(format!(".s.PGSQL.{}", database.get_port()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let silenced = watch::Sender::new(());
+        let accepting = {
+            let (silenced, socket) = (silenced.clone(), Arc::new(socket));
+            tokio::spawn(async move {
+                while let Ok((client, _)) = listener.accept().await {
+                    let (silenced, socket) = (silenced.subscribe(), Arc::clone(&socket));
+                    tokio::spawn(
+                        async move { relay(client, UnixStream::connect(&*socket).await.unwrap(), silenced).await },
+                    );
+                }
+            })
+        };
+        Self { port, silenced, accepting }
+    }
+
+    /// The same database, through here.
+    fn before(&self, database: &PgConnectOptions) -> PgConnectOptions {
+        let name = database.get_database().unwrap();
+        PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(self.port)
+            .username(database.get_username())
+            .database(name)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Passes on what comes, until silence falls; then holds both ends open and says nothing until the service has closed its
+/// end, as no packet would ever tell it to.
+async fn relay(mut client: TcpStream, mut server: UnixStream, mut silenced: watch::Receiver<()>) {
+    let passing = tokio::io::copy_bidirectional(&mut client, &mut server);
+    let silent = tokio::select! {
+        _ = passing => return,
+        silent = silenced.changed() => silent.is_ok(),
+    };
+    let mut swallowed = [0; 1024];
+    while silent && client.read(&mut swallowed).await.is_ok_and(|read| read > 0) {}
+    let _ = server.shutdown().await;
+}
+
+/// A server with one connection, through a proxy.
+struct Stage {
+    world: World,
+    proxy: Proxy,
+    admin: Client,
+    ada: String,
+}
+
+impl Stage {
+    async fn start(adjust: impl FnOnce(&mut Database)) -> Self {
+        let database = production_database().await;
+        let proxy = Proxy::start(&database).await;
+        let world = World::start_with(database.clone(), |config| {
+            config.database.options = proxy.before(&database).into();
+            config.database.connections = 1;
+            // As `serve` has them.
+            config.database.statement_timeout = Duration::from_secs(4);
+            config.database.lock_timeout = Duration::from_secs(2);
+            config.database.wait = Duration::from_secs(1);
+            config.limits.deadline = Duration::from_secs(20);
+            adjust(&mut config.database);
+        })
+        .await;
+        let acme = world.tenant("acme").await;
+        let ada = acme.admin.create(customer("Ada")).await.unwrap().id;
+        Self { world, proxy, admin: acme.admin, ada }
+    }
+
+    /// A mutation: nothing ends it when its caller gives up.
+    fn rename(&self) -> JoinHandle<Result<pb::Customer, Status>> {
+        let (client, id) = (self.admin.clone(), self.ada.clone());
+        tokio::spawn(async move { client.update(pb::Customer { id, ..customer("Bob") }, &["name"]).await })
+    }
+}
+
+/// Whether others have the connection's place in time after it went silent with a mutation upon it.
+async fn come_back(stage: &Stage) -> bool {
+    let mut holder = stage.world.sql().await;
+    sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
+    let lost = stage.rename();
+    until("the mutation runs", async || locked_out(&stage.world.database).await == 1).await;
+    stage.proxy.silenced.send(()).unwrap();
+    let silent_since = Instant::now();
+    let back = async {
+        // Each waits a second for the one place.
+        while stage.admin.get(&stage.ada).await.is_err() {}
+    };
+    let back = timeout(BACK_WITHIN, back).await.is_ok();
+    if back {
+        assert!(silent_since.elapsed() < BACK_WITHIN);
+        assert_refused(lost.await.unwrap(), Code::Unavailable, "DATABASE_UNAVAILABLE");
+    }
+    back
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_go_silent_give_their_places_back_within_ten_seconds() {
+    let (guarded, unguarded) =
+        tokio::join!(Stage::start(|_| ()), Stage::start(|database| database.give_up_silent = false));
+    let (guarded, unguarded) = tokio::join!(come_back(&guarded), come_back(&unguarded));
+    assert!(guarded, "a silent connection keeps its place");
+    assert!(!unguarded, "without the guard it would too: this test proves nothing");
+}

@@ -1,0 +1,95 @@
+//! More calls than are taken, and searches that take all that they are given.
+
+use std::time::Duration;
+
+use clientele::grpc::pb;
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
+use tonic::{Code, Status};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::world::{
+    Client, World, assert_refused, at_once, customer, database, pending_first, repeat_at_once, retry_delay, until,
+};
+
+/// How many of the service's sessions wait for a lock.
+pub(crate) async fn locked_out(database: &PgConnectOptions) -> i64 {
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and application_name = 'clientele' and wait_event_type = 'Lock'";
+    sqlx::query_scalar(waiting).fetch_one(&mut database.connect().await.unwrap()).await.unwrap()
+}
+
+async fn search(client: Client) -> Result<usize, Status> {
+    let request = pb::SearchCustomersRequest { query: "ada".to_owned(), ..Default::default() };
+    Ok(client.customers().search_customers(request).await?.into_inner().results.len())
+}
+
+#[tokio::test]
+async fn searches_that_are_stuck_leave_all_other_calls_alone() {
+    let world = World::start_with(database().await, |config| {
+        config.database.lock_timeout = Duration::from_secs(19);
+        config.database.search_connections = 2;
+        config.load.in_flight = 4;
+    })
+    .await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    let mut holder = world.sql().await;
+    sqlx::raw_sql("begin; lock table customer_search in access exclusive mode").execute(&mut holder).await.unwrap();
+
+    // Two run, six wait for their sessions, eight in line.
+    let searches = tokio::spawn(repeat_at_once(20, {
+        let client = acme.admin.over(world.channel());
+        move || search(client.clone())
+    }));
+    until("all sessions of searches are stuck", async || locked_out(&world.database).await == 2).await;
+
+    let reads = at_once((0..4).map(|_| {
+        let (client, id) = (acme.admin.clone(), ada.id.clone());
+        async move { client.get(&id).await }
+    }));
+    for read in reads.await {
+        assert_eq!(read.unwrap(), ada);
+    }
+    assert!(!searches.is_finished() && locked_out(&world.database).await == 2, "they still are");
+
+    sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
+    let (found, refused): (Vec<_>, Vec<_>) = searches.await.unwrap().into_iter().partition(Result::is_ok);
+    assert_eq!((found.len(), refused.len()), (16, 4));
+    assert!(found.into_iter().all(|found| found.unwrap() == 1));
+    for refused in refused {
+        let refused = assert_refused(refused, Code::ResourceExhausted, "OVERLOADED");
+        assert!(retry_delay(&refused).is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_call_too_many_is_refused_as_long_as_a_mutation_runs_even_one_whose_caller_is_gone() {
+    let world = World::start_with(database().await, |config| {
+        config.database.lock_timeout = Duration::from_secs(19);
+        config.load.in_flight = 1;
+        config.load.queue_wait = Duration::from_millis(50);
+    })
+    .await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    let mut holder = world.sql().await;
+    sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
+    let mutation = tokio::spawn({
+        let (client, id) = (acme.admin.clone(), ada.id.clone());
+        async move { client.approve(&id).await }
+    });
+    until("the mutation runs", async || locked_out(&world.database).await == 1).await;
+
+    for _ in 0..2 {
+        let refused = assert_refused(acme.admin.get(&ada.id).await, Code::ResourceExhausted, "OVERLOADED");
+        assert!(retry_delay(&refused).is_some());
+        mutation.abort();
+    }
+    // Whoever asks whether the server is there hears that it is.
+    let request = HealthCheckRequest { service: "liveness".to_owned() };
+    HealthClient::new(world.channel()).check(request).await.unwrap();
+
+    sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
+    until("the mutation has ended", async || acme.admin.get(&ada.id).await.is_ok()).await;
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap().status(), pb::CustomerStatus::Active);
+}
