@@ -188,6 +188,8 @@ pub enum MeshIdentity {
 pub struct Limits {
     /// A call's deadline where the caller names none, and the longest that it may name.
     pub deadline: Duration,
+    /// How long a server that is told to stop takes calls after it says that it is not ready.
+    pub drain_delay: Duration,
     /// How long a stopping server waits for what runs.
     pub drain: Duration,
     /// Whether mutations run to their end when the caller hangs up. Only a test of faults says no, to prove that it

@@ -4,13 +4,15 @@
 //! were readiness to follow the database, one outage would take away all replicas at once.
 
 mod background;
+mod beginning;
+mod drain;
 pub mod health;
 mod incoming;
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use opentelemetry::context::FutureExt as _;
-use tokio::{net::TcpListener, time};
+use tokio::net::TcpListener;
 use tokio_stream::Stream;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -24,7 +26,10 @@ use tonic_health::{
 use tonic_reflection::server::Builder as Reflection;
 use tracing::{error, info};
 
-pub use self::background::{LIVENESS, READINESS};
+pub use self::{
+    background::{LIVENESS, READINESS},
+    drain::Drained,
+};
 use self::{
     background::{follow_readiness, report, sweep},
     incoming::Connection,
@@ -92,19 +97,14 @@ pub struct Running {
     metrics_address: Option<SocketAddr>,
     services: Services,
     tasks: TaskTracker,
+    /// Calls in flight.
+    calls: TaskTracker,
+    drain_delay: Duration,
     drain: Duration,
+    leaving: CancellationToken,
     stop: DropGuard,
     telemetry: Telemetry,
     _scraped: DropGuard,
-}
-
-/// How a server came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drained {
-    /// Every call and every mutation came to its end.
-    Whole,
-    /// The time was up first.
-    CutOff,
 }
 
 /// Starts to serve.
@@ -135,8 +135,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let metrics_address = metrics.as_ref().map(MetricsPort::address);
 
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let admission = Admission::new(&config, &TaskTracker::new());
+    let (tasks, calls, stop) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+    // Who stops leaves too, and may have left before.
+    let leaving = stop.child_token();
+    let admission = Admission::new(&config, &calls);
     // What changes while it runs: issuers' keys, the database's password, sealing keys, the certificate.
     let told = telemetry.context();
     let mut upkeep = verifier.upkeep();
@@ -156,9 +158,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .limited(config.load.rate.map(RateLimit::new)),
         limits: config.limits,
     };
-    let connections = incoming::connections(listener, config.tls, &tasks, stop.clone());
+    let connections = incoming::connections(listener, config.tls, config.load.connections, &tasks, stop.clone());
     tasks.spawn(serve(connections, routes, layers, &tasks, stop.clone()));
-    let ready = follow_readiness(health, verifier, services.clone(), stop.clone());
+    let ready = follow_readiness(health, verifier, services.clone(), leaving.clone(), stop.clone());
     tasks.spawn(ready.with_context(told.clone()));
     tasks.spawn(sweep(services.clone(), stop.clone()).with_context(told));
     // Outside the set that a stopping server waits for: metrics are read until the last call has ended.
@@ -172,7 +174,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         metrics_address,
         services,
         tasks,
+        calls,
+        drain_delay: config.limits.drain_delay,
         drain: config.limits.drain,
+        leaving,
         stop: stop.drop_guard(),
         telemetry,
         _scraped: scraped.drop_guard(),
@@ -196,20 +201,6 @@ impl Running {
     #[must_use]
     pub fn services(&self) -> &Services {
         &self.services
-    }
-
-    /// Takes no more calls, says so to health's watchers and to every connection (GOAWAY), and waits for what runs:
-    /// calls, and the mutations whose callers are gone; then, for a moment, until what they told of is sent.
-    pub async fn stop(self) -> Drained {
-        info!("stopping");
-        self.tasks.close();
-        drop(self.stop);
-        let drained = match time::timeout(self.drain, self.tasks.wait()).await {
-            Ok(()) => Drained::Whole,
-            Err(_) => Drained::CutOff,
-        };
-        self.telemetry.flush().await;
-        drained
     }
 }
 

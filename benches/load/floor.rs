@@ -90,7 +90,12 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
             service_principals: Vec::new(),
         },
         sealing: SealingKeys(vec![[0; 32]]).into(),
-        limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: false },
+        limits: Limits {
+            deadline: Duration::from_secs(20),
+            drain_delay: Duration::ZERO,
+            drain: Duration::from_secs(20),
+            detach: false,
+        },
         tls: None,
         mesh_identity: MeshIdentity::None,
         load: Load::default(),

@@ -169,7 +169,12 @@ fn config(
             service_principals: Vec::new(),
         },
         sealing: SealingKeys(vec![token::sealing_key(folder)?]).into(),
-        limits: Limits { deadline: Duration::from_secs(20), drain: Duration::from_secs(20), detach: true },
+        limits: Limits {
+            deadline: Duration::from_secs(20),
+            drain_delay: Duration::ZERO,
+            drain: Duration::from_secs(20),
+            detach: true,
+        },
         tls: None,
         mesh_identity: MeshIdentity::None,
         load: Load::default(),

@@ -1,6 +1,8 @@
 //! `clientele serve`: the service on a PostgreSQL that somebody else runs; and `clientele check-config`, which says whether it
 //! could.
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use super::{
     Failure, Stop, drain, print,
     settings::{Logging, Settings},
@@ -61,6 +63,7 @@ fn config(settings: Settings<true>, logging: Logging) -> Result<(Said, Config), 
 
 /// Serves until it is told to stop and has drained.
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
+    raise_file_limit();
     let mut stop = Stop::listen()?;
     let Some(started) = stop.unless(server::start(config)).await else {
         return Ok(());
@@ -71,4 +74,12 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     stop.ordered().await;
     drain(running, &mut stop).await;
     Ok(())
+}
+
+/// Takes as many open files as the system allows us: each connection is one, and by default a process is given 1,024 and has to
+/// ask for more. If it cannot, accepting fails when they are used up, and the log says so.
+fn raise_file_limit() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }

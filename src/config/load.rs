@@ -11,6 +11,8 @@ pub struct Load {
     pub in_flight: usize,
     /// How long a call waits to be one of them. As many wait at most as may be in flight.
     pub queue_wait: Duration,
+    /// Connections at most.
+    pub connections: usize,
     /// How often one principal may call, if that is bounded.
     pub rate: Option<Rate>,
 }
@@ -28,7 +30,7 @@ impl Default for Load {
     fn default() -> Self {
         // Sixteen calls for each of sixteen connections: enough to keep all busy and to gather calls into one statement,
         // and short enough a line that its last waits a fraction of a second.
-        Self { in_flight: 256, queue_wait: Duration::from_millis(100), rate: None }
+        Self { in_flight: 256, queue_wait: Duration::from_millis(100), connections: 4096, rate: None }
     }
 }
 
@@ -38,6 +40,7 @@ impl Load {
 
     /// Notes what is wrong with it.
     pub fn verify(&self, problems: &mut Problems) {
+        problems.unless(self.connections > 0, || "--max-connections must be at least 1".to_owned());
         problems.unless((1..=Self::MOST_IN_FLIGHT).contains(&self.in_flight), || {
             format!("--max-in-flight must be 1 to {}", Self::MOST_IN_FLIGHT)
         });
@@ -63,15 +66,16 @@ mod tests {
     use super::*;
     use crate::config::{
         parse,
-        settings::{MAX_IN_FLIGHT, QUEUE_WAIT, RATE_BURST, RATE_LIMIT},
+        settings::{MAX_CONNECTIONS, MAX_IN_FLIGHT, QUEUE_WAIT, RATE_BURST, RATE_LIMIT},
     };
 
     #[test]
     fn the_defaults_are_those_of_the_settings() {
-        let [in_flight, rate, burst] =
-            [MAX_IN_FLIGHT, RATE_LIMIT, RATE_BURST].map(|setting| parse::number(setting.default).unwrap());
+        let [in_flight, connections, rate, burst] = [MAX_IN_FLIGHT, MAX_CONNECTIONS, RATE_LIMIT, RATE_BURST]
+            .map(|setting| parse::number(setting.default).unwrap());
         let queue_wait = parse::duration(QUEUE_WAIT.default).unwrap();
-        assert_eq!(Load { in_flight, queue_wait, rate: Rate::of(rate, burst).unwrap() }, Load::default());
+        let rate = Rate::of(rate, burst).unwrap();
+        assert_eq!(Load { in_flight, queue_wait, connections, rate }, Load::default());
     }
 
     #[test]

@@ -9,10 +9,10 @@ use super::{
     Config, Database, Identity, Limits, Live, Load, Problems, Rate, Said, SealingKeys, Telemetry, Tls, parse,
     settings::{
         CONNECTION_WAIT, CONNECTIONS, DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN,
-        ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_IN_FLIGHT, METRICS_LISTEN, OPERATORS, OTLP_ENDPOINT,
-        QUEUE_WAIT, RATE_BURST, RATE_LIMIT, REFLECTION, SEALING_KEY_FILES, SEARCH_CONNECTIONS, SERVICE_PRINCIPALS,
-        STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TRACE_SAMPLE_RATIO,
-        TRUST_MESH_IDENTITY,
+        DRAIN_DELAY, ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_CONNECTIONS, MAX_IN_FLIGHT, METRICS_LISTEN,
+        OPERATORS, OTLP_ENDPOINT, QUEUE_WAIT, RATE_BURST, RATE_LIMIT, REFLECTION, SEALING_KEY_FILES,
+        SEARCH_CONNECTIONS, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
+        TLS_KEY_FILE, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
     },
 };
 
@@ -162,7 +162,8 @@ fn sealing(said: &Said, problems: &mut Problems) -> Option<Live<SealingKeys>> {
 fn limits(said: &Said, problems: &mut Problems) -> Option<Limits> {
     let deadline = one(said, problems, &DEADLINE, parse::duration);
     let drain = one(said, problems, &DRAIN, parse::duration);
-    Some(Limits { deadline: deadline?, drain: drain?, detach: true })
+    let drain_delay = one(said, problems, &DRAIN_DELAY, parse::duration);
+    Some(Limits { deadline: deadline?, drain_delay: drain_delay?, drain: drain?, detach: true })
 }
 
 /// To whom the server tells of itself.
@@ -177,10 +178,11 @@ fn telemetry(said: &Said, problems: &mut Problems) -> Option<Telemetry> {
 fn load(said: &Said, problems: &mut Problems) -> Option<Load> {
     let in_flight = one(said, problems, &MAX_IN_FLIGHT, parse::number);
     let queue_wait = one(said, problems, &QUEUE_WAIT, parse::duration);
+    let connections = one(said, problems, &MAX_CONNECTIONS, parse::number);
     let per_second = one(said, problems, &RATE_LIMIT, parse::number);
     let burst = one(said, problems, &RATE_BURST, parse::number);
     let rate = problems.take(&said.label(&RATE_BURST), Rate::of(per_second?, burst?));
-    Some(Load { in_flight: in_flight?, queue_wait: queue_wait?, rate: rate? })
+    Some(Load { in_flight: in_flight?, queue_wait: queue_wait?, connections: connections?, rate: rate? })
 }
 
 /// The certificate, if there is to be one.

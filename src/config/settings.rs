@@ -114,6 +114,9 @@ settings! {
     SEALING_KEY_FILES: Serve = "sealing_key_files", Kind::List("FILE"), "";
     /// The deadline of a call that names none, and the longest that one may name
     DEADLINE: Serve = "deadline", Kind::Text("TIME"), "20s";
+    /// How long a server that is told to stop still takes calls after its health says that it is not ready, for balancers that ask
+    /// now and then; in Kubernetes a pod's `preStop` does as much
+    DRAIN_DELAY: Serve = "drain_delay", Kind::Text("TIME"), "0s";
     /// How long a stopping server waits for running calls; below the grace period of whoever stops it
     DRAIN: Serve = "drain", Kind::Text("TIME"), "25s";
     /// A file with the certificate (PEM, its chain behind it) to serve TLS by; without one the service is in the clear. Read
@@ -133,6 +136,8 @@ settings! {
     OTLP_ENDPOINT: Serve = "otlp_endpoint", Kind::Text("URL"), "";
     /// The part of the traces that begin here which is recorded, from 0 to 1; a caller's own are as the caller says
     TRACE_SAMPLE_RATIO: Serve = "trace_sample_ratio", Kind::Text("0 TO 1"), "0.05";
+    /// Connections of clients at most; any more are closed at once
+    MAX_CONNECTIONS: Serve = "max_connections", Kind::Number, "4096";
     /// Calls in flight at most, searches apart (those have four for each of their connections)
     MAX_IN_FLIGHT: Serve = "max_in_flight", Kind::Number, "256";
     /// How long a call waits to be one of them, as many at most as may be in flight, before it is refused as OVERLOADED; any

@@ -33,7 +33,7 @@ pub(crate) fn config(jwks: &Path) -> Config {
         },
         identity: Identity { issuers: vec![issuer], jwks_ca: None, operators: vec![], service_principals: vec![] },
         sealing: SealingKeys(vec![[1; 32]]).into(),
-        limits: Limits { deadline: short, drain: Duration::from_secs(10), detach: true },
+        limits: Limits { deadline: short, drain_delay: Duration::ZERO, drain: Duration::from_secs(10), detach: true },
         tls: None,
         mesh_identity: MeshIdentity::None,
         load: Load::default(),

@@ -18,12 +18,13 @@ const SCHEMA_POLL: Duration = Duration::from_secs(1);
 /// How often stored answers that have grown old are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
-/// Ready once tokens can be verified and the schema is new enough, until the server stops; then health's Watches end, or they
-/// would hold their connections for ever.
+/// Ready once tokens can be verified and the schema is new enough, until the server is told to stop; when it does, health's
+/// Watches end, or they would hold their connections for ever.
 pub(super) async fn follow_readiness(
     mut health: HealthReporter,
     verifier: Verifier,
     services: Services,
+    leaving: CancellationToken,
     stop: CancellationToken,
 ) {
     let schema = async {
@@ -36,13 +37,14 @@ pub(super) async fn follow_readiness(
             }
         }
     };
-    if stop.run_until_cancelled(schema).await.is_some() {
+    if leaving.run_until_cancelled(schema).await.is_some() {
         report(&health, ServingStatus::Serving).await;
         info!("ready");
-        stop.run_until_cancelled(warn_of_indiscretion(&services)).await;
-        stop.cancelled().await;
+        leaving.run_until_cancelled(warn_of_indiscretion(&services)).await;
+        leaving.cancelled().await;
     }
     report(&health, ServingStatus::NotServing).await;
+    stop.cancelled().await;
     for service in following_readiness().chain([LIVENESS]) {
         health.clear_service_status(service).await;
     }

@@ -1,4 +1,4 @@
-//! Connections: accepted, encrypted if there is a certificate, and told who is at the other end.
+//! Connections: accepted up to so many, encrypted if there is a certificate, and told who is at the other end.
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -21,6 +21,7 @@ use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tonic::transport::server::Connected;
 use tracing::{info, warn};
 
+use super::beginning::Beginning;
 use crate::{
     config::{Live, Tls},
     domain::workload::Workload,
@@ -31,24 +32,28 @@ use crate::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a handshake may take: whoever says nothing is not waited for.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a peer may take to begin HTTP/2.
+const PREFACE_LIMIT: Duration = Duration::from_secs(10);
 /// Connections that are there and not yet taken up.
 const WAITING: usize = 64;
 
 /// A connection, and who is at its other end.
 pub(super) struct Connection {
-    stream: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+    stream: Beginning<Either<TcpStream, Box<TlsStream<TcpStream>>>>,
     peer: Peer,
+    _place: OwnedSemaphorePermit,
 }
 
-/// The connections that come in, until the order to stop: then nothing listens any more.
+/// The connections that come in, so many at most at once, until the order to stop: then nothing listens any more.
 pub(super) fn connections(
     listener: TcpListener,
     tls: Option<Live<Tls>>,
+    most: usize,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Stream<Item = io::Result<Connection>> + use<> {
     let (taken, waiting) = mpsc::channel(WAITING);
-    let accepting = accept(listener, tls, taken, tasks.clone(), stop.clone());
+    let accepting = accept(listener, tls, Arc::new(Semaphore::new(most)), taken, tasks.clone(), stop.clone());
     tasks.spawn(stop.run_until_cancelled_owned(accepting));
     ReceiverStream::new(waiting).map(Ok)
 }
@@ -56,10 +61,12 @@ pub(super) fn connections(
 async fn accept(
     listener: TcpListener,
     tls: Option<Live<Tls>>,
+    places: Arc<Semaphore>,
     taken: mpsc::Sender<Connection>,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
+    let mut full = false;
     loop {
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -69,18 +76,33 @@ async fn accept(
                 continue;
             }
         };
+        let place = Arc::clone(&places).try_acquire_owned();
+        if place.is_err() != full {
+            full = place.is_err();
+            if full {
+                warn!("there are as many connections as there may be: more are closed at once");
+            } else {
+                info!("there is room for connections again");
+            }
+        }
+        // Closed rather than left to wait: a client that balances goes to another replica.
+        let Ok(place) = place else { continue };
         // Small messages are whole ones here; a connection that is gone already says so when it is read.
         let _ = stream.set_nodelay(true);
         match &tls {
             None => {
+                let stream = Beginning::new(Either::Left(stream), PREFACE_LIMIT, stop.clone());
                 let peer = Peer { address, workload: None };
-                let _ = taken.send(Connection { stream: Either::Left(stream), peer }).await;
+                let _ = taken.send(Connection { stream, peer, _place: place }).await;
             }
             Some(tls) => {
                 let (acceptor, taken) = (TlsAcceptor::from(Arc::clone(&tls.get().0)), taken.clone());
+                let stopping = stop.clone();
                 tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
-                    if let Some(connection) = handshake(&acceptor, stream, address).await {
-                        let _ = taken.send(connection).await;
+                    if let Some(stream) = handshake(&acceptor, stream, address).await {
+                        let peer = Peer { address, workload: workload(&stream) };
+                        let stream = Beginning::new(Either::Right(Box::new(stream)), PREFACE_LIMIT, stopping);
+                        let _ = taken.send(Connection { stream, peer, _place: place }).await;
                     }
                 }));
             }
@@ -88,26 +110,24 @@ async fn accept(
     }
 }
 
-/// The encrypted connection, with what the client's certificate proves: it was verified, or the handshake has failed.
-async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream, address: SocketAddr) -> Option<Connection> {
-    let stream = match time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
+/// The encrypted stream, if the handshake succeeds.
+async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream, address: SocketAddr) -> Option<TlsStream<TcpStream>> {
+    match time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
         // A probe of the port hangs up at once; what else fails, whoever runs the client wants to know from both sides.
-        Ok(Err(cause)) if cause.kind() == io::ErrorKind::UnexpectedEof => return None,
+        Ok(Err(cause)) if cause.kind() == io::ErrorKind::UnexpectedEof => None,
         Ok(Err(cause)) => {
             info!(peer = %address, %cause, "no TLS");
-            return None;
+            None
         }
         Err(_) => {
             info!(peer = %address, cause = "the handshake took too long", "no TLS");
-            return None;
+            None
         }
-    };
-    let workload = workload(&stream);
-    Some(Connection { stream: Either::Right(Box::new(stream)), peer: Peer { address, workload } })
+    }
 }
 
-/// The SPIFFE id of the client's certificate. One with several URIs is none of SPIFFE's.
+/// The SPIFFE id of the client's certificate, which was verified. One with several URIs is none of SPIFFE's.
 fn workload(stream: &TlsStream<TcpStream>) -> Option<Workload> {
     let (_, session) = stream.get_ref();
     let certificate = webpki::EndEntityCert::try_from(session.peer_certificates()?.first()?).ok()?;

@@ -550,7 +550,12 @@ impl Keys {
                 }],
             },
             sealing: SealingKeys(vec![[7; 32]]).into(),
-            limits: Limits { deadline: Duration::from_secs(30), drain: Duration::from_secs(10), detach: true },
+            limits: Limits {
+                deadline: Duration::from_secs(30),
+                drain_delay: Duration::ZERO,
+                drain: Duration::from_secs(10),
+                detach: true,
+            },
             tls: None,
             mesh_identity: MeshIdentity::None,
             load: Load { queue_wait: Duration::from_secs(10), ..Load::default() },
