@@ -16,7 +16,12 @@ use std::sync::Arc;
 use self::{
     access::Access, accounts::Accounts, customers::Customers, history::History, pool::Pool, seal::Sealer, tags::Tags,
 };
-use crate::{config::Config, error::Result, store, telemetry::Sessions};
+use crate::{
+    config::Config,
+    error::Result,
+    store,
+    telemetry::{Sessions, names},
+};
 
 /// All use cases, wired.
 #[derive(Clone)]
@@ -32,6 +37,7 @@ pub struct Services {
     /// Accounts' catalogues of tags.
     pub tags: Tags,
     pool: Pool,
+    searches: Pool,
 }
 
 /// Answers of requests are kept this long.
@@ -45,24 +51,25 @@ impl Services {
     /// # Errors
     /// A configuration that `Config::verify` would have refused.
     pub fn new(config: &Config) -> Result<Self> {
-        let pool = Pool::new(&config.database, config.database.connections)?;
-        let searches = Pool::new(&config.database, config.database.search_connections)?;
+        let pool = Pool::new(names::MAIN, &config.database, config.database.connections)?;
+        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_connections)?;
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let access = Arc::new(Access::new(pool.clone(), &config.identity));
         Ok(Self {
             accounts: Accounts::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),
-            customers: Customers::new(pool.clone(), searches, Arc::clone(&sealer), Arc::clone(&access)),
+            customers: Customers::new(pool.clone(), searches.clone(), Arc::clone(&sealer), Arc::clone(&access)),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             tags: Tags::new(pool.clone(), sealer),
             access,
             pool,
+            searches,
         })
     }
 
     /// The sessions with the database now.
     #[must_use]
-    pub fn sessions(&self) -> Sessions {
-        self.pool.sessions()
+    pub fn sessions(&self) -> [Sessions; 2] {
+        [self.pool.sessions(), self.searches.sessions()]
     }
 
     /// Whether the database is there and its schema new enough for this server.

@@ -35,6 +35,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Makes sessions by what holds when they are made: a rotated password is for the next one.
 struct Connect {
+    pool: &'static str,
     options: Live<PgConnectOptions>,
     settings: [(&'static str, String); 6],
 }
@@ -50,7 +51,7 @@ impl Manager for Connect {
             options.application_name("clientele").options(self.settings.iter().map(|(name, value)| (*name, value)));
         // Boxed: connecting is a large future, and every lease would carry it.
         let session = Box::pin(PgConnection::connect_with(&options)).await?;
-        telemetry::measure(|metrics| metrics.connected(begun.elapsed()));
+        telemetry::measure(|metrics| metrics.connected(self.pool, begun.elapsed()));
         Ok(session)
     }
 
@@ -68,6 +69,7 @@ impl Manager for Connect {
 /// The sessions of this process.
 #[derive(Clone)]
 pub struct Pool {
+    name: &'static str,
     sessions: managed::Pool<Connect>,
     /// How long a unit of work may take. The server ends each statement in time; one that says nothing for longer is
     /// gone without a word, and a mutation, which nothing else ends, would hold its place in the pool for ever.
@@ -76,11 +78,11 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of so many sessions that connects when it is first asked to.
+    /// A pool of so many sessions, that metrics call so, that connects when it is first asked to.
     ///
     /// # Errors
     /// None that can happen: the settings are complete.
-    pub fn new(config: &config::Database, connections: usize) -> Result<Self> {
+    pub fn new(name: &'static str, config: &config::Database, connections: usize) -> Result<Self> {
         let millis = |limit: Duration| limit.as_millis().to_string();
         let settings = [
             ("statement_timeout", millis(config.statement_timeout)),
@@ -94,7 +96,7 @@ impl Pool {
             // thousand customers up by their keys (66 ms for 10).
             ("random_page_cost", "1.1".to_owned()),
         ];
-        let sessions = managed::Pool::builder(Connect { options: config.options.clone(), settings })
+        let sessions = managed::Pool::builder(Connect { pool: name, options: config.options.clone(), settings })
             .max_size(connections)
             .runtime(Runtime::Tokio1)
             // The most recently used session first: the rest may idle away, and its caches are warm.
@@ -104,7 +106,7 @@ impl Pool {
             .build()
             .map_err(Error::internal)?;
         let patience = if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX };
-        Ok(Self { sessions, patience, discard_unfinished: config.discard_unfinished })
+        Ok(Self { name, sessions, patience, discard_unfinished: config.discard_unfinished })
     }
 
     /// Leases a session.
@@ -115,7 +117,7 @@ impl Pool {
         let begun = Instant::now();
         let session = self.sessions.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => {
-                telemetry::measure(Metrics::not_leased);
+                telemetry::measure(|metrics| metrics.not_leased(self.name));
                 Error::Overloaded { retry_after: RETRY_AFTER }
             }
             PoolError::Timeout(_) => Error::Unavailable { cause: "connecting took too long".to_owned() },
@@ -124,7 +126,7 @@ impl Pool {
         })?;
         let told = telemetry::current();
         if let Some(told) = &told {
-            told.leased(begun.elapsed());
+            told.leased(self.name, begun.elapsed());
         }
         Ok(Lease { session: Some(session), clean: true, pool: self.clone(), told })
     }
@@ -134,7 +136,8 @@ impl Pool {
     pub fn sessions(&self) -> Sessions {
         let status = self.sessions.status();
         let idle = status.available;
-        Sessions { idle, used: status.size.saturating_sub(idle), max: status.max_size, waiting: status.waiting }
+        let used = status.size.saturating_sub(idle);
+        Sessions { pool: self.name, idle, used, max: status.max_size, waiting: status.waiting }
     }
 }
 

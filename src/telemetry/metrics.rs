@@ -24,8 +24,6 @@ use super::{
 /// Seconds. A call takes a millisecond or less, one that waits for a lock two seconds, the longest its deadline of 20.
 const BOUNDS: [f64; 16] =
     [0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-/// The one pool of sessions.
-const POOL: &str = "main";
 /// What became of a round of sweeping.
 const DONE: &str = "done";
 const FAILED: &str = "failed";
@@ -128,7 +126,9 @@ impl Metrics {
 
     /// A counter that is not there until it first counts hides its first step from whoever looks at rates.
     fn begin_at_zero(&self) {
-        self.session_timeouts.add(0, &[pool()]);
+        for name in [names::MAIN, names::SEARCH] {
+            self.session_timeouts.add(0, &[pool(name)]);
+        }
         for counter in [&self.discarded, &self.swept, &self.panics, &self.spans] {
             counter.add(0, &[]);
         }
@@ -180,19 +180,19 @@ impl Metrics {
         }
     }
 
-    /// Work got a session, after waiting for so long.
-    pub fn leased(&self, waited: Duration) {
-        self.session_waits.record(waited.as_secs_f64(), &[pool()]);
+    /// Work got a session of this pool, after waiting for so long.
+    pub fn leased(&self, from: &'static str, waited: Duration) {
+        self.session_waits.record(waited.as_secs_f64(), &[pool(from)]);
     }
 
-    /// Work got no session in time.
-    pub fn not_leased(&self) {
-        self.session_timeouts.add(1, &[pool()]);
+    /// Work got no session of this pool in time.
+    pub fn not_leased(&self, from: &'static str) {
+        self.session_timeouts.add(1, &[pool(from)]);
     }
 
-    /// A session was opened.
-    pub fn connected(&self, took: Duration) {
-        self.connects.record(took.as_secs_f64(), &[pool()]);
+    /// A session was opened for this pool.
+    pub fn connected(&self, to: &'static str, took: Duration) {
+        self.connects.record(took.as_secs_f64(), &[pool(to)]);
     }
 
     /// A session was closed in the middle of its work.
@@ -250,8 +250,8 @@ impl Metrics {
     }
 }
 
-pub(super) fn pool() -> KeyValue {
-    KeyValue::new(names::DB_POOL, POOL)
+pub(super) fn pool(name: &'static str) -> KeyValue {
+    KeyValue::new(names::DB_POOL, name)
 }
 
 fn lost() -> KeyValue {

@@ -23,6 +23,10 @@ pub const DB_SUMMARY: &str = "db.query.summary";
 pub const DB_STATUS: &str = "db.response.status_code";
 /// Which pool of sessions.
 pub const DB_POOL: &str = "db.client.connection.pool.name";
+/// The pool of everything but searches.
+pub const MAIN: &str = "main";
+/// The pool of searches.
+pub const SEARCH: &str = "search";
 /// What a session of the pool does.
 pub const DB_STATE: &str = "db.client.connection.state";
 /// What kind of failure.

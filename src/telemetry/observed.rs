@@ -1,13 +1,15 @@
-//! What is looked at only when metrics are read: the pool and the runtime.
+//! What is looked at only when metrics are read: the pools and the runtime.
 
 use opentelemetry::{KeyValue, metrics::Meter};
 use tokio::runtime::Handle;
 
 use super::{Metrics, metrics::pool, names};
 
-/// The pool's sessions at a moment.
+/// A pool's sessions at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sessions {
+    /// The pool's name.
+    pub pool: &'static str,
     /// Those that wait to be used.
     pub idle: usize,
     /// Those that are used.
@@ -19,28 +21,35 @@ pub struct Sessions {
 }
 
 impl Metrics {
-    /// Looks at the pool whenever metrics are read.
-    pub fn watch(&self, sessions: impl Fn() -> Sessions + Clone + Send + Sync + 'static) {
+    /// Looks at the pools whenever metrics are read.
+    pub fn watch(&self, sessions: impl Fn() -> [Sessions; 2] + Clone + Send + Sync + 'static) {
         let look = sessions.clone();
         let gauge = self.meter.i64_observable_up_down_counter("db.client.connection.count");
         gauge
             .with_description("Sessions with the database")
             .with_callback(move |observer| {
-                let Sessions { idle, used, .. } = look();
-                observer.observe(count(idle), &[pool(), KeyValue::new(names::DB_STATE, "idle")]);
-                observer.observe(count(used), &[pool(), KeyValue::new(names::DB_STATE, "used")]);
+                for Sessions { pool: name, idle, used, .. } in look() {
+                    observer.observe(count(idle), &[pool(name), KeyValue::new(names::DB_STATE, "idle")]);
+                    observer.observe(count(used), &[pool(name), KeyValue::new(names::DB_STATE, "used")]);
+                }
             })
             .build();
         let look = sessions.clone();
         let gauge = self.meter.i64_observable_up_down_counter("db.client.connection.max");
         gauge
             .with_description("As many sessions as there may be")
-            .with_callback(move |observer| observer.observe(count(look().max), &[pool()]))
+            .with_callback(move |observer| {
+                look().iter().for_each(|sessions| observer.observe(count(sessions.max), &[pool(sessions.pool)]));
+            })
             .build();
         let gauge = self.meter.i64_observable_up_down_counter("db.client.connection.pending_requests");
         gauge
             .with_description("Work that waits for a session")
-            .with_callback(move |observer| observer.observe(count(sessions().waiting), &[pool()]))
+            .with_callback(move |observer| {
+                sessions()
+                    .iter()
+                    .for_each(|sessions| observer.observe(count(sessions.waiting), &[pool(sessions.pool)]));
+            })
             .build();
     }
 }
