@@ -38,6 +38,8 @@ mod model;
 mod names;
 #[path = "load/pgbench.rs"]
 mod pgbench;
+#[path = "load/pressure.rs"]
+mod pressure;
 #[path = "load/report.rs"]
 mod report;
 #[path = "load/searches.rs"]
@@ -58,6 +60,8 @@ use self::{
 /// What went wrong, for people.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
+/// How many times what is answered at best `overload` asks for.
+const OVERLOAD: f64 = 5.0;
 /// How long a path runs before it is measured.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -86,9 +90,20 @@ pub enum Path {
     SearchTag,
     SearchList,
     SearchSecondPage,
+    /// Five times as many creations as are answered at best.
+    Overload,
+    /// Reads of customers at an even pace.
+    GetSteady,
+    /// The same beside a flood of searches.
+    GetFlooded,
 }
 
 impl Path {
+    /// With how many calls in flight, whatever is asked for: of the path that it is compared with, or of the flood.
+    fn always_in_flight(self) -> Option<usize> {
+        matches!(self, Self::Overload | Self::GetSteady | Self::GetFlooded).then_some(64)
+    }
+
     /// The most calls in flight with which it is measured.
     fn most_in_flight(self, asked: &Asked) -> usize {
         match self {
@@ -107,7 +122,9 @@ impl Path {
             | Self::SearchAll
             | Self::SearchTag
             | Self::SearchList
-            | Self::SearchSecondPage => true,
+            | Self::SearchSecondPage
+            | Self::GetSteady
+            | Self::GetFlooded => true,
             Self::Bare
             | Self::Empty
             | Self::Get
@@ -118,12 +135,13 @@ impl Path {
             | Self::BatchGet
             | Self::Lookup
             | Self::UpdateCustomId
-            | Self::Tag1000 => false,
+            | Self::Tag1000
+            | Self::Overload => false,
         }
     }
 
     fn writes(self) -> bool {
-        self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve)
+        self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve | Self::Overload)
     }
 
     /// Whether it changes customers again and again. They are none that others read.
@@ -196,11 +214,21 @@ async fn run(asked: Asked) -> Result<()> {
     for &in_flight in &asked.in_flight {
         for &path in Path::value_variants() {
             let in_flight = in_flight.min(path.most_in_flight(&asked));
-            if asked.wants(|wanted| wanted == path) && !report.has(path, in_flight) {
-                let row = point(&mut stage, path, in_flight, &asked).await?;
-                println!("{row}");
-                report.rows.push(row);
+            if path.always_in_flight().is_none() && asked.wants(|wanted| wanted == path) && !report.has(path, in_flight)
+            {
+                measure(&mut stage, path, in_flight, &asked, &mut report).await?;
             }
+        }
+    }
+    for &path in Path::value_variants() {
+        if let Some(in_flight) = path.always_in_flight()
+            && asked.wants(|wanted| wanted == path)
+        {
+            // What it is compared with is measured just before, unless it was.
+            if path == Path::Overload && !report.has(Path::Create, in_flight) {
+                measure(&mut stage, Path::Create, in_flight, &asked, &mut report).await?;
+            }
+            measure(&mut stage, path, in_flight, &asked, &mut report).await?;
         }
     }
     println!("{report}");
@@ -210,13 +238,17 @@ async fn run(asked: Asked) -> Result<()> {
     stage.end().await
 }
 
-/// Measures one path with so many calls in flight.
-async fn point(stage: &mut Stage, path: Path, in_flight: usize, asked: &Asked) -> Result<Row> {
+/// Measures one path with so many calls in flight, and tells its row.
+async fn measure(stage: &mut Stage, path: Path, in_flight: usize, asked: &Asked, report: &mut Report) -> Result<()> {
     stage.make_ready(path).await?;
     let time = Duration::from_secs(asked.seconds);
-    let Measured { latencies, elapsed, cpu } = stage.measure(path, in_flight, time).await?;
+    let offered = report.rate(Path::Create, in_flight).unwrap_or_default() * OVERLOAD;
+    let Measured { latencies, elapsed, cpu } = stage.measure(path, in_flight, offered, time).await?;
     if latencies.is_empty() {
         return Err(format!("{path:?}, {in_flight} in flight: no call came to its end").into());
     }
-    Ok(Row::new(path, in_flight, &latencies, elapsed, cpu))
+    let row = Row::new(path, in_flight, &latencies, elapsed, cpu);
+    println!("{row}");
+    report.rows.push(row);
+    Ok(())
 }

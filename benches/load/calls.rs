@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     crew::{Call, Caller},
-    customers::{self, ACTIVE, CHANGED, PENDING},
+    customers::{self, ACTIVE, CHANGED, HERD, PENDING},
     dice::Dice,
 };
 
@@ -40,12 +40,36 @@ impl Get {
 impl Call for Get {
     async fn call(&mut self) -> Answer {
         let id = customers::id(ACTIVE, 1 + self.dice.below(self.count));
-        let message = pb::GetCustomerRequest { customer_id: id.to_string(), view: pb::CustomerView::Full.into() };
-        let request = self.caller.request(message);
-        let answer = self.caller.client.get_customer(request).await?.into_inner();
-        assert!(answer.customer.is_some_and(|customer| !customer.contacts.is_empty()), "not in full");
-        Ok(true)
+        get(&mut self.caller, id).await
     }
+}
+
+/// Reads a random one of an account's customers among those that are searched, in full.
+pub struct GetMember {
+    caller: Caller,
+    dice: Dice,
+    members: Arc<[u64]>,
+}
+
+impl GetMember {
+    pub fn new(caller: Caller, members: Arc<[u64]>) -> Self {
+        Self { caller, dice: Dice::new(), members }
+    }
+}
+
+impl Call for GetMember {
+    async fn call(&mut self) -> Answer {
+        let id = customers::id(HERD, *self.dice.one(&self.members));
+        get(&mut self.caller, id).await
+    }
+}
+
+async fn get(caller: &mut Caller, id: Uuid) -> Answer {
+    let message = pb::GetCustomerRequest { customer_id: id.to_string(), view: pb::CustomerView::Full.into() };
+    let request = caller.request(message);
+    let answer = caller.client.get_customer(request).await?.into_inner();
+    assert!(answer.customer.is_some_and(|customer| !customer.contacts.is_empty()), "not in full");
+    Ok(true)
 }
 
 /// Reads 50 of so many customers in full.

@@ -64,17 +64,22 @@ pub struct Crew<'a> {
 impl Crew<'_> {
     /// Lets workers call in this way, first to warm up, then to be measured.
     pub async fn measure<C: Call>(&self, new: impl Fn(Caller) -> C) -> Result<Measured> {
+        measure(self.workers(self.in_flight, new).await?, self.time, || self.server.cpu()).await
+    }
+
+    /// So many workers, spread over a few connections.
+    pub async fn workers<C: Call>(&self, count: usize, new: impl Fn(Caller) -> C) -> Result<Vec<C>> {
         let mut channels = Vec::new();
-        for _ in 0..CHANNELS.min(self.in_flight) {
+        for _ in 0..CHANNELS.min(count) {
             channels.push(connect(self.server).await?);
         }
-        let callers = channels.iter().cycle().zip(0..).take(self.in_flight).map(|(channel, worker)| Caller {
+        let callers = channels.iter().cycle().zip(0..).take(count).map(|(channel, worker)| Caller {
             client: CustomerServiceClient::new(channel.clone()),
             worker,
             token: self.token.clone(),
             account: self.account.to_owned(),
         });
-        measure(callers.map(new).collect(), self.time, || self.server.cpu()).await
+        Ok(callers.map(new).collect())
     }
 }
 
@@ -96,7 +101,7 @@ const WARMING: u8 = 0;
 const MEASURING: u8 = 1;
 const STOPPING: u8 = 2;
 
-type Tasks = JoinSet<std::result::Result<Histogram<u64>, Status>>;
+pub type Tasks = JoinSet<std::result::Result<Histogram<u64>, Status>>;
 
 async fn measure<C: Call>(workers: Vec<C>, time: Duration, cpu: impl Fn() -> Option<Duration>) -> Result<Measured> {
     let phase = Arc::new(AtomicU8::new(WARMING));
@@ -120,7 +125,7 @@ async fn measure<C: Call>(workers: Vec<C>, time: Duration, cpu: impl Fn() -> Opt
 }
 
 /// Waits until then, or until no worker has anything left to do. A call that fails ends the run.
-async fn until(tasks: &mut Tasks, then: Instant, latencies: &mut Histogram<u64>) -> Result<()> {
+pub async fn until(tasks: &mut Tasks, then: Instant, latencies: &mut Histogram<u64>) -> Result<()> {
     loop {
         tokio::select! {
             () = sleep_until(then) => return Ok(()),

@@ -25,6 +25,7 @@ use tonic::transport::Channel;
 
 use super::{
     Path, Result,
+    calls::GetMember,
     child::{Scratch, Server},
     crew::{Crew, Measured, connect},
     customers::{self, HERD},
@@ -33,7 +34,7 @@ use super::{
     model,
     names::{Named, Names},
     searches::{Ask, Search, Subjects},
-    stage::serve,
+    stage::{PATIENT, serve},
 };
 
 const DATABASE: &str = "herd";
@@ -56,12 +57,18 @@ const TAGS: [(&str, u64); 8] = [
 ];
 /// Customers that one statement takes from here.
 const AT_ONCE: usize = 2_000;
+/// Reads a second beside a flood: a tenth of what a machine of two cores reads.
+const STEADY: f64 = 500.0;
+/// Of two cores one may search.
+const FLOOD_CONNECTIONS: usize = 1;
 /// Other seeds than that of the name, which is the number: no account and no tag has names of its own.
 const OWNER_SEED: u64 = 1 << 62;
 const TAG_SEED: u64 = 1 << 63;
 
 pub struct Herd {
     service: Server,
+    /// With few connections for searches.
+    flooded: Server,
     token: Bearer,
     names: Arc<Names>,
     accounts: Vec<Account>,
@@ -79,7 +86,12 @@ impl Herd {
         eprintln!("making {CUSTOMERS} customers to be searched");
         migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
         migrations::migrate(&cluster.options(DATABASE), || ()).await?;
-        let service = serve(scratch, &cluster.url(DATABASE), connections)?;
+        let url = cluster.url(DATABASE);
+        // However many search at once, all are measured.
+        let searches = format!("--search-connections={connections}");
+        let all = [&PATIENT[..], &[&searches]].concat();
+        let service = serve(scratch, &url, connections, &all)?;
+        let flooded = serve(scratch, &url, connections, &[&format!("--search-connections={FLOOD_CONNECTIONS}")])?;
         let (channel, token) = (connect(&service).await?, issuer.bearer(ADMIN)?);
         let tenant = model::tenant(&channel, issuer, "Herd Distribution").await?;
         let mut accounts = Vec::new();
@@ -90,7 +102,7 @@ impl Herd {
         }
         let one = model::customer(&channel, &token, &accounts[0].id, &customers::token()).await?;
 
-        let herd = Self { service, token, names: Arc::new(Names::new()), accounts };
+        let herd = Self { service, flooded, token, names: Arc::new(Names::new()), accounts };
         let mut sql = cluster.options(DATABASE).connect().await?;
         herd.fill(&mut sql, &tenant, &one).await?;
         sql.close().await?;
@@ -103,7 +115,7 @@ impl Herd {
         format!("searches: {CUSTOMERS} customers in {ACCOUNTS} accounts, the largest {largest}; one of {middle} asks")
     }
 
-    /// Measures one of the searches.
+    /// Measures one of the searches, or reads beside them.
     pub async fn measure(&self, path: Path, in_flight: usize, time: Duration) -> Result<Measured> {
         let (ask, account) = match path {
             Path::SearchAll => (Ask::All, MIDDLE),
@@ -115,7 +127,18 @@ impl Herd {
         };
         let account = &self.accounts[account];
         let subjects = Subjects { names: Arc::clone(&self.names), members: Arc::clone(&account.members), tags: &TAGS };
-        let crew = Crew { server: &self.service, token: &self.token, account: &account.id, in_flight, time };
+        let server = if path.always_in_flight().is_some() { &self.flooded } else { &self.service };
+        let crew = Crew { server, token: &self.token, account: &account.id, in_flight, time };
+        let members = &account.members;
+        match path {
+            Path::GetSteady => return crew.paced(STEADY, |caller| GetMember::new(caller, Arc::clone(members))).await,
+            Path::GetFlooded => {
+                let mut flood = crew.flood(|caller| Search::new(caller, subjects.clone(), ask)).await?;
+                let measured = crew.paced(STEADY, |caller| GetMember::new(caller, Arc::clone(members))).await?;
+                return flood.try_join_next().map_or(Ok(measured), |failed| Err(failed?.message().into()));
+            }
+            _ => {}
+        }
         crew.measure(|caller| Search::new(caller, subjects.clone(), ask)).await
     }
 

@@ -12,8 +12,13 @@ pub const HEADER: &str = "\
 path                 in flight    calls/s     p50 µs     p99 µs   server CPU µs/call";
 
 /// The ratios that are wanted: which path to which, at how many calls in flight (all, if none is named), and how much.
-const WANTED: [(Path, Path, Option<usize>, f64); 2] =
-    [(Path::Get, Path::Empty, Some(64), 0.25), (Path::Create, Path::PgbenchCreate, None, 0.8)];
+const WANTED: [(Path, Path, Option<usize>, f64); 3] = [
+    (Path::Get, Path::Empty, Some(64), 0.25),
+    (Path::Create, Path::PgbenchCreate, None, 0.8),
+    (Path::Overload, Path::Create, None, 0.9),
+];
+/// What a flood of searches may do to the p99 of another path at most.
+const WANTED_P99: (Path, Path, f64) = (Path::GetFlooded, Path::GetSteady, 2.0);
 
 /// One point.
 #[derive(Serialize)]
@@ -67,6 +72,12 @@ impl Report {
         self.rows.iter().any(|row| row.path == name(path) && row.in_flight == in_flight)
     }
 
+    /// The calls a second of a path with so many in flight, if it was measured.
+    pub fn rate(&self, path: Path, in_flight: usize) -> Option<f64> {
+        let row = self.rows.iter().find(|row| row.path == name(path) && row.in_flight == in_flight)?;
+        Some(row.calls_per_s)
+    }
+
     pub fn json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(&self.rows)? + "\n")
     }
@@ -88,6 +99,13 @@ impl fmt::Display for Report {
                     write!(out, " (wanted: {wanted}, {verdict})")?;
                 }
             }
+        }
+        let (path, to, wanted) = WANTED_P99;
+        let find = |path| self.rows.iter().find(|row| row.path == name(path));
+        if let Some((flooded, alone)) = find(path).zip(find(to)) {
+            let ratio = flooded.p99_us as f64 / alone.p99_us as f64;
+            let verdict = if ratio <= wanted { "reached" } else { "missed" };
+            write!(out, "\np99 of {} / {}: {ratio:.2} (wanted: at most {wanted}, {verdict})", name(path), name(to))?;
         }
         Ok(())
     }

@@ -45,6 +45,8 @@ pub struct Stage {
     service: Server,
     bare: Server,
     empty: Server,
+    /// With the settings that it has by itself.
+    overloaded: Option<Server>,
     herd: Option<Herd>,
     cluster: Cluster,
     scratch: Scratch,
@@ -73,7 +75,7 @@ impl Stage {
         let url = cluster.url(DATABASE);
         let token = issuer.bearer(ADMIN)?;
 
-        let telling = serve(&scratch, &format!("{url}{TELL_ALL}"), asked.connections)?;
+        let telling = serve(&scratch, &format!("{url}{TELL_ALL}"), asked.connections, &PATIENT)?;
         let log = Log::of(&cluster);
         let model = Model::make(&telling, &issuer, &log).await?;
         drop(telling);
@@ -93,6 +95,10 @@ impl Stage {
             false => None,
         };
 
+        let overloaded = match asked.wants(|path| path == Path::Overload) {
+            true => Some(serve(&scratch, &url, asked.connections, &[])?),
+            false => None,
+        };
         let get = pgbench::reading(&mut sql, &model.read, &model.customer, TO_READ).await?;
         let create =
             pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
@@ -101,9 +107,10 @@ impl Stage {
         let layers = [url.clone(), format!("{ISSUER},{AUDIENCE},{}", scratch.file("jwks.json").display())];
         let empty = [bare.clone(), layers].concat();
         Ok(Self {
-            service: serve(&scratch, &url, asked.connections)?,
+            service: serve(&scratch, &url, asked.connections, &PATIENT)?,
             bare: Server::start(&std::env::current_exe()?, &bare)?,
             empty: Server::start(&std::env::current_exe()?, &empty)?,
+            overloaded,
             herd,
             cluster,
             scratch,
@@ -154,8 +161,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Measures a path with so many calls in flight.
-    pub async fn measure(&mut self, path: Path, in_flight: usize, time: Duration) -> Result<Measured> {
+    /// Measures a path with so many calls in flight; `offered` is how many a second begin if they are too many.
+    pub async fn measure(&mut self, path: Path, in_flight: usize, offered: f64, time: Duration) -> Result<Measured> {
         let crew = |server| Crew { server, token: &self.token, account: &self.account, in_flight, time };
         let service = crew(&self.service);
         match path {
@@ -165,6 +172,10 @@ impl Stage {
             Path::BatchGet => service.measure(|caller| BatchGet::new(caller, TO_READ)).await,
             Path::Lookup => service.measure(|caller| Lookup::new(caller, Arc::clone(&self.numbers))).await,
             Path::Create => service.measure(Create::new).await,
+            Path::Overload => {
+                let server = self.overloaded.as_ref().ok_or("there is nobody to be overloaded")?;
+                crew(server).paced(offered, Create::new).await
+            }
             Path::Approve => {
                 let next = Arc::new(AtomicU64::new(1));
                 service.measure(|caller| Approve::new(caller, Arc::clone(&next), self.pending)).await
@@ -177,7 +188,9 @@ impl Stage {
             | Path::SearchAll
             | Path::SearchTag
             | Path::SearchList
-            | Path::SearchSecondPage => {
+            | Path::SearchSecondPage
+            | Path::GetSteady
+            | Path::GetFlooded => {
                 let herd = self.herd.as_ref().ok_or("there is nobody to be searched")?;
                 herd.measure(path, in_flight, time).await
             }
@@ -202,8 +215,8 @@ impl Stage {
 
     /// Takes everything down.
     pub async fn end(self) -> Result<()> {
-        let Self { service, bare, empty, herd, cluster, scratch, sql, .. } = self;
-        drop((service, bare, empty, herd));
+        let Self { service, bare, empty, overloaded, herd, cluster, scratch, sql, .. } = self;
+        drop((service, bare, empty, overloaded, herd));
         sql.close().await?;
         cluster.stop().await?;
         drop(scratch);
@@ -225,18 +238,21 @@ async fn numbers(sql: &mut PgConnection) -> Result<Arc<[String]>> {
     Ok(numbers.into())
 }
 
+/// A slow machine is slow, not overloaded.
+pub const PATIENT: [&str; 2] = ["--connection-wait=10s", "--queue-wait=10s"];
+
 /// The service, as it is run in production, on a free port.
-pub fn serve(scratch: &Scratch, database: &str, connections: usize) -> Result<Server> {
+pub fn serve(scratch: &Scratch, database: &str, connections: usize, more: &[&str]) -> Result<Server> {
     let file = |name| scratch.file(name).display().to_string();
     let words = [
         "serve",
         "--listen=127.0.0.1:0",
         &format!("--database-url={database}"),
         &format!("--connections={connections}"),
-        "--connection-wait=10s", // a slow machine is slow, not overloaded
         &format!("--issuer={ISSUER},{AUDIENCE},{}", file("jwks.json")),
         &format!("--operator={ISSUER} {OPERATOR}"),
         &format!("--sealing-key-file={}", file("sealing.key")),
     ];
-    Server::start(File::new(env!("CARGO_BIN_EXE_clientele")), &words.map(ToOwned::to_owned))
+    let words: Vec<String> = words.iter().chain(more).map(|word| (*word).to_owned()).collect();
+    Server::start(File::new(env!("CARGO_BIN_EXE_clientele")), &words)
 }

@@ -33,8 +33,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Lets in as many calls as may be in flight.
 #[derive(Clone)]
 pub struct Admission {
-    calls: Room,
-    searches: Room,
+    // Shared: a layer is cloned for each call.
+    calls: Arc<Room>,
+    searches: Arc<Room>,
 }
 
 /// A call's place among those in flight. It is given back when the last clone is dropped: a mutation that outlives its
@@ -48,7 +49,7 @@ impl Admission {
     /// Calls in flight are noted in `begun`.
     #[must_use]
     pub fn new(config: &Config, begun: &TaskTracker) -> Self {
-        let room = |places| Room::new(places, config.load.queue_wait, begun);
+        let room = |places| Arc::new(Room::new(places, config.load.queue_wait, begun));
         Self {
             calls: room(config.load.in_flight),
             searches: room(config.database.search_connections * SEARCHES_PER_CONNECTION),
@@ -75,10 +76,9 @@ impl Around for Admission {
 }
 
 /// Places, and a line for them.
-#[derive(Clone)]
 struct Room {
     places: Arc<Semaphore>,
-    line: Arc<Semaphore>,
+    line: Semaphore,
     longest: Duration,
     begun: TaskTracker,
 }
@@ -86,8 +86,8 @@ struct Room {
 impl Room {
     /// As many may stand in line as there are places, each for `longest`.
     fn new(places: usize, longest: Duration, begun: &TaskTracker) -> Self {
-        let [places, line] = [(); 2].map(|()| Arc::new(Semaphore::new(places)));
-        Self { places, line, longest, begun: begun.clone() }
+        let line = Semaphore::new(places);
+        Self { places: Arc::new(Semaphore::new(places)), line, longest, begun: begun.clone() }
     }
 
     async fn enter(&self) -> Result<InFlight> {

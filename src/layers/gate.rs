@@ -39,7 +39,7 @@ pub struct Gate {
     verifier: Verifier,
     access: Arc<Access>,
     operators: Arc<HashSet<Principal>>,
-    rate: Option<RateLimit>,
+    rate: Option<Arc<RateLimit>>,
 }
 
 impl Gate {
@@ -52,7 +52,7 @@ impl Gate {
     /// The same gate, where each principal may call so often.
     #[must_use]
     pub fn limited(self, rate: Option<RateLimit>) -> Self {
-        Self { rate, ..self }
+        Self { rate: rate.map(Arc::new), ..self }
     }
 
     /// Decides by what the headers say.

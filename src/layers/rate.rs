@@ -16,7 +16,6 @@ use crate::{
 const COUNTED: u64 = 100_000;
 
 /// Counts the calls of each principal.
-#[derive(Clone)]
 pub struct RateLimit {
     quota: Quota,
     counts: Cache<Principal, Arc<DefaultDirectRateLimiter>>,

@@ -88,6 +88,28 @@ async fn a_stopping_server_finishes_what_runs_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn a_server_that_goes_says_so_and_takes_calls_as_long_as_it_is_told_to() {
+    let world = World::start_with(database().await, |config| config.limits.drain_delay = 100 * BOUND).await;
+    let address = world.server.address();
+    let admin = world.tenant("acme").await.admin;
+    let ask = async |service: &str| {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        HealthClient::new(connect(address)).check(request).await.unwrap().into_inner().status()
+    };
+    until("it is ready", async || ask("readiness").await == ServingStatus::Serving).await;
+
+    let stopping = tokio::spawn(world.server.stop());
+
+    until("it says that it goes", async || ask("readiness").await == ServingStatus::NotServing).await;
+    assert_eq!(ask("liveness").await, ServingStatus::Serving);
+    admin.over(connect(address)).create(customer("Ada")).await.unwrap();
+    assert!(!stopping.is_finished());
+
+    stopping.abort();
+    until("no connection is accepted", async || TcpStream::connect(address).await.is_err()).await;
+}
+
+#[tokio::test]
 async fn a_stopping_server_finishes_a_mutation_whose_caller_is_gone() {
     let mut busy = Busy::start(BOUND).await;
     busy.mutation.abort();
