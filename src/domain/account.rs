@@ -83,6 +83,29 @@ pub struct Account {
 }
 
 impl Account {
+    /// A new account below this one, in the same tenant.
+    ///
+    /// # Errors
+    /// `TreeTooDeep` below the eighth level.
+    pub fn child(
+        &self,
+        id: AccountId,
+        name: AccountName,
+        policies: Arc<Policies>,
+        created_at: Moment,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
+            id,
+            path: self.path.child(id)?,
+            name,
+            policies,
+            name_uniqueness: self.name_uniqueness,
+            revision: 1,
+            tenant_revision: self.tenant_revision,
+            created_at,
+        })
+    }
+
     /// Where a new name of one of its customers must be unique: nowhere, in the account or in the tenant. What the
     /// database's unique key compares.
     #[must_use]

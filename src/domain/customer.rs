@@ -238,6 +238,12 @@ impl Customer {
         })
     }
 
+    /// Belongs to this account from now on.
+    pub fn go_to(&mut self, account: &Account) {
+        self.owner = account.id;
+        self.path = account.path.clone();
+    }
+
     /// How the account that looks at it stands to it.
     #[must_use]
     pub fn standing(&self, scope: &Scope) -> Standing {

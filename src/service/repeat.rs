@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use crate::{
     domain::{
+        account::Moment,
         answer::Answer,
-        ids::TenantId,
+        caller::Caller,
+        ids::{AccountId, EventId, TenantId},
         options::{Options, Repeatable},
         principal::Author,
     },
     error::{Error, Result},
-    service::pool::{End, Pool},
-    store,
+    service::{
+        clock,
+        pool::{End, Pool},
+    },
+    store::{self, Write},
     telemetry::{self, Again},
 };
 
@@ -21,6 +26,16 @@ const TRIES: u32 = 4;
 /// How the transaction of a mutation ends: what is only validated is done, and undone.
 pub(super) fn end(options: &Options) -> End {
     if options.validate_only { End::Rollback } else { End::Commit }
+}
+
+/// A write by a caller at a time, with the id of its event.
+pub(super) fn write<'a>(caller: &'a Caller, at: Moment, options: &Options) -> Write<'a> {
+    write_of(caller.author(), Some(caller.scope().root()), at, options)
+}
+
+/// The same by whoever acts in no account, too.
+pub(super) fn write_of<'a>(author: &'a Author, acting: Option<AccountId>, at: Moment, options: &Options) -> Write<'a> {
+    Write { author, acting, at, event: EventId::from_uuid(clock::new_id()), request: options.request }
 }
 
 /// The answer as it is kept for a repeat, if the caller may repeat.

@@ -6,7 +6,6 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        account::Moment,
         answer::Answer,
         caller::Caller,
         ids::{CustomerId, EventId, TagId},
@@ -19,10 +18,10 @@ use crate::{
         clock,
         page::{self, Page},
         pool::Pool,
-        repeat::{end, retrying, settle, stored},
+        repeat::{end, retrying, settle, stored, write},
         seal::{PageOf, Sealer},
     },
-    store::{self, Write},
+    store,
 };
 
 /// The use cases on tags.
@@ -203,11 +202,6 @@ async fn delete_locked(
     let stored = stored(&answer, options)?;
     store::tags::delete(conn, scope, &tag, &customers, stored, write(caller, clock::now(), options)).await?;
     Ok(Outcome::fresh(answer))
-}
-
-fn write<'a>(caller: &'a Caller, at: Moment, options: &Options) -> Write<'a> {
-    let event = EventId::from_uuid(clock::new_id());
-    Write { author: caller.author(), acting: Some(caller.scope().root()), at, event, request: options.request }
 }
 
 /// The counts depend on what the call is narrowed to, and so does the page.

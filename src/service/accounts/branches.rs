@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Accounts, write};
+use super::Accounts;
 use crate::{
     domain::{
         answer::Answer,
@@ -16,7 +16,7 @@ use crate::{
     service::{
         clock,
         page::{self, Page},
-        repeat::{end, retrying, settle, stored},
+        repeat::{end, retrying, settle, stored, write},
         seal::PageOf,
     },
     store,
@@ -122,7 +122,7 @@ async fn create_counted(
         return Err(Refusal::LimitReached("an account has at most 1,000 branches").into());
     }
     let answer = Answer::Branch { branch: branch.clone() };
-    let write = write(caller.author(), Some(caller.scope().root()), branch.created_at, options);
+    let write = write(caller, branch.created_at, options);
     store::branches::create(conn, caller.scope(), branch, stored(&answer, options)?, write).await?;
     Ok(Outcome::fresh(answer))
 }
@@ -144,7 +144,7 @@ async fn update_locked(
     let answer = Answer::Branch { branch: after.clone() };
     if before != after {
         let stored = stored(&answer, options)?;
-        let write = write(caller.author(), Some(caller.scope().root()), clock::now(), options);
+        let write = write(caller, clock::now(), options);
         store::branches::update(conn, caller.scope(), &before, &after, stored, write).await?;
     }
     Ok(Outcome::fresh(answer))

@@ -1,6 +1,6 @@
 //! Members of accounts.
 
-use super::{Accounts, page_of, write};
+use super::{Accounts, page_of};
 use crate::{
     domain::{
         answer::Answer,
@@ -15,7 +15,7 @@ use crate::{
     service::{
         clock,
         page::{self, Page},
-        repeat::stored,
+        repeat::{stored, write},
     },
     store::{self, members::After},
 };
@@ -37,7 +37,7 @@ impl Accounts {
         let account = caller.scope().root();
         let member = Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role, created_at: at };
         let answer = Answer::Member { member: member.clone() };
-        let write = write(caller.author(), Some(account), at, options);
+        let write = write(caller, at, options);
         let stored = stored(&answer, options)?;
         self.once(caller.scope().tenant(), caller.author(), answer, options, async |conn| {
             store::members::add(conn, caller.scope(), &member, stored.clone(), write).await

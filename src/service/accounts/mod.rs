@@ -15,7 +15,7 @@ use crate::{
         answer::Answer,
         caller::Caller,
         enums::Role,
-        ids::{AccountId, EventId, MemberId, TenantId},
+        ids::{AccountId, MemberId, TenantId},
         member::Member,
         name::AccountName,
         options::{Options, Outcome},
@@ -28,10 +28,10 @@ use crate::{
         clock,
         page::{self, Page},
         pool::{End, Pool},
-        repeat::{settle, stored},
+        repeat::{settle, stored, write},
         seal::{PageOf, Sealer},
     },
-    store::{self, Write},
+    store,
 };
 
 /// The use cases on tenants, accounts and members.
@@ -72,19 +72,10 @@ impl Accounts {
         let at = clock::now();
         let id = AccountId::from_uuid(clock::new_id());
         let parent = caller.account();
-        let account = Account {
-            id,
-            path: parent.path.child(id)?,
-            name: draft.name,
-            policies: Arc::new(draft.policies.over(&parent.policies)),
-            name_uniqueness: parent.name_uniqueness,
-            revision: 1,
-            tenant_revision: parent.tenant_revision,
-            created_at: at,
-        };
+        let account = parent.child(id, draft.name, Arc::new(draft.policies.over(&parent.policies)), at)?;
         let admin = draft.first_admin.map(|principal| first_admin(id, principal, at));
         let answer = Answer::Account { account: account.clone(), admin: admin.clone() };
-        let write = write(caller.author(), Some(parent.id), at, options);
+        let write = write(caller, at, options);
         let stored = stored(&answer, options)?;
         self.once(caller.scope().tenant(), caller.author(), answer, options, async |conn| {
             store::accounts::create(conn, caller.scope(), &account, admin.as_ref(), stored.clone(), write).await
@@ -151,12 +142,9 @@ impl Accounts {
     }
 }
 
-fn first_admin(account: AccountId, principal: Principal, at: Moment) -> Member {
+/// The first admin of a new account.
+pub(super) fn first_admin(account: AccountId, principal: Principal, at: Moment) -> Member {
     Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role: Role::Admin, created_at: at }
-}
-
-fn write<'a>(author: &'a Author, acting: Option<AccountId>, at: Moment, options: &Options) -> Write<'a> {
-    Write { author, acting, at, event: EventId::from_uuid(clock::new_id()), request: options.request }
 }
 
 fn page_of<'a>(caller: &Caller, list: &'static str, query: &'a bool) -> PageOf<'a, bool> {

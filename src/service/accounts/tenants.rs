@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, first_admin, write};
+use super::{Accounts, first_admin};
 use crate::{
     domain::{
         account::{Account, Path},
@@ -20,7 +20,7 @@ use crate::{
         clock,
         page::{self, Page},
         pool::End,
-        repeat::{retrying, stored},
+        repeat::{retrying, stored, write_of},
         seal::PageOf,
     },
     store,
@@ -66,7 +66,7 @@ impl Accounts {
         let name = draft.name.as_str().to_owned();
         let tenant = Tenant { id, name, name_uniqueness: draft.name_uniqueness, created_at: at };
         let answer = Answer::Tenant { tenant: tenant.clone(), account: account.clone(), admin: admin.clone() };
-        let write = write(&operator.author, None, at, options);
+        let write = write_of(&operator.author, None, at, options);
         let stored = stored(&answer, options)?;
         self.once(TenantId::PLATFORM, &operator.author, answer, options, async |conn| {
             store::tenants::create(conn, &tenant, &account, &admin, stored.clone(), write).await

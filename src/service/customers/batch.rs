@@ -20,11 +20,11 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        repeat::{end, retrying, settle},
+        repeat::{end, retrying, settle, write},
         seal::Revisions,
     },
     store::{
-        self, Write,
+        self,
         customers::{Archiving, Seen},
     },
 };
@@ -185,13 +185,7 @@ async fn archive_locked(
     if changed.is_empty() {
         return Ok(Outcome::fresh(answer));
     }
-    let write = Write {
-        author: caller.author(),
-        acting: Some(caller.scope().root()),
-        at,
-        event: EventId::from_uuid(clock::new_id()),
-        request: options.request,
-    };
+    let write = write(caller, at, options);
     let archived_at = (direction == Direction::In).then_some(at);
     store::customers::save_archiving(conn, caller, &changed, archived_at, happened, &answer, write).await?;
     Ok(Outcome::fresh(answer))

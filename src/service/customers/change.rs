@@ -14,7 +14,7 @@ use crate::{
         command::{Command, Grounds},
         customer::{Change, Customer, Happened, Stamp},
         edit::Edit,
-        ids::{BranchId, CustomerId, EventId, MemberId},
+        ids::{BranchId, CustomerId, MemberId},
         options::{Options, Outcome},
         refusal::Refusal,
         violation::{Rule, Violations},
@@ -23,11 +23,11 @@ use crate::{
     service::{
         clock,
         pool::End,
-        repeat::{retrying, settle},
+        repeat::{retrying, settle, write},
         seal::Revisions,
     },
     store::{
-        self, Write,
+        self,
         customers::{Loaded, Seen},
     },
     telemetry::{self, Again},
@@ -132,13 +132,7 @@ impl Customers {
         after: &Customer,
         happened: Happened,
     ) -> Result<bool> {
-        let write = Write {
-            author: attempt.caller.author(),
-            acting: Some(attempt.caller.scope().root()),
-            at: after.updated.at,
-            event: EventId::from_uuid(clock::new_id()),
-            request: attempt.options.request,
-        };
+        let write = write(attempt.caller, after.updated.at, attempt.options);
         store::customers::save(conn, attempt.caller, before, after, happened, write).await
     }
 

@@ -22,7 +22,7 @@ use crate::{
         custom_id::System,
         custom_id_change::CustomIdChange,
         enums::Role,
-        ids::{CustomerId, EventId},
+        ids::CustomerId,
         link::Link,
         options::{Options, Outcome},
     },
@@ -30,11 +30,11 @@ use crate::{
     service::{
         clock,
         pool::End,
-        repeat::{retrying, settle},
+        repeat::{retrying, settle, write},
         seal::Revisions,
     },
     store::{
-        self, Write,
+        self,
         custom_ids::Saved,
         customers::{Loaded, Seen},
     },
@@ -163,13 +163,7 @@ impl Customers {
         at: Moment,
     ) -> Result<Option<Seen>> {
         let caller = attempt.caller;
-        let write = || Write {
-            author: caller.author(),
-            acting: Some(caller.scope().root()),
-            at,
-            event: EventId::from_uuid(clock::new_id()),
-            request: attempt.options.request,
-        };
+        let write = || write(caller, at, attempt.options);
         let mut seen = loaded.seen;
         if let Some((change, ids)) = plan.ids {
             let link = Link { revision: seen.link.revision + 1, custom_ids: ids, tags: seen.link.tags.clone() };

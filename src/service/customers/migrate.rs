@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::{
     Customers, Shown,
-    moving::{Blocked, Blockers, moved, retrying_clashes, write},
+    moving::{Blocked, Blockers, moved, retrying_clashes},
 };
 use crate::{
     domain::{
@@ -17,9 +17,8 @@ use crate::{
         customer::{Customer, Happened},
         email::Email,
         enums::Role,
-        ids::{AccountId, CustomerId, EventId, MemberId, TagId},
+        ids::{AccountId, CustomerId, EventId, TagId},
         link::Link,
-        member::Member,
         migration::{Blocker, FirstAdmin, Migration, Plan},
         name::AccountName,
         options::{Options, Outcome},
@@ -27,7 +26,12 @@ use crate::{
         tag::Tag,
     },
     error::{Error, Result},
-    service::{clock, repeat::end, seal::Revisions},
+    service::{
+        accounts::first_admin,
+        clock,
+        repeat::{end, write},
+        seal::Revisions,
+    },
     store::{self, Write, customers::Seen},
 };
 
@@ -128,7 +132,7 @@ impl Customers {
             return Ok(Outcome::fresh(Migrated { customer, plan, stored: false, blockers }));
         }
         let Some(account) = &plan.account else { return Err(Error::internal("a migration without an account")) };
-        let write = write(caller, options, at);
+        let write = write(caller, at, options);
         make_account(conn, caller, account, plan.admin.as_ref(), write).await?;
         if let Some(copies) = &copies {
             let events = [clock::new_id(), clock::new_id()].map(EventId::from_uuid);
@@ -154,16 +158,8 @@ impl Customers {
 /// What a migration would do, and the link that the new account would get, if it gets one.
 fn plan(customer: &Customer, owner: &Account, link: &Link, reseller: &Reseller, at: Moment) -> (Plan, Option<Link>) {
     let id = AccountId::from_uuid(clock::new_id());
-    let account = owner.path.child(id).ok().map(|path| Account {
-        id,
-        path,
-        name: reseller.name.clone().unwrap_or_else(|| AccountName::stored(customer.facts.name.as_str().to_owned())),
-        policies: Arc::clone(&owner.policies),
-        name_uniqueness: owner.name_uniqueness,
-        revision: 1,
-        tenant_revision: owner.tenant_revision,
-        created_at: at,
-    });
+    let name = reseller.name.clone().unwrap_or_else(|| AccountName::stored(customer.facts.name.as_str().to_owned()));
+    let account = owner.child(id, name, Arc::clone(&owner.policies), at).ok();
     let invited = || reseller.email.as_ref().or_else(|| customer.email()).cloned().map(FirstAdmin::Invited);
     let new_tag = |tag: &Tag| Tag { id: TagId::from_uuid(clock::new_id()), name: tag.name.clone() };
     let copies = Link {
@@ -191,13 +187,7 @@ async fn make_account(
     write: Write<'_>,
 ) -> Result<()> {
     let member = match admin {
-        Some(FirstAdmin::Principal(principal)) => Some(Member {
-            id: MemberId::from_uuid(clock::new_id()),
-            account: account.id,
-            principal: principal.clone(),
-            role: Role::Admin,
-            created_at: write.at,
-        }),
+        Some(FirstAdmin::Principal(principal)) => Some(first_admin(account.id, principal.clone(), write.at)),
         _ => None,
     };
     let creation = Write { event: EventId::from_uuid(clock::new_id()), ..write };
@@ -220,7 +210,6 @@ fn in_account(before: &Customer, account: &Account, at: Moment) -> Customer {
         sales_person: after.facts.sales_person.take(),
         reverted_at: None,
     });
-    after.owner = account.id;
-    after.path = account.path.clone();
+    after.go_to(account);
     after
 }

@@ -24,7 +24,7 @@ use crate::{
         clock,
         repeat::{retrying, settle},
     },
-    store::{self, Write, moves::Move},
+    store::{self, moves::Move},
 };
 
 /// One thing that keeps one customer where it is.
@@ -112,16 +112,6 @@ pub(super) fn moved(caller: &Caller, before: &Customer, mut after: Customer, at:
     after.updated = Stamp { at, by: caller.author().principal.clone() };
     let changes = Changes::of_move(before, &after);
     Move { after, event: EventId::from_uuid(clock::new_id()), changes }
-}
-
-pub(super) fn write<'a>(caller: &'a Caller, options: &Options, at: Moment) -> Write<'a> {
-    Write {
-        author: caller.author(),
-        acting: Some(caller.scope().root()),
-        at,
-        event: EventId::from_uuid(clock::new_id()),
-        request: options.request,
-    }
 }
 
 /// Moves again where a customer of the same name was written between the look and the move: the next look finds it.

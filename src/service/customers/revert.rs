@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::{
     Customers, Shown,
-    moving::{Blocked, Blockers, moved, note_clashes, retrying_clashes, write},
+    moving::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
 };
 use crate::{
     domain::{
@@ -17,7 +17,11 @@ use crate::{
         options::{Options, Outcome},
     },
     error::{Error, Result},
-    service::{clock, repeat::end, seal::Revisions},
+    service::{
+        clock,
+        repeat::{end, write},
+        seal::Revisions,
+    },
     store,
 };
 
@@ -77,11 +81,13 @@ impl Customers {
         }
         store::customers::lock(conn, scope, id).await?;
         let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), None, None).await?;
+        let before = &loaded.seen.customer;
+        // Once more: it may have gone to another account before it was locked.
+        before.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
             let outcome = self.replay_seen(caller, loaded.seen, stored.answer(request)?)?;
             return Ok(outcome.map(|customer| Reverted { customer, blockers: Vec::new() }));
         }
-        let before = &loaded.seen.customer;
         if before.migrated().map(|migration| migration.account) != account {
             return Err(Error::Contended);
         }
@@ -110,7 +116,7 @@ impl Customers {
         store::invitations::withdraw(conn, scope, account).await?;
         let one = moved(caller, before, after, at);
         let answer = Answer::Customer { customer: one.after.clone(), link: loaded.seen.link };
-        let write = write(caller, options, at);
+        let write = write(caller, at, options);
         store::moves::save(conn, caller, rule, &[one], Happened::MigrationReverted, (&answer, Some(id)), write).await?;
         let customer = self.as_it_is(conn, caller, id, options).await?;
         Ok(Outcome::fresh(Reverted { customer, blockers: Vec::new() }))
@@ -130,7 +136,6 @@ async fn at_home(
     let mut after = before.clone();
     after.facts.branch = branch;
     after.facts.sales_person = sales_person;
-    after.owner = home.id;
-    after.path = home.path.clone();
+    after.go_to(home);
     Ok(after)
 }

@@ -18,11 +18,11 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        repeat::{end, retrying},
+        repeat::{end, retrying, write},
         tags::must_fit,
     },
     store::{
-        self, Write,
+        self,
         customers::{Seen, Tagging},
     },
 };
@@ -148,13 +148,7 @@ async fn save(
     if changed.is_empty() {
         return Ok(Outcome::fresh(answer));
     }
-    let write = Write {
-        author: caller.author(),
-        acting: Some(caller.scope().root()),
-        at: clock::now(),
-        event: EventId::from_uuid(clock::new_id()),
-        request: options.request,
-    };
+    let write = write(caller, clock::now(), options);
     if !wanted.new.is_empty() {
         store::tags::create(conn, caller.scope(), &wanted.new, None, write).await?;
     }

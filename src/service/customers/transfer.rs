@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::{
     Customers, Named, Outcomes, batch,
-    moving::{Blocked, Blockers, moved, note_clashes, retrying_clashes, write},
+    moving::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
 };
 use crate::{
     domain::{
@@ -16,7 +16,10 @@ use crate::{
         options::{Options, Outcome},
     },
     error::Result,
-    service::{clock, repeat::end},
+    service::{
+        clock,
+        repeat::{end, write},
+    },
     store,
 };
 
@@ -104,7 +107,7 @@ async fn transfer_locked(
         let at = clock::now();
         let moves: Vec<_> =
             moving.iter().map(|(_, before)| moved(caller, before, in_account(before, &to), at)).collect();
-        let write = write(caller, options, at);
+        let write = write(caller, at, options);
         store::moves::save(conn, caller, rule, &moves, Happened::Transferred, (&answer, None), write).await?;
     }
     Ok(Done::Answered(Box::new(Outcome::fresh(answer))))
@@ -115,7 +118,6 @@ fn in_account(before: &Customer, to: &Account) -> Customer {
     let mut after = before.clone();
     after.facts.branch = None;
     after.facts.sales_person = None;
-    after.owner = to.id;
-    after.path = to.path.clone();
+    after.go_to(to);
     after
 }
