@@ -37,7 +37,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 struct Connect {
     pool: &'static str,
     options: Live<PgConnectOptions>,
-    settings: [(&'static str, String); 6],
+    settings: [(&'static str, String); 8],
 }
 
 impl Manager for Connect {
@@ -66,6 +66,28 @@ impl Manager for Connect {
     }
 }
 
+/// What every session is told. docs/operations.md has them too, for a pooler that passes none on.
+fn settings(config: &config::Database) -> [(&'static str, String); 8] {
+    let millis = |limit: Duration| limit.as_millis().to_string();
+    [
+        ("statement_timeout", millis(config.statement_timeout)),
+        ("lock_timeout", millis(config.lock_timeout)),
+        ("idle_in_transaction_session_timeout", "5000".to_owned()),
+        // The server notices within two seconds that whoever asked has gone.
+        ("client_connection_check_interval", "2000".to_owned()),
+        // A role's own to set, unlike the others: see `store::server_log`.
+        ("log_parameter_max_length_on_error", "0".to_owned()),
+        // The default is that of turning disks: with it a search reads every tenant's candidates rather than look two
+        // thousand customers up by their keys (66 ms for 10).
+        ("random_page_cost", "1.1".to_owned()),
+        // A session is one of PostgreSQL's processes and stays one: how many there are says what all calls, and a flood of
+        // searches, may take of its processors.
+        ("max_parallel_workers_per_gather", "0".to_owned()),
+        // Compiling a statement costs more than executing any of ours.
+        ("jit", "off".to_owned()),
+    ]
+}
+
 /// The sessions of this process.
 #[derive(Clone)]
 pub struct Pool {
@@ -83,28 +105,16 @@ impl Pool {
     /// # Errors
     /// None that can happen: the settings are complete.
     pub fn new(name: &'static str, config: &config::Database, connections: usize) -> Result<Self> {
-        let millis = |limit: Duration| limit.as_millis().to_string();
-        let settings = [
-            ("statement_timeout", millis(config.statement_timeout)),
-            ("lock_timeout", millis(config.lock_timeout)),
-            ("idle_in_transaction_session_timeout", "5000".to_owned()),
-            // The server notices within two seconds that whoever asked has gone.
-            ("client_connection_check_interval", "2000".to_owned()),
-            // A role's own to set, unlike the others: see `store::server_log`.
-            ("log_parameter_max_length_on_error", "0".to_owned()),
-            // The default is that of turning disks: with it a search reads every tenant's candidates rather than look two
-            // thousand customers up by their keys (66 ms for 10).
-            ("random_page_cost", "1.1".to_owned()),
-        ];
-        let sessions = managed::Pool::builder(Connect { pool: name, options: config.options.clone(), settings })
-            .max_size(connections)
-            .runtime(Runtime::Tokio1)
-            // The most recently used session first: the rest may idle away, and its caches are warm.
-            .queue_mode(QueueMode::Lifo)
-            .wait_timeout(Some(config.wait))
-            .create_timeout(Some(CONNECT_LIMIT))
-            .build()
-            .map_err(Error::internal)?;
+        let sessions =
+            managed::Pool::builder(Connect { pool: name, options: config.options.clone(), settings: settings(config) })
+                .max_size(connections)
+                .runtime(Runtime::Tokio1)
+                // The most recently used session first: the rest may idle away, and its caches are warm.
+                .queue_mode(QueueMode::Lifo)
+                .wait_timeout(Some(config.wait))
+                .create_timeout(Some(CONNECT_LIMIT))
+                .build()
+                .map_err(Error::internal)?;
         let patience = if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX };
         Ok(Self { name, sessions, patience, discard_unfinished: config.discard_unfinished })
     }
@@ -207,5 +217,28 @@ impl Drop for Lease {
             // Out of the pool, and closed by being dropped: the server rolls back.
             drop(Object::take(session));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::samples;
+
+    const OPERATIONS: &str = include_str!("../../docs/operations.md");
+
+    #[test]
+    fn operations_tell_a_pooler_every_setting_of_ours() {
+        let mut config = samples::config("/".as_ref()).database;
+        (config.statement_timeout, config.lock_timeout) = (Duration::from_secs(4), Duration::from_secs(2));
+        let told: Vec<(&str, String)> = OPERATIONS
+            .lines()
+            .filter_map(|line| line.strip_prefix("alter role clientele set ")?.strip_suffix(';')?.split_once(" = "))
+            .map(|(name, value)| match value.strip_prefix('\'').and_then(|value| value.strip_suffix("s'")) {
+                Some(seconds) => (name, format!("{seconds}000")),
+                None => (name, value.to_owned()),
+            })
+            .collect();
+        assert_eq!(told, settings(&config));
     }
 }
