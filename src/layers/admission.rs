@@ -18,7 +18,7 @@ use super::{Around, Inner};
 use crate::{
     config::Config,
     domain::contract,
-    error::{Error, Result},
+    error::Error,
     grpc::status::{self, Repeat},
 };
 
@@ -27,6 +27,9 @@ const SEARCHES: [&str; 1] = ["/clientele.v1.CustomerService/SearchCustomers"];
 /// Searches in flight for each session that they have: the next one's request is read and its caller known before a
 /// session comes free.
 const SEARCHES_PER_CONNECTION: usize = 4;
+/// Places for each that may stand in line: a line is for a burst. One so long that few come to its end in time costs them the
+/// wait and us their upkeep.
+const PLACES_PER_IN_LINE: usize = 4;
 /// When a caller should come again that was refused.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -36,6 +39,8 @@ pub struct Admission {
     // Shared: a layer is cloned for each call.
     calls: Arc<Room>,
     searches: Arc<Room>,
+    // Made once: of a refusal nothing is as dear as spelling it out.
+    refusal: Arc<Response<()>>,
 }
 
 /// A call's place among those in flight. It is given back when the last clone is dropped: a mutation that outlives its
@@ -53,6 +58,8 @@ impl Admission {
         Self {
             calls: room(config.load.in_flight),
             searches: room(config.database.search_connections * SEARCHES_PER_CONNECTION),
+            // Nothing was done: any call may be sent again.
+            refusal: Arc::new(status::of(Error::Overloaded { retry_after: RETRY_AFTER }, Repeat::Safe).into_http()),
         }
     }
 }
@@ -64,13 +71,13 @@ impl Around for Admission {
         let Some(rpc) = contract::rpc(path) else { return inner.run(request).await };
         let room = if SEARCHES.contains(&rpc.path) { &self.searches } else { &self.calls };
         match room.enter().await {
-            Ok(place) => {
+            Some(place) => {
                 request.extensions_mut().insert(place.clone());
                 let answer = inner.run(request).await;
                 drop(place);
                 answer
             }
-            Err(full) => status::of(full, Repeat::of(rpc, false)).into_http(),
+            None => self.refusal.as_ref().clone().map(|()| Body::empty()),
         }
     }
 }
@@ -84,18 +91,18 @@ struct Room {
 }
 
 impl Room {
-    /// As many may stand in line as there are places, each for `longest`.
+    /// Some may stand in line, each for `longest`.
     fn new(places: usize, longest: Duration, begun: &TaskTracker) -> Self {
-        let line = Semaphore::new(places);
+        let line = Semaphore::new((places / PLACES_PER_IN_LINE).max(1));
         Self { places: Arc::new(Semaphore::new(places)), line, longest, begun: begun.clone() }
     }
 
-    async fn enter(&self) -> Result<InFlight> {
+    async fn enter(&self) -> Option<InFlight> {
         let place = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
-            Err(_) => self.stand_in_line().await.ok_or(Error::Overloaded { retry_after: RETRY_AFTER })?,
+            Err(_) => self.stand_in_line().await?,
         };
-        Ok(InFlight { _place: Arc::new((place, self.begun.token())) })
+        Some(InFlight { _place: Arc::new((place, self.begun.token())) })
     }
 
     async fn stand_in_line(&self) -> Option<OwnedSemaphorePermit> {

@@ -29,6 +29,7 @@ use std::{
     convert::Infallible,
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -73,7 +74,7 @@ impl<S> Inner for S where
 }
 
 /// One layer: what is done around a call.
-pub trait Around: Clone + Send + 'static {
+pub trait Around: Clone + Send + Sync + 'static {
     /// Answers the request, most often by running `inner`. What comes before the first await is done at once.
     fn around<S: Inner>(
         self,
@@ -90,14 +91,15 @@ impl<A: Around, S> Layer<S> for Layered<A> {
     type Service = Surrounded<A, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Surrounded { around: self.0.clone(), inner }
+        Surrounded { around: Arc::new(self.0.clone()), inner }
     }
 }
 
 /// A service with a layer around it.
 #[derive(Clone, Debug)]
 pub struct Surrounded<A, S> {
-    around: A,
+    // Shared: each layer clones all that are further in.
+    around: Arc<A>,
     inner: S,
 }
 
@@ -114,7 +116,7 @@ impl<A: Around, S: Inner> Service<Request<Body>> for Surrounded<A, S> {
         // The one that was polled ready is the one that is called; its clone stays for the next call.
         let next = self.inner.clone();
         let ready = mem::replace(&mut self.inner, next);
-        let answer = self.around.clone().around(ready, request);
+        let answer = A::clone(&self.around).around(ready, request);
         Box::pin(async { Ok(answer.await) })
     }
 }

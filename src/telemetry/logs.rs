@@ -8,7 +8,7 @@ use std::{
     panic,
 };
 
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use tracing::{
     Event, Subscriber, error,
     field::{Field, Visit},
@@ -112,63 +112,84 @@ where
     }
 }
 
-/// `timestamp`, `level`, `target`, then the event's own fields, `message` among them, and the ids.
+/// `timestamp`, `level`, `target`, the ids, then the event's own fields, `message` among them, in the order of the code.
 fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
     let mut time = String::with_capacity(32);
     SystemTime.format_time(&mut Writer::new(&mut time))?;
     let metadata = event.metadata();
-    let mut fields = Fields(Map::new());
-    let mut put = |name: &str, value: &str| fields.0.insert(name.to_owned(), value.into());
-    put("timestamp", &time);
-    put("level", metadata.level().as_str());
-    put("target", metadata.target());
+    let mut line = Vec::with_capacity(512);
+    let mut serializer = serde_json::Serializer::new(&mut line);
+    let mut fields = Fields { map: serializer.serialize_map(None).map_err(|_| fmt::Error)?, put: Ok(()) };
+    fields.put("timestamp", &time);
+    fields.put("level", metadata.level().as_str());
+    fields.put("target", metadata.target());
     if let Some((trace_id, span_id)) = super::ids() {
-        put("trace_id", &trace_id);
-        put("span_id", &span_id);
+        fields.put("trace_id", &trace_id);
+        fields.put("span_id", &span_id);
     }
     event.record(&mut fields);
-    writeln!(out, "{}", Value::Object(fields.0))
+    fields.put.and_then(|()| fields.map.end()).map_err(|_| fmt::Error)?;
+    writeln!(out, "{}", str::from_utf8(&line).map_err(|_| fmt::Error)?)
 }
 
-/// Gathers an event's fields. Numbers and truths stay what they are.
-struct Fields(Map<String, Value>);
+/// Writes an event's fields as they come. Numbers and truths stay what they are.
+struct Fields<M: SerializeMap> {
+    map: M,
+    put: Result<(), M::Error>,
+}
 
-impl Fields {
-    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+impl<M: SerializeMap> Fields<M> {
+    fn put(&mut self, name: &str, value: impl Serialize) {
+        if self.put.is_ok() {
+            self.put = self.map.serialize_entry(name, &value);
+        }
+    }
+
+    fn record(&mut self, field: &Field, value: impl Serialize) {
         // `r#type` is named so in the code alone.
-        self.0.insert(field.name().trim_start_matches("r#").to_owned(), value.into());
+        self.put(field.name().trim_start_matches("r#"), value);
     }
 }
 
-impl Visit for Fields {
+impl<M: SerializeMap> Visit for Fields<M> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value);
+        self.record(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
+        self.record(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
+        self.record(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value);
+        self.record(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value);
+        self.record(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}"));
+        self.record(field, Shown(value));
+    }
+}
+
+/// What a value's `Debug` says, as a text.
+struct Shown<'a>(&'a dyn fmt::Debug);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use opentelemetry::{Context, trace::TraceContextExt as _};
+    use serde_json::Value;
     use tracing::info;
 
     use super::{super::samples::Log, *};

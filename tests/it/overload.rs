@@ -36,7 +36,7 @@ async fn searches_that_are_stuck_leave_all_other_calls_alone() {
     let mut holder = world.sql().await;
     sqlx::raw_sql("begin; lock table customer_search in access exclusive mode").execute(&mut holder).await.unwrap();
 
-    // Two run, six wait for their sessions, eight in line.
+    // Two run, six wait for their sessions, two in line.
     let searches = tokio::spawn(repeat_at_once(20, {
         let client = acme.admin.over(world.channel());
         move || search(client.clone())
@@ -54,7 +54,7 @@ async fn searches_that_are_stuck_leave_all_other_calls_alone() {
 
     sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
     let (found, refused): (Vec<_>, Vec<_>) = searches.await.unwrap().into_iter().partition(Result::is_ok);
-    assert_eq!((found.len(), refused.len()), (16, 4));
+    assert_eq!((found.len(), refused.len()), (10, 10));
     assert!(found.into_iter().all(|found| found.unwrap() == 1));
     for refused in refused {
         let refused = assert_refused(refused, Code::ResourceExhausted, "OVERLOADED");
