@@ -20,6 +20,8 @@
 mod calls;
 #[path = "load/child.rs"]
 mod child;
+#[path = "load/cores.rs"]
+mod cores;
 #[path = "load/crew.rs"]
 mod crew;
 #[path = "load/customers.rs"]
@@ -51,17 +53,15 @@ use std::{env, error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
-use self::{
-    crew::Measured,
-    report::{Report, Row},
-    stage::Stage,
-};
+use self::{cores::Cores, crew::Measured, report::Report, stage::Stage};
 
 /// What went wrong, for people.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How many times what is answered at best `overload` asks for.
 const OVERLOAD: f64 = 5.0;
+/// How often `overload` and its peak are measured in turn.
+const ROUNDS: u32 = 4;
 /// How long a path runs before it is measured.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -90,18 +90,25 @@ pub enum Path {
     SearchTag,
     SearchList,
     SearchSecondPage,
-    /// Five times as many creations as are answered at best.
-    Overload,
     /// Reads of customers at an even pace.
     GetSteady,
     /// The same beside a flood of searches.
     GetFlooded,
+    /// `create` with a client that has cores of its own.
+    Peak,
+    /// The same, five times as often as is answered at best.
+    Overload,
 }
 
 impl Path {
     /// With how many calls in flight, whatever is asked for: of the path that it is compared with, or of the flood.
     fn always_in_flight(self) -> Option<usize> {
-        matches!(self, Self::Overload | Self::GetSteady | Self::GetFlooded).then_some(64)
+        matches!(self, Self::GetSteady | Self::GetFlooded | Self::Peak | Self::Overload).then_some(64)
+    }
+
+    /// Whether it is measured with a client that has cores of its own.
+    fn apart(self) -> bool {
+        matches!(self, Self::Peak | Self::Overload)
     }
 
     /// The most calls in flight with which it is measured.
@@ -136,12 +143,13 @@ impl Path {
             | Self::Lookup
             | Self::UpdateCustomId
             | Self::Tag1000
+            | Self::Peak
             | Self::Overload => false,
         }
     }
 
     fn writes(self) -> bool {
-        self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve | Self::Overload)
+        self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve) || self.apart()
     }
 
     /// Whether it changes customers again and again. They are none that others read.
@@ -151,7 +159,7 @@ impl Path {
 }
 
 /// Measures the service under load, on a PostgreSQL of its own.
-#[derive(Parser)]
+#[derive(Clone, Parser)]
 pub struct Asked {
     /// Write the rows to this file too
     #[arg(long, value_name = "FILE")]
@@ -174,9 +182,14 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The paths that are to be measured.
+    fn wanted(&self) -> impl Iterator<Item = Path> {
+        Path::value_variants().iter().copied().filter(|path| self.only.is_empty() || self.only.contains(path))
+    }
+
     /// Whether such a path is to be measured.
     fn wants(&self, such: impl Fn(Path) -> bool) -> bool {
-        Path::value_variants().iter().any(|&path| such(path) && (self.only.is_empty() || self.only.contains(&path)))
+        self.wanted().any(such)
     }
 }
 
@@ -207,48 +220,78 @@ fn told(done: Result<()>) -> ExitCode {
 
 async fn run(asked: Asked) -> Result<()> {
     let mut report = Report::default();
-    let mut stage = Stage::start(&asked).await?;
-    println!("{}", stage.machine().await?);
-    println!("{}", report::HEADER);
-    // Paths that are compared are measured one after the other: what else the machine does falls on both.
-    for &in_flight in &asked.in_flight {
-        for &path in Path::value_variants() {
-            let in_flight = in_flight.min(path.most_in_flight(&asked));
-            if path.always_in_flight().is_none() && asked.wants(|wanted| wanted == path) && !report.has(path, in_flight)
-            {
-                measure(&mut stage, path, in_flight, &asked, &mut report).await?;
-            }
-        }
+    if asked.wants(|path| !path.apart()) {
+        share_cores(&asked, &mut report).await?;
     }
-    for &path in Path::value_variants() {
-        if let Some(in_flight) = path.always_in_flight()
-            && asked.wants(|wanted| wanted == path)
-        {
-            // What it is compared with is measured just before, unless it was.
-            if path == Path::Overload && !report.has(Path::Create, in_flight) {
-                measure(&mut stage, Path::Create, in_flight, &asked, &mut report).await?;
-            }
-            measure(&mut stage, path, in_flight, &asked, &mut report).await?;
-        }
+    if asked.wants(Path::apart) {
+        divide_cores(&asked, &mut report).await?;
     }
     println!("{report}");
     if let Some(file) = &asked.json {
         std::fs::write(file, report.json()?)?;
     }
+    Ok(())
+}
+
+/// Measures with client, service and PostgreSQL on whatever core is free.
+async fn share_cores(asked: &Asked, report: &mut Report) -> Result<()> {
+    let mut stage = Stage::start(asked).await?;
+    println!("{}", stage.machine().await?);
+    println!("{}", report::HEADER);
+    // Paths that are compared are measured one after the other: what else the machine does falls on both.
+    for &in_flight in &asked.in_flight {
+        for path in asked.wanted().filter(|path| path.always_in_flight().is_none()) {
+            let in_flight = in_flight.min(path.most_in_flight(asked));
+            if !report.has(path, in_flight) {
+                measure(&mut stage, path, in_flight, asked, report).await?;
+            }
+        }
+    }
+    for path in asked.wanted().filter(|path| !path.apart()) {
+        if let Some(in_flight) = path.always_in_flight() {
+            measure(&mut stage, path, in_flight, asked, report).await?;
+        }
+    }
+    stage.end().await
+}
+
+/// Measures with a client on cores of its own, where there are cores to divide: another PostgreSQL, another service.
+async fn divide_cores(asked: &Asked, report: &mut Report) -> Result<()> {
+    let cores = Cores::divided()?;
+    if let Some(cores) = &cores {
+        cores.start_servers()?;
+    }
+    let mut stage = Stage::start(&Asked { only: vec![Path::Overload], ..asked.clone() }).await?;
+    match &cores {
+        Some(cores) => {
+            cores.be_client()?;
+            println!("\ncores: {cores}");
+        }
+        None => println!("\ncores: shared, which overload misses what is wanted by"),
+    }
+    println!("{}", report::HEADER);
+    let (in_flight, time) = (Path::Overload.always_in_flight().unwrap_or(1), Duration::from_secs(asked.seconds));
+    // In turn, the other way round each time: a database that grows makes each creation dearer, and machines have moods.
+    let (mut peak, mut overload) = (Measured::nothing(), Measured::nothing());
+    for round in 0..ROUNDS {
+        let mut paths = [Path::Peak, Path::Overload];
+        if round % 2 == 1 {
+            paths.reverse();
+        }
+        for path in paths {
+            stage.make_ready(path).await?;
+            let measured = stage.measure(path, in_flight, peak.rate() * OVERLOAD, time / ROUNDS).await?;
+            if path == Path::Peak { &mut peak } else { &mut overload }.add(&measured)?;
+        }
+    }
+    report.tell(Path::Peak, in_flight, &peak)?;
+    report.tell(Path::Overload, in_flight, &overload)?;
     stage.end().await
 }
 
 /// Measures one path with so many calls in flight, and tells its row.
 async fn measure(stage: &mut Stage, path: Path, in_flight: usize, asked: &Asked, report: &mut Report) -> Result<()> {
     stage.make_ready(path).await?;
-    let time = Duration::from_secs(asked.seconds);
-    let offered = report.rate(Path::Create, in_flight).unwrap_or_default() * OVERLOAD;
-    let Measured { latencies, elapsed, cpu } = stage.measure(path, in_flight, offered, time).await?;
-    if latencies.is_empty() {
-        return Err(format!("{path:?}, {in_flight} in flight: no call came to its end").into());
-    }
-    let row = Row::new(path, in_flight, &latencies, elapsed, cpu);
-    println!("{row}");
-    report.rows.push(row);
-    Ok(())
+    let measured = stage.measure(path, in_flight, 0.0, Duration::from_secs(asked.seconds)).await?;
+    report.tell(path, in_flight, &measured)
 }

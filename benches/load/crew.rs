@@ -92,6 +92,26 @@ pub struct Measured {
     pub cpu: Option<Duration>,
 }
 
+impl Measured {
+    /// Calls a second.
+    pub fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// Before anything is measured.
+    pub fn nothing() -> Self {
+        Self { latencies: histogram(), elapsed: Duration::ZERO, cpu: Some(Duration::ZERO) }
+    }
+
+    /// Takes in what was measured another time.
+    pub fn add(&mut self, other: &Self) -> Result<()> {
+        self.latencies.add(&other.latencies)?;
+        self.elapsed += other.elapsed;
+        self.cpu = self.cpu.zip(other.cpu).map(|(one, other)| one + other);
+        Ok(())
+    }
+}
+
 /// Up to a minute, to three digits.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000, 3).expect("bounds that fit together")

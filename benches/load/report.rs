@@ -1,12 +1,11 @@
 //! What is told: a row a point, and what the rows say to each other.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use clap::ValueEnum as _;
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::{Path, Result};
+use super::{Path, Result, crew::Measured};
 
 pub const HEADER: &str = "\
 path                 in flight    calls/s     p50 µs     p99 µs   server CPU µs/call";
@@ -15,14 +14,14 @@ path                 in flight    calls/s     p50 µs     p99 µs   server CPU �
 const WANTED: [(Path, Path, Option<usize>, f64); 3] = [
     (Path::Get, Path::Empty, Some(64), 0.25),
     (Path::Create, Path::PgbenchCreate, None, 0.8),
-    (Path::Overload, Path::Create, None, 0.9),
+    (Path::Overload, Path::Peak, None, 0.9),
 ];
 /// What a flood of searches may do to the p99 of another path at most.
 const WANTED_P99: (Path, Path, f64) = (Path::GetFlooded, Path::GetSteady, 2.0);
 
 /// One point.
 #[derive(Serialize)]
-pub struct Row {
+struct Row {
     path: String,
     in_flight: usize,
     calls_per_s: f64,
@@ -32,19 +31,14 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn new(
-        path: Path,
-        in_flight: usize,
-        latencies: &Histogram<u64>,
-        elapsed: Duration,
-        cpu: Option<Duration>,
-    ) -> Self {
+    fn new(path: Path, in_flight: usize, measured: &Measured) -> Self {
+        let Measured { latencies, cpu, .. } = measured;
         let calls = latencies.len() as f64;
         let tenths = |value: f64| (value * 10.0).round() / 10.0;
         Self {
             path: name(path),
             in_flight,
-            calls_per_s: tenths(calls / elapsed.as_secs_f64()),
+            calls_per_s: tenths(measured.rate()),
             p50_us: latencies.value_at_quantile(0.5),
             p99_us: latencies.value_at_quantile(0.99),
             cpu_us_per_call: cpu.map(|cpu| tenths(cpu.as_secs_f64() * 1e6 / calls)),
@@ -63,7 +57,7 @@ impl fmt::Display for Row {
 /// All of a run.
 #[derive(Default)]
 pub struct Report {
-    pub rows: Vec<Row>,
+    rows: Vec<Row>,
 }
 
 impl Report {
@@ -72,10 +66,15 @@ impl Report {
         self.rows.iter().any(|row| row.path == name(path) && row.in_flight == in_flight)
     }
 
-    /// The calls a second of a path with so many in flight, if it was measured.
-    pub fn rate(&self, path: Path, in_flight: usize) -> Option<f64> {
-        let row = self.rows.iter().find(|row| row.path == name(path) && row.in_flight == in_flight)?;
-        Some(row.calls_per_s)
+    /// Takes in a row, and shows it.
+    pub fn tell(&mut self, path: Path, in_flight: usize, measured: &Measured) -> Result<()> {
+        if measured.latencies.is_empty() {
+            return Err(format!("{path:?}, {in_flight} in flight: no call came to its end").into());
+        }
+        let row = Row::new(path, in_flight, measured);
+        println!("{row}");
+        self.rows.push(row);
+        Ok(())
     }
 
     pub fn json(&self) -> Result<String> {

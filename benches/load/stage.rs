@@ -171,7 +171,7 @@ impl Stage {
             Path::Get => service.measure(|caller| Get::new(caller, TO_READ)).await,
             Path::BatchGet => service.measure(|caller| BatchGet::new(caller, TO_READ)).await,
             Path::Lookup => service.measure(|caller| Lookup::new(caller, Arc::clone(&self.numbers))).await,
-            Path::Create => service.measure(Create::new).await,
+            Path::Create | Path::Peak => service.measure(Create::new).await,
             Path::Overload => {
                 let server = self.overloaded.as_ref().ok_or("there is nobody to be overloaded")?;
                 crew(server).paced(offered, Create::new).await
