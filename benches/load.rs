@@ -60,8 +60,10 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How many times what is answered at best `overload` asks for.
 const OVERLOAD: f64 = 5.0;
-/// How often `overload` and its peak are measured in turn.
+/// How often two paths are measured in turn that say something of each other.
 const ROUNDS: u32 = 4;
+/// How many calls are in flight then, whatever is asked for: those of the peak, or of the flood.
+const PRESSURE: usize = 64;
 /// How long a path runs before it is measured.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -101,9 +103,9 @@ pub enum Path {
 }
 
 impl Path {
-    /// With how many calls in flight, whatever is asked for: of the path that it is compared with, or of the flood.
-    fn always_in_flight(self) -> Option<usize> {
-        matches!(self, Self::GetSteady | Self::GetFlooded | Self::Peak | Self::Overload).then_some(64)
+    /// Whether it is one of two that are measured in turn, with [`PRESSURE`] in flight.
+    fn in_turn(self) -> bool {
+        matches!(self, Self::GetSteady | Self::GetFlooded) || self.apart()
     }
 
     /// Whether it is measured with a client that has cores of its own.
@@ -240,17 +242,15 @@ async fn share_cores(asked: &Asked, report: &mut Report) -> Result<()> {
     println!("{}", report::HEADER);
     // Paths that are compared are measured one after the other: what else the machine does falls on both.
     for &in_flight in &asked.in_flight {
-        for path in asked.wanted().filter(|path| path.always_in_flight().is_none()) {
+        for path in asked.wanted().filter(|path| !path.in_turn()) {
             let in_flight = in_flight.min(path.most_in_flight(asked));
             if !report.has(path, in_flight) {
                 measure(&mut stage, path, in_flight, asked, report).await?;
             }
         }
     }
-    for path in asked.wanted().filter(|path| !path.apart()) {
-        if let Some(in_flight) = path.always_in_flight() {
-            measure(&mut stage, path, in_flight, asked, report).await?;
-        }
+    if asked.wants(|path| path.in_turn() && !path.apart()) {
+        in_turn(&mut stage, [Path::GetSteady, Path::GetFlooded], asked, report).await?;
     }
     stage.end().await
 }
@@ -270,23 +270,27 @@ async fn divide_cores(asked: &Asked, report: &mut Report) -> Result<()> {
         None => println!("\ncores: shared, which overload misses what is wanted by"),
     }
     println!("{}", report::HEADER);
-    let (in_flight, time) = (Path::Overload.always_in_flight().unwrap_or(1), Duration::from_secs(asked.seconds));
-    // In turn, the other way round each time: a database that grows makes each creation dearer, and machines have moods.
-    let (mut peak, mut overload) = (Measured::nothing(), Measured::nothing());
+    in_turn(&mut stage, [Path::Peak, Path::Overload], asked, report).await?;
+    stage.end().await
+}
+
+/// Measures two paths in turn, the other way round each time: a database that grows makes each creation dearer, and machines
+/// have moods. The second offers calls by what the first was answered.
+async fn in_turn(stage: &mut Stage, paths: [Path; 2], asked: &Asked, report: &mut Report) -> Result<()> {
+    let time = Duration::from_secs(asked.seconds) / ROUNDS;
+    let mut measured = [Measured::nothing(), Measured::nothing()];
     for round in 0..ROUNDS {
-        let mut paths = [Path::Peak, Path::Overload];
-        if round % 2 == 1 {
-            paths.reverse();
-        }
-        for path in paths {
-            stage.make_ready(path).await?;
-            let measured = stage.measure(path, in_flight, peak.rate() * OVERLOAD, time / ROUNDS).await?;
-            if path == Path::Peak { &mut peak } else { &mut overload }.add(&measured)?;
+        for place in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+            stage.make_ready(paths[place]).await?;
+            let offered = measured[0].rate() * OVERLOAD;
+            let more = stage.measure(paths[place], PRESSURE, offered, time).await?;
+            measured[place].add(&more)?;
         }
     }
-    report.tell(Path::Peak, in_flight, &peak)?;
-    report.tell(Path::Overload, in_flight, &overload)?;
-    stage.end().await
+    for (path, measured) in paths.into_iter().zip(measured) {
+        report.tell(path, PRESSURE, &measured)?;
+    }
+    Ok(())
 }
 
 /// Measures one path with so many calls in flight, and tells its row.

@@ -127,7 +127,7 @@ impl Herd {
         };
         let account = &self.accounts[account];
         let subjects = Subjects { names: Arc::clone(&self.names), members: Arc::clone(&account.members), tags: &TAGS };
-        let server = if path.always_in_flight().is_some() { &self.flooded } else { &self.service };
+        let server = if path.in_turn() { &self.flooded } else { &self.service };
         let crew = Crew { server, token: &self.token, account: &account.id, in_flight, time };
         let members = &account.members;
         match path {
