@@ -25,7 +25,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 
 pub use self::{
-    logs::{Format, filter, init},
+    logs::{Format, Passing, filter, init},
     metrics::{Again, Known, Metrics, Now},
     observed::Sessions,
     port::{MetricsPort, expose},

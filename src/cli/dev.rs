@@ -22,6 +22,7 @@ use crate::{
     embedded::{Cluster, Durability, Place, Settings},
     server::{self, Running},
     store::migrations,
+    telemetry::Passing,
 };
 
 /// The database's name in dev's own PostgreSQL.
@@ -56,7 +57,7 @@ pub(super) struct Dev {
 
 impl Dev {
     /// Serves until it is told to stop; then nothing that it started is left.
-    pub(super) async fn run(self) -> Result<(), Failure> {
+    pub(super) async fn run(self, passing: Passing) -> Result<(), Failure> {
         let mut stop = Stop::listen()?;
         let listen = parse::address(&self.listen).map_err(|problem| Failure(format!("--listen: {problem}")))?;
         let folder = Folder::make(&self.data)?;
@@ -67,7 +68,7 @@ impl Dev {
             return Ok(()); // half started: the cluster's guard ends it
         };
         let cluster = cluster?;
-        let outcome = self.serve(listen, &cluster, &folder, &mut stop).await;
+        let outcome = self.serve(listen, &cluster, &folder, &passing, &mut stop).await;
         let stopped = cluster.stop().await;
         outcome.and(stopped.map_err(Failure::from))
     }
@@ -78,6 +79,7 @@ impl Dev {
         listen: SocketAddr,
         cluster: &Cluster,
         folder: &Folder,
+        passing: &Passing,
         stop: &mut Stop,
     ) -> Result<(), Failure> {
         let issuer = DevIssuer::of(folder)?;
@@ -88,7 +90,7 @@ impl Dev {
             return Ok(());
         };
         let running = running?;
-        let outcome = match stop.unless(self.welcome(running.address(), folder, &issuer)).await {
+        let outcome = match stop.unless(self.welcome(running.address(), folder, &issuer, passing)).await {
             Some(Ok(())) => {
                 stop.ordered().await;
                 Ok(())
@@ -101,9 +103,15 @@ impl Dev {
     }
 
     /// Fills in the demo data, says how to call, and then that all is ready.
-    async fn welcome(&self, address: SocketAddr, folder: &Folder, issuer: &DevIssuer) -> Result<(), Failure> {
+    async fn welcome(
+        &self,
+        address: SocketAddr,
+        folder: &Folder,
+        issuer: &DevIssuer,
+        passing: &Passing,
+    ) -> Result<(), Failure> {
         let from_here = callable(address);
-        let demo = demo::fill(from_here, folder, issuer, self.empty).await?;
+        let demo = passing.without_access_lines(Box::pin(demo::fill(from_here, folder, issuer, self.empty))).await?;
         tell(&hints::text(from_here, folder.path(), demo.as_ref()));
         Ok(print(&format!("ready on {address}"))?)
     }

@@ -27,7 +27,7 @@ use self::settings::Logging;
 use crate::{
     config::{Problems, Said},
     server::{Drained, Running},
-    telemetry,
+    telemetry::{self, Passing},
 };
 
 /// The customer-account service for resellers: gRPC over PostgreSQL.
@@ -92,16 +92,16 @@ fn dispatch(Arguments { command, logging }: Arguments) -> Result<(), Failure> {
         Command::CheckConfig(check) => check.run(logging),
         Command::Health(health) => {
             let (said, question) = health.question(logging)?;
-            logged(&said, health::ask(question))
+            logged(&said, |_| health::ask(question))
         }
-        Command::Dev(dev) => logged(&said(logging)?, dev.run()),
+        Command::Dev(dev) => logged(&said(logging)?, |passing| dev.run(passing)),
         Command::Serve(serve) => {
             let (said, config) = serve.config(logging)?;
-            logged(&said, serve::run(config))
+            logged(&said, |_| serve::run(config))
         }
         Command::Migrate(migrate) => {
             let (said, options) = migrate.database(logging)?;
-            logged(&said, async move { migrate::migrate(&options).await })
+            logged(&said, |_| async move { migrate::migrate(&options).await })
         }
     }
 }
@@ -113,14 +113,17 @@ fn said(logging: Logging) -> Result<Said, Problems> {
     if problems.0.is_empty() { Ok(said) } else { Err(problems) }
 }
 
-/// Runs a command that logs.
-fn logged(said: &Said, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// Runs a command that logs, and is told what of it passes.
+fn logged<F>(said: &Said, command: impl FnOnce(Passing) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
     let mut problems = Problems::default();
     let (filter, format) = settings::log(said, &mut problems).ok_or(problems)?;
-    telemetry::init(filter, format);
+    let passing = telemetry::init(filter, format);
     telemetry::logs::report_panics();
     let runtime = Runtime::new().map_err(Failure::doing("cannot start"))?;
-    let outcome = runtime.block_on(command);
+    let outcome = runtime.block_on(command(passing));
     // Not for ever: a name that does not resolve holds its thread.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome

@@ -33,13 +33,10 @@ use crate::{
         workload::Workload,
     },
     telemetry::{
-        Now, Telemetry,
+        Now, Telemetry, logs,
         names::{self, Name},
     },
 };
-
-/// What the access lines are filtered by.
-const TARGET: &str = "clientele::access";
 
 /// Traces calls, measures them and writes their access lines.
 #[derive(Clone, Debug)]
@@ -170,7 +167,7 @@ impl Line {
         macro_rules! line {
             ($level:ident $($cause:tt)*) => {
                 $level!(
-                    target: TARGET, parent: None,
+                    target: logs::ACCESS, parent: None,
                     rpc, code = code_name(code), reason, ms, tenant, account, workload, trace_id, span_id $($cause)*
                 )
             };

@@ -14,7 +14,7 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    EnvFilter, Layer as _,
+    EnvFilter, Layer as _, Registry,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
         format::{self, Compact, Writer},
@@ -22,8 +22,12 @@ use tracing_subscriber::{
     },
     layer::SubscriberExt as _,
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt as _,
 };
+
+/// What the access lines are filtered by.
+pub const ACCESS: &str = "clientele::access";
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +61,37 @@ pub fn filter(text: &str) -> Result<EnvFilter, String> {
 }
 
 /// Begins to log what passes the filter. Where something logs already, as in a test before this one, that goes on.
-pub fn init(filter: EnvFilter, format: Format) {
+pub fn init(filter: EnvFilter, format: Format) -> Passing {
+    let text = filter.to_string();
+    let (filter, handle) = reload::Layer::new(filter);
     // Times are UTC. The filter is the layer's own: a global one would stand before whatever else wants to listen.
     let lines = tracing_subscriber::fmt::layer().event_format(Lines::new(format, stderr().is_terminal()));
     let lines = lines.with_writer(stderr).with_filter(filter);
     let _already = tracing_subscriber::registry().with(lines).try_init();
+    Passing { text, handle }
+}
+
+/// What passes the filter.
+pub struct Passing {
+    text: String,
+    handle: reload::Handle<EnvFilter, Registry>,
+}
+
+impl Passing {
+    /// Does work whose calls have no access lines, unless they fail by our doing.
+    pub async fn without_access_lines<T>(&self, work: impl Future<Output = T>) -> T {
+        self.set(&format!("{},{ACCESS}=warn", self.text));
+        let done = work.await;
+        self.set(&self.text);
+        done
+    }
+
+    fn set(&self, text: &str) {
+        if let Ok(filter) = filter(text) {
+            // It fails if another logs: then this one's filter is of no concern.
+            let _ = self.handle.reload(filter);
+        }
+    }
 }
 
 /// Has panics told in the log like anything else, and by no other way: where, and what was said if that is a text of

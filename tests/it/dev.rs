@@ -20,7 +20,9 @@ async fn dev_says_when_it_is_ready_and_believes_its_own_tokens() {
     let room = room();
     let dev = Dev::start(&room.path().join("data")).await;
 
+    assert!(!dev.said().contains("clientele::access"), "the demo's calls have no lines: {}", dev.said());
     let alice = dev.who_am_i("alice").await;
+    eventually("a call of ours has one", || dev.said().contains("clientele::access")).await;
     assert_eq!(alice.memberships.len(), 1);
     assert_eq!(alice.memberships[0].role(), pb::Role::Member);
     assert!(dev.who_am_i("operator").await.platform_operator);
