@@ -19,7 +19,7 @@ SOMETIMES = {
 }
 WORDS = set(
     "by without on ignoring group_left group_right and or unless bool offset sum rate increase histogram_quantile max min avg "
-    "count absent min_over_time max_over_time label_values".split()
+    "count absent min_over_time max_over_time label_values time".split()
 )
 
 

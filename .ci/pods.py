@@ -166,7 +166,8 @@ def lives(values, *arguments, schema=True):
         until("it is ready once the schema is there", lambda: server.probe("readinessProbe"))
         certificate = ["-insecure", "-cert", str(keys / "tls.crt"), "-key", str(keys / "tls.key")]
         call(grpc, certificate if "tls_cert_file" in server.settings else ["-plaintext"], manifests)
-        (work / "metrics").write_text(urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics").read().decode())
+        with (work / "metrics").open("a") as told:  # with TLS it tells more
+            told.write(urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics").read().decode())
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=PATIENCE) == 0, "it did not end in order"
     except BaseException:

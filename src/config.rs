@@ -26,7 +26,7 @@ pub use self::{
     problems::Problems,
     read::options,
     said::{Flags, Said, Source},
-    tls::Tls,
+    tls::{Tls, Validity},
 };
 use crate::domain::{enums::Role, principal::Principal};
 

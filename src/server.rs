@@ -145,6 +145,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     upkeep.push(Box::pin(config.database.options.follow()));
     upkeep.push(Box::pin(config.sealing.follow()));
     if let Some(tls) = &config.tls {
+        let shown = tls.clone();
+        telemetry.metrics().watch_certificate(move || shown.get().validity);
         upkeep.push(Box::pin(tls.clone().follow()));
     }
     for upkeep in upkeep {

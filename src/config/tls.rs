@@ -9,6 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// HTTP/2, as the handshake names it.
 const HTTP2: &[u8] = b"h2";
@@ -93,7 +94,21 @@ impl ServerCertVerifier for Same {
 }
 
 /// What to be called by.
-pub struct Tls(pub Arc<ServerConfig>);
+pub struct Tls {
+    /// The certificate and its key.
+    pub config: Arc<ServerConfig>,
+    /// When it is worth something.
+    pub validity: Validity,
+}
+
+/// From when until when a certificate is valid, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// The first.
+    pub from: i64,
+    /// The last.
+    pub until: i64,
+}
 
 impl fmt::Debug for Tls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +124,8 @@ impl Tls {
     /// Which file is wrong, and why; nothing of what it holds.
     pub fn read(certificate: &Path, key: &Path, client_authorities: Option<&Path>) -> Result<Self, String> {
         let chain = certificates(certificate)?;
+        let validity = chain.first().and_then(validity);
+        let validity = validity.ok_or_else(|| format!("{} is no certificate of X.509", certificate.display()))?;
         let key_der = private_key(key)?;
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| format!("TLS: {error}"))?;
@@ -123,8 +140,14 @@ impl Tls {
             .with_single_cert(chain, key_der)
             .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))?;
         config.alpn_protocols = vec![HTTP2.to_vec()];
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), validity })
     }
+}
+
+fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let validity = certificate.validity();
+    Some(Validity { from: validity.not_before.timestamp(), until: validity.not_after.timestamp() })
 }
 
 /// The authorities in a file.

@@ -96,7 +96,7 @@ async fn accept(
                 let _ = taken.send(Connection { stream, peer, _place: place }).await;
             }
             Some(tls) => {
-                let (acceptor, taken) = (TlsAcceptor::from(Arc::clone(&tls.get().0)), taken.clone());
+                let (acceptor, taken) = (TlsAcceptor::from(Arc::clone(&tls.get().config)), taken.clone());
                 let stopping = stop.clone();
                 tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
                     if let Some(stream) = handshake(&acceptor, stream, address).await {

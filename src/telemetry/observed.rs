@@ -1,9 +1,10 @@
-//! What is looked at only when metrics are read: the pools and the runtime.
+//! What is looked at only when metrics are read: the pools, the certificate and the runtime.
 
 use opentelemetry::{KeyValue, metrics::Meter};
 use tokio::runtime::Handle;
 
 use super::{Metrics, metrics::pool, names};
+use crate::config::Validity;
 
 /// A pool's sessions at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,25 @@ impl Metrics {
                     .iter()
                     .for_each(|sessions| observer.observe(count(sessions.waiting), &[pool(sessions.pool)]));
             })
+            .build();
+    }
+}
+
+impl Metrics {
+    /// Looks at the certificate that is shown whenever metrics are read.
+    pub fn watch_certificate(&self, shown: impl Fn() -> Validity + Clone + Send + Sync + 'static) {
+        let look = shown.clone();
+        self.meter
+            .i64_observable_gauge("clientele.tls.certificate.not_before.timestamp")
+            .with_unit("s")
+            .with_description("Since when the server's certificate is valid")
+            .with_callback(move |observer| observer.observe(look().from, &[]))
+            .build();
+        self.meter
+            .i64_observable_gauge("clientele.tls.certificate.not_after.timestamp")
+            .with_unit("s")
+            .with_description("Until when the server's certificate is valid")
+            .with_callback(move |observer| observer.observe(shown().until, &[]))
             .build();
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
+    date_time_ymd,
+};
 
 /// An authority that nobody else believes, and the folder of the files that it makes.
 pub struct Authority {
@@ -43,22 +46,37 @@ impl Authority {
 
     /// For a server on this machine.
     pub fn server(&self) -> Pair {
-        self.vouch(vec![SanType::DnsName("localhost".try_into().unwrap())], ExtendedKeyUsagePurpose::ServerAuth)
+        self.vouch(&params(vec![localhost()], ExtendedKeyUsagePurpose::ServerAuth))
+    }
+
+    /// For a server on this machine, from the beginning of one year to that of another.
+    pub fn server_in(&self, from: i32, until: i32) -> Pair {
+        let mut params = params(vec![localhost()], ExtendedKeyUsagePurpose::ServerAuth);
+        (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
+        self.vouch(&params)
     }
 
     /// For a client with these URIs.
     pub fn client(&self, uris: &[&str]) -> Pair {
         let names = uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap()));
         let also = SanType::DnsName("client.example".try_into().unwrap());
-        self.vouch(names.chain([also]).collect(), ExtendedKeyUsagePurpose::ClientAuth)
+        self.vouch(&params(names.chain([also]).collect(), ExtendedKeyUsagePurpose::ClientAuth))
     }
 
-    fn vouch(&self, names: Vec<SanType>, usage: ExtendedKeyUsagePurpose) -> Pair {
-        let mut params = CertificateParams::default();
-        params.subject_alt_names = names;
-        params.extended_key_usages = vec![usage];
+    fn vouch(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Pair { certificate: certificate.pem(), key: key.serialize_pem() }
     }
+}
+
+fn localhost() -> SanType {
+    SanType::DnsName("localhost".try_into().unwrap())
+}
+
+fn params(names: Vec<SanType>, usage: ExtendedKeyUsagePurpose) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = names;
+    params.extended_key_usages = vec![usage];
+    params
 }

@@ -6,5 +6,5 @@ mod canary;
 mod collector;
 mod metrics;
 mod outages;
-mod scrape;
+pub mod scrape;
 mod traces;

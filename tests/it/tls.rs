@@ -30,6 +30,7 @@ use tower::service_fn;
 use crate::{
     pki::{Authority, Pair},
     processes::{clientele, eventually, path, request, room},
+    telemetry::scrape,
     world::{AUDIENCE, ISSUER, Keys, Seat, World, customer, database, until},
 };
 
@@ -37,14 +38,14 @@ const ORDERS: &str = "spiffe://example.org/ns/shop/sa/orders";
 
 /// The files that a server's certificate lies in.
 #[derive(Clone)]
-struct Files {
+pub struct Files {
     certificate: PathBuf,
     key: PathBuf,
     clients: Option<PathBuf>,
 }
 
 impl Files {
-    fn of(authority: &Authority, pair: &Pair) -> Self {
+    pub fn of(authority: &Authority, pair: &Pair) -> Self {
         let files = Self { certificate: authority.path("tls.crt"), key: authority.path("tls.key"), clients: None };
         files.hold(pair);
         files
@@ -61,7 +62,7 @@ impl Files {
         fs::write(&self.key, &pair.key).unwrap();
     }
 
-    fn served(self) -> impl FnOnce(&mut Config) {
+    pub fn served(self) -> impl FnOnce(&mut Config) {
         let Self { certificate, key, clients } = self;
         let files = [&certificate, &key].into_iter().chain(&clients).cloned().collect();
         let read = move || Tls::read(&certificate, &key, clients.as_deref());
@@ -253,9 +254,14 @@ async fn a_meshs_header_is_believed_only_where_it_is_configured() {
 #[tokio::test]
 async fn a_new_certificate_is_shown_to_new_connections_and_a_broken_one_to_nobody() {
     let authority = Authority::new();
-    let (first, second) = (authority.server(), authority.server());
+    let (first, second) = (authority.server_in(2020, 2050), authority.server_in(2021, 2060));
     let files = Files::of(&authority, &first);
-    let world = World::start_with(database().await, files.clone().served()).await;
+    let served = files.clone().served();
+    let world = World::start_with(database().await, |config| {
+        served(config);
+        config.telemetry.metrics_listen = Some(([127, 0, 0, 1], 0).into());
+    })
+    .await;
     let config = client(&[&authority], None);
     assert_eq!(shown(&world, &config).await, der(&first));
     let connected = channel(world.server.address(), config.clone());
@@ -265,9 +271,26 @@ async fn a_new_certificate_is_shown_to_new_connections_and_a_broken_one_to_nobod
     fs::write(&files.key, &second.key).unwrap();
     fs::write(&files.certificate, "-----BEGIN NOTHING-----").unwrap();
     assert_eq!(shown(&world, &config).await, der(&first));
+    assert_eq!(told_valid(&world).await, ["2020-01-01", "2050-01-01"].map(seconds));
     fs::write(&files.certificate, &second.certificate).unwrap();
     until("the second is shown", async || shown(&world, &config).await == der(&second)).await;
+    assert_eq!(told_valid(&world).await, ["2021-01-01", "2060-01-01"].map(seconds));
     assert!(gets_in(&world, connected).await, "a connection that was there stays");
+}
+
+/// From when until when the certificate is valid, as metrics tell.
+async fn told_valid(world: &World) -> [String; 2] {
+    let told = scrape::scrape(world).await;
+    ["before", "after"].map(|end| {
+        let name = format!("clientele_tls_certificate_not_{end}_timestamp_seconds");
+        told.value(&name, &[]).to_string()
+    })
+}
+
+/// The seconds from 1970 to this day.
+fn seconds(day: &str) -> String {
+    let day: chrono::NaiveDate = day.parse().unwrap();
+    day.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp().to_string()
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::scrape::{Scrape, get, scrape};
 use crate::world::{Client, World, assert_refused, customer, database, unknown_id, until};
+use crate::{pki::Authority, tls::Files};
 
 async fn measured() -> World {
     let world = World::start_with(database().await, |config| {
@@ -81,7 +82,17 @@ fn labels(scrape: &Scrape) -> BTreeMap<String, (String, Vec<String>)> {
 async fn what_a_server_tells_is_what_the_document_says() {
     let world = measured().await;
     a_day(&world, "acme").await;
-    let told = labels(&scrape(&world).await);
+    let mut told = labels(&scrape(&world).await);
+    let authority = Authority::new();
+    let encrypted = Files::of(&authority, &authority.server()).served();
+    let encrypted = World::start_with(database().await, |config| {
+        encrypted(config);
+        config.telemetry.metrics_listen = Some(([127, 0, 0, 1], 0).into());
+    })
+    .await;
+    let of_certificates =
+        labels(&scrape(&encrypted).await).into_iter().filter(|(name, _)| name.starts_with("clientele_tls_"));
+    told.extend(of_certificates);
     let mut documented = documented();
     for (_, labels) in documented.values_mut() {
         labels.sort();
