@@ -1,7 +1,7 @@
 //! Which cores the client has, and which everything else. A client that shares them takes with each call too many what
 //! the service would have answered others with, and no service could help it.
 
-use std::thread;
+use std::fmt;
 
 use super::Result;
 
@@ -10,43 +10,56 @@ const CLIENTS_SHARE: usize = 4;
 
 /// The cores of a machine that has some for either. When dropped, everybody may use all again.
 pub struct Cores {
-    all: usize,
-    clients: usize,
+    servers: Vec<usize>,
+    client: Vec<usize>,
 }
 
 impl Cores {
-    /// None if there is one core, or no way to choose.
+    /// None if there is one core for us, or no way to choose.
     pub fn divided() -> Result<Option<Self>> {
-        let all = thread::available_parallelism()?.get();
-        Ok((all > 1 && cfg!(target_os = "linux")).then_some(Self { all, clients: (all / CLIENTS_SHARE).max(1) }))
+        let mut servers = allowed()?;
+        if servers.len() < 2 {
+            return Ok(None);
+        }
+        let client = servers.split_off(servers.len() - (servers.len() / CLIENTS_SHARE).max(1));
+        Ok(Some(Self { servers, client }))
     }
 
     /// What is started from now on has the servers' cores.
     pub fn start_servers(&self) -> Result<()> {
-        pin(0..self.all - self.clients)
+        pin(&self.servers)
     }
 
     /// We, and what we start from now on, have the client's.
     pub fn be_client(&self) -> Result<()> {
-        pin(self.all - self.clients..self.all)
+        pin(&self.client)
     }
 }
 
 impl Drop for Cores {
     fn drop(&mut self) {
-        pin(0..self.all).expect("what was allowed before");
+        pin(&[&self.servers[..], &self.client].concat()).expect("what was allowed before");
     }
 }
 
-impl std::fmt::Display for Cores {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{} for the client, {} for the service and PostgreSQL", self.clients, self.all - self.clients)
+impl fmt::Display for Cores {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} for the client, {} for the service and PostgreSQL", self.client.len(), self.servers.len())
     }
 }
 
-/// Lets all of our threads run on these cores alone, of those that we may use.
+/// The cores that we may use; none where that cannot be chosen.
 #[cfg(target_os = "linux")]
-fn pin(cores: std::ops::Range<usize>) -> Result<()> {
+fn allowed() -> Result<Vec<usize>> {
+    use nix::sched::{CpuSet, sched_getaffinity};
+
+    let set = sched_getaffinity(nix::unistd::Pid::from_raw(0))?;
+    Ok((0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or_default()).collect())
+}
+
+/// Lets all of our threads run on these cores alone.
+#[cfg(target_os = "linux")]
+fn pin(cores: &[usize]) -> Result<()> {
     use nix::{
         sched::{CpuSet, sched_setaffinity},
         unistd::Pid,
@@ -54,7 +67,7 @@ fn pin(cores: std::ops::Range<usize>) -> Result<()> {
 
     let mut set = CpuSet::new();
     for core in cores {
-        set.set(core)?;
+        set.set(*core)?;
     }
     for task in std::fs::read_dir("/proc/self/task")? {
         if let Some(thread) = task?.file_name().to_str().and_then(|id| id.parse().ok()) {
@@ -65,6 +78,11 @@ fn pin(cores: std::ops::Range<usize>) -> Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn pin(_: std::ops::Range<usize>) -> Result<()> {
+fn allowed() -> Result<Vec<usize>> {
+    Ok(Vec::new())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pin(_: &[usize]) -> Result<()> {
     Err("there is no way to choose cores here".into())
 }
