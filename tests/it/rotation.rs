@@ -1,7 +1,7 @@
 //! Secrets are files, and files change while the server runs: the new one is in force without a restart, and a broken one
 //! never is.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use clientele::{
     config::{Config, Environment, Flags, Jwks, Problems, Said},
@@ -9,6 +9,7 @@ use clientele::{
     grpc::pb,
 };
 use sqlx::Connection as _;
+use tokio::time::timeout;
 use tonic::Code;
 
 use crate::world::{
@@ -69,6 +70,10 @@ async fn a_rotated_database_password_needs_no_restart() {
     let rotated = "alter role app password 'second';
                    select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'";
     sqlx::raw_sql(rotated).execute(&mut sql).await.unwrap();
+    // They end when they come to it, one by one.
+    let left = "select count(*) from pg_stat_activity where usename = 'app'";
+    let ended = async { while sqlx::query_scalar::<_, i64>(left).fetch_one(&mut sql).await.unwrap() > 0 {} };
+    timeout(Duration::from_secs(20), ended).await.expect("they end");
     until("the first password is good no more", async || !works(&operator).await).await;
     // No password at all is a broken file: what was read before stays, and is not good either.
     fs::write(&password, "").unwrap();
