@@ -153,9 +153,11 @@ impl fmt::Debug for SealingKeys {
 pub struct Telemetry {
     /// Where it answers Prometheus; port 0 picks a free one. Nowhere, if nothing is said.
     pub metrics_listen: Option<SocketAddr>,
-    /// The collector that traces are sent to by OTLP over gRPC, as in `http://localhost:4317`. None are sent, if nothing
-    /// is said.
+    /// The collector that traces are sent to by OTLP over gRPC, as in `http://localhost:4317`, or over TLS by `https`. None are
+    /// sent, if nothing is said.
     pub otlp_endpoint: Option<String>,
+    /// A file with the authorities by which its certificate is believed, instead of those that browsers trust.
+    pub otlp_ca: Option<PathBuf>,
     /// The part of the traces that begin here which is recorded, from 0 to 1. What a caller began is recorded if the caller
     /// says so.
     pub sample_ratio: f64,
@@ -168,7 +170,7 @@ impl Telemetry {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { metrics_listen: None, otlp_endpoint: None, sample_ratio: Self::SAMPLE_RATIO }
+        Self { metrics_listen: None, otlp_endpoint: None, otlp_ca: None, sample_ratio: Self::SAMPLE_RATIO }
     }
 }
 
@@ -309,9 +311,20 @@ impl Telemetry {
         problems.unless((0.0..=1.0).contains(&self.sample_ratio), || {
             "--trace-sample-ratio must be from 0 to 1, as in 0.05".to_owned()
         });
+        let over_tls = self.otlp_endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("https://"));
+        problems.unless(over_tls || self.otlp_ca.is_none(), || {
+            "--otlp-ca-file is of no use without an --otlp-endpoint that begins with https://".to_owned()
+        });
+        if let Some(Err(problem)) = self.otlp_ca.as_deref().map(tls::roots) {
+            problems.0.push(format!("--otlp-ca-file {problem}"));
+        }
         let Some(endpoint) = &self.otlp_endpoint else { return };
-        problems.unless(endpoint.strip_prefix("http://").is_some_and(|rest| !rest.is_empty()), || {
-            format!("--otlp-endpoint {endpoint}: it must be http://HOST:4317, where a collector speaks OTLP over gRPC")
+        let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+        problems.unless(host.is_some_and(|host| !host.is_empty()), || {
+            format!(
+                "--otlp-endpoint {endpoint}: it must be http://HOST:4317 or https://HOST:4317, where a collector speaks OTLP over \
+                 gRPC"
+            )
         });
     }
 }

@@ -54,7 +54,10 @@ impl Telemetry {
         let resource = names::resource();
         let metrics = Arc::new(Metrics::new(resource.clone()));
         let traces = match &config.otlp_endpoint {
-            Some(endpoint) => Some(Arc::new(Traces::new(endpoint, config.sample_ratio, resource, &metrics)?)),
+            Some(endpoint) => {
+                let authorities = config.otlp_ca.as_deref();
+                Some(Arc::new(Traces::new(endpoint, authorities, config.sample_ratio, resource, &metrics)?))
+            }
             None => None,
         };
         let unbased = Self { metrics, traces, base: Context::new() };

@@ -7,7 +7,7 @@ pub(super) struct TelemetryOptions {
     /// Where Prometheus finds metrics, at /metrics; 0.0.0.0:9464 is usual [default: nowhere]
     #[arg(long, env = "CLIENTELE_METRICS_LISTEN", value_name = "ADDR", hide_env_values = true)]
     metrics_listen: Option<String>,
-    /// The collector that takes traces by OTLP over gRPC, as in http://localhost:4317 [default: none]
+    /// The collector that takes traces by OTLP over gRPC, as in http://localhost:4317, or https for TLS [default: none]
     #[arg(long, env = "CLIENTELE_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
     otlp_endpoint: Option<String>,
     /// The part of the traces that begin here which is recorded; a caller's own are as the caller says
@@ -25,6 +25,7 @@ impl TelemetryOptions {
         Some(Telemetry {
             metrics_listen: metrics_listen?,
             otlp_endpoint: self.otlp_endpoint.clone(),
+            otlp_ca: None,
             sample_ratio: sample_ratio?,
         })
     }

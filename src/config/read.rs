@@ -10,7 +10,7 @@ use super::{
     settings::{
         CONNECTION_WAIT, CONNECTIONS, DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN,
         DRAIN_DELAY, ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_CONNECTIONS, MAX_IN_FLIGHT, METRICS_LISTEN,
-        OPERATORS, OTLP_ENDPOINT, QUEUE_WAIT, RATE_BURST, RATE_LIMIT, REFLECTION, SEALING_KEY_FILES,
+        OPERATORS, OTLP_CA_FILE, OTLP_ENDPOINT, QUEUE_WAIT, RATE_BURST, RATE_LIMIT, REFLECTION, SEALING_KEY_FILES,
         SEARCH_CONNECTIONS, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
         TLS_KEY_FILE, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
     },
@@ -171,8 +171,9 @@ fn telemetry(said: &Said, problems: &mut Problems) -> Option<Telemetry> {
     let metrics_listen = said.one(&METRICS_LISTEN).map(parse::address).transpose();
     let metrics_listen = problems.take(&said.label(&METRICS_LISTEN), metrics_listen);
     let otlp_endpoint = said.one(&OTLP_ENDPOINT).map(ToOwned::to_owned);
+    let otlp_ca = said.one(&OTLP_CA_FILE).map(PathBuf::from);
     let sample_ratio = one(said, problems, &TRACE_SAMPLE_RATIO, parse::ratio);
-    Some(Telemetry { metrics_listen: metrics_listen?, otlp_endpoint, sample_ratio: sample_ratio? })
+    Some(Telemetry { metrics_listen: metrics_listen?, otlp_endpoint, otlp_ca, sample_ratio: sample_ratio? })
 }
 
 fn load(said: &Said, problems: &mut Problems) -> Option<Load> {

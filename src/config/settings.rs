@@ -132,8 +132,10 @@ settings! {
     TRUST_MESH_IDENTITY: Serve = "trust_mesh_identity", Kind::Choice(&["none", "xfcc", "linkerd"]), "none";
     /// Where Prometheus finds metrics, at /metrics, in the clear; 0.0.0.0:9464 is usual, and nowhere is the default
     METRICS_LISTEN: Serve = "metrics_listen", Kind::Text("ADDR"), "";
-    /// The collector that takes traces by OTLP over gRPC, as in http://localhost:4317; by default none does
+    /// The collector that takes traces by OTLP over gRPC, as in http://localhost:4317, or https for TLS; by default none does
     OTLP_ENDPOINT: Serve = "otlp_endpoint", Kind::Text("URL"), "";
+    /// A file with the authorities (PEM) by which the collector's certificate is believed, instead of those that browsers trust
+    OTLP_CA_FILE: Serve = "otlp_ca_file", Kind::Text("FILE"), "";
     /// The part of the traces that begin here which is recorded, from 0 to 1; a caller's own are as the caller says
     TRACE_SAMPLE_RATIO: Serve = "trace_sample_ratio", Kind::Text("0 TO 1"), "0.05";
     /// Connections of clients at most; any more are closed at once

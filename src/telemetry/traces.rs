@@ -1,8 +1,9 @@
 //! Traces, sent by OTLP. The SDK gathers spans in a bounded queue, which its own thread empties: a collector that is slow
 //! or gone costs spans, and calls nothing.
 
-use std::{fmt, sync::Arc, thread, time::Duration};
+use std::{fmt, path::Path, sync::Arc, thread, time::Duration};
 
+use hyper_rustls::HttpsConnectorBuilder;
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
     trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _},
@@ -17,6 +18,7 @@ use tokio::{sync::oneshot, time};
 use tonic::transport::Endpoint;
 
 use super::{Metrics, names};
+use crate::config::tls;
 
 /// How long a stopping server waits until what it gathered is sent.
 pub(super) const FLUSH: Duration = Duration::from_secs(3);
@@ -44,16 +46,21 @@ pub(super) struct Traces {
 }
 
 impl Traces {
-    /// Traces to the collector at this address. It connects when there is something to send.
+    /// Traces to the collector at this address, over TLS if it is an https one: believed by the authorities in the file, or by
+    /// those that browsers trust. It connects when there is something to send.
     pub(super) fn new(
         endpoint: &str,
+        authorities: Option<&Path>,
         sample_ratio: f64,
         resource: Resource,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, Unusable> {
         let unusable = |cause: &dyn fmt::Display| Unusable { endpoint: endpoint.to_owned(), cause: cause.to_string() };
         let channel = Endpoint::from_shared(endpoint.to_owned()).map_err(|cause| unusable(&cause))?;
-        let channel = channel.connect_timeout(CONNECT_LIMIT).timeout(EXPORT_LIMIT).connect_lazy();
+        let tls = tls::client(authorities).map_err(|cause| unusable(&cause))?;
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http2().build();
+        let channel =
+            channel.connect_timeout(CONNECT_LIMIT).timeout(EXPORT_LIMIT).connect_with_connector_lazy(connector);
         let otlp = SpanExporter::builder().with_tonic().with_channel(channel).build();
         let exporter = Counting { to: otlp.map_err(|cause| unusable(&cause))?, metrics: Arc::clone(metrics) };
         let batches = BatchConfigBuilder::default()

@@ -106,7 +106,7 @@ async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
     let mut check =
         clientele(&["check-config", "--config", path(&file), "--listen", "nowhere", "--log=clientele=loud"]);
     check.args(["--tls-key-file=/nowhere/tls.key", "--trust-mesh-identity=any", "--issuer=a,b,http://c/jwks"]);
-    check.arg("--log-format=xml");
+    check.args(["--log-format=xml", "--otlp-endpoint=collector:4317", "--otlp-ca-file=/nowhere/ca.crt"]);
     check.env("CLIENTELE_DEADLINE", "5").env("CLIENTELE_LISTN", "x").env("CLIENTELE_PORT", "tcp://10.0.0.1:50051");
     let said = failure(check).await;
     for problem in [
@@ -124,6 +124,9 @@ async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
         "- --trust-mesh-identity: any is neither none nor xfcc nor linkerd".to_owned(),
         "- --log-format: xml is neither text nor json".to_owned(),
         "- --sealing-key-file is missing".to_owned(),
+        "- --otlp-endpoint collector:4317: it must be http://HOST:4317 or https://HOST:4317".to_owned(),
+        "- --otlp-ca-file is of no use without an --otlp-endpoint that begins with https://".to_owned(),
+        "- --otlp-ca-file /nowhere/ca.crt: ".to_owned(),
     ] {
         assert!(said.contains(&problem), "{problem} is not in:\n{said}");
     }

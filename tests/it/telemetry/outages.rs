@@ -1,14 +1,28 @@
 //! A collector that is down, slow or dead costs spans: neither calls, nor a stopping server more than three seconds.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::net::TcpListener;
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 
 use super::{
     collector::Collector,
     scrape::{Scrape, scrape},
 };
-use crate::world::{World, customer, database, until};
+use crate::{
+    pki::{Authority, Pair},
+    world::{World, customer, database, until},
+};
 
 /// Three seconds for the collector, and as much again for a busy machine.
 const BOUND: Duration = Duration::from_secs(6);
@@ -49,6 +63,49 @@ fn spans(scrape: &Scrape, lost: bool) -> f64 {
     let of = |labels: &[(&str, &str)]| scrape.value("otel_sdk_exporter_span_exported_total", labels);
     let lost_ones = of(&[("error_type", "lost")]);
     if lost { lost_ones } else { of(&[]) - lost_ones }
+}
+
+#[tokio::test]
+async fn a_collector_behind_tls_gets_spans_if_it_is_believed_and_none_otherwise() {
+    let (collector, authority) = (Collector::start().await, Authority::new());
+    let port = behind_tls(&authority.server(), collector.endpoint.trim_start_matches("http://").to_owned()).await;
+    let watched = async |believed: &Authority| {
+        let believed = believed.file();
+        World::start_with(database().await, |config| {
+            config.telemetry.otlp_endpoint = Some(format!("https://localhost:{port}"));
+            config.telemetry.otlp_ca = Some(believed);
+            config.telemetry.sample_ratio = 1.0;
+        })
+        .await
+    };
+    calls_and_stops(watched(&Authority::new()).await).await;
+    assert!(collector.spans().is_empty());
+    calls_and_stops(watched(&authority).await).await;
+    assert!(collector.spans().len() > CALLS);
+}
+
+/// A port where what listens at an address is reached over TLS alone.
+async fn behind_tls(pair: &Pair, address: String) -> u16 {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+    let mut config = builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, address) = (acceptor.clone(), address.clone());
+            tokio::spawn(async move {
+                let mut outside = acceptor.accept(stream).await?;
+                let mut inside = TcpStream::connect(address).await?;
+                copy_bidirectional(&mut outside, &mut inside).await
+            });
+        }
+    });
+    port
 }
 
 #[tokio::test]
