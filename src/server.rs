@@ -39,7 +39,8 @@ use crate::{
     error::Error,
     grpc,
     layers::{
-        Admission, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, RateLimit, Trace, Workloads, token::Verifier,
+        Admission, Calls, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, RateLimit, Trace, Workloads,
+        token::Verifier,
     },
     service::Services,
     telemetry::{self, MetricsPort, Telemetry},
@@ -98,7 +99,7 @@ pub struct Running {
     services: Services,
     tasks: TaskTracker,
     /// Calls in flight.
-    calls: TaskTracker,
+    calls: Calls,
     drain_delay: Duration,
     drain: Duration,
     leaving: CancellationToken,
@@ -135,7 +136,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let metrics_address = metrics.as_ref().map(MetricsPort::address);
 
-    let (tasks, calls, stop) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+    let (tasks, calls, stop) = (TaskTracker::new(), Calls::default(), CancellationToken::new());
     // Who stops leaves too, and may have left before.
     let leaving = stop.child_token();
     let admission = Admission::new(&config, &calls);

@@ -10,13 +10,12 @@ use clientele::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
     },
-    layers::{Admission, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
+    layers::{Admission, Calls, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
     service::Services,
     telemetry::{self, Telemetry},
 };
 use prost::Message as _;
 use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
 use tonic::{
     Request, Response, Status,
     transport::server::{Server, TcpIncoming},
@@ -59,7 +58,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .layer(Layered(PanicGuard))
             .layer(Layered(Complete))
             .layer(Layered(Deadlines::new(config.limits.deadline)))
-            .layer(Layered(Admission::new(&config, &TaskTracker::new())))
+            .layer(Layered(Admission::new(&config, &Calls::default())))
             .layer(Layered(gate))
             .layer(Layered(Detach::new(None)))
             .add_service(service)

@@ -11,10 +11,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
-use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::body::Body;
 
-use super::{Around, Inner};
+use super::{Around, Calls, Inner};
 use crate::{
     config::Config,
     domain::contract,
@@ -53,7 +53,7 @@ pub struct InFlight {
 impl Admission {
     /// Calls in flight are noted in `begun`.
     #[must_use]
-    pub fn new(config: &Config, begun: &TaskTracker) -> Self {
+    pub fn new(config: &Config, begun: &Calls) -> Self {
         let room = |places| Arc::new(Room::new(places, config.load.queue_wait, begun));
         Self {
             calls: room(config.load.in_flight),
@@ -87,12 +87,12 @@ struct Room {
     places: Arc<Semaphore>,
     line: Semaphore,
     longest: Duration,
-    begun: TaskTracker,
+    begun: Calls,
 }
 
 impl Room {
     /// Some may stand in line, each for `longest`.
-    fn new(places: usize, longest: Duration, begun: &TaskTracker) -> Self {
+    fn new(places: usize, longest: Duration, begun: &Calls) -> Self {
         let line = Semaphore::new((places / PLACES_PER_IN_LINE).max(1));
         Self { places: Arc::new(Semaphore::new(places)), line, longest, begun: begun.clone() }
     }
@@ -102,7 +102,7 @@ impl Room {
             Ok(place) => place,
             Err(_) => self.stand_in_line().await?,
         };
-        Some(InFlight { _place: Arc::new((place, self.begun.token())) })
+        Some(InFlight { _place: Arc::new((place, self.begun.begin())) })
     }
 
     async fn stand_in_line(&self) -> Option<OwnedSemaphorePermit> {

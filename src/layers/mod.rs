@@ -14,6 +14,7 @@
 //! A layer is one function around a call; the tower traits are implemented here, once.
 
 mod admission;
+mod calls;
 mod complete;
 mod deadline;
 mod detach;
@@ -38,6 +39,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 pub use admission::{Admission, InFlight};
+pub use calls::Calls;
 pub use complete::Complete;
 pub use deadline::{Deadline, Deadlines};
 pub use detach::Detach;

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use tokio::time;
-use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use super::Running;
 
-/// How long connections have to end once the last call has: answers are sent, and peers that listen hang up. Those that
-/// do not would be waited for until keepalive finds out.
+/// How long connections have to end once the last call has, and for how long none may have come: answers are sent, and peers
+/// that listen hang up. Those that do not would be waited for until keepalive finds out.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// How a server came to its end.
@@ -30,12 +29,11 @@ impl Running {
         self.leaving.cancel();
         time::sleep(self.drain_delay).await;
         self.tasks.close();
-        self.calls.close();
         drop(self.stop);
         let over = async {
             tokio::select! {
                 () = self.tasks.wait() => {}
-                () = quiet(&self.calls) => {}
+                () = self.calls.quiet(LINGER) => {}
             }
         };
         let drained = match time::timeout(self.drain, over).await {
@@ -44,17 +42,5 @@ impl Running {
         };
         self.telemetry.flush().await;
         drained
-    }
-}
-
-/// Waits until no call is in flight, and none came for a while after the last.
-async fn quiet(calls: &TaskTracker) {
-    loop {
-        calls.wait().await;
-        time::sleep(LINGER).await;
-        // One that a connection brought before it heard that there shall be no more.
-        if calls.is_empty() {
-            return;
-        }
     }
 }

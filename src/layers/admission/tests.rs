@@ -6,6 +6,7 @@ use std::{
 };
 
 use tokio::{sync::Notify, time::Instant};
+use tokio_util::task::TaskTracker;
 use tonic::Code;
 
 use super::*;
@@ -17,8 +18,8 @@ use crate::layers::{
 const SEARCH: &str = SEARCHES[0];
 
 /// So many places for calls, and four for searches.
-fn admission(in_flight: usize, queue_wait: Duration) -> (Admission, TaskTracker) {
-    let begun = TaskTracker::new();
+fn admission(in_flight: usize, queue_wait: Duration) -> (Admission, Calls) {
+    let begun = Calls::default();
     let mut config = config("/".as_ref());
     (config.load.in_flight, config.load.queue_wait, config.database.search_connections) = (in_flight, queue_wait, 1);
     (Admission::new(&config, &begun), begun)
@@ -128,13 +129,12 @@ async fn a_mutation_whose_caller_hung_up_keeps_its_place_until_it_has_ended() {
     must_wait(&mut call).await;
     drop(call);
     refused(&admission, READ).await;
-    assert_eq!(begun.len(), 1, "it is in flight");
+    assert_eq!(begun.now(), 1, "it is in flight");
 
     go.notify_one();
     tasks.close();
     tasks.wait().await;
-    begun.close();
-    begun.wait().await;
+    begun.quiet(Duration::ZERO).await;
     assert_eq!(ran.load(Ordering::Relaxed), 1);
     assert_eq!(admission.calls.places.available_permits(), 1);
 }
@@ -146,7 +146,7 @@ async fn a_read_whose_caller_hung_up_gives_its_place_back() {
     must_wait(&mut call).await;
     refused(&admission, READ).await;
     drop(call);
-    assert!(begun.is_empty());
+    assert_eq!(begun.now(), 0);
     assert_eq!(admission.calls.places.available_permits(), 1);
 }
 
