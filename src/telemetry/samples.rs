@@ -17,6 +17,9 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Listens until the guard is dropped.
     pub(crate) fn listen(format: Format) -> (Self, DefaultGuard) {
+        // While there is a single subscriber, tracing asks whichever thread comes to a line first whether anybody wants it, for
+        // all and for good: so one where nobody listens must not say no. It fails where one is there already.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         let log = Self::default();
         let lines = tracing_subscriber::fmt().event_format(Lines::new(format, false)).with_writer(log.clone());
         (log, tracing::subscriber::set_default(lines.with_max_level(tracing::Level::DEBUG).finish()))
