@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use clientele::grpc::pb::customer_service_client::CustomerServiceClient;
@@ -84,9 +85,15 @@ impl Balancer {
         loop {
             let connection = self.next();
             let origin = connection.origin();
+            let which = origin.clone();
             match call(CustomerServiceClient::with_origin(connection, origin)).await {
                 Err(status) if unprocessed(&status) => {}
-                done => return done,
+                // Beside what `Instance::stop` prints, it says what the server was about.
+                Err(status) => {
+                    eprintln!("{:?}: a call to {which} failed", SystemTime::now());
+                    return Err(status);
+                }
+                Ok(answer) => return Ok(answer),
             }
         }
     }
