@@ -3,7 +3,8 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
+    SignatureScheme, WantsVerifier,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
@@ -24,9 +25,12 @@ pub fn client(authorities: Option<&Path>) -> Result<ClientConfig, String> {
         Some(file) => roots(file)?,
         None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
     };
+    Ok(calling()?.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn calling() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| format!("TLS: {error}"))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    builder.map_err(|error| format!("TLS: {error}"))
 }
 
 /// What to call one's own server with: it is believed if it shows this very certificate, whatever name that has, and is
@@ -37,10 +41,8 @@ pub fn client(authorities: Option<&Path>) -> Result<ClientConfig, String> {
 pub fn same(certificate: &Path, key: &Path) -> Result<ClientConfig, String> {
     let (chain, key) = (certificates(certificate)?, private_key(key)?);
     let known = chain.first().cloned().ok_or_else(|| format!("{} is empty", certificate.display()))?;
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| format!("TLS: {error}"))?;
     let verifier = Arc::new(Same { certificate: known, provider: provider() });
-    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let builder = calling()?.dangerous().with_custom_certificate_verifier(verifier);
     let mut config =
         builder.with_client_auth_cert(chain, key).map_err(|error| format!("{}: {error}", certificate.display()))?;
     config.alpn_protocols = vec![HTTP2.to_vec()];

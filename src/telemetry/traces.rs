@@ -3,6 +3,7 @@
 
 use std::{fmt, path::Path, sync::Arc, thread, time::Duration};
 
+use http::uri::Scheme;
 use hyper_rustls::HttpsConnectorBuilder;
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
@@ -57,10 +58,14 @@ impl Traces {
     ) -> Result<Self, Unusable> {
         let unusable = |cause: &dyn fmt::Display| Unusable { endpoint: endpoint.to_owned(), cause: cause.to_string() };
         let channel = Endpoint::from_shared(endpoint.to_owned()).map_err(|cause| unusable(&cause))?;
-        let tls = tls::client(authorities).map_err(|cause| unusable(&cause))?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http2().build();
-        let channel =
-            channel.connect_timeout(CONNECT_LIMIT).timeout(EXPORT_LIMIT).connect_with_connector_lazy(connector);
+        let channel = channel.connect_timeout(CONNECT_LIMIT).timeout(EXPORT_LIMIT);
+        let channel = if channel.uri().scheme() == Some(&Scheme::HTTPS) {
+            let tls = tls::client(authorities).map_err(|cause| unusable(&cause))?;
+            let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http2().build();
+            channel.connect_with_connector_lazy(connector)
+        } else {
+            channel.connect_lazy()
+        };
         let otlp = SpanExporter::builder().with_tonic().with_channel(channel).build();
         let exporter = Counting { to: otlp.map_err(|cause| unusable(&cause))?, metrics: Arc::clone(metrics) };
         let batches = BatchConfigBuilder::default()

@@ -13,16 +13,11 @@ use clientele::{
     config::{Config, Issuer, Jwks},
     grpc::pb,
 };
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
     task::JoinHandle,
 };
-use tokio_rustls::TlsAcceptor;
 use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
@@ -44,14 +39,7 @@ struct Server {
 
 impl Server {
     async fn start(authority: &Authority) -> Self {
-        let pair = authority.server();
-        let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
-        let (acceptor, listener) =
-            (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let (acceptor, listener) = (authority.server().acceptor(&[]), TcpListener::bind("127.0.0.1:0").await.unwrap());
         let (address, answer, asked) =
             (listener.local_addr().unwrap(), Arc::<Mutex<String>>::default(), Arc::default());
         let task = {
