@@ -2,7 +2,11 @@
 
 use std::{error::Error as StdError, time::Duration};
 
-use crate::domain::{enums::Role, field::FieldPath, refusal::Refusal, violation::Violations};
+use crate::domain::{
+    fields::field::FieldPath,
+    refusal::Refusal,
+    values::{enums::Role, violation::Violations},
+};
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]

@@ -3,22 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clientele::{
-    domain::{
-        address::AddressPart,
-        custom_id::CustomId,
-        email::Email,
-        name::Name,
-        phone::Phone,
-        profile::Profile,
-        search::Searchable,
-        tax_id::{TaxId, TaxIds},
-        text::Text,
-    },
-    embedded::Cluster,
-    grpc::pb::{self, tag_service_client::TagServiceClient},
-    store::migrations,
-};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, types::Json};
 use tonic::transport::Channel;
@@ -35,6 +19,24 @@ use super::{
     names::{Named, Names},
     searches::{Ask, Search, Subjects},
     stage::{PATIENT, serve},
+};
+use clientele::{
+    domain::{
+        fields::profile::Profile,
+        search::Searchable,
+        values::{
+            address::AddressPart,
+            custom_id::CustomId,
+            email::Email,
+            name::Name,
+            phone::Phone,
+            tax_id::{TaxId, TaxIds},
+            text::Text,
+        },
+    },
+    embedded::Cluster,
+    grpc::pb::{self, tag_service_client::TagServiceClient},
+    store::migrations,
 };
 
 const DATABASE: &str = "herd";

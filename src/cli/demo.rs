@@ -176,7 +176,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::domain::{email::Email, language::Language, phone::Phone, text::Text};
+    use crate::domain::values::{email::Email, language::Language, phone::Phone, text::Text};
 
     #[test]
     fn it_has_120_customers_whose_names_and_ids_are_their_own() {

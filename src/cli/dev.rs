@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{Config, Database, Identity, Limits, Load, MeshIdentity, Problems, SealingKeys, Telemetry, parse},
-    domain::principal::Principal,
+    domain::requests::principal::Principal,
     embedded::{Cluster, Durability, Place, Settings},
     server::{self, Running},
     store::migrations,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{self, parse},
-    domain::principal::Principal,
+    domain::requests::principal::Principal,
 };
 
 /// The `iss` of dev's tokens.

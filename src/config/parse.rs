@@ -13,7 +13,7 @@ use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
 use super::{Issuer, Jwks, MeshIdentity, ServicePrincipal};
-use crate::domain::{enums::Role, principal::Principal};
+use crate::domain::{requests::principal::Principal, values::enums::Role};
 
 /// An address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0`.
 ///

@@ -1,6 +1,9 @@
 //! Why the domain will not do what was asked, though the request is well formed and the customer is there.
 
-use crate::domain::{enums::Role, field::FieldPath, migration::Blocker, violation::Rule};
+use crate::domain::{
+    fields::field::FieldPath,
+    values::{enums::Role, violation::Rule},
+};
 
 /// The closed set of refusals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,4 +32,51 @@ pub enum Refusal {
     TreeTooDeep,
     /// The customer cannot be moved to another account.
     Blocked(Blocker),
+}
+
+/// What keeps a customer where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the one of that name in the contract's MoveBlocker")]
+pub enum Blocker {
+    Archived,
+    NotActive,
+    NameTaken,
+    NoAdminEmail,
+    TreeTooDeep,
+    Fleet,
+    Hold,
+    OrderReferenceTaken,
+    NotMigrated,
+    TooLate,
+    MovedOn,
+    HasBranch,
+    HasAccount,
+    HasCustomer,
+    InUse,
+}
+
+impl Blocker {
+    /// What it says to people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Archived => "The customer is archived. Unarchive it first.",
+            Self::NotActive => "Only an ACTIVE customer can be migrated.",
+            Self::NameTaken => "Another customer has its name where it goes.",
+            Self::NoAdminEmail => {
+                "Name a first admin: neither the primary contact nor the customer has an email address."
+            }
+            Self::TreeTooDeep => "The tree of accounts is at most 8 deep, and the customer's owner is at the bottom.",
+            Self::Fleet => "A FLEET customer cannot become a reseller. Set its reach to LOCAL first.",
+            Self::Hold => "A hold is placed on the customer. Whoever placed it releases it.",
+            Self::OrderReferenceTaken => "Another customer has its order reference where it goes.",
+            Self::NotMigrated => "The customer was never migrated to a reseller account.",
+            Self::TooLate => "It was migrated more than 30 days ago.",
+            Self::MovedOn => "The customer belongs to another account by now. TransferCustomers moves it.",
+            Self::HasBranch => "The account that was made of it has a branch.",
+            Self::HasAccount => "The account that was made of it has an account below it.",
+            Self::HasCustomer => "The account that was made of it has another customer.",
+            Self::InUse => "A member of the account that was made of it has written something there.",
+        }
+    }
 }

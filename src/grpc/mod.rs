@@ -2,20 +2,11 @@
 //! one use case, and puts the answer together.
 
 mod access;
-mod account_in;
-mod account_out;
 mod accounts;
-mod customer_find;
-mod customer_holds;
-mod customer_in;
-mod customer_moves;
-mod customer_out;
-mod customer_upsert;
+mod convert;
 mod customers;
 pub mod demo;
 mod history;
-mod parse;
-mod search;
 pub mod status;
 mod tags;
 
@@ -25,7 +16,7 @@ use prost::Message;
 use tonic::{Request, Status, service::Routes};
 
 use crate::{
-    domain::{options::Options, violation::Violations},
+    domain::{requests::options::Options, values::violation::Violations},
     error::Error,
     grpc::status::Repeat,
     service::Services,

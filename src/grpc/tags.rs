@@ -6,16 +6,19 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     domain::{
-        answer::Answer,
-        caller::Caller,
-        ids::TagId,
-        tag::{Tag, TagName, TagUse},
-        violation::{Rule, Violations},
+        access::caller::Caller,
+        requests::answer::Answer,
+        tags::tag::{Tag, TagName, TagUse},
+        values::{
+            ids::TagId,
+            violation::{Rule, Violations},
+        },
     },
     error::Error,
     grpc::{
-        admit, admit_mutation, fit, of_mutation, of_read,
-        parse::{caller_options, page_size},
+        admit, admit_mutation,
+        convert::{caller_options, page_size},
+        fit, of_mutation, of_read,
         pb::{self, tag_service_server::TagService},
         refuse,
     },

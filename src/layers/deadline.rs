@@ -9,7 +9,7 @@ use tonic::body::Body;
 
 use super::{Around, Inner};
 use crate::{
-    domain::contract,
+    domain::requests::contract,
     error::Error,
     grpc::status::{self, Repeat},
 };

@@ -16,7 +16,7 @@ use tonic::{Status, body::Body};
 
 use super::{Around, Deadline, InFlight, Inner, panic};
 use crate::{
-    domain::contract,
+    domain::requests::contract,
     error::Error,
     grpc::status::{self, Repeat},
     telemetry,

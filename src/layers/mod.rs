@@ -14,11 +14,11 @@
 //! A layer is one function around a call; the tower traits are implemented here, once.
 
 mod admission;
-mod calls;
-mod complete;
+mod authenticate;
 mod deadline;
 mod detach;
-mod gate;
+mod error_details;
+mod in_flight;
 mod jwks;
 mod panic;
 mod rate;
@@ -39,11 +39,11 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 pub use admission::{Admission, InFlight};
-pub use calls::Calls;
-pub use complete::Complete;
+pub use authenticate::Gate;
 pub use deadline::{Deadline, Deadlines};
 pub use detach::Detach;
-pub use gate::Gate;
+pub use error_details::Complete;
+pub use in_flight::Calls;
 pub use panic::PanicGuard;
 pub use rate::RateLimit;
 pub use trace::{Trace, Traced};

@@ -8,7 +8,7 @@ use moka::future::Cache;
 
 use crate::{
     config::Rate,
-    domain::principal::Principal,
+    domain::requests::principal::Principal,
     error::{Error, Result},
 };
 

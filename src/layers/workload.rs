@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, Request, Response};
 use tonic::body::Body;
 
 use super::{Around, Inner};
-use crate::{config::MeshIdentity, domain::workload::Workload};
+use crate::{config::MeshIdentity, domain::values::workload::Workload};
 
 /// Envoy's, so Istio's.
 const XFCC: HeaderName = HeaderName::from_static("x-forwarded-client-cert");

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
-use crate::{domain::contract, layers::token::Verifier, service::Services, telemetry};
+use crate::{domain::requests::contract, layers::token::Verifier, service::Services, telemetry};
 
 /// The process runs. It says nothing of the database, or an outage would restart every replica.
 pub const LIVENESS: &str = "liveness";

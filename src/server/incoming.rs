@@ -21,10 +21,10 @@ use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tonic::transport::server::Connected;
 use tracing::{info, warn};
 
-use super::beginning::Beginning;
+use super::preface::Beginning;
 use crate::{
     config::{Live, Tls},
-    domain::workload::Workload,
+    domain::values::workload::Workload,
     layers::Peer,
 };
 

@@ -13,7 +13,7 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{
-    domain::principal::Principal,
+    domain::requests::principal::Principal,
     grpc::pb::{GetCustomerRequest, WhoAmIRequest, WhoAmIResponse},
     layers::{
         samples::{ISSUER, config},

@@ -7,16 +7,18 @@ use moka::future::Cache;
 use crate::{
     config,
     domain::{
-        caller::{Caller, Seat},
-        enums::Role,
-        ids::{AccountId, CustomerId, TenantId},
-        principal::{Author, Principal},
+        access::caller::{Caller, Seat},
+        requests::principal::{Author, Principal},
+        values::{
+            enums::Role,
+            ids::{AccountId, CustomerId, TenantId},
+        },
     },
     error::{Error, Result},
     service::pool::Pool,
     store::{
         self,
-        standing::{Membership, Standing},
+        access::{AccountAccess, Membership},
     },
     telemetry::{self, Known},
 };
@@ -100,11 +102,11 @@ impl Access {
         if let Some(role) = self.service_principals.get(&asked.principal) {
             let tenant = asked.tenant.ok_or(Error::TenantRequired)?;
             let standing =
-                lease.run(async |conn| store::standing::find_service(conn, *role, tenant, asked.account).await).await?;
+                lease.run(async |conn| store::access::find_service(conn, *role, tenant, asked.account).await).await?;
             return Ok(within_reach(standing.into_iter().collect()));
         }
         let standings = lease
-            .run(async |conn| store::standing::find(conn, &asked.principal, asked.tenant, asked.account).await)
+            .run(async |conn| store::access::find(conn, &asked.principal, asked.tenant, asked.account).await)
             .await?;
         Ok(match standings.as_slice() {
             [] => Found::NotAMember,
@@ -122,7 +124,7 @@ impl Access {
     /// Where a principal is a member.
     pub async fn memberships(&self, principal: &Principal, tenant: Option<TenantId>) -> Result<Vec<Membership>> {
         let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::standing::memberships(conn, principal, tenant).await).await
+        lease.run(async |conn| store::access::memberships(conn, principal, tenant).await).await
     }
 
     /// Forgets what is known: something changed in this process.
@@ -132,10 +134,10 @@ impl Access {
 }
 
 /// The wanted account with the highest role of the memberships in it or above it.
-fn within_reach(standings: Vec<Standing>) -> Found {
+fn within_reach(standings: Vec<AccountAccess>) -> Found {
     standings
         .into_iter()
-        .filter_map(|Standing { tenant, member_of, role, account, dms_branches }| {
+        .filter_map(|AccountAccess { tenant, member_of, role, account, dms_branches }| {
             let account = account?;
             account.path.contains(member_of).then_some((Seat { tenant, account, dms_branches }, role))
         })

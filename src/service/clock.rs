@@ -3,12 +3,12 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
-use crate::domain::account::Moment;
+use crate::domain::values::timestamp::Timestamp;
 
 /// Now, to the microsecond that PostgreSQL keeps.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub fn now() -> Moment {
+pub fn now() -> Timestamp {
     DateTime::<Utc>::from(std::time::SystemTime::now()).trunc_subsecs(6)
 }
 

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{caller::Caller, customer::Standing, event::Event, ids::CustomerId},
+    domain::{
+        access::{caller::Caller, relation::Relation},
+        history::event::Event,
+        values::ids::CustomerId,
+    },
     error::Result,
     service::{
         page::{self, Page},
@@ -42,13 +46,13 @@ impl History {
         let before: Option<i64> = self.sealer.open_page(&page_of(caller, &id), token)?;
         let mut lease = self.pool.lease().await?;
         let found = lease
-            .run(async |conn| store::events::list(conn, caller.scope(), id, before, page::limit(size)).await)
+            .run(async |conn| store::history::list(conn, caller.scope(), id, before, page::limit(size)).await)
             .await?;
         let page = Page::of(found.events, size);
         let next = page.items.last().filter(|_| page.more).map(|last| last.seq);
         let events = match found.standing {
-            Standing::OwnerOrAbove => page.items,
-            Standing::Below => page.items.into_iter().filter_map(|event| from_below(caller, event)).collect(),
+            Relation::OwnerOrAbove => page.items,
+            Relation::Below => page.items.into_iter().filter_map(|event| from_below(caller, event)).collect(),
         };
         Ok(EventPage { events, next })
     }
@@ -65,7 +69,7 @@ impl History {
 /// An event as an account below the customer's owner is told it: what changed, and of its own doings also who did it;
 /// none if nothing of it is its business.
 fn from_below(caller: &Caller, mut event: Event) -> Option<Event> {
-    event.changes = event.changes.seen_from(Standing::Below);
+    event.changes = event.changes.seen_from(Relation::Below);
     if event.acting_account != caller.scope().root() {
         event.principal = None;
         event.actors.clear();

@@ -5,9 +5,9 @@ pub mod accounts;
 pub mod clock;
 pub mod customers;
 pub mod history;
+mod mutation;
 pub mod page;
 pub mod pool;
-mod repeat;
 pub mod seal;
 pub mod tags;
 

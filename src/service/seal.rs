@@ -15,8 +15,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     config::{Live, SealingKeys},
     domain::{
-        caller::Scope,
-        ids::{AccountId, CustomerId, TenantId},
+        access::caller::Scope,
+        values::ids::{AccountId, CustomerId, TenantId},
     },
     error::{Error, Result},
 };

@@ -6,19 +6,21 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        answer::Answer,
-        caller::Caller,
-        ids::{CustomerId, EventId, TagId},
-        options::{Options, Outcome},
+        access::caller::Caller,
         refusal::Refusal,
-        tag::{Tag, TagName, TagUse},
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+        },
+        tags::tag::{Tag, TagName, TagUse},
+        values::ids::{CustomerId, EventId, TagId},
     },
     error::{Error, Result},
     service::{
         clock,
+        mutation::{end, retrying, settle, stored, write},
         page::{self, Page},
         pool::Pool,
-        repeat::{end, retrying, settle, stored, write},
         seal::{PageOf, Sealer},
     },
     store,

@@ -1,29 +1,27 @@
 //! SQL, and nothing else: a connection comes in, domain values go out. No pool, no commit, no decision. Every statement
 //! starts from a scope, whose tenant is its first predicate.
 
+pub mod access;
 pub mod accounts;
-pub mod branches;
-pub mod custom_ids;
 pub mod customers;
-pub mod events;
-pub mod invitations;
-pub mod members;
+pub mod history;
 pub mod migrations;
-pub mod moves;
 pub mod requests;
 pub mod search;
 pub mod server_log;
-pub mod standing;
 pub mod tags;
-pub mod tenants;
 
 use crate::{
     domain::{
-        account::Moment,
-        caller::Scope,
-        ids::{AccountId, EventId},
-        options::Repeatable,
-        principal::{Author, Principal},
+        access::caller::Scope,
+        requests::{
+            options::Repeatable,
+            principal::{Author, Principal},
+        },
+        values::{
+            ids::{AccountId, EventId},
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
 };
@@ -36,7 +34,7 @@ pub struct Write<'a> {
     /// In which account; none for a platform operator.
     pub acting: Option<AccountId>,
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
     /// The id of its event.
     pub event: EventId,
     /// Under which the answer is kept.

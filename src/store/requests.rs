@@ -3,7 +3,10 @@
 use sqlx::PgConnection;
 
 use crate::{
-    domain::{account::Moment, answer::Answer, ids::TenantId, options::Repeatable, principal::Author},
+    domain::{
+        requests::{answer::Answer, options::Repeatable, principal::Author},
+        values::{ids::TenantId, timestamp::Timestamp},
+    },
     error::{Error, Result},
     store::principal_key,
     telemetry::Statement as _,
@@ -59,7 +62,7 @@ pub async fn find(
 }
 
 /// Deletes up to `limit` answers stored before a time; says how many. Sweepers of other replicas are not waited for.
-pub async fn sweep(conn: &mut PgConnection, before: Moment, limit: i64) -> Result<u64> {
+pub async fn sweep(conn: &mut PgConnection, before: Timestamp, limit: i64) -> Result<u64> {
     let swept = sqlx::query!(
         r#"
         delete from requests

@@ -17,8 +17,8 @@ use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
 use super::{
+    gauges,
     names::{self, Name},
-    observed,
 };
 
 /// Seconds. A call takes a millisecond or less, one that waits for a lock two seconds, the longest its deadline of 20.
@@ -98,7 +98,7 @@ impl Metrics {
             gauge.with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[])).build();
             now
         };
-        observed::runtime(&meter);
+        gauges::runtime(&meter);
         let metrics = Self {
             calls: seconds("rpc.server.call.duration", "How long calls took"),
             statements: seconds("db.client.operation.duration", "How long statements took"),

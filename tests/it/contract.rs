@@ -5,10 +5,6 @@ mod cases;
 
 use std::collections::BTreeSet;
 
-use clientele::{
-    domain::contract,
-    grpc::{DESCRIPTORS, pb},
-};
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 use tonic::Code;
 
@@ -16,6 +12,10 @@ use self::cases::{CASES, Case, Tenancy};
 use crate::{
     rows::rows,
     world::{Client, SERVICE, Seat, World, assert_refused, customer, metadata, pending_first, unknown_id, wire},
+};
+use clientele::{
+    domain::requests::contract,
+    grpc::{DESCRIPTORS, pb},
 };
 
 /// The RPCs of the contract, as `Case::rpc` names them.

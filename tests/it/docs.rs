@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use clientele::{domain::contract::RPCS, grpc::DESCRIPTORS};
 use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 use serde_json::Value;
 
 use crate::protos;
+use clientele::{domain::requests::contract::RPCS, grpc::DESCRIPTORS};
 
 const README: &str = include_str!("../../README.md");
 const PORTALS: &str = include_str!("../../docs/portals.md");

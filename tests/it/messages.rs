@@ -2,11 +2,6 @@
 //! and reflection.
 
 use bytes::{Buf as _, BufMut as _, Bytes};
-use clientele::{
-    domain::contract::{Access, RPCS},
-    grpc::pb,
-    store::migrations,
-};
 use tokio_stream::{StreamExt as _, iter};
 use tonic::{
     Code, Request, Response, Status,
@@ -17,6 +12,11 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::world::{Client, World, assert_refused, customer, database, until};
+use clientele::{
+    domain::requests::contract::{Access, RPCS},
+    grpc::pb,
+    store::migrations,
+};
 
 /// Bytes as they are.
 #[derive(Clone, Copy, Default)]

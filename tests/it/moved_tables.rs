@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use clientele::grpc::pb;
-
 use crate::{
     architecture::classified,
     custom_ids::fleet,
     migrate_customer_to_reseller::{migrate, migrating},
     world::{World, full_customer, request_id},
 };
+use clientele::grpc::pb;
 
 /// Every row that speaks of a customer, by table, as JSON.
 async fn rows_of(world: &World, customer: &str) -> BTreeMap<String, Vec<serde_json::Value>> {

@@ -1,10 +1,6 @@
 //! SearchCustomers against the naive scan of `search_naive`: random customers in several accounts and scripts, random
 //! searches, every page.
 
-use clientele::{
-    domain::search::{fold, number},
-    grpc::pb,
-};
 use proptest::{
     prelude::*,
     sample::select,
@@ -18,6 +14,10 @@ use crate::{
     search_naive::{self, Place},
     search_samples::{NUMBERS, TAGS, customer, request},
     world::{Client, Seat, World},
+};
+use clientele::{
+    domain::search::{fold, number},
+    grpc::pb,
 };
 
 const CUSTOMERS: usize = 200;
@@ -117,7 +117,7 @@ async fn keep(sql: &mut PgConnection, runner: &mut TestRunner, seat: &Seat, cust
             .prop_map(|(number, more, current)| (format!("{number}{more}"), current)),
     );
     let system = if count.is_multiple_of(2) { "dms" } else { "default" };
-    let key = clientele::domain::key::Key::fold(&value);
+    let key = clientele::domain::values::key::Key::fold(&value);
     _ = sqlx::query(
         "insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())",
@@ -217,7 +217,7 @@ async fn the_database_folds_custom_ids_as_the_program_does() {
     );
     let values: Vec<String> = (0..500).map(|_| draw(&mut runner, &any_text).concat()).collect();
     for (count, value) in values.iter().enumerate() {
-        let Ok(value) = clientele::domain::custom_id::CustomId::parse(value) else { continue };
+        let Ok(value) = clientele::domain::values::custom_id::CustomId::parse(value) else { continue };
         let key: String = sqlx::query_scalar(
             "insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
              values ($1, $1, $2, $3, $4, $5, true, now()) returning search_key",

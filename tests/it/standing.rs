@@ -3,9 +3,8 @@
 mod access_lines;
 mod stopping;
 
-use clientele::grpc::pb;
-
 use crate::world::{Client, World, customer};
+use clientele::grpc::pb;
 
 /// The trace id that the event of a creation has, done with this header.
 async fn traced(admin: &Client, traceparent: Option<&str>) -> String {

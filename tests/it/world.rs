@@ -15,7 +15,7 @@ use clientele::{
     config::{
         Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
     },
-    domain::{enums::Role, principal::Principal},
+    domain::{requests::principal::Principal, values::enums::Role},
     embedded::{Cluster, Durability, Place, Settings},
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,

@@ -6,7 +6,7 @@ use super::{
     SearchField,
     text::{EXACT, fold, marked, number, place, separates},
 };
-use crate::domain::{text::printable, violation::Rule};
+use crate::domain::values::{text::printable, violation::Rule};
 
 /// A word of fewer characters is looked for where the name begins, and nowhere else.
 const LONG: usize = 3;

@@ -8,14 +8,15 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 
 use super::SearchField;
 use crate::domain::{
-    address::AddressPart,
-    customer::Facts,
-    email::Email,
-    key::Key,
-    name::Name,
-    phone::Phone,
-    profile::Profile,
-    text::{Text, collapse},
+    fields::{customer_fields::CustomerFields, profile::Profile},
+    values::{
+        address::AddressPart,
+        email::Email,
+        key::Key,
+        name::Name,
+        phone::Phone,
+        text::{Text, collapse},
+    },
 };
 
 /// Stands where a value begins.
@@ -110,7 +111,7 @@ pub struct Searchable {
 impl Searchable {
     /// The text of a customer.
     #[must_use]
-    pub fn of(facts: &Facts) -> Self {
+    pub fn of(facts: &CustomerFields) -> Self {
         Self::of_parts(&facts.name, &facts.profile)
     }
 

@@ -5,9 +5,11 @@ use std::{borrow::Cow, fmt};
 
 use crate::{
     domain::{
-        enums::Role,
         refusal::Refusal,
-        violation::{Rule, Violations},
+        values::{
+            enums::Role,
+            violation::{Rule, Violations},
+        },
     },
     error::Error,
 };

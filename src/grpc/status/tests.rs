@@ -1,9 +1,8 @@
 use super::*;
 use crate::domain::{
-    enums::Role,
-    field::{Field, FieldPath},
-    migration::Blocker,
-    violation::Rule,
+    fields::field::{Field, FieldPath},
+    refusal::Blocker,
+    values::{enums::Role, violation::Rule},
 };
 
 const SECRET: &str = "insert into customers at 10.0.0.7";
@@ -210,7 +209,7 @@ fn what_a_caller_makes_long_stays_within_the_limit() {
 
 #[test]
 fn repeating_is_safe_for_reads_and_for_mutations_with_a_request_id() {
-    for rpc in crate::domain::contract::RPCS {
+    for rpc in crate::domain::requests::contract::RPCS {
         assert_eq!(Repeat::of(*rpc, true), Repeat::Safe);
         assert_eq!(Repeat::of(*rpc, false) == Repeat::Unsafe, rpc.mutates);
     }

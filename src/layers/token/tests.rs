@@ -11,8 +11,10 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::config::Jwks;
-use crate::layers::samples::{AUDIENCE, ISSUER, config};
+use crate::{
+    config::Jwks,
+    layers::samples::{AUDIENCE, ISSUER, config},
+};
 
 /// A key of an issuer: its public part for the JWKS file, its private part to sign with.
 pub(crate) struct Pair {

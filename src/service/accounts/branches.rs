@@ -5,18 +5,20 @@ use sqlx::PgConnection;
 use super::Accounts;
 use crate::{
     domain::{
-        answer::Answer,
-        branch::{Branch, BranchEdit, BranchName},
-        caller::Caller,
-        ids::BranchId,
-        options::{Options, Outcome},
+        access::caller::Caller,
+        accounts::branch::{Branch, BranchEdit, BranchName},
         refusal::Refusal,
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+        },
+        values::ids::BranchId,
     },
     error::{Error, Result},
     service::{
         clock,
+        mutation::{end, retrying, settle, stored, write},
         page::{self, Page},
-        repeat::{end, retrying, settle, stored, write},
         seal::PageOf,
     },
     store,
@@ -77,8 +79,9 @@ impl Accounts {
         let after: Option<String> = self.sealer.open_page(&branches_of(caller), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
-        let found =
-            lease.run(async |conn| store::branches::list(conn, caller.scope(), after.as_deref(), limit).await).await?;
+        let found = lease
+            .run(async |conn| store::accounts::branches::list(conn, caller.scope(), after.as_deref(), limit).await)
+            .await?;
         Ok(Page::of(found, size))
     }
 
@@ -118,12 +121,12 @@ async fn create_counted(
     options: &Options,
 ) -> Result<Outcome<Answer>> {
     store::accounts::lock_lists(conn, caller.scope()).await?;
-    if store::branches::count(conn, caller.scope()).await? >= Branch::MAX_IN_ACCOUNT {
+    if store::accounts::branches::count(conn, caller.scope()).await? >= Branch::MAX_IN_ACCOUNT {
         return Err(Refusal::LimitReached("an account has at most 1,000 branches").into());
     }
     let answer = Answer::Branch { branch: branch.clone() };
     let write = write(caller, branch.created_at, options);
-    store::branches::create(conn, caller.scope(), branch, stored(&answer, options)?, write).await?;
+    store::accounts::branches::create(conn, caller.scope(), branch, stored(&answer, options)?, write).await?;
     Ok(Outcome::fresh(answer))
 }
 
@@ -134,7 +137,7 @@ async fn update_locked(
     edit: &BranchEdit,
     options: &Options,
 ) -> Result<Outcome<Answer>> {
-    let before = store::branches::lock(conn, caller.scope(), id).await?;
+    let before = store::accounts::branches::lock(conn, caller.scope(), id).await?;
     if let Some(request) = &options.request
         && let Some(stored) = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?
     {
@@ -145,7 +148,7 @@ async fn update_locked(
     if before != after {
         let stored = stored(&answer, options)?;
         let write = write(caller, clock::now(), options);
-        store::branches::update(conn, caller.scope(), &before, &after, stored, write).await?;
+        store::accounts::branches::update(conn, caller.scope(), &before, &after, stored, write).await?;
     }
     Ok(Outcome::fresh(answer))
 }

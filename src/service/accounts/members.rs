@@ -3,21 +3,21 @@
 use super::{Accounts, page_of};
 use crate::{
     domain::{
-        answer::Answer,
-        caller::Caller,
-        enums::Role,
-        ids::MemberId,
-        member::Member,
-        options::{Options, Outcome},
-        principal::Principal,
+        access::{caller::Caller, member::Member},
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+            principal::Principal,
+        },
+        values::{enums::Role, ids::MemberId},
     },
     error::{Error, Result},
     service::{
         clock,
+        mutation::{stored, write},
         page::{self, Page},
-        repeat::{stored, write},
     },
-    store::{self, members::After},
+    store::{self, access::members::After},
 };
 
 impl Accounts {
@@ -40,7 +40,7 @@ impl Accounts {
         let write = write(caller, at, options);
         let stored = stored(&answer, options)?;
         self.once(caller.scope().tenant(), caller.author(), answer, options, async |conn| {
-            store::members::add(conn, caller.scope(), &member, stored.clone(), write).await
+            store::access::members::add(conn, caller.scope(), &member, stored.clone(), write).await
         })
         .await
         .map_err(|error| if error.broken_key() == Some("members_principal_key") { Error::MemberExists } else { error })
@@ -62,7 +62,9 @@ impl Accounts {
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
-            .run(async |conn| store::members::list(conn, caller.scope(), inherited, after.as_ref(), limit).await)
+            .run(async |conn| {
+                store::access::members::list(conn, caller.scope(), inherited, after.as_ref(), limit).await
+            })
             .await?;
         Ok(Page::of(found, size))
     }

@@ -11,24 +11,27 @@ use sqlx::PgConnection;
 pub use self::tenants::TenantDraft;
 use crate::{
     domain::{
-        account::{Account, Moment},
-        answer::Answer,
-        caller::Caller,
-        enums::Role,
-        ids::{AccountId, MemberId, TenantId},
-        member::Member,
-        name::AccountName,
-        options::{Options, Outcome},
-        policies::PolicyChoices,
-        principal::{Author, Principal},
+        access::{caller::Caller, member::Member},
+        accounts::{account::Account, policies::PolicyChoices},
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+            principal::{Author, Principal},
+        },
+        values::{
+            enums::Role,
+            ids::{AccountId, MemberId, TenantId},
+            name::AccountName,
+            timestamp::Timestamp,
+        },
     },
     error::Result,
     service::{
         access::Access,
         clock,
+        mutation::{settle, stored, write},
         page::{self, Page},
         pool::{End, Pool},
-        repeat::{settle, stored, write},
         seal::{PageOf, Sealer},
     },
     store,
@@ -143,7 +146,7 @@ impl Accounts {
 }
 
 /// The first admin of a new account.
-pub(super) fn first_admin(account: AccountId, principal: Principal, at: Moment) -> Member {
+pub(super) fn first_admin(account: AccountId, principal: Principal, at: Timestamp) -> Member {
     Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role: Role::Admin, created_at: at }
 }
 

@@ -5,22 +5,28 @@ use std::sync::Arc;
 use super::{Accounts, first_admin};
 use crate::{
     domain::{
-        account::{Account, Path},
-        answer::{Answer, Tenant},
-        caller::{Caller, Operator},
-        enums::NameUniqueness,
-        ids::{AccountId, TenantId},
-        name::AccountName,
-        options::{Options, Outcome},
-        policies::{Policies, PolicyChoices},
-        principal::Principal,
+        access::caller::{Caller, Operator},
+        accounts::{
+            account::{Account, Path},
+            policies::{Policies, PolicyChoices},
+        },
+        requests::{
+            answer::{Answer, Tenant},
+            options::{Options, Outcome},
+            principal::Principal,
+        },
+        values::{
+            enums::NameUniqueness,
+            ids::{AccountId, TenantId},
+            name::AccountName,
+        },
     },
     error::{Error, Result},
     service::{
         clock,
+        mutation::{retrying, stored, write_of},
         page::{self, Page},
         pool::End,
-        repeat::{retrying, stored, write_of},
         seal::PageOf,
     },
     store,
@@ -69,7 +75,7 @@ impl Accounts {
         let write = write_of(&operator.author, None, at, options);
         let stored = stored(&answer, options)?;
         self.once(TenantId::PLATFORM, &operator.author, answer, options, async |conn| {
-            store::tenants::create(conn, &tenant, &account, &admin, stored.clone(), write).await
+            store::accounts::tenants::create(conn, &tenant, &account, &admin, stored.clone(), write).await
         })
         .await
     }
@@ -81,7 +87,8 @@ impl Accounts {
     pub async fn list_tenants(&self, operator: &Operator, size: usize, token: &str) -> Result<Page<Tenant>> {
         let after: Option<TenantId> = self.sealer.open_page(&tenants_of(operator), token)?;
         let mut lease = self.pool.lease().await?;
-        let found = lease.run(async |conn| store::tenants::list(conn, after, page::limit(size)).await).await?;
+        let found =
+            lease.run(async |conn| store::accounts::tenants::list(conn, after, page::limit(size)).await).await?;
         Ok(Page::of(found, size))
     }
 
@@ -103,8 +110,8 @@ impl Accounts {
             let mut lease = self.pool.lease().await?;
             lease
                 .transaction(End::Commit, async |conn| {
-                    if store::tenants::lock_rule(conn, caller.scope()).await? != rule {
-                        store::tenants::set_rule(conn, caller.scope(), rule).await?;
+                    if store::accounts::tenants::lock_rule(conn, caller.scope()).await? != rule {
+                        store::accounts::tenants::set_rule(conn, caller.scope(), rule).await?;
                     }
                     Ok(())
                 })

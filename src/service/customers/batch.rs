@@ -7,20 +7,26 @@ use sqlx::PgConnection;
 use super::Customers;
 use crate::{
     domain::{
-        account::Moment,
-        answer::{Answer, Touched},
-        caller::Caller,
-        command::Command,
-        customer::{Change, Customer, Happened},
-        event::Changes,
-        ids::{CustomerId, EventId},
-        options::{Options, Outcome},
+        access::caller::Caller,
+        customers::{
+            command::Command,
+            customer::{Change, Customer},
+        },
+        history::{event::Changes, event_type::EventType},
         refusal::Refusal,
+        requests::{
+            answer::{Answer, Touched},
+            options::{Options, Outcome},
+        },
+        values::{
+            ids::{CustomerId, EventId},
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     service::{
         clock,
-        repeat::{end, retrying, settle, write},
+        mutation::{end, retrying, settle, write},
         seal::Revisions,
     },
     store::{
@@ -164,8 +170,8 @@ async fn archive_locked(
     options: &Options,
 ) -> Result<Outcome<Answer>> {
     let (command, happened) = match direction {
-        Direction::In => (Command::Archive, Happened::Archived),
-        Direction::Out => (Command::Unarchive, Happened::Unarchived),
+        Direction::In => (Command::Archive, EventType::Archived),
+        Direction::Out => (Command::Unarchive, EventType::Unarchived),
     };
     let mut found = lock(conn, caller, batch, |customer| command.permits(caller, customer)).await?;
     if let Some(answer) = stored(conn, caller, options).await? {
@@ -192,7 +198,7 @@ async fn archive_locked(
 }
 
 /// Decides on one customer; what is to be written if it changed.
-fn touch(seen: &Seen, direction: Direction, at: Moment) -> (Touched, Option<Archiving>) {
+fn touch(seen: &Seen, direction: Direction, at: Timestamp) -> (Touched, Option<Archiving>) {
     let mut after = seen.customer.clone();
     let change = match direction {
         Direction::In => after.archive(at),

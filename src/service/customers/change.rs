@@ -9,21 +9,26 @@ use super::{
 };
 use crate::{
     domain::{
-        account::Moment,
-        caller::Caller,
-        command::{Command, Grounds},
-        customer::{Change, Customer, Happened, Stamp},
-        edit::Edit,
-        ids::{BranchId, CustomerId, MemberId},
-        options::{Options, Outcome},
+        access::caller::Caller,
+        customers::{
+            command::{Command, Grounds},
+            customer::{Change, Customer, Stamp},
+        },
+        fields::edit::Edit,
+        history::event_type::EventType,
         refusal::Refusal,
-        violation::{Rule, Violations},
+        requests::options::{Options, Outcome},
+        values::{
+            ids::{BranchId, CustomerId, MemberId},
+            timestamp::Timestamp,
+            violation::{Rule, Violations},
+        },
     },
     error::{Error, Result},
     service::{
         clock,
+        mutation::{retrying, settle, write},
         pool::End,
-        repeat::{retrying, settle, write},
         seal::Revisions,
     },
     store::{
@@ -130,7 +135,7 @@ impl Customers {
         attempt: &Attempt<'_>,
         before: &Seen,
         after: &Customer,
-        happened: Happened,
+        happened: EventType,
     ) -> Result<bool> {
         let write = write(attempt.caller, after.updated.at, attempt.options);
         store::customers::save(conn, attempt.caller, before, after, happened, write).await
@@ -156,7 +161,7 @@ impl Customers {
         let Some(read) = etag.filter(|read| *read != current) else { return Ok(()) };
         let scope = caller.scope();
         let [read, now] = [read, current].map(|revisions| (revisions.customer, revisions.link));
-        let changed = store::events::changed_since(conn, scope, id, read, now).await?;
+        let changed = store::history::changed_since(conn, scope, id, read, now).await?;
         Err(Error::EtagMismatch { etag: self.sealer.etag(scope, id, current)?, changed })
     }
 
@@ -183,7 +188,7 @@ impl Customers {
 }
 
 /// What the domain says, and the customer as it would be.
-fn decide(command: &Command, loaded: &Loaded, at: Moment) -> (Result<Change, Refusal>, Customer) {
+fn decide(command: &Command, loaded: &Loaded, at: Timestamp) -> (Result<Change, Refusal>, Customer) {
     let grounds = Grounds { policies: &loaded.seen.policies, owner_ids: &loaded.seen.owner_ids };
     let mut after = loaded.seen.customer.clone();
     let decision = command.decide(&mut after, grounds, at);
@@ -191,7 +196,10 @@ fn decide(command: &Command, loaded: &Loaded, at: Moment) -> (Result<Change, Ref
 }
 
 /// The facts with the command's new name and place, to suggest names near them.
-fn decide_facts(command: &Command, mut facts: crate::domain::customer::Facts) -> crate::domain::customer::Facts {
+fn decide_facts(
+    command: &Command,
+    mut facts: crate::domain::fields::customer_fields::CustomerFields,
+) -> crate::domain::fields::customer_fields::CustomerFields {
     if let Command::Update(edits) = command {
         for edit in edits {
             // A refused edit leaves the facts as they are, which is good enough for a suggestion.

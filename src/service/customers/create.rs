@@ -6,21 +6,24 @@ use std::sync::Arc;
 use super::{Customers, Shown, near};
 use crate::{
     domain::{
-        account::Account,
-        caller::Caller,
-        custom_id::{CustomIds, System},
-        customer::{Customer, Facts, Stamp},
-        enums::{Reach, Role},
-        ids::{AccountId, CustomerId, EventId},
-        options::{Options, Outcome},
+        access::caller::Caller,
+        accounts::account::Account,
+        customers::customer::{Customer, Stamp},
+        fields::customer_fields::CustomerFields,
         refusal::Refusal,
-        violation::{Rule, Violations},
+        requests::options::{Options, Outcome},
+        values::{
+            custom_id::{CustomIds, System},
+            enums::{Reach, Role},
+            ids::{AccountId, CustomerId, EventId},
+            violation::{Rule, Violations},
+        },
     },
     error::{Error, Result},
     service::{
         clock,
+        mutation::{retrying, settle},
         pool::{End, Lease},
-        repeat::{retrying, settle},
     },
     store::{
         self,
@@ -32,7 +35,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// What it is.
-    pub facts: Facts,
+    pub facts: CustomerFields,
     /// The acting account's custom IDs of it.
     pub custom_ids: CustomIds,
 }
@@ -99,7 +102,7 @@ impl Customers {
     }
 
     /// `NameTaken`, with names near it that are free.
-    pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, facts: &Facts) -> Error {
+    pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, facts: &CustomerFields) -> Error {
         let free = async {
             self.pool
                 .lease()
@@ -119,7 +122,7 @@ impl Customers {
     pub(super) async fn first_taken(&self, caller: &Caller, ids: &CustomIds) -> Option<System> {
         let taken = async {
             let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| store::custom_ids::first_taken(conn, caller.scope(), ids).await).await
+            lease.run(async |conn| store::customers::custom_ids::first_taken(conn, caller.scope(), ids).await).await
         };
         taken.await.ok().flatten()
     }

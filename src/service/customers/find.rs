@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use super::{Customers, Shown};
 use crate::{
     domain::{
-        caller::Caller,
-        custom_id::{CustomId, ResolvedBy, System},
-        ids::CustomerId,
-        name::Name,
+        access::caller::Caller,
+        values::{
+            custom_id::{CustomId, ResolvedBy, System},
+            ids::CustomerId,
+            name::Name,
+        },
     },
     error::{Error, Result},
     store::{self, customers::Seen},

@@ -7,29 +7,38 @@ use sqlx::PgConnection;
 
 use super::{
     Customers, Shown,
-    moving::{Blocked, Blockers, moved, retrying_clashes},
+    ownership::{Blocked, Blockers, moved, retrying_clashes},
 };
 use crate::{
     domain::{
-        account::{Account, Moment},
-        answer::Answer,
-        caller::Caller,
-        customer::{Customer, Happened},
-        email::Email,
-        enums::Role,
-        ids::{AccountId, CustomerId, EventId, TagId},
-        link::Link,
-        migration::{Blocker, FirstAdmin, Migration, Plan},
-        name::AccountName,
-        options::{Options, Outcome},
-        principal::Principal,
-        tag::Tag,
+        access::caller::Caller,
+        accounts::account::Account,
+        customers::{
+            customer::Customer,
+            link::Link,
+            migration::{FirstAdmin, Migration, Plan},
+        },
+        history::event_type::EventType,
+        refusal::Blocker,
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+            principal::Principal,
+        },
+        tags::tag::Tag,
+        values::{
+            email::Email,
+            enums::Role,
+            ids::{AccountId, CustomerId, EventId, TagId},
+            name::AccountName,
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     service::{
         accounts::first_admin,
         clock,
-        repeat::{end, write},
+        mutation::{end, write},
         seal::Revisions,
     },
     store::{self, Write, customers::Seen},
@@ -105,7 +114,7 @@ impl Customers {
     async fn migrate_locked(&self, conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Outcome<Migrated>> {
         let Attempt { caller, id, reseller, options, .. } = *attempt;
         let scope = caller.scope();
-        let rule = store::moves::hold_name_rule(conn, scope).await?;
+        let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
         store::customers::lock(conn, scope, id).await?;
         let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), None, None).await?;
         let before = &loaded.seen.customer;
@@ -122,7 +131,7 @@ impl Customers {
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let at = clock::now();
-        let link = store::moves::link(conn, scope, id, owner.id).await?;
+        let link = store::customers::ownership::link(conn, scope, id, owner.id).await?;
         let (plan, copies) = plan(before, &owner, &link, reseller, at);
         let mut blockers = Blockers::default();
         blockers.note(id, None, decision.err().into_iter().flatten());
@@ -136,11 +145,13 @@ impl Customers {
         make_account(conn, caller, account, plan.admin.as_ref(), write).await?;
         if let Some(copies) = &copies {
             let events = [clock::new_id(), clock::new_id()].map(EventId::from_uuid);
-            store::moves::copy_link(conn, scope, before, (owner.id, account.id), copies, events, write).await?;
+            store::customers::ownership::copy_link(conn, scope, before, (owner.id, account.id), copies, events, write)
+                .await?;
         }
         let one = moved(caller, before, in_account(before, account, at), at);
         let answer = Answer::Migrated { customer: one.after.clone(), link: loaded.seen.link, plan: plan.clone() };
-        store::moves::save(conn, caller, rule, &[one], Happened::Migrated, (&answer, Some(id)), write).await?;
+        store::customers::ownership::save(conn, caller, rule, &[one], EventType::Migrated, (&answer, Some(id)), write)
+            .await?;
         let customer = self.as_it_is(conn, caller, id, options).await?;
         Ok(Outcome::fresh(Migrated { customer, plan, stored: !options.validate_only, blockers: Vec::new() }))
     }
@@ -156,7 +167,7 @@ impl Customers {
 }
 
 /// What a migration would do, and the link that the new account would get, if it gets one.
-fn plan(customer: &Customer, owner: &Account, link: &Link, reseller: &Reseller, at: Moment) -> (Plan, Option<Link>) {
+fn plan(customer: &Customer, owner: &Account, link: &Link, reseller: &Reseller, at: Timestamp) -> (Plan, Option<Link>) {
     let id = AccountId::from_uuid(clock::new_id());
     let name = reseller.name.clone().unwrap_or_else(|| AccountName::stored(customer.facts.name.as_str().to_owned()));
     let account = owner.child(id, name, Arc::clone(&owner.policies), at).ok();
@@ -194,13 +205,13 @@ async fn make_account(
     store::accounts::create(conn, caller.scope(), account, member.as_ref(), None, creation).await?;
     if let Some(FirstAdmin::Invited(email)) = admin {
         let id = clock::new_id();
-        store::invitations::create(conn, caller.scope(), id, account.id, email, Role::Admin, write).await?;
+        store::access::invitations::create(conn, caller.scope(), id, account.id, email, Role::Admin, write).await?;
     }
     Ok(())
 }
 
 /// The customer as the account that was made of it has it.
-fn in_account(before: &Customer, account: &Account, at: Moment) -> Customer {
+fn in_account(before: &Customer, account: &Account, at: Timestamp) -> Customer {
     let mut after = before.clone();
     after.migration = Some(Migration {
         account: account.id,

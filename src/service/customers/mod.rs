@@ -6,7 +6,7 @@ mod create;
 mod custom_ids;
 mod find;
 mod migrate;
-mod moving;
+mod ownership;
 mod revert;
 mod search;
 mod tagging;
@@ -20,7 +20,7 @@ pub use self::{
     create::Draft,
     find::{Availability, Found},
     migrate::{Migrated, Reseller},
-    moving::Blocked,
+    ownership::Blocked,
     revert::Reverted,
     search::{Match as SearchMatch, Matches},
     tagging::TagNames,
@@ -29,21 +29,26 @@ pub use self::{
 };
 use crate::{
     domain::{
-        address::AddressPart,
-        answer::Answer,
-        caller::Caller,
-        command::{Command, Grounds},
-        customer::{Customer, Facts, Standing},
-        dms::DmsLink,
-        edit::Edit,
-        field::FieldPath,
-        hold::Hold,
-        ids::{CustomerId, HoldId},
-        link::Link,
-        name::Name,
-        options::{Options, Outcome},
-        status::StatusReason,
-        text::Text,
+        access::{caller::Caller, relation::Relation},
+        customers::{
+            command::{Command, Grounds},
+            customer::Customer,
+            dms::DmsLink,
+            hold::Hold,
+            link::Link,
+        },
+        fields::{customer_fields::CustomerFields, edit::Edit, field::FieldPath},
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+        },
+        values::{
+            address::AddressPart,
+            ids::{CustomerId, HoldId},
+            name::Name,
+            status_reason::StatusReason,
+            text::Text,
+        },
     },
     error::{Error, Result},
     service::{
@@ -73,7 +78,7 @@ pub struct Shown {
     /// The acting account's link to it.
     pub link: Link,
     /// How the acting account stands to it, and so what of it may be shown.
-    pub standing: Standing,
+    pub standing: Relation,
     /// How it stands to the acting account's dealer management system.
     pub dms_link: DmsLink,
     /// What the caller could do with it now.
@@ -230,8 +235,8 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
         dms_link: DmsLink::of(&seen.customer, &seen.link, caller),
         allowed_actions: seen.customer.allowed_actions(caller, grounds, clock::now()),
         missing_for_approval: match seen.customer.standing(caller.scope()) {
-            Standing::OwnerOrAbove => seen.customer.missing_for_approval(grounds),
-            Standing::Below => Vec::new(),
+            Relation::OwnerOrAbove => seen.customer.missing_for_approval(grounds),
+            Relation::Below => Vec::new(),
         },
         customer: seen.customer,
         link: seen.link,
@@ -240,6 +245,6 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
 }
 
 /// Names near a taken one, to suggest those of them that are free. A long one is cut, so that what tells it apart fits.
-fn near(facts: &Facts) -> Vec<Name> {
+fn near(facts: &CustomerFields) -> Vec<Name> {
     find::near(&facts.name, facts.profile.primary_address.get(AddressPart::City))
 }

@@ -4,22 +4,24 @@ use sqlx::PgConnection;
 
 use super::{
     Customers, Shown,
-    moving::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
+    ownership::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
 };
 use crate::{
     domain::{
-        account::Account,
-        answer::Answer,
-        caller::Caller,
-        customer::{Customer, Happened},
-        ids::CustomerId,
-        migration::Migration,
-        options::{Options, Outcome},
+        access::caller::Caller,
+        accounts::account::Account,
+        customers::{customer::Customer, migration::Migration},
+        history::event_type::EventType,
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+        },
+        values::ids::CustomerId,
     },
     error::{Error, Result},
     service::{
         clock,
-        repeat::{end, write},
+        mutation::{end, write},
         seal::Revisions,
     },
     store,
@@ -71,13 +73,13 @@ impl Customers {
         etag: Option<Revisions>,
     ) -> Result<Outcome<Reverted>> {
         let scope = caller.scope();
-        let rule = store::moves::hold_name_rule(conn, scope).await?;
+        let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
         // Looked at without a lock first: its account is locked before it.
         let seen = store::customers::load(conn, caller, id, None, None, None).await?.seen;
         seen.customer.must_be_ours(caller)?;
         let account = seen.customer.migrated().map(|migration| migration.account);
         if let Some(account) = account {
-            store::moves::lock_account(conn, scope, account).await?;
+            store::customers::ownership::lock_account(conn, scope, account).await?;
         }
         store::customers::lock(conn, scope, id).await?;
         let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), None, None).await?;
@@ -103,7 +105,11 @@ impl Customers {
         let mut after = None;
         if let Some(migration) = before.migrated() {
             let home = store::accounts::get(conn, scope, migration.from).await?;
-            blockers.note(id, None, store::moves::used(conn, scope, migration.account, id).await?.blockers());
+            blockers.note(
+                id,
+                None,
+                store::customers::ownership::used(conn, scope, migration.account, id).await?.blockers(),
+            );
             note_clashes(conn, caller, home.id, rule, &[(None, before)], &mut blockers).await?;
             after = Some((at_home(conn, caller, before, &home, migration).await?, migration.account));
         }
@@ -113,11 +119,20 @@ impl Customers {
             return Ok(Outcome::fresh(Reverted { customer, blockers: told.unwrap_or_default() }));
         };
         after.migration = after.migration.map(|migration| Migration { reverted_at: Some(at), ..migration });
-        store::invitations::withdraw(conn, scope, account).await?;
+        store::access::invitations::withdraw(conn, scope, account).await?;
         let one = moved(caller, before, after, at);
         let answer = Answer::Customer { customer: one.after.clone(), link: loaded.seen.link };
         let write = write(caller, at, options);
-        store::moves::save(conn, caller, rule, &[one], Happened::MigrationReverted, (&answer, Some(id)), write).await?;
+        store::customers::ownership::save(
+            conn,
+            caller,
+            rule,
+            &[one],
+            EventType::MigrationReverted,
+            (&answer, Some(id)),
+            write,
+        )
+        .await?;
         let customer = self.as_it_is(conn, caller, id, options).await?;
         Ok(Outcome::fresh(Reverted { customer, blockers: Vec::new() }))
     }
@@ -131,8 +146,14 @@ async fn at_home(
     home: &Account,
     migration: &Migration,
 ) -> Result<Customer> {
-    let (branch, sales_person) =
-        store::moves::still_there(conn, caller.scope(), home.id, migration.branch, migration.sales_person).await?;
+    let (branch, sales_person) = store::customers::ownership::still_there(
+        conn,
+        caller.scope(),
+        home.id,
+        migration.branch,
+        migration.sales_person,
+    )
+    .await?;
     let mut after = before.clone();
     after.facts.branch = branch;
     after.facts.sales_person = sales_person;

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::{Customers, Shown};
 use crate::{
     domain::{
-        caller::Caller,
-        ids::CustomerId,
+        access::caller::Caller,
         search::{Search, SearchField, Searchable},
+        values::ids::CustomerId,
     },
     error::Result,
     service::{

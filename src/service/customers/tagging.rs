@@ -8,17 +8,19 @@ use sqlx::PgConnection;
 use super::{Customers, Named, Outcomes, batch};
 use crate::{
     domain::{
-        answer::{Answer, Touched},
-        caller::Caller,
-        customer::Change,
-        ids::{EventId, TagId},
-        options::{Options, Outcome},
-        tag::{Tag, TagName},
+        access::caller::Caller,
+        customers::customer::Change,
+        requests::{
+            answer::{Answer, Touched},
+            options::{Options, Outcome},
+        },
+        tags::tag::{Tag, TagName},
+        values::ids::{EventId, TagId},
     },
     error::{Error, Result},
     service::{
         clock,
-        repeat::{end, retrying, write},
+        mutation::{end, retrying, write},
         tags::must_fit,
     },
     store::{

@@ -4,21 +4,24 @@ use sqlx::PgConnection;
 
 use super::{
     Customers, Named, Outcomes, batch,
-    moving::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
+    ownership::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
 };
 use crate::{
     domain::{
-        account::Account,
-        answer::{Answer, Touched},
-        caller::Caller,
-        customer::{Customer, Happened},
-        ids::AccountId,
-        options::{Options, Outcome},
+        access::caller::Caller,
+        accounts::account::Account,
+        customers::customer::Customer,
+        history::event_type::EventType,
+        requests::{
+            answer::{Answer, Touched},
+            options::{Options, Outcome},
+        },
+        values::ids::AccountId,
     },
     error::Result,
     service::{
         clock,
-        repeat::{end, write},
+        mutation::{end, write},
     },
     store,
 };
@@ -75,7 +78,7 @@ async fn transfer_locked(
     options: &Options,
 ) -> Result<Done> {
     let scope = caller.scope();
-    let rule = store::moves::hold_name_rule(conn, scope).await?;
+    let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
     let to = store::accounts::get(conn, scope, to).await?;
     let found = batch::lock(conn, caller, batch, |customer| customer.must_be_ours(caller)).await?;
     if let Some(answer) = batch::stored(conn, caller, options).await? {
@@ -108,7 +111,8 @@ async fn transfer_locked(
         let moves: Vec<_> =
             moving.iter().map(|(_, before)| moved(caller, before, in_account(before, &to), at)).collect();
         let write = write(caller, at, options);
-        store::moves::save(conn, caller, rule, &moves, Happened::Transferred, (&answer, None), write).await?;
+        store::customers::ownership::save(conn, caller, rule, &moves, EventType::Transferred, (&answer, None), write)
+            .await?;
     }
     Ok(Done::Answered(Box::new(Outcome::fresh(answer))))
 }

@@ -7,11 +7,13 @@ use super::{
 };
 use crate::{
     domain::{
-        caller::Caller,
-        command::Command,
-        custom_id::{CustomId, CustomIds, System},
-        ids::CustomerId,
-        options::{Options, Outcome},
+        access::caller::Caller,
+        customers::command::Command,
+        requests::options::{Options, Outcome},
+        values::{
+            custom_id::{CustomId, CustomIds, System},
+            ids::CustomerId,
+        },
     },
     error::{Error, Result},
     store,

@@ -10,12 +10,13 @@ use super::{
 };
 use crate::{
     domain::{
-        account::Moment,
-        answer::Answer,
-        caller::Caller,
-        customer::Happened,
-        event::Changes,
-        ids::{CustomerId, EventId},
+        access::caller::Caller,
+        history::{event::Changes, event_type::EventType},
+        requests::answer::Answer,
+        values::{
+            ids::{CustomerId, EventId},
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     store::{Write, json, path, principal_key},
@@ -90,8 +91,8 @@ pub async fn save_archiving(
     conn: &mut PgConnection,
     caller: &Caller,
     changed: &[Archiving],
-    archived_at: Option<Moment>,
-    happened: Happened,
+    archived_at: Option<Timestamp>,
+    happened: EventType,
     answer: &Answer,
     write: Write<'_>,
 ) -> Result<()> {
@@ -130,7 +131,7 @@ pub async fn save_archiving(
         write.author.principal.issuer(),
         write.author.principal.subject(),
         write.actors()?,
-        write.acting.map(crate::domain::ids::AccountId::get),
+        write.acting.map(crate::domain::values::ids::AccountId::get),
         write.author.rpc.name(),
         write.request_id(),
         write.author.trace_id,

@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     domain::{
-        caller::{Caller, Scope},
-        custom_id::{CustomId, System},
-        ids::CustomerId,
+        access::caller::{Caller, Scope},
+        values::{
+            custom_id::{CustomId, System},
+            ids::CustomerId,
+        },
     },
     error::Result,
     telemetry::Statement as _,

@@ -2,7 +2,9 @@
 
 mod batch;
 mod create;
+pub mod custom_ids;
 mod find;
+pub mod ownership;
 pub(super) mod row;
 mod save;
 mod tagging;
@@ -19,14 +21,15 @@ pub use self::{
 };
 use crate::{
     domain::{
-        caller::{Caller, Scope},
-        custom_id::CustomIds,
-        customer::Customer,
-        ids::{AccountId, BranchId, CustomerId, MemberId},
-        link::Link,
-        name::Name,
-        options::Repeatable,
-        policies::Policies,
+        access::caller::{Caller, Scope},
+        accounts::policies::Policies,
+        customers::{customer::Customer, link::Link},
+        requests::options::Repeatable,
+        values::{
+            custom_id::CustomIds,
+            ids::{AccountId, BranchId, CustomerId, MemberId},
+            name::Name,
+        },
     },
     error::{Error, Result},
     store::{path, principal_key, requests::Stored},

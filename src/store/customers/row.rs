@@ -8,19 +8,24 @@ use uuid::Uuid;
 use super::{Loaded, Seen};
 use crate::{
     domain::{
-        account::{Moment, Path},
-        caller::Caller,
-        custom_id,
-        customer::{Customer, Facts, Stamp, Status},
-        enums::{CustomerType, Origin, Reach, ServiceClass},
-        hold,
-        ids::{AccountId, BranchId, CustomerId, MemberId},
-        link, migration,
-        name::Name,
-        policies, principal, profile,
-        status::StatusReason,
-        tag,
-        text::Text,
+        access::caller::Caller,
+        accounts::{account::Path, policies},
+        customers::{
+            customer::{Customer, Stamp, Status},
+            hold, link, migration,
+        },
+        fields::{customer_fields::CustomerFields, profile},
+        requests::principal,
+        tags::tag,
+        values::{
+            custom_id,
+            enums::{CustomerType, Origin, Reach, ServiceClass},
+            ids::{AccountId, BranchId, CustomerId, MemberId},
+            name::Name,
+            status_reason::StatusReason,
+            text::Text,
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     store::{requests::Stored, stored},
@@ -95,7 +100,7 @@ pub(in crate::store) struct Row {
     pub(super) name: String,
     pub(super) status: String,
     pub(super) status_reason: Option<String>,
-    pub(super) archived_at: Option<Moment>,
+    pub(super) archived_at: Option<Timestamp>,
     pub(super) branch_id: Option<Uuid>,
     pub(super) sales_person_id: Option<Uuid>,
     pub(super) origin: String,
@@ -110,8 +115,8 @@ pub(in crate::store) struct Row {
     pub(super) migration: Option<Migration>,
     #[sqlx(rename = "owner_tags: row::Tags")]
     pub(super) owner_tags: Option<Tags>,
-    pub(super) created_at: Moment,
-    pub(super) updated_at: Moment,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
     #[sqlx(rename = "created_by: row::Principal")]
     pub(super) created_by: Principal,
     #[sqlx(rename = "updated_by: row::Principal")]
@@ -161,7 +166,7 @@ impl Row {
             owner,
             path: Path::stored(self.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             revision: self.revision,
-            facts: Facts {
+            facts: CustomerFields {
                 customer_type: stored(&self.customer_type, CustomerType::from_str_stored)?,
                 service_class: stored(&self.service_class, ServiceClass::from_str_stored)?,
                 reach: stored(&self.reach, Reach::from_str_stored)?,

@@ -7,12 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        answer::Answer,
-        caller::Caller,
-        customer::Happened,
-        event::Changes,
-        ids::{CustomerId, EventId},
-        link::Link,
+        access::caller::Caller,
+        customers::link::Link,
+        history::{event::Changes, event_type::EventType},
+        requests::answer::Answer,
+        values::ids::{CustomerId, EventId},
     },
     error::{Error, Result},
     store::{Write, json, principal_key},
@@ -108,7 +107,7 @@ pub async fn save_tagging(
         caller.scope().root().get(),
         json(&elements)?,
         write.at,
-        Happened::TagsChanged.as_str(),
+        EventType::TagsChanged.as_str(),
         write.author.principal.issuer(),
         write.author.principal.subject(),
         write.actors()?,

@@ -10,9 +10,9 @@ use sqlx::{Arguments as _, Encode, Postgres, Type, postgres::PgArguments};
 use super::{COUNTED, Place, PlaceKey};
 use crate::{
     domain::{
-        caller::Scope,
-        ids::CustomerId,
+        access::caller::Scope,
         search::{OrderBy, Search, SearchField},
+        values::ids::CustomerId,
     },
     error::{Error, Result},
     store::customers::row::columns,

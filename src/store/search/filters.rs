@@ -7,8 +7,8 @@ use sqlx::{Encode, Postgres, Type, types::Json};
 use super::build::Builder;
 use crate::{
     domain::{
-        ids::{BranchId, MemberId},
         search::{Archived, Search},
+        values::ids::{BranchId, MemberId},
     },
     error::{Error, Result},
 };

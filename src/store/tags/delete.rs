@@ -6,11 +6,10 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        caller::Scope,
-        customer::Happened,
-        event::Changes,
-        ids::{CustomerId, EventId},
-        tag::Tag,
+        access::caller::Scope,
+        history::{event::Changes, event_type::EventType},
+        tags::tag::Tag,
+        values::ids::{CustomerId, EventId},
     },
     error::Result,
     store::{Write, json, principal_key},
@@ -105,7 +104,7 @@ pub async fn delete(
         &ids,
         &events,
         write.at,
-        Happened::TagsChanged.as_str(),
+        EventType::TagsChanged.as_str(),
         write.author.principal.issuer(),
         write.author.principal.subject(),
         write.actors()?,

@@ -9,10 +9,10 @@ use sqlx::PgConnection;
 pub use self::delete::{delete, lock_customers};
 use crate::{
     domain::{
-        caller::Scope,
-        event::Changes,
-        ids::{CustomerId, EventId, TagId},
-        tag::{Tag, TagName, TagUse},
+        access::caller::Scope,
+        history::event::Changes,
+        tags::tag::{Tag, TagName, TagUse},
+        values::ids::{CustomerId, EventId, TagId},
     },
     error::{Error, Result},
     store::{Write, json, path, principal_key},

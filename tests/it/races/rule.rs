@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use clientele::{
-    domain::{
-        caller::Caller,
-        contract,
-        enums::NameUniqueness,
-        ids::{AccountId, TenantId},
-        principal::{Author, Principal},
-    },
-    error::Error,
-    grpc::pb,
-};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::world::{ISSUER, Seat, World, at_once, customer, reason, rounds};
+use clientele::{
+    domain::{
+        access::caller::Caller,
+        requests::{
+            contract,
+            principal::{Author, Principal},
+        },
+        values::{
+            enums::NameUniqueness,
+            ids::{AccountId, TenantId},
+        },
+    },
+    error::Error,
+    grpc::pb,
+};
 
 /// The admin of a tenant, as the gate would let it in.
 async fn caller(world: &World, seat: &Seat) -> Caller {

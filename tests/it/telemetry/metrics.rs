@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use clientele::{grpc::pb, server};
 use http::uri::PathAndQuery;
 use tonic::{Code, Request, client::Grpc};
 use tonic_prost::ProstCodec;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 use super::scrape::{Scrape, get, scrape};
 use crate::world::{Client, World, assert_refused, customer, database, unknown_id, until};
 use crate::{pki::Authority, tls::Files};
+use clientele::{grpc::pb, server};
 
 async fn measured() -> World {
     let world = World::start_with(database().await, |config| {
@@ -116,7 +116,8 @@ async fn more_tenants_customers_and_made_up_paths_make_no_more_series() {
         }
     }
     let methods = after.samples.iter().filter_map(|sample| sample.labels.get("rpc_method"));
-    let unknown = |method: &&String| !clientele::domain::contract::RPCS.iter().any(|rpc| rpc.name() == method.as_str());
+    let unknown =
+        |method: &&String| !clientele::domain::requests::contract::RPCS.iter().any(|rpc| rpc.name() == method.as_str());
     let mut others: Vec<_> = methods.filter(unknown).collect();
     others.sort();
     others.dedup();

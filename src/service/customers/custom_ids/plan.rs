@@ -3,12 +3,17 @@
 use super::Attempt;
 use crate::{
     domain::{
-        account::Moment,
-        command::Grounds,
-        custom_id::{CustomId, CustomIds, System},
-        custom_id_change::{CustomIdChange, must_keep_required},
-        customer::{Change, Customer, Happened, Stamp},
+        customers::{
+            command::Grounds,
+            custom_id_change::{CustomIdChange, must_keep_required},
+            customer::{Change, Customer, Stamp},
+        },
+        history::event_type::EventType,
         refusal::Refusal,
+        values::{
+            custom_id::{CustomId, CustomIds, System},
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     store::customers::Seen,
@@ -27,7 +32,7 @@ pub(in crate::service::customers) enum Ids<'a> {
 /// What a command comes to.
 pub(super) struct Plan {
     /// The fields, if they change.
-    pub(super) customer: Option<(Customer, Happened)>,
+    pub(super) customer: Option<(Customer, EventType)>,
     /// The custom IDs, if they change.
     pub(super) ids: Option<(CustomIdChange, CustomIds)>,
 }
@@ -64,7 +69,7 @@ impl Attempt<'_> {
 }
 
 /// What the domain says of fields and custom IDs.
-pub(super) fn plan(attempt: &Attempt<'_>, seen: &Seen, change: CustomIdChange, at: Moment) -> Result<Plan, Refusal> {
+pub(super) fn plan(attempt: &Attempt<'_>, seen: &Seen, change: CustomIdChange, at: Timestamp) -> Result<Plan, Refusal> {
     let ids = change.decide(&seen.link.custom_ids)?;
     let own = seen.customer.owner == attempt.caller.scope().root();
     let owner_ids = ids.as_ref().filter(|_| own).unwrap_or(&seen.owner_ids);

@@ -1,0 +1,147 @@
+//! Who calls, in which account, and so what the call may touch.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    accounts::account::{Account, Path},
+    refusal::Refusal,
+    requests::principal::Author,
+    values::{
+        enums::Role,
+        ids::{AccountId, BranchId, CustomerId, TenantId},
+    },
+};
+
+/// What a call may see: one tenant, and in it the acting account, what is below it, and the FLEET customers of what is
+/// above it. Every store function takes one; there is no other way to come by a tenant for a statement.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    tenant: TenantId,
+    path: Path,
+    narrowed: Option<CustomerId>,
+}
+
+impl Scope {
+    /// The tenant: the first predicate of every statement.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The acting account.
+    #[must_use]
+    pub fn root(&self) -> AccountId {
+        self.path.ids()[0]
+    }
+
+    /// The one customer that the call is narrowed to.
+    #[must_use]
+    pub fn narrowed(&self) -> Option<CustomerId> {
+        self.narrowed
+    }
+
+    /// Whether the call may touch this customer at all: of a call that is narrowed to one, another does not exist.
+    #[must_use]
+    pub fn admits(&self, customer: CustomerId) -> bool {
+        self.narrowed.is_none_or(|only| only == customer)
+    }
+
+    /// From the acting account up to the provider: whose FLEET customers it sees.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A caller with a role in the account it acts in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    author: Author,
+    scope: Scope,
+    role: Role,
+    seat: Arc<Seat>,
+}
+
+/// Where a caller acts: the account, and what of it every look at a customer needs. At most two seconds old.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The acting account.
+    pub account: Account,
+    /// Its branches that work with a dealer management system.
+    pub dms_branches: Vec<BranchId>,
+}
+
+impl Caller {
+    /// Only the gate makes one, from a verified token and the memberships. `narrowed` is the one customer that the call
+    /// may touch, if it says so itself.
+    #[must_use]
+    pub fn new(author: Author, seat: Arc<Seat>, role: Role, narrowed: Option<CustomerId>) -> Self {
+        Self { author, scope: Scope { tenant: seat.tenant, path: seat.account.path.clone(), narrowed }, role, seat }
+    }
+
+    /// What the call may see.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Who does it, and by which RPC.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// The role in the acting account.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The acting account, at most two seconds old. A write that decides by it names its revision.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.seat.account
+    }
+
+    /// The acting account's branches that work with a dealer management system.
+    #[must_use]
+    pub fn dms_branches(&self) -> &[BranchId] {
+        &self.seat.dms_branches
+    }
+
+    /// Refuses a mutation that names no customer where the call is narrowed to one.
+    ///
+    /// # Errors
+    /// `Narrowed`.
+    pub fn must_not_be_narrowed(&self) -> Result<(), Refusal> {
+        if self.scope.narrowed.is_some() { Err(Refusal::Narrowed) } else { Ok(()) }
+    }
+
+    /// Refuses a caller below a role that data, not the contract's floor, asks for.
+    ///
+    /// # Errors
+    /// `RoleTooLow` with the least role.
+    pub fn must_be(&self, least: Role) -> Result<(), Refusal> {
+        if self.role >= least { Ok(()) } else { Err(Refusal::RoleTooLow(least)) }
+    }
+}
+
+/// A platform operator: creates and lists tenants, and has no rights in any.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// Who, and by which RPC.
+    pub author: Author,
+}
+
+/// Whoever brought a valid token, a member of some account or not.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// Who, and by which RPC.
+    pub author: Author,
+    /// The tenant that the call names, if it does.
+    pub tenant: Option<TenantId>,
+    /// Whether it is a platform operator.
+    pub operator: bool,
+}

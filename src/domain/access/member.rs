@@ -1,0 +1,27 @@
+//! A member: a principal with a role in an account.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    requests::principal::Principal,
+    values::{
+        enums::Role,
+        ids::{AccountId, MemberId},
+        timestamp::Timestamp,
+    },
+};
+
+/// A principal with a role in an account, which holds in every account below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The membership's own id.
+    pub id: MemberId,
+    /// Where the role was given.
+    pub account: AccountId,
+    /// Who.
+    pub principal: Principal,
+    /// What it may do.
+    pub role: Role,
+    /// Since when.
+    pub created_at: Timestamp,
+}

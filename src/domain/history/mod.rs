@@ -1,0 +1,4 @@
+//! History: the events of customers and what changed.
+
+pub mod event;
+pub mod event_type;

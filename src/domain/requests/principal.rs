@@ -1,0 +1,79 @@
+//! Who acts. Rights come from memberships; a principal is only a name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    requests::contract::Rpc,
+    values::{text::Text, violation::Rule, workload::Workload},
+};
+
+/// Who a token names: its issuer and its subject, both compared as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Principal {
+    issuer: String,
+    subject: String,
+}
+
+impl Principal {
+    /// Longest issuer and longest subject, in characters.
+    pub const MAX_CHARS: usize = 255;
+
+    /// A principal of a token that was verified, or of a configuration that was.
+    #[must_use]
+    pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), subject: subject.into() }
+    }
+
+    /// Checks an issuer: 1 to 255 printable characters without spaces.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn parse_issuer(raw: &str) -> Result<String, Rule> {
+        let issuer = Text::<{ Self::MAX_CHARS }>::parse(raw)?.as_str().to_owned();
+        // The stored answers' key joins issuer and subject by a space.
+        if issuer.contains(' ') { Err(Rule::new("must not hold spaces")) } else { Ok(issuer) }
+    }
+
+    /// Checks a subject: 1 to 255 printable characters.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn parse_subject(raw: &str) -> Result<String, Rule> {
+        Text::<{ Self::MAX_CHARS }>::parse(raw).map(|subject| subject.as_str().to_owned())
+    }
+
+    /// The token's `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The token's `sub`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
+/// Who does something, and by which call: what every event and stored answer tells.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// Whose rights it is done with.
+    pub principal: Principal,
+    /// Who acts for the principal, the last one first (RFC 8693's `act`).
+    pub actors: Vec<Principal>,
+    /// Which workload made the call, if its connection proves one.
+    pub workload: Option<Workload>,
+    /// The RPC that was called.
+    pub rpc: Rpc,
+    /// The call's W3C trace id: 32 hexadecimal digits.
+    pub trace_id: String,
+}
+
+impl Author {
+    /// The workload's identity, as events keep it.
+    #[must_use]
+    pub fn workload(&self) -> Option<&str> {
+        self.workload.as_ref().map(Workload::as_str)
+    }
+}

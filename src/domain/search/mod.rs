@@ -1,0 +1,170 @@
+//! What is searched for, and what was found of it.
+//!
+//! Rule: everything that decides whether a word matches is here and in migrations/0005_search.sql, which folds custom IDs
+//! in the same way. The database is asked for what these needles are in; which fields matched is then told from the same
+//! text by the same needles.
+
+mod query;
+mod text;
+
+use serde::Serialize;
+
+pub use self::{
+    query::{Query, Word},
+    text::{EXACT, Searchable, fold, number},
+};
+use crate::domain::values::{
+    enums::{CustomerType, Origin, Reach, ServiceClass},
+    ids::{BranchId, MemberId},
+    key::Key,
+    label::Labels,
+    timestamp::Timestamp,
+};
+
+/// Entries that each list of a search has at most.
+pub const MAX_LIST: usize = 50;
+
+/// What is searched: a customer's text, field by field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum SearchField {
+    /// Name and legal name.
+    Name,
+    /// City of the primary address.
+    City,
+    /// State of the primary address.
+    State,
+    /// The acting account's custom IDs, aliases too.
+    Number,
+    /// Email address.
+    Email,
+    /// Phone number.
+    Phone,
+    /// Tax IDs.
+    TaxId,
+}
+
+impl SearchField {
+    /// Every field, in the contract's order.
+    pub const ALL: [Self; 7] =
+        [Self::Name, Self::City, Self::State, Self::Number, Self::Email, Self::Phone, Self::TaxId];
+
+    /// Whether a word may lie anywhere in the field's text; else only where the text or a word in it begins.
+    #[must_use]
+    pub const fn is_free(self) -> bool {
+        matches!(self, Self::Name | Self::City)
+    }
+}
+
+/// Whether archived customers are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Archived {
+    /// They are not.
+    #[default]
+    Hide,
+    /// They are found like others.
+    Show,
+    /// Nothing else is.
+    Only,
+}
+
+/// In which order results come. Ties go by id, in the same direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum OrderBy {
+    /// The exact name or number first, then names that start with the query, then the rest; each by folded name.
+    Relevance,
+    /// By folded name.
+    Name,
+    /// By creation.
+    CreateTime,
+    /// By the last change.
+    UpdateTime,
+}
+
+/// The order, and whether it is turned around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Order {
+    /// By what.
+    pub by: OrderBy,
+    /// The greatest first. Never with [`OrderBy::Relevance`].
+    pub descending: bool,
+}
+
+/// Moments from one on, up to but without another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Range {
+    /// The first moment.
+    pub from: Option<Timestamp>,
+    /// The first moment after it.
+    pub until: Option<Timestamp>,
+}
+
+/// A search: customers that match all that is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Search {
+    /// The words.
+    pub query: Query,
+    /// In which field they are looked for; none: in all.
+    pub field: Option<SearchField>,
+    /// Has one of these tags of the acting account, by their names' keys. Empty: whatever.
+    pub any_of: Vec<Key>,
+    /// Has all of these tags.
+    pub all_of: Vec<Key>,
+    /// Has none of these tags.
+    pub none_of: Vec<Key>,
+    /// Has one of these statuses, as they are stored. Empty: any but MERGED and ERASED.
+    pub statuses: Vec<&'static str>,
+    /// Is of one of these types. Empty: any.
+    pub types: Vec<CustomerType>,
+    /// Is of one of these service classes. Empty: any.
+    pub service_classes: Vec<ServiceClass>,
+    /// Has this reach.
+    pub reach: Option<Reach>,
+    /// Came by one of these ways. Empty: any.
+    pub origins: Vec<Origin>,
+    /// Has its primary address in one of these countries, folded. Empty: anywhere.
+    pub countries: Vec<String>,
+    /// Has all of these labels.
+    pub labels: Labels,
+    /// Whether archived customers are found.
+    pub archived: Archived,
+    /// Has no current custom ID of the acting account in this system.
+    pub lacks_custom_id_system: Option<String>,
+    /// Is kept by this branch.
+    pub branch: Option<BranchId>,
+    /// Is looked after by this member.
+    pub sales_person: Option<MemberId>,
+    /// Was created then.
+    pub created: Range,
+    /// Was last changed then.
+    pub updated: Range,
+    /// Whether customers of the accounts below the acting one are found.
+    pub include_descendants: bool,
+    /// The order.
+    pub order: Order,
+}
+
+impl Search {
+    /// Whether words are looked for in this field.
+    #[must_use]
+    pub fn asks(&self, field: SearchField) -> bool {
+        self.field.is_none_or(|only| only == field)
+    }
+
+    /// Whether it asks for what an account below the owner is not shown. Who could filter by it would learn it.
+    #[must_use]
+    pub fn filters_by_hidden(&self) -> bool {
+        !self.origins.is_empty() || !self.labels.is_empty() || self.branch.is_some() || self.sales_person.is_some()
+    }
+
+    /// In which fields at least one word of the query lies: of a customer with this text, and these folded numbers.
+    #[must_use]
+    pub fn matched(&self, text: &Searchable, numbers: &[String]) -> Vec<SearchField> {
+        let matches = |field: SearchField| {
+            self.query.words().iter().any(|word| match field {
+                SearchField::Number => word.is_long() && numbers.iter().any(|number| number.contains(word.needle())),
+                _ => word.lies_in(field, text.section(field)),
+            })
+        };
+        SearchField::ALL.into_iter().filter(|field| self.asks(*field) && matches(*field)).collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! Addresses, a text per line. Tables of countries and their parts come later; until then any printable text is one.
+
+use serde::{Deserialize, Serialize};
+
+use super::text::Text;
+use super::violation::Rule;
+
+/// Which of a customer's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressKind {
+    /// Where it is.
+    Primary,
+    /// Where its bills go.
+    Billing,
+    /// Where its goods go.
+    Shipping,
+}
+
+/// A part of an address, as a path names it: `primary_address.city`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddressPart {
+    /// Street and number.
+    Line1,
+    /// What the first line has no room for.
+    Line2,
+    /// City or town.
+    City,
+    /// State, province or region.
+    State,
+    /// Postal code.
+    PostalCode,
+    /// Country.
+    Country,
+}
+
+impl AddressPart {
+    /// Every part, in the order in which the contract lists them.
+    pub const ALL: [Self; 6] = [Self::Line1, Self::Line2, Self::City, Self::State, Self::PostalCode, Self::Country];
+
+    /// Its name in a path.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Line1 => "line1",
+            Self::Line2 => "line2",
+            Self::City => "city",
+            Self::State => "state",
+            Self::PostalCode => "postal_code",
+            Self::Country => "country",
+        }
+    }
+
+    /// The part that a path names, if any.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.as_str() == name)
+    }
+}
+
+/// An address: each part is left out or printable, of at most 100 characters, the postal code of at most 16.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line1: Option<Text<100>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line2: Option<Text<100>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city: Option<Text<100>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<Text<100>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postal_code: Option<Text<16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<Text<100>>,
+}
+
+impl Address {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        AddressPart::ALL.into_iter().all(|part| self.get(part).is_none())
+    }
+
+    /// One part, if it is set.
+    #[must_use]
+    pub fn get(&self, part: AddressPart) -> Option<&str> {
+        match part {
+            AddressPart::Line1 => self.line1.as_ref().map(Text::as_str),
+            AddressPart::Line2 => self.line2.as_ref().map(Text::as_str),
+            AddressPart::City => self.city.as_ref().map(Text::as_str),
+            AddressPart::State => self.state.as_ref().map(Text::as_str),
+            AddressPart::PostalCode => self.postal_code.as_ref().map(Text::as_str),
+            AddressPart::Country => self.country.as_ref().map(Text::as_str),
+        }
+    }
+
+    /// Sets one part to what a client sent; empty clears it.
+    ///
+    /// # Errors
+    /// Too long or not printable; the part is then as it was.
+    pub fn set(&mut self, part: AddressPart, raw: &str) -> Result<(), Rule> {
+        match part {
+            AddressPart::Line1 => self.line1 = Text::parse_optional(raw)?,
+            AddressPart::Line2 => self.line2 = Text::parse_optional(raw)?,
+            AddressPart::City => self.city = Text::parse_optional(raw)?,
+            AddressPart::State => self.state = Text::parse_optional(raw)?,
+            AddressPart::PostalCode => self.postal_code = Text::parse_optional(raw)?,
+            AddressPart::Country => self.country = Text::parse_optional(raw)?,
+        }
+        Ok(())
+    }
+
+    /// Takes one part of another address, whether it is set there or not.
+    pub fn replace(&mut self, part: AddressPart, by: Self) {
+        match part {
+            AddressPart::Line1 => self.line1 = by.line1,
+            AddressPart::Line2 => self.line2 = by.line2,
+            AddressPart::City => self.city = by.city,
+            AddressPart::State => self.state = by.state,
+            AddressPart::PostalCode => self.postal_code = by.postal_code,
+            AddressPart::Country => self.country = by.country,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::samples;
+
+    #[test]
+    fn every_part_is_set_read_stored_and_cleared_by_its_name() {
+        let mut address = Address::default();
+        for (part, raw) in AddressPart::ALL.into_iter().zip(["Hoevenweg 21", "2", "Eindhoven", "NB", "5652AW", "NL"]) {
+            assert_eq!(AddressPart::parse(part.as_str()), Some(part));
+            address.set(part, raw).unwrap();
+            assert_eq!(address.get(part), Some(raw));
+            assert_eq!(serde_json::to_value(&address).unwrap()[part.as_str()], raw);
+        }
+        let stored = serde_json::to_string(&address).unwrap();
+        assert_eq!(serde_json::from_str::<Address>(&stored).unwrap(), address);
+        for part in AddressPart::ALL {
+            assert!(!address.is_empty());
+            address.set(part, "").unwrap();
+        }
+        assert!(address.is_empty());
+        assert_eq!(AddressPart::parse("planet"), None);
+    }
+
+    #[test]
+    fn parts_left_out_are_not_stored() {
+        assert_eq!(serde_json::to_string(&Address::default()).unwrap(), "{}");
+        assert_eq!(serde_json::from_str::<Address>("{}").unwrap(), Address::default());
+    }
+
+    #[test]
+    fn a_refused_part_stays_as_it_was() {
+        let mut address = Address::default();
+        address.set(AddressPart::PostalCode, "5652AW").unwrap();
+        let refused = address.set(AddressPart::PostalCode, "5652AW 5652AW 5652AW").unwrap_err();
+        assert_eq!(refused.text(), "must be 1 to 16 characters; this has 20");
+        assert_eq!(address.get(AddressPart::PostalCode), Some("5652AW"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+            for part in AddressPart::ALL {
+                let (mut first, mut again) = (Address::default(), Address::default());
+                if first.set(part, &raw).is_ok() {
+                    let kept = first.get(part).unwrap_or_default();
+                    samples::assert_kept(kept, if part == AddressPart::PostalCode { 16 } else { 100 });
+                    prop_assert_eq!(again.set(part, kept), Ok(()));
+                    prop_assert_eq!(again, first);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The one pipeline that every text of a client passes: normalised, trimmed, printable, of a length that we can keep.
+//!
+//! Rule: no other file normalises a text that is to be kept. What looks alike must be alike, and what cannot be seen
+//! must not be there: a zero-width space in a name makes a second customer that nobody can tell from the first.
+
+use std::ops::RangeInclusive;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+use serde::{Deserialize, Serialize};
+
+use super::violation::Rule;
+
+/// More bytes than this per allowed character cannot shrink to the limit by composing; it is refused before any
+/// work that costs more than a look. A Hangul syllable written as three jamo, the dearest of living scripts, has nine.
+const MAX_BYTES_PER_CHAR: usize = 16;
+
+/// A blank that Unicode counts among the symbols: BRAILLE PATTERN BLANK.
+const BRAILLE_BLANK: char = '\u{2800}';
+
+/// Brings a text into the form that is kept: NFC, trimmed, each run of inner white space one space. `chars` is its
+/// length in code points in that form. An empty text passes if `chars` starts at 0.
+///
+/// # Errors
+/// Too long, too short, or a character that cannot be seen or is not (yet) one: control characters (tab and line feed
+/// too, except at the ends, where they are trimmed), bidi controls, zero-width and other default-ignorable ones, line
+/// and paragraph separators, private use, unassigned. Characters are numbered from 1, as they were sent.
+pub fn printable(raw: &str, chars: RangeInclusive<usize>) -> Result<String, Rule> {
+    if is_plain(raw) {
+        return within(raw.len(), &chars).map(|()| raw.to_owned());
+    }
+    let trimmed = raw.trim();
+    if trimmed.len() > chars.end().saturating_mul(MAX_BYTES_PER_CHAR) {
+        return Err(wrong_length(trimmed.chars().count(), &chars));
+    }
+    if let Some((place, found, why)) =
+        trimmed.chars().enumerate().find_map(|(place, found)| refused(found).map(|why| (place, found, why)))
+    {
+        let before = raw.chars().take_while(|blank| blank.is_whitespace()).count();
+        let place = before + place + 1;
+        return Err(Rule::with(format!("must not hold {why}; character {place} is U+{:04X}", u32::from(found))));
+    }
+    let text = collapse(&ComposingNormalizerBorrowed::new_nfc().normalize(trimmed));
+    within(text.chars().count(), &chars).map(|()| text)
+}
+
+/// Parses a text that may be left out: nothing, or nothing but white space, is `None`.
+///
+/// # Errors
+/// What `parse` says of any other text.
+pub fn optional<T>(raw: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Result<Option<T>, Rule> {
+    if raw.trim().is_empty() { Ok(None) } else { parse(raw).map(Some) }
+}
+
+/// Whether a text is printable ASCII without spaces at its ends or two in a row: nearly all are, and are done with.
+pub(super) fn is_plain(text: &str) -> bool {
+    let mut last = b' ';
+    for &byte in text.as_bytes() {
+        if !(b' '..=b'~').contains(&byte) || (byte == b' ' && last == b' ') {
+            return false;
+        }
+        last = byte;
+    }
+    last != b' '
+}
+
+/// Trims a text and makes each run of white space in it one space.
+pub(in crate::domain) fn collapse(text: &str) -> String {
+    let mut collapsed = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !collapsed.is_empty() {
+            collapsed.push(' ');
+        }
+        collapsed.push_str(word);
+    }
+    collapsed
+}
+
+/// What a character is that no text may hold, or nothing if it is fine.
+fn refused(found: char) -> Option<&'static str> {
+    if found.is_ascii_graphic() || found == ' ' {
+        return None;
+    }
+    match CodePointMapData::<GeneralCategory>::new().get(found) {
+        GeneralCategory::Unassigned | GeneralCategory::PrivateUse | GeneralCategory::Surrogate => {
+            Some("private or unassigned characters")
+        }
+        GeneralCategory::Control
+        | GeneralCategory::Format
+        | GeneralCategory::LineSeparator
+        | GeneralCategory::ParagraphSeparator => Some("invisible or control characters"),
+        // Fillers and variation selectors are letters and marks by category, and just as invisible.
+        _ if found == BRAILLE_BLANK || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(found) => {
+            Some("invisible or control characters")
+        }
+        _ => None,
+    }
+}
+
+fn within(count: usize, chars: &RangeInclusive<usize>) -> Result<(), Rule> {
+    if chars.contains(&count) { Ok(()) } else { Err(wrong_length(count, chars)) }
+}
+
+fn wrong_length(count: usize, chars: &RangeInclusive<usize>) -> Rule {
+    let (least, most) = (chars.start(), chars.end());
+    match (count, least) {
+        (0, _) => Rule::new("must not be empty"),
+        (_, 0) => Rule::with(format!("must be at most {most} characters; this has {count}")),
+        _ => Rule::with(format!("must be {least} to {most} characters; this has {count}")),
+    }
+}
+
+/// A text of 1 to `MAX` printable characters without a rule of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    /// The most code points that it has.
+    pub const MAX_CHARS: usize = MAX;
+
+    /// Parses what a client sent.
+    ///
+    /// # Errors
+    /// As [`printable`] does, for 1 to `MAX` characters.
+    pub fn parse(raw: &str) -> Result<Self, Rule> {
+        printable(raw, 1..=MAX).map(Self)
+    }
+
+    /// Parses what a client may leave out: empty is `None`.
+    ///
+    /// # Errors
+    /// As [`Text::parse`] does.
+    pub fn parse_optional(raw: &str) -> Result<Option<Self>, Rule> {
+        optional(raw, Self::parse)
+    }
+
+    /// A text that was accepted once and stored: today's rules do not look at it.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text in its kept form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::samples;
+
+    fn rule(raw: &str) -> String {
+        printable(raw, 1..=120).unwrap_err().text().to_owned()
+    }
+
+    #[test]
+    fn an_ordinary_text_is_kept_as_it_is() {
+        for text in ["Copaco Netherlands B.V.", "Société Générale", "中国电信", "Ω & Söhne", "00123"] {
+            assert_eq!(printable(text, 1..=120).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn white_space_is_trimmed_and_runs_of_it_become_one_space() {
+        for raw in ["  Jan   Janssen ", "Jan\u{A0}\u{3000}Janssen", "\t\nJan Janssen\r\n", "\u{2028}Jan Janssen"] {
+            assert_eq!(printable(raw, 1..=120).unwrap(), "Jan Janssen");
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_two_ways_is_kept_in_one() {
+        assert_eq!(printable("Mu\u{308}nchen", 1..=7).unwrap(), "München");
+    }
+
+    #[test]
+    fn invisible_and_control_characters_are_refused_with_their_place() {
+        assert_eq!(rule("Copaco\u{200B}"), "must not hold invisible or control characters; character 7 is U+200B");
+        assert_eq!(rule(" a\tb"), "must not hold invisible or control characters; character 3 is U+0009");
+        for hidden in ["\0", "\n", "\u{85}", "\u{AD}", "\u{202E}", "\u{2066}", "\u{2028}", "\u{FEFF}", "\u{3164}"] {
+            assert!(rule(&format!("a{hidden}b")).starts_with("must not hold invisible"), "{hidden:?}");
+        }
+        for none in ["\u{E000}", "\u{378}", "\u{FFFF}", "\u{10FFFF}"] {
+            assert!(rule(none).starts_with("must not hold private or unassigned"), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn the_length_is_counted_in_characters_of_the_kept_form() {
+        assert_eq!(rule(&"x".repeat(134)), "must be 1 to 120 characters; this has 134");
+        assert_eq!(rule(&"é".repeat(121)), "must be 1 to 120 characters; this has 121");
+        assert_eq!(rule(&"é".repeat(100_000)), "must be 1 to 120 characters; this has 100000");
+        assert!(printable(&"e\u{301}".repeat(120), 1..=120).is_ok());
+        assert_eq!(printable("abc", 0..=2).unwrap_err().text(), "must be at most 2 characters; this has 3");
+    }
+
+    #[test]
+    fn empty_is_refused_unless_it_may_be_left_out() {
+        assert_eq!(rule(""), "must not be empty");
+        assert_eq!(rule(" \u{A0}\n"), "must not be empty");
+        assert_eq!(printable("", 0..=5).unwrap(), "");
+        assert_eq!(Text::<5>::parse_optional(" ").unwrap(), None);
+        assert_eq!(Text::<5>::parse_optional("a").unwrap().unwrap().as_str(), "a");
+    }
+
+    #[test]
+    fn what_was_stored_is_read_back_whatever_todays_rule() {
+        let stored: Text<3> = serde_json::from_str(r#""longer than three""#).unwrap();
+        assert_eq!(serde_json::to_string(&stored).unwrap(), r#""longer than three""#);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+            if let Ok(text) = Text::<40>::parse(&raw) {
+                samples::assert_kept(text.as_str(), 40);
+                prop_assert!(!text.as_str().is_empty());
+                prop_assert_eq!(Text::parse(text.as_str()), Ok(text.clone()));
+            }
+        }
+
+        #[test]
+        fn the_short_way_for_plain_text_and_the_long_one_agree(raw in "[ -~]{0,30}") {
+            prop_assert_eq!(printable(&raw, 0..=30).unwrap(), collapse(&raw));
+            prop_assert_eq!(is_plain(&raw), !raw.is_empty() && collapse(&raw) == raw);
+        }
+    }
+}

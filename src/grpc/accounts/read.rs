@@ -1,0 +1,119 @@
+//! Accounts, their policies and branches as clients write them.
+
+use crate::{
+    domain::{
+        accounts::{
+            branch::{BranchEdit, BranchName},
+            policies::PolicyChoices,
+        },
+        fields::{field::FieldPath, requirements::Requirements},
+        values::{
+            enums::{NameUniqueness, Role},
+            text::Text,
+            violation::{Rule, Violations},
+        },
+    },
+    grpc::{convert::role, pb},
+};
+
+/// Policies as a request chooses them.
+pub(super) fn policy_choices(
+    violations: &mut Violations,
+    at: &str,
+    raw: Option<pb::AccountPolicies>,
+) -> Option<PolicyChoices> {
+    let Some(raw) = raw else { return Some(PolicyChoices::default()) };
+    let pb::AccountPolicies {
+        required_to_create,
+        required_to_approve,
+        auto_approve,
+        create_role,
+        custom_id_role,
+        default_currency,
+        default_region,
+    } = raw;
+    let field = |name: &str| format!("{at}.{name}");
+    let required_to_create = requirements(violations, &field("required_to_create"), required_to_create);
+    let required_to_approve = requirements(violations, &field("required_to_approve"), required_to_approve);
+    let create_role = writing_role(violations, &field("create_role"), create_role);
+    let custom_id_role = writing_role(violations, &field("custom_id_role"), custom_id_role);
+    let mut short = |name: &str, raw: Option<String>| {
+        violations.check(field(name), raw.map(|raw| Text::parse_optional(&raw)).transpose())
+    };
+    let default_currency = short("default_currency", default_currency);
+    let default_region = short("default_region", default_region);
+    Some(PolicyChoices {
+        required_to_create: required_to_create?,
+        required_to_approve: required_to_approve?,
+        auto_approve,
+        create_role: create_role?,
+        custom_id_role: custom_id_role?,
+        default_currency: default_currency?,
+        default_region: default_region?,
+    })
+}
+
+fn requirements(violations: &mut Violations, at: &str, raw: Option<pb::FieldPaths>) -> Option<Option<Requirements>> {
+    let Some(pb::FieldPaths { paths }) = raw else { return Some(None) };
+    if paths.len() > Requirements::MAX {
+        let rule = Rule::with(format!("must be at most {} paths; these are {}", Requirements::MAX, paths.len()));
+        violations.push(format!("{at}.paths"), rule);
+        return None;
+    }
+    let parsed = paths.iter().enumerate().map(|(place, path)| {
+        let known = FieldPath::parse_required(path).ok_or_else(|| {
+            Rule::new(
+                "must be a field of Customer, custom_ids.SYSTEM or primary_contact.FIELD, such as primary_address.city",
+            )
+        });
+        violations.check(format!("{at}.paths[{place}]"), known)
+    });
+    // All are looked at, so that all violations are told.
+    let parsed: Vec<Option<FieldPath>> = parsed.collect();
+    parsed.into_iter().collect::<Option<_>>().map(|paths| Some(Requirements::new(paths)))
+}
+
+/// A role of those that may write; none if it is not named.
+fn writing_role(violations: &mut Violations, at: &str, raw: i32) -> Option<Option<Role>> {
+    let named = role(violations, at, raw)?;
+    if named == Some(Role::Viewer) {
+        violations.push(at, Rule::new("must be ROLE_MEMBER or above: viewers only read"));
+        return None;
+    }
+    Some(named)
+}
+
+/// A rule on names that a request chooses.
+pub(super) fn name_uniqueness(raw: i32) -> Result<NameUniqueness, Rule> {
+    match pb::NameUniqueness::try_from(raw) {
+        Ok(pb::NameUniqueness::Unspecified | pb::NameUniqueness::None) => Ok(NameUniqueness::None),
+        Ok(pb::NameUniqueness::Account) => Ok(NameUniqueness::Account),
+        Ok(pb::NameUniqueness::Tenant) => Ok(NameUniqueness::Tenant),
+        Err(_) => Err(Rule::new("must be NAME_UNIQUENESS_NONE, NAME_UNIQUENESS_ACCOUNT or NAME_UNIQUENESS_TENANT")),
+    }
+}
+
+/// Reads the fields of a branch that a mask names.
+pub(super) fn branch_edit(
+    violations: &mut Violations,
+    mask: Option<prost_types::FieldMask>,
+    branch: &pb::Branch,
+) -> Option<BranchEdit> {
+    let paths = mask.map(|mask| mask.paths).unwrap_or_default();
+    let unknown = Rule::new("must be name or dms_integrated");
+    if paths.is_empty() {
+        violations.push("update_mask", Rule::new("must name a path: name or dms_integrated"));
+    }
+    let mut edit = BranchEdit::default();
+    for (place, path) in paths.iter().enumerate() {
+        match path.as_str() {
+            "name" if edit.name.is_none() => {
+                edit.name = violations.check("branch.name", BranchName::parse(&branch.name));
+            }
+            "name" => {}
+            "dms_integrated" => edit.dms_integrated = Some(branch.dms_integrated),
+            _ => violations.push(format!("update_mask.paths[{place}]"), unknown.clone()),
+        }
+    }
+    Some(edit)
+}

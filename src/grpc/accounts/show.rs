@@ -1,0 +1,68 @@
+//! Tenants, accounts and branches as they are told.
+
+use crate::{
+    domain::{
+        accounts::{account::Account, branch::Branch},
+        fields::requirements::Requirements,
+        requests::answer::Tenant,
+        values::enums::NameUniqueness,
+    },
+    grpc::{
+        convert::{role_out, time_out},
+        pb,
+    },
+};
+
+fn name_uniqueness_out(rule: NameUniqueness) -> i32 {
+    let rule = match rule {
+        NameUniqueness::None => pb::NameUniqueness::None,
+        NameUniqueness::Account => pb::NameUniqueness::Account,
+        NameUniqueness::Tenant => pb::NameUniqueness::Tenant,
+    };
+    rule.into()
+}
+
+/// A tenant as it is told; without its id if it was not stored.
+pub(super) fn tenant_out(tenant: &Tenant, stored: bool) -> pb::Tenant {
+    pb::Tenant {
+        id: if stored { tenant.id.to_string() } else { String::new() },
+        name: tenant.name.clone(),
+        name_uniqueness: name_uniqueness_out(tenant.name_uniqueness),
+        create_time: Some(time_out(tenant.created_at)),
+    }
+}
+
+/// An account as it is told; without its ids if it was not stored.
+pub(in crate::grpc) fn account_out(account: &Account, stored: bool) -> pb::Account {
+    let ids = account.path.ids();
+    let policies = &account.policies;
+    let paths =
+        |required: &Requirements| pb::FieldPaths { paths: required.paths().iter().map(ToString::to_string).collect() };
+    pb::Account {
+        id: if stored { account.id.to_string() } else { String::new() },
+        parent_id: ids.get(1).map(ToString::to_string).unwrap_or_default(),
+        ancestor_ids: if stored { ids.iter().map(ToString::to_string).collect() } else { Vec::new() },
+        name: account.name.as_str().to_owned(),
+        policies: Some(pb::AccountPolicies {
+            required_to_create: Some(paths(&policies.required_to_create)),
+            required_to_approve: Some(paths(&policies.required_to_approve)),
+            auto_approve: Some(policies.auto_approve),
+            create_role: role_out(policies.create_role).into(),
+            custom_id_role: role_out(policies.custom_id_role).into(),
+            default_currency: policies.default_currency.as_ref().map(|text| text.as_str().to_owned()),
+            default_region: policies.default_region.as_ref().map(|text| text.as_str().to_owned()),
+        }),
+        name_uniqueness: name_uniqueness_out(account.name_uniqueness),
+        create_time: Some(time_out(account.created_at)),
+    }
+}
+
+/// A branch as it is told; without its id if it was not stored.
+pub(super) fn branch_out(branch: &Branch, stored: bool) -> pb::Branch {
+    pb::Branch {
+        id: if stored { branch.id.to_string() } else { String::new() },
+        name: branch.name.as_str().to_owned(),
+        dms_integrated: branch.dms_integrated,
+        create_time: Some(time_out(branch.created_at)),
+    }
+}

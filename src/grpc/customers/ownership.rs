@@ -1,0 +1,162 @@
+//! Customers moved to other accounts: what CustomerService's handlers do.
+
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{
+        access::caller::Caller,
+        customers::migration::{FirstAdmin, Plan},
+        refusal::Blocker,
+        values::{
+            email::Email,
+            ids::AccountId,
+            text::{self, Text},
+            violation::{Rule, Violations},
+        },
+    },
+    grpc::{
+        accounts::show::account_out,
+        admit_mutation,
+        convert::{batch, caller_options, customer_id, principal, principal_out},
+        customers::{outcomes_out, show},
+        of_mutation, pb, refuse,
+    },
+    service::customers::{Blocked, Customers, Migrated, Reseller},
+};
+
+pub(super) async fn migrate(
+    customers: &Customers,
+    request: Request<pb::MigrateCustomerToResellerRequest>,
+) -> Result<Response<pb::MigrateCustomerToResellerResponse>, Status> {
+    let (caller, message): (Caller, _) = admit_mutation(request)?;
+    let mut violations = Violations::default();
+    let options = caller_options(&mut violations, &caller, &message);
+    let pb::MigrateCustomerToResellerRequest {
+        customer_id: id,
+        account_name,
+        first_admin,
+        admin_email,
+        copy_tags,
+        copy_custom_ids,
+        etag: _,
+        request_id: _,
+        validate_only: _,
+    } = message;
+    let id = customer_id(&mut violations, "customer_id", &id);
+    let name = violations.check("account_name", Text::parse_optional(&account_name));
+    if first_admin.is_some() && !admin_email.is_empty() {
+        violations.push("admin_email", Rule::new("must not be given together with first_admin"));
+    }
+    let admin = match first_admin {
+        Some(admin) => principal(&mut violations, "first_admin", caller.author(), Some(admin)).map(Some),
+        None => Some(None),
+    };
+    let email = violations.check("admin_email", text::optional(&admin_email, Email::parse));
+    let parts = id.zip(name).zip(admin).zip(email).zip(options);
+    let ((((id, name), admin), email), options) = violations.finish(parts).map_err(refuse)?;
+    let reseller = Reseller { name, admin, email, copy_tags, copy_custom_ids };
+    let outcome = customers.migrate(&caller, id, &reseller, &options).await.map_err(of_mutation(&options))?;
+    let Migrated { customer, plan, stored, blockers } = outcome.value;
+    let mut customer = show::full(customer);
+    if !stored && customer.account_id == customer.reseller_account_id {
+        // Nobody can find the account by this id.
+        customer.account_id.clear();
+        customer.reseller_account_id.clear();
+    }
+    Ok(Response::new(pb::MigrateCustomerToResellerResponse {
+        customer: Some(customer),
+        replayed: outcome.replayed,
+        plan: Some(plan_out(&plan, stored)),
+        blockers: blockers_out(blockers),
+    }))
+}
+
+pub(super) async fn revert(
+    customers: &Customers,
+    request: Request<pb::RevertCustomerMigrationRequest>,
+) -> Result<Response<pb::RevertCustomerMigrationResponse>, Status> {
+    let (caller, message): (Caller, _) = admit_mutation(request)?;
+    let mut violations = Violations::default();
+    let options = caller_options(&mut violations, &caller, &message);
+    let pb::RevertCustomerMigrationRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
+    let id = customer_id(&mut violations, "customer_id", &id);
+    let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
+    let outcome = customers.revert_migration(&caller, id, &options).await.map_err(of_mutation(&options))?;
+    Ok(Response::new(pb::RevertCustomerMigrationResponse {
+        customer: Some(show::full(outcome.value.customer)),
+        replayed: outcome.replayed,
+        blockers: blockers_out(outcome.value.blockers),
+    }))
+}
+
+pub(super) async fn transfer(
+    customers: &Customers,
+    request: Request<pb::TransferCustomersRequest>,
+) -> Result<Response<pb::TransferCustomersResponse>, Status> {
+    let (caller, message): (Caller, _) = admit_mutation(request)?;
+    let mut violations = Violations::default();
+    let options = caller_options(&mut violations, &caller, &message);
+    let pb::TransferCustomersRequest { customer_ids, account_id, request_id: _, validate_only: _ } = message;
+    let ids = batch(&mut violations, &customer_ids);
+    let to = violations.check("account_id", AccountId::parse(&account_id));
+    let ((ids, to), options) = violations.finish(ids.zip(to).zip(options)).map_err(refuse)?;
+    let outcome = customers.transfer(&caller, &ids, to, &options).await.map_err(of_mutation(&options))?;
+    Ok(Response::new(pb::TransferCustomersResponse {
+        outcomes: outcomes_out(outcome.value.outcomes),
+        replayed: outcome.replayed,
+        blockers: blockers_out(outcome.value.blockers),
+    }))
+}
+
+fn plan_out(plan: &Plan, stored: bool) -> pb::MigrationPlan {
+    let (first_admin, admin_email) = match &plan.admin {
+        Some(FirstAdmin::Principal(principal)) => (Some(principal_out(principal)), String::new()),
+        Some(FirstAdmin::Invited(email)) => (None, email.as_str().to_owned()),
+        None => (None, String::new()),
+    };
+    pb::MigrationPlan {
+        account: plan.account.as_ref().map(|account| account_out(account, stored)),
+        first_admin,
+        admin_email,
+        copied_tags: plan.tags.iter().map(|name| name.as_str().to_owned()).collect(),
+        copied_custom_ids: plan
+            .custom_ids
+            .iter()
+            .map(|(system, id)| (system.as_str().to_owned(), id.as_str().to_owned()))
+            .collect(),
+        cleared_branch_id: plan.branch.map(|branch| branch.to_string()).unwrap_or_default(),
+        cleared_sales_person_id: plan.sales_person.map(|member| member.to_string()).unwrap_or_default(),
+    }
+}
+
+fn blockers_out(blockers: Vec<Blocked>) -> Vec<pb::BlockedMove> {
+    blockers
+        .into_iter()
+        .map(|blocked| pb::BlockedMove {
+            customer_id: blocked.customer.to_string(),
+            field: blocked.at.unwrap_or_else(|| "customer_id".to_owned()),
+            blocker: blocker_out(blocked.blocker).into(),
+            message: blocked.blocker.text().to_owned(),
+        })
+        .collect()
+}
+
+fn blocker_out(blocker: Blocker) -> pb::MoveBlocker {
+    match blocker {
+        Blocker::Archived => pb::MoveBlocker::Archived,
+        Blocker::NotActive => pb::MoveBlocker::NotActive,
+        Blocker::NameTaken => pb::MoveBlocker::NameTaken,
+        Blocker::NoAdminEmail => pb::MoveBlocker::NoAdminEmail,
+        Blocker::TreeTooDeep => pb::MoveBlocker::TreeTooDeep,
+        Blocker::Fleet => pb::MoveBlocker::Fleet,
+        Blocker::Hold => pb::MoveBlocker::Hold,
+        Blocker::OrderReferenceTaken => pb::MoveBlocker::OrderReferenceTaken,
+        Blocker::NotMigrated => pb::MoveBlocker::NotMigrated,
+        Blocker::TooLate => pb::MoveBlocker::TooLate,
+        Blocker::MovedOn => pb::MoveBlocker::MovedOn,
+        Blocker::HasBranch => pb::MoveBlocker::HasBranch,
+        Blocker::HasAccount => pb::MoveBlocker::HasAccount,
+        Blocker::HasCustomer => pb::MoveBlocker::HasCustomer,
+        Blocker::InUse => pb::MoveBlocker::InUse,
+    }
+}

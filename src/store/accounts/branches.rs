@@ -1,0 +1,196 @@
+//! Branches of accounts.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::caller::Scope,
+        accounts::branch::{Branch, BranchName},
+        history::event::Changes,
+        values::{ids::BranchId, timestamp::Timestamp},
+    },
+    error::{Error, Result},
+    store::{Write, json, principal_key},
+    telemetry::Statement as _,
+};
+
+struct Row {
+    id: Uuid,
+    name: String,
+    dms_integrated: bool,
+    created_at: Timestamp,
+}
+
+impl From<Row> for Branch {
+    fn from(row: Row) -> Self {
+        let Row { id, name, dms_integrated, created_at } = row;
+        Self { id: BranchId::from_uuid(id), name: BranchName::from(name), dms_integrated, created_at }
+    }
+}
+
+/// Lists the acting account's branches by folded name, those after the given one.
+pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, limit: i64) -> Result<Vec<Branch>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select id, name, dms_integrated, created_at from branches
+        where tenant_id = $1 and account_id = $2 and name_key > $3
+        order by name_key
+        limit $4
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        after.unwrap_or_default(),
+        limit,
+    )
+    .fetch_all(conn)
+    .named("branches.list")
+    .await?;
+    Ok(rows.into_iter().map(Branch::from).collect())
+}
+
+/// How many branches the acting account has.
+pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from branches where tenant_id = $1 and account_id = $2"#,
+        scope.tenant().get(),
+        scope.root().get(),
+    )
+    .fetch_one(conn)
+    .named("branches.count")
+    .await?;
+    usize::try_from(count).map_err(Error::internal)
+}
+
+/// Locks one of the acting account's branches until the transaction ends, and reads it.
+pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: BranchId) -> Result<Branch> {
+    sqlx::query_as!(
+        Row,
+        r#"
+        select id, name, dms_integrated, created_at from branches
+        where tenant_id = $1 and id = $2 and account_id = $3
+        for update
+        "#,
+        scope.tenant().get(),
+        id.get(),
+        scope.root().get(),
+    )
+    .fetch_optional(conn)
+    .named("branches.lock")
+    .await?
+    .map(Branch::from)
+    .ok_or(Error::BranchNotFound)
+}
+
+/// Adds a branch to the acting account.
+///
+/// # Errors
+/// A broken unique key, unmapped: the account has a branch of this name, or the request_id came before.
+pub async fn create(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    branch: &Branch,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    sqlx::query!(
+        r#"
+        with branch as (
+            insert into branches (tenant_id, id, account_id, name, name_key, dms_integrated, created_at)
+            values ($1, $3, $2, $4, $5, $6, $7)
+        ), event as (
+            insert into events (
+                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, rpc, request_id,
+                trace_id, workload, changes
+            )
+            values (
+                $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
+                'BRANCH_CREATED', $9, $10, $11, $2, $12, $13, $14, $19, $18
+            )
+        )
+        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
+        select $1, $15, $12, $13, $16, $17, $7 where $13::uuid is not null
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        branch.id.get(),
+        branch.name.as_str(),
+        branch.name.key().as_str(),
+        branch.dms_integrated,
+        write.at,
+        write.event.get(),
+        write.author.principal.issuer(),
+        write.author.principal.subject(),
+        write.actors()?,
+        write.author.rpc.name(),
+        write.request_id(),
+        write.author.trace_id,
+        principal_key(&write.author.principal),
+        write.fingerprint(),
+        answer,
+        json(&Changes::of_branch(None, branch))?,
+        write.author.workload(),
+    )
+    .execute(conn)
+    .named("branches.create")
+    .await?;
+    Ok(())
+}
+
+/// Writes a locked branch that has changed.
+///
+/// # Errors
+/// A broken unique key, unmapped: another branch has the name, or the request_id came before.
+pub async fn update(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    before: &Branch,
+    after: &Branch,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    sqlx::query!(
+        r#"
+        with branch as (
+            update branches set name = $4, name_key = $5, dms_integrated = $6
+            where tenant_id = $1 and id = $3 and account_id = $2
+        ), event as (
+            insert into events (
+                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, rpc, request_id,
+                trace_id, workload, changes
+            )
+            values (
+                $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
+                'BRANCH_UPDATED', $9, $10, $11, $2, $12, $13, $14, $19, $18
+            )
+        )
+        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
+        select $1, $15, $12, $13, $16, $17, $7 where $13::uuid is not null
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        after.id.get(),
+        after.name.as_str(),
+        after.name.key().as_str(),
+        after.dms_integrated,
+        write.at,
+        write.event.get(),
+        write.author.principal.issuer(),
+        write.author.principal.subject(),
+        write.actors()?,
+        write.author.rpc.name(),
+        write.request_id(),
+        write.author.trace_id,
+        principal_key(&write.author.principal),
+        write.fingerprint(),
+        answer,
+        json(&Changes::of_branch(Some(before), after))?,
+        write.author.workload(),
+    )
+    .execute(conn)
+    .named("branches.update")
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! Accounts: the nodes of a tenant's tree.
+
+pub mod branches;
+pub mod tenants;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::{caller::Scope, member::Member},
+        accounts::{
+            account::{Account, Path},
+            policies::Policies,
+        },
+        values::{enums::NameUniqueness, ids::AccountId, text::Text, timestamp::Timestamp},
+    },
+    error::{Error, Result},
+    store::{Write, json, principal_key, stored},
+    telemetry::Statement as _,
+};
+
+struct Row {
+    id: Uuid,
+    ancestors: Vec<Uuid>,
+    name: String,
+    policies: Json<Policies>,
+    revision: i64,
+    created_at: Timestamp,
+    name_uniqueness: String,
+    tenant_revision: i64,
+}
+
+impl TryFrom<Row> for Account {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            id: AccountId::from_uuid(row.id),
+            path: Path::stored(row.ancestors.into_iter().map(AccountId::from_uuid).collect()),
+            name: Text::stored(row.name),
+            policies: Arc::new(row.policies.0),
+            name_uniqueness: stored(&row.name_uniqueness, NameUniqueness::from_str_stored)?,
+            revision: row.revision,
+            tenant_revision: row.tenant_revision,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// Creates an account below the acting one or below one of those, and its first admin if there is one. The answer is kept
+/// if one is given.
+///
+/// # Errors
+/// A broken unique key, unmapped: the request_id came before.
+pub async fn create(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    account: &Account,
+    admin: Option<&Member>,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    let ancestors: Vec<Uuid> = account.path.ids().iter().map(|id| id.get()).collect();
+    sqlx::query!(
+        r#"
+        with account as (
+            insert into accounts (tenant_id, id, parent_id, ancestors, name, policies, created_at)
+            values ($1, $2, ($4::uuid[])[2], $4, $5, $6, $7)
+        ), principal as (
+            insert into principals (issuer, subject, tenant_id)
+            select $8, $9, $1 where $10::uuid is not null
+            on conflict do nothing
+        ), member as (
+            insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at)
+            select $1, $10, $2, $8, $9, 'ADMIN', $7 where $10::uuid is not null
+        ), event as (
+            insert into events (
+                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, member_id, rpc,
+                request_id, trace_id, workload, changes
+            )
+            values (
+                $1, $11, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
+                'ACCOUNT_CREATED', $12, $13, $14, $3, $10, $15, $16, $17, $21,
+                jsonb_build_object('account_id', jsonb_build_object('old', null, 'new', $2::uuid))
+            )
+        )
+        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
+        select $1, $18, $15, $16, $19, $20, $7 where $16::uuid is not null and $20::jsonb is not null
+        "#,
+        scope.tenant().get(),
+        account.id.get(),
+        scope.root().get(),
+        &ancestors,
+        account.name.as_str(),
+        json(&account.policies)?,
+        write.at,
+        admin.map(|admin| admin.principal.issuer()),
+        admin.map(|admin| admin.principal.subject()),
+        admin.map(|admin| admin.id.get()),
+        write.event.get(),
+        write.author.principal.issuer(),
+        write.author.principal.subject(),
+        write.actors()?,
+        write.author.rpc.name(),
+        write.request_id(),
+        write.author.trace_id,
+        principal_key(&write.author.principal),
+        write.fingerprint(),
+        answer,
+        write.author.workload(),
+    )
+    .execute(conn)
+    .named("accounts.create")
+    .await?;
+    Ok(())
+}
+
+/// Holds the acting account's lists (branches, tags) until the transaction ends: whoever adds to one first counts what
+/// is there. Creates of customers, whose foreign keys look at the account, do not wait.
+pub async fn lock_lists(conn: &mut PgConnection, scope: &Scope) -> Result<()> {
+    sqlx::query_scalar!(
+        "select id from accounts where tenant_id = $1 and id = $2 for no key update",
+        scope.tenant().get(),
+        scope.root().get(),
+    )
+    .fetch_one(conn)
+    .named("accounts.lock_lists")
+    .await?;
+    Ok(())
+}
+
+/// Reads the acting account, or one below it.
+pub async fn get(conn: &mut PgConnection, scope: &Scope, id: AccountId) -> Result<Account> {
+    sqlx::query_as!(
+        Row,
+        r#"
+        select a.id, a.ancestors, a.name, a.policies as "policies: Json<Policies>", a.revision, a.created_at,
+               t.name_uniqueness, t.revision as tenant_revision
+        from accounts a
+        join tenants t on t.tenant_id = a.tenant_id
+        where a.tenant_id = $1 and a.id = $2 and $3 = any(a.ancestors)
+        "#,
+        scope.tenant().get(),
+        id.get(),
+        scope.root().get(),
+    )
+    .fetch_optional(conn)
+    .named("accounts.get")
+    .await?
+    .ok_or(Error::AccountNotFound)?
+    .try_into()
+}
+
+/// Lists the accounts directly below the acting one by id, those after the given one.
+pub async fn list_children(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<Account>> {
+    sqlx::query_as!(
+        Row,
+        r#"
+        select a.id, a.ancestors, a.name, a.policies as "policies: Json<Policies>", a.revision, a.created_at,
+               t.name_uniqueness, t.revision as tenant_revision
+        from accounts a
+        join tenants t on t.tenant_id = a.tenant_id
+        where a.tenant_id = $1 and a.parent_id = $2 and a.id > $3
+        order by a.id
+        limit $4
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        after.map_or(Uuid::nil(), AccountId::get),
+        limit,
+    )
+    .fetch_all(conn)
+    .named("accounts.list_children")
+    .await?
+    .into_iter()
+    .map(Account::try_from)
+    .collect()
+}
+
+/// Lists all accounts below the acting one by id, those after the given one.
+pub async fn list_descendants(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<Account>> {
+    sqlx::query_as!(
+        Row,
+        r#"
+        select a.id, a.ancestors, a.name, a.policies as "policies: Json<Policies>", a.revision, a.created_at,
+               t.name_uniqueness, t.revision as tenant_revision
+        from accounts a
+        join tenants t on t.tenant_id = a.tenant_id
+        where a.tenant_id = $1 and $2 = any(a.ancestors) and a.id <> $2 and a.id > $3
+        order by a.id
+        limit $4
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        after.map_or(Uuid::nil(), AccountId::get),
+        limit,
+    )
+    .fetch_all(conn)
+    .named("accounts.list_descendants")
+    .await?
+    .into_iter()
+    .map(Account::try_from)
+    .collect()
+}

@@ -1,0 +1,165 @@
+//! What happened to customers.
+
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::{caller::Scope, relation::Relation},
+        accounts::account::Path,
+        history::{
+            event::{Changes, Event},
+            event_type::EventType,
+        },
+        requests::principal::Principal,
+        values::{
+            ids::{AccountId, CustomerId, EventId, RequestId},
+            timestamp::Timestamp,
+        },
+    },
+    error::{Error, Result},
+    store::{customers::admitting, stored},
+    telemetry::Statement as _,
+};
+
+struct Row {
+    ancestors: Vec<Uuid>,
+    id: Option<Uuid>,
+    seq: Option<i64>,
+    at: Option<Timestamp>,
+    happened: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
+    actors: Option<Json<Vec<Principal>>>,
+    workload: Option<String>,
+    acting_account_id: Option<Uuid>,
+    rpc: Option<String>,
+    request_id: Option<Uuid>,
+    trace_id: Option<String>,
+    changes: Option<Json<Changes>>,
+}
+
+/// One page of a customer's events.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// How the acting account stands to the customer, and so what it may be told.
+    pub standing: Relation,
+    /// The events, the newest first.
+    pub events: Vec<Event>,
+}
+
+/// Lists what happened to a customer, the newest first, those before `before`. Private changes of other accounts' links
+/// are left out.
+///
+/// # Errors
+/// `CustomerNotFound` for one that the scope does not see.
+pub async fn list(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    customer: CustomerId,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Page> {
+    let scope = admitting(scope, customer)?;
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select c.ancestors, e.id as "id?", e.seq as "seq?", e.at as "at?", e.type as "happened?", e.issuer as "issuer?",
+               e.subject as "subject?", e.actors as "actors?: Json<Vec<Principal>>", e.workload as "workload?",
+               e.acting_account_id as "acting_account_id?", e.rpc as "rpc?", e.request_id as "request_id?",
+               e.trace_id as "trace_id?", e.changes as "changes?: Json<Changes>"
+        from customers c
+        left join lateral (
+            select * from events e
+            where e.tenant_id = c.tenant_id and e.customer_id = c.id and e.seq < $5
+              and (e.audience is null or e.audience = $3)
+            order by e.seq desc
+            limit $6
+        ) e on true
+        where c.tenant_id = $1 and c.id = $2
+          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
+        order by e.seq desc
+        "#,
+        scope.tenant().get(),
+        customer.get(),
+        scope.root().get(),
+        &scope.path().ids().iter().map(|id| id.get()).collect::<Vec<_>>(),
+        before.unwrap_or(i64::MAX),
+        limit,
+    )
+    .fetch_all(conn)
+    .named("events.list")
+    .await?;
+    let first = rows.first().ok_or(Error::CustomerNotFound { at: None })?;
+    let owner_path = Path::stored(first.ancestors.iter().copied().map(AccountId::from_uuid).collect());
+    let standing = if owner_path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below };
+    let events = rows.into_iter().filter_map(|row| event(customer, row).transpose()).collect::<Result<_>>()?;
+    Ok(Page { standing, events })
+}
+
+/// The row's event; none if the customer has none.
+fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
+    let (Some(id), Some(seq), Some(at), Some(happened), Some(issuer), Some(subject), Some(rpc)) =
+        (row.id, row.seq, row.at, row.happened, row.issuer, row.subject, row.rpc)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Event {
+        id: EventId::from_uuid(id),
+        seq,
+        customer,
+        happened: stored(&happened, |text| EventType::ALL.into_iter().find(|happened| happened.as_str() == text))?,
+        at,
+        principal: Some(Principal::new(issuer, subject)),
+        actors: row.actors.map(|actors| actors.0).unwrap_or_default(),
+        workload: row.workload,
+        acting_account: AccountId::from_uuid(row.acting_account_id.unwrap_or_default()),
+        rpc,
+        request_id: row.request_id.map(RequestId::from_uuid),
+        trace_id: row.trace_id,
+        changes: row.changes.map(|changes| changes.0).unwrap_or_default(),
+    }))
+}
+
+/// Which fields of a customer changed after a state that somebody read, as far as the acting account may see; none if
+/// the events that would tell are gone. A state is the customer's revision and that of the acting account's link, each of
+/// which has one event a step.
+pub async fn changed_since(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    customer: CustomerId,
+    (revision, link_revision): (i64, i64),
+    (current, current_link): (i64, i64),
+) -> Result<Option<Vec<String>>> {
+    let link_steps = (current_link - link_revision).max(0);
+    let row = sqlx::query!(
+        r#"
+        with told as (
+            select e.revision, null::bigint as seq, e.changes
+            from events e
+            where e.tenant_id = $1 and e.customer_id = $2 and e.revision > $3 and e.audience is null
+            union all
+            (
+                select null, e.seq, e.changes
+                from events e
+                where e.tenant_id = $1 and e.customer_id = $2 and e.audience = $4
+                order by e.seq desc
+                limit $5
+            )
+        )
+        select count(distinct t.revision) as "steps!", count(distinct t.seq) as "link_steps!",
+               coalesce(array_agg(distinct f.path order by f.path) filter (where f.path is not null), '{}') as "paths!"
+        from told t
+        left join lateral jsonb_object_keys(t.changes) as f (path) on true
+        "#,
+        scope.tenant().get(),
+        customer.get(),
+        revision,
+        scope.root().get(),
+        link_steps,
+    )
+    .fetch_one(conn)
+    .named("events.changed_since")
+    .await?;
+    Ok((row.steps == current - revision && row.link_steps >= link_steps).then_some(row.paths))
+}

@@ -1,0 +1,148 @@
+//! Searching customers: every statement that reads or keeps `customer_search` but the two that write customers.
+//!
+//! The one statement that is put together rather than written: its text is made of constants and of the numbers of
+//! parameters, never of a value. It reads what matches, in order, and the customers with it. Another index takes this
+//! one's place in this file alone.
+
+mod build;
+mod filters;
+mod words;
+
+use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, Row as _, types::Json};
+use uuid::Uuid;
+
+use self::build::{Statement, statement};
+use crate::{
+    domain::{
+        access::caller::Caller,
+        fields::{customer_fields::CustomerFields, profile::Profile},
+        search::{OrderBy, Search, Searchable},
+        values::{ids::CustomerId, name::Name, timestamp::Timestamp},
+    },
+    error::Result,
+    store::customers::{Seen, row::Row},
+    telemetry::Statement as _,
+};
+
+/// Totals are counted up to here.
+pub const COUNTED: i64 = 1_000;
+/// Customers whose text one statement of [`fill_in`] makes.
+const AT_ONCE: i64 = 500;
+
+/// A customer that matches, and where it stands in the list.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The customer.
+    pub seen: Seen,
+    /// The acting account's numbers of it, folded, aliases too; none unless they were searched.
+    pub numbers: Vec<String>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Where a customer stands in a list. The next page goes on behind it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    rank: i32,
+    key: PlaceKey,
+    id: CustomerId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+enum PlaceKey {
+    Name(String),
+    At(Timestamp),
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Hits {
+    /// In order.
+    pub hits: Vec<Hit>,
+    /// How many match, if that was asked for; above [`COUNTED`]: at least so many.
+    pub total: Option<i64>,
+}
+
+/// Finds customers that the caller sees and the search matches, those behind `after`, at most `limit`.
+pub async fn find(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    search: &Search,
+    after: Option<&Place>,
+    limit: i64,
+    count: bool,
+) -> Result<Hits> {
+    let Statement { text, arguments } = statement(caller.scope(), search, after, limit, count)?;
+    // Not kept: there are more shapes than the session's cache has room for, and a plan that knows the words is the better
+    // one.
+    let rows =
+        sqlx::query_with(AssertSqlSafe(text), arguments).persistent(false).fetch_all(conn).named("search.find").await?;
+    let mut found = Hits { hits: Vec::with_capacity(rows.len()), total: None };
+    for row in rows {
+        found.total = row.try_get("total")?;
+        // The total comes in a row of its own where nothing else does.
+        let Some(rank) = row.try_get::<Option<i32>, _>("place")? else { continue };
+        let key = match search.order.by {
+            OrderBy::Relevance | OrderBy::Name => PlaceKey::Name(row.try_get("name_key")?),
+            OrderBy::CreateTime => PlaceKey::At(row.try_get("created_at")?),
+            OrderBy::UpdateTime => PlaceKey::At(row.try_get("updated_at")?),
+        };
+        let numbers = row.try_get::<Option<_>, _>("numbers")?.unwrap_or_default();
+        let seen = Row::from_row(&row)?.seen(caller)?;
+        let place = Place { rank, key, id: seen.customer.id };
+        found.hits.push(Hit { seen, numbers, place });
+    }
+    Ok(found)
+}
+
+/// What is to be written for a customer's new facts: nothing if what is searched of it stays.
+pub(super) fn change(before: &CustomerFields, after: &CustomerFields) -> Option<Searchable> {
+    let new = Searchable::of(after);
+    (Searchable::of(before) != new).then_some(new)
+}
+
+/// Makes the text of customers that have none: those of a database older than the search. Returns how many.
+///
+/// # Errors
+/// What the server says. It can be called again, and goes on.
+pub(super) async fn fill_in(conn: &mut PgConnection) -> sqlx::Result<usize> {
+    let (mut last, mut made) = ((Uuid::nil(), Uuid::nil()), 0);
+    loop {
+        let batch = sqlx::query!(
+            r#"
+            select c.tenant_id, c.id, c.name, c.profile as "profile: Json<Profile>"
+            from customers c
+            where (c.tenant_id, c.id) > ($1, $2) and not exists (
+                select from customer_search s where s.tenant_id = c.tenant_id and s.customer_id = c.id
+            )
+            order by c.tenant_id, c.id
+            limit $3
+            "#,
+            last.0,
+            last.1,
+            AT_ONCE,
+        )
+        .fetch_all(&mut *conn)
+        .named("search.find_unfilled")
+        .await?;
+        let Some(end) = batch.last() else { return Ok(made) };
+        last = (end.tenant_id, end.id);
+        made += batch.len();
+        let texts: Vec<Searchable> =
+            batch.iter().map(|row| Searchable::of_parts(&Name::from(row.name.clone()), &row.profile)).collect();
+        sqlx::query!(
+            r#"
+            insert into customer_search (tenant_id, customer_id, doc, country)
+            select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
+            on conflict do nothing
+            "#,
+            &batch.iter().map(|row| row.tenant_id).collect::<Vec<_>>(),
+            &batch.iter().map(|row| row.id).collect::<Vec<_>>(),
+            &texts.iter().map(|text| text.doc().to_owned()).collect::<Vec<_>>(),
+            &texts.iter().map(|text| text.country().to_owned()).collect::<Vec<_>>(),
+        )
+        .execute(&mut *conn)
+        .named("search.fill_in")
+        .await?;
+    }
+}
