@@ -10,7 +10,10 @@ use clientele::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
     },
-    layers::{Admission, Calls, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, Trace, token::Verifier},
+    layers::{
+        ActiveRequests, AddErrorDetails, Admission, Authenticate, Deadlines, Detach, Layered, PanicGuard, Trace,
+        token::Verifier,
+    },
     service::Services,
     telemetry::{self, Telemetry},
 };
@@ -52,13 +55,13 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
         let config = config(url, issuer)?;
         let access = Services::new(&config)?.access;
         let telemetry = Telemetry::new(&config.telemetry)?;
-        let gate = Gate::new(Verifier::load(&config.identity)?, access, []);
+        let gate = Authenticate::new(Verifier::load(&config.identity)?, access, []);
         server
             .layer(Layered(Trace::new(telemetry)))
             .layer(Layered(PanicGuard))
-            .layer(Layered(Complete))
+            .layer(Layered(AddErrorDetails))
             .layer(Layered(Deadlines::new(config.limits.deadline)))
-            .layer(Layered(Admission::new(&config, &Calls::default())))
+            .layer(Layered(Admission::new(&config, &ActiveRequests::default())))
             .layer(Layered(gate))
             .layer(Layered(Detach::new(None)))
             .add_service(service)

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{
-        Problems, Said, parse,
+        Problems, RawSettings, parse,
         settings::{LISTEN, TLS_CERT_FILE, TLS_KEY_FILE},
         tls,
     },
@@ -47,7 +47,7 @@ pub(super) struct Question {
 
 impl Health {
     /// What is said, and the question that it comes to. The rest of a server's settings is not looked at.
-    pub(super) fn question(self, logging: Logging) -> Result<(Said, Question), Problems> {
+    pub(super) fn question(self, logging: Logging) -> Result<(RawSettings, Question), Problems> {
         let mut problems = Problems::default();
         let said = self.settings.gather(logging, &mut problems);
         let address = self.address.or_else(|| {

@@ -8,7 +8,7 @@ use super::{
     tell,
 };
 use crate::{
-    config::{self, Problems, Said, place},
+    config::{self, Problems, RawSettings, place},
     store::migrations::{self, Migrated},
 };
 
@@ -23,7 +23,7 @@ pub(super) struct Migrate {
 
 impl Migrate {
     /// What is said, and how to connect to the database. The rest of a server's file is not looked at.
-    pub(super) fn database(self, logging: Logging) -> Result<(Said, PgConnectOptions), Problems> {
+    pub(super) fn database(self, logging: Logging) -> Result<(RawSettings, PgConnectOptions), Problems> {
         let mut problems = Problems::default();
         let said = self.settings.gather(logging, &mut problems);
         match config::options(&said, &mut problems) {

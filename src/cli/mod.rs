@@ -25,7 +25,7 @@ use tokio::{
 
 use self::settings::Logging;
 use crate::{
-    config::{Problems, Said},
+    config::{Problems, RawSettings},
     server::{Drained, Running},
     telemetry::{self, Passing},
 };
@@ -107,14 +107,14 @@ fn dispatch(Arguments { command, logging }: Arguments) -> Result<(), Failure> {
 }
 
 /// What is said to a command that takes no setting but how to log.
-fn said(logging: Logging) -> Result<Said, Problems> {
+fn said(logging: Logging) -> Result<RawSettings, Problems> {
     let mut problems = Problems::default();
     let said = logging.gather(&mut problems);
     if problems.0.is_empty() { Ok(said) } else { Err(problems) }
 }
 
 /// Runs a command that logs, and is told what of it passes.
-fn logged<F>(said: &Said, command: impl FnOnce(Passing) -> F) -> Result<(), Failure>
+fn logged<F>(said: &RawSettings, command: impl FnOnce(Passing) -> F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {

@@ -9,7 +9,7 @@ use super::{
     tell,
 };
 use crate::{
-    config::{Config, Problems, Said},
+    config::{Config, Problems, RawSettings},
     server,
 };
 
@@ -37,7 +37,7 @@ pub(super) struct CheckConfig {
 
 impl Serve {
     /// What is said, and the configuration that it describes.
-    pub(super) fn config(self, logging: Logging) -> Result<(Said, Config), Problems> {
+    pub(super) fn config(self, logging: Logging) -> Result<(RawSettings, Config), Problems> {
         config(self.settings, logging)
     }
 }
@@ -52,7 +52,7 @@ impl CheckConfig {
     }
 }
 
-fn config(settings: Settings<true>, logging: Logging) -> Result<(Said, Config), Problems> {
+fn config(settings: Settings<true>, logging: Logging) -> Result<(RawSettings, Config), Problems> {
     let mut problems = Problems::default();
     let said = settings.gather(logging, &mut problems);
     match Config::read(&said, &mut problems) {

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{
-        Environment, Flags, Problems, Said,
+        Environment, Flags, Problems, RawSettings,
         settings::{ALL, CONFIG_VARIABLE, Kind, LOG, LOG_FORMAT, Of, Setting},
     },
     telemetry::{self, Format},
@@ -32,7 +32,7 @@ pub(super) struct Logging {
 
 impl Logging {
     /// What is said, for a command that takes no other setting.
-    pub(super) fn gather(self, problems: &mut Problems) -> Said {
+    pub(super) fn gather(self, problems: &mut Problems) -> RawSettings {
         gather(&self.flags(), None, problems)
     }
 
@@ -43,14 +43,14 @@ impl Logging {
 }
 
 /// What is said, and what is wrong with what is said of logs: every command begins by logging.
-fn gather(flags: &Flags, file: Option<&Path>, problems: &mut Problems) -> Said {
-    let said = Said::gather(flags, &Environment::read(), file, problems);
+fn gather(flags: &Flags, file: Option<&Path>, problems: &mut Problems) -> RawSettings {
+    let said = RawSettings::gather(flags, &Environment::read(), file, problems);
     log(&said, problems);
     said
 }
 
 /// How to log.
-pub(super) fn log(said: &Said, problems: &mut Problems) -> Option<(EnvFilter, Format)> {
+pub(super) fn log(said: &RawSettings, problems: &mut Problems) -> Option<(EnvFilter, Format)> {
     let filter = problems.take(&said.label(&LOG), telemetry::filter(said.one(&LOG).unwrap_or_default()));
     let format = said.one(&LOG_FORMAT).unwrap_or_default();
     filter.zip(problems.take(&said.label(&LOG_FORMAT), Format::parse(format)))
@@ -58,7 +58,7 @@ pub(super) fn log(said: &Said, problems: &mut Problems) -> Option<(EnvFilter, Fo
 
 impl<const SERVER: bool> Settings<SERVER> {
     /// What is said, on the command line and elsewhere.
-    pub(super) fn gather(self, logging: Logging, problems: &mut Problems) -> Said {
+    pub(super) fn gather(self, logging: Logging, problems: &mut Problems) -> RawSettings {
         let mut flags = self.flags;
         flags.extend(logging.flags());
         gather(&flags, self.file.as_deref(), problems)

@@ -24,8 +24,8 @@ pub use self::{
     load::{Load, Rate},
     problems::Problems,
     read::options,
-    reloadable::Live,
-    sources::{Flags, Said, Source},
+    reloadable::Reloadable,
+    sources::{Flags, RawSettings, Source},
     tls::{Tls, Validity},
 };
 use crate::domain::{requests::principal::Principal, values::enums::Role};
@@ -40,11 +40,11 @@ pub struct Config {
     /// Whom it believes, and who has rights of its own.
     pub identity: Identity,
     /// What seals etags and page tokens. All replicas have the same.
-    pub sealing: Live<SealingKeys>,
+    pub sealing: Reloadable<SealingKeys>,
     /// How long things may take.
     pub limits: Limits,
     /// The certificate that it serves by; none serves in the clear.
-    pub tls: Option<Live<Tls>>,
+    pub tls: Option<Reloadable<Tls>>,
     /// Whose word on the calling workload is believed besides a certificate.
     pub mesh_identity: MeshIdentity,
     /// How much is taken at once.
@@ -59,7 +59,7 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Database {
     /// Where it is, and as whom. Connections that are there stay when it changes.
-    pub options: Live<PgConnectOptions>,
+    pub options: Reloadable<PgConnectOptions>,
     /// Connections at most, searches' apart.
     pub connections: usize,
     /// Connections for searches, at most.

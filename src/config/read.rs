@@ -6,7 +6,8 @@ use std::{fs, path::PathBuf};
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    Config, Database, Identity, Limits, Live, Load, Problems, Rate, Said, SealingKeys, Telemetry, Tls, parse,
+    Config, Database, Identity, Limits, Load, Problems, Rate, RawSettings, Reloadable, SealingKeys, Telemetry, Tls,
+    parse,
     settings::{
         CONNECTION_WAIT, CONNECTIONS, DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN,
         DRAIN_DELAY, ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_CONNECTIONS, MAX_IN_FLIGHT, METRICS_LISTEN,
@@ -19,7 +20,7 @@ use super::{
 impl Config {
     /// The configuration of a server, if nothing is wrong with it.
     #[must_use]
-    pub fn read(said: &Said, problems: &mut Problems) -> Option<Self> {
+    pub fn read(said: &RawSettings, problems: &mut Problems) -> Option<Self> {
         let listen = one(said, problems, &LISTEN, parse::address);
         let database = problems.concern(|problems| database(said, problems), Database::verify);
         let identity = problems.concern(|problems| identity(said, problems), Identity::verify);
@@ -48,9 +49,9 @@ impl Config {
 }
 
 /// How to connect to the database. What is wrong with it is said without the URL and the password.
-pub fn options(said: &Said, problems: &mut Problems) -> Option<Live<PgConnectOptions>> {
+pub fn options(said: &RawSettings, problems: &mut Problems) -> Option<Reloadable<PgConnectOptions>> {
     let url = match (said.one(&DATABASE_URL), said.one(&DATABASE_URL_FILE)) {
-        (Some(url), None) => Ok(Url::Said { label: said.label(&DATABASE_URL), url: url.to_owned() }),
+        (Some(url), None) => Ok(Url::RawSettings { label: said.label(&DATABASE_URL), url: url.to_owned() }),
         (None, Some(file)) => Ok(Url::InFile(Secret::of(said, &DATABASE_URL_FILE, file))),
         (Some(_), Some(_)) => Err("--database-url and --database-url-file exclude each other".to_owned()),
         (None, None) => Err("--database-url or --database-url-file is missing".to_owned()),
@@ -59,7 +60,7 @@ pub fn options(said: &Said, problems: &mut Problems) -> Option<Live<PgConnectOpt
     let read = url.and_then(|url| {
         let in_file = if let Url::InFile(secret) = &url { Some(secret) } else { None };
         let files = in_file.into_iter().chain(&password).map(|secret| secret.file.clone()).collect();
-        Live::of_files(files, move || {
+        Reloadable::of_files(files, move || {
             let options = url.read()?;
             Ok(match &password {
                 Some(password) => options.password(&password.read()?),
@@ -72,14 +73,16 @@ pub fn options(said: &Said, problems: &mut Problems) -> Option<Live<PgConnectOpt
 
 /// Where the database's URL is.
 enum Url {
-    Said { label: String, url: String },
+    RawSettings { label: String, url: String },
     InFile(Secret),
 }
 
 impl Url {
     fn read(&self) -> Result<PgConnectOptions, String> {
         match self {
-            Self::Said { label, url } => parse::database_url(url).map_err(|problem| format!("{label}: {problem}")),
+            Self::RawSettings { label, url } => {
+                parse::database_url(url).map_err(|problem| format!("{label}: {problem}"))
+            }
             Self::InFile(secret) => {
                 parse::database_url(&secret.read()?).map_err(|problem| format!("{}: {problem}", secret.name()))
             }
@@ -94,7 +97,7 @@ struct Secret {
 }
 
 impl Secret {
-    fn of(said: &Said, setting: &Setting, file: &str) -> Self {
+    fn of(said: &RawSettings, setting: &Setting, file: &str) -> Self {
         Self { label: said.label(setting), file: file.into() }
     }
 
@@ -110,7 +113,7 @@ impl Secret {
     }
 }
 
-fn database(said: &Said, problems: &mut Problems) -> Option<Database> {
+fn database(said: &RawSettings, problems: &mut Problems) -> Option<Database> {
     let options = options(said, problems);
     let connections = one(said, problems, &CONNECTIONS, parse::number);
     let search_connections = one(said, problems, &SEARCH_CONNECTIONS, parse::number);
@@ -129,7 +132,7 @@ fn database(said: &Said, problems: &mut Problems) -> Option<Database> {
     })
 }
 
-fn identity(said: &Said, problems: &mut Problems) -> Option<Identity> {
+fn identity(said: &RawSettings, problems: &mut Problems) -> Option<Identity> {
     let issuers = all(said, problems, &ISSUERS, parse::issuer);
     let operators = all(said, problems, &OPERATORS, parse::principal);
     let service_principals = all(said, problems, &SERVICE_PRINCIPALS, parse::service_principal);
@@ -139,7 +142,7 @@ fn identity(said: &Said, problems: &mut Problems) -> Option<Identity> {
     Some(Identity { issuers: issuers?, jwks_ca, operators, service_principals })
 }
 
-fn sealing(said: &Said, problems: &mut Problems) -> Option<Live<SealingKeys>> {
+fn sealing(said: &RawSettings, problems: &mut Problems) -> Option<Reloadable<SealingKeys>> {
     let files: Vec<PathBuf> = said.all(&SEALING_KEY_FILES).iter().map(PathBuf::from).collect();
     let label = said.label(&SEALING_KEY_FILES);
     let read = {
@@ -156,10 +159,10 @@ fn sealing(said: &Said, problems: &mut Problems) -> Option<Live<SealingKeys>> {
     };
     // Every file's problem at once here; later, in one line of the log.
     read().map_err(|wrong| problems.0.extend(wrong.0)).ok()?;
-    Live::of_files(files, move || read().map_err(|wrong| wrong.0.join("; "))).ok()
+    Reloadable::of_files(files, move || read().map_err(|wrong| wrong.0.join("; "))).ok()
 }
 
-fn limits(said: &Said, problems: &mut Problems) -> Option<Limits> {
+fn limits(said: &RawSettings, problems: &mut Problems) -> Option<Limits> {
     let deadline = one(said, problems, &DEADLINE, parse::duration);
     let drain = one(said, problems, &DRAIN, parse::duration);
     let drain_delay = one(said, problems, &DRAIN_DELAY, parse::duration);
@@ -167,7 +170,7 @@ fn limits(said: &Said, problems: &mut Problems) -> Option<Limits> {
 }
 
 /// To whom the server tells of itself.
-fn telemetry(said: &Said, problems: &mut Problems) -> Option<Telemetry> {
+fn telemetry(said: &RawSettings, problems: &mut Problems) -> Option<Telemetry> {
     let metrics_listen = said.one(&METRICS_LISTEN).map(parse::address).transpose();
     let metrics_listen = problems.take(&said.label(&METRICS_LISTEN), metrics_listen);
     let otlp_endpoint = said.one(&OTLP_ENDPOINT).map(ToOwned::to_owned);
@@ -176,7 +179,7 @@ fn telemetry(said: &Said, problems: &mut Problems) -> Option<Telemetry> {
     Some(Telemetry { metrics_listen: metrics_listen?, otlp_endpoint, otlp_ca, sample_ratio: sample_ratio? })
 }
 
-fn load(said: &Said, problems: &mut Problems) -> Option<Load> {
+fn load(said: &RawSettings, problems: &mut Problems) -> Option<Load> {
     let in_flight = one(said, problems, &MAX_IN_FLIGHT, parse::number);
     let queue_wait = one(said, problems, &QUEUE_WAIT, parse::duration);
     let connections = one(said, problems, &MAX_CONNECTIONS, parse::number);
@@ -187,7 +190,7 @@ fn load(said: &Said, problems: &mut Problems) -> Option<Load> {
 }
 
 /// The certificate, if there is to be one.
-fn tls(said: &Said, problems: &mut Problems) -> Option<Option<Live<Tls>>> {
+fn tls(said: &RawSettings, problems: &mut Problems) -> Option<Option<Reloadable<Tls>>> {
     let file = |setting| said.one(setting).map(PathBuf::from);
     let authorities = file(&TLS_CLIENT_CA_FILE);
     let read = match (file(&TLS_CERT_FILE), file(&TLS_KEY_FILE)) {
@@ -197,7 +200,7 @@ fn tls(said: &Said, problems: &mut Problems) -> Option<Option<Live<Tls>>> {
                 let read = Tls::read(&certificate, &key, authorities.as_deref());
                 read.map_err(|problem| format!("--tls-cert-file, --tls-key-file: {problem}"))
             };
-            Live::of_files(files, read).map(Some)
+            Reloadable::of_files(files, read).map(Some)
         }
         (None, None) if authorities.is_none() => Ok(None),
         (None, None) => Err("--tls-client-ca-file needs --tls-cert-file and --tls-key-file".to_owned()),
@@ -209,7 +212,7 @@ fn tls(said: &Said, problems: &mut Problems) -> Option<Option<Live<Tls>>> {
 
 /// The value of a setting that always has one.
 fn one<T>(
-    said: &Said,
+    said: &RawSettings,
     problems: &mut Problems,
     setting: &Setting,
     parse: impl FnOnce(&str) -> Result<T, String>,
@@ -220,7 +223,7 @@ fn one<T>(
 
 /// The values of a list, if all could be read: the first wrong one does not hide the others.
 fn all<T>(
-    said: &Said,
+    said: &RawSettings,
     problems: &mut Problems,
     setting: &Setting,
     parse: impl Fn(&str) -> Result<T, String>,

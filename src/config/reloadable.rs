@@ -18,7 +18,7 @@ use tracing::{error, info};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A value that holds now, and may be another later. Its clones are the same one.
-pub struct Live<T>(Arc<Inner<T>>);
+pub struct Reloadable<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
     current: RwLock<Arc<T>>,
@@ -41,7 +41,7 @@ enum Content {
     Unreadable(io::ErrorKind),
 }
 
-impl<T: Send + Sync + 'static> Live<T> {
+impl<T: Send + Sync + 'static> Reloadable<T> {
     /// What `read` makes of these files, now and whenever one of them has changed.
     ///
     /// # Errors
@@ -119,20 +119,20 @@ fn look(files: &[PathBuf]) -> Vec<Content> {
     files.iter().map(content).collect()
 }
 
-impl<T> Clone for Live<T> {
+impl<T> Clone for Reloadable<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> From<T> for Live<T> {
+impl<T> From<T> for Reloadable<T> {
     /// A value that never changes.
     fn from(value: T) -> Self {
         Self(Arc::new(Inner { current: RwLock::new(Arc::new(value)), origin: None }))
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Live<T> {
+impl<T: fmt::Debug> fmt::Debug for Reloadable<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.current.read().unwrap_or_else(PoisonError::into_inner).fmt(out)
     }
@@ -160,7 +160,7 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let [file, other] = ["number", "other"].map(|name| room.path().join(name));
         fs::write(&file, "1").unwrap();
-        let live = Live::of_files(vec![other, file.clone()], number(file.clone(), Arc::default())).unwrap();
+        let live = Reloadable::of_files(vec![other, file.clone()], number(file.clone(), Arc::default())).unwrap();
         assert!(live.look().is_none());
         fs::write(&file, "hunter2").unwrap();
         let Look { changed, outcome } = live.look().unwrap();
@@ -175,7 +175,7 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let (file, reads) = (room.path().join("number"), Arc::new(AtomicUsize::new(0)));
         fs::write(&file, "1").unwrap();
-        let live = Live::of_files(vec![file.clone()], number(file.clone(), Arc::clone(&reads))).unwrap();
+        let live = Reloadable::of_files(vec![file.clone()], number(file.clone(), Arc::clone(&reads))).unwrap();
         // What a file says, what then holds, and how often it was read by then.
         for (content, holds, read) in [
             (Some("1"), 1, 1),
@@ -206,7 +206,7 @@ mod tests {
         symlink("1", &data).unwrap();
         symlink("..data/number", room.path().join("number")).unwrap();
         let file = room.path().join("number");
-        let live = Live::of_files(vec![file.clone()], number(file, Arc::default())).unwrap();
+        let live = Reloadable::of_files(vec![file.clone()], number(file, Arc::default())).unwrap();
         assert_eq!(*live.get(), 1);
         symlink("2", &next).unwrap();
         fs::rename(next, data).unwrap();
@@ -217,6 +217,6 @@ mod tests {
     #[test]
     fn files_that_say_nothing_at_first_are_an_error() {
         let file = PathBuf::from("/nowhere/number");
-        assert!(Live::of_files(vec![file.clone()], number(file, Arc::default())).is_err());
+        assert!(Reloadable::of_files(vec![file.clone()], number(file, Arc::default())).is_err());
     }
 }

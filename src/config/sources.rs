@@ -40,12 +40,12 @@ impl Source {
 
 /// What was said, still as texts.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct RawSettings {
     values: BTreeMap<&'static str, (Vec<String>, Source)>,
     file: Option<PathBuf>,
 }
 
-impl Said {
+impl RawSettings {
     /// Gathers what is said. `file` is the one that the command line names; else the environment may name one.
     ///
     /// Unknown keys and variables are problems, whichever command is run: a name that is spelt wrong is spelt wrong.
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::config::settings::{CONNECTIONS, DATABASE_URL, DEADLINE, DRAIN, LISTEN, OPERATORS};
 
-    fn gather(flags: &[(&'static str, &str)], environment: &[(&str, &str)], file: &str) -> (Said, Vec<String>) {
+    fn gather(flags: &[(&'static str, &str)], environment: &[(&str, &str)], file: &str) -> (RawSettings, Vec<String>) {
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), file).unwrap();
         let flags = flags.iter().map(|(key, value)| (*key, vec![(*value).to_owned()])).collect();
@@ -133,7 +133,7 @@ mod tests {
         let environment =
             environment.iter().chain(&named).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut problems = Problems::default();
-        let said = Said::gather(&flags, &environment.collect(), None, &mut problems);
+        let said = RawSettings::gather(&flags, &environment.collect(), None, &mut problems);
         (said, problems.0)
     }
 

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         access::{
-            caller::{Caller, Identified},
+            caller::{Authenticated, Caller},
             member::Member,
         },
         requests::answer::Answer,
@@ -40,7 +40,7 @@ impl Handlers {
 #[tonic::async_trait]
 impl AccessService for Handlers {
     async fn who_am_i(&self, request: Request<pb::WhoAmIRequest>) -> Result<Response<pb::WhoAmIResponse>, Status> {
-        let (Identified { author, tenant, operator }, pb::WhoAmIRequest {}) = admit(request)?;
+        let (Authenticated { author, tenant, operator }, pb::WhoAmIRequest {}) = admit(request)?;
         let memberships = self.access.memberships(&author.principal, tenant).await.map_err(of_read)?;
         let service_role = self.access.service_role(&author.principal);
         Ok(Response::new(pb::WhoAmIResponse {

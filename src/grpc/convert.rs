@@ -17,7 +17,7 @@ use crate::{
         },
     },
     grpc::{Mutation, pb},
-    service::customers::Named,
+    service::customers::BatchItem,
 };
 
 /// Items of a page if none are asked for.
@@ -70,7 +70,7 @@ pub(super) fn customer_id(violations: &mut Violations, field: &str, raw: &str) -
 }
 
 /// The ids of a batch; one that is named again counts once, where it was named first.
-pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<Named>> {
+pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<BatchItem>> {
     if raw.is_empty() || raw.len() > MAX_BATCH {
         let rule = Rule::with(format!("must be 1 to {MAX_BATCH} ids; these are {}", raw.len()));
         violations.push("customer_ids", rule);
@@ -82,7 +82,7 @@ pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<N
         if let Some(id) = customer_id(violations, &format!("customer_ids[{place}]"), id)
             && seen.insert(id)
         {
-            ids.push(Named { place, id });
+            ids.push(BatchItem { place, id });
         }
     }
     Some(ids)

@@ -66,7 +66,7 @@ pub fn routes(services: &Services) -> Routes {
 /// In a mutation's extensions instead of an identity: the gate could not reach the database to learn it. The call must
 /// end with this failure; only its message says whether it may be sent again.
 #[derive(Clone, Debug)]
-pub struct Unadmitted(pub Arc<Error>);
+pub struct AccessUnavailable(pub Arc<Error>);
 
 /// Takes the identity that the gate put into a read's extensions, and the message. Identity comes from nowhere else.
 fn admit<Who: Send + Sync + 'static, M>(request: Request<M>) -> Result<(Who, M), Status> {
@@ -82,7 +82,7 @@ fn take<Who: Send + Sync + 'static, M>(
     mut request: Request<M>,
     repeat: impl FnOnce(&M) -> Repeat,
 ) -> Result<(Who, M), Status> {
-    if let Some(Unadmitted(failure)) = request.extensions_mut().remove() {
+    if let Some(AccessUnavailable(failure)) = request.extensions_mut().remove() {
         return Err(status::of(failure.again(), repeat(request.get_ref())));
     }
     let who = request.extensions_mut().remove::<Who>();

@@ -10,9 +10,9 @@ use crate::grpc::{pb::ErrorReason, status};
 
 /// Gives tonic's own errors their details.
 #[derive(Clone, Copy, Debug)]
-pub struct Complete;
+pub struct AddErrorDetails;
 
-impl Around for Complete {
+impl Around for AddErrorDetails {
     fn around<S: Inner>(
         self,
         inner: S,
@@ -79,7 +79,7 @@ mod tests {
     use crate::layers::samples::{READ, code, reason, request, run};
 
     async fn complete(path: &str, bare: Status) -> Response<Body> {
-        run(Complete, request(path), move |_| {
+        run(AddErrorDetails, request(path), move |_| {
             let bare = bare.clone();
             async { bare.into_http() }
         })
@@ -120,7 +120,7 @@ mod tests {
     async fn answers_of_others_and_successes_stay_as_they_are() {
         let health = complete("/grpc.health.v1.Health/Check", Status::not_found("service not registered")).await;
         assert_eq!((code(&health), reason(&health).as_str()), (Code::NotFound, ""));
-        let success = run(Complete, request(READ), |_| async { Response::new(Body::empty()) }).await;
+        let success = run(AddErrorDetails, request(READ), |_| async { Response::new(Body::empty()) }).await;
         assert!(success.headers().is_empty());
     }
 }

@@ -13,12 +13,12 @@
 //!
 //! A layer is one function around a call; the tower traits are implemented here, once.
 
+mod active_requests;
 mod admission;
 mod authenticate;
 mod deadline;
 mod detach;
 mod error_details;
-mod in_flight;
 mod jwks;
 mod panic;
 mod rate;
@@ -38,12 +38,12 @@ use http::{Request, Response};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
+pub use active_requests::ActiveRequests;
 pub use admission::{Admission, InFlight};
-pub use authenticate::Gate;
+pub use authenticate::Authenticate;
 pub use deadline::{Deadline, Deadlines};
 pub use detach::Detach;
-pub use error_details::Complete;
-pub use in_flight::Calls;
+pub use error_details::AddErrorDetails;
 pub use panic::PanicGuard;
 pub use rate::RateLimit;
 pub use trace::{Trace, Traced};

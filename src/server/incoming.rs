@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use super::preface::Beginning;
 use crate::{
-    config::{Live, Tls},
+    config::{Reloadable, Tls},
     domain::values::workload::Workload,
     layers::Peer,
 };
@@ -47,7 +47,7 @@ pub(super) struct Connection {
 /// The connections that come in, so many at most at once, until the order to stop: then nothing listens any more.
 pub(super) fn connections(
     listener: TcpListener,
-    tls: Option<Live<Tls>>,
+    tls: Option<Reloadable<Tls>>,
     most: usize,
     tasks: &TaskTracker,
     stop: CancellationToken,
@@ -60,7 +60,7 @@ pub(super) fn connections(
 
 async fn accept(
     listener: TcpListener,
-    tls: Option<Live<Tls>>,
+    tls: Option<Reloadable<Tls>>,
     places: Arc<Semaphore>,
     taken: mpsc::Sender<Connection>,
     tasks: TaskTracker,

@@ -39,8 +39,8 @@ use crate::{
     error::Error,
     grpc,
     layers::{
-        Admission, Calls, Complete, Deadlines, Detach, Gate, Layered, PanicGuard, RateLimit, Trace, Workloads,
-        token::Verifier,
+        ActiveRequests, AddErrorDetails, Admission, Authenticate, Deadlines, Detach, Layered, PanicGuard, RateLimit,
+        Trace, Workloads, token::Verifier,
     },
     service::Services,
     telemetry::{self, MetricsPort, Telemetry},
@@ -99,7 +99,7 @@ pub struct Running {
     services: Services,
     tasks: TaskTracker,
     /// Calls in flight.
-    calls: Calls,
+    calls: ActiveRequests,
     drain_delay: Duration,
     drain: Duration,
     leaving: CancellationToken,
@@ -136,7 +136,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let metrics_address = metrics.as_ref().map(MetricsPort::address);
 
-    let (tasks, calls, stop) = (TaskTracker::new(), Calls::default(), CancellationToken::new());
+    let (tasks, calls, stop) = (TaskTracker::new(), ActiveRequests::default(), CancellationToken::new());
     // Who stops leaves too, and may have left before.
     let leaving = stop.child_token();
     let admission = Admission::new(&config, &calls);
@@ -157,7 +157,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         workloads: Workloads::new(config.mesh_identity),
         trace: Trace::new(telemetry.clone()),
         admission,
-        gate: Gate::new(verifier.clone(), services.access.clone(), config.identity.operators)
+        gate: Authenticate::new(verifier.clone(), services.access.clone(), config.identity.operators)
             .limited(config.load.rate.map(RateLimit::new)),
         limits: config.limits,
     };
@@ -228,7 +228,7 @@ struct Layers {
     workloads: Workloads,
     trace: Trace,
     admission: Admission,
-    gate: Gate,
+    gate: Authenticate,
     limits: Limits,
 }
 
@@ -251,7 +251,7 @@ fn serve(
         .layer(Layered(workloads))
         .layer(Layered(trace))
         .layer(Layered(PanicGuard))
-        .layer(Layered(Complete))
+        .layer(Layered(AddErrorDetails))
         .layer(Layered(Deadlines::new(limits.deadline)))
         .layer(Layered(admission))
         .layer(Layered(gate))

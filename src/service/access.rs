@@ -7,7 +7,7 @@ use moka::future::Cache;
 use crate::{
     config,
     domain::{
-        access::caller::{Caller, Seat},
+        access::caller::{ActingAccount, Caller},
         requests::principal::{Author, Principal},
         values::{
             enums::Role,
@@ -20,7 +20,7 @@ use crate::{
         self,
         access::{AccountAccess, Membership},
     },
-    telemetry::{self, Known},
+    telemetry::{self, CacheResult},
 };
 
 /// How old a membership, an account or its policies may be. What was taken away works no longer than this.
@@ -39,7 +39,7 @@ struct Asked {
 /// Where that leaves it. Refusals are remembered too: they cost a query like anything else.
 #[derive(Clone, Debug)]
 enum Found {
-    At(Arc<Seat>, Role),
+    At(Arc<ActingAccount>, Role),
     NotAMember,
     AccountRequired,
     OutOfReach,
@@ -82,14 +82,14 @@ impl Access {
         let asked = Asked { principal: author.principal.clone(), tenant, account };
         let found = match self.known.get(&asked).await {
             Some(found) => {
-                telemetry::measure(|metrics| metrics.standing(Known::Remembered));
+                telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Hit));
                 found
             }
             // Callers that miss together ask once.
             None => self.known.try_get_with_by_ref(&asked, self.find(&asked)).await.map_err(|shared| shared.again())?,
         };
         match found {
-            Found::At(seat, role) => Ok(Caller::new(author, seat, role, narrowed)),
+            Found::At(acting_account, role) => Ok(Caller::new(author, acting_account, role, narrowed)),
             Found::NotAMember => Err(Error::NotAMember),
             Found::AccountRequired => Err(Error::AccountRequired),
             Found::OutOfReach => Err(Error::AccountNotFound),
@@ -97,7 +97,7 @@ impl Access {
     }
 
     async fn find(&self, asked: &Asked) -> Result<Found> {
-        telemetry::measure(|metrics| metrics.standing(Known::FoundOut));
+        telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Miss));
         let mut lease = self.pool.lease().await?;
         if let Some(role) = self.service_principals.get(&asked.principal) {
             let tenant = asked.tenant.ok_or(Error::TenantRequired)?;
@@ -139,8 +139,8 @@ fn within_reach(standings: Vec<AccountAccess>) -> Found {
         .into_iter()
         .filter_map(|AccountAccess { tenant, member_of, role, account, dms_branches }| {
             let account = account?;
-            account.path.contains(member_of).then_some((Seat { tenant, account, dms_branches }, role))
+            account.path.contains(member_of).then_some((ActingAccount { tenant, account, dms_branches }, role))
         })
         .max_by_key(|(_, role)| *role)
-        .map_or(Found::OutOfReach, |(seat, role)| Found::At(Arc::new(seat), role))
+        .map_or(Found::OutOfReach, |(acting_account, role)| Found::At(Arc::new(acting_account), role))
 }

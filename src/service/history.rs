@@ -50,7 +50,7 @@ impl History {
             .await?;
         let page = Page::of(found.events, size);
         let next = page.items.last().filter(|_| page.more).map(|last| last.seq);
-        let events = match found.standing {
+        let events = match found.relation {
             Relation::OwnerOrAbove => page.items,
             Relation::Below => page.items.into_iter().filter_map(|event| from_below(caller, event)).collect(),
         };

@@ -21,7 +21,7 @@ use crate::{
         pool::{End, Pool},
     },
     store::{self, Write},
-    telemetry::{self, Again},
+    telemetry::{self, RetryReason},
 };
 
 /// How often a write is tried that deadlocks.
@@ -58,7 +58,7 @@ pub(super) async fn retrying<T, F: Future<Output = Result<T>>>(write: impl Fn() 
     for _ in 1..TRIES {
         match write().await {
             Err(error) if error.is_retriable() => {
-                telemetry::measure(|metrics| metrics.again(Again::Deadlock));
+                telemetry::measure(|metrics| metrics.again(RetryReason::Deadlock));
                 tokio::time::sleep(pause).await;
             }
             done => return done,

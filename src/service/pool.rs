@@ -17,7 +17,7 @@ use deadpool::{
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
 use crate::{
-    config::{self, Live},
+    config::{self, Reloadable},
     error::{Error, Result},
     telemetry::{self, Metrics, Sessions, Statement as _},
 };
@@ -36,7 +36,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Makes sessions by what holds when they are made: a rotated password is for the next one.
 struct Connect {
     pool: &'static str,
-    options: Live<PgConnectOptions>,
+    options: Reloadable<PgConnectOptions>,
     settings: [(&'static str, String); 8],
 }
 

@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    config::{Live, SealingKeys},
+    config::{Reloadable, SealingKeys},
     domain::{
         access::caller::Scope,
         values::ids::{AccountId, CustomerId, TenantId},
@@ -26,7 +26,7 @@ const KEY_ID_LEN: usize = 2;
 
 /// Seals with the first key, opens with any; by the keys that hold when it is asked.
 pub struct Sealer {
-    keys: Live<SealingKeys>,
+    keys: Reloadable<SealingKeys>,
     /// What was made of the keys that held last.
     made: RwLock<(Arc<SealingKeys>, Ring)>,
 }
@@ -59,7 +59,7 @@ impl Sealer {
     ///
     /// # Errors
     /// There is none.
-    pub fn new(keys: Live<SealingKeys>) -> Result<Self> {
+    pub fn new(keys: Reloadable<SealingKeys>) -> Result<Self> {
         let now = keys.get();
         let ring = ring(&now)?;
         Ok(Self { keys, made: RwLock::new((now, ring)) })

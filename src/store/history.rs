@@ -43,7 +43,7 @@ struct Row {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// How the acting account stands to the customer, and so what it may be told.
-    pub standing: Relation,
+    pub relation: Relation,
     /// The events, the newest first.
     pub events: Vec<Event>,
 }
@@ -88,13 +88,13 @@ pub async fn list(
         limit,
     )
     .fetch_all(conn)
-    .named("events.list")
+    .named("history.list")
     .await?;
     let first = rows.first().ok_or(Error::CustomerNotFound { at: None })?;
     let owner_path = Path::stored(first.ancestors.iter().copied().map(AccountId::from_uuid).collect());
-    let standing = if owner_path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below };
+    let relation = if owner_path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below };
     let events = rows.into_iter().filter_map(|row| event(customer, row).transpose()).collect::<Result<_>>()?;
-    Ok(Page { standing, events })
+    Ok(Page { relation, events })
 }
 
 /// The row's event; none if the customer has none.
@@ -159,7 +159,7 @@ pub async fn changed_since(
         link_steps,
     )
     .fetch_one(conn)
-    .named("events.changed_since")
+    .named("history.changed_since")
     .await?;
     Ok((row.steps == current - revision && row.link_steps >= link_steps).then_some(row.paths))
 }

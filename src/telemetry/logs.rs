@@ -203,14 +203,14 @@ impl<M: SerializeMap> Visit for Fields<M> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record(field, Shown(value));
+        self.record(field, CustomerDetails(value));
     }
 }
 
 /// What a value's `Debug` says, as a text.
-struct Shown<'a>(&'a dyn fmt::Debug);
+struct CustomerDetails<'a>(&'a dyn fmt::Debug);
 
-impl Serialize for Shown<'_> {
+impl Serialize for CustomerDetails<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:?}", self.0))
     }

@@ -30,16 +30,16 @@ const FAILED: &str = "failed";
 
 /// Whether something was remembered or had to be found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum CacheResult {
     /// It was remembered.
-    Remembered,
+    Hit,
     /// It had to be found out.
-    FoundOut,
+    Miss,
 }
 
 /// Why a write was done again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum RetryReason {
     /// Somebody else wrote between the reading and the writing.
     LostRace,
     /// PostgreSQL undid it because of a deadlock.
@@ -59,8 +59,8 @@ pub struct Metrics {
     session_timeouts: Counter<u64>,
     discarded: Counter<u64>,
     again: Counter<u64>,
-    tokens: Counter<u64>,
-    standings: Counter<u64>,
+    token_cache: Counter<u64>,
+    access_cache: Counter<u64>,
     key_fetches: Counter<u64>,
     swept: Counter<u64>,
     sweeps: Counter<u64>,
@@ -107,8 +107,8 @@ impl Metrics {
             session_timeouts: counter("db.client.connection.timeouts", "Work that got no session in time"),
             discarded: counter("clientele.db.sessions.discarded", "Sessions closed in the middle of their work"),
             again: counter("clientele.writes.repeated", "Writes that were done again, and why"),
-            tokens: counter("clientele.tokens.checked", "Tokens accepted, remembered or verified"),
-            standings: counter("clientele.standings.looked_up", "Memberships looked up, remembered or read"),
+            token_cache: counter("clientele.token_cache.requests", "Tokens accepted, remembered or verified"),
+            access_cache: counter("clientele.access_cache.requests", "Memberships looked up, remembered or read"),
             key_fetches: counter("clientele.issuer.keys.fetches", "Fetches of issuers' keys from their URLs"),
             swept: counter("clientele.answers.swept", "Stored answers deleted because of their age"),
             sweeps: counter("clientele.sweeps", "Rounds of deleting old answers"),
@@ -133,12 +133,12 @@ impl Metrics {
             counter.add(0, &[]);
         }
         self.spans.add(0, &[lost()]);
-        for counter in [&self.tokens, &self.standings] {
-            for known in [Known::Remembered, Known::FoundOut] {
-                counter.add(0, &[remembered(known)]);
+        for counter in [&self.token_cache, &self.access_cache] {
+            for known in [CacheResult::Hit, CacheResult::Miss] {
+                counter.add(0, &[cache_result(known)]);
             }
         }
-        for why in [Again::LostRace, Again::Deadlock] {
+        for why in [RetryReason::LostRace, RetryReason::Deadlock] {
             self.again.add(0, &[reason(why)]);
         }
         for outcome in [DONE, FAILED] {
@@ -201,18 +201,18 @@ impl Metrics {
     }
 
     /// A write is done again.
-    pub fn again(&self, why: Again) {
+    pub fn again(&self, why: RetryReason) {
         self.again.add(1, &[reason(why)]);
     }
 
     /// A token was accepted.
-    pub fn token(&self, known: Known) {
-        self.tokens.add(1, &[remembered(known)]);
+    pub fn token(&self, known: CacheResult) {
+        self.token_cache.add(1, &[cache_result(known)]);
     }
 
     /// A membership was looked up.
-    pub fn standing(&self, known: Known) {
-        self.standings.add(1, &[remembered(known)]);
+    pub fn access_looked_up(&self, known: CacheResult) {
+        self.access_cache.add(1, &[cache_result(known)]);
     }
 
     /// An issuer's keys were fetched, or could not be.
@@ -258,18 +258,18 @@ fn lost() -> KeyValue {
     KeyValue::new(names::ERROR, "lost")
 }
 
-fn reason(why: Again) -> KeyValue {
+fn reason(why: RetryReason) -> KeyValue {
     let why = match why {
-        Again::LostRace => "lost_race",
-        Again::Deadlock => "deadlock",
+        RetryReason::LostRace => "lost_race",
+        RetryReason::Deadlock => "deadlock",
     };
     KeyValue::new("reason", why)
 }
 
-fn remembered(known: Known) -> KeyValue {
+fn cache_result(known: CacheResult) -> KeyValue {
     let how = match known {
-        Known::Remembered => "remembered",
-        Known::FoundOut => "found_out",
+        CacheResult::Hit => "hit",
+        CacheResult::Miss => "miss",
     };
     KeyValue::new("result", how)
 }

@@ -27,7 +27,7 @@ use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 pub use self::{
     gauges::Sessions,
     logs::{Format, Passing, filter, init},
-    metrics::{Again, Known, Metrics, Now},
+    metrics::{CacheResult, Metrics, Now, RetryReason},
     port::{MetricsPort, expose},
     statement::{Statement, Told},
     traces::Unusable,

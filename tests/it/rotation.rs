@@ -4,7 +4,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Environment, Flags, Jwks, Problems, Said},
+    config::{Config, Environment, Flags, Jwks, Problems, RawSettings},
     embedded::{Cluster, Durability},
     grpc::pb,
 };
@@ -35,7 +35,7 @@ async fn told(cluster: &Cluster, user: &str, more: &[(&'static str, Vec<&Path>)]
         ]);
         flags.extend(more);
         let mut problems = Problems::default();
-        let said = Said::gather(&flags, &Environment::default(), None, &mut problems);
+        let said = RawSettings::gather(&flags, &Environment::default(), None, &mut problems);
         *config = Config::read(&said, &mut problems).unwrap_or_else(|| panic!("{problems}"));
     })
     .await

@@ -10,7 +10,7 @@ use std::{
 };
 
 use clientele::{
-    config::{Config, Live, MeshIdentity, Tls},
+    config::{Config, MeshIdentity, Reloadable, Tls},
     grpc::pb::{self, access_service_client::AccessServiceClient},
     server::Drained,
 };
@@ -66,7 +66,7 @@ impl Files {
         let Self { certificate, key, clients } = self;
         let files = [&certificate, &key].into_iter().chain(&clients).cloned().collect();
         let read = move || Tls::read(&certificate, &key, clients.as_deref());
-        let tls = Live::of_files(files, read).unwrap();
+        let tls = Reloadable::of_files(files, read).unwrap();
         move |config| config.tls = Some(tls)
     }
 }

@@ -59,12 +59,12 @@ pub struct Caller {
     author: Author,
     scope: Scope,
     role: Role,
-    seat: Arc<Seat>,
+    acting_account: Arc<ActingAccount>,
 }
 
 /// Where a caller acts: the account, and what of it every look at a customer needs. At most two seconds old.
 #[derive(Clone, Debug)]
-pub struct Seat {
+pub struct ActingAccount {
     /// The tenant.
     pub tenant: TenantId,
     /// The acting account.
@@ -77,8 +77,13 @@ impl Caller {
     /// Only the gate makes one, from a verified token and the memberships. `narrowed` is the one customer that the call
     /// may touch, if it says so itself.
     #[must_use]
-    pub fn new(author: Author, seat: Arc<Seat>, role: Role, narrowed: Option<CustomerId>) -> Self {
-        Self { author, scope: Scope { tenant: seat.tenant, path: seat.account.path.clone(), narrowed }, role, seat }
+    pub fn new(author: Author, acting_account: Arc<ActingAccount>, role: Role, narrowed: Option<CustomerId>) -> Self {
+        Self {
+            author,
+            scope: Scope { tenant: acting_account.tenant, path: acting_account.account.path.clone(), narrowed },
+            role,
+            acting_account,
+        }
     }
 
     /// What the call may see.
@@ -102,13 +107,13 @@ impl Caller {
     /// The acting account, at most two seconds old. A write that decides by it names its revision.
     #[must_use]
     pub fn account(&self) -> &Account {
-        &self.seat.account
+        &self.acting_account.account
     }
 
     /// The acting account's branches that work with a dealer management system.
     #[must_use]
     pub fn dms_branches(&self) -> &[BranchId] {
-        &self.seat.dms_branches
+        &self.acting_account.dms_branches
     }
 
     /// Refuses a mutation that names no customer where the call is narrowed to one.
@@ -137,7 +142,7 @@ pub struct Operator {
 
 /// Whoever brought a valid token, a member of some account or not.
 #[derive(Clone, Debug)]
-pub struct Identified {
+pub struct Authenticated {
     /// Who, and by which RPC.
     pub author: Author,
     /// The tenant that the call names, if it does.

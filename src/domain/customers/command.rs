@@ -50,7 +50,7 @@ pub enum Command {
 
 /// What a decision rests on beside the customer itself: the owner's policies and its custom IDs of the customer.
 #[derive(Clone, Copy, Debug)]
-pub struct Grounds<'a> {
+pub struct DecisionInputs<'a> {
     /// The owner's policies.
     pub policies: &'a Policies,
     /// The owner's custom IDs of the customer.
@@ -76,11 +76,11 @@ impl Command {
     ///
     /// # Errors
     /// What the customer's state refuses.
-    pub fn decide(&self, customer: &mut Customer, on: Grounds<'_>, at: Timestamp) -> Result<Change, Refusal> {
+    pub fn decide(&self, customer: &mut Customer, on: DecisionInputs<'_>, at: Timestamp) -> Result<Change, Refusal> {
         match self {
             Self::Update(edits) => customer.update(edits, on),
             Self::Approve => {
-                if !customer.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids))? {
+                if !customer.may_approve(|fields| on.policies.required_to_approve.missing(fields, on.owner_ids))? {
                     return Ok(Change::AlreadyMade);
                 }
                 customer.status = Status::Active;
@@ -122,52 +122,52 @@ impl Customer {
     /// # Errors
     /// `FleetOwnedElsewhere`.
     pub fn must_be_ours(&self, caller: &Caller) -> Result<(), Refusal> {
-        match self.standing(caller.scope()) {
+        match self.relation(caller.scope()) {
             Relation::OwnerOrAbove => Ok(()),
             Relation::Below => Err(Refusal::FleetOwnedElsewhere),
         }
     }
 
     /// Gives fields new values; the status stays as it is.
-    fn update(&mut self, edits: &[Edit], on: Grounds<'_>) -> Result<Change, Refusal> {
+    fn update(&mut self, edits: &[Edit], on: DecisionInputs<'_>) -> Result<Change, Refusal> {
         let required = &on.policies.required_to_create;
-        let missing_before = required.missing(&self.facts, on.owner_ids);
-        let before = self.facts.clone();
+        let missing_before = required.missing(&self.fields, on.owner_ids);
+        let before = self.fields.clone();
         // A label that goes makes room for one that comes.
         let (goes, comes): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
         for edit in goes.into_iter().chain(comes) {
-            self.facts.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.as_str(), rule))?;
+            self.fields.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.as_str(), rule))?;
         }
-        if self.facts == before {
+        if self.fields == before {
             return Ok(Change::AlreadyMade);
         }
         // What was empty before the policy asked for it may stay so; what is filled in may not be emptied.
-        let mut missing = required.missing(&self.facts, on.owner_ids);
+        let mut missing = required.missing(&self.fields, on.owner_ids);
         missing.retain(|path| !missing_before.contains(path));
         if missing.is_empty() { Ok(Change::Made(EventType::Updated)) } else { Err(Refusal::RequiredToCreate(missing)) }
     }
 
     /// What the owner's policy still asks for before this customer can become ACTIVE; nothing if it is.
     #[must_use]
-    pub fn missing_for_approval(&self, on: Grounds<'_>) -> Vec<FieldPath> {
+    pub fn missing_for_approval(&self, on: DecisionInputs<'_>) -> Vec<FieldPath> {
         match self.status {
             Status::Active | Status::Suspended { .. } => Vec::new(),
             Status::Pending | Status::Rejected { .. } => {
-                on.policies.required_to_approve.missing(&self.facts, on.owner_ids)
+                on.policies.required_to_approve.missing(&self.fields, on.owner_ids)
             }
         }
     }
 
     /// The names of the RPCs that the caller could call on this customer now with an effect.
     #[must_use]
-    pub fn allowed_actions(&self, caller: &Caller, on: Grounds<'_>, at: Timestamp) -> Vec<&'static str> {
-        let whole = self.standing(caller.scope()) == Relation::OwnerOrAbove;
+    pub fn allowed_actions(&self, caller: &Caller, on: DecisionInputs<'_>, at: Timestamp) -> Vec<&'static str> {
+        let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;
         let custom_id_role = caller.account().policies.custom_id_role;
-        let approvable = || self.may_approve(|facts| on.policies.required_to_approve.missing(facts, on.owner_ids));
+        let approvable = || self.may_approve(|fields| on.policies.required_to_approve.missing(fields, on.owner_ids));
         let actions = [
             ("UpdateCustomer", true),
             (MODIFY_TAGS, true),
-            (UPDATE_CUSTOM_ID, self.facts.reach == Reach::Fleet || caller.role() >= custom_id_role),
+            (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || caller.role() >= custom_id_role),
             ("ApproveCustomer", approvable() == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
             ("SuspendCustomer", self.may_suspend() == Ok(true)),

@@ -72,12 +72,12 @@ impl CustomIdChange {
 /// `RequiredToCreate` with those that would be missing.
 pub fn must_keep_required(
     policies: &Policies,
-    facts: &CustomerFields,
+    fields: &CustomerFields,
     before: &CustomIds,
     after: &CustomIds,
 ) -> Result<(), Refusal> {
-    let missing_before = policies.required_to_create.missing(facts, before);
-    let mut missing = policies.required_to_create.missing(facts, after);
+    let missing_before = policies.required_to_create.missing(fields, before);
+    let mut missing = policies.required_to_create.missing(fields, after);
     missing.retain(|path| matches!(path, FieldPath::CustomId(_)) && !missing_before.contains(path));
     if missing.is_empty() { Ok(()) } else { Err(Refusal::RequiredToCreate(missing)) }
 }

@@ -81,7 +81,7 @@ pub struct Customer {
     /// Counts changes of this record, from 1.
     pub revision: i64,
     /// What clients wrote.
-    pub facts: CustomerFields,
+    pub fields: CustomerFields,
     /// Where it stands.
     pub status: Status,
     /// When it was archived, if it is.
@@ -117,25 +117,25 @@ impl Customer {
     pub fn create(
         id: CustomerId,
         owner: &Account,
-        mut facts: CustomerFields,
+        mut fields: CustomerFields,
         custom_ids: &CustomIds,
         created: Stamp,
     ) -> Result<Self, Refusal> {
         let policies = &owner.policies;
-        if facts.profile.currency.is_none() {
-            facts.profile.currency.clone_from(&policies.default_currency);
+        if fields.profile.currency.is_none() {
+            fields.profile.currency.clone_from(&policies.default_currency);
         }
-        let missing = policies.required_to_create.missing(&facts, custom_ids);
+        let missing = policies.required_to_create.missing(&fields, custom_ids);
         if !missing.is_empty() {
             return Err(Refusal::RequiredToCreate(missing));
         }
-        let complete = policies.required_to_approve.missing(&facts, custom_ids).is_empty();
+        let complete = policies.required_to_approve.missing(&fields, custom_ids).is_empty();
         Ok(Self {
             id,
             owner: owner.id,
             path: owner.path.clone(),
             revision: 1,
-            facts,
+            fields,
             status: if policies.auto_approve && complete { Status::Active } else { Status::Pending },
             archived_at: None,
             holds: Vec::new(),
@@ -153,7 +153,7 @@ impl Customer {
 
     /// How the account that looks at it stands to it.
     #[must_use]
-    pub fn standing(&self, scope: &Scope) -> Relation {
+    pub fn relation(&self, scope: &Scope) -> Relation {
         if self.path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below }
     }
 
@@ -189,7 +189,7 @@ impl Customer {
             }
             Status::Pending | Status::Rejected { .. } => {
                 self.must_be_unarchived()?;
-                let missing = missing(&self.facts);
+                let missing = missing(&self.fields);
                 if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
             }
         }

@@ -58,7 +58,7 @@ pub enum FirstAdmin {
 
 /// What a migration does, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct MigrationPlan {
     /// The new account; none if the tree has no room for it.
     pub account: Option<Account>,
     /// Its first admin.
@@ -76,7 +76,7 @@ pub struct Plan {
 /// What has become of the account that a migration made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four findings that do not depend on one another")]
-pub struct Use {
+pub struct AccountUsage {
     /// It has a branch.
     pub branch: bool,
     /// It has an account below it.
@@ -106,7 +106,7 @@ impl Customer {
             (self.archived_at.is_some(), Blocker::Archived),
             (self.status != Status::Active, Blocker::NotActive),
             (self.path.ids().len() >= MAX_DEPTH, Blocker::TreeTooDeep),
-            (self.facts.reach == Reach::Fleet, Blocker::Fleet),
+            (self.fields.reach == Reach::Fleet, Blocker::Fleet),
             (!self.holds.is_empty(), Blocker::Hold),
         ])
     }
@@ -141,12 +141,12 @@ impl Customer {
     /// Who is written to if nobody else is named: the primary contact, else the customer.
     #[must_use]
     pub fn email(&self) -> Option<&Email> {
-        let profile = &self.facts.profile;
+        let profile = &self.fields.profile;
         profile.contacts.primary().and_then(|contact| contact.email.as_ref()).or(profile.email.as_ref())
     }
 }
 
-impl Use {
+impl AccountUsage {
     /// What of it blocks taking the migration back.
     pub fn blockers(self) -> impl Iterator<Item = Blocker> {
         let found = [

@@ -158,15 +158,15 @@ impl FieldPath {
     /// Whether a policy that asks for this field binds such a customer: tax and registration numbers bind companies
     /// alone.
     #[must_use]
-    pub fn binds(&self, facts: &CustomerFields) -> bool {
+    pub fn binds(&self, fields: &CustomerFields) -> bool {
         !matches!(self, Self::Whole(Field::TaxIds | Field::RegistrationNumber))
-            || facts.customer_type == CustomerType::Business
+            || fields.customer_type == CustomerType::Business
     }
 
     /// Whether the field holds something. `owner_ids` are the owner's custom IDs of the customer.
     #[must_use]
-    pub fn is_filled(&self, facts: &CustomerFields, owner_ids: &CustomIds) -> bool {
-        let profile = &facts.profile;
+    pub fn is_filled(&self, fields: &CustomerFields, owner_ids: &CustomIds) -> bool {
+        let profile = &fields.profile;
         match self {
             Self::Whole(field) => match field {
                 Field::Type | Field::ServiceClass | Field::Reach | Field::Name => true,
@@ -181,9 +181,9 @@ impl FieldPath {
                 Field::BillingEmail => profile.billing_email.is_some(),
                 Field::Phone => profile.phone.is_some(),
                 Field::Fax => profile.fax.is_some(),
-                Field::BranchId => facts.branch.is_some(),
-                Field::SalesPersonId => facts.sales_person.is_some(),
-                Field::OrderReference => facts.order_reference.is_some(),
+                Field::BranchId => fields.branch.is_some(),
+                Field::SalesPersonId => fields.sales_person.is_some(),
+                Field::OrderReference => fields.order_reference.is_some(),
                 Field::Labels => !profile.labels.is_empty(),
                 Field::Language => profile.language.is_some(),
             },

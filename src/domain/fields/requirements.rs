@@ -50,7 +50,7 @@ impl Requirements {
     /// What is still empty. `owner_ids` are the custom IDs of the customer's owner, whoever acts. Tax and registration
     /// numbers bind companies alone.
     #[must_use]
-    pub fn missing(&self, facts: &CustomerFields, owner_ids: &CustomIds) -> Vec<FieldPath> {
-        self.0.iter().filter(|path| path.binds(facts) && !path.is_filled(facts, owner_ids)).cloned().collect()
+    pub fn missing(&self, fields: &CustomerFields, owner_ids: &CustomIds) -> Vec<FieldPath> {
+        self.0.iter().filter(|path| path.binds(fields) && !path.is_filled(fields, owner_ids)).cloned().collect()
     }
 }

@@ -149,8 +149,8 @@ impl Changes {
 
     /// What of it an account may be told that stands so to the customer.
     #[must_use]
-    pub fn seen_from(mut self, standing: Relation) -> Self {
-        if standing == Relation::Below {
+    pub fn seen_from(mut self, relation: Relation) -> Self {
+        if relation == Relation::Below {
             self.0.retain(|path, _| SEEN_FROM_BELOW.contains(&path.split('.').next().unwrap_or_default()));
         }
         self
@@ -161,8 +161,8 @@ impl Changes {
 fn image(customer: &Customer) -> Map<String, Value> {
     let mut flat = Map::new();
     // CustomerFields are plain data with text keys: serializing them cannot fail.
-    let Ok(Value::Object(facts)) = serde_json::to_value(&customer.facts) else { return flat };
-    for (field, value) in facts {
+    let Ok(Value::Object(fields)) = serde_json::to_value(&customer.fields) else { return flat };
+    for (field, value) in fields {
         match value {
             Value::Object(parts) if BY_PART.contains(&field.as_str()) => {
                 flat.extend(parts.into_iter().map(|(part, value)| (format!("{field}.{part}"), value)));

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::domain::{
     access::member::Member,
     accounts::{account::Account, branch::Branch},
-    customers::{customer::Customer, link::Link, migration::Plan},
+    customers::{customer::Customer, link::Link, migration::MigrationPlan},
     tags::tag::Tag,
     values::{
         enums::NameUniqueness,
@@ -17,7 +17,7 @@ use crate::domain::{
 
 /// What a batch did with one customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Touched {
+pub struct BatchOutcome {
     /// Which.
     pub customer: CustomerId,
     /// Whether it changed.
@@ -55,7 +55,7 @@ pub enum Answer {
     /// A batch; ids, outcomes and revisions only.
     Batch {
         /// In the request's order.
-        touched: Vec<Touched>,
+        touched: Vec<BatchOutcome>,
     },
     /// A customer that was migrated to a reseller account of its own.
     Migrated {
@@ -64,7 +64,7 @@ pub enum Answer {
         /// The acting account's link to it.
         link: Link,
         /// What was done.
-        plan: Plan,
+        plan: MigrationPlan,
     },
     /// A new account, and its first admin.
     Account {

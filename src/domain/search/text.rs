@@ -111,8 +111,8 @@ pub struct Searchable {
 impl Searchable {
     /// The text of a customer.
     #[must_use]
-    pub fn of(facts: &CustomerFields) -> Self {
-        Self::of_parts(&facts.name, &facts.profile)
+    pub fn of(fields: &CustomerFields) -> Self {
+        Self::of_parts(&fields.name, &fields.profile)
     }
 
     /// The text of a customer of this name and profile.

@@ -23,7 +23,7 @@ use crate::{
         customers::show,
         of_read, pb, refuse,
     },
-    service::customers::{Customers, Shown},
+    service::customers::{CustomerDetails, Customers},
 };
 
 /// Customers of one reading at most.
@@ -87,7 +87,7 @@ pub(super) async fn check_name(
     }))
 }
 
-fn viewed(shown: Shown, full: bool) -> pb::Customer {
+fn viewed(shown: CustomerDetails, full: bool) -> pb::Customer {
     if full { show::full(shown) } else { show::basic(shown) }
 }
 

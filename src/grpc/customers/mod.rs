@@ -26,7 +26,7 @@ use crate::{
     },
     service::{
         Services,
-        customers::{Customers, Named, Outcomes, Shown},
+        customers::{BatchItem, BatchOutcomes, CustomerDetails, Customers},
     },
 };
 
@@ -277,7 +277,7 @@ impl CustomerService for Handlers {
 }
 
 /// What the two batches have in common.
-fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result<(Vec<Named>, Options), Status> {
+fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result<(Vec<BatchItem>, Options), Status> {
     let mut violations = Violations::default();
     let options = caller_options(&mut violations, caller, message);
     let ids = batch(&mut violations, ids);
@@ -285,16 +285,16 @@ fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result
 }
 
 /// A customer in full, and whether it is a stored answer.
-pub(super) fn shown(outcome: Outcome<Shown>) -> (Option<pb::Customer>, bool) {
+pub(super) fn shown(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
     (Some(show::full(outcome.value)), outcome.replayed)
 }
 
-fn outcomes(outcome: Outcome<Outcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
+fn outcomes(outcome: Outcome<BatchOutcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
     (outcomes_out(outcome.value), outcome.replayed)
 }
 
 /// What became of a batch's customers.
-pub(super) fn outcomes_out(outcomes: Outcomes) -> Vec<pb::CustomerOutcome> {
+pub(super) fn outcomes_out(outcomes: BatchOutcomes) -> Vec<pb::CustomerOutcome> {
     outcomes
         .into_iter()
         .map(|(id, changed, etag)| pb::CustomerOutcome {

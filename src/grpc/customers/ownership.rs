@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         access::caller::Caller,
-        customers::migration::{FirstAdmin, Plan},
+        customers::migration::{FirstAdmin, MigrationPlan},
         refusal::Blocker,
         values::{
             email::Email,
@@ -108,7 +108,7 @@ pub(super) async fn transfer(
     }))
 }
 
-fn plan_out(plan: &Plan, stored: bool) -> pb::MigrationPlan {
+fn plan_out(plan: &MigrationPlan, stored: bool) -> pb::MigrationPlan {
     let (first_admin, admin_email) = match &plan.admin {
         Some(FirstAdmin::Principal(principal)) => (Some(principal_out(principal)), String::new()),
         Some(FirstAdmin::Invited(email)) => (None, email.as_str().to_owned()),

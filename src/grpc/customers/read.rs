@@ -25,14 +25,14 @@ use crate::{
         },
     },
     grpc::pb,
-    service::{clock, customers::Draft},
+    service::{clock, customers::NewCustomer},
 };
 
 /// Paths of one mask.
 const MAX_PATHS: usize = 100;
 
 /// Reads a new customer.
-pub(super) fn draft(customer: Option<pb::Customer>) -> Result<Draft, Violations> {
+pub(super) fn draft(customer: Option<pb::Customer>) -> Result<NewCustomer, Violations> {
     let customer = customer.ok_or_else(|| Violations::of("customer", Rule::new("must be given")))?;
     let mut violations = Violations::default();
     let name = violations.check("customer.name", Name::parse(&customer.name));
@@ -45,7 +45,7 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<Draft, Violations>
         .collect();
     let parts = name.zip(origin).zip(custom_ids);
     let ((name, origin), custom_ids) = violations.finish(parts)?;
-    let mut facts = CustomerFields {
+    let mut fields = CustomerFields {
         customer_type: CustomerType::default(),
         service_class: ServiceClass::default(),
         reach: Reach::default(),
@@ -58,9 +58,9 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<Draft, Violations>
     };
     for edit in edits {
         let of = |(field, rule): (Field, Rule)| Violations::of(format!("customer.{}", field.as_str()), rule);
-        facts.apply(edit).map_err(of)?;
+        fields.apply(edit).map_err(of)?;
     }
-    Ok(Draft { facts, custom_ids })
+    Ok(NewCustomer { fields, custom_ids })
 }
 
 /// Reads the fields that a mask names.

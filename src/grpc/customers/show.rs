@@ -17,22 +17,22 @@ use crate::{
         pb,
         tags::tag_out,
     },
-    service::customers::Shown,
+    service::customers::CustomerDetails,
 };
 
 /// The whole customer, as far as the acting account may see.
-pub(super) fn full(shown: Shown) -> pb::Customer {
-    let Shown { customer, link, standing, dms_link, allowed_actions, missing_for_approval, etag } = shown;
+pub(super) fn full(shown: CustomerDetails) -> pb::Customer {
+    let CustomerDetails { customer, link, relation, dms_link, allowed_actions, missing_for_approval, etag } = shown;
     let reseller_account_id = customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default();
-    let facts = customer.facts;
-    let profile = facts.profile;
+    let fields = customer.fields;
+    let profile = fields.profile;
     let whole = pb::Customer {
         id: customer.id.to_string(),
         account_id: customer.owner.to_string(),
-        r#type: customer_type(facts.customer_type).into(),
-        service_class: service_class(facts.service_class).into(),
-        reach: reach(facts.reach).into(),
-        name: facts.name.as_str().to_owned(),
+        r#type: customer_type(fields.customer_type).into(),
+        service_class: service_class(fields.service_class).into(),
+        reach: reach(fields.reach).into(),
+        name: fields.name.as_str().to_owned(),
         legal_name: text(profile.legal_name.as_ref()),
         custom_ids: link
             .custom_ids
@@ -59,9 +59,9 @@ pub(super) fn full(shown: Shown) -> pb::Customer {
         billing_email: profile.billing_email.as_ref().map_or_else(String::new, |email| email.as_str().to_owned()),
         phone: profile.phone.as_ref().map(phone),
         fax: profile.fax.as_ref().map(phone),
-        sales_person_id: facts.sales_person.map(|member| member.to_string()).unwrap_or_default(),
-        origin: origin(facts.origin).into(),
-        order_reference: text(facts.order_reference.as_ref()),
+        sales_person_id: fields.sales_person.map(|member| member.to_string()).unwrap_or_default(),
+        origin: origin(fields.origin).into(),
+        order_reference: text(fields.order_reference.as_ref()),
         labels: profile
             .labels
             .iter()
@@ -78,20 +78,20 @@ pub(super) fn full(shown: Shown) -> pb::Customer {
         created_by: Some(principal_out(&customer.created.by)),
         updated_by: Some(principal_out(&customer.updated.by)),
         etag: etag.unwrap_or_default(),
-        branch_id: facts.branch.map(|branch| branch.to_string()).unwrap_or_default(),
+        branch_id: fields.branch.map(|branch| branch.to_string()).unwrap_or_default(),
         tags: link.tags.iter().map(tag_out).collect(),
         holds: customer.holds.iter().map(hold).collect(),
         dms_link: dms(dms_link).into(),
         reseller_account_id,
     };
-    match standing {
+    match relation {
         Relation::OwnerOrAbove => whole,
         Relation::Below => from_below(whole),
     }
 }
 
 /// What a list shows.
-pub(super) fn basic(shown: Shown) -> pb::Customer {
+pub(super) fn basic(shown: CustomerDetails) -> pb::Customer {
     let mut customer = full(shown);
     customer.contacts.clear();
     customer.billing_address = None;

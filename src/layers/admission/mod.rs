@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::body::Body;
 
-use super::{Around, Calls, Inner};
+use super::{ActiveRequests, Around, Inner};
 use crate::{
     config::Config,
     domain::requests::contract,
@@ -53,7 +53,7 @@ pub struct InFlight {
 impl Admission {
     /// Calls in flight are noted in `begun`.
     #[must_use]
-    pub fn new(config: &Config, begun: &Calls) -> Self {
+    pub fn new(config: &Config, begun: &ActiveRequests) -> Self {
         let room = |places| Arc::new(Room::new(places, config.load.queue_wait, begun));
         Self {
             calls: room(config.load.in_flight),
@@ -87,12 +87,12 @@ struct Room {
     places: Arc<Semaphore>,
     line: Semaphore,
     longest: Duration,
-    begun: Calls,
+    begun: ActiveRequests,
 }
 
 impl Room {
     /// Some may stand in line, each for `longest`.
-    fn new(places: usize, longest: Duration, begun: &Calls) -> Self {
+    fn new(places: usize, longest: Duration, begun: &ActiveRequests) -> Self {
         let line = Semaphore::new((places / PLACES_PER_IN_LINE).max(1));
         Self { places: Arc::new(Semaphore::new(places)), line, longest, begun: begun.clone() }
     }

@@ -18,8 +18,8 @@ use crate::layers::{
 const SEARCH: &str = SEARCHES[0];
 
 /// So many places for calls, and four for searches.
-fn admission(in_flight: usize, queue_wait: Duration) -> (Admission, Calls) {
-    let begun = Calls::default();
+fn admission(in_flight: usize, queue_wait: Duration) -> (Admission, ActiveRequests) {
+    let begun = ActiveRequests::default();
     let mut config = config("/".as_ref());
     (config.load.in_flight, config.load.queue_wait, config.database.search_connections) = (in_flight, queue_wait, 1);
     (Admission::new(&config, &begun), begun)

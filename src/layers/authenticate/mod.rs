@@ -10,7 +10,7 @@ use tonic::{Code, body::Body};
 use super::{Around, CONTRACT, Inner, RateLimit, Traced, token::Verifier};
 use crate::{
     domain::{
-        access::caller::{Caller, Identified, Operator},
+        access::caller::{Authenticated, Caller, Operator},
         requests::{
             contract::{self, Access as Least, Rpc},
             principal::{Author, Principal},
@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Result},
     grpc::{
-        Unadmitted,
+        AccessUnavailable,
         pb::ErrorReason,
         status::{self, Repeat},
     },
@@ -39,14 +39,14 @@ const ACCOUNT: HeaderName = HeaderName::from_static("clientele-account");
 
 /// Lets in who may call.
 #[derive(Clone)]
-pub struct Gate {
+pub struct Authenticate {
     verifier: Verifier,
     access: Arc<Access>,
     operators: Arc<HashSet<Principal>>,
     rate: Option<Arc<RateLimit>>,
 }
 
-impl Gate {
+impl Authenticate {
     /// A gate that believes the verifier's issuers, asks `access` for memberships, and knows these platform operators.
     #[must_use]
     pub fn new(verifier: Verifier, access: Arc<Access>, operators: impl IntoIterator<Item = Principal>) -> Self {
@@ -76,7 +76,7 @@ impl Gate {
         match rpc.access {
             Least::Authenticated => {
                 let operator = self.operators.contains(&author.principal);
-                Ok(Admitted::Identified(Identified { author, tenant, operator }))
+                Ok(Admitted::Authenticated(Authenticated { author, tenant, operator }))
             }
             Least::Platform if self.operators.contains(&author.principal) => {
                 Ok(Admitted::Operator(Operator { author }))
@@ -91,7 +91,7 @@ impl Gate {
     }
 }
 
-impl Around for Gate {
+impl Around for Authenticate {
     async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
         let claims = Claims::take(&mut request);
         let path = request.uri().path();
@@ -108,7 +108,7 @@ impl Around for Gate {
             }
             // Whether a mutation may be sent again its message says, which is not read here: its handler refuses it.
             Err(error @ Error::Unavailable { .. }) if rpc.mutates => {
-                request.extensions_mut().insert(Unadmitted(Arc::new(error)));
+                request.extensions_mut().insert(AccessUnavailable(Arc::new(error)));
                 inner.run(request).await
             }
             Err(error) => status::of(error, Repeat::of(rpc, false)).into_http(),
@@ -123,7 +123,7 @@ fn unknown() -> Response<Body> {
 
 /// Who was let in.
 enum Admitted {
-    Identified(Identified),
+    Authenticated(Authenticated),
     Operator(Operator),
     Caller(Caller),
 }
@@ -132,7 +132,7 @@ impl Admitted {
     fn note(self, request: &mut Request<Body>) {
         let extensions = request.extensions_mut();
         match self {
-            Self::Identified(identified) => drop(extensions.insert(identified)),
+            Self::Authenticated(identified) => drop(extensions.insert(identified)),
             Self::Operator(operator) => drop(extensions.insert(operator)),
             Self::Caller(caller) => drop(extensions.insert(caller)),
         }
@@ -170,7 +170,7 @@ impl Claims {
         };
         headers.remove(AUTHORIZATION);
         let extensions = request.extensions_mut();
-        extensions.remove::<Identified>();
+        extensions.remove::<Authenticated>();
         extensions.remove::<Operator>();
         extensions.remove::<Caller>();
         claims

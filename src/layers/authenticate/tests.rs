@@ -88,12 +88,12 @@ fn nothing_further_in_sees_the_token() {
 }
 
 /// A gate without a database, which knows the operator "root", and a key to sign tokens for it.
-fn gate() -> (Gate, Pair) {
+fn gate() -> (Authenticate, Pair) {
     let pair = ed25519();
     let file = jwks(&[&pair]);
     let config = config(file.path());
     let access = Services::new(&config).unwrap().access;
-    (Gate::new(Verifier::load(&config.identity).unwrap(), access, [Principal::new(ISSUER, "root")]), pair)
+    (Authenticate::new(Verifier::load(&config.identity).unwrap(), access, [Principal::new(ISSUER, "root")]), pair)
 }
 
 /// Calls as this subject, and says who the handler was told that it is.
@@ -111,14 +111,14 @@ async fn call(path: &str, subject: &str) -> Response<Body> {
                 .unwrap()
         };
         assert!(request.extensions().get::<Caller>().is_none(), "nobody is a member without a database");
-        if let Some(Unadmitted(failure)) = request.extensions().get() {
+        if let Some(AccessUnavailable(failure)) = request.extensions().get() {
             assert!(matches!(**failure, Error::Unavailable { .. }));
             answer.headers_mut().insert("unadmitted", HeaderValue::from_static("yes"));
         }
         if let Some(operator) = request.extensions().get::<Operator>() {
             answer.headers_mut().insert("operator", note(&operator.author));
         }
-        if let Some(identified) = request.extensions().get::<Identified>() {
+        if let Some(identified) = request.extensions().get::<Authenticated>() {
             assert_eq!(identified.tenant.unwrap().to_string(), ID);
             answer.headers_mut().insert("identified", note(&identified.author));
         }

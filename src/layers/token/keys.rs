@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Check, Upkeep};
 use crate::{
-    config::{Issuer, Jwks, Live},
+    config::{Issuer, Jwks, Reloadable},
     error::{Error, Result},
     layers::jwks::{self, Key, Remote},
 };
@@ -12,7 +12,7 @@ use crate::{
 /// An issuer's keys, as they are now.
 #[derive(Clone)]
 pub(super) enum Keys {
-    File(Live<Vec<Check>>),
+    File(Reloadable<Vec<Check>>),
     Url(Remote<Vec<Check>>),
 }
 
@@ -24,7 +24,7 @@ impl Keys {
         match &issuer.jwks {
             Jwks::File(file) => {
                 let path = file.clone();
-                Live::of_files(vec![file.clone()], move || jwks::read(&path).map(&checks)).map(Self::File)
+                Reloadable::of_files(vec![file.clone()], move || jwks::read(&path).map(&checks)).map(Self::File)
             }
             Jwks::Url(uri) => Ok(Self::Url(jwks::at(uri, authorities, checks))),
         }

@@ -18,7 +18,7 @@ use crate::{
     domain::requests::principal::Principal,
     error::{Error, Result},
     service::clock,
-    telemetry::{self, Known},
+    telemetry::{self, CacheResult},
 };
 
 /// Longest token, in bytes.
@@ -51,12 +51,12 @@ pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub struct Verifier {
     issuers: Arc<HashMap<String, Keys>>,
-    seen: Cache<[u8; 32], Seen>,
+    seen: Cache<[u8; 32], CustomerRecord>,
 }
 
 /// A token that was verified, and by which keys: it is forgotten when its issuer has others.
 #[derive(Clone)]
-struct Seen {
+struct CustomerRecord {
     verified: Arc<Verified>,
     checks: Arc<Vec<Check>>,
 }
@@ -122,19 +122,19 @@ impl Verifier {
         }
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        if let Some(Seen { verified, checks }) = self.seen.get(&name).await
+        if let Some(CustomerRecord { verified, checks }) = self.seen.get(&name).await
             && self.issuers.get(verified.principal.issuer()).is_some_and(|keys| keys.are(&checks))
         {
-            telemetry::measure(|metrics| metrics.token(Known::Remembered));
+            telemetry::measure(|metrics| metrics.token(CacheResult::Hit));
             return if now <= verified.until { Ok(verified) } else { Err(why(&ErrorKind::ExpiredSignature)) };
         }
         let seen = self.check(token).await?;
-        telemetry::measure(|metrics| metrics.token(Known::FoundOut));
+        telemetry::measure(|metrics| metrics.token(CacheResult::Miss));
         self.seen.insert(name, seen.clone()).await;
         Ok(seen.verified)
     }
 
-    async fn check(&self, token: &str) -> Result<Seen> {
+    async fn check(&self, token: &str) -> Result<CustomerRecord> {
         let header = decode_header(token).map_err(|error| why(error.kind()))?;
         if header.crit.is_some() {
             return Err(refused("its header asks for extensions that this server does not know"));
@@ -158,7 +158,7 @@ impl Verifier {
             actors: actors(issuer, claims.act.as_ref())?,
             until: i64::try_from(expires.as_secs()).unwrap_or(i64::MAX),
         });
-        Ok(Seen { verified, checks })
+        Ok(CustomerRecord { verified, checks })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         history::{event::Changes, event_type::EventType},
         refusal::Refusal,
         requests::{
-            answer::{Answer, Touched},
+            answer::{Answer, BatchOutcome},
             options::{Options, Outcome},
         },
         values::{
@@ -31,23 +31,23 @@ use crate::{
     },
     store::{
         self,
-        customers::{Archiving, Seen},
+        customers::{Archiving, CustomerRecord},
     },
 };
 
 /// What a batch did: each customer in the request's order, with whether it changed and its etag, if it was stored.
-pub type Outcomes = Vec<(CustomerId, bool, Option<String>)>;
+pub type BatchOutcomes = Vec<(CustomerId, bool, Option<String>)>;
 
 /// A customer that a batch names, and at which place of the request first: an error tells the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct BatchItem {
     /// Counted from 0, with those that were named again.
     pub place: usize,
     /// Which.
     pub id: CustomerId,
 }
 
-impl Named {
+impl BatchItem {
     /// The place, as errors tell it.
     pub(super) fn at(&self) -> String {
         format!("customer_ids[{}]", self.place)
@@ -66,7 +66,12 @@ impl Customers {
     ///
     /// # Errors
     /// See the contract's ArchiveCustomers.
-    pub async fn archive(&self, caller: &Caller, batch: &[Named], options: &Options) -> Result<Outcome<Outcomes>> {
+    pub async fn archive(
+        &self,
+        caller: &Caller,
+        batch: &[BatchItem],
+        options: &Options,
+    ) -> Result<Outcome<BatchOutcomes>> {
         self.archiving(caller, batch, Direction::In, options).await
     }
 
@@ -74,17 +79,22 @@ impl Customers {
     ///
     /// # Errors
     /// See the contract's UnarchiveCustomers.
-    pub async fn unarchive(&self, caller: &Caller, batch: &[Named], options: &Options) -> Result<Outcome<Outcomes>> {
+    pub async fn unarchive(
+        &self,
+        caller: &Caller,
+        batch: &[BatchItem],
+        options: &Options,
+    ) -> Result<Outcome<BatchOutcomes>> {
         self.archiving(caller, batch, Direction::Out, options).await
     }
 
     async fn archiving(
         &self,
         caller: &Caller,
-        batch: &[Named],
+        batch: &[BatchItem],
         direction: Direction,
         options: &Options,
-    ) -> Result<Outcome<Outcomes>> {
+    ) -> Result<Outcome<BatchOutcomes>> {
         let done = retrying(|| async move {
             let mut lease = self.pool.lease().await?;
             lease
@@ -101,7 +111,7 @@ impl Customers {
         caller: &Caller,
         options: &Options,
         done: Result<Outcome<Answer>>,
-    ) -> Result<Outcome<Outcomes>> {
+    ) -> Result<Outcome<BatchOutcomes>> {
         let outcome = match done {
             Ok(outcome) => outcome,
             Err(failure) if is_final(&failure) => return Err(failure),
@@ -142,12 +152,12 @@ fn is_final(failure: &Error) -> bool {
 pub(super) async fn lock(
     conn: &mut PgConnection,
     caller: &Caller,
-    batch: &[Named],
+    batch: &[BatchItem],
     permits: impl Fn(&Customer) -> Result<(), Refusal>,
-) -> Result<HashMap<CustomerId, Seen>> {
+) -> Result<HashMap<CustomerId, CustomerRecord>> {
     let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
     let found = store::customers::lock_all(conn, caller, &ids).await?;
-    let found: HashMap<CustomerId, Seen> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
+    let found: HashMap<CustomerId, CustomerRecord> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
     for named in batch {
         let Some(seen) = found.get(&named.id) else { return Err(Error::CustomerNotFound { at: Some(named.at()) }) };
         permits(&seen.customer).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
@@ -165,7 +175,7 @@ pub(super) async fn stored(conn: &mut PgConnection, caller: &Caller, options: &O
 async fn archive_locked(
     conn: &mut PgConnection,
     caller: &Caller,
-    batch: &[Named],
+    batch: &[BatchItem],
     direction: Direction,
     options: &Options,
 ) -> Result<Outcome<Answer>> {
@@ -180,7 +190,7 @@ async fn archive_locked(
     let at = clock::now();
     let mut touched = Vec::with_capacity(batch.len());
     let mut changed = Vec::new();
-    for Named { id, .. } in batch {
+    for BatchItem { id, .. } in batch {
         if let Some(seen) = found.remove(id) {
             let (one, change) = touch(&seen, direction, at);
             touched.push(one);
@@ -198,14 +208,14 @@ async fn archive_locked(
 }
 
 /// Decides on one customer; what is to be written if it changed.
-fn touch(seen: &Seen, direction: Direction, at: Timestamp) -> (Touched, Option<Archiving>) {
+fn touch(seen: &CustomerRecord, direction: Direction, at: Timestamp) -> (BatchOutcome, Option<Archiving>) {
     let mut after = seen.customer.clone();
     let change = match direction {
         Direction::In => after.archive(at),
         Direction::Out => after.unarchive(),
     };
     let changed = change != Change::AlreadyMade;
-    let touched = Touched {
+    let touched = BatchOutcome {
         customer: after.id,
         changed,
         revision: seen.customer.revision + i64::from(changed),

@@ -4,14 +4,14 @@
 use sqlx::PgConnection;
 
 use super::{
-    Customers, Shown,
+    CustomerDetails, Customers,
     create::{not_a_branch, not_a_sales_person},
 };
 use crate::{
     domain::{
         access::caller::Caller,
         customers::{
-            command::{Command, Grounds},
+            command::{Command, DecisionInputs},
             customer::{Change, Customer, Stamp},
         },
         fields::edit::Edit,
@@ -33,9 +33,9 @@ use crate::{
     },
     store::{
         self,
-        customers::{Loaded, Seen},
+        customers::{CustomerRecord, LoadedCustomer},
     },
-    telemetry::{self, Again},
+    telemetry::{self, RetryReason},
 };
 
 /// Tries without a lock. Of 32 writers on one row most lose three races in a row, so the next takes the lock.
@@ -58,7 +58,7 @@ impl Customers {
         id: CustomerId,
         command: &Command,
         options: &Options,
-    ) -> Result<Outcome<Shown>> {
+    ) -> Result<Outcome<CustomerDetails>> {
         let attempt = Attempt { caller, id, command, options, etag: self.etag(caller, id, options)? };
         let failure = match retrying(|| self.try_change(&attempt)).await {
             Err(error) if error.broken_key().is_some() || error.is_retriable() || error.is_lock_timeout() => error,
@@ -72,7 +72,7 @@ impl Customers {
         }
     }
 
-    async fn try_change(&self, attempt: &Attempt<'_>) -> Result<Outcome<Shown>> {
+    async fn try_change(&self, attempt: &Attempt<'_>) -> Result<Outcome<CustomerDetails>> {
         let mut lease = self.pool.lease().await?;
         // What is only validated is written under the lock, and rolled back: the same statement, so the same checks.
         let tries = if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES };
@@ -80,7 +80,7 @@ impl Customers {
             if let Some(done) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
                 return Ok(done);
             }
-            telemetry::measure(|metrics| metrics.again(Again::LostRace));
+            telemetry::measure(|metrics| metrics.again(RetryReason::LostRace));
         }
         let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
         let done = lease
@@ -95,7 +95,11 @@ impl Customers {
     /// One try; nothing if the customer changed between the reading and the writing.
     ///
     /// The order is the contract's: existence, rights, the stored answer, already made, etag, state, uniqueness.
-    async fn decide_and_save(&self, conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Option<Outcome<Shown>>> {
+    async fn decide_and_save(
+        &self,
+        conn: &mut PgConnection,
+        attempt: &Attempt<'_>,
+    ) -> Result<Option<Outcome<CustomerDetails>>> {
         let Attempt { caller, id, command, options, .. } = *attempt;
         let request = options.request.as_ref();
         let loaded = store::customers::load(conn, caller, id, request, sales_person(command), branch(command)).await?;
@@ -125,7 +129,7 @@ impl Customers {
         if !self.save(conn, attempt, &loaded.seen, &after, happened).await? {
             return Ok(None);
         }
-        let seen = Seen { customer: after, ..loaded.seen };
+        let seen = CustomerRecord { customer: after, ..loaded.seen };
         self.fresh(caller, options, seen).map(Some)
     }
 
@@ -133,7 +137,7 @@ impl Customers {
         &self,
         conn: &mut PgConnection,
         attempt: &Attempt<'_>,
-        before: &Seen,
+        before: &CustomerRecord,
         after: &Customer,
         happened: EventType,
     ) -> Result<bool> {
@@ -155,7 +159,7 @@ impl Customers {
         conn: &mut PgConnection,
         (caller, id): (&Caller, CustomerId),
         etag: Option<Revisions>,
-        seen: &Seen,
+        seen: &CustomerRecord,
     ) -> Result<()> {
         let current = Revisions { customer: seen.customer.revision, link: seen.link.revision };
         let Some(read) = etag.filter(|read| *read != current) else { return Ok(()) };
@@ -177,8 +181,8 @@ impl Customers {
             Some("customers_order_reference_key") => Error::OrderReferenceTaken,
             Some("customers_name_key") => match self.see(caller, id).await {
                 Ok(seen) => {
-                    let facts = decide_facts(command, seen.customer.facts);
-                    self.name_taken(caller, seen.customer.owner, &facts).await
+                    let fields = decide_facts(command, seen.customer.fields);
+                    self.name_taken(caller, seen.customer.owner, &fields).await
                 }
                 Err(_) => Error::NameTaken { free: Vec::new() },
             },
@@ -188,25 +192,25 @@ impl Customers {
 }
 
 /// What the domain says, and the customer as it would be.
-fn decide(command: &Command, loaded: &Loaded, at: Timestamp) -> (Result<Change, Refusal>, Customer) {
-    let grounds = Grounds { policies: &loaded.seen.policies, owner_ids: &loaded.seen.owner_ids };
+fn decide(command: &Command, loaded: &LoadedCustomer, at: Timestamp) -> (Result<Change, Refusal>, Customer) {
+    let inputs = DecisionInputs { policies: &loaded.seen.policies, owner_ids: &loaded.seen.owner_ids };
     let mut after = loaded.seen.customer.clone();
-    let decision = command.decide(&mut after, grounds, at);
+    let decision = command.decide(&mut after, inputs, at);
     (decision, after)
 }
 
 /// The facts with the command's new name and place, to suggest names near them.
 fn decide_facts(
     command: &Command,
-    mut facts: crate::domain::fields::customer_fields::CustomerFields,
+    mut fields: crate::domain::fields::customer_fields::CustomerFields,
 ) -> crate::domain::fields::customer_fields::CustomerFields {
     if let Command::Update(edits) = command {
         for edit in edits {
             // A refused edit leaves the facts as they are, which is good enough for a suggestion.
-            _ = facts.apply(edit.clone());
+            _ = fields.apply(edit.clone());
         }
     }
-    facts
+    fields
 }
 
 /// The sales person that an update names.

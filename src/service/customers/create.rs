@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Customers, Shown, near};
+use super::{CustomerDetails, Customers, near};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -27,15 +27,15 @@ use crate::{
     },
     store::{
         self,
-        customers::{New, Seen},
+        customers::{CustomerInsert, CustomerRecord},
     },
 };
 
 /// A customer to be created.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct NewCustomer {
     /// What it is.
-    pub facts: CustomerFields,
+    pub fields: CustomerFields,
     /// The acting account's custom IDs of it.
     pub custom_ids: CustomIds,
 }
@@ -48,7 +48,12 @@ impl Customers {
     ///
     /// # Errors
     /// See the contract's CreateCustomer.
-    pub async fn create(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<Outcome<Shown>> {
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        draft: &NewCustomer,
+        options: &Options,
+    ) -> Result<Outcome<CustomerDetails>> {
         let failure = match retrying(|| self.create_once(caller, draft, options)).await {
             Ok(seen) => return self.fresh(caller, options, seen),
             // What the caller may not do it may not learn the outcome of either.
@@ -66,7 +71,7 @@ impl Customers {
         Err(self.explain(caller, draft, failure).await)
     }
 
-    async fn create_once(&self, caller: &Caller, draft: &Draft, options: &Options) -> Result<Seen> {
+    async fn create_once(&self, caller: &Caller, draft: &NewCustomer, options: &Options) -> Result<CustomerRecord> {
         let mut lease = self.pool.lease().await?;
         let mut account = Arc::new(caller.account().clone());
         for attempt in 0..TRIES {
@@ -92,9 +97,9 @@ impl Customers {
     }
 
     /// Says what a broken key means to the caller.
-    async fn explain(&self, caller: &Caller, draft: &Draft, failure: Error) -> Error {
+    async fn explain(&self, caller: &Caller, draft: &NewCustomer, failure: Error) -> Error {
         match failure.broken_key() {
-            Some("customers_name_key") => self.name_taken(caller, caller.account().id, &draft.facts).await,
+            Some("customers_name_key") => self.name_taken(caller, caller.account().id, &draft.fields).await,
             Some("customers_order_reference_key") => Error::OrderReferenceTaken,
             Some("custom_ids_value_key" | "custom_ids_system_key") => self.custom_id_taken(caller, draft).await,
             _ => failure,
@@ -102,18 +107,18 @@ impl Customers {
     }
 
     /// `NameTaken`, with names near it that are free.
-    pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, facts: &CustomerFields) -> Error {
+    pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, fields: &CustomerFields) -> Error {
         let free = async {
             self.pool
                 .lease()
                 .await?
-                .run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &near(facts)).await)
+                .run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &near(fields)).await)
                 .await
         };
         Error::NameTaken { free: free.await.unwrap_or_default() }
     }
 
-    async fn custom_id_taken(&self, caller: &Caller, draft: &Draft) -> Error {
+    async fn custom_id_taken(&self, caller: &Caller, draft: &NewCustomer) -> Error {
         let system = self.first_taken(caller, &draft.custom_ids).await;
         Error::CustomIdTaken { field: system.map(|system| format!("customer.custom_ids.{}", system.as_str())) }
     }
@@ -128,17 +133,17 @@ impl Customers {
     }
 }
 
-fn decide(caller: &Caller, account: &Account, draft: &Draft, options: &Options) -> Result<New> {
+fn decide(caller: &Caller, account: &Account, draft: &NewCustomer, options: &Options) -> Result<CustomerInsert> {
     let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
     caller.must_not_be_narrowed()?;
     role(account.policies.create_role)?;
-    if draft.facts.reach == Reach::Fleet {
+    if draft.fields.reach == Reach::Fleet {
         role(Role::ServiceManager)?;
     }
     let created = Stamp { at: clock::now(), by: caller.author().principal.clone() };
     let id = CustomerId::from_uuid(clock::new_id());
-    let customer = Customer::create(id, account, draft.facts.clone(), &draft.custom_ids, created)?;
-    Ok(New {
+    let customer = Customer::create(id, account, draft.fields.clone(), &draft.custom_ids, created)?;
+    Ok(CustomerInsert {
         customer,
         custom_ids: draft.custom_ids.clone(),
         events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
@@ -146,7 +151,13 @@ fn decide(caller: &Caller, account: &Account, draft: &Draft, options: &Options) 
     })
 }
 
-async fn insert(lease: &mut Lease, caller: &Caller, account: &Account, new: &New, options: &Options) -> Result<usize> {
+async fn insert(
+    lease: &mut Lease,
+    caller: &Caller,
+    account: &Account,
+    new: &CustomerInsert,
+    options: &Options,
+) -> Result<usize> {
     let slice = std::slice::from_ref(new);
     if options.validate_only {
         // The same statement, so the same checks.
@@ -158,9 +169,9 @@ async fn insert(lease: &mut Lease, caller: &Caller, account: &Account, new: &New
 }
 
 /// The new customer as its owner sees it, with the policies that it was decided by.
-fn seen(account: &Account, new: New) -> Seen {
+fn seen(account: &Account, new: CustomerInsert) -> CustomerRecord {
     let link = new.link();
-    Seen {
+    CustomerRecord {
         customer: new.customer,
         owner_link_revision: link.revision,
         link,
@@ -180,8 +191,8 @@ pub(super) fn not_a_branch() -> Error {
 }
 
 /// What the statement found to be nobody of the account's: with both given, either may be.
-fn does_not_fit(draft: &Draft) -> Error {
-    match (draft.facts.sales_person, draft.facts.branch) {
+fn does_not_fit(draft: &NewCustomer) -> Error {
+    match (draft.fields.sales_person, draft.fields.branch) {
         (None, Some(_)) => not_a_branch(),
         (Some(_) | None, None) => not_a_sales_person(),
         (Some(_), Some(_)) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Customers, Shown};
+use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -13,14 +13,14 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{self, customers::Seen},
+    store::{self, customers::CustomerRecord},
 };
 
 /// What was found of a batch of ids.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The customers, in the order in which they were asked for.
-    pub customers: Vec<Shown>,
+    pub customers: Vec<CustomerDetails>,
     /// The ids that the caller sees no customer of, in that order too.
     pub missing: Vec<CustomerId>,
 }
@@ -42,7 +42,8 @@ impl Customers {
     pub async fn batch_get(&self, caller: &Caller, ids: &[CustomerId]) -> Result<Found> {
         let mut lease = self.pool.lease().await?;
         let seen = lease.run(async |conn| store::customers::get_all(conn, caller, ids).await).await?;
-        let mut seen: HashMap<CustomerId, Seen> = seen.into_iter().map(|seen| (seen.customer.id, seen)).collect();
+        let mut seen: HashMap<CustomerId, CustomerRecord> =
+            seen.into_iter().map(|seen| (seen.customer.id, seen)).collect();
         let mut found = Found { customers: Vec::with_capacity(seen.len()), missing: Vec::new() };
         for id in ids {
             match seen.remove(id) {
@@ -57,7 +58,12 @@ impl Customers {
     ///
     /// # Errors
     /// `CustomerNotFound`; `LookupAmbiguous` if different systems say different customers.
-    pub async fn lookup(&self, caller: &Caller, id: &CustomId, system: Option<&System>) -> Result<(Shown, ResolvedBy)> {
+    pub async fn lookup(
+        &self,
+        caller: &Caller,
+        id: &CustomId,
+        system: Option<&System>,
+    ) -> Result<(CustomerDetails, ResolvedBy)> {
         let mut lease = self.pool.lease().await?;
         let hits = lease.run(async |conn| store::customers::lookup(conn, caller, id, system).await).await?;
         let mut hits = hits.into_iter();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 
 use super::{
-    Customers, Shown,
+    CustomerDetails, Customers,
     ownership::{Blocked, Blockers, moved, retrying_clashes},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         customers::{
             customer::Customer,
             link::Link,
-            migration::{FirstAdmin, Migration, Plan},
+            migration::{FirstAdmin, Migration, MigrationPlan},
         },
         history::event_type::EventType,
         refusal::Blocker,
@@ -41,7 +41,7 @@ use crate::{
         mutation::{end, write},
         seal::Revisions,
     },
-    store::{self, Write, customers::Seen},
+    store::{self, Write, customers::CustomerRecord},
 };
 
 /// The reseller that a customer is to become.
@@ -63,9 +63,9 @@ pub struct Reseller {
 #[derive(Clone, Debug)]
 pub struct Migrated {
     /// The customer.
-    pub customer: Shown,
+    pub customer: CustomerDetails,
     /// What was done, or would be.
-    pub plan: Plan,
+    pub plan: MigrationPlan,
     /// Whether the plan's account is there; not if the call was only validated.
     pub stored: bool,
     /// What blocks it, where it was only to be known.
@@ -125,7 +125,7 @@ impl Customers {
         let owner = store::accounts::get(conn, scope, before.owner).await?;
         let decision = before.may_migrate();
         if decision == Ok(false) {
-            let plan = Plan { account: Some(owner), ..Plan::default() };
+            let plan = MigrationPlan { account: Some(owner), ..MigrationPlan::default() };
             let customer = self.fresh(caller, options, loaded.seen)?.value;
             return Ok(Outcome::fresh(Migrated { customer, plan, stored: true, blockers: Vec::new() }));
         }
@@ -157,19 +157,25 @@ impl Customers {
     }
 
     /// A stored answer, shown to a caller that has just seen the customer.
-    fn replay_migrated(&self, caller: &Caller, now: Seen, answer: Answer) -> Result<Outcome<Migrated>> {
+    fn replay_migrated(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<Outcome<Migrated>> {
         let Answer::Migrated { customer, link, plan } = answer else {
             return Err(Error::internal("the stored answer is not of a migration"));
         };
-        let customer = self.show(caller, Seen { customer, link, ..now })?;
+        let customer = self.show(caller, CustomerRecord { customer, link, ..now })?;
         Ok(Outcome::replayed(Migrated { customer, plan, stored: true, blockers: Vec::new() }))
     }
 }
 
 /// What a migration would do, and the link that the new account would get, if it gets one.
-fn plan(customer: &Customer, owner: &Account, link: &Link, reseller: &Reseller, at: Timestamp) -> (Plan, Option<Link>) {
+fn plan(
+    customer: &Customer,
+    owner: &Account,
+    link: &Link,
+    reseller: &Reseller,
+    at: Timestamp,
+) -> (MigrationPlan, Option<Link>) {
     let id = AccountId::from_uuid(clock::new_id());
-    let name = reseller.name.clone().unwrap_or_else(|| AccountName::stored(customer.facts.name.as_str().to_owned()));
+    let name = reseller.name.clone().unwrap_or_else(|| AccountName::stored(customer.fields.name.as_str().to_owned()));
     let account = owner.child(id, name, Arc::clone(&owner.policies), at).ok();
     let invited = || reseller.email.as_ref().or_else(|| customer.email()).cloned().map(FirstAdmin::Invited);
     let new_tag = |tag: &Tag| Tag { id: TagId::from_uuid(clock::new_id()), name: tag.name.clone() };
@@ -178,13 +184,13 @@ fn plan(customer: &Customer, owner: &Account, link: &Link, reseller: &Reseller, 
         tags: if reseller.copy_tags { link.tags.iter().map(new_tag).collect() } else { Vec::new() },
         ..Link::default()
     };
-    let plan = Plan {
+    let plan = MigrationPlan {
         account,
         admin: reseller.admin.clone().map(FirstAdmin::Principal).or_else(invited),
         tags: copies.tags.iter().map(|tag| tag.name.clone()).collect(),
         custom_ids: copies.custom_ids.clone(),
-        branch: customer.facts.branch,
-        sales_person: customer.facts.sales_person,
+        branch: customer.fields.branch,
+        sales_person: customer.fields.sales_person,
     };
     let empty = copies.custom_ids.is_empty() && copies.tags.is_empty();
     (plan, (!empty).then_some(copies))
@@ -217,8 +223,8 @@ fn in_account(before: &Customer, account: &Account, at: Timestamp) -> Customer {
         account: account.id,
         from: before.owner,
         at,
-        branch: after.facts.branch.take(),
-        sales_person: after.facts.sales_person.take(),
+        branch: after.fields.branch.take(),
+        sales_person: after.fields.sales_person.take(),
         reverted_at: None,
     });
     after.go_to(account);

@@ -16,8 +16,8 @@ mod upsert;
 use std::sync::Arc;
 
 pub use self::{
-    batch::{Named, Outcomes},
-    create::Draft,
+    batch::{BatchItem, BatchOutcomes},
+    create::NewCustomer,
     find::{Availability, Found},
     migrate::{Migrated, Reseller},
     ownership::Blocked,
@@ -31,7 +31,7 @@ use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
         customers::{
-            command::{Command, Grounds},
+            command::{Command, DecisionInputs},
             customer::Customer,
             dms::DmsLink,
             hold::Hold,
@@ -57,7 +57,7 @@ use crate::{
         pool::Pool,
         seal::{Revisions, Sealer},
     },
-    store::{self, customers::Seen},
+    store::{self, customers::CustomerRecord},
 };
 
 /// The use cases on customers.
@@ -72,13 +72,13 @@ pub struct Customers {
 
 /// A customer as a caller is shown it.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct CustomerDetails {
     /// The customer.
     pub customer: Customer,
     /// The acting account's link to it.
     pub link: Link,
     /// How the acting account stands to it, and so what of it may be shown.
-    pub standing: Relation,
+    pub relation: Relation,
     /// How it stands to the acting account's dealer management system.
     pub dms_link: DmsLink,
     /// What the caller could do with it now.
@@ -98,7 +98,7 @@ impl Customers {
     ///
     /// # Errors
     /// `CustomerNotFound`.
-    pub async fn get(&self, caller: &Caller, id: CustomerId) -> Result<Shown> {
+    pub async fn get(&self, caller: &Caller, id: CustomerId) -> Result<CustomerDetails> {
         self.show(caller, self.see(caller, id).await?)
     }
 
@@ -112,7 +112,7 @@ impl Customers {
         id: CustomerId,
         edits: Vec<Edit>,
         options: &Options,
-    ) -> Result<Outcome<Shown>> {
+    ) -> Result<Outcome<CustomerDetails>> {
         self.change(caller, id, &Command::Update(edits), options).await
     }
 
@@ -120,7 +120,12 @@ impl Customers {
     ///
     /// # Errors
     /// See the contract's ApproveCustomer.
-    pub async fn approve(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Outcome<Shown>> {
+    pub async fn approve(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        options: &Options,
+    ) -> Result<Outcome<CustomerDetails>> {
         self.change(caller, id, &Command::Approve, options).await
     }
 
@@ -134,7 +139,7 @@ impl Customers {
         id: CustomerId,
         reason: StatusReason,
         options: &Options,
-    ) -> Result<Outcome<Shown>> {
+    ) -> Result<Outcome<CustomerDetails>> {
         self.change(caller, id, &Command::Reject(reason), options).await
     }
 
@@ -148,7 +153,7 @@ impl Customers {
         id: CustomerId,
         reason: StatusReason,
         options: &Options,
-    ) -> Result<Outcome<Shown>> {
+    ) -> Result<Outcome<CustomerDetails>> {
         self.change(caller, id, &Command::Suspend(reason), options).await
     }
 
@@ -156,7 +161,7 @@ impl Customers {
     ///
     /// # Errors
     /// See the contract's ResumeCustomer.
-    pub async fn resume(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Outcome<Shown>> {
+    pub async fn resume(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Outcome<CustomerDetails>> {
         self.change(caller, id, &Command::Resume, options).await
     }
 
@@ -171,7 +176,7 @@ impl Customers {
         kind: Text<63>,
         reason: Text<500>,
         options: &Options,
-    ) -> Result<Outcome<Shown>> {
+    ) -> Result<Outcome<CustomerDetails>> {
         let placed_by = caller.author().principal.clone();
         let hold_id = HoldId::from_uuid(clock::new_id());
         let hold = Hold { hold_id, kind, reason, placed_at: clock::now(), placed_by };
@@ -188,38 +193,38 @@ impl Customers {
         id: CustomerId,
         hold: HoldId,
         options: &Options,
-    ) -> Result<Outcome<Shown>> {
+    ) -> Result<Outcome<CustomerDetails>> {
         self.change(caller, id, &Command::ReleaseHold(hold), options).await
     }
 
     /// One customer, in one statement: what a reader of many calls at once can stand behind.
-    async fn see(&self, caller: &Caller, id: CustomerId) -> Result<Seen> {
+    async fn see(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
         self.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id).await).await
     }
 
-    fn show(&self, caller: &Caller, seen: Seen) -> Result<Shown> {
+    fn show(&self, caller: &Caller, seen: CustomerRecord) -> Result<CustomerDetails> {
         let revisions = Revisions { customer: seen.customer.revision, link: seen.link.revision };
         let etag = self.sealer.etag(caller.scope(), seen.customer.id, revisions)?;
-        Ok(Shown { etag: Some(etag), ..would_be(caller, seen) })
+        Ok(CustomerDetails { etag: Some(etag), ..would_be(caller, seen) })
     }
 
     /// What came of this very call: the customer as it is, or as it would be if the call was only validated.
-    fn fresh(&self, caller: &Caller, options: &Options, seen: Seen) -> Result<Outcome<Shown>> {
+    fn fresh(&self, caller: &Caller, options: &Options, seen: CustomerRecord) -> Result<Outcome<CustomerDetails>> {
         let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
         Ok(Outcome::fresh(shown))
     }
 
     /// A stored answer, shown to a caller that may see the customer today.
-    async fn replay(&self, caller: &Caller, answer: Answer) -> Result<Outcome<Shown>> {
+    async fn replay(&self, caller: &Caller, answer: Answer) -> Result<Outcome<CustomerDetails>> {
         let Answer::Customer { customer, .. } = &answer else { return Err(not_of_one()) };
         let now = self.see(caller, customer.id).await?;
         self.replay_seen(caller, now, answer)
     }
 
     /// The same where the customer was just seen.
-    fn replay_seen(&self, caller: &Caller, now: Seen, answer: Answer) -> Result<Outcome<Shown>> {
+    fn replay_seen(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<Outcome<CustomerDetails>> {
         let Answer::Customer { customer, link } = answer else { return Err(not_of_one()) };
-        self.show(caller, Seen { customer, link, ..now }).map(Outcome::replayed)
+        self.show(caller, CustomerRecord { customer, link, ..now }).map(Outcome::replayed)
     }
 }
 
@@ -228,14 +233,14 @@ fn not_of_one() -> Error {
 }
 
 /// A customer as it would be: without an etag, as nobody can read that state.
-fn would_be(caller: &Caller, seen: Seen) -> Shown {
-    let grounds = Grounds { policies: &seen.policies, owner_ids: &seen.owner_ids };
-    Shown {
-        standing: seen.customer.standing(caller.scope()),
+fn would_be(caller: &Caller, seen: CustomerRecord) -> CustomerDetails {
+    let inputs = DecisionInputs { policies: &seen.policies, owner_ids: &seen.owner_ids };
+    CustomerDetails {
+        relation: seen.customer.relation(caller.scope()),
         dms_link: DmsLink::of(&seen.customer, &seen.link, caller),
-        allowed_actions: seen.customer.allowed_actions(caller, grounds, clock::now()),
-        missing_for_approval: match seen.customer.standing(caller.scope()) {
-            Relation::OwnerOrAbove => seen.customer.missing_for_approval(grounds),
+        allowed_actions: seen.customer.allowed_actions(caller, inputs, clock::now()),
+        missing_for_approval: match seen.customer.relation(caller.scope()) {
+            Relation::OwnerOrAbove => seen.customer.missing_for_approval(inputs),
             Relation::Below => Vec::new(),
         },
         customer: seen.customer,
@@ -245,6 +250,6 @@ fn would_be(caller: &Caller, seen: Seen) -> Shown {
 }
 
 /// Names near a taken one, to suggest those of them that are free. A long one is cut, so that what tells it apart fits.
-fn near(facts: &CustomerFields) -> Vec<Name> {
-    find::near(&facts.name, facts.profile.primary_address.get(AddressPart::City))
+fn near(fields: &CustomerFields) -> Vec<Name> {
+    find::near(&fields.name, fields.profile.primary_address.get(AddressPart::City))
 }

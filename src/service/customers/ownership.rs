@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sqlx::PgConnection;
 
-use super::{Customers, Named, Shown};
+use super::{BatchItem, CustomerDetails, Customers};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -52,14 +52,14 @@ impl Blockers {
     pub(super) fn note(
         &mut self,
         customer: CustomerId,
-        named: Option<&Named>,
+        named: Option<&BatchItem>,
         found: impl IntoIterator<Item = Blocker>,
     ) {
-        self.0.extend(found.into_iter().map(|blocker| Blocked { customer, at: named.map(Named::at), blocker }));
+        self.0.extend(found.into_iter().map(|blocker| Blocked { customer, at: named.map(BatchItem::at), blocker }));
     }
 
     /// The same in the order in which a request names the customers.
-    pub(super) fn in_order_of(mut self, batch: &[Named]) -> Self {
+    pub(super) fn in_order_of(mut self, batch: &[BatchItem]) -> Self {
         let places: HashMap<CustomerId, usize> = batch.iter().map(|named| (named.id, named.place)).collect();
         self.0.sort_by_key(|blocked| places.get(&blocked.customer));
         self
@@ -82,19 +82,19 @@ pub(super) async fn note_clashes(
     caller: &Caller,
     to: AccountId,
     rule: NameUniqueness,
-    moving: &[(Option<Named>, &Customer)],
+    moving: &[(Option<BatchItem>, &Customer)],
     blockers: &mut Blockers,
 ) -> Result<()> {
     let customers: Vec<&Customer> = moving.iter().map(|(_, customer)| *customer).collect();
-    let there = store::customers::ownership::clashes(conn, caller.scope(), to, rule, &customers).await?;
+    let there = store::customers::ownership::find_conflicts(conn, caller.scope(), to, rule, &customers).await?;
     let there: HashMap<CustomerId, _> = there.into_iter().map(|clash| (clash.customer, clash)).collect();
     let (mut names, mut orders) = (HashMap::new(), HashMap::new());
     for (named, customer) in moving {
         let clash = there.get(&customer.id);
-        let facts = &customer.facts;
+        let fields = &customer.fields;
         // Names that are unique in the whole tenant are so already.
-        let twin = rule == NameUniqueness::Account && names.insert(facts.name.key().as_str(), customer.id).is_some();
-        let order = facts.order_reference.as_ref().map(crate::domain::values::text::Text::as_str);
+        let twin = rule == NameUniqueness::Account && names.insert(fields.name.key().as_str(), customer.id).is_some();
+        let order = fields.order_reference.as_ref().map(crate::domain::values::text::Text::as_str);
         let same_order = order.is_some_and(|order| orders.insert(order, customer.id).is_some());
         let found = [
             (twin || clash.is_some_and(|clash| clash.name), Blocker::NameTaken),
@@ -147,7 +147,7 @@ impl Customers {
         caller: &Caller,
         id: CustomerId,
         options: &Options,
-    ) -> Result<Shown> {
+    ) -> Result<CustomerDetails> {
         let loaded = store::customers::load(conn, caller, id, None, None, None).await?;
         self.fresh(caller, options, loaded.seen).map(|outcome| outcome.value)
     }

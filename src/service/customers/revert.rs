@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::{
-    Customers, Shown,
+    CustomerDetails, Customers,
     ownership::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
 };
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Reverted {
     /// The customer.
-    pub customer: Shown,
+    pub customer: CustomerDetails,
     /// What blocks it, where it was only to be known.
     pub blockers: Vec<Blocked>,
 }
@@ -155,8 +155,8 @@ async fn at_home(
     )
     .await?;
     let mut after = before.clone();
-    after.facts.branch = branch;
-    after.facts.sales_person = sales_person;
+    after.fields.branch = branch;
+    after.fields.sales_person = sales_person;
     after.go_to(home);
     Ok(after)
 }

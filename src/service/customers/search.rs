@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Customers, Shown};
+use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Match {
     /// The customer.
-    pub shown: Shown,
+    pub shown: CustomerDetails,
     /// In which fields at least one word of the query lies.
     pub fields: Vec<SearchField>,
     /// Where it stands; a page token can be made of it.
@@ -76,7 +76,7 @@ impl Customers {
                 let fields = if search.query.words().is_empty() {
                     Vec::new()
                 } else {
-                    search.matched(&Searchable::of(&hit.seen.customer.facts), &hit.numbers)
+                    search.matched(&Searchable::of(&hit.seen.customer.fields), &hit.numbers)
                 };
                 Ok(Match { shown: self.show(caller, hit.seen)?, fields, place: hit.place })
             })

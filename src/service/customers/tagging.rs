@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 
-use super::{Customers, Named, Outcomes, batch};
+use super::{BatchItem, BatchOutcomes, Customers, batch};
 use crate::{
     domain::{
         access::caller::Caller,
         customers::customer::Change,
         requests::{
-            answer::{Answer, Touched},
+            answer::{Answer, BatchOutcome},
             options::{Options, Outcome},
         },
         tags::tag::{Tag, TagName},
@@ -25,7 +25,7 @@ use crate::{
     },
     store::{
         self,
-        customers::{Seen, Tagging},
+        customers::{CustomerRecord, Tagging},
     },
 };
 
@@ -54,10 +54,10 @@ impl Customers {
     pub async fn modify_tags(
         &self,
         caller: &Caller,
-        batch: &[Named],
+        batch: &[BatchItem],
         names: &TagNames,
         options: &Options,
-    ) -> Result<Outcome<Outcomes>> {
+    ) -> Result<Outcome<BatchOutcomes>> {
         let done = retrying(|| async move {
             let mut lease = self.pool.lease().await?;
             lease.transaction(end(options), async |conn| tag_locked(conn, caller, batch, names, options).await).await
@@ -70,7 +70,7 @@ impl Customers {
 async fn tag_locked(
     conn: &mut PgConnection,
     caller: &Caller,
-    batch: &[Named],
+    batch: &[BatchItem],
     names: &TagNames,
     options: &Options,
 ) -> Result<Outcome<Answer>> {
@@ -129,12 +129,12 @@ impl Wanted {
 }
 
 /// Decides on one customer; what is to be written if its tags change.
-fn touch(seen: Seen, wanted: &Wanted, named: &Named) -> Result<(Touched, Option<Tagging>)> {
+fn touch(seen: CustomerRecord, wanted: &Wanted, named: &BatchItem) -> Result<(BatchOutcome, Option<Tagging>)> {
     let mut after = seen.link.clone();
     let change = after.retag(&wanted.add, &wanted.remove).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
     let changed = change != Change::AlreadyMade;
     let customer = seen.customer.id;
-    let touched = Touched { customer, changed, revision: seen.customer.revision, link_revision: after.revision };
+    let touched = BatchOutcome { customer, changed, revision: seen.customer.revision, link_revision: after.revision };
     let event = EventId::from_uuid(clock::new_id());
     Ok((touched, changed.then_some(Tagging { customer, event, before: seen.link, after })))
 }

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::{
-    Customers, Named, Outcomes, batch,
+    BatchItem, BatchOutcomes, Customers, batch,
     ownership::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         customers::customer::Customer,
         history::event_type::EventType,
         requests::{
-            answer::{Answer, Touched},
+            answer::{Answer, BatchOutcome},
             options::{Options, Outcome},
         },
         values::ids::AccountId,
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Transferred {
     /// Each customer, in the request's order; none if anything blocks.
-    pub outcomes: Outcomes,
+    pub outcomes: BatchOutcomes,
     /// What blocks it, where it was only to be known.
     pub blockers: Vec<Blocked>,
 }
@@ -49,7 +49,7 @@ impl Customers {
     pub async fn transfer(
         &self,
         caller: &Caller,
-        batch: &[Named],
+        batch: &[BatchItem],
         to: AccountId,
         options: &Options,
     ) -> Result<Outcome<Transferred>> {
@@ -73,7 +73,7 @@ impl Customers {
 async fn transfer_locked(
     conn: &mut PgConnection,
     caller: &Caller,
-    batch: &[Named],
+    batch: &[BatchItem],
     to: AccountId,
     options: &Options,
 ) -> Result<Done> {
@@ -90,7 +90,7 @@ async fn transfer_locked(
         let Some(seen) = found.get(&named.id) else { continue };
         let decision = seen.customer.may_transfer(to.id);
         let changed = decision != Ok(false);
-        touched.push(Touched {
+        touched.push(BatchOutcome {
             customer: named.id,
             changed,
             revision: seen.customer.revision + i64::from(changed),
@@ -120,8 +120,8 @@ async fn transfer_locked(
 /// The customer as another account has it: branch and sales person are the former owner's.
 fn in_account(before: &Customer, to: &Account) -> Customer {
     let mut after = before.clone();
-    after.facts.branch = None;
-    after.facts.sales_person = None;
+    after.fields.branch = None;
+    after.fields.sales_person = None;
     after.go_to(to);
     after
 }

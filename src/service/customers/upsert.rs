@@ -2,7 +2,7 @@
 //! ID, they make one customer: whoever finds the ID taken after all looks again.
 
 use super::{
-    Customers, Draft, Shown,
+    CustomerDetails, Customers, NewCustomer,
     custom_ids::{Attempt, Ids},
 };
 use crate::{
@@ -34,7 +34,7 @@ pub enum Match {
         /// Thus.
         id: CustomId,
         /// What it is if it is created; its custom IDs have this one among them.
-        draft: Box<Draft>,
+        draft: Box<NewCustomer>,
     },
 }
 
@@ -70,16 +70,18 @@ impl Customers {
         caller: &Caller,
         upsert: &Upsert,
         options: &Options,
-    ) -> Result<(Outcome<Shown>, Upserted)> {
+    ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
         let mut gone = Error::Contended;
         for _ in 0..TRIES {
             let found = match &upsert.by {
                 Match::Id(id) => return self.upsert_found(caller, *id, upsert, options).await,
-                Match::CustomId { system, id, draft } => match self.called(caller, system, id).await? {
+                Match::CustomId { system, id, draft } => match self.find_by_custom_id(caller, system, id).await? {
                     Some(found) => found,
                     None => match self.upsert_new(caller, draft, options).await {
                         // Somebody was quicker, perhaps to make this very customer.
-                        Err(taken) if is_taken(&taken) => self.called(caller, system, id).await?.ok_or(taken)?,
+                        Err(taken) if is_taken(&taken) => {
+                            self.find_by_custom_id(caller, system, id).await?.ok_or(taken)?
+                        }
                         done => return done,
                     },
                 },
@@ -94,9 +96,9 @@ impl Customers {
     }
 
     /// The customer that the acting account calls so now.
-    async fn called(&self, caller: &Caller, system: &System, id: &CustomId) -> Result<Option<CustomerId>> {
+    async fn find_by_custom_id(&self, caller: &Caller, system: &System, id: &CustomId) -> Result<Option<CustomerId>> {
         let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::customers::called(conn, caller.scope(), system, id).await).await
+        lease.run(async |conn| store::customers::find_by_custom_id(conn, caller.scope(), system, id).await).await
     }
 
     async fn upsert_found(
@@ -105,7 +107,7 @@ impl Customers {
         id: CustomerId,
         upsert: &Upsert,
         options: &Options,
-    ) -> Result<(Outcome<Shown>, Upserted)> {
+    ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
         let matched = match &upsert.by {
             Match::Id(_) => None,
             Match::CustomId { system, id, .. } => Some((system, id)),
@@ -131,9 +133,9 @@ impl Customers {
     async fn upsert_new(
         &self,
         caller: &Caller,
-        draft: &Draft,
+        draft: &NewCustomer,
         options: &Options,
-    ) -> Result<(Outcome<Shown>, Upserted)> {
+    ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
         let outcome = self.create(caller, draft, options).await?;
         let upserted = if outcome.replayed { stored(true, &outcome.value) } else { Upserted::Created };
         Ok((outcome, upserted))
@@ -142,7 +144,7 @@ impl Customers {
 
 /// What an earlier upsert did, by what it left: one that creates leaves a customer and a link at their first revisions,
 /// one that changes what was found by its custom ID leaves one of them further on.
-fn stored(by_custom_id: bool, shown: &Shown) -> Upserted {
+fn stored(by_custom_id: bool, shown: &CustomerDetails) -> Upserted {
     if by_custom_id && shown.customer.revision == 1 && shown.link.revision == 1 {
         Upserted::Created
     } else {

@@ -139,7 +139,7 @@ pub async fn find(
         MAX_MEMBERSHIPS,
     )
     .fetch_all(conn)
-    .named("standing.find")
+    .named("access.find")
     .await?
     .into_iter()
     .map(AccountAccess::try_from)
@@ -173,7 +173,7 @@ pub async fn find_service(
         wanted.map(AccountId::get),
     )
     .fetch_optional(conn)
-    .named("standing.find_service")
+    .named("access.find_service")
     .await?
     .map(AccountAccess::try_from)
     .transpose()
@@ -201,7 +201,7 @@ pub async fn memberships(
         MAX_MEMBERSHIPS,
     )
     .fetch_all(conn)
-    .named("standing.memberships")
+    .named("access.memberships")
     .await?
     .into_iter()
     .map(|row| {

@@ -5,7 +5,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
-    Seen,
+    CustomerRecord,
     row::{self, Row, columns},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 
 /// Locks the customers of these ids that the caller sees, in id order, and reads them. Those it does not see are
 /// missing.
-pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<Seen>> {
+pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<CustomerRecord>> {
     let scope = caller.scope();
     let ids: Vec<Uuid> = ids.iter().filter(|id| scope.admits(**id)).map(|id| id.get()).collect();
     let locked = sqlx::query_scalar!(

@@ -22,7 +22,7 @@ use crate::{
 
 /// A customer to be created, and what is remembered of it.
 #[derive(Clone, Debug)]
-pub struct New {
+pub struct CustomerInsert {
     /// The customer.
     pub customer: Customer,
     /// The owner's custom IDs of it.
@@ -33,7 +33,7 @@ pub struct New {
     pub request: Option<Repeatable>,
 }
 
-impl New {
+impl CustomerInsert {
     /// The owner's link to the new customer: at revision 1 if it came with custom IDs, else never written.
     #[must_use]
     pub fn link(&self) -> Link {
@@ -92,8 +92,13 @@ struct EventRow {
 ///
 /// # Errors
 /// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
-pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account, slice: &[New]) -> Result<usize> {
-    let links: Vec<Link> = slice.iter().map(New::link).collect();
+pub async fn create(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    account: &Account,
+    slice: &[CustomerInsert],
+) -> Result<usize> {
+    let links: Vec<Link> = slice.iter().map(CustomerInsert::link).collect();
     let elements: Vec<_> = slice.iter().zip(&links).map(|(new, link)| element(caller, account, new, link)).collect();
     let author = caller.author();
     let made = sqlx::query_scalar!(
@@ -176,24 +181,29 @@ pub async fn create(conn: &mut PgConnection, caller: &Caller, account: &Account,
     usize::try_from(made).map_err(Error::internal)
 }
 
-fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link) -> Element<'a, impl Serialize + 'a> {
+fn element<'a>(
+    caller: &Caller,
+    account: &Account,
+    new: &'a CustomerInsert,
+    link: &'a Link,
+) -> Element<'a, impl Serialize + 'a> {
     let customer = &new.customer;
-    let facts = &customer.facts;
-    let searchable = Searchable::of(facts);
+    let fields = &customer.fields;
+    let searchable = Searchable::of(fields);
     Element {
         id: customer.id.get(),
         name_scope: name_scope(account.name_uniqueness, caller.scope().tenant(), account.id),
-        r#type: facts.customer_type.as_str(),
-        service_class: facts.service_class.as_str(),
-        reach: facts.reach.as_str(),
-        name: facts.name.as_str(),
-        name_key: facts.name.key().as_str(),
+        r#type: fields.customer_type.as_str(),
+        service_class: fields.service_class.as_str(),
+        reach: fields.reach.as_str(),
+        name: fields.name.as_str(),
+        name_key: fields.name.key().as_str(),
         status: customer.status.as_str(),
-        branch_id: facts.branch.map(crate::domain::values::ids::BranchId::get),
-        sales_person_id: facts.sales_person.map(crate::domain::values::ids::MemberId::get),
-        origin: facts.origin.as_str(),
-        order_reference: facts.order_reference.as_ref().map(crate::domain::values::text::Text::as_str),
-        profile: &facts.profile,
+        branch_id: fields.branch.map(crate::domain::values::ids::BranchId::get),
+        sales_person_id: fields.sales_person.map(crate::domain::values::ids::MemberId::get),
+        origin: fields.origin.as_str(),
+        order_reference: fields.order_reference.as_ref().map(crate::domain::values::text::Text::as_str),
+        profile: &fields.profile,
         link_revision: link.revision,
         custom_ids: &new.custom_ids,
         custom_id_rows: new
@@ -217,7 +227,7 @@ fn element<'a>(caller: &Caller, account: &Account, new: &'a New, link: &'a Link)
 }
 
 /// The creation, for whoever sees the customer; and the custom IDs it came with, for its owner alone.
-fn events(account: &Account, new: &New) -> Vec<EventRow> {
+fn events(account: &Account, new: &CustomerInsert) -> Vec<EventRow> {
     let created = EventRow {
         id: new.events[0].get(),
         r#type: EventType::Created.as_str(),

@@ -12,7 +12,7 @@ use crate::{
         values::custom_id::{CustomId, CustomIds, System},
     },
     error::{Error, Result},
-    store::{Write, customers::Seen, json, principal_key},
+    store::{Write, customers::CustomerRecord, json, principal_key},
     telemetry::Statement as _,
 };
 
@@ -69,7 +69,7 @@ struct Element<'a> {
 pub async fn save(
     conn: &mut PgConnection,
     caller: &Caller,
-    before: &Seen,
+    before: &CustomerRecord,
     change: &CustomIdChange,
     after: &Link,
     write: Write<'_>,

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Seen, path,
+    CustomerRecord, path,
     row::{self, Row, columns},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Reads the customers of these ids that the caller's account sees, in no order. Those it does not see are missing.
-pub async fn get_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<Seen>> {
+pub async fn get_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<CustomerRecord>> {
     let scope = caller.scope();
     let ids: Vec<Uuid> = ids.iter().filter(|id| scope.admits(**id)).map(|id| id.get()).collect();
     columns!(
@@ -53,7 +53,7 @@ pub async fn lookup(
     caller: &Caller,
     id: &CustomId,
     system: Option<&System>,
-) -> Result<Vec<Seen>> {
+) -> Result<Vec<CustomerRecord>> {
     let scope = caller.scope();
     columns!(
         r#"
@@ -89,7 +89,7 @@ pub async fn lookup(
 }
 
 /// The customer in the caller's sight that the acting account calls so now, in one system. Aliases do not count.
-pub async fn called(
+pub async fn find_by_custom_id(
     conn: &mut PgConnection,
     scope: &Scope,
     system: &System,
@@ -110,7 +110,7 @@ pub async fn called(
         path(scope) as _,
     )
     .fetch_optional(conn)
-    .named("customers.called")
+    .named("customers.find_by_custom_id")
     .await?;
     Ok(found.map(CustomerId::from_uuid).filter(|id| scope.admits(*id)))
 }

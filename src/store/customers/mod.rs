@@ -14,8 +14,8 @@ use sqlx::PgConnection;
 use self::row::columns;
 pub use self::{
     batch::{Archiving, lock_all, save_archiving},
-    create::{New, create},
-    find::{called, get_all, lookup},
+    create::{CustomerInsert, create},
+    find::{find_by_custom_id, get_all, lookup},
     save::save,
     tagging::{Tagging, save_tagging},
 };
@@ -38,7 +38,7 @@ use crate::{
 
 /// A customer as the acting account sees it, with what its commands decide by.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct CustomerRecord {
     /// The customer.
     pub customer: Customer,
     /// The acting account's link to it.
@@ -53,9 +53,9 @@ pub struct Seen {
 
 /// What a command on one customer decides by.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct LoadedCustomer {
     /// The customer, with its owner's policies as they are now.
-    pub seen: Seen,
+    pub seen: CustomerRecord,
     /// The stored answer, if this request came before.
     pub stored: Option<Stored>,
     /// Whether the sales person that was asked about is a member of the owner; true if none was.
@@ -66,7 +66,7 @@ pub struct Loaded {
 
 /// Reads one customer as the caller's account sees it. Policies of an owner that is not the acting account come along;
 /// the acting account's own the caller has.
-pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Result<Seen> {
+pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
     let scope = admitting(caller.scope(), id)?;
     columns!(
         r#"
@@ -98,7 +98,7 @@ pub async fn load(
     request: Option<&Repeatable>,
     sales_person: Option<MemberId>,
     branch: Option<BranchId>,
-) -> Result<Loaded> {
+) -> Result<LoadedCustomer> {
     let scope = admitting(caller.scope(), id)?;
     columns!(
         r#"

@@ -14,7 +14,7 @@ use crate::{
         customers::{
             customer::Customer,
             link::Link,
-            migration::{Migration, Use},
+            migration::{AccountUsage, Migration},
         },
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
@@ -36,7 +36,7 @@ pub async fn hold_name_rule(conn: &mut PgConnection, scope: &Scope) -> Result<Na
         scope.tenant().get(),
     )
     .fetch_one(conn)
-    .named("moves.hold_name_rule")
+    .named("ownership.hold_name_rule")
     .await?;
     stored(&rule, NameUniqueness::from_str_stored)
 }
@@ -49,15 +49,20 @@ pub async fn lock_account(conn: &mut PgConnection, scope: &Scope, account: Accou
         account.get(),
     )
     .fetch_one(conn)
-    .named("moves.lock_account")
+    .named("ownership.lock_account")
     .await?;
     Ok(())
 }
 
 /// What has become of an account that was made of a customer.
-pub async fn used(conn: &mut PgConnection, scope: &Scope, account: AccountId, customer: CustomerId) -> Result<Use> {
+pub async fn used(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    account: AccountId,
+    customer: CustomerId,
+) -> Result<AccountUsage> {
     let found = sqlx::query_as!(
-        Use,
+        AccountUsage,
         r#"
         select
             exists (select from branches b where b.tenant_id = $1 and b.account_id = $2) as "branch!",
@@ -77,14 +82,14 @@ pub async fn used(conn: &mut PgConnection, scope: &Scope, account: AccountId, cu
         customer.get(),
     )
     .fetch_one(conn)
-    .named("moves.used")
+    .named("ownership.used")
     .await?;
     Ok(found)
 }
 
 /// What another customer has already where a customer would go.
 #[derive(Clone, Copy, Debug)]
-pub struct Clash {
+pub struct Conflict {
     /// Which customer would go.
     pub customer: CustomerId,
     /// Its name, where names must be unique.
@@ -94,18 +99,18 @@ pub struct Clash {
 }
 
 /// Of customers that would go to an account, those that clash with customers that do not go with them.
-pub async fn clashes(
+pub async fn find_conflicts(
     conn: &mut PgConnection,
     scope: &Scope,
     to: AccountId,
     rule: NameUniqueness,
     moving: &[&Customer],
-) -> Result<Vec<Clash>> {
+) -> Result<Vec<Conflict>> {
     let (ids, keys): (Vec<Uuid>, Vec<String>) =
-        moving.iter().map(|customer| (customer.id.get(), customer.facts.name.key().as_str().to_owned())).unzip();
+        moving.iter().map(|customer| (customer.id.get(), customer.fields.name.key().as_str().to_owned())).unzip();
     let orders: Vec<Option<String>> = moving
         .iter()
-        .map(|customer| customer.facts.order_reference.as_ref().map(|reference| reference.as_str().to_owned()))
+        .map(|customer| customer.fields.order_reference.as_ref().map(|reference| reference.as_str().to_owned()))
         .collect();
     sqlx::query!(
         r#"
@@ -133,12 +138,12 @@ pub async fn clashes(
         to.get(),
     )
     .fetch_all(conn)
-    .named("moves.clashes")
+    .named("ownership.find_conflicts")
     .await?
     .into_iter()
     .map(|row| {
         let customer = CustomerId::from_uuid(row.customer_id);
-        Ok(Clash { customer, name: row.name, order_reference: row.order_reference })
+        Ok(Conflict { customer, name: row.name, order_reference: row.order_reference })
     })
     .collect()
 }
@@ -159,7 +164,7 @@ pub async fn link(conn: &mut PgConnection, scope: &Scope, customer: CustomerId, 
         account.get(),
     )
     .fetch_optional(conn)
-    .named("moves.link")
+    .named("ownership.link")
     .await?;
     Ok(found.map(|link| link.0).unwrap_or_default())
 }
@@ -238,7 +243,7 @@ pub async fn copy_link(
         write.author.workload(),
     )
     .execute(conn)
-    .named("moves.copy_link")
+    .named("ownership.copy_link")
     .await?;
     Ok(())
 }
@@ -263,7 +268,7 @@ pub async fn still_there(
         sales_person.map(MemberId::get),
     )
     .fetch_one(conn)
-    .named("moves.still_there")
+    .named("ownership.still_there")
     .await?;
     Ok((found.branch.map(BranchId::from_uuid), found.sales_person.map(MemberId::from_uuid)))
 }
@@ -314,8 +319,8 @@ pub async fn save(
             account_id: after.owner.get(),
             ancestors: after.path.ids().iter().map(|id| id.get()).collect(),
             name_scope: name_scope(rule, tenant, after.owner),
-            branch_id: after.facts.branch.map(BranchId::get),
-            sales_person_id: after.facts.sales_person.map(MemberId::get),
+            branch_id: after.fields.branch.map(BranchId::get),
+            sales_person_id: after.fields.sales_person.map(MemberId::get),
             migration: after.migration.as_ref(),
             event_id: event.get(),
             changes,
@@ -371,7 +376,7 @@ pub async fn save(
         write.author.workload(),
     )
     .execute(conn)
-    .named("moves.save")
+    .named("ownership.save")
     .await?;
     Ok(())
 }

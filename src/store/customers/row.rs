@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Loaded, Seen};
+use super::{CustomerRecord, LoadedCustomer};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -137,14 +137,14 @@ pub(in crate::store) struct Row {
 
 impl Row {
     /// The row with the stored answer that came along.
-    pub(super) fn loaded(mut self, caller: &Caller) -> Result<Loaded> {
+    pub(super) fn loaded(mut self, caller: &Caller) -> Result<LoadedCustomer> {
         let stored = Stored::from_columns(self.fingerprint.take(), self.answer.take());
         let (sales_person_fits, branch_fits) = (self.sales_person_fits, self.branch_fits);
-        Ok(Loaded { seen: self.seen(caller)?, stored, sales_person_fits, branch_fits })
+        Ok(LoadedCustomer { seen: self.seen(caller)?, stored, sales_person_fits, branch_fits })
     }
 
     /// The row as the caller's account sees it.
-    pub(in crate::store) fn seen(self, caller: &Caller) -> Result<Seen> {
+    pub(in crate::store) fn seen(self, caller: &Caller) -> Result<CustomerRecord> {
         let owner = AccountId::from_uuid(self.account_id);
         let own = owner == caller.scope().root();
         let link = match self.link {
@@ -166,7 +166,7 @@ impl Row {
             owner,
             path: Path::stored(self.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             revision: self.revision,
-            facts: CustomerFields {
+            fields: CustomerFields {
                 customer_type: stored(&self.customer_type, CustomerType::from_str_stored)?,
                 service_class: stored(&self.service_class, ServiceClass::from_str_stored)?,
                 reach: stored(&self.reach, Reach::from_str_stored)?,
@@ -184,7 +184,7 @@ impl Row {
             created: Stamp { at: self.created_at, by: self.created_by.0 },
             updated: Stamp { at: self.updated_at, by: self.updated_by.0 },
         };
-        Ok(Seen {
+        Ok(CustomerRecord {
             customer,
             link,
             owner_link_revision: self.owner_link_revision,

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, types::Json};
 
-use super::Seen;
+use super::CustomerRecord;
 use crate::{
     domain::{
         access::caller::Caller,
@@ -24,14 +24,14 @@ use crate::{
 pub async fn save(
     conn: &mut PgConnection,
     caller: &Caller,
-    before: &Seen,
+    before: &CustomerRecord,
     after: &Customer,
     happened: EventType,
     write: Write<'_>,
 ) -> Result<bool> {
-    let facts = &after.facts;
+    let fields = &after.fields;
     // What is searched changes rarely, and writing it costs every index of it.
-    let searchable = search::change(&before.customer.facts, facts);
+    let searchable = search::change(&before.customer.fields, fields);
     let saved = sqlx::query_scalar!(
         r#"
         with head as (
@@ -66,17 +66,17 @@ pub async fn save(
         after.id.get(),
         before.customer.revision,
         before.owner_link_revision,
-        facts.customer_type.as_str(),
-        facts.service_class.as_str(),
-        facts.reach.as_str(),
-        facts.name.as_str(),
-        facts.name.key().as_str(),
+        fields.customer_type.as_str(),
+        fields.service_class.as_str(),
+        fields.reach.as_str(),
+        fields.name.as_str(),
+        fields.name.key().as_str(),
         after.status.as_str(),
         after.status.reason().map(crate::domain::values::text::Text::as_str),
         after.archived_at,
-        facts.sales_person.map(crate::domain::values::ids::MemberId::get),
-        facts.order_reference.as_ref().map(crate::domain::values::text::Text::as_str),
-        Json(&facts.profile) as _,
+        fields.sales_person.map(crate::domain::values::ids::MemberId::get),
+        fields.order_reference.as_ref().map(crate::domain::values::text::Text::as_str),
+        Json(&fields.profile) as _,
         write.at,
         Json(&after.updated.by) as _,
         write.event.get(),
@@ -92,7 +92,7 @@ pub async fn save(
         principal_key(&write.author.principal),
         write.fingerprint(),
         write.request.map(|_| Json(Answer::of_customer(after, &before.link))) as _,
-        facts.branch.map(crate::domain::values::ids::BranchId::get),
+        fields.branch.map(crate::domain::values::ids::BranchId::get),
         Json(&after.holds) as _,
         searchable.as_ref().map(Searchable::doc),
         searchable.as_ref().map(Searchable::country),

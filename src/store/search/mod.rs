@@ -20,7 +20,7 @@ use crate::{
         values::{ids::CustomerId, name::Name, timestamp::Timestamp},
     },
     error::Result,
-    store::customers::{Seen, row::Row},
+    store::customers::{CustomerRecord, row::Row},
     telemetry::Statement as _,
 };
 
@@ -33,7 +33,7 @@ const AT_ONCE: i64 = 500;
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The customer.
-    pub seen: Seen,
+    pub seen: CustomerRecord,
     /// The acting account's numbers of it, folded, aliases too; none unless they were searched.
     pub numbers: Vec<String>,
     /// Where it stands.

@@ -161,7 +161,7 @@ async fn calls_and_statements_are_counted_and_measured_to_the_millisecond() {
             assert!(found, "{name} has no bucket of {bound} s");
         }
     }
-    let remembered = told.value("clientele_tokens_checked_total", &[("result", "remembered")]);
+    let remembered = told.value("clientele_token_cache_requests_total", &[("result", "hit")]);
     assert!(remembered > 6.0, "{remembered}");
 }
 

@@ -2,14 +2,14 @@
 //! reads, the domain decides, and one statement writes if nothing changed meanwhile. Two that belong together, and the last
 //! try, are written under the customer's lock.
 
-mod plan;
+mod change_set;
 
 use sqlx::PgConnection;
 
-pub(super) use self::plan::Ids;
-use self::plan::{Plan, plan};
+pub(super) use self::change_set::Ids;
+use self::change_set::{CustomIdChangeSet, change_set};
 use super::{
-    Customers, Shown,
+    CustomerDetails, Customers,
     change::{branch, sales_person},
     create::{not_a_branch, not_a_sales_person},
 };
@@ -32,9 +32,9 @@ use crate::{
     },
     store::{
         self,
-        customers::{Loaded, Seen, custom_ids::Saved},
+        customers::{CustomerRecord, LoadedCustomer, custom_ids::Saved},
     },
-    telemetry::{self, Again},
+    telemetry::{self, RetryReason},
 };
 
 /// Tries without a lock: of custom IDs alone as of other commands on one customer, once of what may take two statements.
@@ -56,7 +56,7 @@ pub(super) struct Attempt<'a> {
 /// A customer after a command, and whether the command changed it.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) outcome: Outcome<Shown>,
+    pub(super) outcome: Outcome<CustomerDetails>,
     pub(super) changed: bool,
 }
 
@@ -71,7 +71,7 @@ impl Customers {
         id: CustomerId,
         change: &CustomIdChange,
         options: &Options,
-    ) -> Result<Outcome<Shown>> {
+    ) -> Result<Outcome<CustomerDetails>> {
         let etag = self.etag(caller, id, options)?;
         let field = |_: &System| "custom_id".to_owned();
         let attempt = Attempt { caller, id, ids: Ids::Change(change), fields: None, options, etag, field };
@@ -102,7 +102,7 @@ impl Customers {
             if let Some(done) = lease.run(async |conn| self.decide_ids(conn, attempt, false).await).await? {
                 return Ok(done);
             }
-            telemetry::measure(|metrics| metrics.again(Again::LostRace));
+            telemetry::measure(|metrics| metrics.again(RetryReason::LostRace));
         }
         let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
         let done = lease
@@ -128,43 +128,43 @@ impl Customers {
             return Ok(Some(Done { outcome, changed: true }));
         }
         let at = clock::now();
-        let plan = plan(attempt, &loaded.seen, change, at);
-        if let Ok(Plan { customer: None, ids: None }) = plan {
+        let change_set = change_set(attempt, &loaded.seen, change, at);
+        if let Ok(CustomIdChangeSet { customer: None, ids: None }) = change_set {
             return self
                 .fresh(attempt.caller, attempt.options, loaded.seen)
                 .map(|outcome| Some(Done { outcome, changed: false }));
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
-        let plan = plan?;
+        let change_set = change_set?;
         if !loaded.sales_person_fits {
             return Err(not_a_sales_person());
         }
         if !loaded.branch_fits {
             return Err(not_a_branch());
         }
-        if plan.customer.is_some() && plan.ids.is_some() && !locked {
+        if change_set.customer.is_some() && change_set.ids.is_some() && !locked {
             return Ok(None);
         }
-        let Some(seen) = self.save_plan(conn, attempt, loaded, plan, at).await? else { return Ok(None) };
+        let Some(seen) = self.save_change_set(conn, attempt, loaded, change_set, at).await? else { return Ok(None) };
         self.fresh(attempt.caller, attempt.options, seen).map(|outcome| Some(Done { outcome, changed: true }))
     }
 
     /// Writes the plan, the answer with the last part; nothing if the customer is not as it was read.
-    async fn save_plan(
+    async fn save_change_set(
         &self,
         conn: &mut PgConnection,
         attempt: &Attempt<'_>,
-        loaded: Loaded,
-        plan: Plan,
+        loaded: LoadedCustomer,
+        change_set: CustomIdChangeSet,
         at: Timestamp,
-    ) -> Result<Option<Seen>> {
+    ) -> Result<Option<CustomerRecord>> {
         let caller = attempt.caller;
         let write = || write(caller, at, attempt.options);
         let mut seen = loaded.seen;
-        if let Some((change, ids)) = plan.ids {
+        if let Some((change, ids)) = change_set.ids {
             let link = Link { revision: seen.link.revision + 1, custom_ids: ids, tags: seen.link.tags.clone() };
             let answer = Answer::Customer { customer: seen.customer.clone(), link: link.clone() };
-            let answer = plan.customer.is_none().then_some(&answer);
+            let answer = change_set.customer.is_none().then_some(&answer);
             match store::customers::custom_ids::save(conn, caller, &seen, &change, &link, write(), answer).await? {
                 Saved::Written => {}
                 Saved::Moved => return Ok(None),
@@ -176,7 +176,7 @@ impl Customers {
             }
             seen.link = link;
         }
-        if let Some((customer, happened)) = plan.customer {
+        if let Some((customer, happened)) = change_set.customer {
             if !store::customers::save(conn, caller, &seen, &customer, happened, write()).await? {
                 return Ok(None);
             }
@@ -191,13 +191,13 @@ impl Customers {
         conn: &mut PgConnection,
         attempt: &Attempt<'_>,
         change: &CustomIdChange,
-        seen: &Seen,
+        seen: &CustomerRecord,
     ) -> Result<()> {
         let Attempt { caller, fields, .. } = *attempt;
         if let Some(fields) = fields {
             fields.permits(caller, &seen.customer)?;
         }
-        if caller.role() < Role::Admin && change.takes_custom_id_role(seen.customer.facts.reach, &seen.link.custom_ids)
+        if caller.role() < Role::Admin && change.takes_custom_id_role(seen.customer.fields.reach, &seen.link.custom_ids)
         {
             caller.must_be(custom_id_role(conn, caller, seen).await?)?;
         }
@@ -205,7 +205,12 @@ impl Customers {
     }
 
     /// A stored answer; usually of the customer that was just found in the caller's sight.
-    async fn replay_of(&self, caller: &Caller, now: Seen, answer: Answer) -> Result<Outcome<Shown>> {
+    async fn replay_of(
+        &self,
+        caller: &Caller,
+        now: CustomerRecord,
+        answer: Answer,
+    ) -> Result<Outcome<CustomerDetails>> {
         match &answer {
             Answer::Customer { customer, .. } if customer.id == now.customer.id => {
                 self.replay_seen(caller, now, answer)
@@ -228,7 +233,7 @@ impl Customers {
 }
 
 /// The acting account's policy as it is now. Of a customer of its own it came along with the customer.
-async fn custom_id_role(conn: &mut PgConnection, caller: &Caller, seen: &Seen) -> Result<Role> {
+async fn custom_id_role(conn: &mut PgConnection, caller: &Caller, seen: &CustomerRecord) -> Result<Role> {
     let root = caller.scope().root();
     if seen.customer.owner == root {
         return Ok(seen.policies.custom_id_role);

@@ -13,12 +13,12 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// The calls in flight. Clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct Calls {
+pub struct ActiveRequests {
     now: TaskTracker,
     ever: Arc<AtomicU64>,
 }
 
-impl Calls {
+impl ActiveRequests {
     /// Counts a call as long as the token is there.
     pub fn begin(&self) -> TaskTrackerToken {
         self.ever.fetch_add(1, Ordering::Relaxed);
@@ -56,7 +56,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_is_quiet_once_none_is_in_flight_and_none_came_for_a_while() {
-        let (calls, began) = (Calls::default(), Instant::now());
+        let (calls, began) = (ActiveRequests::default(), Instant::now());
         calls.quiet(LONG).await;
         assert_eq!(began.elapsed(), LONG);
 

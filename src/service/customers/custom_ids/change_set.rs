@@ -4,7 +4,7 @@ use super::Attempt;
 use crate::{
     domain::{
         customers::{
-            command::Grounds,
+            command::DecisionInputs,
             custom_id_change::{CustomIdChange, must_keep_required},
             customer::{Change, Customer, Stamp},
         },
@@ -16,7 +16,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::customers::Seen,
+    store::customers::CustomerRecord,
 };
 
 /// What is to become of the custom IDs.
@@ -30,7 +30,7 @@ pub(in crate::service::customers) enum Ids<'a> {
 }
 
 /// What a command comes to.
-pub(super) struct Plan {
+pub(super) struct CustomIdChangeSet {
     /// The fields, if they change.
     pub(super) customer: Option<(Customer, EventType)>,
     /// The custom IDs, if they change.
@@ -42,7 +42,7 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// `CustomerNotFound` if it is not called any more what it was found by.
-    pub(super) fn wanted(&self, seen: &Seen) -> Result<CustomIdChange> {
+    pub(super) fn wanted(&self, seen: &CustomerRecord) -> Result<CustomIdChange> {
         let now = &seen.link.custom_ids;
         match self.ids {
             Ids::Change(change) => Ok(change.clone()),
@@ -69,17 +69,22 @@ impl Attempt<'_> {
 }
 
 /// What the domain says of fields and custom IDs.
-pub(super) fn plan(attempt: &Attempt<'_>, seen: &Seen, change: CustomIdChange, at: Timestamp) -> Result<Plan, Refusal> {
+pub(super) fn change_set(
+    attempt: &Attempt<'_>,
+    seen: &CustomerRecord,
+    change: CustomIdChange,
+    at: Timestamp,
+) -> Result<CustomIdChangeSet, Refusal> {
     let ids = change.decide(&seen.link.custom_ids)?;
     let own = seen.customer.owner == attempt.caller.scope().root();
     let owner_ids = ids.as_ref().filter(|_| own).unwrap_or(&seen.owner_ids);
-    let grounds = Grounds { policies: &seen.policies, owner_ids };
+    let inputs = DecisionInputs { policies: &seen.policies, owner_ids };
     let mut after = seen.customer.clone();
     let happened = match attempt.fields {
-        Some(fields) => fields.decide(&mut after, grounds, at)?,
+        Some(fields) => fields.decide(&mut after, inputs, at)?,
         None => Change::AlreadyMade,
     };
-    must_keep_required(&seen.policies, &after.facts, &seen.owner_ids, owner_ids)?;
+    must_keep_required(&seen.policies, &after.fields, &seen.owner_ids, owner_ids)?;
     let customer = match happened {
         Change::AlreadyMade => None,
         Change::Made(happened) => {
@@ -88,5 +93,5 @@ pub(super) fn plan(attempt: &Attempt<'_>, seen: &Seen, change: CustomIdChange, a
             Some((after, happened))
         }
     };
-    Ok(Plan { customer, ids: ids.map(|ids| (change, ids)) })
+    Ok(CustomIdChangeSet { customer, ids: ids.map(|ids| (change, ids)) })
 }
