@@ -158,7 +158,7 @@ mod tests {
         let stamp = json!({"at": "2026-11-22T15:45:26.020735Z", "by": {"issuer": "i", "subject": "s"}});
         let customer: Customer = serde_json::from_value(json!({
             "id": id, "owner": id, "path": [id], "revision": 1, "status": {"Rejected": {"reason": "no"}},
-            "facts": {"type": "BUSINESS", "service_class": "NORMAL", "reach": "LOCAL", "name": "Zoë", "origin": "API"},
+            "fields": {"type": "BUSINESS", "service_class": "NORMAL", "reach": "LOCAL", "name": "Zoë", "origin": "API"},
             "archived_at": null, "created": stamp, "updated": stamp
         }))
         .unwrap();
