@@ -1,8 +1,8 @@
-//! Connections to the database: the one way to reach it.
+//! The pool of database sessions: the only way to reach the database.
 //!
-//! A call is cancelled by dropping its future, at any await: a session may then be inside a transaction, or hold an answer
-//! that nobody read. So whoever works with a session works through a lease, which notes when work begins and when it came
-//! to its end; a lease that is dropped in between closes its session, and only a clean one goes back.
+//! A call is cancelled by dropping its future, at any await: its session may then be inside a transaction, or hold an
+//! answer that was not read. So all work goes through a lease, which notes when work begins and ends. A lease that is
+//! dropped in between closes its session; only a reusable session returns to the pool.
 
 use std::{
     borrow::Cow,
@@ -22,18 +22,18 @@ use crate::{
     telemetry::{self, Metrics, Sessions, Statement as _},
 };
 
-/// A session that has idled longer is asked whether it is still there before it is used.
+/// A session that was idle for longer is pinged before it is used.
 const IDLE_TRUST: Duration = Duration::from_secs(5);
-/// How long that question may take.
+/// Longest wait for the answer to a ping.
 const PING_LIMIT: Duration = Duration::from_millis(500);
-/// A unit of work may take as long as this many statements that take as long as they may.
+/// A unit of work may take as long as this many statements at the statement timeout.
 const STATEMENTS: u32 = 2;
-/// How long connecting may take.
+/// Longest wait for a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// When a caller should come again that no session came free for.
+/// The delay after which a caller may retry that got no session in time.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Makes sessions by what holds when they are made: a rotated password is for the next one.
+/// Connects with the current options: a rotated password applies to the next session.
 struct Connect {
     pool: &'static str,
     options: Reloadable<PgConnectOptions>,
@@ -45,13 +45,13 @@ impl Manager for Connect {
     type Error = sqlx::Error;
 
     async fn create(&self) -> std::result::Result<PgConnection, sqlx::Error> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let options = PgConnectOptions::clone(&self.options.get());
         let options =
             options.application_name("clientele").options(self.settings.iter().map(|(name, value)| (*name, value)));
-        // Boxed: connecting is a large future, and every lease would carry it.
+        // Boxed: the future of a connect is large, and every lease would carry it.
         let session = Box::pin(PgConnection::connect_with(&options)).await?;
-        telemetry::measure(|metrics| metrics.connected(self.pool, begun.elapsed()));
+        telemetry::measure(|metrics| metrics.connected(self.pool, start.elapsed()));
         Ok(session)
     }
 
@@ -66,24 +66,24 @@ impl Manager for Connect {
     }
 }
 
-/// What every session is told. docs/operations.md has them too, for a pooler that passes none on.
+/// Settings sent at connect. docs/operations.md lists them for a pooler that does not pass them on.
 fn settings(config: &config::Database) -> [(&'static str, String); 8] {
     let millis = |limit: Duration| limit.as_millis().to_string();
     [
         ("statement_timeout", millis(config.statement_timeout)),
         ("lock_timeout", millis(config.lock_timeout)),
         ("idle_in_transaction_session_timeout", "5000".to_owned()),
-        // The server notices within two seconds that whoever asked has gone.
+        // The server notices within two seconds that the client has gone.
         ("client_connection_check_interval", "2000".to_owned()),
-        // A role's own to set, unlike the others: see `store::server_log`.
+        // A role may set this one itself: see `store::server_log`.
         ("log_parameter_max_length_on_error", "0".to_owned()),
-        // The default is that of turning disks: with it a search reads every tenant's candidates rather than look two
-        // thousand customers up by their keys (66 ms for 10).
+        // The default suits spinning disks: with it a search reads every tenant's candidates instead of looking up two
+        // thousand customers by their keys (66 ms instead of 10).
         ("random_page_cost", "1.1".to_owned()),
-        // A session is one of PostgreSQL's processes and stays one: how many there are says what all calls, and a flood of
-        // searches, may take of its processors.
+        // One session is one PostgreSQL process: so the number of sessions bounds the processors that all calls, and a
+        // flood of searches, can use.
         ("max_parallel_workers_per_gather", "0".to_owned()),
-        // Compiling a statement costs more than executing any of ours.
+        // Compiling costs more than executing any of our statements.
         ("jit", "off".to_owned()),
     ]
 }
@@ -93,30 +93,30 @@ fn settings(config: &config::Database) -> [(&'static str, String); 8] {
 pub struct Pool {
     name: &'static str,
     sessions: managed::Pool<Connect>,
-    /// How long a unit of work may take. The server ends each statement in time; one that says nothing for longer is
-    /// gone without a word, and a mutation, which nothing else ends, would hold its place in the pool for ever.
-    patience: Duration,
+    /// Longest unit of work. The server ends each statement in time, so a session that stays silent for longer is lost.
+    /// A mutation, which nothing else ends, would hold its session for ever.
+    work_timeout: Duration,
     discard_unfinished: bool,
 }
 
 impl Pool {
-    /// A pool of so many sessions, that metrics call so, that connects when it is first asked to.
+    /// A pool of at most `connections` sessions, under this name in metrics. It connects on the first lease.
     ///
     /// # Errors
-    /// None that can happen: the settings are complete.
+    /// A fault of ours: the settings are complete.
     pub fn new(name: &'static str, config: &config::Database, connections: usize) -> Result<Self> {
         let sessions =
             managed::Pool::builder(Connect { pool: name, options: config.options.clone(), settings: settings(config) })
                 .max_size(connections)
                 .runtime(Runtime::Tokio1)
-                // The most recently used session first: the rest may idle away, and its caches are warm.
+                // The most recently used session first: its caches are warm, and the others may idle.
                 .queue_mode(QueueMode::Lifo)
                 .wait_timeout(Some(config.wait))
                 .create_timeout(Some(CONNECT_LIMIT))
                 .build()
                 .map_err(Error::internal)?;
-        let patience = if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX };
-        Ok(Self { name, sessions, patience, discard_unfinished: config.discard_unfinished })
+        let work_timeout = if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX };
+        Ok(Self { name, sessions, work_timeout, discard_unfinished: config.discard_unfinished })
     }
 
     /// Leases a session.
@@ -124,7 +124,7 @@ impl Pool {
     /// # Errors
     /// `Overloaded` if none came free in time, `Unavailable` if the database cannot be reached.
     pub async fn lease(&self) -> Result<Lease> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let session = self.sessions.get().await.map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => {
                 telemetry::measure(|metrics| metrics.not_leased(self.name));
@@ -134,14 +134,14 @@ impl Pool {
             PoolError::Backend(cause) => Error::from(cause),
             other => Error::internal(other),
         })?;
-        let told = telemetry::current();
-        if let Some(told) = &told {
-            told.leased(self.name, begun.elapsed());
+        let metrics = telemetry::current();
+        if let Some(metrics) = &metrics {
+            metrics.leased(self.name, start.elapsed());
         }
-        Ok(Lease { session: Some(session), clean: true, pool: self.clone(), told })
+        Ok(Lease { session: Some(session), reusable: true, pool: self.clone(), metrics })
     }
 
-    /// Its sessions now.
+    /// Its current sessions.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         let status = self.sessions.status();
@@ -151,34 +151,36 @@ impl Pool {
     }
 }
 
-/// How a transaction ends that met no error.
+/// How a transaction without an error ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is kept.
+    /// It commits.
     Commit,
-    /// It was only to see whether it could be.
+    /// It rolls back: it only checked whether the write is possible.
     Rollback,
 }
 
-/// A session, for as long as one unit of work needs it.
+/// A session, for one unit of work.
 pub struct Lease {
     session: Option<Object<Connect>>,
-    clean: bool,
+    /// Whether the session is between two units of work and was not lost.
+    reusable: bool,
     pool: Pool,
-    /// Kept, as a lease is dropped outside its call's context when the call is cancelled.
-    told: Option<Arc<Metrics>>,
+    /// The call's metrics: when a call is cancelled, its lease is dropped outside the call's context.
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Lease {
     /// Runs statements, each its own transaction.
     pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
         let session = self.session.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
-        self.clean = false;
-        let done = tokio::time::timeout(self.pool.patience, work(session)).await;
-        let done = done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session fell silent".to_owned() }));
-        self.clean = !matches!(done, Err(Error::Unavailable { .. }));
-        if !self.clean {
-            // The others were most likely lost with it: the next callers connect anew rather than fail one by one.
+        self.reusable = false;
+        let done = tokio::time::timeout(self.pool.work_timeout, work(session)).await;
+        let done =
+            done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session did not answer in time".to_owned() }));
+        self.reusable = !matches!(done, Err(Error::Unavailable { .. }));
+        if !self.reusable {
+            // The other sessions were most likely lost with it: the next callers connect instead of failing one by one.
             self.pool.sessions.retain(|_, _| false);
         }
         done
@@ -196,7 +198,7 @@ impl Lease {
             let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
             match sqlx::raw_sql(last).execute(&mut *session).named(last).await {
                 Ok(_) => done,
-                // What went wrong first tells more; but a session that cannot roll back is not given back.
+                // The first error says more; but a session that cannot roll back is not returned.
                 Err(lost) if last == "commit" || done.is_ok() => Err(lost.into()),
                 Err(_) => Err(done.err().unwrap_or(Error::Contended)),
             }
@@ -208,13 +210,13 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(session) = self.session.take()
-            && !self.clean
+            && !self.reusable
             && self.pool.discard_unfinished
         {
-            if let Some(told) = &self.told {
-                told.discarded();
+            if let Some(metrics) = &self.metrics {
+                metrics.discarded();
             }
-            // Out of the pool, and closed by being dropped: the server rolls back.
+            // Out of the pool; the drop closes it and the server rolls back.
             drop(Object::take(session));
         }
     }
@@ -228,10 +230,10 @@ mod tests {
     const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
     #[test]
-    fn operations_tell_a_pooler_every_setting_of_ours() {
+    fn operations_md_lists_every_setting_for_a_pooler() {
         let mut config = samples::config("/".as_ref()).database;
         (config.statement_timeout, config.lock_timeout) = (Duration::from_secs(4), Duration::from_secs(2));
-        let told: Vec<(&str, String)> = OPERATIONS
+        let listed: Vec<(&str, String)> = OPERATIONS
             .lines()
             .filter_map(|line| line.strip_prefix("alter role clientele set ")?.strip_suffix(';')?.split_once(" = "))
             .map(|(name, value)| match value.strip_prefix('\'').and_then(|value| value.strip_suffix("s'")) {
@@ -239,6 +241,6 @@ mod tests {
                 None => (name, value.to_owned()),
             })
             .collect();
-        assert_eq!(told, settings(&config));
+        assert_eq!(listed, settings(&config));
     }
 }

@@ -35,6 +35,7 @@ async fn caller(world: &World, seat: &Seat) -> Caller {
         workload: None,
         rpc: contract::rpc("/clientele.v1.AccountService/CreateAccount").unwrap(),
         trace_id: String::new(),
+        deadline: None,
     };
     let (tenant, account) = (TenantId::parse(&seat.tenant).unwrap(), AccountId::parse(&seat.account).unwrap());
     world.server.services().access.caller(author, Some(tenant), Some(account), None).await.unwrap()
