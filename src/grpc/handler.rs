@@ -96,7 +96,8 @@ pub(super) async fn mutate<W: Actor, M: Mutation, P, R>(
     let (parsed, options) = violations
         .finish(parsed.zip(options))
         .map_err(|violations| status::from_error(violations.into(), Repeat::Safe))?;
-    let answer = execute(&who, parsed, &options).await;
+    // Boxed: the future of a use case is large, and the handler's own would contain it beside the message.
+    let answer = Box::pin(execute(&who, parsed, &options)).await;
     answer.map(Response::new).map_err(|error| status::from_error(error, repeat(options.request.is_some())))
 }
 

@@ -171,6 +171,41 @@ async fn a_call_that_failed_or_changed_nothing_leaves_its_request_id_free() {
     assert!(rename(&acme.admin, &id, "Bob", &request).await.unwrap().replayed);
 }
 
+/// Gives an account the policies of another.
+async fn take_over_policies(world: &World, to: &Seat, from: &Seat) {
+    let statement = "update accounts set revision = revision + 1,
+                            policies = (select policies from accounts where id = $2::uuid)
+                     where id = $1::uuid";
+    let taken = sqlx::query(statement).bind(&to.account).bind(&from.account).execute(&mut world.sql().await).await;
+    assert_eq!(taken.unwrap().rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn a_repeated_creation_is_answered_after_its_rights_are_checked_and_before_its_state() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let member = acme.member(Role::Member).await;
+    let request = request_id();
+    let first = create(&member, customer("Ada"), &request).await.unwrap();
+    let written = world.rows().await;
+
+    let demanding = world.tenant_with("demanding", NameUniqueness::None, requiring(&["email"], &[])).await;
+    take_over_policies(&world, &acme, &demanding).await;
+    let new = create(&member, customer("Ada"), "").await;
+    assert_refused(new, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
+    let repeat = create(&member, customer("Ada"), &request).await.unwrap();
+    assert_eq!(repeat, pb::CreateCustomerResponse { replayed: true, ..first });
+    let reused = create(&member, customer("Bob"), &request).await;
+    assert_refused(reused, Code::InvalidArgument, "REQUEST_ID_REUSED");
+
+    let admins = pb::AccountPolicies { create_role: Role::Admin.into(), ..Default::default() };
+    let strict = world.tenant_with("strict", NameUniqueness::None, admins).await;
+    take_over_policies(&world, &acme, &strict).await;
+    let refused = create(&member, customer("Ada"), &request).await;
+    assert_refused(refused, Code::PermissionDenied, "ROLE_TOO_LOW");
+    assert_eq!(world.rows().await[0], written[0], "no customer was created");
+}
+
 #[tokio::test]
 async fn a_request_id_is_a_uuid() {
     let world = World::start().await;

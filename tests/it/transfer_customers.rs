@@ -231,8 +231,11 @@ async fn a_repeat_gets_the_stored_answer_and_validate_only_stores_nothing() {
     let stored = rows(&world).await;
     let again = transfer(&acme.admin, &request).await.unwrap();
     assert_eq!(again, pb::TransferCustomersResponse { replayed: true, ..first });
-    let other = Transferring { account_id: north.account.clone(), ..request };
+    let other = Transferring { account_id: north.account.clone(), ..request.clone() };
     assert_refused(transfer(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    // Existence is checked before the stored answer.
+    let absent = Transferring { account_id: unknown_id(), ..request };
+    assert_refused(transfer(&acme.admin, &absent).await, Code::NotFound, "ACCOUNT_NOT_FOUND");
     assert_eq!(rows(&world).await, stored);
 }
 

@@ -127,7 +127,7 @@ impl Customers {
             etag: None,
             field: |system| format!("customer.custom_ids.{}", system.as_str()),
         };
-        let outcome = Box::pin(self.change_ids(&attempt)).await?;
+        let outcome = self.change_ids(&attempt).await?;
         let upserted = match outcome.changed {
             _ if outcome.replayed => replayed(found_by.is_some(), &outcome.value),
             true => Upserted::Updated,

@@ -184,23 +184,25 @@ where
     A: Future<Output = Result<Outcome<T>>>,
 {
     let deadline = author.deadline.map_or_else(|| Instant::now() + WITHOUT_DEADLINE, Instant::from_std);
-    let mut pause = FIRST_PAUSE;
-    let mut done = attempt(lease().await?).await;
-    while let Err(failure) = &done
-        && let Some(reason) = retry_reason(failure)
-        && Instant::now() + pause < deadline
-    {
-        telemetry::measure(|metrics| metrics.again(reason));
+    let (mut pause, mut last) = (FIRST_PAUSE, None);
+    loop {
+        let session = lease().await?;
+        if let Some(failure) = last.take_if(|_| Instant::now() >= deadline) {
+            return Ok(Err(failure));
+        }
+        let failure = match attempt(session).await {
+            Ok(outcome) => return Ok(Ok(outcome)),
+            Err(failure) => failure,
+        };
+        match retry_reason(&failure) {
+            Some(reason) if Instant::now() + pause < deadline => telemetry::measure(|metrics| metrics.again(reason)),
+            _ => return Ok(Err(failure)),
+        }
         // The attempt has returned its session, so this pause holds none.
         tokio::time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 4);
-        let session = lease().await?;
-        if Instant::now() >= deadline {
-            break;
-        }
-        done = attempt(session).await;
+        last = Some(failure);
     }
-    Ok(done)
 }
 
 /// Why the same attempt may succeed if it is run again; none if it fails again.

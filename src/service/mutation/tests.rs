@@ -22,6 +22,8 @@ use crate::{
     telemetry::names,
 };
 
+type Failure = fn() -> Error;
+
 fn lost_session() -> Error {
     Error::Unavailable { cause: "broken pipe".to_owned() }
 }
@@ -102,12 +104,15 @@ async fn a_deadlock_is_tried_again_until_the_deadline_and_never_after_it() {
 async fn a_session_that_comes_after_the_deadline_begins_no_retry() {
     let author = author(Some(Duration::from_secs(1)));
     let attempts = Cell::new(0);
-    let lease = || tokio::time::sleep(Duration::from_millis(600));
+    let lease = || async {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        Ok(())
+    };
     let attempt = |()| {
         attempts.set(attempts.get() + 1);
         async { Err::<Outcome<()>, _>(sqlstate("40P01")) }
     };
-    let done = retried(&author, || async { Ok(lease().await) }, attempt).await.unwrap();
+    let done = retried(&author, lease, attempt).await.unwrap();
     assert!(done.unwrap_err().is_retriable());
     assert_eq!(attempts.get(), 1);
 }
@@ -154,7 +159,7 @@ async fn what_another_try_may_mend_is_tried_again_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_an_earlier_call_may_explain_looks_for_its_answer_once() {
     let author = author(Some(Duration::from_secs(1)));
-    let failures: [fn() -> Error; 6] = [
+    let failures: [Failure; 6] = [
         || broken_key("customers_name_key"),
         || broken_key("requests_pkey"),
         || sqlstate("40P01"),
@@ -178,7 +183,7 @@ async fn a_failure_that_an_earlier_call_may_explain_looks_for_its_answer_once() 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_never_looks_for_a_stored_answer() {
     let author = author(Some(Duration::from_secs(1)));
-    let refusals: [fn() -> Error; 21] = [
+    let refusals: [Failure; 21] = [
         // Existence.
         || Error::CustomerNotFound { at: None },
         || Error::CustomerNotFound { at: Some("customer_ids[3]".to_owned()) },
@@ -214,7 +219,7 @@ async fn a_refusal_never_looks_for_a_stored_answer() {
 #[tokio::test]
 async fn without_a_session_no_stored_answer_is_looked_for() {
     let (author, options) = (author(None), repeatable());
-    let failures: [fn() -> Error; 2] = [overloaded, lost_session];
+    let failures: [Failure; 2] = [overloaded, lost_session];
     for fail in failures {
         let call = Call::by(&author, cached::tenant(1), &options);
         let attempt = |()| async { panic!("an attempt without a session") };
@@ -229,7 +234,7 @@ async fn without_a_session_no_stored_answer_is_looked_for() {
 async fn without_a_stored_answer_the_failure_says_what_to_do() {
     let author = author(Some(Duration::from_secs(1)));
     let (repeatable, once) = (&repeatable(), &Options::default());
-    let expected: [(fn() -> Error, &Options, Error); 6] = [
+    let expected: [(Failure, &Options, Error); 6] = [
         (|| sqlstate("55P03"), repeatable, Error::RequestInFlight),
         (|| broken_key("requests_pkey"), repeatable, Error::RequestInFlight),
         (|| sqlstate("55P03"), once, Error::Contended),

@@ -68,8 +68,7 @@ impl Customers {
         let etag = self.etag(caller, id, options)?;
         let field = |_: &System| "custom_id".to_owned();
         let attempt = Attempt { caller, id, ids: CustomIdEdit::Change(change), fields: None, options, etag, field };
-        // Boxed: what may take two statements is a large future.
-        Box::pin(self.change_ids(&attempt)).await
+        self.change_ids(&attempt).await
     }
 
     /// Runs a command on custom IDs.
@@ -77,6 +76,7 @@ impl Customers {
         let Attempt { caller, options, .. } = *attempt;
         let run = |lease| self.try_change_ids(lease, attempt);
         let replay = |answer| self.replay(caller, answer);
+        // Boxed: what may take two statements is a large future.
         match Box::pin(self.mutations.run(Call::new(caller, options), run, replay)).await {
             Err(failure) => Err(self.explain_ids(attempt, failure).await),
             done => done,
