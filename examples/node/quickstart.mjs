@@ -23,8 +23,8 @@ const PROTO = fileURLToPath(new URL('../../proto', import.meta.url));
 const MILLISECONDS = 10_000; // for one call
 const TRIES = 3;
 
-const rooms = ['access', 'customer', 'history'].map((room) => `clientele/v1/${room}_service.proto`);
-const protos = protoLoader.loadSync([...rooms, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
+const services = ['access', 'customer', 'history'].map((name) => `clientele/v1/${name}_service.proto`);
+const protos = protoLoader.loadSync([...services, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
   includeDirs: [PROTO, `${PROTO}/third_party`],
   keepCase: true,
   longs: String,
