@@ -1,8 +1,9 @@
-//! What holds for the whole: the rooms of the source, DESIGN 5's rule on keys, and what every table with a `customer_id`
-//! says of the commands that move or end a customer.
+//! What holds for the whole: the rooms of the source, DESIGN 5's rule on keys, the tenant in every statement, and what every
+//! table with a `customer_id` says of the commands that move or end a customer.
 
 mod rooms;
 mod statements;
+mod tenancy;
 
 use std::collections::BTreeMap;
 
