@@ -3,6 +3,9 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
+# A golden file that differs fails the tests, and nothing is written: see CONTRIBUTING.
+export INSTA_UPDATE=no
+
 # Outside the clone, so that a second run on the same machine installs nothing.
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/clientele-tools"
 
