@@ -29,6 +29,9 @@ pub struct Statement {
     parameters: Vec<Option<String>>,
 }
 
+/// Before the values of a statement's parameters; the first letter is a capital in newer versions.
+const PARAMETERS: &str = "arameters: "; // typos: on purpose
+
 /// PostgreSQL's log. A statement is in it before it is answered.
 pub struct Log(std::path::PathBuf);
 
@@ -57,7 +60,7 @@ impl Log {
                 statements.push(Statement { text: text.trim().to_owned(), parameters: Vec::new() });
             } else if record.contains(" LOG:  statement: ") {
                 return Err(format!("not a prepared statement: {record}").into());
-            } else if let Some((_, list)) = record.split_once("arameters: ") {
+            } else if let Some((_, list)) = record.split_once(PARAMETERS) {
                 statements.last_mut().ok_or("parameters of no statement")?.parameters = parameters(list)?;
             }
         }

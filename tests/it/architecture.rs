@@ -1,8 +1,9 @@
-//! What holds for the whole: the rooms of the source, DESIGN 5's rule on keys, and what every table with a `customer_id`
-//! says of the commands that move or end a customer.
+//! What holds for the whole: the rooms of the source, DESIGN 5's rule on keys, the tenant in every statement, and what every
+//! table with a `customer_id` says of the commands that move or end a customer.
 
 mod rooms;
 mod statements;
+mod tenancy;
 
 use std::collections::BTreeMap;
 
@@ -127,7 +128,7 @@ async fn nothing_runs_in_the_database_by_itself() {
 /// The table in migrations/README.md: what becomes of a table's rows, by the column's heading.
 pub fn classified() -> BTreeMap<String, BTreeMap<String, String>> {
     let text = std::fs::read_to_string(rooms::root().join("migrations/README.md")).unwrap();
-    let (_, text) = text.split_once("## Tables that speak of a customer").expect("the section");
+    let (_, text) = text.split_once("## Tables with a customer_id").expect("the section");
     let mut lines = text.lines().filter(|line| line.starts_with('|')).map(|line| {
         line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>()
     });
@@ -150,7 +151,7 @@ async fn every_table_with_a_customer_says_what_becomes_of_its_rows() {
     assert!(tables.len() >= 4, "{tables:?}");
     let classified = classified();
     let named: Vec<String> = classified.keys().cloned().collect();
-    assert_eq!(named, tables, "migrations/README.md, \"Tables that speak of a customer\"");
+    assert_eq!(named, tables, "migrations/README.md, \"Tables with a customer_id\"");
     for (table, treated) in classified {
         let commands: Vec<&str> = treated.keys().map(String::as_str).collect();
         assert_eq!(commands, ["erase", "export", "merge", "migrate, transfer"], "{table}");

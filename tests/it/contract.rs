@@ -224,7 +224,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn what_is_anothers_does_not_exist() {
+async fn what_belongs_to_others_does_not_exist() {
     let stage = Stage::set().await;
     for case in CASES {
         let (subjects, reason) = match case.tenancy {
@@ -242,7 +242,7 @@ async fn what_is_anothers_does_not_exist() {
 }
 
 #[tokio::test]
-async fn no_one_acts_in_an_account_or_a_tenant_that_is_anothers() {
+async fn no_one_acts_in_an_account_or_a_tenant_of_others() {
     let stage = Stage::set().await;
     for case in CASES.iter().filter(|case| !matches!(case.tenancy, Tenancy::Caller | Tenancy::Platform)) {
         let id = subject(case, &stage.north).await;
@@ -257,7 +257,7 @@ async fn no_one_acts_in_an_account_or_a_tenant_that_is_anothers() {
 }
 
 #[tokio::test]
-async fn no_answer_shows_what_is_anothers() {
+async fn no_answer_shows_what_belongs_to_others() {
     let stage = Stage::set().await;
     for case in CASES.iter().filter(|case| case.tenancy != Tenancy::Platform) {
         let answer = (case.call)(stage.caller.clone(), subject(case, &stage.north).await).await.unwrap();

@@ -84,7 +84,7 @@ async fn a_customer_that_is_out_of_sight_by_now_loses_the_tag_too() {
 }
 
 #[tokio::test]
-async fn anothers_tag_does_not_exist() {
+async fn the_tag_of_another_account_does_not_exist() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);

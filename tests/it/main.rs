@@ -47,6 +47,7 @@ mod fleet;
 mod get_account;
 mod get_customer;
 mod health;
+mod help;
 mod identity;
 mod jwks_url;
 mod list_accounts;

@@ -79,7 +79,7 @@ async fn a_name_that_another_tag_has_is_refused() {
 }
 
 #[tokio::test]
-async fn anothers_tag_does_not_exist_and_members_do_not_rename() {
+async fn the_tag_of_another_account_does_not_exist_and_members_do_not_rename() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);

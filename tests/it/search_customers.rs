@@ -56,7 +56,7 @@ async fn each_field_is_searched_as_the_contract_says() {
     for (field, words) in [
         (Field::Name, vec!["cop", "paco", "etherland", "co", "c", "b.v", "lands b.v."]),
         (Field::City, vec!["eind", "hov", "EINDHOVEN"]),
-        (Field::State, vec!["noo", "brab", "noord bra"]),
+        (Field::State, vec!["noo", "brab", "noord bra"]), // typos: on purpose
         (Field::Number, vec!["kl-", "kl-001", "001", "00123"]),
         (Field::Email, vec!["jan", "janssen@comp", "company.nl"]),
         (Field::Phone, vec!["+31", "250", "5000", "+31402505", "31402505000"]),

@@ -112,7 +112,7 @@ async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
     for problem in [
         "- CLIENTELE_LISTN: no setting has this variable, did you mean CLIENTELE_LISTEN?".to_owned(),
         "- CLIENTELE_PORT: set by Kubernetes".to_owned(),
-        format!("- databse_url in {}: there is no such setting, did you mean database_url?", path(&file)),
+        format!("- databse_url in {}: there is no such setting, did you mean database_url?", path(&file)), // typos: on purpose
         format!("- connections in {}: must be a number", path(&file)),
         format!("- --database-url (database_url in {}): it must be postgres://", path(&file)),
         format!("- --drain (drain in {}): soon is no length of time", path(&file)),

@@ -81,7 +81,7 @@ async fn malformed_updates_name_everything_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn anothers_branch_does_not_exist_and_only_admins_update() {
+async fn the_branch_of_another_account_does_not_exist_and_only_admins_update() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
