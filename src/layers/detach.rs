@@ -19,13 +19,10 @@ use tonic::{Status, body::Body};
 
 use super::{Around, Deadline, InFlight, Inner, panic};
 use crate::{
-    domain::{
-        access::caller::{Authenticated, Caller, Operator},
-        requests::contract,
-    },
+    domain::requests::contract,
     error::Error,
     grpc::status::{self, Repeat},
-    service::call::{self, Call, Share},
+    service::call::{self, Call},
     telemetry,
 };
 
@@ -46,7 +43,7 @@ impl Detach {
 impl Around for Detach {
     async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
         let Some(rpc) = contract::rpc(request.uri().path()) else { return inner.run(request).await };
-        let call = Call::new(share(&request), rpc.mutates);
+        let call = Call::new(rpc.mutates);
         let Some(tasks) = self.tasks else { return call::scope(call, inner.run(request)).await };
         let counted = telemetry::current().filter(|_| rpc.mutates).map(|metrics| metrics.mutation_begins());
         // As long as it runs it is in flight, whether its caller still waits or not.
@@ -75,17 +72,6 @@ impl Drop for Waits {
     fn drop(&mut self) {
         self.0.abandon();
     }
-}
-
-/// The principal whose share the call takes; none where authentication could not be completed.
-fn share(request: &Request<Body>) -> Share {
-    let extensions = request.extensions();
-    let author = extensions
-        .get::<Caller>()
-        .map(Caller::author)
-        .or_else(|| extensions.get::<Operator>().map(|operator| &operator.author))
-        .or_else(|| extensions.get::<Authenticated>().map(|authenticated| &authenticated.author));
-    author.map(|author| Arc::new(author.principal.clone()))
 }
 
 /// The same request, whose body ends with its deadline.

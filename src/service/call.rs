@@ -2,7 +2,7 @@
 //! none. The detach layer sets it around each call of the contract.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -18,18 +18,18 @@ pub type Share = Option<Arc<Principal>>;
 /// One call of the contract.
 #[derive(Debug)]
 pub struct Call {
-    /// Whose share its work takes.
-    pub share: Share,
+    /// Whose share its work takes; not set before the token is verified.
+    principal: OnceLock<Arc<Principal>>,
     /// Whether it may change something: a mutation goes on after its caller has gone.
-    pub mutates: bool,
+    mutates: bool,
     abandoned: AtomicBool,
 }
 
 impl Call {
     /// A call whose caller waits for it.
     #[must_use]
-    pub fn new(share: Share, mutates: bool) -> Arc<Self> {
-        Arc::new(Self { share, mutates, abandoned: AtomicBool::new(false) })
+    pub fn new(mutates: bool) -> Arc<Self> {
+        Arc::new(Self { principal: OnceLock::new(), mutates, abandoned: AtomicBool::new(false) })
     }
 
     /// Notes that its caller has gone: it hung up, or its deadline passed.
@@ -48,9 +48,15 @@ pub async fn scope<T>(call: Arc<Call>, work: impl Future<Output = T>) -> T {
     CALL.scope(call, work).await
 }
 
+/// Notes the principal of the call at hand, as its token proved it.
+pub fn made_by(principal: &Principal) {
+    // Outside a call there is no share to note; and a call has one principal.
+    _ = CALL.try_with(|call| call.principal.set(Arc::new(principal.clone())));
+}
+
 /// The share of the work at hand.
 pub(super) fn share() -> Share {
-    CALL.try_with(|call| call.share.clone()).unwrap_or_default()
+    CALL.try_with(|call| call.principal.get().cloned()).unwrap_or_default()
 }
 
 /// Whether the work at hand is a read whose caller has gone.
