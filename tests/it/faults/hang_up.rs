@@ -184,6 +184,35 @@ impl Place {
         assert!(sessions <= 8, "{sessions} sessions of 8");
     }
 
+    /// The processes of PostgreSQL that serve the service's sessions: a session that is closed and made anew has another one.
+    async fn backends(&self) -> Vec<i32> {
+        let query = "select pid from pg_stat_activity
+             where datname = current_database() and application_name = 'clientele' order by pid";
+        sqlx::query_scalar(query).fetch_all(&mut self.world.sql().await).await.unwrap()
+    }
+
+    /// Callers that read and give up after a moment between none and twice what a read takes; how many did.
+    async fn read_impatiently(&self, calls: usize) -> usize {
+        let connections: Vec<_> = (0..4).map(|_| self.world.channel()).collect();
+        let ids: Arc<Vec<String>> = Arc::new(self.acknowledged.iter().map(Uuid::to_string).collect());
+        let begun = Instant::now();
+        self.acme.admin.batch_get(&ids).await;
+        let usual = begun.elapsed();
+        let callers = at_once((0..64).map(|caller| {
+            let client = self.acme.admin.over(connections[caller % 4].clone());
+            let ids = Arc::clone(&ids);
+            async move {
+                let mut gave_up = 0;
+                for _ in 0..calls / 64 {
+                    let patience = usual * u32::try_from(random(200)).unwrap() / 100;
+                    gave_up += usize::from(timeout(patience, client.batch_get(&ids)).await.is_err());
+                }
+                gave_up
+            }
+        }));
+        callers.await.into_iter().sum()
+    }
+
     /// How many archivings were done.
     async fn archivings(&self) -> i64 {
         let query = "select count(distinct xid) from events where type in ('ARCHIVED', 'UNARCHIVED')";
@@ -234,6 +263,23 @@ async fn leases_alone_keep_the_sessions_clean_of_mutations_that_end_with_their_c
         assert_eq!(place.harm().await, [""; 0]);
         place.must_serve().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_that_give_up_close_no_session() {
+    let place = Place::start(true, true).await;
+    place.must_serve().await;
+    let before = place.backends().await;
+    assert_eq!(before.len(), 8, "every session is there");
+    let mut gave_up = 0;
+    for _ in 0..rounds(2) {
+        gave_up += place.read_impatiently(640).await;
+    }
+    assert!(gave_up > 100, "only {gave_up} callers gave up");
+    assert_eq!(place.harm().await, [""; 0]);
+    place.must_serve().await;
+    assert_eq!(place.backends().await, before, "a session was closed, and another one made");
+    assert_eq!(place.world.server.stop().await, Drained::Whole, "a read was left running");
 }
 
 /// The positive control: what the tests above would find.
