@@ -255,7 +255,8 @@ async fn measure_on_shared_cores(options: &Options, report: &mut Report) -> Resu
     fixture.end().await
 }
 
-/// Measures with a client on cores of its own, if the machine has enough cores, with another PostgreSQL and another service.
+/// Measures with a client on cores of its own, if the machine has enough cores, with another PostgreSQL and another
+/// service.
 async fn measure_on_divided_cores(options: &Options, report: &mut Report) -> Result<()> {
     let cores = Cores::divided()?;
     if let Some(cores) = &cores {
@@ -274,8 +275,8 @@ async fn measure_on_divided_cores(options: &Options, report: &mut Report) -> Res
     fixture.end().await
 }
 
-/// Measures two paths alternately, in reverse order each time: creates become slower as the database grows, and the speed of
-/// a machine varies. The rate of the second path depends on the rate that the first one reached.
+/// Measures two paths alternately, in reverse order each time: creates become slower as the database grows, and the
+/// speed of a machine varies. The rate of the second path depends on the rate that the first one reached.
 async fn measure_paired(fixture: &mut Fixture, paths: [Path; 2], options: &Options, report: &mut Report) -> Result<()> {
     let time = Duration::from_secs(options.seconds) / ROUNDS;
     let mut measured = [Measured::nothing(), Measured::nothing()];

@@ -143,8 +143,8 @@ fn uuids(text: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Bench {
-    /// Adds a statement. `vary` gets a parameter's value and its variable's name. It returns the expression that replaces the
-    /// parameter, with the variable's value if that changes; None if the parameter stays as it is.
+    /// Adds a statement. `vary` gets a parameter's value and its variable's name. It returns the expression that
+    /// replaces the parameter, with the variable's value if that changes; None if the parameter stays as it is.
     async fn add(
         &mut self,
         sql: &mut PgConnection,
