@@ -1,4 +1,4 @@
-"""A customer's life, call by call: the walk of examples/quickstart.rs in Python.
+"""Takes a customer from creation to the archive, call by call: the walk of examples/quickstart.rs in Python.
 
 With `cargo run -- dev` running in another terminal, from the root of the clone:
 
@@ -24,7 +24,7 @@ TRIES = 3
 
 
 def generated():
-    """Our protos as Python modules. A real client generates them when it is built, by the same line."""
+    """Our protos as Python modules. A real client generates them in its build, with the same command."""
     includes = [f"-I{root}" for root in (PROTO, PROTO / "third_party", files("grpc_tools") / "_proto")]
     ours = sorted(file.stem for file in PROTO.glob("clientele/v1/*.proto"))
     sources = [f"clientele/v1/{name}.proto" for name in ours]
@@ -44,7 +44,7 @@ v1, status_pb, details_pb = generated()
 
 
 def detail(error, kind):
-    """The detail of this kind that the server sent along with an error, or nothing."""
+    """The detail of this kind that the server sent with an error, or None."""
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             for packed in status_pb.Status.FromString(value).details:
@@ -55,14 +55,14 @@ def detail(error, kind):
 
 
 class Caller:
-    """Calls as whoever the token names."""
+    """Calls with a token."""
 
     def __init__(self, token):
         self.metadata = [("authorization", f"Bearer {token}")]
 
     def __call__(self, method, request):
-        """Calls, and again where that is safe: the server says so by a RetryInfo; and whatever has a request_id may be
-        sent again when no answer came, since it is done once however often it comes."""
+        """Calls, and retries where that is safe: if the server says so with a RetryInfo; or, for a call with a request_id,
+        if no answer came, because such a call takes effect only once."""
         for tries_left in reversed(range(TRIES)):
             try:
                 return method(request, metadata=self.metadata, timeout=SECONDS)
@@ -75,13 +75,13 @@ class Caller:
 
 
 def refusal(call, method, request):
-    """What the server refuses the call with: its ErrorInfo, and the fields that its BadRequest lists."""
+    """Why the server refuses the call: its ErrorInfo, and the fields that its BadRequest lists."""
     try:
         call(method, request)
     except grpc.RpcError as error:
         info = detail(error, details_pb.ErrorInfo)
         if info is None:
-            raise  # not the service's answer: no connection, perhaps
+            raise  # not an answer of the service; perhaps there is no connection
         bad = detail(error, details_pb.BadRequest) or details_pb.BadRequest()
         return info, [violation.field for violation in bad.field_violations]
     raise AssertionError("it should have been refused")
@@ -94,15 +94,15 @@ def walk(channel, call):
     status_name = v1.CustomerStatus.Name
 
     me = call(access.WhoAmI, v1.WhoAmIRequest())
-    place = me.memberships[0]
-    print(f"I am {v1.Role.Name(place.role)} of {place.account_name}")
+    membership = me.memberships[0]
+    print(f"I am {v1.Role.Name(membership.role)} of {membership.account_name}")
 
-    # Everything that is wrong is told at once, by the path of each field.
+    # An error lists every invalid field at once, by its path.
     wrong = v1.Customer(name="Kontiki", email="nowhere", phone=v1.Phone(number="call us"))
     info, fields = refusal(call, customers.CreateCustomer, v1.CreateCustomerRequest(customer=wrong))
     print(f"refused: {info.reason} ({', '.join(fields)})")
 
-    # A request_id makes the call safe to send again: the second one gets the first one's answer.
+    # A request_id makes the call safe to repeat: the second call gets the first one's answer.
     create = v1.CreateCustomerRequest(
         customer=v1.Customer(
             name=f"Kontiki {uuid.uuid4().hex}",
@@ -118,7 +118,7 @@ def walk(channel, call):
     again = call(customers.CreateCustomer, create)
     created = again.customer
     replayed = str(again.replayed).lower()
-    print(f"created {created.name}, {status_name(created.status)}; asked twice, replayed: {replayed}")
+    print(f"created {created.name}, {status_name(created.status)}; sent twice, replayed: {replayed}")
 
     found = call(customers.SearchCustomers, v1.SearchCustomersRequest(query=f"{created.name} munchen"))
     print(f"found {len(found.results)} by name and city")
@@ -127,7 +127,7 @@ def walk(channel, call):
     own = v1.UpdateCustomIdRequest(customer_id=created.id, system="erp", custom_id=number)
     call(customers.UpdateCustomId, own)
     called = call(customers.LookupCustomer, v1.LookupCustomerRequest(custom_id=number.upper()))
-    print(f"looked up by its erp number: {str(called.customer.id == created.id).lower()}")
+    print(f"found by its ERP number: {str(called.customer.id == created.id).lower()}")
 
     tag = v1.ModifyCustomerTagsRequest(customer_ids=[created.id], add_tags=["key account"])
     tagged = call(customers.ModifyCustomerTags, tag)
@@ -135,10 +135,10 @@ def walk(channel, call):
 
     approve = v1.ApproveCustomerRequest(customer_id=created.id)
     approved = call(customers.ApproveCustomer, approve).customer
-    print(f"approved: {status_name(approved.status)}, could next {', '.join(approved.allowed_actions)}")
+    print(f"approved: {status_name(approved.status)}, allowed actions: {', '.join(approved.allowed_actions)}")
 
-    # The etag says which state we decided on. The first one is not the newest any more, and we are told what changed
-    # meanwhile; with the newest one the same call goes through.
+    # The etag names the version of the customer that this client has read. The first etag is out of date: the error lists
+    # what changed since. With the current etag the same call succeeds.
     suspend = v1.SuspendCustomerRequest(customer_id=created.id, reason="unpaid", etag=created.etag)
     info, _ = refusal(call, customers.SuspendCustomer, suspend)
     print(f"refused: {info.reason} ({info.metadata['changed_fields']})")
@@ -148,13 +148,13 @@ def walk(channel, call):
     call(customers.ArchiveCustomers, v1.ArchiveCustomersRequest(customer_ids=[created.id]))
     print("suspended, resumed, archived")
 
-    # Page by page: a page may hold fewer than asked and still not be the last; the token says whether there is more.
+    # Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
     page = v1.ListCustomerEventsRequest(customer_id=created.id, page_size=3)
     while True:
         answer = call(history.ListCustomerEvents, page)
         for event in answer.events:
             changed = ", ".join(change.field for change in event.changes)
-            print(f"on record: {v1.CustomerEventType.Name(event.type)} ({changed})")
+            print(f"event: {v1.CustomerEventType.Name(event.type)} ({changed})")
         page.page_token = answer.next_page_token
         if not page.page_token:
             return
@@ -164,7 +164,7 @@ def main():
     if len(sys.argv) != 3:
         raise SystemExit("usage: quickstart.py ADDRESS TOKEN")
     address, token = sys.argv[1:]
-    # The config that ships with the protos: timeouts for all, retries for reads.
+    # The config that ships with the protos: timeouts for all RPCs, retries for reads.
     config = (PROTO / "clientele/v1/service_config.json").read_text(encoding="utf-8")
     with grpc.insecure_channel(address, options=[("grpc.service_config", config)]) as channel:
         walk(channel, Caller(token))

@@ -1,12 +1,9 @@
-//! How the service stands: it stops in good order, and says of every call what became of it.
-
-mod access_lines;
-mod stopping;
+//! The trace ids of events.
 
 use crate::world::{Client, World, customer};
 use clientele::grpc::pb;
 
-/// The trace id that the event of a creation has, done with this header.
+/// The trace id in the event of a creation with this header.
 async fn traced(admin: &Client, traceparent: Option<&str>) -> String {
     let client = Client { traceparent: traceparent.map(str::to_owned), ..admin.clone() };
     let created = client.create(customer("Ada")).await.unwrap();
@@ -45,5 +42,5 @@ async fn an_event_has_the_callers_trace_id_or_a_new_one() {
     let all = new.len();
     new.sort();
     new.dedup();
-    assert_eq!(new.len(), all, "each new one is another");
+    assert_eq!(new.len(), all, "each new one is different");
 }

@@ -1,4 +1,4 @@
-//! The client's workers: as many calls in flight as are asked for, each followed by the next as soon as it is answered.
+//! The client's workers: so many calls in flight, each followed by the next as soon as it is answered.
 
 use std::{
     sync::{
@@ -22,16 +22,16 @@ use tonic::{
 use super::{
     Result, WARM_UP,
     child::Server,
-    issuer::{Bearer, by},
+    issuer::{Bearer, authorized},
 };
 
-/// Connections that the client keeps to a server: calls in flight are spread over them.
+/// Number of connections to a server; the calls in flight are spread over them.
 const CHANNELS: usize = 4;
 
 /// Everything that a worker's calls need.
 pub struct Caller {
     pub client: CustomerServiceClient<Channel>,
-    /// Which of the workers it is, from 0.
+    /// The worker's index.
     pub worker: u64,
     token: Bearer,
     account: String,
@@ -39,11 +39,11 @@ pub struct Caller {
 
 impl Caller {
     pub fn request<M>(&self, message: M) -> Request<M> {
-        by(&self.token, Some(&self.account), message)
+        authorized(&self.token, Some(&self.account), message)
     }
 }
 
-/// One worker's way of calling: false if there is nothing left to call for.
+/// One worker's call. Returns false if there is nothing left to call for.
 pub trait Call: Send + 'static {
     fn call(&mut self) -> impl Future<Output = std::result::Result<bool, Status>> + Send;
 }
@@ -52,8 +52,8 @@ pub async fn connect(server: &Server) -> Result<Channel> {
     Ok(Endpoint::from_shared(format!("http://{}", server.address))?.tcp_nodelay(true).connect().await?)
 }
 
-/// Workers that call one server for one account.
-pub struct Crew<'a> {
+/// Workers that call one server and act in one account.
+pub struct Clients<'a> {
     pub server: &'a Server,
     pub token: &'a Bearer,
     pub account: &'a str,
@@ -61,13 +61,13 @@ pub struct Crew<'a> {
     pub time: Duration,
 }
 
-impl Crew<'_> {
-    /// Lets workers call in this way, first to warm up, then to be measured.
+impl Clients<'_> {
+    /// Lets workers make these calls: first to warm up, then measured.
     pub async fn measure<C: Call>(&self, new: impl Fn(Caller) -> C) -> Result<Measured> {
         measure(self.workers(self.in_flight, new).await?, self.time, || self.server.cpu()).await
     }
 
-    /// So many workers, spread over a few connections.
+    /// Makes so many workers, spread over a few connections.
     pub async fn workers<C: Call>(&self, count: usize, new: impl Fn(Caller) -> C) -> Result<Vec<C>> {
         let mut channels = Vec::new();
         for _ in 0..CHANNELS.min(count) {
@@ -88,22 +88,22 @@ pub struct Measured {
     /// In microseconds.
     pub latencies: Histogram<u64>,
     pub elapsed: Duration,
-    /// What the server worked meanwhile; none where that is not known.
+    /// The server's CPU time meanwhile; None if it is not known.
     pub cpu: Option<Duration>,
 }
 
 impl Measured {
-    /// Calls a second.
+    /// Calls per second.
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Before anything is measured.
+    /// An empty measurement.
     pub fn nothing() -> Self {
         Self { latencies: histogram(), elapsed: Duration::ZERO, cpu: Some(Duration::ZERO) }
     }
 
-    /// Takes in what was measured another time.
+    /// Adds another measurement.
     pub fn add(&mut self, other: &Self) -> Result<()> {
         self.latencies.add(&other.latencies)?;
         self.elapsed += other.elapsed;
@@ -112,7 +112,7 @@ impl Measured {
     }
 }
 
-/// Up to a minute, to three digits.
+/// A histogram of up to a minute, to three digits.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000, 3).expect("bounds that fit together")
 }
@@ -144,7 +144,7 @@ async fn measure<C: Call>(workers: Vec<C>, time: Duration, cpu: impl Fn() -> Opt
     Ok(Measured { latencies, elapsed, cpu: after.zip(before).map(|(after, before)| after.saturating_sub(before)) })
 }
 
-/// Waits until then, or until no worker has anything left to do. A call that fails ends the run.
+/// Waits until this time, or until no worker has anything left to do. A call that fails ends the run.
 pub async fn until(tasks: &mut Tasks, then: Instant, latencies: &mut Histogram<u64>) -> Result<()> {
     loop {
         tokio::select! {

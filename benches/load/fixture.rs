@@ -1,4 +1,4 @@
-//! Everything that is measured on: PostgreSQL, a tenant with customers, the service, the floor.
+//! Everything that the measurements need: PostgreSQL, a tenant with customers, the service, the baseline server.
 
 use std::{
     fs,
@@ -15,39 +15,38 @@ use prost::Message as _;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use super::{
-    Asked, Path, Result, WARM_UP,
+    Options, Path, Result, WARM_UP, baseline,
     calls::{Approve, BatchGet, Create, Get, Lookup, Tag, UpdateCustomId},
     child::{Scratch, Server},
-    crew::{Crew, Measured},
+    clients::{Clients, Measured},
     customers::{self, ACTIVE, CHANGED, PENDING},
-    floor,
-    herd::Herd,
     issuer::{ADMIN, AUDIENCE, Bearer, ISSUER, Issuer, OPERATOR},
     model::Model,
     pgbench::{self, Bench, Log},
+    search_dataset::SearchDataset,
 };
 
 const DATABASE: &str = "load";
 
-/// How many customers there are to be read, and to be changed.
+/// Number of customers to read, and of customers to change.
 const TO_READ: u64 = 10_000;
-/// How many there are to be approved, for each second that they are: more than two cores get through. On a machine that
-/// approves more, a point ends when there is none left.
+/// Number of customers to approve, for each second of the measurement: more than two cores can approve. On a faster
+/// machine, a point ends when no pending customer is left.
 const TO_APPROVE_PER_SECOND: u64 = 6_000;
 
-/// What PostgreSQL is to log of a session so that its statements can be run again just as they were. Only sessions of the
-/// service that makes the model are told to.
-const TELL_ALL: &str = "&options[log_statement]=all&options[log_error_verbosity]=default\
+/// Settings by which PostgreSQL logs everything of a session that is needed to run its statements again. Only the service
+/// that creates the model has them.
+const LOG_ALL: &str = "&options[log_statement]=all&options[log_error_verbosity]=default\
                         &options[log_parameter_max_length]=-1";
 
-pub struct Stage {
+pub struct Fixture {
     // Dropped in this order: servers before their database.
     service: Server,
     bare: Server,
     empty: Server,
-    /// With the settings that it has by itself.
+    /// With default settings.
     overloaded: Option<Server>,
-    herd: Option<Herd>,
+    search_dataset: Option<SearchDataset>,
     cluster: Cluster,
     scratch: Scratch,
     sql: PgConnection,
@@ -55,15 +54,15 @@ pub struct Stage {
     account: String,
     pending: u64,
     connections: usize,
-    /// What the account calls the customers to be read, in its ERP.
+    /// The account's custom IDs of the customers to read, in the system `erp`.
     numbers: Arc<[String]>,
     get: Bench,
     create: Bench,
 }
 
-impl Stage {
-    pub async fn start(asked: &Asked) -> Result<Self> {
-        eprintln!("starting PostgreSQL, the service and its floor; making {TO_READ} customers");
+impl Fixture {
+    pub async fn start(options: &Options) -> Result<Self> {
+        eprintln!("starting PostgreSQL, the service and its baseline; making {TO_READ} customers");
         let settings = Settings { place: Place::Temporary, durability: Durability::Production, max_connections: 100 };
         let cluster = Cluster::start(settings).await?;
         migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
@@ -75,50 +74,50 @@ impl Stage {
         let url = cluster.url(DATABASE);
         let token = issuer.bearer(ADMIN)?;
 
-        let telling = serve(&scratch, &format!("{url}{TELL_ALL}"), asked.connections, &PATIENT)?;
+        let logged = serve(&scratch, &format!("{url}{LOG_ALL}"), options.connections, &LONG_WAITS)?;
         let log = Log::of(&cluster);
-        let model = Model::make(&telling, &issuer, &log).await?;
-        drop(telling);
+        let model = Model::make(&logged, &issuer, &log).await?;
+        drop(logged);
 
-        let pending = TO_APPROVE_PER_SECOND * (asked.seconds + WARM_UP.as_secs());
-        if asked.wants(|path| path == Path::Approve) {
+        let pending = TO_APPROVE_PER_SECOND * (options.seconds + WARM_UP.as_secs());
+        if options.wants(|path| path == Path::Approve) {
             model.copy(&mut sql, PENDING, pending).await?;
         }
-        if asked.wants(Path::changes) {
+        if options.wants(Path::changes) {
             model.copy(&mut sql, CHANGED, TO_READ).await?;
         }
         model.copy(&mut sql, ACTIVE, TO_READ).await?;
         sqlx::raw_sql("vacuum analyze").execute(&mut sql).await?;
         let numbers = numbers(&mut sql).await?;
-        let herd = match asked.wants(Path::searches) {
-            true => Some(Herd::make(&cluster, &scratch, &issuer, asked.connections).await?),
+        let search_dataset = match options.wants(Path::searches) {
+            true => Some(SearchDataset::make(&cluster, &scratch, &issuer, options.connections).await?),
             false => None,
         };
 
-        let overloaded = match asked.wants(|path| path == Path::Overload) {
-            true => Some(serve(&scratch, &url, asked.connections, &[])?),
+        let overloaded = match options.wants(|path| path == Path::Overload) {
+            true => Some(serve(&scratch, &url, options.connections, &[])?),
             false => None,
         };
         let get = pgbench::reading(&mut sql, &model.read, &model.customer, TO_READ).await?;
         let create =
             pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
         fs::write(scratch.file("answer"), model.answer.encode_to_vec())?;
-        let bare = [floor::FLAG.to_owned(), scratch.file("answer").display().to_string()];
+        let bare = [baseline::FLAG.to_owned(), scratch.file("answer").display().to_string()];
         let layers = [url.clone(), format!("{ISSUER},{AUDIENCE},{}", scratch.file("jwks.json").display())];
         let empty = [bare.clone(), layers].concat();
         Ok(Self {
-            service: serve(&scratch, &url, asked.connections, &PATIENT)?,
+            service: serve(&scratch, &url, options.connections, &LONG_WAITS)?,
             bare: Server::start(&std::env::current_exe()?, &bare)?,
             empty: Server::start(&std::env::current_exe()?, &empty)?,
             overloaded,
-            herd,
+            search_dataset,
             cluster,
             scratch,
             sql,
             token,
             account: model.account,
             pending,
-            connections: asked.connections,
+            connections: options.connections,
             numbers,
             get,
             create,
@@ -136,11 +135,15 @@ impl Stage {
         let load = read("/proc/loadavg");
         let load = load.split(' ').next().unwrap_or_default();
         let profile = if cfg!(debug_assertions) { "NOT OPTIMIZED" } else { "optimized" };
-        let herd = self.herd.as_ref().map(|herd| format!("{}\n", herd.size())).unwrap_or_default();
-        Ok(format!("{cores} cores ({model}), load before {load}; PostgreSQL {version}; {profile}\n{herd}"))
+        let search_dataset = self
+            .search_dataset
+            .as_ref()
+            .map(|search_dataset| format!("{}\n", search_dataset.size()))
+            .unwrap_or_default();
+        Ok(format!("{cores} cores ({model}), load before {load}; PostgreSQL {version}; {profile}\n{search_dataset}"))
     }
 
-    /// Puts the database into the state in which the path is measured.
+    /// Brings the database into the state that the path needs.
     pub async fn make_ready(&mut self, path: Path) -> Result<()> {
         if path == Path::Approve {
             let again = format!(
@@ -155,26 +158,26 @@ impl Stage {
             sqlx::raw_sql("vacuum customers, customer_links, custom_ids, customer_tags").execute(&mut self.sql).await?;
         }
         if path.writes() {
-            // After a checkpoint a page's first change writes the whole page: let all writers begin there.
+            // After a checkpoint the first change of a page writes the whole page to the log. All writers start from there.
             sqlx::raw_sql("checkpoint").execute(&mut self.sql).await?;
         }
         Ok(())
     }
 
-    /// Measures a path with so many calls in flight; `offered` is how many a second begin if they are too many.
+    /// Measures a path with so many calls in flight. `offered` is the rate of calls per second for `overload`.
     pub async fn measure(&mut self, path: Path, in_flight: usize, offered: f64, time: Duration) -> Result<Measured> {
-        let crew = |server| Crew { server, token: &self.token, account: &self.account, in_flight, time };
-        let service = crew(&self.service);
+        let clients = |server| Clients { server, token: &self.token, account: &self.account, in_flight, time };
+        let service = clients(&self.service);
         match path {
-            Path::Bare => crew(&self.bare).measure(|caller| Get::new(caller, TO_READ)).await,
-            Path::Empty => crew(&self.empty).measure(|caller| Get::new(caller, TO_READ)).await,
+            Path::Bare => clients(&self.bare).measure(|caller| Get::new(caller, TO_READ)).await,
+            Path::Empty => clients(&self.empty).measure(|caller| Get::new(caller, TO_READ)).await,
             Path::Get => service.measure(|caller| Get::new(caller, TO_READ)).await,
             Path::BatchGet => service.measure(|caller| BatchGet::new(caller, TO_READ)).await,
             Path::Lookup => service.measure(|caller| Lookup::new(caller, Arc::clone(&self.numbers))).await,
             Path::Create | Path::Peak => service.measure(Create::new).await,
             Path::Overload => {
-                let server = self.overloaded.as_ref().ok_or("there is nobody to be overloaded")?;
-                crew(server).paced(offered, Create::new).await
+                let server = self.overloaded.as_ref().ok_or("no server was started for overload")?;
+                clients(server).paced(offered, Create::new).await
             }
             Path::Approve => {
                 let next = Arc::new(AtomicU64::new(1));
@@ -191,8 +194,8 @@ impl Stage {
             | Path::SearchSecondPage
             | Path::GetSteady
             | Path::GetFlooded => {
-                let herd = self.herd.as_ref().ok_or("there is nobody to be searched")?;
-                herd.measure(path, in_flight, time).await
+                let search_dataset = self.search_dataset.as_ref().ok_or("the search dataset was not made")?;
+                search_dataset.measure(path, in_flight, time).await
             }
         }
     }
@@ -208,15 +211,15 @@ impl Stage {
         let measured = self.create.run(bin, &url, &self.scratch, clients, time).await?;
         let made = count(&mut self.sql).await? - before;
         if made < i64::try_from(measured.latencies.len())? {
-            return Err(format!("pgbench made only {made} customers by {} creations", measured.latencies.len()).into());
+            return Err(format!("pgbench made only {made} customers in {} creates", measured.latencies.len()).into());
         }
         Ok(measured)
     }
 
-    /// Takes everything down.
+    /// Stops everything.
     pub async fn end(self) -> Result<()> {
-        let Self { service, bare, empty, overloaded, herd, cluster, scratch, sql, .. } = self;
-        drop((service, bare, empty, overloaded, herd));
+        let Self { service, bare, empty, overloaded, search_dataset, cluster, scratch, sql, .. } = self;
+        drop((service, bare, empty, overloaded, search_dataset));
         sql.close().await?;
         cluster.stop().await?;
         drop(scratch);
@@ -238,10 +241,10 @@ async fn numbers(sql: &mut PgConnection) -> Result<Arc<[String]>> {
     Ok(numbers.into())
 }
 
-/// A slow machine is slow, not overloaded.
-pub const PATIENT: [&str; 2] = ["--connection-wait=10s", "--queue-wait=10s"];
+/// Waits that are long enough for a slow machine, so that it does not report overload.
+pub const LONG_WAITS: [&str; 2] = ["--connection-wait=10s", "--queue-wait=10s"];
 
-/// The service, as it is run in production, on a free port.
+/// Starts the service with production settings, on a free port.
 pub fn serve(scratch: &Scratch, database: &str, connections: usize, more: &[&str]) -> Result<Server> {
     let file = |name| scratch.file(name).display().to_string();
     let words = [

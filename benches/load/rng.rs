@@ -1,18 +1,18 @@
-//! Random numbers that cost nothing beside a call (xorshift).
+//! Random numbers that take no time compared to a call (xorshift).
 
 use uuid::Uuid;
 
 #[derive(Clone)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
-    /// Others each time.
+impl Rng {
+    /// A random seed.
     pub fn new() -> Self {
-        Self::of(Uuid::new_v4().as_u64_pair().1)
+        Self::seeded(Uuid::new_v4().as_u64_pair().1)
     }
 
-    /// The same for the same seed; neighbouring seeds have nothing in common.
-    pub fn of(seed: u64) -> Self {
+    /// The same numbers for the same seed. Adjacent seeds give unrelated numbers.
+    pub fn seeded(seed: u64) -> Self {
         let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -26,19 +26,19 @@ impl Dice {
         self.0 % end
     }
 
-    /// One of them, all alike.
-    pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    /// One of them, with equal probability.
+    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         self.least(of, 1)
     }
 
-    /// One of them, the first far more often than the last, as names are.
-    pub fn common<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    /// One of them, the first far more often than the last, like names.
+    pub fn pick_skewed<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         self.least(of, 3)
     }
 
-    /// The least of so many throws.
+    /// The item at the least of so many random indexes.
     fn least<'a, T>(&mut self, of: &'a [T], throws: usize) -> &'a T {
         let least = (0..throws).map(|_| self.below(of.len() as u64)).min().unwrap_or_default();
-        &of[usize::try_from(least).expect("a place in a slice")]
+        &of[usize::try_from(least).expect("an index of a slice")]
     }
 }

@@ -1,4 +1,4 @@
-//! A server that is told to stop, as SIGTERM does.
+//! A server that stops, as after SIGTERM.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -9,12 +9,12 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use uuid::Uuid;
 
-use crate::world::{Client, World, connect, customer, database, pending_first, until};
+use crate::world::{Client, World, connect, customer, database, manual_approval, until};
 
-/// Longer than any test here lets the server drain in order.
+/// A drain limit that is longer than the drain in any test here.
 const BOUND: Duration = Duration::from_secs(8);
 
-/// A server with a mutation that runs: it waits for a row that somebody else holds.
+/// A server with a running mutation, which waits for a row that another session has locked.
 struct Busy {
     world: World,
     database: PgConnectOptions,
@@ -32,7 +32,7 @@ impl Busy {
             config.limits.drain = drain;
         })
         .await;
-        let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+        let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
         let ada = acme.admin.create(customer("Ada")).await.unwrap().id;
         let mut holder = world.sql().await;
         sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
@@ -61,7 +61,7 @@ async fn kept(database: &PgConnectOptions, id: &str) -> (String, i64) {
 }
 
 #[tokio::test]
-async fn a_stopping_server_finishes_what_runs_and_takes_no_more() {
+async fn a_stopping_server_finishes_running_calls_and_takes_no_new_ones() {
     let mut busy = Busy::start(BOUND).await;
     let request = HealthCheckRequest { service: "readiness".to_owned() };
     let mut watch = HealthClient::new(busy.world.channel()).watch(request).await.unwrap().into_inner();
@@ -70,12 +70,12 @@ async fn a_stopping_server_finishes_what_runs_and_takes_no_more() {
     let stopped = tokio::spawn(busy.world.server.stop());
 
     let mut last = ServingStatus::Serving;
-    while let Ok(Some(told)) = timeout(BOUND, watch.message()).await.expect("the watch ends").map_err(drop) {
-        last = told.status();
+    while let Ok(Some(answer)) = timeout(BOUND, watch.message()).await.expect("the watch ends").map_err(drop) {
+        last = answer.status();
     }
     assert_eq!(last, ServingStatus::NotServing);
     until("no connection is accepted", async || TcpStream::connect(busy.address).await.is_err()).await;
-    // On a connection that was there too.
+    // Also on an existing connection.
     let refused = busy.admin.get(&busy.ada).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
     assert!(!stopped.is_finished() && !busy.mutation.is_finished(), "the mutation runs");
@@ -88,20 +88,20 @@ async fn a_stopping_server_finishes_what_runs_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_says_so_and_takes_calls_as_long_as_it_is_told_to() {
+async fn during_the_drain_delay_health_is_not_serving_and_calls_still_succeed() {
     let world = World::start_with(database().await, |config| config.limits.drain_delay = 100 * BOUND).await;
     let address = world.server.address();
     let admin = world.tenant("acme").await.admin;
-    let ask = async |service: &str| {
+    let health_of = async |service: &str| {
         let request = HealthCheckRequest { service: service.to_owned() };
         HealthClient::new(connect(address)).check(request).await.unwrap().into_inner().status()
     };
-    until("it is ready", async || ask("readiness").await == ServingStatus::Serving).await;
+    until("it is ready", async || health_of("readiness").await == ServingStatus::Serving).await;
 
     let stopping = tokio::spawn(world.server.stop());
 
-    until("it says that it goes", async || ask("readiness").await == ServingStatus::NotServing).await;
-    assert_eq!(ask("liveness").await, ServingStatus::Serving);
+    until("health is NOT_SERVING", async || health_of("readiness").await == ServingStatus::NotServing).await;
+    assert_eq!(health_of("liveness").await, ServingStatus::Serving);
     admin.over(connect(address)).create(customer("Ada")).await.unwrap();
     assert!(!stopping.is_finished());
 
@@ -125,14 +125,14 @@ async fn a_stopping_server_finishes_a_mutation_whose_caller_is_gone() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_time_is_cut_off() {
+async fn calls_that_do_not_end_in_time_are_cut_off() {
     let busy = Busy::start(Duration::from_millis(300)).await;
     assert_eq!(timeout(BOUND, busy.world.server.stop()).await, Ok(Drained::CutOff));
     drop(busy.holder);
 }
 
 #[tokio::test]
-async fn connections_and_watches_that_do_nothing_hold_no_server_up() {
+async fn idle_connections_and_watches_do_not_delay_a_stop() {
     let world = World::start().await;
     let admin = world.tenant("acme").await.admin;
     let ada = admin.create(customer("Ada")).await.unwrap();

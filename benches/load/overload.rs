@@ -1,4 +1,4 @@
-//! Calls that come when they come, whether earlier ones are answered or not; and a flood of others beside them.
+//! Calls at a constant rate, whether earlier ones are answered or not; and a flood of other calls.
 
 use std::{
     sync::{
@@ -18,30 +18,31 @@ use tonic_types::StatusExt as _;
 
 use super::{
     Result, WARM_UP,
-    crew::{Call, Caller, Crew, Measured, Tasks, histogram, until},
+    clients::{Call, Caller, Clients, Measured, Tasks, histogram, until},
 };
 
-/// Waits for a refused call's next try where none is told.
+/// Wait before the next try of a refused call, if RetryInfo names none.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Those that keep the pace: more than ever wait for an answer at once, or the pace would be theirs.
+/// Number of workers. It must be larger than the number of calls that wait for an answer at once, or the workers would
+/// limit the rate.
 const WORKERS: usize = 1024;
 
 const WARMING: u8 = 0;
 const MEASURING: u8 = 1;
 const STOPPING: u8 = 2;
 
-/// What all that keep the pace share.
+/// What all workers of one rate share.
 struct Pace {
     began: Instant,
-    /// Between one call's beginning and the next one's.
+    /// Time between the starts of two calls.
     interval: Duration,
     next: AtomicU32,
     phase: AtomicU8,
 }
 
-impl Crew<'_> {
-    /// Begins so many calls a second, first to warm up, then to be measured: those that are answered, from when they
-    /// should have begun. Calls that the server refuses as too many are not counted; any other failure ends the run.
+impl Clients<'_> {
+    /// Starts so many calls a second, first to warm up, then measured. The latency of an answered call counts from when it
+    /// was due. Calls that the server refuses for overload are not counted; any other failure ends the run.
     pub async fn paced<C: Call>(&self, per_second: f64, new: impl Fn(Caller) -> C) -> Result<Measured> {
         let (workers, mut latencies) = (self.workers(WORKERS, new).await?, histogram());
         let pace = Arc::new(Pace {
@@ -66,7 +67,7 @@ impl Crew<'_> {
         Ok(Measured { latencies, elapsed, cpu: after.zip(before).map(|(after, before)| after.saturating_sub(before)) })
     }
 
-    /// Calls on and on, as many in flight as there are, until the set is dropped. Who is refused comes again when it is told.
+    /// Calls without pause, with so many in flight, until the set is dropped. A refused caller retries when RetryInfo says.
     pub async fn flood<C: Call>(&self, new: impl Fn(Caller) -> C) -> Result<JoinSet<Status>> {
         let mut flood = JoinSet::new();
         for mut worker in self.workers(self.in_flight, new).await? {
@@ -75,8 +76,8 @@ impl Crew<'_> {
                     match worker.call().await {
                         Ok(_) => {}
                         Err(refused) if refused.code() == Code::ResourceExhausted => {
-                            let told = refused.get_details_retry_info().and_then(|told| told.retry_delay);
-                            sleep(told.unwrap_or(PAUSE)).await;
+                            let delay = refused.get_details_retry_info().and_then(|info| info.retry_delay);
+                            sleep(delay.unwrap_or(PAUSE)).await;
                         }
                         Err(failed) => return failed,
                     }

@@ -1,4 +1,4 @@
-//! The log: a line for every call, with what became of it. It needs a process of its own: its standard error is the log.
+//! The access log: a line for every call, with its result. The test needs a process, because the log is its standard error.
 
 use clientele::grpc::pb::{
     self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
@@ -9,13 +9,13 @@ use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
-    processes::{Dev, clientele, eventually, room, token},
+    processes::{Dev, clientele, eventually, temp_dir, token},
     world::unknown_id,
 };
 
-/// The lines that a call with this trace id left.
+/// The log lines of a call with this trace id.
 fn lines(dev: &Dev, trace_id: &str) -> Vec<String> {
-    dev.said().lines().filter(|line| line.contains(trace_id)).map(str::to_owned).collect()
+    dev.log_text().lines().filter(|line| line.contains(trace_id)).map(str::to_owned).collect()
 }
 
 fn trace_id(number: usize) -> String {
@@ -30,8 +30,8 @@ fn traced<T>(mut request: Request<T>, number: usize) -> Request<T> {
 
 #[tokio::test]
 async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
-    let room = room();
-    let dev = Dev::launch(&room.path().join("data"), clientele(&[]), &["--empty"]).ready().await;
+    let temp_dir = temp_dir();
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--empty"]).ready().await;
     let channel = dev.channel().await;
     let mut access = AccessServiceClient::new(channel.clone());
     let mut accounts = AccountServiceClient::new(channel.clone());
@@ -83,17 +83,17 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
     dev.signal(Signal::SIGTERM);
     let mut dev = dev;
     assert_eq!(dev.ended().await.code(), Some(0));
-    let said = dev.said();
-    assert!(lines(&dev, &trace_id(0xaaa5)).is_empty(), "probes are told at debug");
-    assert!(!said.contains(operator.trim()), "a token is in the log");
-    assert!(!said.contains("eyJ"), "nor any other");
+    let log = dev.log_text();
+    assert!(lines(&dev, &trace_id(0xaaa5)).is_empty(), "probes are logged at debug");
+    assert!(!log.contains(operator.trim()), "a token is in the log");
+    assert!(!log.contains("eyJ"), "another token is in the log");
 }
 
 #[tokio::test]
-async fn lines_are_json_objects_if_they_are_asked_for_so() {
-    let room = room();
+async fn lines_are_json_objects_with_log_format_json() {
+    let temp_dir = temp_dir();
     let dev =
-        Dev::launch(&room.path().join("data"), clientele(&[]), &["--empty", "--log-format", "json"]).ready().await;
+        Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--empty", "--log-format", "json"]).ready().await;
     let mut access = AccessServiceClient::new(dev.channel().await);
     let who = dev.request("operator", pb::WhoAmIRequest::default()).await;
     access.who_am_i(traced(who, 0xbbb1)).await.unwrap();

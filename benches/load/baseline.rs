@@ -1,6 +1,6 @@
-//! The floor under every RPC: the same message by the same HTTP/2, from memory; bare, or behind the service's own layers,
-//! whose gate asks the database for a membership every two seconds. A process of its own, so that its CPU time can be told
-//! from the client's.
+//! The baseline of every RPC: the same message over the same HTTP/2, from memory; bare, or behind the service's own layers,
+//! which read a membership from the database every two seconds. It is a process of its own, so that its CPU time excludes
+//! the client's.
 
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
@@ -26,11 +26,11 @@ use tonic::{
 
 use super::Result;
 
-/// Makes this program the floor; the file with its answer follows, then the database's URL and the issuer if it shall have
-/// the service's layers.
-pub const FLAG: &str = "--floor";
+/// Makes this program the baseline server. The file with its answer follows; then, for a server with the service's layers,
+/// the database's URL and the issuer.
+pub const FLAG: &str = "--baseline";
 
-struct Floor(pb::GetCustomerResponse);
+struct Baseline(pb::GetCustomerResponse);
 
 /// Serves until it is killed.
 pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
@@ -39,7 +39,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         eprintln!("listening on {}", listener.local_addr()?);
-        // As src/server.rs has it.
+        // As in src/server/mod.rs.
         let mut server = Server::builder()
             .max_concurrent_streams(256)
             .http2_max_pending_accept_reset_streams(Some(256))
@@ -48,7 +48,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let service = CustomerServiceServer::new(Floor(answer));
+        let service = CustomerServiceServer::new(Baseline(answer));
         let [url, issuer] = layers else {
             return Ok(server.add_service(service).serve_with_incoming(incoming).await?);
         };
@@ -71,7 +71,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
     })
 }
 
-/// What the layers need to be told.
+/// The configuration that the layers need.
 fn config(url: &str, issuer: &str) -> Result<Config> {
     Ok(Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -106,10 +106,10 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
     })
 }
 
-macro_rules! not_here {
+macro_rules! unimplemented_rpcs {
     ($($rpc:ident($request:ident) -> $response:ident;)*) => {
         #[tonic::async_trait]
-        impl CustomerService for Floor {
+        impl CustomerService for Baseline {
             async fn get_customer(
                 &self,
                 _: Request<pb::GetCustomerRequest>,
@@ -122,14 +122,14 @@ macro_rules! not_here {
                     &self,
                     _: Request<pb::$request>,
                 ) -> std::result::Result<Response<pb::$response>, Status> {
-                    Err(Status::unimplemented("this is the floor"))
+                    Err(Status::unimplemented("this is the baseline"))
                 }
             )*
         }
     };
 }
 
-not_here! {
+unimplemented_rpcs! {
     create_customer(CreateCustomerRequest) -> CreateCustomerResponse;
     update_customer(UpdateCustomerRequest) -> UpdateCustomerResponse;
     approve_customer(ApproveCustomerRequest) -> ApproveCustomerResponse;
