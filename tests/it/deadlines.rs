@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::world::{
     Client, Seat, World, assert_refused, connect, customer, database, mask, pending_first, request_id, retry_delay,
-    until,
+    until, wait_for_locks,
 };
 
 /// A server, a pending customer, and the customer's row locked by somebody else.
@@ -84,14 +84,9 @@ async fn approve_within(locked: &Locked, timeout: &'static str) -> Result<(), St
     by_the_servers_clock(locked, async |client| client.customers().approve_customer(request).await.map(drop)).await
 }
 
-/// A lock is waited for longer than any deadline here.
-fn patient(config: &mut Config) {
-    config.database.lock_timeout = Duration::from_secs(15);
-}
-
 #[tokio::test]
 async fn a_callers_deadline_is_kept_and_told_and_the_mutation_still_comes_to_its_end() {
-    let mut locked = Locked::start(patient).await;
+    let mut locked = Locked::start(wait_for_locks).await;
     for timeout in ["200m", "150000u", "+90m"] {
         let started = Instant::now();
         let refused = approve_within(&locked, timeout).await;
@@ -111,7 +106,7 @@ async fn a_callers_deadline_is_kept_and_told_and_the_mutation_still_comes_to_its
 #[tokio::test]
 async fn the_servers_deadline_holds_for_who_names_none_or_a_longer_one() {
     let locked = Locked::start(|config| {
-        patient(config);
+        wait_for_locks(config);
         config.limits.deadline = Duration::from_millis(300);
     })
     .await;
@@ -124,7 +119,7 @@ async fn the_servers_deadline_holds_for_who_names_none_or_a_longer_one() {
 
 #[tokio::test]
 async fn a_read_is_not_held_up_by_a_lock_and_its_deadline_may_be_short() {
-    let locked = Locked::start(patient).await;
+    let locked = Locked::start(wait_for_locks).await;
     let mut request = Request::new(pb::GetCustomerRequest { customer_id: locked.ada.id.clone(), view: 0 });
     request.set_timeout(Duration::from_secs(5));
     let read = locked.acme.admin.customers().get_customer(request).await.unwrap().into_inner().customer.unwrap();
@@ -181,7 +176,7 @@ async fn a_create_that_waits_for_the_rule_on_names_is_contended() {
 async fn when_all_connections_are_busy_a_call_waits_for_its_time_and_is_told_to_come_again() {
     let wait = Duration::from_millis(300);
     let mut locked = Locked::start(|config| {
-        patient(config);
+        wait_for_locks(config);
         config.database.connections = 2;
         config.database.wait = wait;
     })

@@ -10,10 +10,9 @@ use nix::{
     sys::signal::Signal,
     unistd::{Uid, User},
 };
-use tokio::process::Command;
 
 use crate::embedded::copied;
-use crate::processes::{Dev, clientele, eventually, failure, path, processes_of, room, runs};
+use crate::processes::{Dev, clientele, clientele_at, eventually, failure, path, processes_of, room, runs};
 
 #[tokio::test]
 async fn dev_says_when_it_is_ready_and_believes_its_own_tokens() {
@@ -120,9 +119,9 @@ async fn dev_runs_for_an_ordinary_user() {
     copied(Path::new(env!("CARGO_BIN_EXE_clientele")), &program); // where it lies may be closed to nobody
     fs::create_dir(&data).unwrap();
     chown(&data, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
-    let mut command = Command::new(&program);
+    let mut command = clientele_at(&program, &[]);
     let bin = binaries(&Environment::read()).await.unwrap(); // nobody has no folder of its own to fetch one into
-    command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(room.path()).kill_on_drop(true);
+    command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(room.path());
     command.env("CLIENTELE_PG_BIN", bin);
     let dev = Dev::launch(&data, command, &[]).ready().await;
     assert_eq!(dev.accounts().await.len(), 5);

@@ -9,6 +9,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::world::{
     Client, World, assert_refused, at_once, customer, database, pending_first, repeat_at_once, retry_delay, until,
+    wait_for_locks, wait_in_line,
 };
 
 /// How many of the service's sessions wait for a lock.
@@ -26,9 +27,10 @@ async fn search(client: Client) -> Result<usize, Status> {
 #[tokio::test]
 async fn searches_that_are_stuck_leave_all_other_calls_alone() {
     let world = World::start_with(database().await, |config| {
-        config.database.lock_timeout = Duration::from_secs(19);
+        wait_for_locks(config);
         config.database.search_connections = 2;
         config.load.in_flight = 4;
+        wait_in_line(config);
     })
     .await;
     let acme = world.tenant("acme").await;
@@ -65,7 +67,7 @@ async fn searches_that_are_stuck_leave_all_other_calls_alone() {
 #[tokio::test]
 async fn a_call_too_many_is_refused_as_long_as_a_mutation_runs_even_one_whose_caller_is_gone() {
     let world = World::start_with(database().await, |config| {
-        config.database.lock_timeout = Duration::from_secs(19);
+        wait_for_locks(config);
         config.load.in_flight = 1;
         config.load.queue_wait = Duration::from_millis(50);
     })

@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::{
     custom_ids::{assert_consistent, at_once, called, change, fleet, written},
-    world::{World, assert_refused, customer, metadata, reason, request_id, until},
+    world::{World, assert_refused, customer, database, metadata, reason, request_id, until, wait_in_line},
 };
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn writers_without_an_etag_all_come_through() {
 
 #[tokio::test]
 async fn however_values_go_round_each_has_one_customer_and_each_customer_one() {
-    let world = World::start().await;
+    let world = World::start_with(database().await, wait_in_line).await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..6 {

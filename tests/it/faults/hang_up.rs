@@ -10,6 +10,8 @@ use crate::world::{Client, Seat, World, at_once, customer, production_database, 
 
 /// Customers of a batch.
 const BATCH: usize = 20;
+/// Half as many connections as there are callers.
+const CONNECTIONS: usize = 8;
 /// A transaction that waits longer for its owner has none.
 const FORSAKEN: Duration = Duration::from_millis(1_500);
 
@@ -25,6 +27,7 @@ struct Place {
 impl Place {
     async fn start(discard_unfinished: bool, detach: bool) -> Self {
         let world = World::start_with(production_database().await, |config| {
+            config.database.connections = CONNECTIONS;
             config.database.discard_unfinished = discard_unfinished;
             config.limits.detach = detach;
         })
@@ -181,7 +184,7 @@ impl Place {
         .fetch_one(&mut self.world.sql().await)
         .await
         .unwrap();
-        assert!(sessions <= 8, "{sessions} sessions of 8");
+        assert!(usize::try_from(sessions).unwrap() <= CONNECTIONS, "{sessions} sessions of {CONNECTIONS}");
     }
 
     /// How many archivings were done.
