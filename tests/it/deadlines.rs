@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::world::{
     Client, TestAccount, World, assert_refused, connect, customer, database, manual_approval, mask, request_id,
-    retry_delay, until,
+    retry_delay, until, wait_for_locks,
 };
 
 /// A server, a pending customer, and another session that has locked the customer's row.
@@ -84,14 +84,9 @@ async fn approve_within(locked: &Locked, timeout: &'static str) -> Result<(), St
     by_the_servers_clock(locked, async |client| client.customers().approve_customer(request).await.map(drop)).await
 }
 
-/// A lock timeout that is longer than any deadline here.
-fn patient(config: &mut Config) {
-    config.database.lock_timeout = Duration::from_secs(15);
-}
-
 #[tokio::test]
 async fn a_callers_deadline_is_kept_and_the_mutation_still_finishes() {
-    let mut locked = Locked::start(patient).await;
+    let mut locked = Locked::start(wait_for_locks).await;
     for timeout in ["200m", "150000u", "+90m"] {
         let started = Instant::now();
         let refused = approve_within(&locked, timeout).await;
@@ -111,7 +106,7 @@ async fn a_callers_deadline_is_kept_and_the_mutation_still_finishes() {
 #[tokio::test]
 async fn the_servers_deadline_limits_callers_without_one_or_with_a_longer_one() {
     let locked = Locked::start(|config| {
-        patient(config);
+        wait_for_locks(config);
         config.limits.deadline = Duration::from_millis(300);
     })
     .await;
@@ -124,7 +119,7 @@ async fn the_servers_deadline_limits_callers_without_one_or_with_a_longer_one() 
 
 #[tokio::test]
 async fn a_read_does_not_wait_for_a_lock_and_may_have_a_short_deadline() {
-    let locked = Locked::start(patient).await;
+    let locked = Locked::start(wait_for_locks).await;
     let mut request = Request::new(pb::GetCustomerRequest { customer_id: locked.ada.id.clone(), view: 0 });
     request.set_timeout(Duration::from_secs(5));
     let read = locked.acme.admin.customers().get_customer(request).await.unwrap().into_inner().customer.unwrap();
@@ -181,7 +176,7 @@ async fn a_create_that_waits_for_the_rule_on_names_is_contended() {
 async fn when_all_connections_are_busy_a_call_waits_and_is_then_overloaded() {
     let wait = Duration::from_millis(300);
     let mut locked = Locked::start(|config| {
-        patient(config);
+        wait_for_locks(config);
         config.database.connections = 2;
         config.database.wait = wait;
     })

@@ -10,10 +10,9 @@ use nix::{
     sys::signal::Signal,
     unistd::{Uid, User},
 };
-use tokio::process::Command;
 
 use crate::embedded::copy_program;
-use crate::processes::{Dev, clientele, eventually, failure, path, processes_of, runs, temp_dir};
+use crate::processes::{Dev, clientele, clientele_at, eventually, failure, path, processes_of, runs, temp_dir};
 
 #[tokio::test]
 async fn dev_reports_when_it_is_ready_and_accepts_its_own_tokens() {
@@ -123,9 +122,9 @@ async fn dev_runs_for_an_ordinary_user() {
     copy_program(Path::new(env!("CARGO_BIN_EXE_clientele")), &program);
     fs::create_dir(&data).unwrap();
     chown(&data, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
-    let mut command = Command::new(&program);
+    let mut command = clientele_at(&program, &[]);
     let bin = binaries(&Environment::read()).await.unwrap(); // the user `nobody` has no folder to download one into
-    command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(temp_dir.path()).kill_on_drop(true);
+    command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(temp_dir.path());
     command.env("CLIENTELE_PG_BIN", bin);
     let dev = Dev::launch(&data, command, &[]).ready().await;
     assert_eq!(dev.accounts().await.len(), 5);

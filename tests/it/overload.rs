@@ -9,6 +9,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::world::{
     Client, World, assert_refused, at_once, customer, database, manual_approval, repeat_at_once, retry_delay, until,
+    wait_for_locks, wait_in_line,
 };
 
 /// The number of the service's sessions that wait for a lock.
@@ -26,9 +27,10 @@ async fn search(client: Client) -> Result<usize, Status> {
 #[tokio::test]
 async fn stuck_searches_do_not_delay_other_calls() {
     let world = World::start_with(database().await, |config| {
-        config.database.lock_timeout = Duration::from_secs(19);
+        wait_for_locks(config);
         config.database.search_connections = 2;
         config.load.in_flight = 4;
+        wait_in_line(config);
     })
     .await;
     let acme = world.tenant("acme").await;
@@ -65,7 +67,7 @@ async fn stuck_searches_do_not_delay_other_calls() {
 #[tokio::test]
 async fn a_mutation_holds_its_permit_until_it_ends_even_if_its_caller_is_gone() {
     let world = World::start_with(database().await, |config| {
-        config.database.lock_timeout = Duration::from_secs(19);
+        wait_for_locks(config);
         config.load.in_flight = 1;
         config.load.queue_wait = Duration::from_millis(50);
     })

@@ -40,7 +40,12 @@ pub(crate) fn temp_dir() -> TempDir {
 
 /// The program, without this process's configuration except the folder of PostgreSQL's programs.
 pub(crate) fn clientele(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clientele"));
+    clientele_at(Path::new(env!("CARGO_BIN_EXE_clientele")), arguments)
+}
+
+/// The same of a copy of the program.
+pub(crate) fn clientele_at(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     let ours = |name: &OsString| name.to_string_lossy().starts_with("CLIENTELE_") && name != "CLIENTELE_PG_BIN";
     for name in env::vars_os().map(|(name, _)| name).filter(ours) {
         command.env_remove(name);

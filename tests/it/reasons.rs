@@ -15,7 +15,7 @@ use crate::{
     protos,
     world::{
         Client, SERVICE, TestAccount, World, customer, database, manual_approval, mask, principal, reason,
-        repeat_at_once, request_id, requiring, unknown_id, until,
+        repeat_at_once, request_id, requiring, unknown_id, until, wait_for_locks,
     },
 };
 
@@ -300,7 +300,7 @@ async fn waiting(met: &mut Met) {
 
     let hasty = World::start_with(database, |config| {
         config.limits.deadline = Duration::from_secs(2);
-        config.database.lock_timeout = Duration::from_secs(15);
+        wait_for_locks(config);
     })
     .await;
     let mine = hasty.tenant("globex").await;

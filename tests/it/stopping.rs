@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use uuid::Uuid;
 
-use crate::world::{Client, World, connect, customer, database, manual_approval, until};
+use crate::world::{Client, World, connect, customer, database, manual_approval, until, wait_for_locks};
 
 /// A drain limit that is longer than the drain in any test here.
 const BOUND: Duration = Duration::from_secs(8);
@@ -28,7 +28,7 @@ struct Busy {
 impl Busy {
     async fn start(drain: Duration) -> Self {
         let world = World::start_with(database().await, |config| {
-            config.database.lock_timeout = Duration::from_secs(15);
+            wait_for_locks(config);
             config.limits.drain = drain;
         })
         .await;

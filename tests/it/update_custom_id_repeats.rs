@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::{
     custom_ids::{assert_consistent, at_once, change, fleet, with_custom_ids, written},
-    world::{World, assert_refused, customer, metadata, reason, request_id, until},
+    world::{World, assert_refused, customer, database, metadata, reason, request_id, until, wait_in_line},
 };
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn writers_without_an_etag_all_succeed() {
 
 #[tokio::test]
 async fn after_concurrent_changes_each_value_has_one_customer_and_each_customer_one_value() {
-    let world = World::start().await;
+    let world = World::start_with(database().await, wait_in_line).await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..6 {

@@ -14,6 +14,11 @@ use std::{
 use clientele::{
     config::{
         Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
+        parse,
+        settings::{
+            CONNECTION_WAIT, CONNECTIONS, DEADLINE, DRAIN, DRAIN_DELAY, LOCK_TIMEOUT, SEARCH_CONNECTIONS,
+            STATEMENT_TIMEOUT, Setting,
+        },
     },
     domain::{requests::principal::Principal, values::enums::Role},
     embedded::{Cluster, Durability, Place, Settings},
@@ -107,8 +112,16 @@ impl World {
 
     /// A server on an empty database of a PostgreSQL with production settings.
     pub async fn in_production() -> Self {
-        let as_by_default = |config: &mut Config| config.database.lock_timeout = Duration::from_secs(2);
-        Self::start_with(production_database().await, as_by_default).await
+        Self::in_production_with(|_| ()).await
+    }
+
+    /// The same with a configuration that the test adjusts.
+    pub async fn in_production_with(adjust: impl FnOnce(&mut Config)) -> Self {
+        let adjust = |config: &mut Config| {
+            config.database.lock_timeout = default_time(&LOCK_TIMEOUT);
+            adjust(config);
+        };
+        Self::start_with(production_database().await, adjust).await
     }
 
     /// A server on this database, with a configuration that the test adjusts.
@@ -535,15 +548,25 @@ impl Keys {
 
     /// The configuration of a server that accepts these keys.
     pub fn config(&self, database: PgConnectOptions) -> Config {
+        let mut config = self.default_config(database);
+        if !by_default() {
+            patient(&mut config);
+        }
+        config
+    }
+
+    /// The same with the settings that `serve` has by default.
+    fn default_config(&self, database: PgConnectOptions) -> Config {
+        let number = |setting: &Setting| parse::number(setting.default).unwrap();
         Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: Database {
                 options: database.into(),
-                connections: 8,
-                search_connections: 2,
-                wait: Duration::from_secs(10),
-                statement_timeout: Duration::from_secs(20),
-                lock_timeout: Duration::from_secs(1),
+                connections: number(&CONNECTIONS),
+                search_connections: number(&SEARCH_CONNECTIONS),
+                wait: default_time(&CONNECTION_WAIT),
+                statement_timeout: default_time(&STATEMENT_TIMEOUT),
+                lock_timeout: default_time(&LOCK_TIMEOUT),
                 discard_unfinished: true,
                 give_up_silent: true,
             },
@@ -562,18 +585,58 @@ impl Keys {
             },
             sealing: SealingKeys(vec![[7; 32]]).into(),
             limits: Limits {
-                deadline: Duration::from_secs(30),
-                drain_delay: Duration::ZERO,
-                drain: Duration::from_secs(10),
+                deadline: default_time(&DEADLINE),
+                drain_delay: default_time(&DRAIN_DELAY),
+                drain: default_time(&DRAIN),
                 detach: true,
             },
             tls: None,
             mesh_identity: MeshIdentity::None,
-            load: Load { queue_wait: Duration::from_secs(10), ..Load::default() },
+            load: Load::default(),
             reflection: true,
             telemetry: Telemetry::default(),
         }
     }
+}
+
+/// Whether the tests' servers have the settings that `serve` has by default, as with `CLIENTELE_TEST_SETTINGS=default`.
+fn by_default() -> bool {
+    match std::env::var("CLIENTELE_TEST_SETTINGS") {
+        Err(std::env::VarError::NotPresent) => false,
+        Ok(settings) if settings == "default" => true,
+        other => panic!("CLIENTELE_TEST_SETTINGS must be `default`, or not be set: {other:?}"),
+    }
+}
+
+/// The settings of the tests otherwise. Fewer connections: tests wait for one more often, as large installations do.
+/// Longer waits: a machine that is busy with other tests fails none. A shorter lock timeout: who waits for a lock in
+/// vain is refused soon.
+fn patient(config: &mut Config) {
+    wait_in_line(config);
+    config.database.connections = 8;
+    config.database.search_connections = 2;
+    config.database.statement_timeout = Duration::from_secs(20);
+    config.database.lock_timeout = Duration::from_secs(1);
+    config.limits.deadline = Duration::from_secs(30);
+    config.limits.drain = Duration::from_secs(10);
+}
+
+/// The default of a setting that is a length of time.
+fn default_time(setting: &Setting) -> Duration {
+    parse::duration(setting.default).unwrap()
+}
+
+/// For a test that makes far more calls at once than the server has connections: they wait until it is their turn, and
+/// none is refused as OVERLOADED because the machine is slow.
+pub fn wait_in_line(config: &mut Config) {
+    config.database.wait = Duration::from_secs(10);
+    config.load.queue_wait = Duration::from_secs(10);
+}
+
+/// For a test that holds a lock: statements wait for it longer than the test does.
+pub fn wait_for_locks(config: &mut Config) {
+    config.database.statement_timeout = Duration::from_secs(20);
+    config.database.lock_timeout = Duration::from_secs(19);
 }
 
 /// Now, in seconds of the Unix epoch.

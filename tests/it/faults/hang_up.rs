@@ -10,6 +10,8 @@ use crate::world::{Client, TestAccount, World, at_once, customer, production_dat
 
 /// Number of customers in a batch.
 const BATCH: usize = 20;
+/// Half as many connections as there are callers.
+const CONNECTIONS: usize = 8;
 /// A transaction that is idle for longer is abandoned.
 const FORSAKEN: Duration = Duration::from_millis(1_500);
 
@@ -25,6 +27,7 @@ struct Fixture {
 impl Fixture {
     async fn start(discard_unfinished: bool, detach: bool) -> Self {
         let world = World::start_with(production_database().await, |config| {
+            config.database.connections = CONNECTIONS;
             config.database.discard_unfinished = discard_unfinished;
             config.limits.detach = detach;
         })
@@ -181,7 +184,7 @@ impl Fixture {
         .fetch_one(&mut self.world.sql().await)
         .await
         .unwrap();
-        assert!(sessions <= 8, "{sessions} sessions of 8");
+        assert!(usize::try_from(sessions).unwrap() <= CONNECTIONS, "{sessions} sessions of {CONNECTIONS}");
     }
 
     /// The processes of PostgreSQL that serve the service's sessions: a session that is closed and made anew has another one.
@@ -270,7 +273,7 @@ async fn readers_that_give_up_close_no_session() {
     let fixture = Fixture::start(true, true).await;
     fixture.must_serve().await;
     let before = fixture.backends().await;
-    assert_eq!(before.len(), 8, "every session is there");
+    assert_eq!(before.len(), CONNECTIONS, "every session is there");
     let mut gave_up = 0;
     for _ in 0..rounds(2) {
         gave_up += fixture.read_impatiently(640).await;
