@@ -60,7 +60,7 @@ impl Around for Detach {
             Ok(response) => response,
             Err(ended) if ended.is_panic() => panic::answer(&*ended.into_panic()),
             // Nothing cancels these tasks but the end of the runtime.
-            Err(_) => status::of(Error::ShuttingDown, Repeat::Unsafe).into_http(),
+            Err(_) => status::from_error(Error::ShuttingDown, Repeat::Unsafe).into_http(),
         }
     }
 }
@@ -98,7 +98,7 @@ impl HttpBody for Timely {
             return frame;
         }
         ready!(self.until.as_mut().poll(context));
-        Poll::Ready(Some(Err(status::of(Error::Deadline, Repeat::Unsafe))))
+        Poll::Ready(Some(Err(status::from_error(Error::Deadline, Repeat::Unsafe))))
     }
 
     fn is_end_stream(&self) -> bool {

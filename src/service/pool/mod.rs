@@ -35,24 +35,24 @@ const WAITING_PER_SESSION: usize = 64;
 /// When a caller should come again that no session came free for.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// The settings of every session. docs/operations.md has them too, for a pooler that passes none on.
+/// Settings sent at connect. docs/operations.md lists them for a pooler that does not pass them on.
 fn settings(config: &config::Database) -> [(&'static str, String); 8] {
     let millis = |limit: Duration| limit.as_millis().to_string();
     [
         ("statement_timeout", millis(config.statement_timeout)),
         ("lock_timeout", millis(config.lock_timeout)),
         ("idle_in_transaction_session_timeout", "5000".to_owned()),
-        // The server notices within two seconds that whoever asked has gone.
+        // The server notices within two seconds that the client has gone.
         ("client_connection_check_interval", "2000".to_owned()),
-        // A role's own to set, unlike the others: see `store::server_log`.
+        // A role may set this one itself: see `store::server_log`.
         ("log_parameter_max_length_on_error", "0".to_owned()),
-        // The default is that of turning disks: with it a search reads every tenant's candidates rather than look two
-        // thousand customers up by their keys (66 ms for 10).
+        // The default suits spinning disks: with it a search reads every tenant's candidates instead of looking up two
+        // thousand customers by their keys (66 ms instead of 10).
         ("random_page_cost", "1.1".to_owned()),
-        // A session is one of PostgreSQL's processes and stays one: how many there are says what all calls, and a flood of
-        // searches, may take of its processors.
+        // One session is one PostgreSQL process: so the number of sessions bounds the processors that all calls, and a
+        // flood of searches, can use.
         ("max_parallel_workers_per_gather", "0".to_owned()),
-        // Compiling a statement costs more than executing any of ours.
+        // Compiling costs more than executing any of our statements.
         ("jit", "off".to_owned()),
     ]
 }
@@ -170,12 +170,12 @@ impl Pool {
     }
 }
 
-/// How a transaction ends that met no error.
+/// How a transaction without an error ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Its changes are kept.
+    /// It commits.
     Commit,
-    /// Its changes are undone: it only checked whether they could be made.
+    /// It rolls back: it only checked whether the write is possible.
     Rollback,
 }
 
@@ -194,7 +194,8 @@ impl Lease {
         let (session, _) = self.used.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
         self.reusable = false;
         let done = tokio::time::timeout(self.pool.work_timeout, work(&mut session.connection)).await;
-        let done = done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session fell silent".to_owned() }));
+        let done =
+            done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session did not answer in time".to_owned() }));
         self.reusable = !matches!(done, Err(Error::Unavailable { .. }));
         if !self.reusable {
             self.pool.lost(session);
@@ -214,7 +215,7 @@ impl Lease {
             let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
             match sqlx::raw_sql(last).execute(&mut *session).named(last).await {
                 Ok(_) => done,
-                // What went wrong first tells more; but a session that cannot roll back is not given back.
+                // The first error says more; but a session that cannot roll back is not returned.
                 Err(lost) if last == "commit" || done.is_ok() => Err(lost.into()),
                 Err(_) => Err(done.err().unwrap_or(Error::Contended)),
             }
@@ -247,10 +248,10 @@ mod tests {
     const OPERATIONS: &str = include_str!("../../../docs/operations.md");
 
     #[test]
-    fn operations_tell_a_pooler_every_setting_of_ours() {
+    fn operations_md_lists_every_setting_for_a_pooler() {
         let mut config = samples::config("/".as_ref()).database;
         (config.statement_timeout, config.lock_timeout) = (Duration::from_secs(4), Duration::from_secs(2));
-        let told: Vec<(&str, String)> = OPERATIONS
+        let listed: Vec<(&str, String)> = OPERATIONS
             .lines()
             .filter_map(|line| line.strip_prefix("alter role clientele set ")?.strip_suffix(';')?.split_once(" = "))
             .map(|(name, value)| match value.strip_prefix('\'').and_then(|value| value.strip_suffix("s'")) {
@@ -258,6 +259,6 @@ mod tests {
                 None => (name, value.to_owned()),
             })
             .collect();
-        assert_eq!(told, settings(&config));
+        assert_eq!(listed, settings(&config));
     }
 }

@@ -35,6 +35,7 @@ async fn caller(world: &World, test_account: &TestAccount) -> Caller {
         workload: None,
         rpc: contract::rpc("/clientele.v1.AccountService/CreateAccount").unwrap(),
         trace_id: String::new(),
+        deadline: None,
     };
     let (tenant, account) =
         (TenantId::parse(&test_account.tenant).unwrap(), AccountId::parse(&test_account.account).unwrap());
