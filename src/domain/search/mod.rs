@@ -8,6 +8,7 @@ mod query;
 mod text;
 
 use serde::Serialize;
+use strum::VariantArray;
 
 pub use self::{
     query::{Query, Word},
@@ -25,7 +26,7 @@ use crate::domain::values::{
 pub const MAX_LIST: usize = 50;
 
 /// What is searched: a customer's text, field by field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantArray)]
 pub enum SearchField {
     /// Name and legal name.
     Name,
@@ -44,10 +45,6 @@ pub enum SearchField {
 }
 
 impl SearchField {
-    /// Every field, in the contract's order.
-    pub const ALL: [Self; 7] =
-        [Self::Name, Self::City, Self::State, Self::Number, Self::Email, Self::Phone, Self::TaxId];
-
     /// Whether a word may lie anywhere in the field's text; else only where the text or a word in it begins.
     #[must_use]
     pub const fn is_free(self) -> bool {
@@ -165,6 +162,6 @@ impl Search {
                 _ => word.lies_in(field, text.section(field)),
             })
         };
-        SearchField::ALL.into_iter().filter(|field| self.asks(*field) && matches(*field)).collect()
+        SearchField::VARIANTS.iter().copied().filter(|field| self.asks(*field) && matches(*field)).collect()
     }
 }

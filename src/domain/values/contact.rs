@@ -1,6 +1,7 @@
 //! Contacts: the people at a customer. They are written as a whole list, so the list is where their rules hold.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use super::email::Email;
 use super::ids::ContactId;
@@ -9,7 +10,7 @@ use super::text::Text;
 use super::violation::{Rule, Violations};
 
 /// A part of a contact, as a required path names it: `primary_contact.email`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum ContactPart {
     /// First name.
     FirstName,
@@ -24,9 +25,6 @@ pub enum ContactPart {
 }
 
 impl ContactPart {
-    /// Every part, in the order in which the contract lists them.
-    pub const ALL: [Self; 5] = [Self::FirstName, Self::LastName, Self::JobTitle, Self::Email, Self::Phone];
-
     /// Its name in a path.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -42,7 +40,7 @@ impl ContactPart {
     /// The part that a path names, if any.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.as_str() == name)
+        Self::VARIANTS.iter().copied().find(|part| part.as_str() == name)
     }
 }
 
@@ -274,10 +272,10 @@ mod tests {
             phone: Some(Phone::parse("+31(0)123456789", "").unwrap()),
             ..jan(1)
         };
-        let told = ContactPart::ALL.map(|part| contact.get(part).unwrap());
+        let told: Vec<_> = ContactPart::VARIANTS.iter().map(|part| contact.get(*part).unwrap()).collect();
         assert_eq!(told, ["Jan", "Janssen", "CEO", "Jan.Janssen@company.nl", "+31(0)123456789"]);
         let stored = serde_json::to_value(&contact).unwrap();
-        for part in ContactPart::ALL {
+        for &part in ContactPart::VARIANTS {
             assert_eq!(ContactPart::parse(part.as_str()), Some(part));
             assert!(stored.get(part.as_str()).is_some());
             assert_eq!(jan(1).get(part).is_some(), part == ContactPart::FirstName);

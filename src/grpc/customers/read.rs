@@ -1,5 +1,7 @@
 //! A customer as clients write it, field by field: the same reading for a new customer and for an update's mask.
 
+use strum::VariantArray as _;
+
 use crate::{
     domain::{
         fields::{
@@ -221,7 +223,7 @@ fn address(violations: &mut Violations, at: &str, raw: Option<&pb::Address>) -> 
     let mut address = Address::default();
     let mut whole = true;
     if let Some(raw) = raw {
-        for part in AddressPart::ALL {
+        for &part in AddressPart::VARIANTS {
             let set = address.set(part, line(raw, part));
             whole &= violations.check(format!("{at}.{}", part.as_str()), set).is_some();
         }
