@@ -4,7 +4,7 @@ use crate::domain::{
     fields::{customer_fields::CustomerFields, field::Field},
     values::{
         address::{Address, AddressKind, AddressPart},
-        contact::Contacts,
+        contacts::Contacts,
         email::Email,
         enums::{CustomerType, Reach, ServiceClass},
         ids::{BranchId, MemberId},

@@ -12,7 +12,8 @@ use crate::{
         },
         values::{
             address::{Address, AddressKind, AddressPart},
-            contact::{Contact, Contacts, Outline},
+            contact::Contact,
+            contacts::{Contacts, Outline},
             custom_id::{CustomId, CustomIds, MAX_SYSTEMS, System},
             email::Email,
             enums::{CustomerType, Origin, Reach, ServiceClass},
