@@ -4,13 +4,15 @@
 //! in the same way. The database is asked for what these needles are in; which fields matched is then told from the same
 //! text by the same needles.
 
+mod field;
 mod query;
 mod text;
 
 use serde::Serialize;
-use strum::VariantArray;
+use strum::VariantArray as _;
 
 pub use self::{
+    field::SearchField,
     query::{Query, Word},
     text::{EXACT, Searchable, fold, number},
 };
@@ -24,33 +26,6 @@ use crate::domain::values::{
 
 /// Entries that each list of a search has at most.
 pub const MAX_LIST: usize = 50;
-
-/// What is searched: a customer's text, field by field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, VariantArray)]
-pub enum SearchField {
-    /// Name and legal name.
-    Name,
-    /// City of the primary address.
-    City,
-    /// State of the primary address.
-    State,
-    /// The acting account's custom IDs, aliases too.
-    Number,
-    /// Email address.
-    Email,
-    /// Phone number.
-    Phone,
-    /// Tax IDs.
-    TaxId,
-}
-
-impl SearchField {
-    /// Whether a word may lie anywhere in the field's text; else only where the text or a word in it begins.
-    #[must_use]
-    pub const fn is_free(self) -> bool {
-        matches!(self, Self::Name | Self::City)
-    }
-}
 
 /// Whether archived customers are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

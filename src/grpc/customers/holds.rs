@@ -10,7 +10,7 @@ use crate::{
     grpc::{
         admit_mutation,
         convert::{caller_options, customer_id},
-        customers::shown,
+        customers::show::shown,
         of_mutation, pb, refuse,
     },
     service::customers::Customers,

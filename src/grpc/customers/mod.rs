@@ -4,8 +4,11 @@ mod find;
 mod holds;
 mod ownership;
 mod read;
+mod read_parts;
 mod search;
 pub(super) mod show;
+#[cfg(test)]
+mod tests;
 mod upsert;
 
 use tonic::{Request, Response, Status};
@@ -19,6 +22,7 @@ use crate::{
     grpc::{
         Mutation, admit, admit_mutation,
         convert::{batch, caller_options, customer_id, is_full},
+        customers::show::{outcomes_out, shown},
         of_mutation, of_read,
         pb::{self, customer_service_server::CustomerService},
         refuse,
@@ -26,7 +30,7 @@ use crate::{
     },
     service::{
         Services,
-        customers::{BatchItem, BatchOutcomes, CustomerDetails, Customers},
+        customers::{BatchItem, BatchOutcomes, Customers},
     },
 };
 
@@ -284,23 +288,6 @@ fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result
     violations.finish(ids.zip(options)).map_err(refuse)
 }
 
-/// A customer in full, and whether it is a stored answer.
-pub(super) fn shown(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
-    (Some(show::full(outcome.value)), outcome.replayed)
-}
-
 fn outcomes(outcome: Outcome<BatchOutcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
     (outcomes_out(outcome.value), outcome.replayed)
-}
-
-/// What became of a batch's customers.
-pub(super) fn outcomes_out(outcomes: BatchOutcomes) -> Vec<pb::CustomerOutcome> {
-    outcomes
-        .into_iter()
-        .map(|(id, changed, etag)| pb::CustomerOutcome {
-            customer_id: id.to_string(),
-            changed,
-            etag: etag.unwrap_or_default(),
-        })
-        .collect()
 }

@@ -3,10 +3,7 @@
 
 use sqlx::PgConnection;
 
-use super::{
-    CustomerDetails, Customers,
-    create::{not_a_branch, not_a_sales_person},
-};
+use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -14,12 +11,12 @@ use crate::{
             command::{Command, DecisionInputs},
             customer::{Change, Customer, Stamp},
         },
-        fields::edit::Edit,
+        fields::references::refuse_foreign,
         history::event_type::EventType,
         refusal::Refusal,
         requests::options::{Options, Outcome},
         values::{
-            ids::{BranchId, CustomerId, MemberId},
+            ids::CustomerId,
             timestamp::Timestamp,
             violation::{Rule, Violations},
         },
@@ -102,7 +99,7 @@ impl Customers {
     ) -> Result<Option<Outcome<CustomerDetails>>> {
         let Attempt { caller, id, command, options, .. } = *attempt;
         let request = options.request.as_ref();
-        let loaded = store::customers::load(conn, caller, id, request, sales_person(command), branch(command)).await?;
+        let loaded = store::customers::load(conn, caller, id, request, &command.references()).await?;
         command.permits(caller, &loaded.seen.customer)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
             // The customer was just found in the caller's sight: the stored answer may be shown.
@@ -118,12 +115,7 @@ impl Customers {
             Change::Made(happened) => happened,
             Change::AlreadyMade => return Err(Error::internal("decided twice")),
         };
-        if !loaded.sales_person_fits {
-            return Err(not_a_sales_person());
-        }
-        if !loaded.branch_fits {
-            return Err(not_a_branch());
-        }
+        refuse_foreign(&loaded.foreign)?;
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
         if !self.save(conn, attempt, &loaded.seen, &after, happened).await? {
@@ -211,16 +203,4 @@ fn decide_facts(
         }
     }
     fields
-}
-
-/// The sales person that an update names.
-pub(super) fn sales_person(command: &Command) -> Option<MemberId> {
-    let Command::Update(edits) = command else { return None };
-    edits.iter().find_map(|edit| if let Edit::SalesPerson(member) = edit { *member } else { None })
-}
-
-/// The branch that an update names.
-pub(super) fn branch(command: &Command) -> Option<BranchId> {
-    let Command::Update(edits) = command else { return None };
-    edits.iter().find_map(|edit| if let Edit::Branch(branch) = edit { *branch } else { None })
 }

@@ -9,14 +9,17 @@ use crate::{
         access::caller::Caller,
         accounts::account::Account,
         customers::customer::{Customer, Stamp},
-        fields::customer_fields::CustomerFields,
+        fields::{
+            customer_fields::CustomerFields,
+            field::Field,
+            references::{References, refuse_foreign},
+        },
         refusal::Refusal,
         requests::options::{Options, Outcome},
         values::{
             custom_id::{CustomIds, System},
             enums::{Reach, Role},
             ids::{AccountId, CustomerId, EventId},
-            violation::{Rule, Violations},
         },
     },
     error::{Error, Result},
@@ -88,7 +91,10 @@ impl Customers {
                 .await
                 .map(Arc::new)?;
             if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
-                return Err(refused.unwrap_or_else(|| does_not_fit(draft)));
+                return Err(match refused {
+                    Some(refused) => refused,
+                    None => foreign(&mut lease, caller, account.id, &draft.fields.references).await?,
+                });
             }
             account = now;
             tracing::debug!(attempt, "the account changed while a customer was created");
@@ -180,24 +186,12 @@ fn seen(account: &Account, new: CustomerInsert) -> CustomerRecord {
     }
 }
 
-pub(super) fn not_a_sales_person() -> Error {
-    let rule = Rule::new("must be the member_id of a member of the customer's owner; ListMembers has them");
-    Error::Invalid(Violations::of("customer.sales_person_id", rule))
-}
-
-pub(super) fn not_a_branch() -> Error {
-    let rule = Rule::new("must be the id of a branch of the customer's owner; ListBranches has them");
-    Error::Invalid(Violations::of("customer.branch_id", rule))
-}
-
-/// What the statement found to be nobody of the account's: with both given, either may be.
-fn does_not_fit(draft: &NewCustomer) -> Error {
-    match (draft.fields.sales_person, draft.fields.branch) {
-        (None, Some(_)) => not_a_branch(),
-        (Some(_) | None, None) => not_a_sales_person(),
-        (Some(_), Some(_)) => {
-            let rule = Rule::new("must be the account's own, both the sales person and the branch");
-            Error::Invalid(Violations::of("customer.sales_person_id, customer.branch_id", rule))
-        }
-    }
+/// The refusal of references to things that the account does not have.
+async fn foreign(lease: &mut Lease, caller: &Caller, account: AccountId, references: &References) -> Result<Error> {
+    let owned = lease
+        .run(async |conn| store::customers::references::owned(conn, caller.scope(), account, references).await)
+        .await?;
+    let foreign: Vec<Field> = references.fields().filter(|field| references.get(*field) != owned.get(*field)).collect();
+    // The account may have got it since.
+    Ok(refuse_foreign(&foreign).map_or_else(Error::from, |()| Error::Contended))
 }

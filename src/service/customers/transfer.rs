@@ -117,11 +117,9 @@ async fn transfer_locked(
     Ok(Done::Answered(Box::new(Outcome::fresh(answer))))
 }
 
-/// The customer as another account has it: branch and sales person are the former owner's.
+/// The customer as another account has it.
 fn in_account(before: &Customer, to: &Account) -> Customer {
     let mut after = before.clone();
-    after.fields.branch = None;
-    after.fields.sales_person = None;
     after.go_to(to);
     after
 }
