@@ -1,9 +1,9 @@
 //! The rules on a new customer's fields, and that all errors are reported at once.
 
-use clientele::grpc::pb;
+use clientele::grpc::pb::{self, Role};
 use tonic::{Code, Status};
 
-use crate::world::{Client, World, assert_refused, bad_fields, customer};
+use crate::world::{Client, World, assert_refused, bad_fields, customer, unknown_id};
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -98,6 +98,27 @@ async fn every_invalid_field_is_reported_at_once() {
     ];
     expected.sort_unstable();
     assert_eq!(fields, expected);
+}
+
+#[tokio::test]
+async fn every_reference_to_something_that_the_owner_does_not_have_is_named_at_once() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (branch, seller) = (acme.branch("Harbour").await, acme.add("seller", Role::Viewer).await.member_id);
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    let paths = ["branch_id", "sales_person_id"];
+    for (branch_id, sales_person_id, foreign) in [
+        (unknown_id(), unknown_id(), paths.as_slice()),
+        (unknown_id(), seller.clone(), &paths[..1]),
+        (branch, unknown_id(), &paths[1..]),
+    ] {
+        let asked = pb::Customer { branch_id, sales_person_id, ..customer("Bob") };
+        let foreign: Vec<String> = foreign.iter().map(|path| format!("customer.{path}")).collect();
+        assert_eq!(bad_fields(&refused(&acme.admin, asked.clone()).await), foreign);
+        let update = acme.admin.update(pb::Customer { id: ada.id.clone(), ..asked }, &paths).await;
+        assert_eq!(bad_fields(&assert_refused(update, Code::InvalidArgument, "INVALID_FIELDS")), foreign);
+    }
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap(), ada);
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ mod embedded;
 mod embedded_fetch;
 mod etags;
 mod faults;
+mod fields;
 mod fleet;
 mod get_account;
 mod get_customer;

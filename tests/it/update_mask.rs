@@ -1,35 +1,31 @@
 //! UpdateCustomer's mask: valid and invalid paths, and clearing.
 
-use clientele::grpc::pb::{self, Role};
+use clientele::{
+    domain::fields::field::Field,
+    grpc::pb::{self, Role},
+};
+use strum::VariantArray as _;
 use tonic::{Code, Status};
 
-use crate::world::{Client, World, assert_refused, bad_fields, customer, full_customer, mask, unknown_id};
+use crate::world::{Client, TestAccount, World, assert_refused, bad_fields, customer, full_customer, mask, unknown_id};
 
-/// Every field that a client may write.
-const WRITABLE: [&str; 22] = [
-    "type",
-    "service_class",
-    "reach",
-    "name",
-    "legal_name",
-    "registration_number",
-    "tax_ids",
-    "currency",
-    "industry",
-    "primary_address",
-    "billing_address",
-    "shipping_address",
-    "contacts",
-    "email",
-    "billing_email",
-    "phone",
-    "fax",
-    "branch_id",
-    "sales_person_id",
-    "order_reference",
-    "labels",
-    "language",
-];
+/// The paths of all fields that a client may write.
+fn writable() -> Vec<&'static str> {
+    Field::VARIANTS.iter().map(|field| field.name()).collect()
+}
+
+/// An update of every field of a customer.
+async fn every_field(acme: &TestAccount, id: &str) -> pb::Customer {
+    pb::Customer {
+        id: id.to_owned(),
+        r#type: pb::CustomerType::Personal.into(),
+        service_class: pb::ServiceClass::Residential.into(),
+        reach: pb::Reach::Fleet.into(),
+        sales_person_id: acme.add("seller", Role::Viewer).await.member_id,
+        branch_id: acme.branch("Harbour").await,
+        ..full_customer("Copaco")
+    }
+}
 
 async fn refused(client: &Client, asked: pb::Customer, paths: &[&str]) -> Status {
     assert_refused(client.update(asked, paths).await, Code::InvalidArgument, "INVALID_FIELDS")
@@ -44,19 +40,10 @@ fn with_labels(id: &str, labels: &[(&str, &str)]) -> pb::Customer {
 async fn every_field_can_be_set_and_every_optional_field_cleared() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let seller = acme.add("seller", Role::Viewer).await.member_id;
     let bare = acme.admin.create(customer("Ada")).await.unwrap();
-    let asked = pb::Customer {
-        id: bare.id.clone(),
-        r#type: pb::CustomerType::Personal.into(),
-        service_class: pb::ServiceClass::Residential.into(),
-        reach: pb::Reach::Fleet.into(),
-        sales_person_id: seller,
-        branch_id: acme.branch("Harbour").await,
-        ..full_customer("Copaco")
-    };
+    let asked = every_field(&acme, &bare.id).await;
 
-    let full = acme.admin.update(asked.clone(), &WRITABLE).await.unwrap();
+    let full = acme.admin.update(asked.clone(), &writable()).await.unwrap();
 
     let mut expected = pb::Customer {
         account_id: bare.account_id.clone(),
@@ -82,7 +69,7 @@ async fn every_field_can_be_set_and_every_optional_field_cleared() {
     for path in never_empty {
         assert_eq!(bad_fields(&refused(&acme.admin, empty.clone(), &[path]).await), [format!("customer.{path}")]);
     }
-    let clearable: Vec<&str> = WRITABLE.into_iter().filter(|path| !never_empty.contains(path)).collect();
+    let clearable: Vec<&str> = writable().into_iter().filter(|path| !never_empty.contains(path)).collect();
     let cleared = acme.admin.update(empty, &clearable).await.unwrap();
     let expected = pb::Customer {
         r#type: full.r#type,
@@ -102,16 +89,8 @@ async fn each_field_can_be_named_by_itself() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let bare = acme.admin.create(customer("Ada")).await.unwrap();
-    let asked = pb::Customer {
-        id: bare.id.clone(),
-        r#type: pb::CustomerType::Personal.into(),
-        service_class: pb::ServiceClass::Residential.into(),
-        reach: pb::Reach::Fleet.into(),
-        sales_person_id: acme.add("seller", Role::Viewer).await.member_id,
-        branch_id: acme.branch("Harbour").await,
-        ..full_customer("Copaco")
-    };
-    for path in WRITABLE {
+    let asked = every_field(&acme, &bare.id).await;
+    for path in writable() {
         acme.admin.update(asked.clone(), &[path]).await.unwrap();
         let changes = acme.admin.events(&bare.id).await.unwrap().remove(0).changes;
         let foreign = changes.iter().find(|change| change.field.split('.').next() != Some(path));

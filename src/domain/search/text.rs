@@ -6,7 +6,7 @@
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use super::SearchField;
+use super::field::SearchField;
 use crate::domain::{
     fields::{customer_fields::CustomerFields, profile::Profile},
     values::{
@@ -140,7 +140,7 @@ impl Searchable {
     }
 
     /// One field's part of the text.
-    pub(super) fn section(&self, field: SearchField) -> &str {
+    pub(crate) fn section(&self, field: SearchField) -> &str {
         place(field).and_then(|place| self.doc.split(SECTION).nth(place)).unwrap_or_default()
     }
 }

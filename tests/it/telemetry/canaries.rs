@@ -62,6 +62,7 @@ pub fn customer() -> pb::Customer {
         billing_email: email("billingemail"),
         phone: phone(),
         fax: phone(),
+        currency: canary("currency"),
         industry: canary("industry"),
         order_reference: canary("order"),
         labels: [(canary("key"), canary("label"))].into(),
@@ -70,7 +71,7 @@ pub fn customer() -> pb::Customer {
 }
 
 /// All canaries that a successful call stores in the database, in lower case.
-pub const PLANTED: [&str; 22] = [
+pub const PLANTED: [&str; 23] = [
     "name",
     "legal",
     "erp",
@@ -84,6 +85,7 @@ pub const PLANTED: [&str; 22] = [
     "contact",
     "email",
     "billingemail",
+    "currency",
     "industry",
     "order",
     "key",

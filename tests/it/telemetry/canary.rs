@@ -2,9 +2,13 @@
 
 use std::fs;
 
+use clientele::{domain::fields::field::Field, grpc::DESCRIPTORS};
 use nix::sys::signal::Signal;
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
+use strum::VariantArray as _;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -85,6 +89,19 @@ async fn faults(dev: &Dev, admin: &Client) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(spoil)).execute(&mut sql).await.unwrap();
     let spoilt = assert_refused(admin.get(&id.to_string()).await, Code::Internal, "INTERNAL");
     assert_eq!(found(&error_text(&spoilt)), Vec::<String>::new());
+}
+
+#[test]
+fn every_field_of_personal_data_has_a_canary() {
+    let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+    let descriptor = pool.get_message_by_name("clientele.v1.Customer").unwrap();
+    let customer = DynamicMessage::decode(descriptor, customer().encode_to_vec().as_slice()).unwrap();
+    // A language tag has no room for one.
+    let personal = Field::VARIANTS.iter().filter(|field| field.spec().personal && **field != Field::Language);
+    for field in personal {
+        let value = format!("{:?}", customer.get_field_by_name(field.name()).unwrap());
+        assert!(!found(&value).is_empty(), "{field:?}: give it a canary in canaries::customer()");
+    }
 }
 
 #[tokio::test]
