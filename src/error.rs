@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, time::Duration};
 
 use crate::domain::{
-    fields::field::FieldPath,
+    fields::path::FieldPath,
     refusal::Refusal,
     values::{enums::Role, violation::Violations},
 };

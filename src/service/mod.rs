@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod call;
 pub mod clock;
 pub mod customers;
 pub mod history;
@@ -9,6 +10,7 @@ mod mutation;
 pub mod page;
 pub mod pool;
 pub mod seal;
+pub mod shares;
 pub mod tags;
 
 use std::sync::Arc;
@@ -61,8 +63,8 @@ impl Services {
     /// # Errors
     /// A configuration that `Config::verify` refuses.
     pub fn new(config: &Config) -> Result<Self> {
-        let pool = Pool::new(names::MAIN, &config.database, config.database.connections)?;
-        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_connections)?;
+        let pool = Pool::new(names::MAIN, &config.database, config.database.connections);
+        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_connections);
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let cache = AccessCache::new(MAX_AGE);
         let mutations = Mutations::new(pool.clone(), cache.clone());

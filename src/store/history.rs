@@ -108,7 +108,7 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
         id: EventId::from_uuid(id),
         seq,
         customer,
-        happened: stored(&happened, |text| EventType::ALL.into_iter().find(|happened| happened.as_str() == text))?,
+        happened: stored(&happened, EventType::from_str_stored)?,
         at,
         principal: Some(Principal::new(issuer, subject)),
         actors: row.actors.map(|actors| actors.0).unwrap_or_default(),

@@ -1,35 +1,31 @@
-//! UpdateCustomer's mask: what can be named, what cannot, and what it clears.
+//! UpdateCustomer's mask: valid and invalid paths, and clearing.
 
-use clientele::grpc::pb::{self, Role};
+use clientele::{
+    domain::fields::field::Field,
+    grpc::pb::{self, Role},
+};
+use strum::VariantArray as _;
 use tonic::{Code, Status};
 
-use crate::world::{Client, World, assert_refused, bad_fields, customer, full_customer, mask, unknown_id};
+use crate::world::{Client, TestAccount, World, assert_refused, bad_fields, customer, full_customer, mask, unknown_id};
 
-/// Every field that a client may write.
-const WRITABLE: [&str; 22] = [
-    "type",
-    "service_class",
-    "reach",
-    "name",
-    "legal_name",
-    "registration_number",
-    "tax_ids",
-    "currency",
-    "industry",
-    "primary_address",
-    "billing_address",
-    "shipping_address",
-    "contacts",
-    "email",
-    "billing_email",
-    "phone",
-    "fax",
-    "branch_id",
-    "sales_person_id",
-    "order_reference",
-    "labels",
-    "language",
-];
+/// The paths of all fields that a client may write.
+fn writable() -> Vec<&'static str> {
+    Field::VARIANTS.iter().map(|field| field.name()).collect()
+}
+
+/// An update of every field of a customer.
+async fn every_field(acme: &TestAccount, id: &str) -> pb::Customer {
+    pb::Customer {
+        id: id.to_owned(),
+        r#type: pb::CustomerType::Personal.into(),
+        service_class: pb::ServiceClass::Residential.into(),
+        reach: pb::Reach::Fleet.into(),
+        sales_person_id: acme.add("seller", Role::Viewer).await.member_id,
+        branch_id: acme.branch("Harbour").await,
+        ..full_customer("Copaco")
+    }
+}
 
 async fn refused(client: &Client, asked: pb::Customer, paths: &[&str]) -> Status {
     assert_refused(client.update(asked, paths).await, Code::InvalidArgument, "INVALID_FIELDS")
@@ -41,30 +37,21 @@ fn with_labels(id: &str, labels: &[(&str, &str)]) -> pb::Customer {
 }
 
 #[tokio::test]
-async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
+async fn every_field_can_be_set_and_every_optional_field_cleared() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let seller = acme.add("seller", Role::Viewer).await.member_id;
     let bare = acme.admin.create(customer("Ada")).await.unwrap();
-    let asked = pb::Customer {
-        id: bare.id.clone(),
-        r#type: pb::CustomerType::Personal.into(),
-        service_class: pb::ServiceClass::Residential.into(),
-        reach: pb::Reach::Fleet.into(),
-        sales_person_id: seller,
-        branch_id: acme.branch("Harbour").await,
-        ..full_customer("Copaco")
-    };
+    let asked = every_field(&acme, &bare.id).await;
 
-    let full = acme.admin.update(asked.clone(), &WRITABLE).await.unwrap();
+    let full = acme.admin.update(asked.clone(), &writable()).await.unwrap();
 
     let mut expected = pb::Customer {
         account_id: bare.account_id.clone(),
         status: bare.status,
-        // The mask does not name them; origin stays what it was.
+        // The mask does not name them; the origin stays.
         custom_ids: [].into(),
         origin: bare.origin,
-        // A FLEET customer is not migrated.
+        // A FLEET customer cannot be migrated.
         allowed_actions: full.allowed_actions.clone(),
         dms_link: bare.dms_link,
         create_time: bare.create_time,
@@ -82,7 +69,7 @@ async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
     for path in never_empty {
         assert_eq!(bad_fields(&refused(&acme.admin, empty.clone(), &[path]).await), [format!("customer.{path}")]);
     }
-    let clearable: Vec<&str> = WRITABLE.into_iter().filter(|path| !never_empty.contains(path)).collect();
+    let clearable: Vec<&str> = writable().into_iter().filter(|path| !never_empty.contains(path)).collect();
     let cleared = acme.admin.update(empty, &clearable).await.unwrap();
     let expected = pb::Customer {
         r#type: full.r#type,
@@ -102,16 +89,8 @@ async fn each_field_can_be_named_by_itself() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let bare = acme.admin.create(customer("Ada")).await.unwrap();
-    let asked = pb::Customer {
-        id: bare.id.clone(),
-        r#type: pb::CustomerType::Personal.into(),
-        service_class: pb::ServiceClass::Residential.into(),
-        reach: pb::Reach::Fleet.into(),
-        sales_person_id: acme.add("seller", Role::Viewer).await.member_id,
-        branch_id: acme.branch("Harbour").await,
-        ..full_customer("Copaco")
-    };
-    for path in WRITABLE {
+    let asked = every_field(&acme, &bare.id).await;
+    for path in writable() {
         acme.admin.update(asked.clone(), &[path]).await.unwrap();
         let changes = acme.admin.events(&bare.id).await.unwrap().remove(0).changes;
         let foreign = changes.iter().find(|change| change.field.split('.').next() != Some(path));
@@ -120,12 +99,12 @@ async fn each_field_can_be_named_by_itself() {
 }
 
 #[tokio::test]
-async fn what_is_no_path_of_a_writable_field_is_refused() {
+async fn paths_other_than_writable_fields_are_refused() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(full_customer("Ada")).await.unwrap();
     for path in [
-        // Nothing, everything, and what is none.
+        // Empty, everything, and unknown paths.
         "",
         "*",
         "nickname",
@@ -135,7 +114,7 @@ async fn what_is_no_path_of_a_writable_field_is_refused() {
         "name,email",
         "customer.name",
         "primaryAddress",
-        // Output only, or set at creation for good.
+        // Output only, or fixed at creation.
         "id",
         "account_id",
         "custom_ids",
@@ -151,7 +130,7 @@ async fn what_is_no_path_of_a_writable_field_is_refused() {
         "created_by",
         "updated_by",
         "etag",
-        // No parts, or not such.
+        // Fields without parts, or without these parts.
         "name.first",
         "contacts.0",
         "contacts[0]",
@@ -193,7 +172,7 @@ async fn a_mask_names_1_to_100_paths() {
     assert_eq!(
         acme.admin.update(asked, &hundred_and_one[1..]).await.unwrap().name,
         "Bob",
-        "one that repeats counts once"
+        "a repeated path counts once"
     );
 }
 
@@ -234,7 +213,7 @@ async fn a_line_of_an_address_is_set_and_cleared_by_itself() {
     let refused = refused(&acme.admin, line("a\nb"), &["billing_address.city"]).await;
     assert_eq!(bad_fields(&refused), ["customer.billing_address.city"]);
     let cleared = acme.admin.update(line(" "), &["billing_address.city"]).await.unwrap();
-    assert_eq!(cleared.billing_address, None, "an address with no line at all is none");
+    assert_eq!(cleared.billing_address, None, "an empty address is none");
 }
 
 #[tokio::test]
@@ -259,11 +238,15 @@ async fn a_label_is_set_and_cleared_by_its_key() {
     assert_eq!(cleared, expect(&[("kept", "x"), ("example.com/new_key-1", "1")]));
     let refused = refused(&acme.admin, with_labels(&id, &[("tier", "a\u{200b}")]), &["labels.tier"]).await;
     assert_eq!(bad_fields(&refused), ["customer.labels.tier"]);
-    assert_eq!(labels(&[("only", "y")], &["labels"]).await, expect(&[("only", "y")]), "as a whole, the rest goes");
+    assert_eq!(
+        labels(&[("only", "y")], &["labels"]).await,
+        expect(&[("only", "y")]),
+        "as a whole, other labels are removed"
+    );
 }
 
 #[tokio::test]
-async fn a_label_too_many_is_refused_unless_another_goes() {
+async fn a_label_above_the_limit_is_refused_unless_another_is_removed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let keys: Vec<String> = (0..50).map(|number| format!("k{number}")).collect();
@@ -271,7 +254,7 @@ async fn a_label_too_many_is_refused_unless_another_goes() {
     let id = acme.admin.create(pb::Customer { name: "Ada".to_owned(), ..with_labels("", &fifty) }).await.unwrap().id;
     let one_more = with_labels(&id, &[("new", "x")]);
     let refused = refused(&acme.admin, one_more.clone(), &["name", "labels.new"]).await;
-    assert_eq!(bad_fields(&refused), ["customer.name"], "what can be seen in the request comes first");
+    assert_eq!(bad_fields(&refused), ["customer.name"], "errors of the request itself come first");
     let refused = self::refused(&acme.admin, one_more.clone(), &["labels.new"]).await;
     assert_eq!(bad_fields(&refused), ["customer.labels"]);
     let swapped = acme.admin.update(one_more, &["labels.new", "labels.k7"]).await.unwrap();
@@ -279,7 +262,7 @@ async fn a_label_too_many_is_refused_unless_another_goes() {
 }
 
 #[tokio::test]
-async fn everything_wrong_is_told_at_once_and_only_of_what_the_mask_names() {
+async fn every_error_of_the_named_fields_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -315,7 +298,7 @@ async fn everything_wrong_is_told_at_once_and_only_of_what_the_mask_names() {
         "update_mask.paths[1]",
     ];
     assert_eq!(fields, expected);
-    // What is not named is not looked at.
+    // Fields that the mask does not name are not checked.
     let language = pb::Customer { id: ada.id.clone(), language: "nl".to_owned(), ..bad };
     assert_eq!(acme.admin.update(language, &["language"]).await.unwrap().language, "nl");
 

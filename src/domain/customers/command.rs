@@ -1,29 +1,17 @@
-//! What can be done to one customer: who may, what it changes, and so what a caller could do next. The commands
-//! themselves and `allowed_actions` ask the same functions.
+//! The commands on one customer: who may give each, and what it changes.
 
 use crate::domain::{
-    access::{caller::Caller, relation::Relation},
+    access::caller::Caller,
     accounts::policies::Policies,
     customers::{
         customer::{Change, Customer, Status},
         hold::Hold,
     },
-    fields::{edit::Edit, field::FieldPath},
+    fields::{edit::Edit, path::FieldPath, references::References},
     history::event_type::EventType,
     refusal::Refusal,
-    requests::contract,
-    values::{
-        custom_id::CustomIds,
-        enums::{Reach, Role},
-        ids::HoldId,
-        status_reason::StatusReason,
-        timestamp::Timestamp,
-    },
+    values::{custom_id::CustomIds, enums::Role, ids::HoldId, status_reason::StatusReason, timestamp::Timestamp},
 };
-
-/// Changes the acting account's own link, so that whoever sees the customer may do it.
-const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
-const MODIFY_TAGS: &str = "ModifyCustomerTags";
 
 /// One command on one customer.
 #[derive(Clone, Debug)]
@@ -32,9 +20,9 @@ pub enum Command {
     Update(Vec<Edit>),
     /// Makes it ACTIVE.
     Approve,
-    /// Makes it REJECTED, for a reason.
+    /// Makes it REJECTED, with a reason.
     Reject(StatusReason),
-    /// Makes it SUSPENDED, for a reason.
+    /// Makes it SUSPENDED, with a reason.
     Suspend(StatusReason),
     /// Makes it ACTIVE again.
     Resume,
@@ -44,11 +32,11 @@ pub enum Command {
     ReleaseHold(HoldId),
     /// Archives it.
     Archive,
-    /// Takes it out of the archive.
+    /// Unarchives it.
     Unarchive,
 }
 
-/// What a decision rests on beside the customer itself: the owner's policies and its custom IDs of the customer.
+/// The inputs of a decision beside the customer itself.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionInputs<'a> {
     /// The owner's policies.
@@ -58,7 +46,7 @@ pub struct DecisionInputs<'a> {
 }
 
 impl Command {
-    /// Whether the caller may do this to this customer, whatever state it is in.
+    /// Checks that the caller may give this command on this customer, in whatever state it is.
     ///
     /// # Errors
     /// `FleetOwnedElsewhere`, `RoleTooLow`.
@@ -72,15 +60,23 @@ impl Command {
         }
     }
 
-    /// Does it to the customer in memory, and says what happened.
+    /// The references that the command sets. They must be the owner's, which only the store can check.
+    #[must_use]
+    pub fn references(&self) -> References {
+        let Self::Update(edits) = self else { return References::default() };
+        let of = |edit: &Edit| if let Edit::Reference(field, id) = edit { Some((*field, *id)) } else { None };
+        edits.iter().filter_map(of).collect()
+    }
+
+    /// Changes the customer in memory.
     ///
     /// # Errors
-    /// What the customer's state refuses.
+    /// The refusal of a command that the customer's state does not allow.
     pub fn decide(&self, customer: &mut Customer, on: DecisionInputs<'_>, at: Timestamp) -> Result<Change, Refusal> {
         match self {
             Self::Update(edits) => customer.update(edits, on),
             Self::Approve => {
-                if !customer.may_approve(|fields| on.policies.required_to_approve.missing(fields, on.owner_ids))? {
+                if !customer.may_approve(on)? {
                     return Ok(Change::AlreadyMade);
                 }
                 customer.status = Status::Active;
@@ -107,7 +103,7 @@ impl Command {
                 customer.status = Status::Active;
                 Ok(Change::Made(EventType::Resumed))
             }
-            // The time of the decision: a try that lost a race is not when it was placed.
+            // The time of the decision: an earlier attempt may have lost a race.
             Self::PlaceHold(hold) => customer.place_hold(Hold { placed_at: at, ..hold.clone() }),
             Self::ReleaseHold(hold) => Ok(customer.release_hold(*hold)),
             Self::Archive => Ok(customer.archive(at)),
@@ -117,37 +113,26 @@ impl Command {
 }
 
 impl Customer {
-    /// Refuses a caller whose account sees the customer only through its reach.
-    ///
-    /// # Errors
-    /// `FleetOwnedElsewhere`.
-    pub fn must_be_ours(&self, caller: &Caller) -> Result<(), Refusal> {
-        match self.relation(caller.scope()) {
-            Relation::OwnerOrAbove => Ok(()),
-            Relation::Below => Err(Refusal::FleetOwnedElsewhere),
-        }
-    }
-
-    /// Gives fields new values; the status stays as it is.
+    /// Writes fields. The status does not change.
     fn update(&mut self, edits: &[Edit], on: DecisionInputs<'_>) -> Result<Change, Refusal> {
         let required = &on.policies.required_to_create;
         let missing_before = required.missing(&self.fields, on.owner_ids);
         let before = self.fields.clone();
-        // A label that goes makes room for one that comes.
-        let (goes, comes): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
-        for edit in goes.into_iter().chain(comes) {
-            self.fields.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.as_str(), rule))?;
+        // Labels are removed first: there is a limit on their number.
+        let (removals, others): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
+        for edit in removals.into_iter().chain(others) {
+            self.fields.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.name(), rule))?;
         }
         if self.fields == before {
             return Ok(Change::AlreadyMade);
         }
-        // What was empty before the policy asked for it may stay so; what is filled in may not be emptied.
+        // A field that was empty before the policy required it may stay empty; a filled one may not be emptied.
         let mut missing = required.missing(&self.fields, on.owner_ids);
         missing.retain(|path| !missing_before.contains(path));
         if missing.is_empty() { Ok(Change::Made(EventType::Updated)) } else { Err(Refusal::RequiredToCreate(missing)) }
     }
 
-    /// What the owner's policy still asks for before this customer can become ACTIVE; nothing if it is.
+    /// The fields that the owner's policy requires and that are empty, before the customer can become ACTIVE.
     #[must_use]
     pub fn missing_for_approval(&self, on: DecisionInputs<'_>) -> Vec<FieldPath> {
         match self.status {
@@ -157,45 +142,4 @@ impl Customer {
             }
         }
     }
-
-    /// The names of the RPCs that the caller could call on this customer now with an effect.
-    #[must_use]
-    pub fn allowed_actions(&self, caller: &Caller, on: DecisionInputs<'_>, at: Timestamp) -> Vec<&'static str> {
-        let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;
-        let custom_id_role = caller.account().policies.custom_id_role;
-        let approvable = || self.may_approve(|fields| on.policies.required_to_approve.missing(fields, on.owner_ids));
-        let actions = [
-            ("UpdateCustomer", true),
-            (MODIFY_TAGS, true),
-            (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || caller.role() >= custom_id_role),
-            ("ApproveCustomer", approvable() == Ok(true)),
-            ("RejectCustomer", self.may_reject() == Ok(true)),
-            ("SuspendCustomer", self.may_suspend() == Ok(true)),
-            ("ResumeCustomer", self.may_resume() == Ok(true)),
-            ("PlaceHold", self.holds.len() < Hold::MAX),
-            ("ReleaseHold", !self.holds.is_empty()),
-            ("ArchiveCustomers", self.archived_at.is_none()),
-            ("UnarchiveCustomers", self.archived_at.is_some()),
-            ("MigrateCustomerToReseller", self.may_migrate() == Ok(true)),
-            // Whether the new account is in use already, and the former owner in reach, is seen when it is called.
-            ("RevertCustomerMigration", self.may_revert(at) == Ok(true)),
-            ("TransferCustomers", self.holds.is_empty()),
-        ];
-        actions
-            .into_iter()
-            // Below the owner of a FLEET customer one has a link of one's own, and nothing else.
-            .filter(|(name, possible)| {
-                *possible && (whole || [MODIFY_TAGS, UPDATE_CUSTOM_ID].contains(name)) && has_role(caller, name)
-            })
-            .map(|(name, _)| name)
-            .collect()
-    }
-}
-
-/// Whether the contract's floor lets the caller call this RPC of CustomerService.
-fn has_role(caller: &Caller, name: &str) -> bool {
-    contract::RPCS
-        .iter()
-        .find(|rpc| rpc.path.strip_prefix("/clientele.v1.CustomerService/") == Some(name))
-        .is_some_and(|rpc| matches!(rpc.access, contract::Access::Least(least) if caller.role() >= least))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     accounts::policies::Policies,
-    fields::{customer_fields::CustomerFields, field::FieldPath},
+    fields::{customer_fields::CustomerFields, path::FieldPath},
     refusal::Refusal,
     values::{
         custom_id::{CustomId, CustomIds, MAX_SYSTEMS, System},

@@ -1,9 +1,12 @@
-//! The customer: the aggregate that decides what may become of it.
+//! The customer: its record and its creation. `lifecycle.rs` has its transitions, `ownership.rs` its moves.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    access::{caller::Scope, relation::Relation},
+    access::{
+        caller::{Caller, Scope},
+        relation::Relation,
+    },
     accounts::account::{Account, Path},
     customers::{hold::Hold, migration::Migration},
     fields::customer_fields::CustomerFields,
@@ -12,14 +15,13 @@ use crate::domain::{
     requests::principal::Principal,
     values::{
         custom_id::CustomIds,
-        ids::{AccountId, CustomerId, HoldId},
+        ids::{AccountId, CustomerId},
         status_reason::StatusReason,
         timestamp::Timestamp,
-        violation::Rule,
     },
 };
 
-/// Where a customer stands. Being archived is a time stamp beside it.
+/// The status of a customer. Being archived is a timestamp beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// Waits to be approved or rejected.
@@ -28,12 +30,12 @@ pub enum Status {
     Active,
     /// Rejected; it can still be approved.
     Rejected {
-        /// Why.
+        /// The reason.
         reason: StatusReason,
     },
     /// Was ACTIVE, and can be again.
     Suspended {
-        /// Why.
+        /// The reason.
         reason: StatusReason,
     },
 }
@@ -50,7 +52,7 @@ impl Status {
         }
     }
 
-    /// Why it is so, where a reason is kept.
+    /// The reason for it; statuses without one have none.
     #[must_use]
     pub fn reason(&self) -> Option<&StatusReason> {
         match self {
@@ -60,36 +62,36 @@ impl Status {
     }
 }
 
-/// When something was done, and by whom.
+/// The time and the author of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// With whose rights.
+    /// The principal whose rights were used.
     pub by: Principal,
 }
 
-/// One customer, as its row keeps it.
+/// One customer, as its row stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
-    /// Never changes, whoever owns it.
+    /// The id. It never changes, also when the owner does.
     pub id: CustomerId,
     /// The account that owns it.
     pub owner: AccountId,
-    /// From the owner up to the provider.
+    /// The accounts from the owner up to the provider.
     pub path: Path,
-    /// Counts changes of this record, from 1.
+    /// The number of changes of this record, from 1.
     pub revision: i64,
-    /// What clients wrote.
+    /// The fields that clients write.
     pub fields: CustomerFields,
-    /// Where it stands.
+    /// The status.
     pub status: Status,
-    /// When it was archived, if it is.
+    /// The time of archiving; none if it is not archived.
     pub archived_at: Option<Timestamp>,
-    /// What blocks its migration, transfer, merge and erasure, the oldest first.
+    /// The holds that block its migration, transfer, merge and erasure, the oldest first.
     #[serde(default)]
     pub holds: Vec<Hold>,
-    /// Its migration to a reseller account of its own, the last one.
+    /// Its last migration to a reseller account of its own.
     #[serde(default)]
     pub migration: Option<Migration>,
     /// Its creation.
@@ -98,22 +100,22 @@ pub struct Customer {
     pub updated: Stamp,
 }
 
-/// Whether a command changed the customer, and what happened, so that its caller knows what to write.
+/// Whether a command changed the customer, and the type of the event to write.
 #[must_use = "a change that is not saved is lost"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It did.
+    /// It changed the customer.
     Made(EventType),
-    /// It was so already.
+    /// The customer was in the wanted state already.
     AlreadyMade,
 }
 
 impl Customer {
-    /// A new customer of an account: ACTIVE at once if the account approves by itself and nothing is missing for that.
-    /// `custom_ids` are the owner's.
+    /// Creates a customer of an account. It is ACTIVE at once if the account approves automatically and nothing is missing
+    /// for that. `custom_ids` are the owner's.
     ///
     /// # Errors
-    /// `RequiredToCreate` with what the account's policy asks for and the facts leave empty.
+    /// `RequiredToCreate` with the fields that the account's policy requires and that are empty.
     pub fn create(
         id: CustomerId,
         owner: &Account,
@@ -145,120 +147,19 @@ impl Customer {
         })
     }
 
-    /// Belongs to this account from now on.
-    pub fn go_to(&mut self, account: &Account) {
-        self.owner = account.id;
-        self.path = account.path.clone();
-    }
-
-    /// How the account that looks at it stands to it.
+    /// The acting account's relation to the customer: owner or above, or below.
     #[must_use]
     pub fn relation(&self, scope: &Scope) -> Relation {
         if self.path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below }
     }
-
-    /// Archives it. Archiving twice changes nothing.
-    pub fn archive(&mut self, at: Timestamp) -> Change {
-        if self.archived_at.is_some() {
-            return Change::AlreadyMade;
-        }
-        self.archived_at = Some(at);
-        Change::Made(EventType::Archived)
-    }
-
-    /// Takes it out of the archive. Doing so twice changes nothing.
-    pub fn unarchive(&mut self) -> Change {
-        match self.archived_at.take() {
-            Some(_) => Change::Made(EventType::Unarchived),
-            None => Change::AlreadyMade,
-        }
-    }
-
-    /// Whether approving it would change something.
+    /// Refuses a caller whose account is below the owner.
     ///
     /// # Errors
-    /// `Archived`, or `RequiredToApprove` with what is missing.
-    pub fn may_approve(
-        &self,
-        missing: impl FnOnce(&CustomerFields) -> Vec<crate::domain::fields::field::FieldPath>,
-    ) -> Result<bool, Refusal> {
-        match self.status {
-            Status::Active => Ok(false),
-            Status::Suspended { .. } => {
-                Err(Refusal::IllegalTransition("a SUSPENDED customer is resumed, not approved"))
-            }
-            Status::Pending | Status::Rejected { .. } => {
-                self.must_be_unarchived()?;
-                let missing = missing(&self.fields);
-                if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
-            }
+    /// `FleetOwnedElsewhere`.
+    pub fn must_be_ours(&self, caller: &Caller) -> Result<(), Refusal> {
+        match self.relation(caller.scope()) {
+            Relation::OwnerOrAbove => Ok(()),
+            Relation::Below => Err(Refusal::FleetOwnedElsewhere),
         }
-    }
-
-    /// Whether rejecting it would change something.
-    ///
-    /// # Errors
-    /// `IllegalTransition` of an ACTIVE one, `Archived`.
-    pub fn may_reject(&self) -> Result<bool, Refusal> {
-        match self.status {
-            Status::Rejected { .. } => Ok(false),
-            Status::Active => Err(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
-            Status::Suspended { .. } => Err(Refusal::IllegalTransition("a SUSPENDED customer cannot be rejected")),
-            Status::Pending => self.must_be_unarchived().map(|()| true),
-        }
-    }
-
-    /// Whether suspending it would change something.
-    ///
-    /// # Errors
-    /// `IllegalTransition` of one that is not ACTIVE.
-    pub fn may_suspend(&self) -> Result<bool, Refusal> {
-        match self.status {
-            Status::Suspended { .. } => Ok(false),
-            Status::Active => Ok(true),
-            Status::Pending | Status::Rejected { .. } => {
-                Err(Refusal::IllegalTransition("only an ACTIVE customer can be suspended"))
-            }
-        }
-    }
-
-    /// Whether resuming it would change something.
-    ///
-    /// # Errors
-    /// `IllegalTransition` of one that is neither SUSPENDED nor ACTIVE.
-    pub fn may_resume(&self) -> Result<bool, Refusal> {
-        match self.status {
-            Status::Active => Ok(false),
-            Status::Suspended { .. } => Ok(true),
-            Status::Pending | Status::Rejected { .. } => {
-                Err(Refusal::IllegalTransition("only a SUSPENDED customer can be resumed"))
-            }
-        }
-    }
-
-    /// Places a hold beside those that there are.
-    ///
-    /// # Errors
-    /// `BreaksRule` beyond [`Hold::MAX`].
-    pub fn place_hold(&mut self, hold: Hold) -> Result<Change, Refusal> {
-        if self.holds.len() >= Hold::MAX {
-            return Err(Refusal::BreaksRule(
-                "holds",
-                Rule::new("must leave at most 20 holds on a customer; release one first"),
-            ));
-        }
-        self.holds.push(hold);
-        Ok(Change::Made(EventType::HoldPlaced))
-    }
-
-    /// Releases a hold. One that is not there has been released already.
-    pub fn release_hold(&mut self, hold: HoldId) -> Change {
-        let before = self.holds.len();
-        self.holds.retain(|held| held.hold_id != hold);
-        if self.holds.len() < before { Change::Made(EventType::HoldReleased) } else { Change::AlreadyMade }
-    }
-
-    fn must_be_unarchived(&self) -> Result<(), Refusal> {
-        if self.archived_at.is_some() { Err(Refusal::Archived) } else { Ok(()) }
     }
 }

@@ -24,7 +24,7 @@ impl DmsLink {
     /// The branch that counts is the customer's, if the acting account owns both; else any branch of the acting account.
     #[must_use]
     pub fn of(customer: &Customer, link: &Link, caller: &Caller) -> Self {
-        let own_branch = customer.fields.branch.filter(|_| customer.owner == caller.scope().root());
+        let own_branch = customer.fields.references.branch().filter(|_| customer.owner == caller.scope().root());
         let integrated = match own_branch {
             Some(branch) => caller.dms_branches().contains(&branch),
             None => !caller.dms_branches().is_empty(),

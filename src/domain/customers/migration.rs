@@ -1,21 +1,14 @@
-//! A customer's migration to a reseller account of its own, and what keeps a customer from being moved at all. One function
-//! a move, which the command and `allowed_actions` share.
+//! What is kept of a customer's migration to a reseller account of its own.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    accounts::account::{Account, MAX_DEPTH},
-    customers::customer::{Customer, Status},
+    accounts::account::Account,
+    fields::references::References,
     refusal::Blocker,
     requests::principal::Principal,
     tags::tag::TagName,
-    values::{
-        custom_id::CustomIds,
-        email::Email,
-        enums::Reach,
-        ids::{AccountId, BranchId, MemberId},
-        timestamp::Timestamp,
-    },
+    values::{custom_id::CustomIds, email::Email, ids::AccountId, timestamp::Timestamp},
 };
 
 /// What a migration did with a customer, as the column `customers.migration` keeps it.
@@ -27,10 +20,9 @@ pub struct Migration {
     pub from: AccountId,
     /// When.
     pub at: Timestamp,
-    /// The branch that it left.
-    pub branch: Option<BranchId>,
-    /// The sales person who looked after it.
-    pub sales_person: Option<MemberId>,
+    /// The references that it lost: reverting the migration restores them.
+    #[serde(flatten)]
+    pub references: References,
     /// When it was taken back, if it was.
     pub reverted_at: Option<Timestamp>,
 }
@@ -67,10 +59,9 @@ pub struct MigrationPlan {
     pub tags: Vec<TagName>,
     /// The custom IDs that it gets.
     pub custom_ids: CustomIds,
-    /// The branch that the customer leaves.
-    pub branch: Option<BranchId>,
-    /// The sales person who looks after it no more.
-    pub sales_person: Option<MemberId>,
+    /// The references that the customer loses.
+    #[serde(flatten)]
+    pub references: References,
 }
 
 /// What has become of the account that a migration made.
@@ -87,65 +78,6 @@ pub struct AccountUsage {
     pub written: bool,
 }
 
-impl Customer {
-    /// The migration that is in force.
-    #[must_use]
-    pub fn migrated(&self) -> Option<&Migration> {
-        self.migration.as_ref().filter(|migration| migration.stands())
-    }
-
-    /// Whether migrating it would change something; what blocks that, whoever is to be the new account's admin.
-    ///
-    /// # Errors
-    /// Everything that blocks it.
-    pub fn may_migrate(&self) -> Result<bool, Vec<Blocker>> {
-        if self.migrated().is_some_and(|migration| migration.account == self.owner) {
-            return Ok(false);
-        }
-        blocked([
-            (self.archived_at.is_some(), Blocker::Archived),
-            (self.status != Status::Active, Blocker::NotActive),
-            (self.path.ids().len() >= MAX_DEPTH, Blocker::TreeTooDeep),
-            (self.fields.reach == Reach::Fleet, Blocker::Fleet),
-            (!self.holds.is_empty(), Blocker::Hold),
-        ])
-    }
-
-    /// Whether taking its migration back would change something; what of the customer itself blocks that.
-    ///
-    /// # Errors
-    /// Everything that blocks it.
-    pub fn may_revert(&self, at: Timestamp) -> Result<bool, Vec<Blocker>> {
-        let Some(migration) = &self.migration else { return Err(vec![Blocker::NotMigrated]) };
-        if !migration.stands() {
-            return Ok(false);
-        }
-        blocked([
-            (at - migration.at > chrono::TimeDelta::days(Migration::REVERTIBLE_DAYS), Blocker::TooLate),
-            (self.owner != migration.account, Blocker::MovedOn),
-            (!self.holds.is_empty(), Blocker::Hold),
-        ])
-    }
-
-    /// Whether transferring it to this account would change something; what of the customer itself blocks that.
-    ///
-    /// # Errors
-    /// Everything that blocks it.
-    pub fn may_transfer(&self, to: AccountId) -> Result<bool, Vec<Blocker>> {
-        if self.owner == to {
-            return Ok(false);
-        }
-        blocked([(!self.holds.is_empty(), Blocker::Hold)])
-    }
-
-    /// Who is written to if nobody else is named: the primary contact, else the customer.
-    #[must_use]
-    pub fn email(&self) -> Option<&Email> {
-        let profile = &self.fields.profile;
-        profile.contacts.primary().and_then(|contact| contact.email.as_ref()).or(profile.email.as_ref())
-    }
-}
-
 impl AccountUsage {
     /// What of it blocks taking the migration back.
     pub fn blockers(self) -> impl Iterator<Item = Blocker> {
@@ -157,9 +89,4 @@ impl AccountUsage {
         ];
         found.into_iter().filter_map(|(there, blocker)| there.then_some(blocker))
     }
-}
-
-fn blocked<const N: usize>(found: [(bool, Blocker); N]) -> Result<bool, Vec<Blocker>> {
-    let blockers: Vec<Blocker> = found.into_iter().filter_map(|(there, blocker)| there.then_some(blocker)).collect();
-    if blockers.is_empty() { Ok(true) } else { Err(blockers) }
 }

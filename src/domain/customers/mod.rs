@@ -1,9 +1,12 @@
 //! Customers: the aggregate, the commands on it, and the acting account's link to it.
 
+mod allowed_actions;
 pub mod command;
 pub mod custom_id_change;
 pub mod customer;
 pub mod dms;
 pub mod hold;
+mod lifecycle;
 pub mod link;
 pub mod migration;
+mod ownership;

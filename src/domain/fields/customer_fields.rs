@@ -1,18 +1,17 @@
-//! What a client may write of a customer.
+//! The fields of a customer that clients write.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    fields::profile::Profile,
+    fields::{profile::Profile, references::References},
     values::{
         enums::{CustomerType, Origin, Reach, ServiceClass},
-        ids::{BranchId, MemberId},
         name::Name,
         text::Text,
     },
 };
 
-/// What a client may write of a customer. Serialized flat, by the contract's field names.
+/// The fields of a customer that clients write. Serialized as one flat object, under the contract's names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub struct CustomerFields {
@@ -22,12 +21,27 @@ pub struct CustomerFields {
     pub reach: Reach,
     pub name: Name,
     pub origin: Origin,
-    #[serde(rename = "branch_id", skip_serializing_if = "Option::is_none", default)]
-    pub branch: Option<BranchId>,
-    #[serde(rename = "sales_person_id", skip_serializing_if = "Option::is_none", default)]
-    pub sales_person: Option<MemberId>,
+    #[serde(flatten)]
+    pub references: References,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub order_reference: Option<Text<255>>,
     #[serde(flatten)]
     pub profile: Profile,
+}
+
+impl CustomerFields {
+    /// A customer of this name, with the defaults for every other field.
+    #[must_use]
+    pub fn new(name: Name, origin: Origin) -> Self {
+        Self {
+            customer_type: CustomerType::default(),
+            service_class: ServiceClass::default(),
+            reach: Reach::default(),
+            name,
+            origin,
+            references: References::default(),
+            order_reference: None,
+            profile: Profile::default(),
+        }
+    }
 }

@@ -1,13 +1,14 @@
-//! An update: the fields that its mask names, each with its new value.
+//! The values of fields: what an update writes into each, and whether each is filled in.
+
+use uuid::Uuid;
 
 use crate::domain::{
     fields::{customer_fields::CustomerFields, field::Field},
     values::{
         address::{Address, AddressKind, AddressPart},
-        contact::Contacts,
+        contacts::Contacts,
         email::Email,
         enums::{CustomerType, Reach, ServiceClass},
-        ids::{BranchId, MemberId},
         label::{LabelKey, LabelValue, Labels},
         language::Language,
         name::Name,
@@ -18,7 +19,7 @@ use crate::domain::{
     },
 };
 
-/// One field's new value. None and empty ones clear the field.
+/// One field's new value. None or an empty value clears the field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub enum Edit {
@@ -32,15 +33,15 @@ pub enum Edit {
     Currency(Option<Text<100>>),
     Industry(Option<Text<100>>),
     Address(AddressKind, Address),
-    /// One line; the address holds that line alone.
+    /// One line; the other lines of the address given here are not used.
     AddressPart(AddressKind, AddressPart, Address),
     Contacts(Contacts),
     Email(Option<Email>),
     BillingEmail(Option<Email>),
     Phone(Option<Phone>),
     Fax(Option<Phone>),
-    Branch(Option<BranchId>),
-    SalesPerson(Option<MemberId>),
+    /// The field that is the reference, and the id.
+    Reference(Field, Option<Uuid>),
     OrderReference(Option<Text<255>>),
     Labels(Labels),
     Label(LabelKey, Option<LabelValue>),
@@ -48,10 +49,10 @@ pub enum Edit {
 }
 
 impl CustomerFields {
-    /// Gives one field its new value.
+    /// Writes one field's new value.
     ///
     /// # Errors
-    /// The field whose rule breaks with what is there already, and the rule: too many labels.
+    /// The field whose rule breaks together with the values that are there, and the rule: too many labels.
     pub fn apply(&mut self, edit: Edit) -> Result<(), (Field, Rule)> {
         let profile = &mut self.profile;
         match edit {
@@ -71,8 +72,7 @@ impl CustomerFields {
             Edit::BillingEmail(email) => profile.billing_email = email,
             Edit::Phone(phone) => profile.phone = phone,
             Edit::Fax(fax) => profile.fax = fax,
-            Edit::Branch(branch) => self.branch = branch,
-            Edit::SalesPerson(member) => self.sales_person = member,
+            Edit::Reference(field, id) => self.references.set(field, id),
             Edit::OrderReference(reference) => self.order_reference = reference,
             Edit::Labels(labels) => profile.labels = labels,
             Edit::Label(key, Some(value)) => profile.labels.set(key, value).map_err(|rule| (Field::Labels, rule))?,
@@ -80,5 +80,31 @@ impl CustomerFields {
             Edit::Language(language) => profile.language = language,
         }
         Ok(())
+    }
+
+    /// Whether a field has a value.
+    #[must_use]
+    pub fn is_filled(&self, field: Field) -> bool {
+        let profile = &self.profile;
+        match field {
+            Field::Type | Field::ServiceClass | Field::Reach | Field::Name => true,
+            Field::LegalName => profile.legal_name.is_some(),
+            Field::RegistrationNumber => profile.registration_number.is_some(),
+            Field::TaxIds => !profile.tax_ids.is_empty(),
+            Field::Currency => profile.currency.is_some(),
+            Field::Industry => profile.industry.is_some(),
+            Field::PrimaryAddress => !profile.primary_address.is_empty(),
+            Field::BillingAddress => !profile.billing_address.is_empty(),
+            Field::ShippingAddress => !profile.shipping_address.is_empty(),
+            Field::Contacts => !profile.contacts.is_empty(),
+            Field::Email => profile.email.is_some(),
+            Field::BillingEmail => profile.billing_email.is_some(),
+            Field::Phone => profile.phone.is_some(),
+            Field::Fax => profile.fax.is_some(),
+            Field::BranchId | Field::SalesPersonId => self.references.get(field).is_some(),
+            Field::OrderReference => self.order_reference.is_some(),
+            Field::Labels => !profile.labels.is_empty(),
+            Field::Language => profile.language.is_some(),
+        }
     }
 }

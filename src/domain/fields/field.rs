@@ -1,20 +1,16 @@
-//! The fields of a customer by path, as update masks, policies and events write them.
+//! The table of a customer's fields. One row says everything about a field that does not depend on its value: its name and
+//! paths, where it is kept, who reads it, what search, policies, a change of owner and an erasure do with it.
+//!
+//! A new field starts here. The exhaustive matches in `edit.rs` and in `grpc/customers/read.rs`, and the message in
+//! `grpc/customers/show.rs`, then do not compile until they have it; `tests/it/fields.rs` compares the table with the
+//! contract and with the schema. `read_only.rs` lists the contract's fields that no update writes.
 
-use std::fmt;
+use strum::VariantArray;
 
-use crate::domain::{
-    fields::customer_fields::CustomerFields,
-    values::{
-        address::{AddressKind, AddressPart},
-        contact::ContactPart,
-        custom_id::{CustomIds, System},
-        enums::CustomerType,
-        label::LabelKey,
-    },
-};
+use crate::domain::{search::SearchField, values::address::AddressKind};
 
-/// A field that a client may write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A field that a client may write, in the contract's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 #[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub enum Field {
     Type,
@@ -26,7 +22,9 @@ pub enum Field {
     TaxIds,
     Currency,
     Industry,
-    Address(AddressKind),
+    PrimaryAddress,
+    BillingAddress,
+    ShippingAddress,
     Contacts,
     Email,
     BillingEmail,
@@ -39,178 +37,184 @@ pub enum Field {
     Language,
 }
 
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldSpec {
+    /// The field's name in the contract, which its paths begin with.
+    pub name: &'static str,
+    /// Where its value is stored.
+    pub storage: Storage,
+    /// Which accounts and views show it.
+    pub shown: Shown,
+    /// What a path may name within it.
+    pub parts: Parts,
+    /// The search fields that its value is found by.
+    pub search: &'static [SearchField],
+    /// Whether it holds personal data: an erasure empties it, and telemetry never shows it.
+    pub personal: bool,
+    /// Whether a policy that requires it applies to businesses only.
+    pub business_only: bool,
+    /// Set for the id of something that the owner has. A change of owner clears such a field; every other one moves with
+    /// the customer. The text is the rule that an id of another account breaks.
+    pub reference: Option<&'static str>,
+}
+
+/// Where a field's value is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In a column of `customers` with the field's name: statements filter by it, or keep it unique.
+    Column,
+    /// In the document `customers.profile`.
+    Profile,
+}
+
+/// Which accounts and views show a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Who may read it.
+    pub readers: Readers,
+    /// The least view that has it.
+    pub view: View,
+}
+
+/// Who may read a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// The owner and the accounts above it.
+    Owner,
+    /// Also the accounts below the owner, which see the customer through its reach FLEET.
+    Below,
+}
+
+/// How much of a customer a response has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum View {
+    /// What a list shows.
+    Basic,
+    /// Everything.
+    Full,
+}
+
+/// What a path may name within a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Nothing: the field is written as a whole.
+    None,
+    /// One line of this address.
+    Address(AddressKind),
+    /// One label, by its key.
+    Labels,
+}
+
+/// A column that the owner alone reads: what a new one should be unless its row says otherwise.
+const COLUMN: FieldSpec = FieldSpec {
+    name: "",
+    storage: Storage::Column,
+    shown: OWNER,
+    parts: Parts::None,
+    search: &[],
+    personal: true,
+    business_only: false,
+    reference: None,
+};
+/// The same in the profile.
+const PROFILE: FieldSpec = FieldSpec { storage: Storage::Profile, ..COLUMN };
+
+const OWNER: Shown = Shown { readers: Readers::Owner, view: View::Basic };
+const OWNER_FULL: Shown = Shown { readers: Readers::Owner, view: View::Full };
+const BELOW: Shown = Shown { readers: Readers::Below, view: View::Basic };
+const BELOW_FULL: Shown = Shown { readers: Readers::Below, view: View::Full };
+
 impl Field {
-    /// Every field, in the contract's order.
-    pub const ALL: [Self; 22] = [
-        Self::Type,
-        Self::ServiceClass,
-        Self::Reach,
-        Self::Name,
-        Self::LegalName,
-        Self::RegistrationNumber,
-        Self::TaxIds,
-        Self::Currency,
-        Self::Industry,
-        Self::Address(AddressKind::Primary),
-        Self::Address(AddressKind::Billing),
-        Self::Address(AddressKind::Shipping),
-        Self::Contacts,
-        Self::Email,
-        Self::BillingEmail,
-        Self::Phone,
-        Self::Fax,
-        Self::BranchId,
-        Self::SalesPersonId,
-        Self::OrderReference,
-        Self::Labels,
-        Self::Language,
-    ];
+    /// The field's row.
+    #[must_use]
+    pub const fn spec(self) -> FieldSpec {
+        match self {
+            Self::Type => FieldSpec { name: "type", shown: BELOW, personal: false, ..COLUMN },
+            Self::ServiceClass => FieldSpec { name: "service_class", shown: BELOW, personal: false, ..COLUMN },
+            Self::Reach => FieldSpec { name: "reach", shown: BELOW, personal: false, ..COLUMN },
+            Self::Name => FieldSpec { name: "name", shown: BELOW, search: &[SearchField::Name], ..COLUMN },
+            Self::LegalName => FieldSpec { name: "legal_name", shown: BELOW, search: &[SearchField::Name], ..PROFILE },
+            Self::RegistrationNumber => {
+                FieldSpec { name: "registration_number", shown: BELOW, business_only: true, ..PROFILE }
+            }
+            Self::TaxIds => FieldSpec {
+                name: "tax_ids",
+                shown: BELOW,
+                search: &[SearchField::TaxId],
+                business_only: true,
+                ..PROFILE
+            },
+            Self::Currency => FieldSpec { name: "currency", ..PROFILE },
+            Self::Industry => FieldSpec { name: "industry", ..PROFILE },
+            Self::PrimaryAddress => FieldSpec {
+                name: "primary_address",
+                shown: BELOW,
+                parts: Parts::Address(AddressKind::Primary),
+                search: &[SearchField::City, SearchField::State],
+                ..PROFILE
+            },
+            Self::BillingAddress => FieldSpec {
+                name: "billing_address",
+                shown: OWNER_FULL,
+                parts: Parts::Address(AddressKind::Billing),
+                ..PROFILE
+            },
+            Self::ShippingAddress => FieldSpec {
+                name: "shipping_address",
+                shown: BELOW_FULL,
+                parts: Parts::Address(AddressKind::Shipping),
+                ..PROFILE
+            },
+            Self::Contacts => FieldSpec { name: "contacts", shown: BELOW_FULL, ..PROFILE },
+            Self::Email => FieldSpec { name: "email", shown: BELOW, search: &[SearchField::Email], ..PROFILE },
+            Self::BillingEmail => FieldSpec { name: "billing_email", ..PROFILE },
+            Self::Phone => FieldSpec { name: "phone", shown: BELOW, search: &[SearchField::Phone], ..PROFILE },
+            Self::Fax => FieldSpec { name: "fax", shown: BELOW, ..PROFILE },
+            Self::BranchId => FieldSpec {
+                name: "branch_id",
+                personal: false,
+                reference: Some("must be the id of a branch of the customer's owner; ListBranches has them"),
+                ..COLUMN
+            },
+            Self::SalesPersonId => FieldSpec {
+                name: "sales_person_id",
+                personal: false,
+                reference: Some("must be the member_id of a member of the customer's owner; ListMembers has them"),
+                ..COLUMN
+            },
+            Self::OrderReference => FieldSpec { name: "order_reference", ..COLUMN },
+            Self::Labels => FieldSpec { name: "labels", shown: OWNER_FULL, parts: Parts::Labels, ..PROFILE },
+            Self::Language => FieldSpec { name: "language", ..PROFILE },
+        }
+    }
 
     /// The field's name in the contract.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Type => "type",
-            Self::ServiceClass => "service_class",
-            Self::Reach => "reach",
-            Self::Name => "name",
-            Self::LegalName => "legal_name",
-            Self::RegistrationNumber => "registration_number",
-            Self::TaxIds => "tax_ids",
-            Self::Currency => "currency",
-            Self::Industry => "industry",
-            Self::Address(AddressKind::Primary) => "primary_address",
-            Self::Address(AddressKind::Billing) => "billing_address",
-            Self::Address(AddressKind::Shipping) => "shipping_address",
-            Self::Contacts => "contacts",
-            Self::Email => "email",
-            Self::BillingEmail => "billing_email",
-            Self::Phone => "phone",
-            Self::Fax => "fax",
-            Self::BranchId => "branch_id",
-            Self::SalesPersonId => "sales_person_id",
-            Self::OrderReference => "order_reference",
-            Self::Labels => "labels",
-            Self::Language => "language",
-        }
+    pub const fn name(self) -> &'static str {
+        self.spec().name
     }
 
-    fn parse(raw: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.as_str() == raw)
+    /// The field of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::VARIANTS.iter().copied().find(|field| field.name() == name)
     }
 }
 
-/// A path: a field, a part of one, or what only policies ask for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FieldPath {
-    /// A top-level field.
-    Whole(Field),
-    /// One line of an address.
-    AddressPart(AddressKind, AddressPart),
-    /// One label.
-    Label(LabelKey),
-    /// A field of the primary contact. Only policies have it.
-    PrimaryContact(ContactPart),
-    /// A custom ID of the customer's owner. Only policies have it.
-    CustomId(System),
-}
-
-impl FieldPath {
-    /// Reads a path as an update mask may name it. Nothing if there is no such field to write.
-    #[must_use]
-    pub fn parse_writable(raw: &str) -> Option<Self> {
-        let Some((head, rest)) = raw.split_once('.') else { return Field::parse(raw).map(Self::Whole) };
-        match Field::parse(head)? {
-            Field::Address(kind) => AddressPart::parse(rest).map(|part| Self::AddressPart(kind, part)),
-            Field::Labels => LabelKey::parse(rest).ok().map(Self::Label),
-            _ => None,
-        }
-    }
-
-    /// Reads a path as a policy may ask for it. Nothing if there is none such.
-    #[must_use]
-    pub fn parse_required(raw: &str) -> Option<Self> {
-        match raw.split_once('.') {
-            Some(("custom_ids", system)) => System::parse(system).ok().map(Self::CustomId),
-            Some(("primary_contact", part)) => ContactPart::parse(part).map(Self::PrimaryContact),
-            _ => Self::parse_writable(raw),
-        }
-    }
-
-    /// The top-level field that the path is of or in; none for what only policies ask for.
-    #[must_use]
-    pub fn field(&self) -> Option<Field> {
-        match self {
-            Self::Whole(field) => Some(*field),
-            Self::AddressPart(kind, _) => Some(Field::Address(*kind)),
-            Self::Label(_) => Some(Field::Labels),
-            Self::PrimaryContact(_) | Self::CustomId(_) => None,
-        }
-    }
-
-    /// Whether this path names the other's field too: the same path, or one is the whole of which the other is a part.
-    #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self == other
-            || (self.field() == other.field() && (matches!(self, Self::Whole(_)) || matches!(other, Self::Whole(_))))
-    }
-
-    /// Whether a policy that asks for this field binds such a customer: tax and registration numbers bind companies
-    /// alone.
-    #[must_use]
-    pub fn binds(&self, fields: &CustomerFields) -> bool {
-        !matches!(self, Self::Whole(Field::TaxIds | Field::RegistrationNumber))
-            || fields.customer_type == CustomerType::Business
-    }
-
-    /// Whether the field holds something. `owner_ids` are the owner's custom IDs of the customer.
-    #[must_use]
-    pub fn is_filled(&self, fields: &CustomerFields, owner_ids: &CustomIds) -> bool {
-        let profile = &fields.profile;
-        match self {
-            Self::Whole(field) => match field {
-                Field::Type | Field::ServiceClass | Field::Reach | Field::Name => true,
-                Field::LegalName => profile.legal_name.is_some(),
-                Field::RegistrationNumber => profile.registration_number.is_some(),
-                Field::TaxIds => !profile.tax_ids.is_empty(),
-                Field::Currency => profile.currency.is_some(),
-                Field::Industry => profile.industry.is_some(),
-                Field::Address(kind) => !profile.address(*kind).is_empty(),
-                Field::Contacts => profile.contacts.primary().is_some(),
-                Field::Email => profile.email.is_some(),
-                Field::BillingEmail => profile.billing_email.is_some(),
-                Field::Phone => profile.phone.is_some(),
-                Field::Fax => profile.fax.is_some(),
-                Field::BranchId => fields.branch.is_some(),
-                Field::SalesPersonId => fields.sales_person.is_some(),
-                Field::OrderReference => fields.order_reference.is_some(),
-                Field::Labels => !profile.labels.is_empty(),
-                Field::Language => profile.language.is_some(),
-            },
-            Self::AddressPart(kind, part) => profile.address(*kind).get(*part).is_some(),
-            Self::Label(key) => profile.labels.get(key).is_some(),
-            Self::PrimaryContact(part) => {
-                profile.contacts.primary().is_some_and(|contact| contact.get(*part).is_some())
-            }
-            Self::CustomId(system) => owner_ids.contains_key(system),
+/// The field that is this address.
+impl From<AddressKind> for Field {
+    fn from(kind: AddressKind) -> Self {
+        match kind {
+            AddressKind::Primary => Self::PrimaryAddress,
+            AddressKind::Billing => Self::BillingAddress,
+            AddressKind::Shipping => Self::ShippingAddress,
         }
     }
 }
 
-impl fmt::Display for FieldPath {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(field) => out.write_str(field.as_str()),
-            Self::AddressPart(kind, part) => write!(out, "{}.{}", Field::Address(*kind).as_str(), part.as_str()),
-            Self::Label(key) => write!(out, "labels.{}", key.as_str()),
-            Self::PrimaryContact(part) => write!(out, "primary_contact.{}", part.as_str()),
-            Self::CustomId(system) => write!(out, "custom_ids.{}", system.as_str()),
-        }
+impl From<Field> for Shown {
+    fn from(field: Field) -> Self {
+        field.spec().shown
     }
-}
-
-/// Paths joined by commas, as error metadata carries them.
-#[must_use]
-pub fn joined(paths: &[FieldPath]) -> String {
-    paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

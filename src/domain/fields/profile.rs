@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::values::{
     address::{Address, AddressKind},
-    contact::Contacts,
+    contacts::Contacts,
     email::Email,
     label::Labels,
     language::Language,

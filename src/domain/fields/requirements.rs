@@ -1,13 +1,13 @@
-//! What an account's policies require of a customer's fields.
+//! The fields that an account's policies require of its customers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    fields::{customer_fields::CustomerFields, field::FieldPath},
-    values::custom_id::CustomIds,
+    fields::{customer_fields::CustomerFields, path::FieldPath},
+    values::{custom_id::CustomIds, enums::CustomerType},
 };
 
-/// What must be filled in at some point of a customer's life. Stored as the texts of its paths.
+/// The paths that must be filled in at some point of a customer's life. Stored as texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<String>", from = "Vec<String>")]
 pub struct Requirements(Vec<FieldPath>);
@@ -19,7 +19,7 @@ impl From<Requirements> for Vec<String> {
 }
 
 impl From<Vec<String>> for Requirements {
-    /// Reads what was stored. A path that this server does not know, of a newer one, it cannot ask for.
+    /// Reads stored paths. It drops a path of a newer release, which this one cannot check.
     fn from(stored: Vec<String>) -> Self {
         Self(stored.iter().filter_map(|path| FieldPath::parse_required(path)).collect())
     }
@@ -29,7 +29,7 @@ impl Requirements {
     /// Most paths in one list.
     pub const MAX: usize = 50;
 
-    /// Requirements of these fields; one that is named again counts once.
+    /// Requires these paths; a repeated path counts once.
     #[must_use]
     pub fn new(paths: Vec<FieldPath>) -> Self {
         let mut kept: Vec<FieldPath> = Vec::with_capacity(paths.len());
@@ -41,16 +41,35 @@ impl Requirements {
         Self(kept)
     }
 
-    /// The fields.
+    /// The paths.
     #[must_use]
     pub fn paths(&self) -> &[FieldPath] {
         &self.0
     }
 
-    /// What is still empty. `owner_ids` are the custom IDs of the customer's owner, whoever acts. Tax and registration
-    /// numbers bind companies alone.
+    /// The paths that are still empty. `owner_ids` are the custom IDs that the customer's owner gave it, whichever account
+    /// acts.
     #[must_use]
     pub fn missing(&self, fields: &CustomerFields, owner_ids: &CustomIds) -> Vec<FieldPath> {
-        self.0.iter().filter(|path| path.binds(fields) && !path.is_filled(fields, owner_ids)).cloned().collect()
+        self.0.iter().filter(|path| applies(path, fields) && !is_filled(path, fields, owner_ids)).cloned().collect()
+    }
+}
+
+/// Whether a policy that requires this path applies to such a customer: some fields are required of businesses only.
+fn applies(path: &FieldPath, fields: &CustomerFields) -> bool {
+    let business_only = path.field().is_some_and(|field| field.spec().business_only);
+    !business_only || fields.customer_type == CustomerType::Business
+}
+
+fn is_filled(path: &FieldPath, fields: &CustomerFields, owner_ids: &CustomIds) -> bool {
+    let profile = &fields.profile;
+    match path {
+        FieldPath::Whole(field) => fields.is_filled(*field),
+        FieldPath::AddressPart(kind, part) => profile.address(*kind).get(*part).is_some(),
+        FieldPath::Label(key) => profile.labels.get(key).is_some(),
+        FieldPath::PrimaryContact(part) => {
+            profile.contacts.primary().is_some_and(|contact| contact.get(*part).is_some())
+        }
+        FieldPath::CustomId(system) => owner_ids.contains_key(system),
     }
 }

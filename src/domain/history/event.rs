@@ -1,4 +1,4 @@
-//! What an event tells: which fields changed, from what to what, and who may see which.
+//! The events of a customer: which fields changed, their old and new values, and which accounts may read them.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,10 @@ use crate::domain::{
     access::relation::Relation,
     accounts::branch::Branch,
     customers::customer::Customer,
+    fields::{
+        field::{Field, Parts, Readers, Shown},
+        read_only::ReadOnlyField,
+    },
     history::event_type::EventType,
     requests::principal::Principal,
     tags::tag::Tag,
@@ -19,60 +23,34 @@ use crate::domain::{
     },
 };
 
-/// One field's old and new value; null is empty.
+/// One field's old and new value; null if the field is empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
-    /// What it was.
+    /// The old value.
     pub old: Value,
-    /// What it is.
+    /// The new value.
     pub new: Value,
 }
 
-/// The fields that changed, by path as an update mask writes it.
+/// The changed fields, by path as an update mask writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Changes(pub BTreeMap<String, Delta>);
 
-/// Fields whose parts are told one by one.
-const BY_PART: [&str; 4] = ["primary_address", "billing_address", "shipping_address", "labels"];
-
-/// What an account below the owner of a FLEET customer may read of it, and so what changes it is told of (DESIGN 1).
-const SEEN_FROM_BELOW: [&str; 18] = [
-    "account_id",
-    "type",
-    "service_class",
-    "reach",
-    "name",
-    "legal_name",
-    "registration_number",
-    "tax_ids",
-    "primary_address",
-    "shipping_address",
-    "contacts",
-    "email",
-    "phone",
-    "fax",
-    "status",
-    "archived_at",
-    // Only ever the account's own: the events of other accounts' links have another audience.
-    "custom_ids",
-    "tags",
-];
-
 impl Changes {
-    /// What a new customer starts with.
+    /// The values that a new customer has.
     #[must_use]
     pub fn of_new(customer: &Customer) -> Self {
         Self::between(Map::new(), image(customer))
     }
 
-    /// What differs between two states of a customer.
+    /// The differences between two states of a customer.
     #[must_use]
     pub fn of(before: &Customer, after: &Customer) -> Self {
         Self::between(image(before), image(after))
     }
 
-    /// What differs between a customer and the same after it went to another account: from and to, too.
+    /// The differences between two states of a customer that moved to another account, with both owners.
     #[must_use]
     pub fn of_move(before: &Customer, after: &Customer) -> Self {
         let mut changes = Self::of(before, after);
@@ -81,7 +59,7 @@ impl Changes {
         changes
     }
 
-    /// What differs between two sets of custom IDs.
+    /// The differences between two sets of custom IDs.
     #[must_use]
     pub fn of_custom_ids(before: &CustomIds, after: &CustomIds) -> Self {
         let image = |ids: &CustomIds| {
@@ -90,7 +68,7 @@ impl Changes {
         Self::between(image(before), image(after))
     }
 
-    /// What differs between two sets of tags: the names as they were called then.
+    /// The differences between two lists of tags, by the names that the tags had at the time.
     #[must_use]
     pub fn of_tags(before: &[Tag], after: &[Tag]) -> Self {
         let image = |tags: &[Tag]| {
@@ -100,14 +78,14 @@ impl Changes {
         Self::between(image(before), image(after))
     }
 
-    /// A tag of a catalogue that is new, renamed or deleted.
+    /// A new, renamed or deleted tag of an account's catalogue.
     #[must_use]
     pub fn of_tag(before: Option<&Tag>, after: Option<&Tag>) -> Self {
         let image = |tag: &Tag| [("tag_id", tag.id.to_string().into()), ("name", tag.name.as_str().into())];
         Self::of_entry("tag_id", before.map(image), after.map(image))
     }
 
-    /// A branch that is new or changed.
+    /// A new or changed branch.
     #[must_use]
     pub fn of_branch(before: Option<&Branch>, after: &Branch) -> Self {
         let image = |branch: &Branch| {
@@ -120,7 +98,7 @@ impl Changes {
         Self::of_entry("branch_id", before.map(image), Some(image(after)))
     }
 
-    /// An entry of an account's list. Its id is told even where it stays: it says which entry.
+    /// An entry of an account's list. Its id is always included, since it identifies the entry.
     fn of_entry<const N: usize>(
         id: &str,
         before: Option<[(&str, Value); N]>,
@@ -147,24 +125,33 @@ impl Changes {
         Self(deltas)
     }
 
-    /// What of it an account may be told that stands so to the customer.
+    /// Keeps the changes that an account with this relation to the customer may read.
     #[must_use]
     pub fn seen_from(mut self, relation: Relation) -> Self {
         if relation == Relation::Below {
-            self.0.retain(|path, _| SEEN_FROM_BELOW.contains(&path.split('.').next().unwrap_or_default()));
+            self.0.retain(|path, _| is_read_below(path));
         }
         self
     }
 }
 
-/// A customer as a flat map from path to value. Empty fields are not in it.
+/// Whether accounts below the owner may read the field of this path. A field that the tables do not have, such as one of a
+/// newer release, they may not.
+fn is_read_below(path: &str) -> bool {
+    let head = path.split('.').next().unwrap_or_default();
+    let shown = Field::parse(head).map(Shown::from).or_else(|| ReadOnlyField::parse(head).map(Shown::from));
+    shown.is_some_and(|shown| shown.readers == Readers::Below)
+}
+
+/// A customer as a flat map from path to value, without empty fields. The parts of a field that masks can name one by one
+/// have paths of their own.
 fn image(customer: &Customer) -> Map<String, Value> {
     let mut flat = Map::new();
     // CustomerFields are plain data with text keys: serializing them cannot fail.
     let Ok(Value::Object(fields)) = serde_json::to_value(&customer.fields) else { return flat };
     for (field, value) in fields {
         match value {
-            Value::Object(parts) if BY_PART.contains(&field.as_str()) => {
+            Value::Object(parts) if Field::parse(&field).is_some_and(|field| field.spec().parts != Parts::None) => {
                 flat.extend(parts.into_iter().map(|(part, value)| (format!("{field}.{part}"), value)));
             }
             value => _ = flat.insert(field, value),
@@ -175,8 +162,8 @@ fn image(customer: &Customer) -> Map<String, Value> {
         flat.insert("status_reason".to_owned(), reason.as_str().into());
     }
     for hold in &customer.holds {
-        let told = serde_json::json!({"kind": hold.kind.as_str(), "reason": hold.reason.as_str()});
-        flat.insert(format!("holds.{}", hold.hold_id), told);
+        let shown = serde_json::json!({"kind": hold.kind.as_str(), "reason": hold.reason.as_str()});
+        flat.insert(format!("holds.{}", hold.hold_id), shown);
     }
     if let Some(at) = customer.archived_at {
         flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());
@@ -184,33 +171,33 @@ fn image(customer: &Customer) -> Map<String, Value> {
     flat
 }
 
-/// One thing that happened to a customer, as it is told.
+/// An event of a customer, as an account reads it.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// The event's id.
     pub id: EventId,
-    /// Its place among the customer's events.
+    /// Its position among the customer's events.
     pub seq: i64,
     /// The customer.
     pub customer: CustomerId,
-    /// What happened.
+    /// The type of the event.
     pub happened: EventType,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// With whose rights; none if that is not the reader's business.
+    /// The principal whose rights were used; none if the account may not read it.
     pub principal: Option<Principal>,
-    /// Who acted for the principal, the last one first.
+    /// The actors for the principal, the last one first.
     pub actors: Vec<Principal>,
-    /// The workload that made the call: what its connection proved.
+    /// The workload that made the call, as its connection proved it.
     pub workload: Option<String>,
-    /// In which account.
+    /// The account that the principal acted in.
     pub acting_account: AccountId,
-    /// By which RPC.
+    /// The RPC.
     pub rpc: String,
     /// The call's request_id.
     pub request_id: Option<RequestId>,
     /// The call's trace id.
     pub trace_id: Option<String>,
-    /// What changed.
+    /// The changed fields.
     pub changes: Changes,
 }

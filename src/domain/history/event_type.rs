@@ -1,7 +1,9 @@
 //! The types of events.
 
+use strum::VariantArray;
+
 /// What happened to a customer: the type of its event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 #[expect(missing_docs, reason = "each is the type of that name in the contract's CustomerEventType")]
 pub enum EventType {
     Created,
@@ -22,25 +24,6 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// Every type.
-    pub const ALL: [Self; 15] = [
-        Self::Created,
-        Self::Updated,
-        Self::Approved,
-        Self::Rejected,
-        Self::Archived,
-        Self::Unarchived,
-        Self::CustomIdsChanged,
-        Self::Suspended,
-        Self::Resumed,
-        Self::HoldPlaced,
-        Self::HoldReleased,
-        Self::TagsChanged,
-        Self::Migrated,
-        Self::MigrationReverted,
-        Self::Transferred,
-    ];
-
     /// The text that is stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -61,5 +44,11 @@ impl EventType {
             Self::MigrationReverted => "MIGRATION_REVERTED",
             Self::Transferred => "TRANSFERRED",
         }
+    }
+
+    /// The type of a stored text, if it is one.
+    #[must_use]
+    pub fn from_str_stored(stored: &str) -> Option<Self> {
+        Self::VARIANTS.iter().copied().find(|event_type| event_type.as_str() == stored)
     }
 }

@@ -1,15 +1,18 @@
 //! What is searched for, and what was found of it.
 //!
-//! Rule: everything that decides whether a word matches is here and in migrations/0005_search.sql, which folds custom IDs
-//! in the same way. The database is asked for what these needles are in; which fields matched is then told from the same
+//! Rule: everything that decides whether a word matches is here and in migrations/0002_customers.sql, which folds custom
+//! IDs in the same way. The database is asked for what these needles are in; which fields matched is then told from the same
 //! text by the same needles.
 
+mod field;
 mod query;
 mod text;
 
 use serde::Serialize;
+use strum::VariantArray as _;
 
 pub use self::{
+    field::SearchField,
     query::{Query, Word},
     text::{EXACT, Searchable, fold, number},
 };
@@ -23,37 +26,6 @@ use crate::domain::values::{
 
 /// Entries that each list of a search has at most.
 pub const MAX_LIST: usize = 50;
-
-/// What is searched: a customer's text, field by field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum SearchField {
-    /// Name and legal name.
-    Name,
-    /// City of the primary address.
-    City,
-    /// State of the primary address.
-    State,
-    /// The acting account's custom IDs, aliases too.
-    Number,
-    /// Email address.
-    Email,
-    /// Phone number.
-    Phone,
-    /// Tax IDs.
-    TaxId,
-}
-
-impl SearchField {
-    /// Every field, in the contract's order.
-    pub const ALL: [Self; 7] =
-        [Self::Name, Self::City, Self::State, Self::Number, Self::Email, Self::Phone, Self::TaxId];
-
-    /// Whether a word may lie anywhere in the field's text; else only where the text or a word in it begins.
-    #[must_use]
-    pub const fn is_free(self) -> bool {
-        matches!(self, Self::Name | Self::City)
-    }
-}
 
 /// Whether archived customers are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -165,6 +137,6 @@ impl Search {
                 _ => word.lies_in(field, text.section(field)),
             })
         };
-        SearchField::ALL.into_iter().filter(|field| self.asks(*field) && matches(*field)).collect()
+        SearchField::VARIANTS.iter().copied().filter(|field| self.asks(*field) && matches(*field)).collect()
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    SearchField,
+    field::SearchField,
     text::{EXACT, fold, marked, number, place, separates},
 };
 use crate::domain::values::{text::printable, violation::Rule};

@@ -6,7 +6,7 @@
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use super::SearchField;
+use super::field::SearchField;
 use crate::domain::{
     fields::{customer_fields::CustomerFields, profile::Profile},
     values::{
@@ -55,7 +55,7 @@ pub fn fold(text: &str) -> String {
     collapse(&whole)
 }
 
-/// migrations/0005_search.sql has the same list for custom IDs.
+/// migrations/0002_customers.sql has the same list for custom IDs.
 fn is_accent(letter: char) -> bool {
     matches!(letter,
         '\u{300}'..='\u{36F}'
@@ -140,7 +140,7 @@ impl Searchable {
     }
 
     /// One field's part of the text.
-    pub(super) fn section(&self, field: SearchField) -> &str {
+    pub(crate) fn section(&self, field: SearchField) -> &str {
         place(field).and_then(|place| self.doc.split(SECTION).nth(place)).unwrap_or_default()
     }
 }

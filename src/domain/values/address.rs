@@ -1,6 +1,7 @@
 //! Addresses, a text per line. Tables of countries and their parts come later; until then any printable text is one.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use super::text::Text;
 use super::violation::Rule;
@@ -17,7 +18,7 @@ pub enum AddressKind {
 }
 
 /// A part of an address, as a path names it: `primary_address.city`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum AddressPart {
     /// Street and number.
     Line1,
@@ -34,9 +35,6 @@ pub enum AddressPart {
 }
 
 impl AddressPart {
-    /// Every part, in the order in which the contract lists them.
-    pub const ALL: [Self; 6] = [Self::Line1, Self::Line2, Self::City, Self::State, Self::PostalCode, Self::Country];
-
     /// Its name in a path.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -53,7 +51,7 @@ impl AddressPart {
     /// The part that a path names, if any.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.as_str() == name)
+        Self::VARIANTS.iter().copied().find(|part| part.as_str() == name)
     }
 }
 
@@ -78,7 +76,7 @@ impl Address {
     /// Whether it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        AddressPart::ALL.into_iter().all(|part| self.get(part).is_none())
+        AddressPart::VARIANTS.iter().all(|part| self.get(*part).is_none())
     }
 
     /// One part, if it is set.
@@ -133,7 +131,7 @@ mod tests {
     #[test]
     fn every_part_is_set_read_stored_and_cleared_by_its_name() {
         let mut address = Address::default();
-        for (part, raw) in AddressPart::ALL.into_iter().zip(["Hoevenweg 21", "2", "Eindhoven", "NB", "5652AW", "NL"]) {
+        for (&part, raw) in AddressPart::VARIANTS.iter().zip(["Hoevenweg 21", "2", "Eindhoven", "NB", "5652AW", "NL"]) {
             assert_eq!(AddressPart::parse(part.as_str()), Some(part));
             address.set(part, raw).unwrap();
             assert_eq!(address.get(part), Some(raw));
@@ -141,7 +139,7 @@ mod tests {
         }
         let stored = serde_json::to_string(&address).unwrap();
         assert_eq!(serde_json::from_str::<Address>(&stored).unwrap(), address);
-        for part in AddressPart::ALL {
+        for &part in AddressPart::VARIANTS {
             assert!(!address.is_empty());
             address.set(part, "").unwrap();
         }
@@ -167,7 +165,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
-            for part in AddressPart::ALL {
+            for &part in AddressPart::VARIANTS {
                 let (mut first, mut again) = (Address::default(), Address::default());
                 if first.set(part, &raw).is_ok() {
                     let kept = first.get(part).unwrap_or_default();

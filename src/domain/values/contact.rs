@@ -1,15 +1,15 @@
-//! Contacts: the people at a customer. They are written as a whole list, so the list is where their rules hold.
+//! One contact: a person at a customer. The rules on all of them together are in `contacts.rs`.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use super::email::Email;
 use super::ids::ContactId;
 use super::phone::Phone;
 use super::text::Text;
-use super::violation::{Rule, Violations};
 
 /// A part of a contact, as a required path names it: `primary_contact.email`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum ContactPart {
     /// First name.
     FirstName,
@@ -24,9 +24,6 @@ pub enum ContactPart {
 }
 
 impl ContactPart {
-    /// Every part, in the order in which the contract lists them.
-    pub const ALL: [Self; 5] = [Self::FirstName, Self::LastName, Self::JobTitle, Self::Email, Self::Phone];
-
     /// Its name in a path.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -42,11 +39,12 @@ impl ContactPart {
     /// The part that a path names, if any.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.as_str() == name)
+        Self::VARIANTS.iter().copied().find(|part| part.as_str() == name)
     }
 }
 
-/// A person at a customer. Its parts are in order each by itself; what they must be together, [`Contacts`] says.
+/// A person at a customer. Its parts are in order each by itself; the rules on them together are those of
+/// [`Contacts`](super::contacts::Contacts).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     /// What it is called; never changes.
@@ -85,125 +83,8 @@ impl Contact {
     }
 }
 
-/// What the rules on the contacts together look at: it can be said of one whose parts break rules of their own, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outline {
-    /// What it is called; none if that is unknown.
-    pub contact_id: Option<ContactId>,
-    /// Whether it has a first name, a last name or an email.
-    pub is_somebody: bool,
-    /// Whether it is marked primary.
-    pub primary: bool,
-}
-
-impl Outline {
-    fn of(contact: &Contact) -> Self {
-        Self {
-            contact_id: Some(contact.contact_id),
-            is_somebody: contact.first_name.is_some() || contact.last_name.is_some() || contact.email.is_some(),
-            primary: contact.primary,
-        }
-    }
-}
-
-/// A customer's contacts, at most 50, of which exactly one is primary if there are any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Contacts(Vec<Contact>);
-
-impl Contacts {
-    /// The most that a customer has.
-    pub const MAX: usize = 50;
-
-    /// Makes a whole of contacts that are each in order. If none is marked primary, the first becomes it.
-    ///
-    /// # Errors
-    /// What [`Contacts::check_count`] or [`Contacts::check`] says.
-    pub fn try_new(mut contacts: Vec<Contact>) -> Result<Self, Violations> {
-        Self::check_count(contacts.len())?;
-        let outlines: Vec<Outline> = contacts.iter().map(Outline::of).collect();
-        let violations = Self::check(&outlines);
-        if !contacts.iter().any(|contact| contact.primary)
-            && let Some(first) = contacts.first_mut()
-        {
-            first.primary = true;
-        }
-        violations.finish(Some(Self(contacts)))
-    }
-
-    /// Whether a customer can have so many.
-    ///
-    /// # Errors
-    /// More than 50; the path is `contacts`.
-    pub fn check_count(count: usize) -> Result<(), Violations> {
-        if count <= Self::MAX {
-            return Ok(());
-        }
-        let rule = Rule::with(format!("must be at most {} contacts; these are {count}", Self::MAX));
-        Err(Violations::of("contacts", rule))
-    }
-
-    /// What is wrong with the contacts together: more than one primary, an id twice, or one that has neither a name nor
-    /// an email. The paths start at the customer: `contacts[3]`, `contacts[3].primary`.
-    #[must_use]
-    pub fn check(outlines: &[Outline]) -> Violations {
-        let mut violations = Violations::default();
-        let primary = outlines.iter().position(|outline| outline.primary);
-        for (place, outline) in outlines.iter().enumerate() {
-            let mut refuse = |part: &str, rule| violations.push(format!("contacts[{place}]{part}"), rule);
-            if !outline.is_somebody {
-                refuse("", Rule::new("must have a first name, a last name or an email"));
-            }
-            let is_twin = |other: &Outline| outline.contact_id.is_some() && other.contact_id == outline.contact_id;
-            if let Some(first) = outlines.iter().take(place).position(is_twin) {
-                refuse(".contact_id", Rule::with(format!("must not repeat that of contacts[{first}]")));
-            }
-            if let Some(first) = primary.filter(|&first| outline.primary && first != place) {
-                refuse(".primary", Rule::with(format!("must be set on one contact only; contacts[{first}] has it")));
-            }
-        }
-        violations
-    }
-
-    /// The same where somebody who was among them before, and comes again without an id that was, keeps the id.
-    #[must_use]
-    pub fn keeping_ids(mut self, before: &Self) -> Self {
-        let named: Vec<ContactId> = self.0.iter().map(|contact| contact.contact_id).collect();
-        let mut free: Vec<&Contact> = before.0.iter().filter(|old| !named.contains(&old.contact_id)).collect();
-        for contact in &mut self.0 {
-            if before.0.iter().any(|old| old.contact_id == contact.contact_id) {
-                continue;
-            }
-            let same = |old: &&Contact| **old == Contact { contact_id: old.contact_id, ..contact.clone() };
-            if let Some(place) = free.iter().position(same) {
-                contact.contact_id = free.remove(place).contact_id;
-            }
-        }
-        self
-    }
-
-    /// The one to turn to; none only if there are no contacts.
-    #[must_use]
-    pub fn primary(&self) -> Option<&Contact> {
-        self.0.iter().find(|contact| contact.primary)
-    }
-
-    /// All of them, in the order given.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Contact] {
-        &self.0
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
@@ -221,51 +102,6 @@ mod tests {
     }
 
     #[test]
-    fn the_first_contact_is_primary_unless_another_is() {
-        let contacts = Contacts::try_new(vec![jan(1), jan(2)]).unwrap();
-        assert_eq!(contacts.primary(), contacts.as_slice().first());
-        let contacts = Contacts::try_new(vec![jan(1), Contact { primary: true, ..jan(2) }]).unwrap();
-        assert_eq!(contacts.primary(), contacts.as_slice().last());
-        assert_eq!(Contacts::try_new(vec![]).unwrap().primary(), None);
-    }
-
-    #[test]
-    fn everything_wrong_is_told_at_once() {
-        let nobody = Contact { first_name: None, job_title: Some(Text::parse("CEO").unwrap()), ..jan(3) };
-        let main = |id| Contact { primary: true, ..jan(id) };
-        let refused = Contacts::try_new(vec![main(1), jan(1), nobody, main(4)]).unwrap_err();
-        let told: Vec<_> =
-            refused.all().iter().map(|violation| (violation.field.as_str(), violation.rule.text())).collect();
-        assert_eq!(
-            told,
-            [
-                ("contacts[1].contact_id", "must not repeat that of contacts[0]"),
-                ("contacts[2]", "must have a first name, a last name or an email"),
-                ("contacts[3].primary", "must be set on one contact only; contacts[0] has it"),
-            ]
-        );
-    }
-
-    #[test]
-    fn who_comes_again_without_an_id_keeps_the_old_one() {
-        let piet = |id| Contact { first_name: Some(Text::parse("Piet").unwrap()), ..jan(id) };
-        let contacts = |list| Contacts::try_new(list).unwrap();
-        let before = contacts(vec![jan(1), jan(2), piet(3)]);
-        let again = contacts(vec![jan(11), jan(12), piet(13)]).keeping_ids(&before);
-        assert_eq!(again, before);
-        // One that is named keeps to itself, and a third Jan is new.
-        let more = contacts(vec![Contact { primary: true, ..jan(11) }, jan(2), jan(14)]).keeping_ids(&before);
-        assert_eq!(more, contacts(vec![Contact { primary: true, ..jan(1) }, jan(2), jan(14)]));
-    }
-
-    #[test]
-    fn a_customer_has_at_most_50_contacts() {
-        assert!(Contacts::try_new((1..=50).map(jan).collect()).is_ok());
-        let refused = Contacts::try_new((1..=51).map(jan).collect()).unwrap_err();
-        assert_eq!(refused, Violations::of("contacts", Rule::new("must be at most 50 contacts; these are 51")));
-    }
-
-    #[test]
     fn every_part_is_read_by_its_name_and_stored_under_it() {
         let contact = Contact {
             last_name: Some(Text::parse("Janssen").unwrap()),
@@ -274,33 +110,15 @@ mod tests {
             phone: Some(Phone::parse("+31(0)123456789", "").unwrap()),
             ..jan(1)
         };
-        let told = ContactPart::ALL.map(|part| contact.get(part).unwrap());
+        let told: Vec<_> = ContactPart::VARIANTS.iter().map(|part| contact.get(*part).unwrap()).collect();
         assert_eq!(told, ["Jan", "Janssen", "CEO", "Jan.Janssen@company.nl", "+31(0)123456789"]);
         let stored = serde_json::to_value(&contact).unwrap();
-        for part in ContactPart::ALL {
+        for &part in ContactPart::VARIANTS {
             assert_eq!(ContactPart::parse(part.as_str()), Some(part));
             assert!(stored.get(part.as_str()).is_some());
             assert_eq!(jan(1).get(part).is_some(), part == ContactPart::FirstName);
         }
         assert_eq!(serde_json::from_value::<Contact>(stored).unwrap(), contact);
         assert_eq!(ContactPart::parse("shoe_size"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_list_that_is_accepted_has_one_primary_and_is_accepted_again(
-            marks in prop::collection::vec((1_u128..60, any::<bool>(), prop::bool::weighted(0.1)), 0..8),
-        ) {
-            let contacts = marks.into_iter().map(|(id, named, primary)| {
-                let first_name = jan(id).first_name.filter(|_| named || id > 5);
-                Contact { first_name, primary, ..jan(id) }
-            });
-            if let Ok(contacts) = Contacts::try_new(contacts.collect()) {
-                let marked = contacts.as_slice().iter().filter(|contact| contact.primary).count();
-                prop_assert_eq!(marked, contacts.as_slice().len().min(1));
-                prop_assert!(contacts.as_slice().iter().all(|contact| Outline::of(contact).is_somebody));
-                prop_assert_eq!(Contacts::try_new(contacts.as_slice().to_vec()), Ok(contacts));
-            }
-        }
     }
 }

@@ -1,19 +1,17 @@
 //! The closed sets of the domain. What is stored is the text of a variant, never its number: a dump reads by itself.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 macro_rules! closed_sets {
     ($($(#[$about:meta])* $name:ident { $($(#[$says:meta])* $variant:ident = $text:literal),+ $(,)? })+) => {$(
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, VariantArray)]
         pub enum $name {
             $($(#[$says])* #[serde(rename = $text)] $variant,)+
         }
 
         impl $name {
-            /// Every variant, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
             /// The text that is stored.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -114,7 +112,7 @@ mod tests {
 
     macro_rules! round_trip {
         ($($name:ident)+) => {$(
-            for &value in $name::ALL {
+            for &value in $name::VARIANTS {
                 assert_eq!($name::from_str_stored(value.as_str()), Some(value));
                 assert_eq!(serde_json::to_value(value).unwrap(), value.as_str());
                 assert_eq!(serde_json::from_value::<$name>(value.as_str().into()).unwrap(), value);
@@ -130,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_role_includes_those_before_it() {
-        assert!(Role::ALL.is_sorted());
+        assert!(Role::VARIANTS.is_sorted());
         assert!(
             Role::Viewer < Role::Member && Role::Member < Role::ServiceManager && Role::ServiceManager < Role::Admin
         );

@@ -12,7 +12,11 @@ use super::violation::Rule;
 /// The longest syntax of a UUID: `urn:uuid:` and 36 characters.
 const MAX_CHARS: usize = 45;
 
-fn parse(raw: &str) -> Result<Uuid, Rule> {
+/// Parses the id of something whose type the value does not say: one that a field refers to.
+///
+/// # Errors
+/// Not a UUID, or the nil one.
+pub fn parse(raw: &str) -> Result<Uuid, Rule> {
     let id = if raw.len() > MAX_CHARS { None } else { Uuid::try_parse(raw).ok() };
     match id {
         Some(id) if id.is_nil() => Err(Rule::new("must not be the nil UUID, which names nothing")),

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod contact;
+pub mod contacts;
 pub mod custom_id;
 pub mod email;
 pub mod enums;

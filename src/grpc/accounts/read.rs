@@ -6,7 +6,7 @@ use crate::{
             branch::{BranchEdit, BranchName},
             policies::PolicyChoices,
         },
-        fields::{field::FieldPath, requirements::Requirements},
+        fields::{path::FieldPath, requirements::Requirements},
         values::{
             enums::{NameUniqueness, Role},
             text::Text,

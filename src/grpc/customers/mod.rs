@@ -5,8 +5,11 @@ mod find;
 mod holds;
 mod ownership;
 mod read;
+mod read_parts;
 mod search;
 pub(super) mod show;
+#[cfg(test)]
+mod tests;
 mod upsert;
 
 use tonic::Request;

@@ -6,6 +6,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         customers::migration::{FirstAdmin, MigrationPlan},
+        fields::field::Field,
         refusal::Blocker,
         values::{
             email::Email,
@@ -127,6 +128,7 @@ fn plan_out(plan: &MigrationPlan, stored: bool) -> pb::MigrationPlan {
         Some(FirstAdmin::Invited(email)) => (None, email.as_str().to_owned()),
         None => (None, String::new()),
     };
+    let cleared = |field| plan.references.get(field).map(|id| id.to_string()).unwrap_or_default();
     pb::MigrationPlan {
         account: plan.account.as_ref().map(|account| account_out(account, stored)),
         first_admin,
@@ -137,8 +139,8 @@ fn plan_out(plan: &MigrationPlan, stored: bool) -> pb::MigrationPlan {
             .iter()
             .map(|(system, id)| (system.as_str().to_owned(), id.as_str().to_owned()))
             .collect(),
-        cleared_branch_id: plan.branch.map(|branch| branch.to_string()).unwrap_or_default(),
-        cleared_sales_person_id: plan.sales_person.map(|member| member.to_string()).unwrap_or_default(),
+        cleared_branch_id: cleared(Field::BranchId),
+        cleared_sales_person_id: cleared(Field::SalesPersonId),
     }
 }
 

@@ -1,14 +1,21 @@
-//! A customer as clients are shown it: as far as the acting account may see, and as much as was asked for.
+//! Writes a customer's message: the fields that the acting account may read, in the view that was asked for.
 
 use crate::{
     domain::{
         access::relation::Relation,
         customers::{customer::Status, dms::DmsLink, hold::Hold},
+        fields::{
+            customer_fields::CustomerFields,
+            field::{Field, Readers, Shown, View},
+            read_only::ReadOnlyField,
+        },
         values::{
             address::{Address, AddressPart},
             contact::Contact,
+            email::Email,
             enums::{CustomerType, Origin, Reach, ServiceClass},
             phone::Phone,
+            tax_id::TaxId,
             text::Text,
         },
     },
@@ -20,165 +27,105 @@ use crate::{
     service::customers::CustomerDetails,
 };
 
-/// The whole customer, as far as the acting account may see.
-pub(super) fn full(shown: CustomerDetails) -> pb::Customer {
-    let CustomerDetails { customer, link, relation, dms_link, allowed_actions, missing_for_approval, etag } = shown;
-    let reseller_account_id = customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default();
-    let fields = customer.fields;
-    let profile = fields.profile;
-    let whole = pb::Customer {
-        id: customer.id.to_string(),
-        account_id: customer.owner.to_string(),
-        r#type: customer_type(fields.customer_type).into(),
-        service_class: service_class(fields.service_class).into(),
-        reach: reach(fields.reach).into(),
-        name: fields.name.as_str().to_owned(),
-        legal_name: text(profile.legal_name.as_ref()),
-        custom_ids: link
-            .custom_ids
-            .iter()
-            .map(|(system, id)| (system.as_str().to_owned(), id.as_str().to_owned()))
-            .collect(),
-        registration_number: text(profile.registration_number.as_ref()),
-        tax_ids: profile
-            .tax_ids
-            .as_slice()
-            .iter()
-            .map(|tax_id| pb::TaxId {
-                value: tax_id.value().to_owned(),
-                country: tax_id.country().unwrap_or_default().to_owned(),
-            })
-            .collect(),
-        currency: text(profile.currency.as_ref()),
-        industry: text(profile.industry.as_ref()),
-        primary_address: address(&profile.primary_address),
-        billing_address: address(&profile.billing_address),
-        shipping_address: address(&profile.shipping_address),
-        contacts: profile.contacts.as_slice().iter().map(contact).collect(),
-        email: profile.email.as_ref().map_or_else(String::new, |email| email.as_str().to_owned()),
-        billing_email: profile.billing_email.as_ref().map_or_else(String::new, |email| email.as_str().to_owned()),
-        phone: profile.phone.as_ref().map(phone),
-        fax: profile.fax.as_ref().map(phone),
-        sales_person_id: fields.sales_person.map(|member| member.to_string()).unwrap_or_default(),
-        origin: origin(fields.origin).into(),
-        order_reference: text(fields.order_reference.as_ref()),
-        labels: profile
-            .labels
-            .iter()
-            .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()))
-            .collect(),
-        language: profile.language.as_ref().map_or_else(String::new, |language| language.as_str().to_owned()),
-        status: status(&customer.status).into(),
-        status_reason: text(customer.status.reason()),
-        archived_at: customer.archived_at.map(time_out),
-        allowed_actions: allowed_actions.into_iter().map(ToOwned::to_owned).collect(),
-        missing_for_approval: missing_for_approval.iter().map(ToString::to_string).collect(),
-        create_time: Some(time_out(customer.created.at)),
-        update_time: Some(time_out(customer.updated.at)),
-        created_by: Some(principal_out(&customer.created.by)),
-        updated_by: Some(principal_out(&customer.updated.by)),
-        etag: etag.unwrap_or_default(),
-        branch_id: fields.branch.map(|branch| branch.to_string()).unwrap_or_default(),
-        tags: link.tags.iter().map(tag_out).collect(),
-        holds: customer.holds.iter().map(hold).collect(),
-        dms_link: dms(dms_link).into(),
-        reseller_account_id,
-    };
-    match relation {
-        Relation::OwnerOrAbove => whole,
-        Relation::Below => from_below(whole),
+/// All fields that the acting account may read.
+pub(super) fn full(details: CustomerDetails) -> pb::Customer {
+    message(details, View::Full)
+}
+
+/// The fields of a list's entry.
+pub(super) fn basic(details: CustomerDetails) -> pb::Customer {
+    message(details, View::Basic)
+}
+
+/// Which fields a message has. The tables of fields decide; a field that is left out costs nothing.
+#[derive(Clone, Copy)]
+struct Cut {
+    relation: Relation,
+    view: View,
+}
+
+impl Cut {
+    fn show<T: Default>(self, field: impl Into<Shown>, value: impl FnOnce() -> T) -> T {
+        let Shown { readers, view } = field.into();
+        let readable = self.relation == Relation::OwnerOrAbove || readers == Readers::Below;
+        if readable && view <= self.view { value() } else { T::default() }
     }
 }
 
-/// What a list shows.
-pub(super) fn basic(shown: CustomerDetails) -> pb::Customer {
-    let mut customer = full(shown);
-    customer.contacts.clear();
-    customer.billing_address = None;
-    customer.shipping_address = None;
-    customer.labels.clear();
-    customer.holds.clear();
-    customer.allowed_actions.clear();
-    customer.missing_for_approval.clear();
-    customer
-}
-
-/// What an account below the owner sees through the reach FLEET. Every field is named: one that is added to the contract
-/// must be put on one side or the other.
-fn from_below(customer: pb::Customer) -> pb::Customer {
-    let pb::Customer {
-        id,
-        account_id,
-        r#type,
-        service_class,
-        reach,
-        name,
-        legal_name,
-        custom_ids,
-        registration_number,
-        tax_ids,
-        currency: _,
-        industry: _,
-        primary_address,
-        billing_address: _,
-        shipping_address,
-        contacts,
-        email,
-        billing_email: _,
-        phone,
-        fax,
-        sales_person_id: _,
-        origin: _,
-        order_reference: _,
-        labels: _,
-        language: _,
-        status,
-        status_reason: _,
-        archived_at,
-        allowed_actions,
-        missing_for_approval: _,
-        create_time,
-        update_time,
-        created_by: _,
-        updated_by: _,
-        etag,
-        branch_id: _,
-        tags,
-        holds: _,
-        dms_link,
-        reseller_account_id: _,
-    } = customer;
+fn message(details: CustomerDetails, view: View) -> pb::Customer {
+    use ReadOnlyField as ReadOnly;
+    let CustomerDetails { customer, link, relation, dms_link, allowed_actions, missing_for_approval, etag } = details;
+    let (fields, profile) = (&customer.fields, &customer.fields.profile);
+    let cut = Cut { relation, view };
+    // Every field is named, so that a field that is added to the contract does not compile here.
     pb::Customer {
-        id,
-        account_id,
-        r#type,
-        service_class,
-        reach,
-        name,
-        legal_name,
-        custom_ids,
-        registration_number,
-        tax_ids,
-        primary_address,
-        shipping_address,
-        contacts,
-        email,
-        phone,
-        fax,
-        status,
-        archived_at,
-        allowed_actions,
-        create_time,
-        update_time,
-        etag,
-        tags,
-        dms_link,
-        ..pb::Customer::default()
+        id: cut.show(ReadOnly::Id, || customer.id.to_string()),
+        account_id: cut.show(ReadOnly::AccountId, || customer.owner.to_string()),
+        r#type: cut.show(Field::Type, || customer_type(fields.customer_type).into()),
+        service_class: cut.show(Field::ServiceClass, || service_class(fields.service_class).into()),
+        reach: cut.show(Field::Reach, || reach(fields.reach).into()),
+        name: cut.show(Field::Name, || fields.name.as_str().to_owned()),
+        legal_name: cut.show(Field::LegalName, || text(profile.legal_name.as_ref())),
+        custom_ids: cut.show(ReadOnly::CustomIds, || {
+            link.custom_ids.iter().map(|(system, id)| (system.as_str().to_owned(), id.as_str().to_owned())).collect()
+        }),
+        registration_number: cut.show(Field::RegistrationNumber, || text(profile.registration_number.as_ref())),
+        tax_ids: cut.show(Field::TaxIds, || profile.tax_ids.as_slice().iter().map(tax_id).collect()),
+        currency: cut.show(Field::Currency, || text(profile.currency.as_ref())),
+        industry: cut.show(Field::Industry, || text(profile.industry.as_ref())),
+        primary_address: cut.show(Field::PrimaryAddress, || address(&profile.primary_address)),
+        billing_address: cut.show(Field::BillingAddress, || address(&profile.billing_address)),
+        shipping_address: cut.show(Field::ShippingAddress, || address(&profile.shipping_address)),
+        contacts: cut.show(Field::Contacts, || profile.contacts.as_slice().iter().map(contact).collect()),
+        email: cut.show(Field::Email, || email(profile.email.as_ref())),
+        billing_email: cut.show(Field::BillingEmail, || email(profile.billing_email.as_ref())),
+        phone: cut.show(Field::Phone, || profile.phone.as_ref().map(phone)),
+        fax: cut.show(Field::Fax, || profile.fax.as_ref().map(phone)),
+        sales_person_id: cut.show(Field::SalesPersonId, || reference(fields, Field::SalesPersonId)),
+        origin: cut.show(ReadOnly::Origin, || origin(fields.origin).into()),
+        order_reference: cut.show(Field::OrderReference, || text(fields.order_reference.as_ref())),
+        labels: cut.show(Field::Labels, || {
+            profile.labels.iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect()
+        }),
+        language: cut.show(Field::Language, || {
+            profile.language.as_ref().map_or_else(String::new, |language| language.as_str().to_owned())
+        }),
+        status: cut.show(ReadOnly::Status, || status(&customer.status).into()),
+        status_reason: cut.show(ReadOnly::StatusReason, || text(customer.status.reason())),
+        archived_at: cut.show(ReadOnly::ArchivedAt, || customer.archived_at.map(time_out)),
+        allowed_actions: cut
+            .show(ReadOnly::AllowedActions, || allowed_actions.into_iter().map(ToOwned::to_owned).collect()),
+        missing_for_approval: cut
+            .show(ReadOnly::MissingForApproval, || missing_for_approval.iter().map(ToString::to_string).collect()),
+        create_time: cut.show(ReadOnly::CreateTime, || Some(time_out(customer.created.at))),
+        update_time: cut.show(ReadOnly::UpdateTime, || Some(time_out(customer.updated.at))),
+        created_by: cut.show(ReadOnly::CreatedBy, || Some(principal_out(&customer.created.by))),
+        updated_by: cut.show(ReadOnly::UpdatedBy, || Some(principal_out(&customer.updated.by))),
+        etag: cut.show(ReadOnly::Etag, || etag.unwrap_or_default()),
+        branch_id: cut.show(Field::BranchId, || reference(fields, Field::BranchId)),
+        tags: cut.show(ReadOnly::Tags, || link.tags.iter().map(tag_out).collect()),
+        holds: cut.show(ReadOnly::Holds, || customer.holds.iter().map(hold).collect()),
+        dms_link: cut.show(ReadOnly::DmsLink, || dms(dms_link).into()),
+        reseller_account_id: cut.show(ReadOnly::ResellerAccountId, || {
+            customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default()
+        }),
     }
 }
 
 fn text<const MAX: usize>(text: Option<&Text<MAX>>) -> String {
     text.map_or_else(String::new, |text| text.as_str().to_owned())
+}
+
+fn email(email: Option<&Email>) -> String {
+    email.map_or_else(String::new, |email| email.as_str().to_owned())
+}
+
+fn reference(fields: &CustomerFields, field: Field) -> String {
+    fields.references.get(field).map(|id| id.to_string()).unwrap_or_default()
+}
+
+fn tax_id(tax_id: &TaxId) -> pb::TaxId {
+    pb::TaxId { value: tax_id.value().to_owned(), country: tax_id.country().unwrap_or_default().to_owned() }
 }
 
 fn address(address: &Address) -> Option<pb::Address> {
@@ -221,7 +168,7 @@ fn contact(contact: &Contact) -> pb::Contact {
         first_name: text(contact.first_name.as_ref()),
         last_name: text(contact.last_name.as_ref()),
         job_title: text(contact.job_title.as_ref()),
-        email: contact.email.as_ref().map_or_else(String::new, |email| email.as_str().to_owned()),
+        email: email(contact.email.as_ref()),
         phone: contact.phone.as_ref().map(phone),
         primary: contact.primary,
     }

@@ -8,6 +8,7 @@ mod wire;
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use self::{
     calls::Seeding,
@@ -38,8 +39,8 @@ pub struct Demo {
     pub pending: String,
 }
 
-/// Who owns a customer of the demo: an account of its tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Who owns a customer of the demo: an account of its tree. Each comes after the one above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub enum Owner {
     /// The distributor; all its resellers serve the customer.
     Distributor,
@@ -53,11 +54,6 @@ pub enum Owner {
     Market,
     /// The reseller that asks for everything.
     Full,
-}
-
-impl Owner {
-    /// All of them, each after the one above it.
-    pub const ALL: [Self; 6] = [Self::Distributor, Self::Cloud, Self::Telecom, Self::Dealer, Self::Market, Self::Full];
 }
 
 /// What becomes of a customer of the demo.
@@ -144,7 +140,7 @@ pub async fn seed(
     records: &[Record],
 ) -> Result<Demo, String> {
     let mut seeding = Seeding::new(connect(address).await?, issuer, tokens);
-    for owner in Owner::ALL {
+    for &owner in Owner::VARIANTS {
         seeding.node(owner).await?;
     }
     let ids = seeding.customers(records).await?;

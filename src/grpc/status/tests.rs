@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{
-    fields::field::{Field, FieldPath},
+    fields::{field::Field, path::FieldPath},
     refusal::Blocker,
     values::{enums::Role, violation::Rule},
 };

@@ -27,7 +27,7 @@ use crate::{
         pb::ErrorReason,
         status::{self, Repeat},
     },
-    service::access::Access,
+    service::{access::Access, call},
 };
 
 /// Names the tenant in which a service principal acts.
@@ -65,6 +65,7 @@ impl Authenticate {
         if let Some(rate) = &self.rate {
             rate.count(&verified.principal).await?;
         }
+        call::made_by(&verified.principal);
         let Arrival { traced, workload, deadline } = arrival;
         let author = Author {
             principal: verified.principal.clone(),

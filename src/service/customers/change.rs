@@ -4,10 +4,7 @@
 
 use sqlx::PgConnection;
 
-use super::{
-    CustomerDetails, Customers,
-    create::{not_a_branch, not_a_sales_person},
-};
+use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -15,12 +12,12 @@ use crate::{
             command::{Command, DecisionInputs},
             customer::{Change, Customer, Stamp},
         },
-        fields::{customer_fields::CustomerFields, edit::Edit},
+        fields::{customer_fields::CustomerFields, references::refuse_foreign},
         history::event_type::EventType,
         refusal::Refusal,
         requests::options::{Options, Outcome},
         values::{
-            ids::{BranchId, CustomerId, MemberId},
+            ids::CustomerId,
             timestamp::Timestamp,
             violation::{Rule, Violations},
         },
@@ -98,7 +95,7 @@ impl Customers {
     ) -> Result<Option<Outcome<CustomerDetails>>> {
         let Attempt { caller, id, command, options, .. } = *attempt;
         let request = options.request.as_ref();
-        let loaded = store::customers::load(conn, caller, id, request, sales_person(command), branch(command)).await?;
+        let loaded = store::customers::load(conn, caller, id, request, &command.references()).await?;
         command.permits(caller, &loaded.seen.customer)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
             let details = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
@@ -114,12 +111,7 @@ impl Customers {
             Change::Made(event_type) => event_type,
             Change::AlreadyMade => return Err(Error::internal("decided twice")),
         };
-        if !loaded.sales_person_fits {
-            return Err(not_a_sales_person());
-        }
-        if !loaded.branch_fits {
-            return Err(not_a_branch());
-        }
+        refuse_foreign(&loaded.foreign)?;
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
         if !self.save(conn, attempt, &loaded.seen, &after, event_type).await? {
@@ -205,16 +197,4 @@ fn edited(command: &Command, mut fields: CustomerFields) -> CustomerFields {
         }
     }
     fields
-}
-
-/// The sales person that an update names.
-pub(super) fn sales_person(command: &Command) -> Option<MemberId> {
-    let Command::Update(edits) = command else { return None };
-    edits.iter().find_map(|edit| if let Edit::SalesPerson(member) = edit { *member } else { None })
-}
-
-/// The branch that an update names.
-pub(super) fn branch(command: &Command) -> Option<BranchId> {
-    let Command::Update(edits) = command else { return None };
-    edits.iter().find_map(|edit| if let Edit::Branch(branch) = edit { *branch } else { None })
 }

@@ -12,13 +12,16 @@ use crate::{
         access::caller::Caller,
         accounts::account::Account,
         customers::customer::{Customer, Stamp},
-        fields::customer_fields::CustomerFields,
+        fields::{
+            customer_fields::CustomerFields,
+            field::Field,
+            references::{References, refuse_foreign},
+        },
         requests::options::{Options, Outcome},
         values::{
             custom_id::{CustomIds, System},
             enums::{Reach, Role},
             ids::{AccountId, CustomerId, EventId},
-            violation::{Rule, Violations},
         },
     },
     error::{Error, Result},
@@ -83,17 +86,21 @@ impl Customers {
                         let details = self.mutated_details(caller, options, record(&account, insert))?;
                         return Ok(Outcome::changed(details));
                     }
-                    (does_not_fit(new), true)
+                    (None, true)
                 }
-                Err(Refused::BeforeReplay(refusal)) => (refusal, false),
-                Err(Refused::AfterReplay(refusal)) => (refusal, true),
+                Err(Refused::BeforeReplay(refusal)) => (Some(refusal), false),
+                Err(Refused::AfterReplay(refusal)) => (Some(refusal), true),
             };
             // Either the account is not as the cache has it, or the refusal is right.
             let now = lease.run(async |conn| store::accounts::get(conn, caller.scope(), account.id).await).await?;
             if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
                 let replayed = async |conn: &mut PgConnection| self.find_replay(conn, caller, options).await;
                 let replayed = if replay_first { lease.run(replayed).await? } else { None };
-                return replayed.map(Outcome::replayed).ok_or(refusal);
+                return match (replayed, refusal) {
+                    (Some(details), _) => Ok(Outcome::replayed(details)),
+                    (None, Some(refusal)) => Err(refusal),
+                    (None, None) => Err(foreign(&mut lease, caller, account.id, &new.fields.references).await?),
+                };
             }
             account = Arc::new(now);
         }
@@ -191,25 +198,12 @@ fn record(account: &Account, insert: CustomerInsert) -> CustomerRecord {
     }
 }
 
-pub(super) fn not_a_sales_person() -> Error {
-    let rule = Rule::new("must be the member_id of a member of the customer's owner; ListMembers has them");
-    Error::Invalid(Violations::of("customer.sales_person_id", rule))
-}
-
-pub(super) fn not_a_branch() -> Error {
-    let rule = Rule::new("must be the id of a branch of the customer's owner; ListBranches has them");
-    Error::Invalid(Violations::of("customer.branch_id", rule))
-}
-
-/// The violation if the statement wrote nothing: the sales person or the branch is not the account's. With both given,
-/// either may be the one.
-fn does_not_fit(new: &NewCustomer) -> Error {
-    match (new.fields.sales_person, new.fields.branch) {
-        (None, Some(_)) => not_a_branch(),
-        (Some(_) | None, None) => not_a_sales_person(),
-        (Some(_), Some(_)) => {
-            let rule = Rule::new("must both belong to the customer's owner");
-            Error::Invalid(Violations::of("customer.sales_person_id, customer.branch_id", rule))
-        }
-    }
+/// The refusal of references to things that the account does not have.
+async fn foreign(lease: &mut Lease, caller: &Caller, account: AccountId, references: &References) -> Result<Error> {
+    let owned = lease
+        .run(async |conn| store::customers::references::owned(conn, caller.scope(), account, references).await)
+        .await?;
+    let foreign: Vec<Field> = references.fields().filter(|field| references.get(*field) != owned.get(*field)).collect();
+    // The account may have got it since.
+    Ok(refuse_foreign(&foreign).map_or_else(Error::from, |()| Error::Contended))
 }

@@ -18,6 +18,7 @@ use crate::{
             link::Link,
             migration::{FirstAdmin, Migration, MigrationPlan},
         },
+        fields::references::References,
         history::event_type::EventType,
         refusal::Blocker,
         requests::{
@@ -113,7 +114,7 @@ impl Customers {
         let scope = caller.scope();
         let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
         store::customers::lock(conn, scope, id).await?;
-        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), None, None).await?;
+        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;
         let before = &loaded.seen.customer;
         before.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
@@ -187,8 +188,7 @@ fn plan(
         admin: reseller.admin.clone().map(FirstAdmin::Principal).or_else(invited),
         tags: copies.tags.iter().map(|tag| tag.name.clone()).collect(),
         custom_ids: copies.custom_ids.clone(),
-        branch: customer.fields.branch,
-        sales_person: customer.fields.sales_person,
+        references: customer.fields.references.clone(),
     };
     let empty = copies.custom_ids.is_empty() && copies.tags.is_empty();
     (plan, (!empty).then_some(copies))
@@ -217,14 +217,7 @@ async fn create_account(
 /// The customer in the account that is made of it.
 fn in_account(before: &Customer, account: &Account, at: Timestamp) -> Customer {
     let mut after = before.clone();
-    after.migration = Some(Migration {
-        account: account.id,
-        from: before.owner,
-        at,
-        branch: after.fields.branch.take(),
-        sales_person: after.fields.sales_person.take(),
-        reverted_at: None,
-    });
-    after.go_to(account);
+    let references = after.go_to(account);
+    after.migration = Some(Migration { account: account.id, from: before.owner, at, references, reverted_at: None });
     after
 }

@@ -39,7 +39,7 @@ use crate::{
             hold::Hold,
             link::Link,
         },
-        fields::{customer_fields::CustomerFields, edit::Edit, field::FieldPath},
+        fields::{customer_fields::CustomerFields, edit::Edit, path::FieldPath},
         requests::{
             answer::Answer,
             options::{Options, Outcome},

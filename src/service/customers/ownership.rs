@@ -10,6 +10,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         customers::customer::{Customer, Stamp},
+        fields::references::References,
         history::event::Changes,
         refusal::{Blocker, Refusal},
         requests::options::Options,
@@ -135,7 +136,7 @@ impl Customers {
         id: CustomerId,
         options: &Options,
     ) -> Result<CustomerDetails> {
-        let loaded = store::customers::load(conn, caller, id, None, None, None).await?;
+        let loaded = store::customers::load(conn, caller, id, None, &References::default()).await?;
         self.mutated_details(caller, options, loaded.seen)
     }
 }

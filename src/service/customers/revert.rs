@@ -11,6 +11,7 @@ use crate::{
         access::caller::Caller,
         accounts::account::Account,
         customers::{customer::Customer, migration::Migration},
+        fields::references::References,
         history::event_type::EventType,
         requests::{
             answer::Answer,
@@ -76,14 +77,14 @@ impl Customers {
         let scope = caller.scope();
         let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
         // Read without a lock first: the account that was made of the customer is locked before the customer.
-        let unlocked = store::customers::load(conn, caller, id, None, None, None).await?.seen;
+        let unlocked = store::customers::load(conn, caller, id, None, &References::default()).await?.seen;
         unlocked.customer.must_be_ours(caller)?;
         let account = unlocked.customer.migrated().map(|migration| migration.account);
         if let Some(account) = account {
             store::customers::ownership::lock_account(conn, scope, account).await?;
         }
         store::customers::lock(conn, scope, id).await?;
-        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), None, None).await?;
+        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;
         let before = &loaded.seen.customer;
         // Checked again: the customer may have moved to another account before it was locked.
         before.must_be_ours(caller)?;
@@ -135,17 +136,9 @@ async fn at_home(
     home: &Account,
     migration: &Migration,
 ) -> Result<Customer> {
-    let (branch, sales_person) = store::customers::ownership::still_there(
-        conn,
-        caller.scope(),
-        home.id,
-        migration.branch,
-        migration.sales_person,
-    )
-    .await?;
     let mut after = before.clone();
-    after.fields.branch = branch;
-    after.fields.sales_person = sales_person;
     after.go_to(home);
+    after.fields.references =
+        store::customers::references::owned(conn, caller.scope(), home.id, &migration.references).await?;
     Ok(after)
 }

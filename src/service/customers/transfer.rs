@@ -118,11 +118,9 @@ async fn transfer_locked(
     Ok(Outcome::changed(Attempted::Answered(Box::new(answer))))
 }
 
-/// The customer in another account: the branch and the sales person were the former owner's.
+/// The customer as another account has it.
 fn in_account(before: &Customer, to: &Account) -> Customer {
     let mut after = before.clone();
-    after.fields.branch = None;
-    after.fields.sales_person = None;
     after.go_to(to);
     after
 }

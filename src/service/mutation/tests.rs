@@ -59,7 +59,7 @@ fn stored() -> Stored {
 
 /// A runner whose database does not exist.
 async fn mutations() -> Mutations {
-    let pool = Pool::new(names::MAIN, &config("/".as_ref()).database, 1).unwrap();
+    let pool = Pool::new(names::MAIN, &config("/".as_ref()).database, 1);
     Mutations::new(pool, cached::cache().await)
 }
 

@@ -49,7 +49,7 @@ pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerI
         r#"
         , (select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id)
           as "policies: row::Policies"
-        , null::bytea as "fingerprint?", null::jsonb as "answer?", true as "sales_person_fits!", true as "branch_fits!"
+        , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
         from customers c
         where c.tenant_id = $1 and c.id = any($2)
           and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))

@@ -9,7 +9,7 @@ use crate::{
         access::{caller::Caller, relation::Relation},
         accounts::account::{Account, name_scope},
         customers::{customer::Customer, link::Link},
-        fields::profile::Profile,
+        fields::{profile::Profile, references::References},
         history::{event::Changes, event_type::EventType},
         requests::{answer::Answer, options::Repeatable, principal::Principal},
         search::Searchable,
@@ -52,8 +52,10 @@ struct Element<'a, A> {
     name: &'a str,
     name_key: &'a str,
     status: &'static str,
-    branch_id: Option<Uuid>,
-    sales_person_id: Option<Uuid>,
+    /// As columns, and as an object for the check.
+    #[serde(flatten)]
+    columns: &'a References,
+    reference_ids: &'a References,
     origin: &'static str,
     order_reference: Option<&'a str>,
     profile: &'a Profile,
@@ -87,8 +89,8 @@ struct EventRow {
 
 /// Creates a slice of customers of the caller's account, each with its custom IDs, events and stored answer, or none of
 /// them. `account` is the account, with its tenant's rule on names, as the customers were decided on. Says how many
-/// were made: fewer than were given if the account or its tenant has changed since (none was made), or where a sales
-/// person is not a member of the account.
+/// were made: fewer than were given if the account or its tenant has changed since (none was made), or where a reference
+/// names something that the account does not have.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
@@ -113,16 +115,19 @@ pub async fn create(
             from jsonb_to_recordset($5) as n (
                 id uuid, name_scope uuid, type text, service_class text, reach text, name text, name_key text,
                 status text, branch_id uuid, sales_person_id uuid, origin text, order_reference text, profile jsonb,
-                link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, search_doc text, search_country text,
+                reference_ids jsonb, link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, search_doc text,
+                search_country text,
                 created_at timestamptz, created_by jsonb, events jsonb, request_id uuid, fingerprint text, answer jsonb
             )
             cross join rule
             cross join owner
-            where (n.sales_person_id is null or exists (
-                select from members m where m.tenant_id = $1 and m.member_id = n.sales_person_id and m.account_id = $2
-            )) and (n.branch_id is null or exists (
-                select from branches b where b.tenant_id = $1 and b.id = n.branch_id and b.account_id = $2
-            ))
+            where not exists (
+                select from jsonb_each_text(n.reference_ids) as r (field, id)
+                where not exists (
+                    select from reference_targets t
+                    where t.tenant_id = $1 and t.account_id = $2 and t.field = r.field and t.id = r.id::uuid
+                )
+            )
         ), made as (
             insert into customers (
                 tenant_id, id, account_id, ancestors, revision, owner_link_revision, type, service_class, reach, name,
@@ -199,8 +204,8 @@ fn element<'a>(
         name: fields.name.as_str(),
         name_key: fields.name.key().as_str(),
         status: customer.status.as_str(),
-        branch_id: fields.branch.map(crate::domain::values::ids::BranchId::get),
-        sales_person_id: fields.sales_person.map(crate::domain::values::ids::MemberId::get),
+        columns: &fields.references,
+        reference_ids: &fields.references,
         origin: fields.origin.as_str(),
         order_reference: fields.order_reference.as_ref().map(crate::domain::values::text::Text::as_str),
         profile: &fields.profile,

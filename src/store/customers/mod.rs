@@ -5,11 +5,12 @@ mod create;
 pub mod custom_ids;
 mod find;
 pub mod ownership;
+pub mod references;
 pub(super) mod row;
 mod save;
 mod tagging;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 use self::row::columns;
 pub use self::{
@@ -24,10 +25,11 @@ use crate::{
         access::caller::{Caller, Scope},
         accounts::policies::Policies,
         customers::{customer::Customer, link::Link},
+        fields::{field::Field, references::References},
         requests::options::Repeatable,
         values::{
             custom_id::CustomIds,
-            ids::{AccountId, BranchId, CustomerId, MemberId},
+            ids::{AccountId, CustomerId},
             name::Name,
         },
     },
@@ -58,10 +60,8 @@ pub struct LoadedCustomer {
     pub seen: CustomerRecord,
     /// The stored answer, if this request came before.
     pub stored: Option<Stored>,
-    /// Whether the sales person that was asked about is a member of the owner; true if none was.
-    pub sales_person_fits: bool,
-    /// Whether the branch that was asked about is one of the owner's; true if none was.
-    pub branch_fits: bool,
+    /// Of the references that were asked about, the fields whose id is not the owner's.
+    pub foreign: Vec<Field>,
 }
 
 /// Reads one customer as the caller's account sees it. Policies of an owner that is not the acting account come along;
@@ -73,7 +73,7 @@ pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Re
         , case when c.account_id <> $3 then (
               select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
           ) end as "policies: row::Policies"
-        , null::bytea as "fingerprint?", null::jsonb as "answer?", true as "sales_person_fits!", true as "branch_fits!"
+        , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
         from customers c
         where c.tenant_id = $1 and c.id = $2
           and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
@@ -96,8 +96,7 @@ pub async fn load(
     caller: &Caller,
     id: CustomerId,
     request: Option<&Repeatable>,
-    sales_person: Option<MemberId>,
-    branch: Option<BranchId>,
+    references: &References,
 ) -> Result<LoadedCustomer> {
     let scope = admitting(caller.scope(), id)?;
     columns!(
@@ -105,12 +104,13 @@ pub async fn load(
         , (select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id)
           as "policies: row::Policies"
         , r.fingerprint as "fingerprint?", r.answer as "answer?"
-        , ($8::uuid is null or exists (
-              select from members m where m.tenant_id = $1 and m.member_id = $8 and m.account_id = c.account_id
-          )) as "sales_person_fits!"
-        , ($9::uuid is null or exists (
-              select from branches b where b.tenant_id = $1 and b.id = $9 and b.account_id = c.account_id
-          )) as "branch_fits!"
+        , array(
+              select r.field from jsonb_each_text($8) as r (field, id)
+              where not exists (
+                  select from reference_targets t
+                  where t.tenant_id = $1 and t.account_id = c.account_id and t.field = r.field and t.id = r.id::uuid
+              )
+          ) as "foreign?"
         from customers c
         left join requests r on r.tenant_id = $1 and r.principal = $5 and r.rpc = $6 and r.request_id = $7
         where c.tenant_id = $1 and c.id = $2
@@ -123,8 +123,7 @@ pub async fn load(
         principal_key(&caller.author().principal),
         caller.author().rpc.name(),
         request.map(|request| request.id.get()),
-        sales_person.map(MemberId::get),
-        branch.map(BranchId::get),
+        Json(references) as _,
     )
     .fetch_optional(conn)
     .named("customers.load")

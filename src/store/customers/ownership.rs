@@ -16,12 +16,13 @@ use crate::{
             link::Link,
             migration::{AccountUsage, Migration},
         },
+        fields::references::References,
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
         tags::tag::Tag,
         values::{
             enums::NameUniqueness,
-            ids::{AccountId, BranchId, CustomerId, EventId, MemberId},
+            ids::{AccountId, CustomerId, EventId},
         },
     },
     error::{Error, Result},
@@ -248,31 +249,6 @@ pub async fn copy_link(
     Ok(())
 }
 
-/// Of a branch and a sales person, those that an account still has.
-pub async fn still_there(
-    conn: &mut PgConnection,
-    scope: &Scope,
-    account: AccountId,
-    branch: Option<BranchId>,
-    sales_person: Option<MemberId>,
-) -> Result<(Option<BranchId>, Option<MemberId>)> {
-    let found = sqlx::query!(
-        r#"
-        select (select b.id from branches b where b.tenant_id = $1 and b.id = $3 and b.account_id = $2) as branch,
-               (select m.member_id from members m where m.tenant_id = $1 and m.member_id = $4 and m.account_id = $2)
-                   as sales_person
-        "#,
-        scope.tenant().get(),
-        account.get(),
-        branch.map(BranchId::get),
-        sales_person.map(MemberId::get),
-    )
-    .fetch_one(conn)
-    .named("ownership.still_there")
-    .await?;
-    Ok((found.branch.map(BranchId::from_uuid), found.sales_person.map(MemberId::from_uuid)))
-}
-
 /// A locked customer that goes to another account.
 #[derive(Clone, Debug)]
 pub struct Move {
@@ -290,8 +266,8 @@ struct Element<'a> {
     account_id: Uuid,
     ancestors: Vec<Uuid>,
     name_scope: Option<Uuid>,
-    branch_id: Option<Uuid>,
-    sales_person_id: Option<Uuid>,
+    #[serde(flatten)]
+    references: &'a References,
     migration: Option<&'a Migration>,
     event_id: Uuid,
     changes: &'a Changes,
@@ -319,8 +295,7 @@ pub async fn save(
             account_id: after.owner.get(),
             ancestors: after.path.ids().iter().map(|id| id.get()).collect(),
             name_scope: name_scope(rule, tenant, after.owner),
-            branch_id: after.fields.branch.map(BranchId::get),
-            sales_person_id: after.fields.sales_person.map(MemberId::get),
+            references: &after.fields.references,
             migration: after.migration.as_ref(),
             event_id: event.get(),
             changes,

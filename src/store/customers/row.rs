@@ -14,13 +14,13 @@ use crate::{
             customer::{Customer, Stamp, Status},
             hold, link, migration,
         },
-        fields::{customer_fields::CustomerFields, profile},
+        fields::{customer_fields::CustomerFields, field::Field, profile},
         requests::principal,
         tags::tag,
         values::{
             custom_id,
             enums::{CustomerType, Origin, Reach, ServiceClass},
-            ids::{AccountId, BranchId, CustomerId, MemberId},
+            ids::{AccountId, CustomerId},
             name::Name,
             status_reason::StatusReason,
             text::Text,
@@ -130,17 +130,16 @@ pub(in crate::store) struct Row {
     #[sqlx(default)]
     pub(super) answer: Option<serde_json::Value>,
     #[sqlx(default)]
-    pub(super) sales_person_fits: bool,
-    #[sqlx(default)]
-    pub(super) branch_fits: bool,
+    pub(super) foreign: Option<Vec<String>>,
 }
 
 impl Row {
     /// The row with the stored answer that came along.
     pub(super) fn loaded(mut self, caller: &Caller) -> Result<LoadedCustomer> {
         let stored = Stored::from_columns(self.fingerprint.take(), self.answer.take());
-        let (sales_person_fits, branch_fits) = (self.sales_person_fits, self.branch_fits);
-        Ok(LoadedCustomer { seen: self.seen(caller)?, stored, sales_person_fits, branch_fits })
+        let foreign = self.foreign.take().unwrap_or_default();
+        let foreign = foreign.iter().filter_map(|name| Field::parse(name)).collect();
+        Ok(LoadedCustomer { seen: self.seen(caller)?, stored, foreign })
     }
 
     /// The row as the caller's account sees it.
@@ -172,8 +171,9 @@ impl Row {
                 reach: stored(&self.reach, Reach::from_str_stored)?,
                 name: Name::from(self.name),
                 origin: stored(&self.origin, Origin::from_str_stored)?,
-                branch: self.branch_id.map(BranchId::from_uuid),
-                sales_person: self.sales_person_id.map(MemberId::from_uuid),
+                references: [(Field::BranchId, self.branch_id), (Field::SalesPersonId, self.sales_person_id)]
+                    .into_iter()
+                    .collect(),
                 order_reference: self.order_reference.map(Text::stored),
                 profile: self.profile.0,
             },

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use strum::VariantArray as _;
+
 use super::build::{ALIVE, Builder};
 use crate::{
     domain::search::{OrderBy, Search, SearchField, Word},
@@ -32,7 +34,8 @@ impl Builder {
             return Ok(any);
         }
         let lies_in = |what: &str, free: bool| {
-            let fields = SearchField::ALL.into_iter().filter(|field| field.is_free() == free && search.asks(*field));
+            let fields =
+                SearchField::VARIANTS.iter().copied().filter(|field| field.is_free() == free && search.asks(*field));
             let sections = fields.filter_map(Word::place).map(|place| {
                 let place = place + 1;
                 format!("strpos(split_part(s.doc, chr(29), {place}), {what}) > 0")

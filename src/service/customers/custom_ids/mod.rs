@@ -8,15 +8,12 @@ use sqlx::PgConnection;
 
 pub(super) use self::change_set::CustomIdEdit;
 use self::change_set::{CustomIdChangeSet, change_set};
-use super::{
-    CustomerDetails, Customers,
-    change::{branch, sales_person},
-    create::{not_a_branch, not_a_sales_person},
-};
+use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::caller::Caller,
         customers::{command::Command, custom_id_change::CustomIdChange, link::Link},
+        fields::references::refuse_foreign,
         requests::{
             answer::Answer,
             options::{Options, Outcome},
@@ -111,8 +108,8 @@ impl Customers {
     ) -> Result<Option<Outcome<CustomerDetails>>> {
         let Attempt { caller, id, fields, options, .. } = *attempt;
         let request = options.request.as_ref();
-        let (sales_person, branch) = (fields.and_then(sales_person), fields.and_then(branch));
-        let loaded = store::customers::load(conn, caller, id, request, sales_person, branch).await?;
+        let references = fields.map(Command::references).unwrap_or_default();
+        let loaded = store::customers::load(conn, caller, id, request, &references).await?;
         let change = attempt.change_of(&loaded.seen)?;
         self.permits(conn, attempt, &change, &loaded.seen).await?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
@@ -130,12 +127,7 @@ impl Customers {
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let change_set = change_set?;
-        if !loaded.sales_person_fits {
-            return Err(not_a_sales_person());
-        }
-        if !loaded.branch_fits {
-            return Err(not_a_branch());
-        }
+        refuse_foreign(&loaded.foreign)?;
         if change_set.customer.is_some() && change_set.ids.is_some() && !locked {
             return Ok(None);
         }

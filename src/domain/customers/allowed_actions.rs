@@ -1,0 +1,55 @@
+//! `allowed_actions`: the RPCs that would change a customer if the caller called them now. The commands use the same
+//! functions.
+
+use crate::domain::{
+    access::{caller::Caller, relation::Relation},
+    customers::{command::DecisionInputs, customer::Customer, hold::Hold},
+    requests::contract,
+    values::{enums::Reach, timestamp::Timestamp},
+};
+
+/// Changes the acting account's own link: every account that sees the customer may call it. So does the next one.
+const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
+const MODIFY_TAGS: &str = "ModifyCustomerTags";
+
+impl Customer {
+    /// The names of the RPCs that would change this customer if the caller called them now.
+    #[must_use]
+    pub fn allowed_actions(&self, caller: &Caller, on: DecisionInputs<'_>, at: Timestamp) -> Vec<&'static str> {
+        let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;
+        let custom_id_role = caller.account().policies.custom_id_role;
+        let actions = [
+            ("UpdateCustomer", true),
+            (MODIFY_TAGS, true),
+            (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || caller.role() >= custom_id_role),
+            ("ApproveCustomer", self.may_approve(on) == Ok(true)),
+            ("RejectCustomer", self.may_reject() == Ok(true)),
+            ("SuspendCustomer", self.may_suspend() == Ok(true)),
+            ("ResumeCustomer", self.may_resume() == Ok(true)),
+            ("PlaceHold", self.holds.len() < Hold::MAX),
+            ("ReleaseHold", !self.holds.is_empty()),
+            ("ArchiveCustomers", self.archived_at.is_none()),
+            ("UnarchiveCustomers", self.archived_at.is_some()),
+            ("MigrateCustomerToReseller", self.may_migrate() == Ok(true)),
+            // The call itself checks whether the new account is in use and the former owner visible.
+            ("RevertCustomerMigration", self.may_revert(at) == Ok(true)),
+            ("TransferCustomers", self.holds.is_empty()),
+        ];
+        actions
+            .into_iter()
+            // An account below the owner of a FLEET customer changes its own link, and nothing else.
+            .filter(|(name, possible)| {
+                *possible && (whole || [MODIFY_TAGS, UPDATE_CUSTOM_ID].contains(name)) && has_role(caller, name)
+            })
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+/// Whether the caller has the least role that the contract names for this RPC of CustomerService.
+fn has_role(caller: &Caller, name: &str) -> bool {
+    contract::RPCS
+        .iter()
+        .find(|rpc| rpc.path.strip_prefix("/clientele.v1.CustomerService/") == Some(name))
+        .is_some_and(|rpc| matches!(rpc.access, contract::Access::Least(least) if caller.role() >= least))
+}

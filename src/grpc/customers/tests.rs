@@ -1,0 +1,254 @@
+//! The messages of a customer, compared with the tables of fields: nothing that a client writes is lost, and each account
+//! and view gets the fields that the tables give it.
+
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use serde_json::Value;
+use strum::VariantArray as _;
+use uuid::Uuid;
+
+use super::{read, show};
+use crate::{
+    domain::{
+        access::relation::Relation,
+        accounts::account::Path,
+        customers::{
+            customer::{Customer, Stamp, Status},
+            dms::DmsLink,
+            hold::Hold,
+            link::Link,
+            migration::Migration,
+        },
+        fields::{
+            customer_fields::CustomerFields,
+            field::{Field, Readers, Shown, Storage, View},
+            path::FieldPath,
+            read_only::ReadOnlyField,
+            references::References,
+        },
+        requests::principal::Principal,
+        search::{SearchField, Searchable},
+        tags::tag::{Tag, TagName},
+        values::{
+            enums::Origin,
+            ids::{AccountId, CustomerId, HoldId, TagId},
+            name::Name,
+            status_reason::StatusReason,
+            text::Text,
+        },
+    },
+    grpc::{DESCRIPTORS, pb},
+    service::customers::CustomerDetails,
+};
+
+/// A customer with a value in every field that a client writes.
+fn written() -> pb::Customer {
+    let address = |street: &str| {
+        Some(pb::Address {
+            line1: street.to_owned(),
+            line2: "Building B".to_owned(),
+            city: "Eindhoven".to_owned(),
+            state: "Noord Brabant".to_owned(),
+            postal_code: "5652AW".to_owned(),
+            country: "Netherlands".to_owned(),
+        })
+    };
+    let phone = |number: &str| Some(pb::Phone { number: number.to_owned(), extension: "12".to_owned() });
+    pb::Customer {
+        r#type: pb::CustomerType::Personal.into(),
+        service_class: pb::ServiceClass::Residential.into(),
+        reach: pb::Reach::Fleet.into(),
+        name: "Ada".to_owned(),
+        legal_name: "Ada Netherlands B.V.".to_owned(),
+        custom_ids: [("erp".to_owned(), "00123".to_owned())].into(),
+        registration_number: "17048595".to_owned(),
+        tax_ids: vec![pb::TaxId { value: "NL006486253B01".to_owned(), country: "Netherlands".to_owned() }],
+        currency: "Euro".to_owned(),
+        industry: "Non-profit".to_owned(),
+        primary_address: address("Hoevenweg 21"),
+        billing_address: address("Kanaaldijk 21"),
+        shipping_address: address("Havenkade 21"),
+        contacts: vec![pb::Contact {
+            contact_id: id(1).to_string(),
+            first_name: "Jan".to_owned(),
+            last_name: "Janssen".to_owned(),
+            job_title: "CEO".to_owned(),
+            email: "jan.janssen@company.nl".to_owned(),
+            phone: phone("+31(0)123456789"),
+            primary: true,
+        }],
+        email: "info@company.nl".to_owned(),
+        billing_email: "bills@company.nl".to_owned(),
+        phone: phone("+31 40 250 5000"),
+        fax: phone("+31 40 250 5001"),
+        branch_id: id(2).to_string(),
+        sales_person_id: id(3).to_string(),
+        origin: pb::Origin::Marketplace.into(),
+        order_reference: "order-7".to_owned(),
+        labels: [("segment".to_owned(), "smb".to_owned())].into(),
+        language: "nl-NL".to_owned(),
+        ..Default::default()
+    }
+}
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+fn fields() -> CustomerFields {
+    read::draft(Some(written())).unwrap().fields
+}
+
+/// A customer with a value in every field of the contract.
+fn details(relation: Relation) -> CustomerDetails {
+    let account = AccountId::from_uuid(id(4));
+    let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    let principal = Principal::new("issuer", "ada");
+    let stamp = Stamp { at, by: principal.clone() };
+    let custom_ids = read::draft(Some(written())).unwrap().custom_ids;
+    CustomerDetails {
+        customer: Customer {
+            id: CustomerId::from_uuid(id(5)),
+            owner: account,
+            path: Path::stored(vec![account]),
+            revision: 1,
+            fields: fields(),
+            status: Status::Rejected { reason: StatusReason::parse("no answer").unwrap() },
+            archived_at: Some(at),
+            holds: vec![Hold {
+                hold_id: HoldId::from_uuid(id(6)),
+                kind: Text::parse("open-orders").unwrap(),
+                reason: Text::parse("one is on its way").unwrap(),
+                placed_at: at,
+                placed_by: principal,
+            }],
+            migration: Some(Migration {
+                account,
+                from: account,
+                at,
+                references: References::default(),
+                reverted_at: None,
+            }),
+            created: stamp.clone(),
+            updated: stamp,
+        },
+        link: Link {
+            revision: 1,
+            custom_ids,
+            tags: vec![Tag { id: TagId::from_uuid(id(7)), name: TagName::parse("vip").unwrap() }],
+        },
+        relation,
+        dms_link: DmsLink::Linked,
+        allowed_actions: vec!["UpdateCustomer"],
+        missing_for_approval: vec![FieldPath::Whole(Field::Email)],
+        etag: Some("etag".to_owned()),
+    }
+}
+
+fn descriptor() -> MessageDescriptor {
+    DescriptorPool::decode(DESCRIPTORS).unwrap().get_message_by_name("clientele.v1.Customer").unwrap()
+}
+
+/// The names of the fields that a message has a value in.
+fn names(message: &pb::Customer) -> BTreeSet<String> {
+    let all = descriptor();
+    let message = DynamicMessage::decode(all.clone(), message.encode_to_vec().as_slice()).unwrap();
+    all.fields().filter(|field| message.has_field(field)).map(|field| field.name().to_owned()).collect()
+}
+
+/// The names of the fields that the tables give to these readers in this view.
+fn tabled(reads: impl Fn(Shown) -> bool) -> BTreeSet<String> {
+    let written = Field::VARIANTS.iter().map(|field| (field.name(), Shown::from(*field)));
+    let read_only = ReadOnlyField::VARIANTS.iter().map(|field| (field.spec().name, Shown::from(*field)));
+    written.chain(read_only).filter(|(_, shown)| reads(*shown)).map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn the_owner_reads_every_field_of_the_contract() {
+    let all: BTreeSet<String> = descriptor().fields().map(|field| field.name().to_owned()).collect();
+    assert_eq!(names(&show::full(details(Relation::OwnerOrAbove))), all);
+}
+
+#[test]
+fn each_account_and_view_gets_the_fields_that_the_tables_give_it() {
+    let basic = |shown: Shown| shown.view == View::Basic;
+    let below = |shown: Shown| shown.readers == Readers::Below;
+    assert_eq!(names(&show::basic(details(Relation::OwnerOrAbove))), tabled(basic));
+    assert_eq!(names(&show::full(details(Relation::Below))), tabled(below));
+    assert_eq!(names(&show::basic(details(Relation::Below))), tabled(|shown| basic(shown) && below(shown)));
+}
+
+#[test]
+fn every_field_is_shown_as_it_was_written() {
+    let unfilled: Vec<&Field> = Field::VARIANTS.iter().filter(|field| !fields().is_filled(**field)).collect();
+    assert!(unfilled.is_empty(), "{unfilled:?}");
+    let descriptor = descriptor();
+    let [shown, sent] = [show::full(details(Relation::OwnerOrAbove)), written()]
+        .map(|message| DynamicMessage::decode(descriptor.clone(), message.encode_to_vec().as_slice()).unwrap());
+    for name in names(&written()) {
+        assert!(shown.get_field_by_name(&name) == sent.get_field_by_name(&name), "{name}");
+    }
+}
+
+/// The members of what is stored.
+fn stored(fields: &CustomerFields) -> serde_json::Map<String, Value> {
+    let Value::Object(members) = serde_json::to_value(fields).unwrap() else { panic!("an object") };
+    members
+}
+
+/// A customer with the defaults, and the same after an update that names one field.
+fn updated(field: Field) -> (CustomerFields, CustomerFields) {
+    let bare = CustomerFields::new(Name::parse("Bob").unwrap(), Origin::Api);
+    let mut after = bare.clone();
+    let mask = prost_types::FieldMask { paths: vec![field.name().to_owned()] };
+    for edit in read::edits(Some(mask), &written()).unwrap() {
+        after.apply(edit).unwrap();
+    }
+    (bare, after)
+}
+
+#[test]
+fn an_update_writes_the_field_that_its_mask_names_where_the_table_says() {
+    for &field in Field::VARIANTS {
+        let (bare, after) = updated(field);
+        let (before, now) = (stored(&bare), stored(&after));
+        let changed: Vec<&String> = now.keys().filter(|name| now.get(*name) != before.get(*name)).collect();
+        assert_eq!(changed, [field.name()]);
+        let in_profile = bare.profile != after.profile;
+        assert_eq!(in_profile, field.spec().storage == Storage::Profile, "{field:?}");
+    }
+}
+
+#[test]
+fn an_update_clears_the_field_that_its_mask_names() {
+    let never_empty = [Field::Type, Field::ServiceClass, Field::Reach, Field::Name];
+    for &field in Field::VARIANTS {
+        let mask = prost_types::FieldMask { paths: vec![field.name().to_owned()] };
+        match read::edits(Some(mask), &pb::Customer::default()) {
+            Ok(edits) => {
+                let mut cleared = fields();
+                for edit in edits {
+                    cleared.apply(edit).unwrap();
+                }
+                let filled: Vec<&Field> = Field::VARIANTS.iter().filter(|field| !cleared.is_filled(**field)).collect();
+                assert_eq!(filled, [&field]);
+            }
+            Err(_) => assert!(never_empty.contains(&field), "{field:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_customer_is_found_by_the_fields_that_the_table_says() {
+    for &field in Field::VARIANTS {
+        let (bare, after) = updated(field);
+        let [before, now] = [&bare, &after].map(Searchable::of);
+        let sections = SearchField::VARIANTS.iter().copied();
+        let changed: Vec<SearchField> =
+            sections.filter(|place| before.section(*place) != now.section(*place)).collect();
+        assert_eq!(changed, field.spec().search, "{field:?}");
+    }
+}
