@@ -6,6 +6,7 @@ ARG RUST=1.95-bookworm
 FROM rust:${RUST} AS dependencies
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY crates crates
 # Empty sources in place of ours. The build script is one too, or its own dependencies would be left out.
 RUN mkdir -p src tests/it benches \
     && touch src/lib.rs tests/it/main.rs benches/load.rs \

@@ -3,21 +3,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "cargo tells a build script everything by its environment")]
 
-use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
+use std::{env, error::Error, fmt::Write as _, fs, io, path::PathBuf};
 
 use protox::prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 
 const PACKAGE: &str = "clientele.v1";
-const PROTOS: [&str; 7] = [
-    "clientele/v1/access_service.proto",
-    "clientele/v1/account_service.proto",
-    "clientele/v1/customer_service.proto",
-    "clientele/v1/error_reason.proto",
-    "clientele/v1/history_service.proto",
-    "clientele/v1/tag_service.proto",
-    // So that grpcurl can show the details of an error.
-    "google/rpc/error_details.proto",
-];
+/// The folder of the package's files.
+const CONTRACT: &str = "proto/clientele/v1";
+/// In the descriptor set so that grpcurl can decode the details of an error.
+const ERROR_DETAILS: &str = "google/rpc/error_details.proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
@@ -25,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
     let mut compiler = protox::Compiler::new(["proto", "proto/third_party"])?;
-    compiler.include_source_info(true).include_imports(true).open_files(PROTOS)?;
+    compiler.include_source_info(true).include_imports(true).open_files(protos()?)?;
     fs::write(out.join("rpcs.rs"), rpcs(&compiler.descriptor_pool())?)?;
     fs::write(out.join("mutations.rs"), mutations(&compiler.descriptor_pool()))?;
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
@@ -36,6 +30,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         .extern_path(".google.rpc", "::tonic_types::pb")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
+}
+
+/// Every file of the contract, and the details of errors.
+fn protos() -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(CONTRACT)?.map(|entry| Ok(entry?.path()));
+    let mut files: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "proto"));
+    files.push(ERROR_DETAILS.into());
+    // A folder lists its files in any order; the generated code must not depend on it.
+    files.sort();
+    Ok(files)
 }
 
 /// One `match` from an RPC's path to what the contract says of it.

@@ -3,14 +3,20 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
+# A golden file that differs fails the tests, and nothing is written: see CONTRIBUTING.
+export INSTA_UPDATE=no
+
 # Outside the clone, so that a second run on the same machine installs nothing.
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/clientele-tools"
 
 # The versions are part of the folders' names: a new version here is installed beside the old one.
 readonly buf_version=1.75.0 cargo_deny_version=0.20.2 grpcurl_version=1.9.4
+readonly typos_version=1.52.0 cargo_shear_version=1.14.0
 readonly helm_version=3.22.0 kubeconform_version=0.8.0 kubernetes_validate_version=1.37.0 hadolint_version=2.15.1
 buf_home="$tools/buf-$buf_version"
 cargo_deny_home="$tools/cargo-deny-$cargo_deny_version"
+typos_home="$tools/typos-$typos_version"
+cargo_shear_home="$tools/cargo-shear-$cargo_shear_version"
 grpcurl_home="$tools/grpcurl-$grpcurl_version"
 helm_home="$tools/helm-$helm_version"
 kubeconform_home="$tools/kubeconform-$kubeconform_version"
@@ -19,7 +25,7 @@ hadolint_home="$tools/hadolint-$hadolint_version"
 kubernetes_validate_home="$tools/kubernetes-validate-$kubernetes_validate_version"
 kubernetes_schemas="$kubernetes_validate_home/kubernetes_validate/kubernetes-json-schema"
 promtool_home="$tools/promtool"
-export PATH="$buf_home/bin:$cargo_deny_home/bin:$grpcurl_home/bin:$helm_home/bin:$kubeconform_home/bin:$hadolint_home/bin:$promtool_home/bin:$PATH"
+export PATH="$buf_home/bin:$cargo_deny_home/bin:$typos_home/bin:$cargo_shear_home/bin:$grpcurl_home/bin:$helm_home/bin:$kubeconform_home/bin:$hadolint_home/bin:$promtool_home/bin:$PATH"
 
 fail() {
     printf '\n%s: %s\n' "$(basename "$0")" "$*" >&2

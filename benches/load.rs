@@ -1,8 +1,8 @@
-//! The load benchmark: `cargo bench --bench load`. docs/performance.md says what its rows mean and how to read them.
+//! The load benchmark: `cargo bench --bench load`. docs/performance.md explains its rows.
 //!
-//! It starts PostgreSQL with production settings and the service as a process of its own, so that the service's CPU time
-//! is neither PostgreSQL's nor the client's; measures every path at each number of calls in flight; and takes everything
-//! down again, whichever way it ends.
+//! It starts PostgreSQL with production settings, and the service as a process of its own, so that the service's CPU time
+//! excludes PostgreSQL's and the client's. It measures every path at each number of calls in flight, and ends every
+//! process that it started, however it ends itself.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,67 +13,67 @@
     clippy::disallowed_methods,
     missing_docs,
     unreachable_pub,
-    reason = "a program for a terminal that serves nobody: it may end where it stands"
+    reason = "a program for a terminal: it may end by a panic"
 )]
 
+#[path = "load/baseline.rs"]
+mod baseline;
 #[path = "load/calls.rs"]
 mod calls;
 #[path = "load/child.rs"]
 mod child;
+#[path = "load/clients.rs"]
+mod clients;
 #[path = "load/cores.rs"]
 mod cores;
-#[path = "load/crew.rs"]
-mod crew;
 #[path = "load/customers.rs"]
 mod customers;
-#[path = "load/dice.rs"]
-mod dice;
-#[path = "load/floor.rs"]
-mod floor;
-#[path = "load/herd.rs"]
-mod herd;
+#[path = "load/fixture.rs"]
+mod fixture;
 #[path = "load/issuer.rs"]
 mod issuer;
 #[path = "load/model.rs"]
 mod model;
 #[path = "load/names.rs"]
 mod names;
+#[path = "load/overload.rs"]
+mod overload;
 #[path = "load/pgbench.rs"]
 mod pgbench;
-#[path = "load/pressure.rs"]
-mod pressure;
 #[path = "load/report.rs"]
 mod report;
+#[path = "load/rng.rs"]
+mod rng;
+#[path = "load/search_dataset.rs"]
+mod search_dataset;
 #[path = "load/searches.rs"]
 mod searches;
-#[path = "load/stage.rs"]
-mod stage;
 
 use std::{env, error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
-use self::{cores::Cores, crew::Measured, report::Report, stage::Stage};
+use self::{clients::Measured, cores::Cores, fixture::Fixture, report::Report};
 
-/// What went wrong, for people.
+/// A result whose error is a text for people.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How many times what is answered at best `overload` asks for.
+/// Factor: `overload` offers so many times the calls that `peak` answered.
 const OVERLOAD: f64 = 5.0;
-/// How often two paths are measured in turn that say something of each other.
+/// Rounds in which two paths that are compared are measured alternately.
 const ROUNDS: u32 = 4;
-/// How many calls are in flight then, whatever is asked for: those of the peak, or of the flood.
-const PRESSURE: usize = 64;
+/// Calls in flight for these paths, whatever the options say: those of the peak, or of the flood.
+const PAIRED_IN_FLIGHT: usize = 64;
 /// How long a path runs before it is measured.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// What is measured.
+/// A path that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Path {
     /// A full customer from memory, with no layer around it.
     Bare,
-    /// The same behind the service's own layers: trace, gate and all.
+    /// The same behind all of the service's own layers.
     Empty,
     Get,
     PgbenchGet,
@@ -86,40 +86,40 @@ pub enum Path {
     #[value(name = "tag_1000")]
     Tag1000,
     SearchName,
-    /// The same by the account that has the most customers.
+    /// The same in the account with the most customers.
     SearchNameLargest,
     SearchAll,
     SearchTag,
     SearchList,
     SearchSecondPage,
-    /// Reads of customers at an even pace.
+    /// Reads of customers at a constant rate.
     GetSteady,
-    /// The same beside a flood of searches.
+    /// The same during a flood of searches.
     GetFlooded,
-    /// `create` with a client that has cores of its own.
+    /// `create` from a client on cores of its own.
     Peak,
-    /// The same, five times as often as is answered at best.
+    /// The same, at five times the rate that `peak` reached.
     Overload,
 }
 
 impl Path {
-    /// Whether it is one of two that are measured in turn, with [`PRESSURE`] in flight.
-    fn in_turn(self) -> bool {
+    /// Whether it is one of two paths that are measured alternately, with [`PAIRED_IN_FLIGHT`] calls in flight.
+    fn is_paired(self) -> bool {
         matches!(self, Self::GetSteady | Self::GetFlooded) || self.apart()
     }
 
-    /// Whether it is measured with a client that has cores of its own.
+    /// Whether it is measured with a client on cores of its own.
     fn apart(self) -> bool {
         matches!(self, Self::Peak | Self::Overload)
     }
 
-    /// The most calls in flight with which it is measured.
-    fn most_in_flight(self, asked: &Asked) -> usize {
+    /// The maximum number of calls in flight for this path.
+    fn most_in_flight(self, options: &Options) -> usize {
         match self {
-            // Each is a transaction of a thousand customers: more of them only wait for two cores and one disk.
+            // Each call is a transaction of a thousand customers: more of them would only wait for two cores and one disk.
             Self::Tag1000 => 4,
-            // Each keeps its connection for a while: beyond them the time to wait in line is measured, no search.
-            _ if self.searches() => asked.connections,
+            // Each call uses its connection for a while: above this number, the wait in the queue would be measured.
+            _ if self.searches() => options.connections,
             _ => usize::MAX,
         }
     }
@@ -154,7 +154,7 @@ impl Path {
         self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve) || self.apart()
     }
 
-    /// Whether it changes customers again and again. They are none that others read.
+    /// Whether it changes the same customers again and again. No other path reads them.
     fn changes(self) -> bool {
         matches!(self, Self::UpdateCustomId | Self::Tag1000)
     }
@@ -162,34 +162,34 @@ impl Path {
 
 /// Measures the service under load, on a PostgreSQL of its own.
 #[derive(Clone, Parser)]
-pub struct Asked {
-    /// Write the rows to this file too
+pub struct Options {
+    /// Also write the rows to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// How long each point is measured
+    /// Seconds to measure each point
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// Measure these paths alone
+    /// Measure only these paths
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     only: Vec<Path>,
-    /// Measure with so many calls in flight
+    /// Numbers of calls in flight to measure
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_values_t = [1, 16, 64, 256])]
     in_flight: Vec<usize>,
-    /// How many connections to PostgreSQL the service has; its own default
+    /// The service's connections to PostgreSQL; by default the service's own default
     #[arg(long, value_name = "N", default_value_t = 16)]
     connections: usize,
-    /// Given by cargo
+    /// Set by cargo
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-impl Asked {
-    /// The paths that are to be measured.
+impl Options {
+    /// The paths to measure.
     fn wanted(&self) -> impl Iterator<Item = Path> {
         Path::value_variants().iter().copied().filter(|path| self.only.is_empty() || self.only.contains(path))
     }
 
-    /// Whether such a path is to be measured.
+    /// Whether a path with this property is to be measured.
     fn wants(&self, such: impl Fn(Path) -> bool) -> bool {
         self.wanted().any(such)
     }
@@ -198,19 +198,19 @@ impl Asked {
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
     if let Some([_, flag, file, layers @ ..]) = arguments.get(..)
-        && flag == floor::FLAG
+        && flag == baseline::FLAG
     {
-        return told(floor::serve(file.as_ref(), layers));
+        return exit_code(baseline::serve(file.as_ref(), layers));
     }
-    // `cargo test --benches` runs this too, to see that it runs.
+    // `cargo test --benches` runs this program too, only to check that it starts.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    told(runtime.block_on(run(Asked::parse())))
+    exit_code(runtime.block_on(run(Options::parse())))
 }
 
-fn told(done: Result<()>) -> ExitCode {
+fn exit_code(done: Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -220,82 +220,89 @@ fn told(done: Result<()>) -> ExitCode {
     }
 }
 
-async fn run(asked: Asked) -> Result<()> {
+async fn run(options: Options) -> Result<()> {
     let mut report = Report::default();
-    if asked.wants(|path| !path.apart()) {
-        share_cores(&asked, &mut report).await?;
+    if options.wants(|path| !path.apart()) {
+        measure_on_shared_cores(&options, &mut report).await?;
     }
-    if asked.wants(Path::apart) {
-        divide_cores(&asked, &mut report).await?;
+    if options.wants(Path::apart) {
+        measure_on_divided_cores(&options, &mut report).await?;
     }
     println!("{report}");
-    if let Some(file) = &asked.json {
+    if let Some(file) = &options.json {
         std::fs::write(file, report.json()?)?;
     }
     Ok(())
 }
 
-/// Measures with client, service and PostgreSQL on whatever core is free.
-async fn share_cores(asked: &Asked, report: &mut Report) -> Result<()> {
-    let mut stage = Stage::start(asked).await?;
-    println!("{}", stage.machine().await?);
+/// Measures with client, service and PostgreSQL on the same cores.
+async fn measure_on_shared_cores(options: &Options, report: &mut Report) -> Result<()> {
+    let mut fixture = Fixture::start(options).await?;
+    println!("{}", fixture.machine().await?);
     println!("{}", report::HEADER);
-    // Paths that are compared are measured one after the other: what else the machine does falls on both.
-    for &in_flight in &asked.in_flight {
-        for path in asked.wanted().filter(|path| !path.in_turn()) {
-            let in_flight = in_flight.min(path.most_in_flight(asked));
+    // Paths that are compared are measured one after the other, so that other load on the machine affects both.
+    for &in_flight in &options.in_flight {
+        for path in options.wanted().filter(|path| !path.is_paired()) {
+            let in_flight = in_flight.min(path.most_in_flight(options));
             if !report.has(path, in_flight) {
-                measure(&mut stage, path, in_flight, asked, report).await?;
+                measure(&mut fixture, path, in_flight, options, report).await?;
             }
         }
     }
-    if asked.wants(|path| path.in_turn() && !path.apart()) {
-        in_turn(&mut stage, [Path::GetSteady, Path::GetFlooded], asked, report).await?;
+    if options.wants(|path| path.is_paired() && !path.apart()) {
+        measure_paired(&mut fixture, [Path::GetSteady, Path::GetFlooded], options, report).await?;
     }
-    stage.end().await
+    fixture.end().await
 }
 
-/// Measures with a client on cores of its own, where there are cores to divide: another PostgreSQL, another service.
-async fn divide_cores(asked: &Asked, report: &mut Report) -> Result<()> {
+/// Measures with a client on cores of its own, if the machine has enough cores, with another PostgreSQL and another
+/// service.
+async fn measure_on_divided_cores(options: &Options, report: &mut Report) -> Result<()> {
     let cores = Cores::divided()?;
     if let Some(cores) = &cores {
-        cores.start_servers()?;
+        cores.use_server_cores()?;
     }
-    let mut stage = Stage::start(&Asked { only: vec![Path::Overload], ..asked.clone() }).await?;
+    let mut fixture = Fixture::start(&Options { only: vec![Path::Overload], ..options.clone() }).await?;
     match &cores {
         Some(cores) => {
-            cores.be_client()?;
+            cores.use_client_cores()?;
             println!("\ncores: {cores}");
         }
-        None => println!("\ncores: shared, which overload misses what is wanted by"),
+        None => println!("\ncores: shared, so overload misses its goal"),
     }
     println!("{}", report::HEADER);
-    in_turn(&mut stage, [Path::Peak, Path::Overload], asked, report).await?;
-    stage.end().await
+    measure_paired(&mut fixture, [Path::Peak, Path::Overload], options, report).await?;
+    fixture.end().await
 }
 
-/// Measures two paths in turn, the other way round each time: a database that grows makes each creation dearer, and machines
-/// have moods. The second offers calls by what the first was answered.
-async fn in_turn(stage: &mut Stage, paths: [Path; 2], asked: &Asked, report: &mut Report) -> Result<()> {
-    let time = Duration::from_secs(asked.seconds) / ROUNDS;
+/// Measures two paths alternately, in reverse order each time: creates become slower as the database grows, and the
+/// speed of a machine varies. The rate of the second path depends on the rate that the first one reached.
+async fn measure_paired(fixture: &mut Fixture, paths: [Path; 2], options: &Options, report: &mut Report) -> Result<()> {
+    let time = Duration::from_secs(options.seconds) / ROUNDS;
     let mut measured = [Measured::nothing(), Measured::nothing()];
     for round in 0..ROUNDS {
         for place in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
-            stage.make_ready(paths[place]).await?;
+            fixture.make_ready(paths[place]).await?;
             let offered = measured[0].rate() * OVERLOAD;
-            let more = stage.measure(paths[place], PRESSURE, offered, time).await?;
+            let more = fixture.measure(paths[place], PAIRED_IN_FLIGHT, offered, time).await?;
             measured[place].add(&more)?;
         }
     }
     for (path, measured) in paths.into_iter().zip(measured) {
-        report.tell(path, PRESSURE, &measured)?;
+        report.add(path, PAIRED_IN_FLIGHT, &measured)?;
     }
     Ok(())
 }
 
-/// Measures one path with so many calls in flight, and tells its row.
-async fn measure(stage: &mut Stage, path: Path, in_flight: usize, asked: &Asked, report: &mut Report) -> Result<()> {
-    stage.make_ready(path).await?;
-    let measured = stage.measure(path, in_flight, 0.0, Duration::from_secs(asked.seconds)).await?;
-    report.tell(path, in_flight, &measured)
+/// Measures one path with so many calls in flight, and adds its row to the report.
+async fn measure(
+    fixture: &mut Fixture,
+    path: Path,
+    in_flight: usize,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
+    fixture.make_ready(path).await?;
+    let measured = fixture.measure(path, in_flight, 0.0, Duration::from_secs(options.seconds)).await?;
+    report.add(path, in_flight, &measured)
 }

@@ -1,12 +1,17 @@
-//! A customer's life, call by call: found out who one is, a customer created, found, given a custom ID, tagged, approved,
-//! suspended and resumed, archived; what is on record of it; and two calls that are refused, and how the client is told why.
+//! Takes a customer from creation to the archive, call by call: reads who the caller is, creates a customer, finds it, gives
+//! it a custom ID and a tag, approves, suspends, resumes and archives it, and lists its history. Two calls are refused; the
+//! program shows how a client reads why.
 //!
 //! With `cargo run -- dev` running in another terminal:
 //!
 //! ```sh
 //! cargo run --example quickstart -- 127.0.0.1:50051 "$(cargo run --quiet -- token bob)"
 //! ```
-#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a program for a terminal, with ids of its own")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for a terminal, which makes its own ids"
+)]
 
 use std::error::Error;
 
@@ -28,11 +33,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Box::pin(walk(channel, &token, |step| println!("{step}"))).await
 }
 
-/// Walks one customer through its life as whoever the token names, an ADMIN of one account; tells every step.
+/// Takes one customer from creation to the archive, and reports every step. The token's subject must be an ADMIN of one
+/// account.
 ///
 /// # Errors
 /// What the server refuses.
-pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -> Result<(), Box<dyn Error>> {
+pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String)) -> Result<(), Box<dyn Error>> {
     let bearer: AsciiMetadataValue = format!("Bearer {token}").parse()?;
     let authorize = move |mut request: Request<()>| -> Result<Request<()>, Status> {
         request.metadata_mut().insert("authorization", bearer.clone());
@@ -43,10 +49,10 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
     let mut history = HistoryServiceClient::with_interceptor(channel, authorize);
 
     let me = access.who_am_i(pb::WhoAmIRequest {}).await?.into_inner();
-    let place = me.memberships.first().ok_or("the token's subject is a member of no account")?;
-    tell(format!("I am {} of {}", place.role().as_str_name(), place.account_name));
+    let membership = me.memberships.first().ok_or("the token's subject is a member of no account")?;
+    report(format!("I am {} of {}", membership.role().as_str_name(), membership.account_name));
 
-    // Everything that is wrong is told at once, by the path of each field.
+    // An error lists every invalid field at once, by its path.
     let wrong = pb::Customer {
         name: "Kontiki".to_owned(),
         email: "nowhere".to_owned(),
@@ -54,9 +60,9 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
         ..Default::default()
     };
     let create = pb::CreateCustomerRequest { customer: Some(wrong), ..Default::default() };
-    tell(refusal(customers.create_customer(create).await)?);
+    report(refusal(customers.create_customer(create).await)?);
 
-    // A request_id makes the call safe to send again: the second one gets the first one's answer.
+    // A request_id makes the call safe to repeat: the second call gets the first one's answer.
     let create = pb::CreateCustomerRequest {
         customer: Some(pb::Customer {
             name: format!("Kontiki {}", Uuid::new_v4().simple()),
@@ -78,8 +84,8 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
     let again = customers.create_customer(create).await?.into_inner();
     let customer = again.customer.ok_or("no customer")?;
     let id = customer.id.clone();
-    tell(format!(
-        "created {}, {}; asked twice, replayed: {}",
+    report(format!(
+        "created {}, {}; sent twice, replayed: {}",
         customer.name,
         customer.status().as_str_name(),
         again.replayed
@@ -87,7 +93,7 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
 
     let search = pb::SearchCustomersRequest { query: format!("{} munchen", customer.name), ..Default::default() };
     let found = customers.search_customers(search).await?.into_inner();
-    tell(format!("found {} by name and city", found.results.len()));
+    report(format!("found {} by name and city", found.results.len()));
 
     let number = format!("K-{}", Uuid::new_v4().simple());
     let own = pb::UpdateCustomIdRequest {
@@ -99,7 +105,7 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
     customers.update_custom_id(own).await?;
     let lookup = pb::LookupCustomerRequest { custom_id: number.to_uppercase(), ..Default::default() };
     let called = customers.lookup_customer(lookup).await?.into_inner();
-    tell(format!("looked up by its erp number: {}", called.customer.is_some_and(|customer| customer.id == id)));
+    report(format!("found by its ERP number: {}", called.customer.is_some_and(|customer| customer.id == id)));
 
     let tag = pb::ModifyCustomerTagsRequest {
         customer_ids: vec![id.clone()],
@@ -107,35 +113,39 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
         ..Default::default()
     };
     let tagged = customers.modify_customer_tags(tag).await?.into_inner();
-    tell(format!("tagged: {}", tagged.outcomes.iter().all(|outcome| outcome.changed)));
+    report(format!("tagged: {}", tagged.outcomes.iter().all(|outcome| outcome.changed)));
 
     let approve = pb::ApproveCustomerRequest { customer_id: id.clone(), ..Default::default() };
     let approved = customers.approve_customer(approve).await?.into_inner().customer.ok_or("no customer")?;
-    tell(format!("approved: {}, could next {}", approved.status().as_str_name(), approved.allowed_actions.join(", ")));
+    report(format!(
+        "approved: {}, allowed actions: {}",
+        approved.status().as_str_name(),
+        approved.allowed_actions.join(", ")
+    ));
 
-    // The etag says which state we decided on. The first one is not the newest any more, and we are told what changed
-    // meanwhile; with the newest one the same call goes through.
+    // The etag names the version of the customer that this client has read. The first etag is out of date: the error lists
+    // what changed since. With the current etag the same call succeeds.
     let suspend = pb::SuspendCustomerRequest {
         customer_id: id.clone(),
         reason: "unpaid".to_owned(),
         etag: customer.etag,
         ..Default::default()
     };
-    tell(refusal(customers.suspend_customer(suspend.clone()).await)?);
+    report(refusal(customers.suspend_customer(suspend.clone()).await)?);
     customers.suspend_customer(pb::SuspendCustomerRequest { etag: approved.etag, ..suspend }).await?;
     customers.resume_customer(pb::ResumeCustomerRequest { customer_id: id.clone(), ..Default::default() }).await?;
     customers
         .archive_customers(pb::ArchiveCustomersRequest { customer_ids: vec![id.clone()], ..Default::default() })
         .await?;
-    tell("suspended, resumed, archived".to_owned());
+    report("suspended, resumed, archived".to_owned());
 
-    // Page by page: a page may hold fewer than asked and still not be the last; the token says whether there is more.
+    // Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
     let mut page = pb::ListCustomerEventsRequest { customer_id: id, page_size: 3, ..Default::default() };
     loop {
         let answer = history.list_customer_events(page.clone()).await?.into_inner();
         for event in answer.events {
             let fields: Vec<&str> = event.changes.iter().map(|change| change.field.as_str()).collect();
-            tell(format!("on record: {} ({})", event.r#type().as_str_name(), fields.join(", ")));
+            report(format!("event: {} ({})", event.r#type().as_str_name(), fields.join(", ")));
         }
         if answer.next_page_token.is_empty() {
             return Ok(());
@@ -144,7 +154,7 @@ pub async fn walk(channel: Channel, token: &str, mut tell: impl FnMut(String)) -
     }
 }
 
-/// What the server refused a call with: the reason, and the fields that it is about.
+/// Why the server refused a call: the reason, and the fields that it names.
 fn refusal<T>(answer: Result<Response<T>, Status>) -> Result<String, Box<dyn Error>> {
     let Err(status) = answer else { return Err("it should have been refused".into()) };
     let details = status.get_error_details();

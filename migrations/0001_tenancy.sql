@@ -1,15 +1,17 @@
--- Tenants, their trees of accounts, and who is a member where.
+-- Tenants, their trees of accounts, the branches and members of the accounts, and open invitations.
 --
--- tenant_id comes first in every key, so that a tenant can live on a shard or in a database of its own. Sort and key
--- columns are collate "C": the same order on every machine, whatever its C library.
+-- tenant_id is the first column of every key, so that a tenant can move to a shard or to a database of its own. Key and
+-- sort columns are collate "C": the order does not depend on the machine's C library.
 
 create table tenants (
-    -- Also the id of its provider's account.
+    -- Also the id of the provider's account, which is the root of the tenant's tree.
     tenant_id uuid not null,
     name text not null,
-    -- Creates read it `for key share`; whoever tightens it locks the row first. A plain update would not exclude them.
+    -- Where customer names must be unique. A create reads this row `for key share`. A change to a stricter rule must
+    -- lock it `for update`: a plain update does not wait for `for key share`.
     name_uniqueness text not null,
-    -- Counts changes of what creates decide by: a create names the revision it decided on and writes nothing if it moved.
+    -- The revision of the settings that a create depends on. A create names the revision that it read, and writes
+    -- nothing if the revision has changed since.
     revision bigint not null default 1,
     created_at timestamptz not null,
     constraint tenants_pkey primary key (tenant_id),
@@ -20,10 +22,11 @@ create table accounts (
     tenant_id uuid not null,
     id uuid not null,
     parent_id uuid,
-    -- The account itself, its parent … the provider. The tree only grows, so a path never changes.
+    -- The path to the root: the account itself, its parent, …, the provider. An account never changes its parent, so the
+    -- path never changes.
     ancestors uuid[] not null,
     name text not null,
-    -- What it asks of its customers: domain::account::Policies. No statement looks inside.
+    -- What the account requires of its customers. The shape is the domain's `Policies`; no statement reads inside it.
     policies jsonb not null,
     revision bigint not null default 1,
     created_at timestamptz not null,
@@ -38,7 +41,7 @@ create table accounts (
     )
 );
 
--- Children of an account, the oldest first; ids are UUIDv7.
+-- The children of an account, oldest first: ids are UUIDv7.
 create index accounts_parent_id_idx on accounts (tenant_id, parent_id, id);
 
 create table branches (
@@ -54,8 +57,8 @@ create table branches (
     constraint branches_account_id_fkey foreign key (tenant_id, account_id) references accounts (tenant_id, id)
 );
 
--- In which tenants a principal is a member of something. A token names no tenant, so this is where a call starts, and
--- one of the few keys that may begin with something else than the tenant.
+-- The tenants in which a principal is a member. A token does not name a tenant, so authentication starts here. This is
+-- one of the few keys that do not begin with the tenant.
 create table principals (
     issuer text collate "C" not null,
     subject text collate "C" not null,
@@ -77,5 +80,23 @@ create table members (
     constraint members_role_check check (role in ('VIEWER', 'MEMBER', 'SERVICE_MANAGER', 'ADMIN'))
 );
 
--- A principal's memberships within one of its tenants.
+-- The memberships of a principal within one tenant.
 create index members_issuer_subject_idx on members (tenant_id, issuer, subject);
+
+-- Future members of an account, known only by an email address. A row waits to be sent and has no token yet.
+create table invitations (
+    tenant_id uuid not null,
+    id uuid not null,
+    account_id uuid not null,
+    email text not null,
+    role text not null,
+    created_at timestamptz not null,
+    -- The principal that sent the invitation.
+    created_by jsonb not null,
+    constraint invitations_pkey primary key (tenant_id, id),
+    constraint invitations_account_id_fkey foreign key (tenant_id, account_id) references accounts (tenant_id, id),
+    constraint invitations_role_check check (role in ('VIEWER', 'MEMBER', 'SERVICE_MANAGER', 'ADMIN'))
+);
+
+-- An account's open invitations.
+create index invitations_account_id_idx on invitations (tenant_id, account_id, id);

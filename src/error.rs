@@ -108,6 +108,9 @@ pub enum Error {
     /// Too many writers on one record.
     #[error("contended")]
     Contended,
+    /// What the call decided on changed before it wrote. Nothing was written; the same again may succeed.
+    #[error("lost race")]
+    LostRace,
     /// The time for the call has passed.
     #[error("deadline exceeded")]
     Deadline,
@@ -129,7 +132,7 @@ pub enum Error {
     /// The keys of a token's issuer could not be fetched, or not for so long that they are not believed any more.
     #[error("no keys of the issuer {0}")]
     IssuerUnavailable(String),
-    /// The database cannot be reached, or was lost on the way. `sent` says whether a write may have reached it.
+    /// The database cannot be reached, or the session was lost; a write may have been committed then.
     #[error("database unavailable: {cause}")]
     Unavailable {
         /// What the driver said.
@@ -243,6 +246,12 @@ impl Error {
         matches!(self.sqlstate().as_deref(), Some("40P01" | "40001"))
     }
 
+    /// The session was lost, or there was none: what it was about to commit may be committed.
+    #[must_use]
+    pub fn is_lost_session(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
     /// A lock did not come free in time.
     #[must_use]
     pub fn is_lock_timeout(&self) -> bool {
@@ -256,5 +265,11 @@ impl Error {
             Self::Database(sqlx::Error::Database(refused)) if refused.is_unique_violation() => refused.constraint(),
             _ => None,
         }
+    }
+
+    /// What it means that this unique key would be broken; any other failure as it is.
+    #[must_use]
+    pub fn on_key(self, key: &str, meaning: Self) -> Self {
+        if self.broken_key() == Some(key) { meaning } else { self }
     }
 }

@@ -1,4 +1,4 @@
-//! The calls of each path but the searches.
+//! The calls of all paths except the searches.
 
 use std::sync::{
     Arc,
@@ -10,56 +10,57 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    crew::{Call, Caller},
-    customers::{self, ACTIVE, CHANGED, HERD, PENDING},
-    dice::Dice,
+    clients::{Call, Caller},
+    customers::{self, ACTIVE, CHANGED, PENDING, SEARCHED},
+    rng::Rng,
 };
 
-/// Customers that one `batch_get` reads.
+/// Number of customers that one `batch_get` reads.
 const BATCH: u64 = 50;
-/// Between two of a batch, so that none is named twice: it has no divisor in common with how many customers there are.
+/// Step between two customers of a batch. It has no divisor in common with the number of customers, so that none is named
+/// twice.
 const STRIDE: u64 = 197;
-/// Customers that one `tag_1000` tags.
+/// Number of customers that one `tag_1000` tags.
 pub const TAGGED: u64 = 1_000;
 
 type Answer = Result<bool, Status>;
 
-/// Reads a random one of so many customers in full.
+/// Reads a random customer out of so many, in full.
 pub struct Get {
     caller: Caller,
-    dice: Dice,
+    rng: Rng,
     count: u64,
 }
 
 impl Get {
     pub fn new(caller: Caller, count: u64) -> Self {
-        Self { caller, dice: Dice::new(), count }
+        Self { caller, rng: Rng::new(), count }
     }
 }
 
 impl Call for Get {
     async fn call(&mut self) -> Answer {
-        let id = customers::id(ACTIVE, 1 + self.dice.below(self.count));
+        let id = customers::id(ACTIVE, 1 + self.rng.below(self.count));
         get(&mut self.caller, id).await
     }
 }
 
-/// Reads a random one of an account's customers among those that are searched, in full.
+/// Reads a random customer of an account in the search dataset, in full.
 pub struct GetMember {
     caller: Caller,
-    dice: Dice,
+    rng: Rng,
     members: Arc<[u64]>,
 }
 
 impl GetMember {
     pub fn new(caller: Caller, members: Arc<[u64]>) -> Self {
-        Self { caller, dice: Dice::new(), members }
+        Self { caller, rng: Rng::new(), members }
     }
 }
 
 impl Call for GetMember {
     async fn call(&mut self) -> Answer {
-        let id = customers::id(HERD, *self.dice.one(&self.members));
+        let id = customers::id(SEARCHED, *self.rng.pick(&self.members));
         get(&mut self.caller, id).await
     }
 }
@@ -72,7 +73,7 @@ async fn get(caller: &mut Caller, id: Uuid) -> Answer {
     Ok(true)
 }
 
-/// Reads 50 of so many customers in full.
+/// Reads 50 customers out of so many, in full.
 pub struct BatchGet(Get);
 
 impl BatchGet {
@@ -83,8 +84,8 @@ impl BatchGet {
 
 impl Call for BatchGet {
     async fn call(&mut self) -> Answer {
-        let Self(Get { caller, dice, count }) = self;
-        let first = dice.below(*count);
+        let Self(Get { caller, rng, count }) = self;
+        let first = rng.below(*count);
         let ids = (0..BATCH).map(|place| customers::id(ACTIVE, 1 + (first + place * STRIDE) % *count).to_string());
         let message = pb::BatchGetCustomersRequest { customer_ids: ids.collect(), view: pb::CustomerView::Full.into() };
         let request = caller.request(message);
@@ -94,22 +95,22 @@ impl Call for BatchGet {
     }
 }
 
-/// Finds a customer, in full, by a random one of the numbers that the account has in its ERP.
+/// Looks up a customer, in full, by a random custom ID of the account in the system `erp`.
 pub struct Lookup {
     caller: Caller,
-    dice: Dice,
+    rng: Rng,
     numbers: Arc<[String]>,
 }
 
 impl Lookup {
     pub fn new(caller: Caller, numbers: Arc<[String]>) -> Self {
-        Self { caller, dice: Dice::new(), numbers }
+        Self { caller, rng: Rng::new(), numbers }
     }
 }
 
 impl Call for Lookup {
     async fn call(&mut self) -> Answer {
-        let number = self.dice.one(&self.numbers);
+        let number = self.rng.pick(&self.numbers);
         let message = pb::LookupCustomerRequest {
             custom_id: number.clone(),
             system: "erp".to_owned(),
@@ -141,12 +142,12 @@ impl Call for Create {
     }
 }
 
-/// Approves a customer that waits for it: another one each time.
+/// Approves a pending customer: a different one each time.
 pub struct Approve {
     caller: Caller,
-    /// The next of them, for all workers.
+    /// The number of the next customer, for all workers.
     next: Arc<AtomicU64>,
-    /// How many there are.
+    /// The number of pending customers.
     count: u64,
 }
 
@@ -174,22 +175,22 @@ impl Call for Approve {
     }
 }
 
-/// Gives a random one of so many customers another number in the DMS.
+/// Changes the custom ID of a random customer in the system `dms`.
 pub struct UpdateCustomId {
     caller: Caller,
-    dice: Dice,
+    rng: Rng,
     count: u64,
 }
 
 impl UpdateCustomId {
     pub fn new(caller: Caller, count: u64) -> Self {
-        Self { caller, dice: Dice::new(), count }
+        Self { caller, rng: Rng::new(), count }
     }
 }
 
 impl Call for UpdateCustomId {
     async fn call(&mut self) -> Answer {
-        let id = customers::id(CHANGED, 1 + self.dice.below(self.count));
+        let id = customers::id(CHANGED, 1 + self.rng.below(self.count));
         let number = format!("00{}", customers::token());
         let message = pb::UpdateCustomIdRequest {
             customer_id: id.to_string(),
@@ -201,13 +202,13 @@ impl Call for UpdateCustomId {
         let answer = self.caller.client.update_custom_id(request).await?.into_inner();
         assert!(
             answer.customer.is_some_and(|customer| customer.custom_ids.get("dms") == Some(&number)),
-            "not another number"
+            "the custom ID did not change"
         );
         Ok(true)
     }
 }
 
-/// Puts a tag on a thousand customers, and takes it off again. Every worker has a thousand of its own.
+/// Adds a tag to a thousand customers, then removes it. Every worker has a thousand customers of its own.
 pub struct Tag {
     caller: Caller,
     customers: Vec<String>,
@@ -219,7 +220,7 @@ impl Tag {
     pub fn new(caller: Caller) -> Self {
         let first = 1 + caller.worker * TAGGED;
         let customers = (first..first + TAGGED).map(|number| customers::id(CHANGED, number).to_string()).collect();
-        // A new one, so that the first call changes something too.
+        // A new tag, so that the first call changes something too.
         Self { caller, customers, tag: format!("load {}", Uuid::new_v4().as_fields().0), on: false }
     }
 }

@@ -1,5 +1,5 @@
-//! Processes that die with this one. Each runs under a small shell whose standard input we hold: however we end, it ends,
-//! and the shell kills what it runs.
+//! Processes that end with this one. Each runs under a small shell whose standard input is a pipe of ours: when we end, in
+//! whatever way, the pipe ends, and the shell kills the process.
 
 use std::{
     env, fs,
@@ -17,11 +17,12 @@ use uuid::Uuid;
 
 use super::Result;
 
-/// How long a server may take until it listens.
+/// Maximum time until a server listens.
 const STARTING: Duration = Duration::from_secs(30);
-/// How long between two readings of what a server logs: nobody is woken by a line, and the pipe does not fill.
+/// Time between two reads of a server's log: long enough not to wake up for every line, short enough for the pipe not to
+/// fill.
 const READING: Duration = Duration::from_millis(4);
-/// What /proc counts CPU time in, on every Linux.
+/// Unit of CPU time in /proc, on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 const RUN: &str = r#"
@@ -41,8 +42,8 @@ rm -rf "$1"
 fn guard(script: &str, words: &[&std::ffi::OsStr]) -> Result<Command> {
     let mut shell = Command::new("sh");
     shell.args(["-c", script, "load-guard"]).args(words).stdin(Stdio::piped());
-    shell.process_group(0); // Ctrl-C is for us alone
-    // Whoever runs this may have a service configured.
+    shell.process_group(0); // Ctrl-C must reach only us
+    // The environment may have settings of another Clientele server.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CLIENTELE_")) {
         shell.env_remove(name);
     }
@@ -54,7 +55,7 @@ fn end(shell: &mut Child) {
     let _ended = shell.wait();
 }
 
-/// A private folder that is gone when we are.
+/// A private folder that is removed when this process ends.
 pub struct Scratch {
     pub path: PathBuf,
     shell: Child,
@@ -87,8 +88,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a program that says `listening on ADDRESS` on its standard error, which is read to its end: a log that goes
-    /// somewhere, as it does in production.
+    /// Starts a program that writes `listening on ADDRESS` to its standard error. All of its log is read, as in production.
     pub fn start(program: &Path, words: &[String]) -> Result<Self> {
         let words: Vec<&std::ffi::OsStr> =
             [program.as_os_str()].into_iter().chain(words.iter().map(AsRef::as_ref)).collect();
@@ -98,13 +98,13 @@ impl Server {
         BufReader::new(out).read_line(&mut pid)?;
         let pid = pid.trim().parse()?;
 
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let mut log = BufReader::with_capacity(64 << 10, err);
             let mut lines = String::new();
             while log.read_line(&mut lines).is_ok_and(|count| count > 0) {
                 if let Some((_, address)) = lines.rsplit_once("listening on ") {
-                    let _gone = tell.send(Ok(address.trim().to_owned()));
+                    let _gone = sender.send(Ok(address.trim().to_owned()));
                     let mut log = log.into_inner();
                     let mut buffer = vec![0; 64 << 10];
                     while log.read(&mut buffer).is_ok_and(|count| count > 0) {
@@ -113,17 +113,18 @@ impl Server {
                     return;
                 }
             }
-            let _gone = tell.send(Err(lines));
+            let _gone = sender.send(Err(lines));
         });
-        let address = told.recv_timeout(STARTING)?.map_err(|log| format!("a server did not start: {log}"))?.parse()?;
+        let address =
+            receiver.recv_timeout(STARTING)?.map_err(|log| format!("a server did not start: {log}"))?.parse()?;
         Ok(Self { address, pid, shell })
     }
 
-    /// The CPU time it has used, the kernel's for it included; none where there is no /proc.
+    /// The CPU time that it has used, in user and kernel mode; None without /proc.
     pub fn cpu(&self) -> Option<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        // "PID (NAME) STATE …": the name may hold anything, so the last parenthesis counts; utime and stime are the
-        // fields 14 and 15.
+        // "PID (NAME) STATE …": the name may contain anything, so split at the last parenthesis. Fields 14 and 15 are utime
+        // and stime.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
         let mut ticks = || fields.next()?.parse::<f64>().ok();
         Some(Duration::from_secs_f64((ticks()? + ticks()?) / TICKS_PER_SECOND))

@@ -1,21 +1,21 @@
-//! Which cores the client has, and which everything else. A client that shares them takes with each call too many what
-//! the service would have answered others with, and no service could help it.
+//! Divides the cores between the client and everything else. A client on shared cores would take, with every excess call,
+//! time in which the service could have answered other calls.
 
 use std::fmt;
 
 use super::Result;
 
-/// One of so many cores is the client's.
+/// The client has one of so many cores.
 const CLIENTS_SHARE: usize = 4;
 
-/// The cores of a machine that has some for either. When dropped, everybody may use all again.
+/// The divided cores. When dropped, all processes may use all cores again.
 pub struct Cores {
     servers: Vec<usize>,
     client: Vec<usize>,
 }
 
 impl Cores {
-    /// None if there is one core for us, or no way to choose.
+    /// Divides the cores. None if there is only one, or the system cannot restrict a process to some.
     pub fn divided() -> Result<Option<Self>> {
         let mut servers = allowed()?;
         if servers.len() < 2 {
@@ -25,20 +25,20 @@ impl Cores {
         Ok(Some(Self { servers, client }))
     }
 
-    /// What is started from now on has the servers' cores.
-    pub fn start_servers(&self) -> Result<()> {
+    /// Processes that are started from now on use the servers' cores.
+    pub fn use_server_cores(&self) -> Result<()> {
         pin(&self.servers)
     }
 
-    /// We, and what we start from now on, have the client's.
-    pub fn be_client(&self) -> Result<()> {
+    /// This process, and those that it starts from now on, use the client's cores.
+    pub fn use_client_cores(&self) -> Result<()> {
         pin(&self.client)
     }
 }
 
 impl Drop for Cores {
     fn drop(&mut self) {
-        pin(&[&self.servers[..], &self.client].concat()).expect("what was allowed before");
+        pin(&[&self.servers[..], &self.client].concat()).expect("the cores that were allowed before");
     }
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Cores {
     }
 }
 
-/// The cores that we may use; none where that cannot be chosen.
+/// The cores that this process may use; empty if the system cannot restrict them.
 #[cfg(target_os = "linux")]
 fn allowed() -> Result<Vec<usize>> {
     use nix::sched::{CpuSet, sched_getaffinity};
@@ -57,7 +57,7 @@ fn allowed() -> Result<Vec<usize>> {
     Ok((0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or_default()).collect())
 }
 
-/// Lets all of our threads run on these cores alone.
+/// Restricts all threads of this process to these cores.
 #[cfg(target_os = "linux")]
 fn pin(cores: &[usize]) -> Result<()> {
     use nix::{
@@ -84,5 +84,5 @@ fn allowed() -> Result<Vec<usize>> {
 
 #[cfg(not(target_os = "linux"))]
 fn pin(_: &[usize]) -> Result<()> {
-    Err("there is no way to choose cores here".into())
+    Err("this system cannot restrict a process to some cores".into())
 }

@@ -1,21 +1,21 @@
-//! The customers that are created and read: full ones, whose names, custom IDs and order references hold a token of their
-//! own, by which SQL can make as many more of them as are wanted.
+//! The customers that are created and read. They have every field. Names, custom IDs and order references contain a unique
+//! token, so that SQL can copy a customer any number of times.
 
 use clientele::grpc::pb;
 use uuid::Uuid;
 
-/// The ids of customers that SQL makes: one of these, and a number.
+/// The ids of customers that SQL makes start with one of these; a number follows.
 pub const ACTIVE: &str = "0192a000-0000-7000-8000-";
 pub const PENDING: &str = "0192a000-0000-7000-8001-";
 pub const CHANGED: &str = "0192a000-0000-7000-8002-";
-pub const HERD: &str = "0192a000-0000-7000-8003-";
+pub const SEARCHED: &str = "0192a000-0000-7000-8003-";
 
 /// The id of a customer that SQL made.
 pub fn id(kind: &str, number: u64) -> Uuid {
     format!("{kind}{number:012x}").parse().expect("a UUID")
 }
 
-/// 32 hexadecimal digits that no other customer has. No case folding changes them.
+/// 32 unique hexadecimal digits. Case folding does not change them.
 pub fn token() -> String {
     Uuid::new_v4().simple().to_string()
 }

@@ -1,4 +1,4 @@
-//! Who calls: an issuer of tokens that the service believes, and requests that carry them.
+//! An issuer of tokens that the service accepts, and requests with these tokens.
 
 use std::fs;
 
@@ -19,13 +19,13 @@ pub const OPERATOR: &str = "operator";
 pub const ADMIN: &str = "admin";
 const TOKEN_SECONDS: u64 = 24 * 60 * 60;
 
-/// A token as it is sent.
+/// The value of the header `authorization`.
 pub type Bearer = MetadataValue<Ascii>;
 
 pub struct Issuer(EncodingKey);
 
 impl Issuer {
-    /// Writes what the service is told of it into the folder.
+    /// Writes the files that the service needs into the folder: JWKS and sealing key.
     pub fn new(scratch: &Scratch) -> Result<Self> {
         let pair = Ed25519KeyPair::generate()?;
         let public = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
@@ -45,8 +45,8 @@ impl Issuer {
     }
 }
 
-/// A call by somebody, for an account if one is named.
-pub fn by<M>(token: &Bearer, account: Option<&str>, message: M) -> Request<M> {
+/// A request with this token, which acts in the account if one is named.
+pub fn authorized<M>(token: &Bearer, account: Option<&str>, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", token.clone());
     if let Some(account) = account.and_then(|account| account.parse().ok()) {
@@ -55,8 +55,8 @@ pub fn by<M>(token: &Bearer, account: Option<&str>, message: M) -> Request<M> {
     request
 }
 
-/// What came of a call that must succeed.
-pub fn done<M>(answer: std::result::Result<Response<M>, Status>) -> Result<M> {
+/// The answer of a call that must succeed.
+pub fn into_answer<M>(answer: std::result::Result<Response<M>, Status>) -> Result<M> {
     match answer {
         Ok(answer) => Ok(answer.into_inner()),
         Err(status) if status.code() == Code::Internal => Err(format!("{status:?}").into()),

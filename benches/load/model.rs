@@ -1,5 +1,4 @@
-//! A tenant with accounts, and a customer in it, made by the service; SQL makes as many more of that customer as are
-//! wanted.
+//! A tenant with accounts, and a customer in it, created through the service. SQL copies that customer.
 
 use clientele::grpc::pb::{
     self, account_service_client::AccountServiceClient, customer_service_client::CustomerServiceClient,
@@ -10,21 +9,21 @@ use tonic::transport::Channel;
 use super::{
     Result,
     child::Server,
-    crew::connect,
+    clients::connect,
     customers::{self, PENDING},
-    issuer::{ADMIN, Bearer, Issuer, OPERATOR, by, done},
+    issuer::{ADMIN, Bearer, Issuer, OPERATOR, authorized, into_answer},
     pgbench::{self, Log},
 };
 
-/// What holds all that belongs to a customer, but not what happened to it.
+/// The tables with the data of a customer, except its events and stored answers.
 pub const TABLES: [&str; 4] = ["customers", "customer_links", "custom_ids", "customer_search"];
 
-/// The column of such a table that says which customer.
+/// The column of such a table with the customer's id.
 pub fn key(table: &str) -> &'static str {
     if table == "customers" { "id" } else { "customer_id" }
 }
 
-/// The columns of a table, but those that the database makes itself.
+/// The columns of a table, except generated ones.
 pub async fn columns(sql: &mut PgConnection, table: &str) -> Result<Vec<String>> {
     let columns = sqlx::query_scalar(
         "select quote_ident(column_name)
@@ -35,7 +34,7 @@ pub async fn columns(sql: &mut PgConnection, table: &str) -> Result<Vec<String>>
     Ok(columns.bind(table).fetch_all(sql).await?)
 }
 
-/// Makes a tenant whose administrator ADMIN is; its id.
+/// Creates a tenant whose administrator is ADMIN; returns its id.
 pub async fn tenant(channel: &Channel, issuer: &Issuer, name: &str) -> Result<String> {
     let tenant = pb::CreateTenantRequest {
         tenant: Some(pb::Tenant { name: name.to_owned(), ..Default::default() }),
@@ -43,11 +42,11 @@ pub async fn tenant(channel: &Channel, issuer: &Issuer, name: &str) -> Result<St
         ..Default::default()
     };
     let operator = issuer.bearer(OPERATOR)?;
-    let made = AccountServiceClient::new(channel.clone()).create_tenant(by(&operator, None, tenant)).await;
-    Ok(done(made)?.account.unwrap_or_default().id)
+    let made = AccountServiceClient::new(channel.clone()).create_tenant(authorized(&operator, None, tenant)).await;
+    Ok(into_answer(made)?.account.unwrap_or_default().id)
 }
 
-/// Makes an account of the tenant, where new customers wait for approval or are approved at once; its id.
+/// Creates an account of the tenant, where new customers are pending or approved at once; returns its id.
 pub async fn account(
     channel: &Channel,
     admin: &Bearer,
@@ -58,25 +57,26 @@ pub async fn account(
     let policies = pb::AccountPolicies { auto_approve: Some(auto_approve), ..Default::default() };
     let account = pb::Account { name: name.to_owned(), policies: Some(policies), ..Default::default() };
     let account = pb::CreateAccountRequest { account: Some(account), ..Default::default() };
-    let made = AccountServiceClient::new(channel.clone()).create_account(by(admin, Some(tenant), account)).await;
-    Ok(done(made)?.account.unwrap_or_default().id)
+    let made =
+        AccountServiceClient::new(channel.clone()).create_account(authorized(admin, Some(tenant), account)).await;
+    Ok(into_answer(made)?.account.unwrap_or_default().id)
 }
 
-/// Makes a customer with every field, whose values hold the token; its id.
+/// Creates a customer with every field, with the token in its values; returns its id.
 pub async fn customer(channel: &Channel, admin: &Bearer, account: &str, token: &str) -> Result<String> {
-    let request = by(admin, Some(account), customers::create(token));
+    let request = authorized(admin, Some(account), customers::create(token));
     let made = CustomerServiceClient::new(channel.clone()).create_customer(request).await;
-    Ok(done(made)?.customer.unwrap_or_default().id)
+    Ok(into_answer(made)?.customer.unwrap_or_default().id)
 }
 
-/// A customer that the service made in an account where new customers wait for approval; the statements that made and
+/// A customer that the service created in an account where new customers are pending, and the statements that created and
 /// read it.
 pub struct Model {
     pub tenant: String,
     pub account: String,
     /// Its id.
     pub customer: String,
-    /// What only its values hold.
+    /// The token in its values.
     pub token: String,
     pub answer: pb::GetCustomerResponse,
     pub created: Vec<pgbench::Statement>,
@@ -88,20 +88,20 @@ impl Model {
         let (channel, admin) = (connect(service).await?, issuer.bearer(ADMIN)?);
         let tenant = tenant(&channel, issuer, "Load Distribution").await?;
         let account = account(&channel, &admin, &tenant, "Load Reseller", false).await?;
-        // The first call also looks up who calls; the second is as all others.
+        // The first call also reads the caller's membership; the second is like all others.
         customer(&channel, &admin, &account, &customers::token()).await?;
         let (token, from) = (customers::token(), log.end()?);
         let customer = customer(&channel, &admin, &account, &token).await?;
         let created = log.statements(from)?;
         let from = log.end()?;
         let read = pb::GetCustomerRequest { customer_id: customer.clone(), view: pb::CustomerView::Full.into() };
-        let read = by(&admin, Some(&account), read);
-        let answer = done(CustomerServiceClient::new(channel).get_customer(read).await)?;
+        let read = authorized(&admin, Some(&account), read);
+        let answer = into_answer(CustomerServiceClient::new(channel).get_customer(read).await)?;
         let read = log.statements(from)?;
         Ok(Self { tenant, account, customer, token, answer, created, read })
     }
 
-    /// Makes customers like it, but for their ids and what the token tells apart.
+    /// Copies the customer so many times, with other ids and tokens.
     pub async fn copy(&self, sql: &mut PgConnection, kind: &str, count: u64) -> Result<()> {
         let status = if kind == PENDING { "PENDING" } else { "ACTIVE" };
         for table in TABLES {

@@ -1,7 +1,7 @@
-//! The same statements without the service: what pgbench gets out of PostgreSQL.
+//! The same statements without the service, run by pgbench.
 //!
-//! The statements and their parameters are what the service really sent, from PostgreSQL's own log, so they cannot drift
-//! from the service's. Only what must differ from one execution to the next is made anew in SQL.
+//! The statements and their parameters are those that the service really sent, from PostgreSQL's own log, so they cannot
+//! differ from the service's. SQL makes only the values that must differ between executions.
 
 use std::{fs, io::BufRead as _, path::Path, process::Stdio, time::Duration};
 
@@ -12,11 +12,11 @@ use tokio::process::Command;
 use super::{
     Result, WARM_UP,
     child::Scratch,
-    crew::{Measured, histogram},
+    clients::{Measured, histogram},
     customers::ACTIVE,
 };
 
-/// A UUIDv7 of now, as the service makes its ids: keys that grow.
+/// A UUIDv7 of the current time, like the service's ids: keys that grow.
 const NEW_ID: &str = "lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || \
                       substr(gen_random_uuid()::text, 16)";
 const NEW_RANDOM_ID: &str = "gen_random_uuid()";
@@ -29,7 +29,10 @@ pub struct Statement {
     parameters: Vec<Option<String>>,
 }
 
-/// PostgreSQL's log. A statement is in it before it is answered.
+/// Before the values of a statement's parameters; the first letter is a capital in newer versions.
+const PARAMETERS: &str = "arameters: "; // typos: on purpose
+
+/// PostgreSQL's log. A statement is logged before it is answered.
 pub struct Log(std::path::PathBuf);
 
 impl Log {
@@ -38,16 +41,16 @@ impl Log {
         Self(cluster.socket_dir().join("postgres.log"))
     }
 
-    /// Where it ends now.
+    /// Its current length.
     pub fn end(&self) -> Result<usize> {
         Ok(fs::read(&self.0)?.len())
     }
 
-    /// The statements that were executed since.
+    /// The statements that were executed after this position.
     pub fn statements(&self, from: usize) -> Result<Vec<Statement>> {
         let log = fs::read_to_string(&self.0)?;
         let log = log.get(from..).unwrap_or_default();
-        // A record's further lines begin with a tab.
+        // Further lines of a record start with a tab.
         let log = log.replace("\n\t", "\r");
         let mut statements = Vec::new();
         for record in log.lines() {
@@ -57,7 +60,7 @@ impl Log {
                 statements.push(Statement { text: text.trim().to_owned(), parameters: Vec::new() });
             } else if record.contains(" LOG:  statement: ") {
                 return Err(format!("not a prepared statement: {record}").into());
-            } else if let Some((_, list)) = record.split_once("arameters: ") {
+            } else if let Some((_, list)) = record.split_once(PARAMETERS) {
                 statements.last_mut().ok_or("parameters of no statement")?.parameters = parameters(list)?;
             }
         }
@@ -92,13 +95,13 @@ fn parameters(list: &str) -> Result<Vec<Option<String>>> {
     Ok(found)
 }
 
-/// What pgbench runs.
+/// A script for pgbench.
 pub struct Bench {
     script: String,
     variables: Vec<(String, String)>,
 }
 
-/// The statements that read a customer, of one of the customers that SQL has made.
+/// The statements that read a customer, each time another one of those that SQL has made.
 pub async fn reading(sql: &mut PgConnection, statements: &[Statement], customer: &str, count: u64) -> Result<Bench> {
     let mut bench = Bench { script: format!("\\set number random(1, {count})\n"), variables: Vec::new() };
     let random = format!("('{ACTIVE}' || lpad(to_hex(:number::int), 12, '0'))::uuid");
@@ -119,7 +122,7 @@ pub async fn creating(sql: &mut PgConnection, statements: &[Statement], token: &
     if bench.script.contains(NEW_TOKEN) { Ok(bench) } else { Err("no statement has the token".into()) }
 }
 
-/// The value with all its ids and the token new: an expression, and the template that it fills.
+/// The value with new ids and a new token: an expression, and the template that it fills.
 fn renewed(value: &str, name: &str, token: &str, kept: &[&str]) -> (String, Option<String>) {
     let mut template = value.replace('%', "%%").replace(token, "%1$s");
     let mut fillings = vec![NEW_TOKEN];
@@ -143,8 +146,8 @@ fn uuids(text: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Bench {
-    /// Adds a statement. `vary` says what stands for a parameter (of this value, under this name): an expression, and
-    /// the variable's value if it is another; nothing for one that stays as it is.
+    /// Adds a statement. `vary` gets a parameter's value and its variable's name. It returns the expression that
+    /// replaces the parameter, with the variable's value if that changes; None if the parameter stays as it is.
     async fn add(
         &mut self,
         sql: &mut PgConnection,
@@ -168,7 +171,7 @@ impl Bench {
                 }
             });
         }
-        // From the last to the first, so that $1 is not found in $11.
+        // From the last to the first, so that $1 does not match in $11.
         let mut text = text.clone();
         for (index, meaning) in meanings.iter().enumerate().rev() {
             text = text.replace(&format!("${}", index + 1), meaning);
@@ -178,7 +181,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Runs it, and takes what came to its end after the time to warm up from pgbench's log of transactions.
+    /// Runs it, and reads the transactions that ended after the warm-up from pgbench's log.
     pub async fn run(
         &self,
         bin: &Path,
@@ -199,9 +202,9 @@ impl Bench {
             pgbench.arg("-D").arg(format!("{name}={value}"));
         }
         let output = pgbench.arg(url).output().await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() || said.contains("aborted") {
-            return Err(format!("pgbench: {said}").into());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() || stderr.contains("aborted") {
+            return Err(format!("pgbench: {stderr}").into());
         }
         let measured = read(&folder, time);
         fs::remove_dir_all(&folder)?;

@@ -1,23 +1,23 @@
-//! What is told: a row a point, and what the rows say to each other.
+//! The report: one row per point, and ratios between rows.
 
 use std::fmt;
 
 use clap::ValueEnum as _;
 use serde::Serialize;
 
-use super::{Path, Result, crew::Measured};
+use super::{Path, Result, clients::Measured};
 
 pub const HEADER: &str = "\
 path                 in flight    calls/s     p50 µs     p99 µs   server CPU µs/call";
 
-/// The ratios that are wanted: which path to which, at how many calls in flight (all, if none is named), and how much.
-const WANTED: [(Path, Path, Option<usize>, f64); 3] = [
+/// The goals: a path, the path to compare it with, at how many calls in flight (None: all), and the least ratio.
+const GOALS: [(Path, Path, Option<usize>, f64); 3] = [
     (Path::Get, Path::Empty, Some(64), 0.25),
     (Path::Create, Path::PgbenchCreate, None, 0.8),
     (Path::Overload, Path::Peak, None, 0.9),
 ];
-/// What a flood of searches may do to the p99 of another path at most.
-const WANTED_P99: (Path, Path, f64) = (Path::GetFlooded, Path::GetSteady, 2.0);
+/// The goal for the p99 during a flood of searches: a path, the path to compare it with, and the maximum ratio.
+const GOAL_P99: (Path, Path, f64) = (Path::GetFlooded, Path::GetSteady, 2.0);
 
 /// One point.
 #[derive(Serialize)]
@@ -54,22 +54,22 @@ impl fmt::Display for Row {
     }
 }
 
-/// All of a run.
+/// All rows of a run.
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Row>,
 }
 
 impl Report {
-    /// Whether there is such a row already.
+    /// Whether it has such a row already.
     pub fn has(&self, path: Path, in_flight: usize) -> bool {
         self.rows.iter().any(|row| row.path == name(path) && row.in_flight == in_flight)
     }
 
-    /// Takes in a row, and shows it.
-    pub fn tell(&mut self, path: Path, in_flight: usize, measured: &Measured) -> Result<()> {
+    /// Adds a row and prints it.
+    pub fn add(&mut self, path: Path, in_flight: usize, measured: &Measured) -> Result<()> {
         if measured.latencies.is_empty() {
-            return Err(format!("{path:?}, {in_flight} in flight: no call came to its end").into());
+            return Err(format!("{path:?}, {in_flight} in flight: no call ended").into());
         }
         let row = Row::new(path, in_flight, measured);
         println!("{row}");
@@ -84,7 +84,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (path, to, at, wanted) in WANTED {
+        for (path, to, at, goal) in GOALS {
             let (path, to) = (name(path), name(to));
             for row in self.rows.iter().filter(|row| row.path == path) {
                 let Some(other) = self.rows.iter().find(|other| other.path == to && other.in_flight == row.in_flight)
@@ -94,17 +94,17 @@ impl fmt::Display for Report {
                 let ratio = row.calls_per_s / other.calls_per_s;
                 write!(out, "\n{path} / {to} at {} in flight: {ratio:.2}", row.in_flight)?;
                 if at.is_none_or(|at| at == row.in_flight) {
-                    let verdict = if ratio >= wanted { "reached" } else { "missed" };
-                    write!(out, " (wanted: {wanted}, {verdict})")?;
+                    let verdict = if ratio >= goal { "reached" } else { "missed" };
+                    write!(out, " (goal: {goal}, {verdict})")?;
                 }
             }
         }
-        let (path, to, wanted) = WANTED_P99;
+        let (path, to, goal) = GOAL_P99;
         let find = |path| self.rows.iter().find(|row| row.path == name(path));
         if let Some((flooded, alone)) = find(path).zip(find(to)) {
             let ratio = flooded.p99_us as f64 / alone.p99_us as f64;
-            let verdict = if ratio <= wanted { "reached" } else { "missed" };
-            write!(out, "\np99 of {} / {}: {ratio:.2} (wanted: at most {wanted}, {verdict})", name(path), name(to))?;
+            let verdict = if ratio <= goal { "reached" } else { "missed" };
+            write!(out, "\np99 of {} / {}: {ratio:.2} (goal: at most {goal}, {verdict})", name(path), name(to))?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The searches: for what customers of an account are called, have and are tagged with, as people type it.
+//! The searches: for names, other values and tags of an account's customers, as people type them.
 
 use std::sync::Arc;
 
@@ -6,27 +6,27 @@ use clientele::grpc::pb;
 use tonic::Status;
 
 use super::{
-    crew::{Call, Caller},
-    dice::Dice,
+    clients::{Call, Caller},
     names::Names,
+    rng::Rng,
 };
 
-/// What is asked.
+/// The kind of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum SearchKind {
     /// A word of a name, in names.
     Name,
-    /// A word of a name, a city, a custom ID or an address for mail, wherever it is.
+    /// A word of a name, a city, a custom ID or an email address, in all fields.
     All,
     /// One of the account's tags, and no word.
     Tag,
-    /// Nothing: everybody, by name.
+    /// No word: all customers, by name.
     List,
-    /// The same, and the page behind the first.
+    /// The same, and the page after the first.
     SecondPage,
 }
 
-/// Whose customers are asked for.
+/// The customers to search for.
 #[derive(Clone)]
 pub struct Subjects {
     pub names: Arc<Names>,
@@ -35,60 +35,60 @@ pub struct Subjects {
     pub tags: &'static [(&'static str, u64)],
 }
 
-/// Pages of 50, BASIC, in the order that the contract has if none is asked for.
+/// A search with pages of 50, BASIC, in the default order.
 pub struct Search {
     caller: Caller,
-    dice: Dice,
+    rng: Rng,
     subjects: Subjects,
-    ask: Ask,
+    kind: SearchKind,
     /// Of the second page.
     token: String,
 }
 
 impl Search {
-    pub fn new(caller: Caller, subjects: Subjects, ask: Ask) -> Self {
-        Self { caller, dice: Dice::new(), subjects, ask, token: String::new() }
+    pub fn new(caller: Caller, subjects: Subjects, kind: SearchKind) -> Self {
+        Self { caller, rng: Rng::new(), subjects, kind, token: String::new() }
     }
 
     fn message(&mut self) -> pb::SearchCustomersRequest {
         let mut message = pb::SearchCustomersRequest::default();
-        match self.ask {
-            Ask::Name => {
+        match self.kind {
+            SearchKind::Name => {
                 message.query = self.word();
                 message.field = pb::SearchField::Name.into();
             }
-            Ask::All => message.query = self.anything(),
-            Ask::Tag => {
-                let (tag, _) = *self.dice.one(self.subjects.tags);
+            SearchKind::All => message.query = self.anything(),
+            SearchKind::Tag => {
+                let (tag, _) = *self.rng.pick(self.subjects.tags);
                 message.tags = Some(pb::TagFilter { any_of: vec![tag.to_owned()], ..Default::default() });
             }
-            Ask::List => {}
-            Ask::SecondPage => message.page_token.clone_from(&self.token),
+            SearchKind::List => {}
+            SearchKind::SecondPage => message.page_token.clone_from(&self.token),
         }
         message
     }
 
-    /// A word of somebody's name, every other time only how it begins. So common words are asked for often.
+    /// A word of a customer's name; every second time only its start. So common words are searched for often.
     fn word(&mut self) -> String {
-        let named = self.subjects.names.customer(*self.dice.one(&self.subjects.members));
-        let words = long(&named.name);
-        let word = self.dice.one(&words);
-        let most = if self.dice.below(2) == 0 { 4 } else { usize::MAX };
+        let details = self.subjects.names.customer(*self.rng.pick(&self.subjects.members));
+        let words = long(&details.name);
+        let word = self.rng.pick(&words);
+        let most = if self.rng.below(2) == 0 { 4 } else { usize::MAX };
         word.chars().take(most).collect()
     }
 
     fn anything(&mut self) -> String {
-        let named = self.subjects.names.customer(*self.dice.one(&self.subjects.members));
-        match self.dice.below(4) {
+        let details = self.subjects.names.customer(*self.rng.pick(&self.subjects.members));
+        match self.rng.below(4) {
             0 => self.word(),
-            1 => long(named.city).join(" "),
-            2 => named.number,
-            _ => format!("info@{}", named.host),
+            1 => long(details.city).join(" "),
+            2 => details.number,
+            _ => format!("info@{}", details.host),
         }
     }
 }
 
-/// Its words of three characters and more. Shorter ones are looked for where a name begins alone.
+/// The words of three or more characters. Shorter ones match only the start of a name.
 fn long(text: &str) -> Vec<&str> {
     text.split(' ').filter(|word| word.chars().count() >= 3).collect()
 }
@@ -96,11 +96,11 @@ fn long(text: &str) -> Vec<&str> {
 impl Call for Search {
     async fn call(&mut self) -> Result<bool, Status> {
         let message = self.message();
-        let asked = format!("{:?} {:?}", message.query, message.tags);
+        let query = format!("{:?} {:?}", message.query, message.tags);
         let request = self.caller.request(message);
         let answer = self.caller.client.search_customers(request).await?.into_inner();
-        assert!(!answer.results.is_empty(), "{asked}: nobody found");
-        if self.ask == Ask::SecondPage && self.token.is_empty() {
+        assert!(!answer.results.is_empty(), "{query}: no customer found");
+        if self.kind == SearchKind::SecondPage && self.token.is_empty() {
             self.token = answer.next_page_token; // the first call, while warming up
             assert!(!self.token.is_empty(), "there is no second page");
         }

@@ -1,4 +1,4 @@
-// A customer's life, call by call: the walk of examples/quickstart.rs in Node.
+// Takes a customer from creation to the archive, call by call: the walk of examples/quickstart.rs in Node.
 //
 // With `cargo run -- dev` running in another terminal, from the root of the clone:
 //
@@ -23,8 +23,8 @@ const PROTO = fileURLToPath(new URL('../../proto', import.meta.url));
 const MILLISECONDS = 10_000; // for one call
 const TRIES = 3;
 
-const rooms = ['access', 'customer', 'history'].map((room) => `clientele/v1/${room}_service.proto`);
-const protos = protoLoader.loadSync([...rooms, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
+const services = ['access', 'customer', 'history'].map((name) => `clientele/v1/${name}_service.proto`);
+const protos = protoLoader.loadSync([...services, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
   includeDirs: [PROTO, `${PROTO}/third_party`],
   keepCase: true,
   longs: String,
@@ -35,14 +35,14 @@ const protos = protoLoader.loadSync([...rooms, 'google/rpc/status.proto', 'googl
 const metadata = new grpc.Metadata();
 metadata.set('authorization', `Bearer ${token}`);
 
-// The config that ships with the protos: timeouts for all, retries for reads.
+// The config that ships with the protos: timeouts for all RPCs, retries for reads.
 const config = readFileSync(`${PROTO}/clientele/v1/service_config.json`, 'utf8');
 const { v1 } = grpc.loadPackageDefinition(protos).clientele;
 const [access, customers, history] = [v1.AccessService, v1.CustomerService, v1.HistoryService].map(
   (Service) => new Service(address, grpc.credentials.createInsecure(), { 'grpc.service_config': config }),
 );
 
-// The details that the server sent along with an error, by the names of their types.
+// The details that the server sent with an error, by the names of their types.
 function details(error) {
   const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
   if (!bytes) return {};
@@ -60,8 +60,8 @@ function once(client, method, request) {
   });
 }
 
-// Calls, and again where that is safe: the server says so by a RetryInfo; and whatever has a request_id may be sent again
-// when no answer came, since it is done once however often it comes.
+// Calls, and retries where that is safe: if the server says so with a RetryInfo; or, for a call with a request_id, if no
+// answer came, because such a call takes effect only once.
 async function call(client, method, request = {}) {
   for (let tries = 1; ; tries++) {
     try {
@@ -75,13 +75,13 @@ async function call(client, method, request = {}) {
   }
 }
 
-// What the server refuses the call with: its ErrorInfo, and the fields that its BadRequest lists.
+// Why the server refuses the call: its ErrorInfo, and the fields that its BadRequest lists.
 async function refusal(client, method, request) {
   try {
     await call(client, method, request);
   } catch (error) {
     const { ErrorInfo: info, BadRequest: bad } = details(error);
-    if (!info) throw error; // not the service's answer: no connection, perhaps
+    if (!info) throw error; // not an answer of the service; perhaps there is no connection
     const fields = bad?.field_violations.map((violation) => violation.field) ?? [];
     return { info, fields };
   }
@@ -91,12 +91,12 @@ async function refusal(client, method, request) {
 const me = await call(access, 'WhoAmI');
 console.log(`I am ${me.memberships[0].role} of ${me.memberships[0].account_name}`);
 
-// Everything that is wrong is told at once, by the path of each field.
+// An error lists every invalid field at once, by its path.
 const wrong = { name: 'Kontiki', email: 'nowhere', phone: { number: 'call us' } };
 const mistaken = await refusal(customers, 'CreateCustomer', { customer: wrong });
 console.log(`refused: ${mistaken.info.reason} (${mistaken.fields.join(', ')})`);
 
-// A request_id makes the call safe to send again: the second one gets the first one's answer.
+// A request_id makes the call safe to repeat: the second call gets the first one's answer.
 const create = {
   customer: {
     name: `Kontiki ${randomUUID().replaceAll('-', '')}`,
@@ -110,7 +110,7 @@ const create = {
 };
 await call(customers, 'CreateCustomer', create);
 const { customer: created, replayed } = await call(customers, 'CreateCustomer', create);
-console.log(`created ${created.name}, ${created.status}; asked twice, replayed: ${replayed}`);
+console.log(`created ${created.name}, ${created.status}; sent twice, replayed: ${replayed}`);
 
 const found = await call(customers, 'SearchCustomers', { query: `${created.name} munchen` });
 console.log(`found ${found.results.length} by name and city`);
@@ -118,17 +118,17 @@ console.log(`found ${found.results.length} by name and city`);
 const number = `K-${randomUUID()}`;
 await call(customers, 'UpdateCustomId', { customer_id: created.id, system: 'erp', custom_id: number });
 const called = await call(customers, 'LookupCustomer', { custom_id: number.toUpperCase() });
-console.log(`looked up by its erp number: ${called.customer.id === created.id}`);
+console.log(`found by its ERP number: ${called.customer.id === created.id}`);
 
 const tag = { customer_ids: [created.id], add_tags: ['key account'] };
 const tagged = await call(customers, 'ModifyCustomerTags', tag);
 console.log(`tagged: ${tagged.outcomes.every((outcome) => outcome.changed)}`);
 
 const { customer: approved } = await call(customers, 'ApproveCustomer', { customer_id: created.id });
-console.log(`approved: ${approved.status}, could next ${approved.allowed_actions.join(', ')}`);
+console.log(`approved: ${approved.status}, allowed actions: ${approved.allowed_actions.join(', ')}`);
 
-// The etag says which state we decided on. The first one is not the newest any more, and we are told what changed
-// meanwhile; with the newest one the same call goes through.
+// The etag names the version of the customer that this client has read. The first etag is out of date: the error lists
+// what changed since. With the current etag the same call succeeds.
 const suspend = { customer_id: created.id, reason: 'unpaid', etag: created.etag };
 const late = await refusal(customers, 'SuspendCustomer', suspend);
 console.log(`refused: ${late.info.reason} (${late.info.metadata.changed_fields})`);
@@ -137,12 +137,12 @@ await call(customers, 'ResumeCustomer', { customer_id: created.id });
 await call(customers, 'ArchiveCustomers', { customer_ids: [created.id] });
 console.log('suspended, resumed, archived');
 
-// Page by page: a page may hold fewer than asked and still not be the last; the token says whether there is more.
+// Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
 const page = { customer_id: created.id, page_size: 3, page_token: '' };
 do {
   const { events, next_page_token } = await call(history, 'ListCustomerEvents', page);
   for (const event of events) {
-    console.log(`on record: ${event.type} (${event.changes.map((change) => change.field).join(', ')})`);
+    console.log(`event: ${event.type} (${event.changes.map((change) => change.field).join(', ')})`);
   }
   page.page_token = next_page_token;
 } while (page.page_token);

@@ -1,4 +1,4 @@
-"""A customer's life, call by call: the walk of examples/quickstart.rs in Python.
+"""Takes a customer from creation to the archive, call by call: the walk of examples/quickstart.rs in Python.
 
 With `cargo run -- dev` running in another terminal, from the root of the clone:
 
@@ -13,6 +13,7 @@ import uuid
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 from grpc_tools import protoc
@@ -23,26 +24,27 @@ TRIES = 3
 
 
 def generated():
-    """Our protos as Python modules. A real client generates them when it is built, by the same line."""
+    """Our protos as Python modules. A real client generates them in its build, with the same command."""
     includes = [f"-I{root}" for root in (PROTO, PROTO / "third_party", files("grpc_tools") / "_proto")]
-    sources = [f"clientele/v1/{file.name}" for file in PROTO.glob("clientele/v1/*.proto")]
+    ours = sorted(file.stem for file in PROTO.glob("clientele/v1/*.proto"))
+    sources = [f"clientele/v1/{name}.proto" for name in ours]
     sources += ["google/rpc/status.proto", "google/rpc/error_details.proto"]
     with tempfile.TemporaryDirectory() as out:
         if protoc.main(["protoc", *includes, f"--python_out={out}", f"--grpc_python_out={out}", *sources]):
             raise SystemExit("the protos do not compile")
         sys.path.append(out)
-        rooms = ("access", "customer", "history")
-        messages = [import_module(f"clientele.v1.{room}_service_pb2") for room in rooms]
-        stubs = [import_module(f"clientele.v1.{room}_service_pb2_grpc") for room in rooms]
-        details = import_module("google.rpc.status_pb2"), import_module("google.rpc.error_details_pb2")
-        return messages, stubs, details
+        # A module for each file; here all names of the package in one place, as other languages have them.
+        modules = [import_module(f"clientele.v1.{name}_pb2") for name in ours]
+        modules += [import_module(f"clientele.v1.{name}_pb2_grpc") for name in ours if name.endswith("_service")]
+        clientele = SimpleNamespace(**{name: value for module in modules for name, value in vars(module).items()})
+        return clientele, import_module("google.rpc.status_pb2"), import_module("google.rpc.error_details_pb2")
 
 
-(access_pb, customer_pb, history_pb), (access_grpc, customer_grpc, history_grpc), (status_pb, details_pb) = generated()
+v1, status_pb, details_pb = generated()
 
 
 def detail(error, kind):
-    """The detail of this kind that the server sent along with an error, or nothing."""
+    """The detail of this kind that the server sent with an error, or None."""
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             for packed in status_pb.Status.FromString(value).details:
@@ -53,14 +55,14 @@ def detail(error, kind):
 
 
 class Caller:
-    """Calls as whoever the token names."""
+    """Calls with a token."""
 
     def __init__(self, token):
         self.metadata = [("authorization", f"Bearer {token}")]
 
     def __call__(self, method, request):
-        """Calls, and again where that is safe: the server says so by a RetryInfo; and whatever has a request_id may be
-        sent again when no answer came, since it is done once however often it comes."""
+        """Calls, and retries where that is safe: if the server says so with a RetryInfo; or, for a call with a request_id,
+        if no answer came, because such a call takes effect only once."""
         for tries_left in reversed(range(TRIES)):
             try:
                 return method(request, metadata=self.metadata, timeout=SECONDS)
@@ -73,42 +75,42 @@ class Caller:
 
 
 def refusal(call, method, request):
-    """What the server refuses the call with: its ErrorInfo, and the fields that its BadRequest lists."""
+    """Why the server refuses the call: its ErrorInfo, and the fields that its BadRequest lists."""
     try:
         call(method, request)
     except grpc.RpcError as error:
         info = detail(error, details_pb.ErrorInfo)
         if info is None:
-            raise  # not the service's answer: no connection, perhaps
+            raise  # not an answer of the service; perhaps there is no connection
         bad = detail(error, details_pb.BadRequest) or details_pb.BadRequest()
         return info, [violation.field for violation in bad.field_violations]
     raise AssertionError("it should have been refused")
 
 
 def walk(channel, call):
-    access = access_grpc.AccessServiceStub(channel)
-    customers = customer_grpc.CustomerServiceStub(channel)
-    history = history_grpc.HistoryServiceStub(channel)
-    status_name = customer_pb.CustomerStatus.Name
+    access = v1.AccessServiceStub(channel)
+    customers = v1.CustomerServiceStub(channel)
+    history = v1.HistoryServiceStub(channel)
+    status_name = v1.CustomerStatus.Name
 
-    me = call(access.WhoAmI, access_pb.WhoAmIRequest())
-    place = me.memberships[0]
-    print(f"I am {access_pb.Role.Name(place.role)} of {place.account_name}")
+    me = call(access.WhoAmI, v1.WhoAmIRequest())
+    membership = me.memberships[0]
+    print(f"I am {v1.Role.Name(membership.role)} of {membership.account_name}")
 
-    # Everything that is wrong is told at once, by the path of each field.
-    wrong = customer_pb.Customer(name="Kontiki", email="nowhere", phone=customer_pb.Phone(number="call us"))
-    info, fields = refusal(call, customers.CreateCustomer, customer_pb.CreateCustomerRequest(customer=wrong))
+    # An error lists every invalid field at once, by its path.
+    wrong = v1.Customer(name="Kontiki", email="nowhere", phone=v1.Phone(number="call us"))
+    info, fields = refusal(call, customers.CreateCustomer, v1.CreateCustomerRequest(customer=wrong))
     print(f"refused: {info.reason} ({', '.join(fields)})")
 
-    # A request_id makes the call safe to send again: the second one gets the first one's answer.
-    create = customer_pb.CreateCustomerRequest(
-        customer=customer_pb.Customer(
+    # A request_id makes the call safe to repeat: the second call gets the first one's answer.
+    create = v1.CreateCustomerRequest(
+        customer=v1.Customer(
             name=f"Kontiki {uuid.uuid4().hex}",
             legal_name="Kontiki Reisen GmbH",
             email="info@kontiki.example",
             billing_email="billing@kontiki.example",
-            primary_address=customer_pb.Address(city="München"),
-            contacts=[customer_pb.Contact(first_name="Jana", email="jana@kontiki.example")],
+            primary_address=v1.Address(city="München"),
+            contacts=[v1.Contact(first_name="Jana", email="jana@kontiki.example")],
         ),
         request_id=str(uuid.uuid4()),
     )
@@ -116,43 +118,43 @@ def walk(channel, call):
     again = call(customers.CreateCustomer, create)
     created = again.customer
     replayed = str(again.replayed).lower()
-    print(f"created {created.name}, {status_name(created.status)}; asked twice, replayed: {replayed}")
+    print(f"created {created.name}, {status_name(created.status)}; sent twice, replayed: {replayed}")
 
-    found = call(customers.SearchCustomers, customer_pb.SearchCustomersRequest(query=f"{created.name} munchen"))
+    found = call(customers.SearchCustomers, v1.SearchCustomersRequest(query=f"{created.name} munchen"))
     print(f"found {len(found.results)} by name and city")
 
     number = f"K-{uuid.uuid4().hex}"
-    own = customer_pb.UpdateCustomIdRequest(customer_id=created.id, system="erp", custom_id=number)
+    own = v1.UpdateCustomIdRequest(customer_id=created.id, system="erp", custom_id=number)
     call(customers.UpdateCustomId, own)
-    called = call(customers.LookupCustomer, customer_pb.LookupCustomerRequest(custom_id=number.upper()))
-    print(f"looked up by its erp number: {str(called.customer.id == created.id).lower()}")
+    called = call(customers.LookupCustomer, v1.LookupCustomerRequest(custom_id=number.upper()))
+    print(f"found by its ERP number: {str(called.customer.id == created.id).lower()}")
 
-    tag = customer_pb.ModifyCustomerTagsRequest(customer_ids=[created.id], add_tags=["key account"])
+    tag = v1.ModifyCustomerTagsRequest(customer_ids=[created.id], add_tags=["key account"])
     tagged = call(customers.ModifyCustomerTags, tag)
     print(f"tagged: {str(all(outcome.changed for outcome in tagged.outcomes)).lower()}")
 
-    approve = customer_pb.ApproveCustomerRequest(customer_id=created.id)
+    approve = v1.ApproveCustomerRequest(customer_id=created.id)
     approved = call(customers.ApproveCustomer, approve).customer
-    print(f"approved: {status_name(approved.status)}, could next {', '.join(approved.allowed_actions)}")
+    print(f"approved: {status_name(approved.status)}, allowed actions: {', '.join(approved.allowed_actions)}")
 
-    # The etag says which state we decided on. The first one is not the newest any more, and we are told what changed
-    # meanwhile; with the newest one the same call goes through.
-    suspend = customer_pb.SuspendCustomerRequest(customer_id=created.id, reason="unpaid", etag=created.etag)
+    # The etag names the version of the customer that this client has read. The first etag is out of date: the error lists
+    # what changed since. With the current etag the same call succeeds.
+    suspend = v1.SuspendCustomerRequest(customer_id=created.id, reason="unpaid", etag=created.etag)
     info, _ = refusal(call, customers.SuspendCustomer, suspend)
     print(f"refused: {info.reason} ({info.metadata['changed_fields']})")
     suspend.etag = approved.etag
     call(customers.SuspendCustomer, suspend)
-    call(customers.ResumeCustomer, customer_pb.ResumeCustomerRequest(customer_id=created.id))
-    call(customers.ArchiveCustomers, customer_pb.ArchiveCustomersRequest(customer_ids=[created.id]))
+    call(customers.ResumeCustomer, v1.ResumeCustomerRequest(customer_id=created.id))
+    call(customers.ArchiveCustomers, v1.ArchiveCustomersRequest(customer_ids=[created.id]))
     print("suspended, resumed, archived")
 
-    # Page by page: a page may hold fewer than asked and still not be the last; the token says whether there is more.
-    page = history_pb.ListCustomerEventsRequest(customer_id=created.id, page_size=3)
+    # Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
+    page = v1.ListCustomerEventsRequest(customer_id=created.id, page_size=3)
     while True:
         answer = call(history.ListCustomerEvents, page)
         for event in answer.events:
             changed = ", ".join(change.field for change in event.changes)
-            print(f"on record: {history_pb.CustomerEventType.Name(event.type)} ({changed})")
+            print(f"event: {v1.CustomerEventType.Name(event.type)} ({changed})")
         page.page_token = answer.next_page_token
         if not page.page_token:
             return
@@ -162,7 +164,7 @@ def main():
     if len(sys.argv) != 3:
         raise SystemExit("usage: quickstart.py ADDRESS TOKEN")
     address, token = sys.argv[1:]
-    # The config that ships with the protos: timeouts for all, retries for reads.
+    # The config that ships with the protos: timeouts for all RPCs, retries for reads.
     config = (PROTO / "clientele/v1/service_config.json").read_text(encoding="utf-8")
     with grpc.insecure_channel(address, options=[("grpc.service_config", config)]) as channel:
         walk(channel, Caller(token))

@@ -1,62 +1,33 @@
-//! What every message has in common: ids, options of mutations, pages, principals.
+//! Conversions that several services share: ids, pages, principals, roles, times.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use uuid::Uuid;
+use std::collections::HashSet;
 
 use crate::{
     domain::{
-        access::caller::Caller,
-        requests::{
-            options::{Options, Repeatable},
-            principal::{Author, Principal},
-        },
+        requests::principal::{Author, Principal},
         values::{
             enums::Role,
-            ids::{CustomerId, RequestId},
+            ids::CustomerId,
+            timestamp::Timestamp,
             violation::{Rule, Violations},
         },
     },
-    grpc::{Mutation, pb},
+    grpc::pb,
     service::customers::BatchItem,
 };
 
-/// Items of a page if none are asked for.
-const PAGE: usize = 50;
-/// Items of a page at most.
-const MAX_PAGE: usize = 1_000;
-/// Customers of a batch at most.
+/// Default page size.
+const DEFAULT_PAGE_SIZE: usize = 50;
+/// Largest page size.
+const MAX_PAGE_SIZE: usize = 1_000;
+/// Largest batch of customers.
 const MAX_BATCH: usize = 1_000;
 
-/// The options of a mutation. The place it is done in and the decoded message are what a repeat must be equal in.
-pub(super) fn options(violations: &mut Violations, place: &[Uuid], message: &impl Mutation) -> Option<Options> {
-    let id = if message.request_id().is_empty() {
-        None
-    } else {
-        Some(violations.check("request_id", RequestId::parse(message.request_id()))?)
-    };
-    let request = id.filter(|_| !message.validate_only()).map(|id| {
-        let mut text: Vec<u8> = place.iter().flat_map(|id| *id.as_bytes()).collect();
-        // Maps are encoded in key order, so equal messages have equal bytes.
-        message.encode(&mut text).unwrap_or_default();
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(digest(&SHA256, &text).as_ref());
-        Repeatable { id, fingerprint }
-    });
-    let etag = (!message.etag().is_empty()).then(|| message.etag().to_owned());
-    Some(Options { etag, request, validate_only: message.validate_only() })
-}
-
-/// The same for a caller.
-pub(super) fn caller_options(violations: &mut Violations, caller: &Caller, message: &impl Mutation) -> Option<Options> {
-    let narrowed = caller.scope().narrowed().map(CustomerId::get).unwrap_or_default();
-    options(violations, &[caller.scope().root().get(), narrowed], message)
-}
-
-/// How many items a page has.
+/// The page size that a request asks for, within the limits.
 pub(super) fn page_size(violations: &mut Violations, asked: i32) -> Option<usize> {
     match usize::try_from(asked) {
-        Ok(0) => Some(PAGE),
-        Ok(size) => Some(size.min(MAX_PAGE)),
+        Ok(0) => Some(DEFAULT_PAGE_SIZE),
+        Ok(size) => Some(size.min(MAX_PAGE_SIZE)),
         Err(_) => {
             violations.push("page_size", Rule::new("must be 0, which means 50, or more; above 1000 is cut to 1000"));
             None
@@ -69,26 +40,26 @@ pub(super) fn customer_id(violations: &mut Violations, field: &str, raw: &str) -
     violations.check(field, CustomerId::parse(raw))
 }
 
-/// The ids of a batch; one that is named again counts once, where it was named first.
+/// The ids of a batch. A repeated id counts once, at its first index.
 pub(super) fn batch(violations: &mut Violations, raw: &[String]) -> Option<Vec<BatchItem>> {
     if raw.is_empty() || raw.len() > MAX_BATCH {
         let rule = Rule::with(format!("must be 1 to {MAX_BATCH} ids; these are {}", raw.len()));
         violations.push("customer_ids", rule);
         return None;
     }
-    let mut seen = std::collections::HashSet::with_capacity(raw.len());
+    let mut seen = HashSet::with_capacity(raw.len());
     let mut ids = Vec::with_capacity(raw.len());
-    for (place, id) in raw.iter().enumerate() {
-        if let Some(id) = customer_id(violations, &format!("customer_ids[{place}]"), id)
+    for (index, id) in raw.iter().enumerate() {
+        if let Some(id) = customer_id(violations, &format!("customer_ids[{index}]"), id)
             && seen.insert(id)
         {
-            ids.push(BatchItem { place, id });
+            ids.push(BatchItem { index, id });
         }
     }
     Some(ids)
 }
 
-/// A principal that a request names; an empty issuer is the author's.
+/// A principal that a request names. An empty issuer means the author's.
 pub(super) fn principal(
     violations: &mut Violations,
     field: &str,
@@ -108,7 +79,7 @@ pub(super) fn principal(
     Some(Principal::new(issuer?, subject?))
 }
 
-/// A role that a request names; none if it names none.
+/// A role that a request names; the inner option is none if the request leaves it unset.
 pub(super) fn role(violations: &mut Violations, field: &str, raw: i32) -> Option<Option<Role>> {
     let known = pb::Role::try_from(raw).ok().map(|role| match role {
         pb::Role::Unspecified => None,
@@ -123,7 +94,7 @@ pub(super) fn role(violations: &mut Violations, field: &str, raw: i32) -> Option
     known
 }
 
-/// A role as it is told.
+/// Converts a role to its enum.
 pub(super) fn role_out(role: Role) -> pb::Role {
     match role {
         Role::Viewer => pb::Role::Viewer,
@@ -133,18 +104,18 @@ pub(super) fn role_out(role: Role) -> pb::Role {
     }
 }
 
-/// A principal as it is told.
+/// Converts a principal to its message.
 pub(super) fn principal_out(principal: &Principal) -> pb::Principal {
     pb::Principal { issuer: principal.issuer().to_owned(), subject: principal.subject().to_owned() }
 }
 
-/// A point in time as it is told.
-pub(super) fn time_out(at: crate::domain::values::timestamp::Timestamp) -> prost_types::Timestamp {
+/// Converts a timestamp to its message.
+pub(super) fn time_out(at: Timestamp) -> prost_types::Timestamp {
     let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
     prost_types::Timestamp { seconds: at.timestamp(), nanos }
 }
 
-/// Whether all of a customer is asked for.
+/// Whether a request asks for the view FULL.
 pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
     match pb::CustomerView::try_from(view) {
         Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),

@@ -1,20 +1,17 @@
 //! `clientele.v1.HistoryService`.
 
 use prost_types::{ListValue, Struct, Value, value::Kind};
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::{
     domain::{
         access::caller::Caller,
         history::{event::Event, event_type::EventType},
-        values::violation::Violations,
     },
     grpc::{
-        admit,
         convert::{customer_id, page_size, principal_out, time_out},
-        fit, of_read,
+        handler::{Answered, fit, read},
         pb::{self, history_service_server::HistoryService},
-        refuse,
     },
     service::{Services, history::History},
 };
@@ -35,28 +32,28 @@ impl HistoryService for Handlers {
     async fn list_customer_events(
         &self,
         request: Request<pb::ListCustomerEventsRequest>,
-    ) -> Result<Response<pb::ListCustomerEventsResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
-        let pb::ListCustomerEventsRequest { customer_id: id, page_size: size, page_token } = message;
-        let mut violations = Violations::default();
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let size = page_size(&mut violations, size);
-        let (id, size) = violations.finish(id.zip(size)).map_err(refuse)?;
-        let page = self.history.list(&caller, id, size, &page_token).await.map_err(of_read)?;
-        let places: Vec<i64> = page.events.iter().map(|event| event.seq).collect();
-        let (events, cut) = fit(page.events.into_iter().map(event_out).collect());
-        let last = if cut { places.get(events.len().wrapping_sub(1)).copied() } else { page.next };
-        let next_page_token = last
-            .map(|seq| self.history.token_after(&caller, id, seq))
-            .transpose()
-            .map_err(of_read)?
-            .unwrap_or_default();
-        Ok(Response::new(pb::ListCustomerEventsResponse { events, next_page_token }))
+    ) -> Answered<pb::ListCustomerEventsResponse> {
+        read(
+            request,
+            |violations, _, pb::ListCustomerEventsRequest { customer_id: id, page_size: size, page_token }| {
+                let id = customer_id(violations, "customer_id", &id);
+                id.zip(page_size(violations, size)).map(|(id, size)| (id, size, page_token))
+            },
+            async |caller: &Caller, (id, size, token)| {
+                let page = self.history.list(caller, id, size, &token).await?;
+                let cursors: Vec<i64> = page.events.iter().map(|event| event.seq).collect();
+                let (events, cut) = fit(page.events.into_iter().map(event_out).collect());
+                let last = if cut { cursors.get(events.len().wrapping_sub(1)).copied() } else { page.next };
+                let token = last.map(|seq| self.history.events_token(caller, id, seq)).transpose()?;
+                Ok(pb::ListCustomerEventsResponse { events, next_page_token: token.unwrap_or_default() })
+            },
+        )
+        .await
     }
 }
 
 fn event_out(event: Event) -> pb::CustomerEvent {
-    let happened = match event.happened {
+    let event_type = match event.happened {
         EventType::Created => pb::CustomerEventType::Created,
         EventType::Updated => pb::CustomerEventType::Updated,
         EventType::Approved => pb::CustomerEventType::Approved,
@@ -76,7 +73,7 @@ fn event_out(event: Event) -> pb::CustomerEvent {
     pb::CustomerEvent {
         event_id: event.id.to_string(),
         customer_id: event.customer.to_string(),
-        r#type: happened.into(),
+        r#type: event_type.into(),
         event_time: Some(time_out(event.at)),
         principal: event.principal.as_ref().map(principal_out),
         actors: event.actors.iter().map(principal_out).collect(),

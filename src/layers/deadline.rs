@@ -14,7 +14,7 @@ use crate::{
     grpc::status::{self, Repeat},
 };
 
-/// When the call's answer must be there: in the request's extensions, for what tries again and for what waits.
+/// When the call's answer must be sent. The request's extensions have it, and from there the call's author.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 
@@ -59,7 +59,7 @@ impl Around for Deadlines {
             }
             match timeout_at(until, call).await {
                 Ok(response) => response,
-                Err(_) => status::of(Error::Deadline, Repeat::Unsafe).into_http(),
+                Err(_) => status::from_error(Error::Deadline, Repeat::Unsafe).into_http(),
             }
         }
     }

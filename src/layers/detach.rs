@@ -1,8 +1,11 @@
-//! A mutation that was admitted runs to its end, also when its caller hangs up or its deadline passes: it is a task of
-//! its own, in the set that a stopping server waits for. So "cancelled" never means "unknown and half done".
+//! A call that was admitted is a task of its own, in the set that a stopping server waits for; its caller only waits for it. A
+//! mutation runs to its end when the caller hangs up or the deadline passes, so "cancelled" never means "unknown and half done". A
+//! read ends the unit of work that has begun, gives its session back clean, and begins no further one. So a caller that gives up
+//! costs the database nothing.
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -19,17 +22,18 @@ use crate::{
     domain::requests::contract,
     error::Error,
     grpc::status::{self, Repeat},
+    service::call::{self, Call},
     telemetry,
 };
 
-/// Detaches mutations from their callers.
+/// Detaches calls of the contract from their callers.
 #[derive(Clone, Debug)]
 pub struct Detach {
     tasks: Option<TaskTracker>,
 }
 
 impl Detach {
-    /// Mutations become tasks of this set; without one they end with their callers.
+    /// Calls become tasks of this set; without one they end with their callers.
     #[must_use]
     pub fn new(tasks: Option<TaskTracker>) -> Self {
         Self { tasks }
@@ -38,25 +42,35 @@ impl Detach {
 
 impl Around for Detach {
     async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
-        let mutates = contract::rpc(request.uri().path()).is_some_and(|rpc| rpc.mutates);
-        let Some(tasks) = self.tasks.filter(|_| mutates) else { return inner.run(request).await };
-        let counted = telemetry::current().map(|metrics| metrics.mutation_begins());
+        let Some(rpc) = contract::rpc(request.uri().path()) else { return inner.run(request).await };
+        let call = Call::new(rpc.mutates);
+        let Some(tasks) = self.tasks else { return call::scope(call, inner.run(request)).await };
+        let counted = telemetry::current().filter(|_| rpc.mutates).map(|metrics| metrics.mutation_begins());
         // As long as it runs it is in flight, whether its caller still waits or not.
-        let place: Option<InFlight> = request.extensions_mut().remove();
-        let call = inner.run(in_time(request));
-        let call = async {
-            let response = call.await;
-            drop((counted, place));
+        let permit: Option<InFlight> = request.extensions_mut().remove();
+        let work = inner.run(in_time(request));
+        let work = call::scope(Arc::clone(&call), async {
+            let response = work.await;
+            drop((counted, permit));
             response
-        };
+        });
+        let _waits = Waits(call);
         // What it logs and what it asks the database belongs to the call's trace.
-        let call = call.with_current_context();
-        match tasks.spawn(call).await {
+        match tasks.spawn(work.with_current_context()).await {
             Ok(response) => response,
             Err(ended) if ended.is_panic() => panic::answer(&*ended.into_panic()),
             // Nothing cancels these tasks but the end of the runtime.
-            Err(_) => status::of(Error::ShuttingDown, Repeat::Unsafe).into_http(),
+            Err(_) => status::from_error(Error::ShuttingDown, Repeat::Unsafe).into_http(),
         }
+    }
+}
+
+/// The caller waits for its call as long as this is there.
+struct Waits(Arc<Call>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -84,7 +98,7 @@ impl HttpBody for Timely {
             return frame;
         }
         ready!(self.until.as_mut().poll(context));
-        Poll::Ready(Some(Err(status::of(Error::Deadline, Repeat::Unsafe))))
+        Poll::Ready(Some(Err(status::from_error(Error::Deadline, Repeat::Unsafe))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -97,7 +111,7 @@ mod tests {
     use std::{
         future::{pending, poll_fn},
         pin::pin,
-        sync::{Arc, Mutex},
+        sync::Mutex,
         time::Duration,
     };
 
@@ -135,9 +149,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_read_and_without_this_layer_a_mutation_end_with_their_callers() {
-        assert!(!dropped_midway(Detach::new(Some(TaskTracker::new())), READ).await);
-        assert!(!dropped_midway(Detach::new(None), MUTATION).await);
+    async fn a_read_ends_its_unit_of_work_when_its_caller_hangs_up_and_without_this_layer_no_call_does() {
+        let tasks = TaskTracker::new();
+        assert!(dropped_midway(Detach::new(Some(tasks.clone())), READ).await);
+        tasks.close();
+        tasks.wait().await;
+        for path in [READ, MUTATION] {
+            assert!(!dropped_midway(Detach::new(None), path).await, "{path}");
+        }
     }
 
     #[tokio::test]

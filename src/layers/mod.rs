@@ -8,8 +8,9 @@
 //! 4. `deadline`: around the gate, which may wait for the database.
 //! 5. `admission`: outside the gate, so that a call too many costs no signature check and no query; inside the deadline, as a
 //!    call may wait here.
-//! 6. `gate`: nothing is done for a caller that it does not know, nor for one that calls too often (`rate`).
-//! 7. `detach`: innermost, so that only an admitted mutation outlives its caller; it keeps its place in flight.
+//! 6. `detach`: outside all that may ask the database, so that a caller that gives up ends no statement half way; inside admission,
+//!    so that a call keeps its permit until its work has ended.
+//! 7. `authenticate`: nothing is done for a caller that it does not know, nor for one that calls too often (`rate`).
 //!
 //! A layer is one function around a call; the tower traits are implemented here, once.
 

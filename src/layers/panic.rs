@@ -48,7 +48,7 @@ impl Around for PanicGuard {
 pub(super) fn answer(panic: &(dyn Any + Send)) -> Response<Body> {
     telemetry::measure(Metrics::panicked);
     let said = telemetry::logs::said(panic);
-    status::of(Error::internal(format_args!("panic: {said}")), Repeat::Unsafe).into_http()
+    status::from_error(Error::internal(format_args!("panic: {said}")), Repeat::Unsafe).into_http()
 }
 
 #[cfg(test)]

@@ -254,8 +254,8 @@ fn serve(
         .layer(Layered(AddErrorDetails))
         .layer(Layered(Deadlines::new(limits.deadline)))
         .layer(Layered(admission))
-        .layer(Layered(gate))
         .layer(Layered(Detach::new(limits.detach.then(|| tasks.clone()))))
+        .layer(Layered(gate))
         .add_routes(routes);
     async move {
         if let Err(cause) = server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()).await {

@@ -1,4 +1,4 @@
-//! What happened to customers.
+//! The history of customers.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     service::{
         page::{self, Page},
         pool::Pool,
-        seal::{PageOf, Sealer},
+        seal::{PageContext, Sealer},
     },
     store,
 };
@@ -29,7 +29,7 @@ pub struct History {
 pub struct EventPage {
     /// The events, the newest first.
     pub events: Vec<Event>,
-    /// After which the next page goes on, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<i64>,
 }
 
@@ -38,12 +38,12 @@ impl History {
         Self { pool, sealer }
     }
 
-    /// Lists what happened to a customer, the newest first, as far as the caller may be told.
+    /// Lists the events of a customer, the newest first, as far as the caller may read them.
     ///
     /// # Errors
     /// `CustomerNotFound`, `PageToken`.
     pub async fn list(&self, caller: &Caller, id: CustomerId, size: usize, token: &str) -> Result<EventPage> {
-        let before: Option<i64> = self.sealer.open_page(&page_of(caller, &id), token)?;
+        let before: Option<i64> = self.sealer.open_page(&page_context(caller, &id), token)?;
         let mut lease = self.pool.lease().await?;
         let found = lease
             .run(async |conn| store::history::list(conn, caller.scope(), id, before, page::limit(size)).await)
@@ -57,17 +57,17 @@ impl History {
         Ok(EventPage { events, next })
     }
 
-    /// The token of the page that goes on after this place.
+    /// The token of the page after this cursor.
     ///
     /// # Errors
-    /// None that can happen.
-    pub fn token_after(&self, caller: &Caller, id: CustomerId, seq: i64) -> Result<String> {
-        self.sealer.page_token(&page_of(caller, &id), &seq)
+    /// A fault of ours.
+    pub fn events_token(&self, caller: &Caller, id: CustomerId, seq: i64) -> Result<String> {
+        self.sealer.page_token(&page_context(caller, &id), &seq)
     }
 }
 
-/// An event as an account below the customer's owner is told it: what changed, and of its own doings also who did it;
-/// none if nothing of it is its business.
+/// Keeps of an event what an account below the customer's owner may read: the changes of fields that it sees, and the
+/// author only of its own events; none if no change is left.
 fn from_below(caller: &Caller, mut event: Event) -> Option<Event> {
     event.changes = event.changes.seen_from(Relation::Below);
     if event.acting_account != caller.scope().root() {
@@ -80,6 +80,6 @@ fn from_below(caller: &Caller, mut event: Event) -> Option<Event> {
     (!event.changes.0.is_empty()).then_some(event)
 }
 
-fn page_of<'a>(caller: &Caller, id: &'a CustomerId) -> PageOf<'a, CustomerId> {
-    PageOf { list: "ListCustomerEvents", place: (caller.scope().tenant(), caller.scope().root()), query: id }
+fn page_context<'a>(caller: &Caller, id: &'a CustomerId) -> PageContext<'a, CustomerId> {
+    PageContext::new("ListCustomerEvents", caller, id)
 }

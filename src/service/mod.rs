@@ -1,7 +1,8 @@
-//! Use cases: they own the transaction and the clock, and write no SQL. Every one takes the caller first.
+//! Use cases: they own the transaction and the clock, and contain no SQL. Each takes the caller first.
 
 pub mod access;
 pub mod accounts;
+pub mod call;
 pub mod clock;
 pub mod customers;
 pub mod history;
@@ -9,12 +10,23 @@ mod mutation;
 pub mod page;
 pub mod pool;
 pub mod seal;
+pub mod shares;
 pub mod tags;
 
 use std::sync::Arc;
 
 use self::{
-    access::Access, accounts::Accounts, customers::Customers, history::History, pool::Pool, seal::Sealer, tags::Tags,
+    access::{
+        Access,
+        cache::{AccessCache, MAX_AGE},
+    },
+    accounts::Accounts,
+    customers::Customers,
+    history::History,
+    mutation::Mutations,
+    pool::Pool,
+    seal::Sealer,
+    tags::Tags,
 };
 use crate::{
     config::Config,
@@ -23,56 +35,58 @@ use crate::{
     telemetry::{Sessions, names},
 };
 
-/// All use cases, wired.
+/// All use cases.
 #[derive(Clone)]
 pub struct Services {
-    /// Who may act where.
+    /// Access and members.
     pub access: Arc<Access>,
-    /// Tenants, accounts and members.
+    /// Tenants, accounts and branches.
     pub accounts: Accounts,
     /// Customers.
     pub customers: Customers,
-    /// What happened to them.
+    /// The history of customers.
     pub history: History,
-    /// Accounts' catalogues of tags.
+    /// The accounts' catalogues of tags.
     pub tags: Tags,
     pool: Pool,
     searches: Pool,
 }
 
-/// Answers of requests are kept this long.
+/// Stored answers are kept this long.
 const KEPT_DAYS: i64 = 30;
 /// Answers that one statement of the sweeper deletes.
 const SWEPT_AT_ONCE: i64 = 1_000;
 
 impl Services {
-    /// Wires the services. It does not connect: a database that is away only makes calls fail until it is back.
+    /// Builds the services. It does not connect: without a database, calls fail until it is back.
     ///
     /// # Errors
-    /// A configuration that `Config::verify` would have refused.
+    /// A configuration that `Config::verify` refuses.
     pub fn new(config: &Config) -> Result<Self> {
-        let pool = Pool::new(names::MAIN, &config.database, config.database.connections)?;
-        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_connections)?;
+        let pool = Pool::new(names::MAIN, &config.database, config.database.connections);
+        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_connections);
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
-        let access = Arc::new(Access::new(pool.clone(), &config.identity));
+        let cache = AccessCache::new(MAX_AGE);
+        let mutations = Mutations::new(pool.clone(), cache.clone());
+        let access = Access::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), cache, &config.identity);
         Ok(Self {
-            accounts: Accounts::new(pool.clone(), Arc::clone(&sealer), Arc::clone(&access)),
-            customers: Customers::new(pool.clone(), searches.clone(), Arc::clone(&sealer), Arc::clone(&access)),
+            access: Arc::new(access),
+            accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer)),
+            customers: Customers::new(pool.clone(), searches.clone(), mutations.clone(), Arc::clone(&sealer)),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
-            tags: Tags::new(pool.clone(), sealer),
-            access,
+            tags: Tags::new(pool.clone(), mutations, sealer),
             pool,
             searches,
         })
     }
 
-    /// The sessions with the database now.
+    /// The current sessions with the database.
     #[must_use]
     pub fn sessions(&self) -> [Sessions; 2] {
         [self.pool.sessions(), self.searches.sessions()]
     }
 
-    /// Whether the database is there and its schema new enough for this server.
+    /// Whether the database answers and its schema is new enough for this server.
     pub async fn schema_ready(&self) -> bool {
         let current = async {
             let mut lease = self.pool.lease().await?;
@@ -81,20 +95,20 @@ impl Services {
         current.await.unwrap_or(false)
     }
 
-    /// The settings under which PostgreSQL's own log shows customers' data; nothing if there are none.
+    /// The settings of PostgreSQL that let its own log show customers' data; empty if there are none.
     ///
     /// # Errors
-    /// What the database says.
+    /// A failure of the database.
     pub async fn indiscreet_settings(&self) -> Result<Vec<String>> {
         let mut lease = self.pool.lease().await?;
         lease.run(async |conn| store::server_log::indiscreet(conn).await).await
     }
 
-    /// Deletes stored answers that are older than 30 days, in batches; says how many. Any number of replicas may do so
-    /// at once.
+    /// Deletes stored answers that are older than 30 days, in batches, and returns their number. Replicas may do so at
+    /// the same time.
     ///
     /// # Errors
-    /// What the database says.
+    /// A failure of the database.
     pub async fn sweep(&self) -> Result<u64> {
         let before = clock::now() - chrono::TimeDelta::days(KEPT_DAYS);
         let mut swept = 0;

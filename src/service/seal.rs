@@ -1,7 +1,8 @@
-//! Sealing: what clients carry for us (etags, page tokens) they can neither read nor make, nor carry elsewhere.
+//! Seals etags and page tokens, so that clients can neither read nor forge them, nor use them in another context.
 //!
-//! AES-256-GCM-SIV, whose nonce may repeat: equal texts in an equal context give equal seals and nothing else is lost,
-//! which is just what an etag wants. The context, which says what for and for whom, is authenticated with it.
+//! AES-256-GCM-SIV allows a nonce to repeat: equal texts in an equal context get equal seals, which is what an etag
+//! needs, and nothing else is revealed. The context names the purpose, the tenant and the account, and is authenticated
+//! with the text.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,34 +16,46 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     config::{Reloadable, SealingKeys},
     domain::{
-        access::caller::Scope,
+        access::caller::{Caller, Scope},
         values::ids::{AccountId, CustomerId, TenantId},
     },
     error::{Error, Result},
 };
 
-/// How many bytes of a seal tell its key.
+/// Bytes of a seal that name its key.
 const KEY_ID_LEN: usize = 2;
 
-/// Seals with the first key, opens with any; by the keys that hold when it is asked.
+/// Seals with the first key and opens with any key. The keys are configuration that may be reloaded.
 pub struct Sealer {
     keys: Reloadable<SealingKeys>,
-    /// What was made of the keys that held last.
-    made: RwLock<(Arc<SealingKeys>, Ring)>,
+    /// The key ring made from the keys that were used last.
+    ring: RwLock<(Arc<SealingKeys>, Ring)>,
 }
 
-/// Keys that are ready to be used, each with what seals tell it by.
+/// Keys that are ready to use, each with its id in seals.
 type Ring = Arc<[([u8; KEY_ID_LEN], LessSafeKey)]>;
 
-/// What a page token goes on from: for whom it was made, and for which query.
+/// The context of a page token: the list, the account and the query that it was made for.
 #[derive(Clone, Copy, Debug)]
-pub struct PageOf<'a, Q> {
-    /// The list's name: its RPC.
-    pub list: &'static str,
-    /// The tenant and the acting account; nil for what has none.
-    pub place: (TenantId, AccountId),
-    /// Everything that was asked but the size of the page.
-    pub query: &'a Q,
+pub struct PageContext<'a, Q> {
+    list: &'static str,
+    acting: (TenantId, AccountId),
+    query: &'a Q,
+}
+
+impl<'a, Q> PageContext<'a, Q> {
+    /// A list, by the name of its RPC, as the caller's acting account sees it. The query is everything that selects or
+    /// sorts items; the size of the page is no part of it.
+    #[must_use]
+    pub fn new(list: &'static str, caller: &Caller, query: &'a Q) -> Self {
+        Self { list, acting: (caller.scope().tenant(), caller.scope().root()), query }
+    }
+
+    /// A list of platform operators, who act in no account.
+    #[must_use]
+    pub const fn of_platform(list: &'static str, query: &'a Q) -> Self {
+        Self { list, acting: (TenantId::PLATFORM, AccountId::from_uuid(TenantId::PLATFORM.get())), query }
+    }
 }
 
 /// The revisions that an etag names.
@@ -58,31 +71,31 @@ impl Sealer {
     /// A sealer with these keys.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no key.
     pub fn new(keys: Reloadable<SealingKeys>) -> Result<Self> {
         let now = keys.get();
         let ring = ring(&now)?;
-        Ok(Self { keys, made: RwLock::new((now, ring)) })
+        Ok(Self { keys, ring: RwLock::new((now, ring)) })
     }
 
-    /// The keys that hold now.
+    /// The current keys.
     fn ring(&self) -> Result<Ring> {
         let now = self.keys.get();
         {
-            let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-            if Arc::ptr_eq(&made.0, &now) {
-                return Ok(Arc::clone(&made.1));
+            let last = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+            if Arc::ptr_eq(&last.0, &now) {
+                return Ok(Arc::clone(&last.1));
             }
         }
         let ring = ring(&now)?;
-        *self.made.write().unwrap_or_else(PoisonError::into_inner) = (now, Arc::clone(&ring));
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = (now, Arc::clone(&ring));
         Ok(ring)
     }
 
-    /// Names a state of a customer, as an account sees it.
+    /// The etag of a customer's state, as an account sees it.
     ///
     /// # Errors
-    /// None that can happen.
+    /// A fault of ours.
     pub fn etag(&self, scope: &Scope, customer: CustomerId, revisions: Revisions) -> Result<String> {
         let mut plain = [0; 16];
         plain[..8].copy_from_slice(&revisions.customer.to_be_bytes());
@@ -90,7 +103,7 @@ impl Sealer {
         self.seal(&etag_context(scope, customer), &plain)
     }
 
-    /// The revisions that an etag of this customer and account names; none if it is not one.
+    /// The revisions that an etag names; none if it is no etag of this customer and account.
     #[must_use]
     pub fn open_etag(&self, scope: &Scope, customer: CustomerId, etag: &str) -> Option<Revisions> {
         let plain: [u8; 16] = self.open(&etag_context(scope, customer), etag)?.try_into().ok()?;
@@ -98,23 +111,27 @@ impl Sealer {
         Some(Revisions { customer: half(0..8)?, link: half(8..16)? })
     }
 
-    /// A token for the page after `last`.
+    /// The token of the page after `last`, which is the cursor of the list.
     ///
     /// # Errors
-    /// None that can happen.
-    pub fn page_token<Q: Serialize>(&self, of: &PageOf<'_, Q>, last: &impl Serialize) -> Result<String> {
-        self.seal(&page_context(of)?, &serde_json::to_vec(last).map_err(Error::internal)?)
+    /// A fault of ours.
+    pub fn page_token<Q: Serialize>(&self, context: &PageContext<'_, Q>, last: &impl Serialize) -> Result<String> {
+        self.seal(&page_context(context)?, &serde_json::to_vec(last).map_err(Error::internal)?)
     }
 
-    /// Where the page before ended; none for the first page.
+    /// The cursor at which the page before ended; none for the first page.
     ///
     /// # Errors
-    /// `PageToken` if the token was made for another caller's account or another query, or was not made here.
-    pub fn open_page<Q: Serialize, K: DeserializeOwned>(&self, of: &PageOf<'_, Q>, token: &str) -> Result<Option<K>> {
+    /// `PageToken` if the token was made in another context or with a key that this server does not have.
+    pub fn open_page<Q: Serialize, K: DeserializeOwned>(
+        &self,
+        context: &PageContext<'_, Q>,
+        token: &str,
+    ) -> Result<Option<K>> {
         if token.is_empty() {
             return Ok(None);
         }
-        let plain = self.open(&page_context(of)?, token).ok_or(Error::PageToken)?;
+        let plain = self.open(&page_context(context)?, token).ok_or(Error::PageToken)?;
         serde_json::from_slice(&plain).map(Some).map_err(|_| Error::PageToken)
     }
 
@@ -148,7 +165,7 @@ fn ring(keys: &SealingKeys) -> Result<Ring> {
     ready.collect()
 }
 
-/// One nonce a context: texts of different customers never share one.
+/// One nonce per context: texts of different customers never share one.
 fn nonce(context: &[u8]) -> Nonce {
     let hash = digest(&SHA256, context);
     let mut nonce = [0; NONCE_LEN];
@@ -161,10 +178,10 @@ fn etag_context(scope: &Scope, customer: CustomerId) -> Vec<u8> {
         .concat()
 }
 
-fn page_context<Q: Serialize>(of: &PageOf<'_, Q>) -> Result<Vec<u8>> {
-    let query = serde_json::to_vec(of.query).map_err(Error::internal)?;
-    let (tenant, account) = of.place;
-    Ok([b"page".as_slice(), tenant.get().as_bytes(), account.get().as_bytes(), of.list.as_bytes(), b"\0", &query]
+fn page_context<Q: Serialize>(context: &PageContext<'_, Q>) -> Result<Vec<u8>> {
+    let query = serde_json::to_vec(context.query).map_err(Error::internal)?;
+    let (tenant, account) = context.acting;
+    Ok([b"page".as_slice(), tenant.get().as_bytes(), account.get().as_bytes(), context.list.as_bytes(), b"\0", &query]
         .concat())
 }
 
@@ -176,9 +193,9 @@ mod tests {
         Sealer::new(SealingKeys(keys.iter().map(|byte| [*byte; 32]).collect()).into()).unwrap()
     }
 
-    fn page(query: &char) -> PageOf<'_, char> {
-        let place = (TenantId::from_uuid(uuid::Uuid::from_u128(1)), AccountId::from_uuid(uuid::Uuid::from_u128(2)));
-        PageOf { list: "list", place, query }
+    fn page(query: &char) -> PageContext<'_, char> {
+        let acting = (TenantId::from_uuid(uuid::Uuid::from_u128(1)), AccountId::from_uuid(uuid::Uuid::from_u128(2)));
+        PageContext { list: "list", acting, query }
     }
 
     #[test]

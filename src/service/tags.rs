@@ -1,4 +1,4 @@
-//! The acting account's catalogue of tags. What it puts on customers is with the customers: `customers/tagging.rs`.
+//! The acting account's catalogue of tags. Tagging customers is in `customers/tagging.rs`.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{end, retrying, settle, stored, write},
+        mutation::{Call, Mutations, end, find_stored, replay_as_stored, to_stored, write},
         page::{self, Page},
-        pool::Pool,
-        seal::{PageOf, Sealer},
+        pool::{Lease, Pool},
+        seal::{PageContext, Sealer},
     },
     store,
 };
@@ -30,20 +30,21 @@ use crate::{
 #[derive(Clone)]
 pub struct Tags {
     pool: Pool,
+    mutations: Mutations,
     sealer: Arc<Sealer>,
 }
 
 impl Tags {
-    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>) -> Self {
-        Self { pool, sealer }
+    pub(super) fn new(pool: Pool, mutations: Mutations, sealer: Arc<Sealer>) -> Self {
+        Self { pool, mutations, sealer }
     }
 
-    /// Lists the acting account's tags by folded name, with how many customers have each.
+    /// Lists the acting account's tags by folded name, each with its number of customers.
     ///
     /// # Errors
     /// `PageToken`.
     pub async fn list(&self, caller: &Caller, size: usize, token: &str) -> Result<Page<TagUse>> {
-        let after: Option<String> = self.sealer.open_page(&page_of(caller, &caller.scope().narrowed()), token)?;
+        let after: Option<String> = self.sealer.open_page(&page_context(caller, &caller.scope().narrowed()), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found =
@@ -54,9 +55,9 @@ impl Tags {
     /// The token of the page after this tag.
     ///
     /// # Errors
-    /// None that can happen.
-    pub fn tags_after(&self, caller: &Caller, last: &TagUse) -> Result<String> {
-        self.sealer.page_token(&page_of(caller, &caller.scope().narrowed()), last.tag.name.key())
+    /// A fault of ours.
+    pub fn tags_token(&self, caller: &Caller, last: &TagUse) -> Result<String> {
+        self.sealer.page_token(&page_context(caller, &caller.scope().narrowed()), last.tag.name.key())
     }
 
     /// Adds a tag to the catalogue.
@@ -65,12 +66,10 @@ impl Tags {
     /// `TagExists`, `LimitReached`, `Narrowed`.
     pub async fn create(&self, caller: &Caller, name: &TagName, options: &Options) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
-        let done = retrying(|| async move {
-            let mut lease = self.pool.lease().await?;
-            lease.transaction(end(options), async |conn| create_counted(conn, caller, name, options).await).await
+        self.change(caller, options, |mut lease| async move {
+            lease.transaction(end(options), async |conn| create_locked(conn, caller, name, options).await).await
         })
-        .await;
-        self.settled(caller, options, done).await
+        .await
     }
 
     /// Gives a tag another name.
@@ -85,74 +84,65 @@ impl Tags {
         options: &Options,
     ) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
-        let done = retrying(|| async move {
-            let mut lease = self.pool.lease().await?;
+        self.change(caller, options, |mut lease| async move {
             lease.transaction(end(options), async |conn| rename_locked(conn, caller, id, name, options).await).await
         })
-        .await;
-        match done {
-            // Existence comes before the stored answer.
-            Err(Error::TagNotFound) => Err(Error::TagNotFound),
-            done => self.settled(caller, options, done).await,
-        }
+        .await
     }
 
-    /// Deletes a tag and takes it off all customers. A repeat, whose tag is gone, meets the stored answer.
+    /// Deletes a tag and removes it from all customers. A repeat finds no tag, but the stored answer.
     ///
     /// # Errors
     /// `TagNotFound`, `LimitReached`, `Narrowed`.
     pub async fn delete(&self, caller: &Caller, id: TagId, options: &Options) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
-        let done = retrying(|| async move {
-            let mut lease = self.pool.lease().await?;
+        self.change(caller, options, |mut lease| async move {
             lease.transaction(end(options), async |conn| delete_locked(conn, caller, id, options).await).await
         })
-        .await;
-        self.settled(caller, options, done).await
+        .await
     }
 
-    /// What came of a write, or of its own first call.
-    async fn settled(
+    async fn change<A>(
         &self,
         caller: &Caller,
         options: &Options,
-        done: Result<Outcome<Answer>>,
-    ) -> Result<Outcome<Answer>> {
-        let failure = match done {
-            Err(failure) => failure,
-            done => return done,
-        };
-        let request = options.request.as_ref();
-        let settled = settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure).await;
-        settled.map(Outcome::replayed).map_err(|error| match error.broken_key() {
-            Some("tags_account_id_name_key_key") => Error::TagExists,
-            _ => error,
-        })
+        attempt: impl Fn(Lease) -> A,
+    ) -> Result<Outcome<Answer>>
+    where
+        A: Future<Output = Result<Outcome<Answer>>>,
+    {
+        let done = self.mutations.run(Call::new(caller, options), attempt, replay_as_stored).await;
+        done.map_err(|failure| failure.on_key("tags_account_id_name_key_key", Error::TagExists))
     }
 }
 
-async fn create_counted(
+async fn create_locked(
     conn: &mut PgConnection,
     caller: &Caller,
     name: &TagName,
     options: &Options,
 ) -> Result<Outcome<Answer>> {
-    let new = must_fit(conn, caller, vec![name.clone()]).await?;
+    store::accounts::lock_lists(conn, caller.scope()).await?;
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
+    }
+    let new = new_tags(conn, caller, vec![name.clone()]).await?;
     let (tag, _) = new.first().ok_or_else(|| Error::internal("no new tag"))?;
     let answer = Answer::Tag { tag: tag.clone() };
-    let stored = stored(&answer, options)?;
+    let stored = to_stored(&answer, options)?;
     store::tags::create(conn, caller.scope(), &new, stored, write(caller, clock::now(), options)).await?;
-    Ok(Outcome::fresh(answer))
+    Ok(Outcome::changed(answer))
 }
 
-/// New tags of these names, each with the id of its event, if the catalogue has room for them. Nobody else adds to it
-/// before the transaction ends.
-pub(super) async fn must_fit(
+/// New tags of these names, each with the id of its event. The account's lists must be locked.
+///
+/// # Errors
+/// `LimitReached` if the catalogue has no room for them.
+pub(super) async fn new_tags(
     conn: &mut PgConnection,
     caller: &Caller,
     names: Vec<TagName>,
 ) -> Result<Vec<(Tag, EventId)>> {
-    store::accounts::lock_lists(conn, caller.scope()).await?;
     if store::tags::count(conn, caller.scope()).await? + names.len() > Tag::MAX_IN_ACCOUNT {
         return Err(Refusal::LimitReached("an account has at most 2,000 tags").into());
     }
@@ -171,19 +161,18 @@ async fn rename_locked(
     options: &Options,
 ) -> Result<Outcome<Answer>> {
     let before = store::tags::lock(conn, caller.scope(), id).await?;
-    if let Some(request) = &options.request
-        && let Some(stored) = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?
-    {
-        return stored.answer(request).map(Outcome::replayed);
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
     }
     let after = Tag { id, name: name.clone() };
     let answer = Answer::Tag { tag: after.clone() };
-    if before != after {
-        let stored = stored(&answer, options)?;
-        let write = write(caller, clock::now(), options);
-        store::tags::rename(conn, caller.scope(), &before, &after, stored, write).await?;
+    if before == after {
+        return Ok(Outcome::unchanged(answer));
     }
-    Ok(Outcome::fresh(answer))
+    let stored = to_stored(&answer, options)?;
+    let write = write(caller, clock::now(), options);
+    store::tags::rename(conn, caller.scope(), &before, &after, stored, write).await?;
+    Ok(Outcome::changed(answer))
 }
 
 async fn delete_locked(
@@ -193,7 +182,15 @@ async fn delete_locked(
     options: &Options,
 ) -> Result<Outcome<Answer>> {
     let scope = caller.scope();
-    let tag = store::tags::lock(conn, scope, id).await?;
+    let tag = match store::tags::lock(conn, scope, id).await {
+        // Not refused yet: the first call of this request may have deleted it.
+        Err(Error::TagNotFound) => None,
+        tag => Some(tag?),
+    };
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
+    }
+    let tag = tag.ok_or(Error::TagNotFound)?;
     let customers = store::tags::lock_customers(conn, scope, &tag, page::limit(Tag::MAX_DELETED_FROM)).await?;
     if customers.len() > Tag::MAX_DELETED_FROM {
         return Err(Refusal::LimitReached("a tag on more than 10,000 customers is taken off them first").into());
@@ -201,12 +198,12 @@ async fn delete_locked(
     let answer = Answer::TagDeleted { customers: customers.len() };
     let with_event = |customer: CustomerId| (customer, EventId::from_uuid(clock::new_id()));
     let customers: Vec<_> = customers.into_iter().map(with_event).collect();
-    let stored = stored(&answer, options)?;
+    let stored = to_stored(&answer, options)?;
     store::tags::delete(conn, scope, &tag, &customers, stored, write(caller, clock::now(), options)).await?;
-    Ok(Outcome::fresh(answer))
+    Ok(Outcome::changed(answer))
 }
 
-/// The counts depend on what the call is narrowed to, and so does the page.
-fn page_of<'a>(caller: &Caller, narrowed: &'a Option<CustomerId>) -> PageOf<'a, Option<CustomerId>> {
-    PageOf { list: "ListTags", place: (caller.scope().tenant(), caller.scope().root()), query: narrowed }
+/// The context of ListTags' pages. The counts, and so the pages, depend on the customer that the call is narrowed to.
+fn page_context<'a>(caller: &Caller, narrowed: &'a Option<CustomerId>) -> PageContext<'a, Option<CustomerId>> {
+    PageContext::new("ListTags", caller, narrowed)
 }

@@ -87,7 +87,7 @@ impl Telemetry {
         }
     }
 
-    /// Sends what is still to be sent, for as long as [`traces::FLUSH`] at most.
+    /// Sends what is still to be sent, for as long as `traces::FLUSH` at most.
     pub async fn flush(&self) {
         if let Some(traces) = &self.traces {
             traces.flush().await;

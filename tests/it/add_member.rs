@@ -24,7 +24,7 @@ async fn a_member_has_its_role_in_the_acting_account_at_once() {
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let max = world.subject("max").acting_in(&north.account);
-    // The refusal is remembered, and forgotten by the change.
+    // The server caches the refusal; the change drops it from the cache.
     assert_refused(max.create(customer("Ada")).await, Code::PermissionDenied, "NOT_A_MEMBER");
 
     let made = add(&north.admin, request("max", pb::Role::Member)).await.unwrap();
@@ -41,9 +41,9 @@ async fn a_member_has_its_role_in_the_acting_account_at_once() {
     .fetch_one(&mut world.sql().await)
     .await
     .unwrap();
-    let told: [&str; 5] = std::array::from_fn(|column| event.get(column));
+    let values: [&str; 5] = std::array::from_fn(|column| event.get(column));
     assert_eq!(
-        told,
+        values,
         [&acme.tenant, &north.account, &member.member_id, "MEMBER", "clientele.v1.AccessService/AddMember"]
     );
 }
@@ -68,7 +68,7 @@ async fn a_principal_is_a_member_of_an_account_once_whatever_the_role() {
         }
     }
     assert_eq!(rows(&world).await, before);
-    // Of another account, of another issuer, or spelt otherwise it is another.
+    // In another account, of another issuer, or in another spelling it is another member.
     add(&north.admin, request("max", pb::Role::Admin)).await.unwrap();
     add(&acme.admin, request("Max", pb::Role::Admin)).await.unwrap();
     let other = pb::Principal { issuer: "https://partner.example".to_owned(), ..principal("max") };
@@ -77,7 +77,7 @@ async fn a_principal_is_a_member_of_an_account_once_whatever_the_role() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once() {
+async fn every_error_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let before = rows(&world).await;
@@ -118,7 +118,7 @@ async fn a_repeat_gets_the_stored_answer() {
         assert_refused(add(&acme.admin, other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     }
     assert_refused(add(&north.admin, asked.clone()).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
-    // A repeat is authorised afresh.
+    // A repeat is authorized again.
     let demoted = "update members set role = 'MEMBER' where role = 'ADMIN'";
     sqlx::query(demoted).execute(&mut world.sql().await).await.unwrap();
     let fresh = World::start_with(world.database.clone(), |_| ()).await;
@@ -144,7 +144,7 @@ async fn a_refusal_leaves_its_request_id_free() {
 }
 
 #[tokio::test]
-async fn fifty_at_once_make_one_member() {
+async fn fifty_concurrent_calls_make_one_member() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let asked = pb::AddMemberRequest { request_id: request_id(), ..request("max", pb::Role::Member) };
@@ -160,7 +160,7 @@ async fn fifty_at_once_make_one_member() {
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     assert!(answers.iter().all(|answer| answer.member == answers[0].member));
 
-    // Without a request_id one of them is told of its success, the others why not.
+    // Without a request_id one call succeeds and the others get the reason.
     let answers = at_once(request("eve", pb::Role::Member)).await;
     let (made, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!(made.len(), 1);
@@ -171,7 +171,7 @@ async fn fifty_at_once_make_one_member() {
 }
 
 #[tokio::test]
-async fn what_is_only_validated_is_not_stored() {
+async fn validate_only_stores_nothing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let before = rows(&world).await;

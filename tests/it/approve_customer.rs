@@ -3,14 +3,14 @@
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, Seat, World, actions, assert_refused, bad_fields, customer, full_customer, metadata, pending_first, reason,
-    repeat_at_once, request_id, requiring, unknown_id,
+    Client, TestAccount, World, actions, assert_refused, bad_fields, customer, full_customer, manual_approval,
+    metadata, reason, repeat_at_once, request_id, requiring, unknown_id,
 };
 use clientele::grpc::pb::{self, ApproveCustomerRequest as Approval, CustomerStatus};
 
-/// A tenant whose customers wait for approval, and one of them.
-pub async fn waiting(world: &World) -> (Seat, pb::Customer) {
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+/// A tenant whose new customers are pending, and one of them.
+pub async fn pending_customer(world: &World) -> (TestAccount, pb::Customer) {
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     assert_eq!(ada.status(), CustomerStatus::Pending);
     (acme, ada)
@@ -27,7 +27,7 @@ pub async fn approve(client: &Client, request: &Approval) -> Result<pb::ApproveC
 #[tokio::test]
 async fn a_pending_customer_becomes_active() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let colleague = acme.member(pb::Role::Admin).await;
 
     let answer = approve(&colleague, &Approval { etag: ada.etag.clone(), ..approval(&ada) }).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_pending_customer_becomes_active() {
 #[tokio::test]
 async fn a_rejected_customer_can_be_approved_and_loses_its_reason() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     assert_eq!(acme.admin.reject(&ada.id, "no papers").await.unwrap().status_reason, "no papers");
 
     let approved = acme.admin.approve(&ada.id).await.unwrap();
@@ -62,9 +62,9 @@ async fn a_rejected_customer_can_be_approved_and_loses_its_reason() {
 }
 
 #[tokio::test]
-async fn approving_again_changes_nothing_whatever_the_etag() {
+async fn approving_again_changes_nothing_with_any_etag() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let approved = acme.admin.approve(&ada.id).await.unwrap();
     let before = world.stored().await;
 
@@ -77,14 +77,14 @@ async fn approving_again_changes_nothing_whatever_the_etag() {
 
     acme.admin.archive(&[&ada.id]).await.unwrap();
     let archived = acme.admin.approve(&ada.id).await.unwrap();
-    assert!(archived.archived_at.is_some(), "what is ACTIVE stays so in the archive too");
+    assert!(archived.archived_at.is_some(), "an archived customer keeps its status");
     assert_eq!(acme.admin.events(&ada.id).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
 async fn a_stale_etag_names_the_current_one_and_the_fields_changed_since() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let city = pb::Address { city: "Delft".to_owned(), ..Default::default() };
     let changed = pb::Customer { email: "ada@x.nl".to_owned(), primary_address: Some(city), ..ada.clone() };
     acme.admin.update(changed.clone(), &["primary_address.city"]).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_stale_etag_names_the_current_one_and_the_fields_changed_since() {
     assert_eq!(metadata(&refused, "etag").as_deref(), Some(current.as_str()));
     assert_eq!(world.stored().await, before);
 
-    // Once even one of the events is gone nobody can tell any more.
+    // If even one of the events is gone, the changed fields are not known any more.
     let forget = "delete from events where id = (select id from events where type = 'UPDATED' order by seq limit 1)";
     sqlx::query(forget).execute(&mut world.sql().await).await.unwrap();
     let refused = assert_refused(approve(&acme.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
@@ -111,7 +111,7 @@ async fn a_stale_etag_names_the_current_one_and_the_fields_changed_since() {
 #[tokio::test]
 async fn malformed_fields_are_all_named() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let north = acme.child("north").await;
     let bob = north.admin.create(customer("Bob")).await.unwrap();
     let from_above = acme.admin.get(&bob.id).await.unwrap();
@@ -136,12 +136,12 @@ async fn malformed_fields_are_all_named() {
 }
 
 #[tokio::test]
-async fn what_the_owner_requires_and_is_missing_is_named() {
+async fn missing_required_fields_are_named() {
     let world = World::start().await;
     let required =
         ["legal_name", "tax_ids", "primary_address.city", "primary_contact.email", "labels.vip", "custom_ids.erp"];
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, requiring(&[], &required)).await;
-    // The owner's policy decides, not that of the account above, in which the approval is done.
+    // The owner's policy decides, not that of the account above, in which the caller acts.
     let north = acme.child_with("north", Some(requiring(&[], &["email"]))).await;
     let custom_ids = || [("erp".to_owned(), "1".to_owned())].into();
     let ada = acme.admin.create(pb::Customer { custom_ids: custom_ids(), ..customer("Ada") }).await.unwrap();
@@ -183,7 +183,7 @@ async fn what_the_owner_requires_and_is_missing_is_named() {
 #[tokio::test]
 async fn an_archived_customer_cannot_be_approved() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
     acme.admin.reject(&bob.id, "no papers").await.unwrap();
     acme.admin.archive(&[&ada.id, &bob.id]).await.unwrap();
@@ -203,7 +203,7 @@ async fn an_archived_customer_cannot_be_approved() {
 #[tokio::test]
 async fn validate_only_checks_everything_and_changes_nothing() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
     let bob = acme.admin.update(pb::Customer { email: "b@x.nl".to_owned(), ..bob }, &["email"]).await.unwrap();
     let eve = acme.admin.create(customer("Eve")).await.unwrap();
@@ -231,7 +231,7 @@ async fn validate_only_checks_everything_and_changes_nothing() {
     assert_eq!(world.stored().await, before);
 
     let real = approve(&acme.admin, &later).await.unwrap();
-    assert!(!real.replayed, "a validation takes no request_id");
+    assert!(!real.replayed, "validate_only does not use the request_id");
     let already = approve(&acme.admin, &only(approval(&ada))).await.unwrap().customer.unwrap();
     assert_eq!((already.status(), already.etag.as_str()), (CustomerStatus::Active, ""));
     let ignored = approve(&acme.admin, &only(Approval { etag: String::new(), ..later })).await.unwrap();
@@ -241,12 +241,12 @@ async fn validate_only_checks_everything_and_changes_nothing() {
 #[tokio::test]
 async fn a_repeated_request_gets_the_stored_answer() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let north = acme.child("north").await;
     let bob = north.admin.create(customer("Bob")).await.unwrap();
     let request = Approval { request_id: request_id(), ..approval(&bob) };
 
-    // What fails leaves the request_id free.
+    // A failed call leaves the request_id free.
     north.admin.archive(&[&bob.id]).await.unwrap();
     assert_refused(approve(&north.admin, &request).await, Code::FailedPrecondition, "CUSTOMER_ARCHIVED");
     north.admin.unarchive(&[&bob.id]).await.unwrap();
@@ -268,7 +268,7 @@ async fn a_repeated_request_gets_the_stored_answer() {
     for (client, other) in others {
         assert_refused(approve(client, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     }
-    // Another principal's request_ids are its own; and so are another RPC's.
+    // Each principal and each RPC has request_ids of its own.
     let colleague = north.member(pb::Role::Admin).await;
     assert!(!approve(&colleague, &request).await.unwrap().replayed);
     let rejection = pb::RejectCustomerRequest {
@@ -283,9 +283,9 @@ async fn a_repeated_request_gets_the_stored_answer() {
 }
 
 #[tokio::test]
-async fn fifty_repeats_at_once_approve_once() {
+async fn fifty_concurrent_repeats_approve_once() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let request = Approval { request_id: request_id(), etag: ada.etag.clone(), ..approval(&ada) };
 
     let answers = repeat_at_once(50, || {

@@ -1,8 +1,9 @@
-//! What holds for the whole: the rooms of the source, DESIGN 5's rule on keys, and what every table with a `customer_id`
-//! says of the commands that move or end a customer.
+//! What holds for the whole: the rooms of the source, DESIGN 5's rule on keys, the tenant in every statement, and what every
+//! table with a `customer_id` says of the commands that move or end a customer.
 
 mod rooms;
 mod statements;
+mod tenancy;
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,11 @@ use sqlx::{ConnectOptions as _, PgConnection};
 
 use crate::world::database;
 
-/// The keys and indexes that may begin with something else than the tenant: the whole list, each with its reason.
+/// All keys and indexes that do not begin with the tenant, each with its reason.
 const NOT_BY_TENANT: [&str; 6] = [
     // The migrator's.
     "_sqlx_migrations_pkey",
-    // The feed's reader reads all tenants by window.
+    // The feed's reader reads the events of all tenants.
     "events_feed_idx",
     // One row: which database this is.
     "feed_epoch_one_row_idx",
@@ -84,7 +85,7 @@ async fn every_constraint_and_index_is_named_after_its_table_and_its_kind() {
     for name in named {
         let [table, name, kind] = <[String; 3]>::try_from(name).unwrap();
         let fits = name.strip_prefix(&format!("{table}_")).is_some_and(|rest| format!("_{rest}").ends_with(&kind));
-        // The guard of the one row is a unique index of an expression: no key that anything could break.
+        // The index that allows only one row is a unique index on an expression: no write can violate it by a value.
         assert!(fits || name == "feed_epoch_one_row_idx", "{table}: {name} is no {kind}");
     }
 }
@@ -127,7 +128,7 @@ async fn nothing_runs_in_the_database_by_itself() {
 /// The table in migrations/README.md: what becomes of a table's rows, by the column's heading.
 pub fn classified() -> BTreeMap<String, BTreeMap<String, String>> {
     let text = std::fs::read_to_string(rooms::root().join("migrations/README.md")).unwrap();
-    let (_, text) = text.split_once("## Tables that speak of a customer").expect("the section");
+    let (_, text) = text.split_once("## Tables with a customer_id").expect("the section");
     let mut lines = text.lines().filter(|line| line.starts_with('|')).map(|line| {
         line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>()
     });
@@ -150,7 +151,7 @@ async fn every_table_with_a_customer_says_what_becomes_of_its_rows() {
     assert!(tables.len() >= 4, "{tables:?}");
     let classified = classified();
     let named: Vec<String> = classified.keys().cloned().collect();
-    assert_eq!(named, tables, "migrations/README.md, \"Tables that speak of a customer\"");
+    assert_eq!(named, tables, "migrations/README.md, \"Tables with a customer_id\"");
     for (table, treated) in classified {
         let commands: Vec<&str> = treated.keys().map(String::as_str).collect();
         assert_eq!(commands, ["erase", "export", "merge", "migrate, transfer"], "{table}");
@@ -161,9 +162,9 @@ async fn every_table_with_a_customer_says_what_becomes_of_its_rows() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_customer_follows_it_by_its_id_alone() {
-    // An owner's id beside the customer's would have to be moved with it. These name an account for another reason:
-    // whose link it is; in which account something was done.
+async fn tables_of_a_customer_have_no_owner_column() {
+    // A column with the owner's id would have to be changed by every move. These columns name an account for another reason:
+    // the account of the link, and the account in which something was done.
     let accounts = all("select array[c.table_name::text, c.column_name::text]
          from information_schema.columns c
          join information_schema.columns i using (table_schema, table_name)
@@ -183,5 +184,5 @@ async fn what_belongs_to_a_customer_follows_it_by_its_id_alone() {
     let foreign = all("select array[conname::text] from pg_constraint
                        where contype = 'f' and conrelid in ('events'::regclass, 'requests'::regclass)")
     .await;
-    assert!(foreign.is_empty(), "history outlives what it tells of: {foreign:?}");
+    assert!(foreign.is_empty(), "history must outlive its customers: {foreign:?}");
 }

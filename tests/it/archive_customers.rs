@@ -1,23 +1,23 @@
-//! ArchiveCustomers: what it does.
+//! ArchiveCustomers: effects and errors.
 
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, Seat, World, assert_refused, bad_fields, customer, mask, metadata, pending_first, repeat_at_once,
+    Client, TestAccount, World, assert_refused, bad_fields, customer, manual_approval, mask, metadata, repeat_at_once,
     request_id, unknown_id, wire,
 };
 use clientele::grpc::pb::{self, ArchiveCustomersRequest as Archiving, CustomerOutcome, CustomerStatus};
 
-/// A tenant with so many customers, the ids in no order of theirs.
-pub async fn herd(world: &World, count: i32) -> (Seat, Vec<String>) {
+/// A tenant with so many customers; their ids are not sorted.
+pub async fn tenant_with_customers(world: &World, count: i32) -> (TestAccount, Vec<String>) {
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let ids = [vec![ada.id.clone()], world.copies(&ada.id, count - 1).await].concat();
     (acme, ids)
 }
 
-/// What a call did, as id and whether it changed.
-pub fn told(outcomes: &[CustomerOutcome]) -> Vec<(&str, bool)> {
+/// The outcomes of a call: id, and whether the customer changed.
+pub fn outcomes(outcomes: &[CustomerOutcome]) -> Vec<(&str, bool)> {
     outcomes.iter().map(|outcome| (outcome.customer_id.as_str(), outcome.changed)).collect()
 }
 
@@ -34,9 +34,9 @@ async fn archive(client: &Client, request: &Archiving) -> Result<pb::ArchiveCust
 }
 
 #[tokio::test]
-async fn customers_of_any_status_go_into_the_archive_and_keep_it() {
+async fn customers_of_any_status_can_be_archived_and_keep_their_status() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let mut ids = Vec::new();
     for name in ["Ada", "Bob", "Eve"] {
         ids.push(acme.admin.create(customer(name)).await.unwrap().id);
@@ -67,9 +67,9 @@ async fn customers_of_any_status_go_into_the_archive_and_keep_it() {
 }
 
 #[tokio::test]
-async fn outcomes_are_in_the_requests_order_and_an_id_named_again_counts_once() {
+async fn outcomes_are_in_request_order_and_a_repeated_id_counts_once() {
     let world = World::start().await;
-    let (acme, mut ids) = herd(&world, 4).await;
+    let (acme, mut ids) = tenant_with_customers(&world, 4).await;
     ids.sort();
     let [a, b, c, d] = ids.as_slice() else { panic!("four") };
     let already = acme.admin.archive(&[b]).await.unwrap().outcomes.remove(0);
@@ -77,10 +77,10 @@ async fn outcomes_are_in_the_requests_order_and_an_id_named_again_counts_once() 
 
     let answer = acme.admin.archive(&[d, b, &d.to_uppercase(), a, b, &a.replace('-', ""), c]).await.unwrap();
 
-    assert_eq!(told(&answer.outcomes), [(d.as_str(), true), (b, false), (a, true), (c, true)]);
-    assert_eq!(answer.outcomes[1].etag, already.etag, "what was archived already stays as it is");
+    assert_eq!(outcomes(&answer.outcomes), [(d.as_str(), true), (b, false), (a, true), (c, true)]);
+    assert_eq!(answer.outcomes[1].etag, already.etag, "a customer that was archived already does not change");
     assert_eq!(acme.admin.get(b).await.unwrap().archived_at, since);
-    // Copies have no CREATED event.
+    // The copied customers have no CREATED event.
     for id in [b, c, d] {
         let events = acme.admin.events(id).await.unwrap();
         let archived = events.iter().filter(|event| event.r#type() == pb::CustomerEventType::Archived);
@@ -89,9 +89,9 @@ async fn outcomes_are_in_the_requests_order_and_an_id_named_again_counts_once() 
 }
 
 #[tokio::test]
-async fn a_batch_holds_one_to_a_thousand() {
+async fn a_batch_has_1_to_1000_customers() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 1_001).await;
+    let (acme, ids) = tenant_with_customers(&world, 1_001).await;
     let before = world.stored().await;
 
     for count in [0, 1_001] {
@@ -107,7 +107,7 @@ async fn a_batch_holds_one_to_a_thousand() {
     assert_eq!(world.stored().await, before);
 
     let one = archive(&acme.admin, &archiving(&ids[..1])).await.unwrap();
-    assert_eq!(told(&one.outcomes), [(ids[0].as_str(), true)]);
+    assert_eq!(outcomes(&one.outcomes), [(ids[0].as_str(), true)]);
     let thousand = archive(&acme.admin, &archiving(&ids[1..])).await.unwrap();
     assert_eq!(thousand.outcomes.len(), 1_000);
     for (outcome, id) in thousand.outcomes.iter().zip(&ids[1..]) {
@@ -120,9 +120,9 @@ async fn a_batch_holds_one_to_a_thousand() {
 }
 
 #[tokio::test]
-async fn all_or_none_and_an_error_names_the_first_place() {
+async fn a_batch_changes_all_or_none_and_its_error_names_the_first_customer() {
     let world = World::start().await;
-    let (acme, mut ids) = herd(&world, 30).await;
+    let (acme, mut ids) = tenant_with_customers(&world, 30).await;
     let south = acme.child("south").await;
     let foreign = acme.child("north").await.admin.create(customer("Bob")).await.unwrap();
     let own = south.admin.create(customer("Eve")).await.unwrap().id;
@@ -133,11 +133,11 @@ async fn all_or_none_and_an_error_names_the_first_place() {
     let request = Archiving { request_id: request_id(), ..archiving(&ids) };
     let refused = assert_refused(archive(&acme.admin, &request).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
     assert_eq!(metadata(&refused, "field").as_deref(), Some("customer_ids[17]"));
-    // Places are the request's, whatever was named twice before.
+    // Positions count in the request, including repeated ids.
     let repeated = [&ids[0], &ids[1], &ids[0], &ids[1], &ids[17]].map(String::as_str);
     let refused = assert_refused(acme.admin.archive(&repeated).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
     assert_eq!(metadata(&refused, "field").as_deref(), Some("customer_ids[4]"));
-    // One that another account has is no better than none at the same place.
+    // A customer of another account gets the same error as an unknown id at the same position.
     let [hidden, absent] = [foreign.id, unknown_id()];
     let hidden = south.admin.archive(&[&own, &hidden]).await.unwrap_err();
     let absent = south.admin.archive(&[&own, &absent]).await.unwrap_err();
@@ -148,9 +148,9 @@ async fn all_or_none_and_an_error_names_the_first_place() {
 }
 
 #[tokio::test]
-async fn malformed_ids_name_their_places() {
+async fn malformed_ids_are_named_by_position() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 2).await;
+    let (acme, ids) = tenant_with_customers(&world, 2).await;
     let before = world.stored().await;
 
     let mixed = [ids[0].as_str(), "7", ids[1].as_str(), "", &unknown_id()].map(str::to_owned);
@@ -170,14 +170,14 @@ async fn malformed_ids_name_their_places() {
 #[tokio::test]
 async fn archiving_again_changes_nothing() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 3).await;
+    let (acme, ids) = tenant_with_customers(&world, 3).await;
     let first = archive(&acme.admin, &archiving(&ids)).await.unwrap();
     let before = world.stored().await;
 
     let again = Archiving { request_id: request_id(), ..archiving(&ids) };
     for _ in 0..2 {
         let answer = archive(&acme.admin, &again).await.unwrap();
-        assert!(!answer.replayed, "what changed nothing is not stored");
+        assert!(!answer.replayed, "a call that changed nothing is not stored");
         assert!(answer.outcomes.iter().all(|outcome| !outcome.changed));
         for (now, then) in answer.outcomes.iter().zip(&first.outcomes) {
             assert_eq!((&now.customer_id, &now.etag), (&then.customer_id, &then.etag));
@@ -189,13 +189,13 @@ async fn archiving_again_changes_nothing() {
 #[tokio::test]
 async fn validate_only_checks_everything_and_changes_nothing() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 3).await;
+    let (acme, ids) = tenant_with_customers(&world, 3).await;
     acme.admin.archive(&[&ids[1]]).await.unwrap();
     let before = world.stored().await;
     let later = Archiving { request_id: request_id(), ..archiving(&ids) };
 
     let would_be = archive(&acme.admin, &Archiving { validate_only: true, ..later.clone() }).await.unwrap();
-    assert_eq!(told(&would_be.outcomes), [(ids[0].as_str(), true), (&ids[1], false), (&ids[2], true)]);
+    assert_eq!(outcomes(&would_be.outcomes), [(ids[0].as_str(), true), (&ids[1], false), (&ids[2], true)]);
     assert!(would_be.outcomes.iter().all(|outcome| outcome.etag.is_empty()) && !would_be.replayed);
     let absent = [ids[0].clone(), unknown_id()];
     let refused = archive(&acme.admin, &Archiving { validate_only: true, ..archiving(&absent) }).await;
@@ -209,9 +209,9 @@ async fn validate_only_checks_everything_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn batches_that_overlap_wait_for_each_other() {
+async fn overlapping_batches_wait_for_each_other() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 20).await;
+    let (acme, ids) = tenant_with_customers(&world, 20).await;
     let calls = std::sync::atomic::AtomicUsize::new(0);
 
     let changed: Vec<usize> = repeat_at_once(24, || {

@@ -1,9 +1,9 @@
-//! ArchiveCustomers: who may, and calls that are sent again.
+//! ArchiveCustomers: rights, and repeated calls.
 
 use tonic::{Code, Status};
 
 use crate::{
-    archive_customers::{herd, is_archived, told},
+    archive_customers::{is_archived, outcomes, tenant_with_customers},
     world::{
         Client, SERVICE, World, assert_refused, customer, full_customer, metadata, reason, repeat_at_once, request_id,
         unknown_id, wire,
@@ -22,7 +22,7 @@ async fn archive(client: &Client, request: &Archiving) -> Result<pb::ArchiveCust
 #[tokio::test]
 async fn a_repeated_request_gets_the_stored_answer() {
     let world = World::start().await;
-    let (acme, _) = herd(&world, 1).await;
+    let (acme, _) = tenant_with_customers(&world, 1).await;
     let north = acme.child("north").await;
     let mut ids = Vec::new();
     for name in ["Ada", "Bob", "Eve"] {
@@ -32,7 +32,7 @@ async fn a_repeated_request_gets_the_stored_answer() {
     let request = Archiving { request_id: request_id(), ..archiving(&ids) };
 
     let first = archive(&north.admin, &request).await.unwrap();
-    assert_eq!(told(&first.outcomes), [(ids[0].as_str(), true), (&ids[1], false), (&ids[2], true)]);
+    assert_eq!(outcomes(&first.outcomes), [(ids[0].as_str(), true), (&ids[1], false), (&ids[2], true)]);
     north.admin.unarchive(&[&ids[0]]).await.unwrap();
     let before = world.stored().await;
 
@@ -48,7 +48,7 @@ async fn a_repeated_request_gets_the_stored_answer() {
         assert_refused(archive(client, other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     }
     assert_eq!(world.stored().await, before);
-    // Another RPC's and another principal's request_ids are their own.
+    // Each RPC and each principal has request_ids of its own.
     let unarchiving = pb::UnarchiveCustomersRequest {
         customer_ids: ids.clone(),
         request_id: request.request_id.clone(),
@@ -92,9 +92,9 @@ async fn the_answer_of_a_thousand_is_stored_as_ids_outcomes_and_revisions() {
 }
 
 #[tokio::test]
-async fn fifty_repeats_at_once_archive_once() {
+async fn fifty_concurrent_repeats_archive_once() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 5).await;
+    let (acme, ids) = tenant_with_customers(&world, 5).await;
     let request = Archiving { request_id: request_id(), ..archiving(&ids) };
     let before = world.stored().await;
 
@@ -116,7 +116,7 @@ async fn fifty_repeats_at_once_archive_once() {
 #[tokio::test]
 async fn the_checks_have_one_order() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 2).await;
+    let (acme, ids) = tenant_with_customers(&world, 2).await;
     let north = acme.child("north").await;
     let viewer = acme.member(pb::Role::Viewer).await;
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Bob") };
@@ -145,7 +145,7 @@ async fn the_checks_have_one_order() {
 #[tokio::test]
 async fn members_of_the_owner_and_above_may_archive() {
     let world = World::start().await;
-    let (acme, _) = herd(&world, 1).await;
+    let (acme, _) = tenant_with_customers(&world, 1).await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     let ada = north.admin.create(customer("Ada")).await.unwrap();
     let before = world.stored().await;
@@ -155,7 +155,7 @@ async fn members_of_the_owner_and_above_may_archive() {
         assert_eq!(metadata(&refused, "required_role").as_deref(), Some("MEMBER"));
     }
     assert_refused(world.operator().archive(&[&ada.id]).await, Code::PermissionDenied, "NOT_A_MEMBER");
-    assert_refused(world.nobody().archive(&[&ada.id]).await, Code::Unauthenticated, "TOKEN_MISSING");
+    assert_refused(world.without_token().archive(&[&ada.id]).await, Code::Unauthenticated, "TOKEN_MISSING");
     let neighbour = south.member(pb::Role::Admin).await.acting_in(&north.account);
     assert_refused(neighbour.archive(&[&ada.id]).await, Code::NotFound, "ACCOUNT_NOT_FOUND");
     assert_eq!(world.stored().await, before);
@@ -176,7 +176,7 @@ async fn members_of_the_owner_and_above_may_archive() {
 #[tokio::test]
 async fn customers_of_another_account_or_tenant_do_not_exist() {
     let world = World::start().await;
-    let (acme, ids) = herd(&world, 1).await;
+    let (acme, ids) = tenant_with_customers(&world, 1).await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     let globex = world.tenant("globex").await;
     let bob = north.admin.create(customer("Bob")).await.unwrap();
@@ -191,16 +191,16 @@ async fn customers_of_another_account_or_tenant_do_not_exist() {
 }
 
 #[tokio::test]
-async fn a_fleet_customer_is_archived_by_its_owner_alone() {
+async fn only_the_owner_archives_a_fleet_customer() {
     let world = World::start().await;
-    let (acme, _) = herd(&world, 1).await;
+    let (acme, _) = tenant_with_customers(&world, 1).await;
     let north = acme.child("north").await;
     let own = north.admin.create(customer("Ada")).await.unwrap();
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Bob") };
     let bob = acme.admin.create(fleet).await.unwrap();
     let before = world.stored().await;
 
-    // The first in the request's order: the unknown one comes later.
+    // The first in the request's order: the unknown id comes later.
     let refused = north.admin.archive(&[&own.id, &own.id, &bob.id, &unknown_id()]).await;
     let refused = assert_refused(refused, Code::PermissionDenied, "FLEET_OWNED_ELSEWHERE");
     assert_eq!(metadata(&refused, "field").as_deref(), Some("customer_ids[2]"));

@@ -17,7 +17,7 @@ async fn get(client: &Client, ids: &[String]) -> Result<pb::BatchGetCustomersRes
 }
 
 #[tokio::test]
-async fn customers_come_in_the_requests_order_and_the_missing_are_named() {
+async fn customers_are_in_request_order_and_missing_ids_are_listed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let mut made = Vec::new();
@@ -32,7 +32,7 @@ async fn customers_come_in_the_requests_order_and_the_missing_are_named() {
 }
 
 #[tokio::test]
-async fn the_view_is_basic_unless_asked_otherwise() {
+async fn the_default_view_is_basic() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let made = acme.admin.create(full_customer("Ada")).await.unwrap();
@@ -45,7 +45,7 @@ async fn the_view_is_basic_unless_asked_otherwise() {
 }
 
 #[tokio::test]
-async fn what_the_account_does_not_see_is_missing() {
+async fn customers_that_the_account_cannot_see_are_missing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south, other) = (acme.child("north").await, acme.child("south").await, world.tenant("globex").await);
@@ -58,18 +58,18 @@ async fn what_the_account_does_not_see_is_missing() {
     let found = get(&north.admin, &ids).await.unwrap();
     assert_eq!(found.missing_ids, [hidden.id, siblings.id, foreign.id]);
     assert_eq!(found.customers, [north.admin.get(&above.id).await.unwrap(), mine.clone()]);
-    // The provider sees all of its own tree, each with the policies of its owner.
+    // The provider sees its whole tree; each customer is shown by the policies of its owner.
     let found = get(&acme.admin, &ids[..4]).await.unwrap();
     assert_eq!(found.customers.len(), 4);
     assert_eq!(found.customers[2], acme.admin.get(&mine.id).await.unwrap());
-    // A narrowed call sees one.
+    // A narrowed call sees one customer.
     let found =
         north.admin.customers().batch_get_customers(narrowed(batch(&ids), &mine.id)).await.unwrap().into_inner();
     assert_eq!((found.customers, found.missing_ids.len()), (vec![mine], 4));
 }
 
 #[tokio::test]
-async fn a_batch_has_1_to_100_ids_that_are_all_in_order() {
+async fn a_batch_has_1_to_100_valid_ids() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ids: Vec<String> = (0..101).map(|_| unknown_id()).collect();
@@ -84,7 +84,7 @@ async fn a_batch_has_1_to_100_ids_that_are_all_in_order() {
 }
 
 #[tokio::test]
-async fn what_clients_would_not_take_is_refused_and_fewer_can_be_had() {
+async fn an_answer_above_4_mib_is_refused_and_fewer_customers_fit() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     // 50 labels of 500 characters of 4 bytes.
@@ -95,7 +95,7 @@ async fn what_clients_would_not_take_is_refused_and_fewer_can_be_had() {
         ids.push(acme.admin.create(large.clone()).await.unwrap().id);
     }
     let refused = assert_refused(get(&acme.admin, &ids).await, Code::ResourceExhausted, "ANSWER_TOO_LARGE");
-    assert!(tonic_types::StatusExt::get_details_retry_info(&refused).is_none(), "the same again cannot succeed");
+    assert!(tonic_types::StatusExt::get_details_retry_info(&refused).is_none(), "the same call cannot succeed");
     assert_eq!(get(&acme.admin, &ids[..30]).await.unwrap().customers.len(), 30);
     let basic = pb::BatchGetCustomersRequest { view: CustomerView::Basic.into(), ..batch(&ids) };
     assert_eq!(acme.admin.customers().batch_get_customers(basic).await.unwrap().into_inner().customers.len(), 45);

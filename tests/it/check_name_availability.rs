@@ -8,17 +8,17 @@ use crate::{
     world::{Client, World, assert_refused, bad_fields, customer},
 };
 
-fn ask(name: &str) -> pb::CheckNameAvailabilityRequest {
+fn request(name: &str) -> pb::CheckNameAvailabilityRequest {
     pb::CheckNameAvailabilityRequest { name: name.to_owned() }
 }
 
 async fn check(client: &Client, name: &str) -> Result<(bool, Vec<String>), Status> {
-    let answer = client.customers().check_name_availability(ask(name)).await?.into_inner();
+    let answer = client.customers().check_name_availability(request(name)).await?.into_inner();
     Ok((answer.available, answer.suggestions))
 }
 
 #[tokio::test]
-async fn where_names_may_repeat_every_name_is_available() {
+async fn without_a_uniqueness_rule_every_name_is_available() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     acme.admin.create(customer("Copaco")).await.unwrap();
@@ -26,7 +26,7 @@ async fn where_names_may_repeat_every_name_is_available() {
 }
 
 #[tokio::test]
-async fn a_taken_name_comes_with_free_ones_that_can_be_had() {
+async fn a_taken_name_comes_with_free_suggestions() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", NameUniqueness::Tenant, pb::AccountPolicies::default()).await;
     for name in ["Copaco", "Copaco 3"] {
@@ -44,34 +44,37 @@ async fn a_taken_name_comes_with_free_ones_that_can_be_had() {
         acme.admin.create(customer(&name)).await.unwrap();
     }
     let (available, suggestions) = check(&acme.admin, "Copaco").await.unwrap();
-    assert_eq!((available, suggestions.len()), (false, 0), "all near names are taken");
-    // A name as long as it may be has near ones, too.
+    assert_eq!((available, suggestions.len()), (false, 0), "all similar names are taken");
+    // A name of the maximum length has suggestions too.
     let long = "x".repeat(120);
     acme.admin.create(customer(&long)).await.unwrap();
     assert_eq!(check(&acme.admin, &long).await.unwrap().1[0], format!("{} 2", "x".repeat(118)));
 }
 
 #[tokio::test]
-async fn it_says_what_create_would_and_nothing_of_who_has_the_name() {
+async fn it_agrees_with_create_and_does_not_show_who_has_the_name() {
     let world = World::start().await;
     for (rule, taken_by_sibling) in [(NameUniqueness::Account, false), (NameUniqueness::Tenant, true)] {
         let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
         let (north, south) = (acme.child("north").await, acme.child("south").await);
         north.admin.create(customer("Secret Ltd")).await.unwrap();
         let member = south.member(Role::Member).await;
-        let answer = member.customers().check_name_availability(ask("secret ltd")).await.unwrap().into_inner();
+        let answer = member.customers().check_name_availability(request("secret ltd")).await.unwrap().into_inner();
         assert_eq!(answer.available, !taken_by_sibling, "{rule:?}");
-        assert!(!format!("{answer:?}").contains("Secret"), "the other's spelling is the other's: {answer:?}");
+        assert!(
+            !format!("{answer:?}").contains("Secret"),
+            "the spelling of the other account is not shown: {answer:?}"
+        );
         assert_eq!(member.create(customer("secret ltd")).await.is_ok(), answer.available);
         assert!(!check(&north.admin, "Secret Ltd").await.unwrap().0);
-        // Another tenant's names are nobody's business.
+        // Names of another tenant do not count.
         let other = world.tenant_with("globex", rule, pb::AccountPolicies::default()).await;
         assert_eq!(check(&other.admin, "Secret Ltd").await.unwrap(), (true, vec![]));
     }
 }
 
 #[tokio::test]
-async fn it_takes_a_member_and_a_name_and_writes_nothing() {
+async fn it_requires_a_member_and_a_name_and_writes_nothing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let viewer = acme.member(Role::Viewer).await;
@@ -82,8 +85,8 @@ async fn it_takes_a_member_and_a_name_and_writes_nothing() {
     }
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let before = written(&world).await;
-    // A read that names no customer answers in a narrowed call, too.
-    let answer = acme.admin.customers().check_name_availability(narrowed(ask("Bob"), &ada.id)).await.unwrap();
+    // A read that names no customer also works in a narrowed call.
+    let answer = acme.admin.customers().check_name_availability(narrowed(request("Bob"), &ada.id)).await.unwrap();
     assert!(answer.into_inner().available);
     assert_eq!(written(&world).await, before);
 }

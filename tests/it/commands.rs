@@ -1,4 +1,4 @@
-//! `clientele token`, `migrate` and `serve`: what they print, and what they say when they cannot.
+//! `clientele token`, `migrate` and `serve`: their output and their errors.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio};
 
@@ -18,23 +18,23 @@ use tokio::{
     time::timeout,
 };
 
-use crate::processes::{BOUND, channel, clientele, failure, output, path, request, room, token};
+use crate::processes::{BOUND, channel, clientele, failure, output, path, request, temp_dir, token};
 
 #[tokio::test]
 async fn token_prints_a_token_and_nothing_else() {
-    let room = room();
-    let data = room.path().join("not/there/yet");
+    let temp_dir = temp_dir();
+    let data = temp_dir.path().join("not/there/yet");
     let token = token(&data, "alice").await;
     assert_eq!((token.lines().count(), token.trim().split('.').count()), (1, 3), "{token}");
     assert_eq!(fs::metadata(data.join("dev-key.pem")).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]
-async fn serve_names_all_that_is_wrong_and_no_secret() {
-    let room = room();
-    let key = room.path().join("key");
+async fn serve_reports_every_problem_and_no_secret() {
+    let temp_dir = temp_dir();
+    let key = temp_dir.path().join("key");
     fs::write(&key, "a password of 32 characters, not a key").unwrap();
-    let said = failure(clientele(&[
+    let stderr = failure(clientele(&[
         "serve",
         "--listen=nowhere",
         "--database-url=postgres://me:hunter2@db:port/clientele",
@@ -51,9 +51,9 @@ async fn serve_names_all_that_is_wrong_and_no_secret() {
     let options =
         ["listen", "database-url", "connections", "lock-timeout", "issuer", "operator", "sealing-key-file", "drain"];
     for option in options.map(|option| format!("- --{option}")) {
-        assert!(said.contains(&option), "{option} is not in: {said}");
+        assert!(stderr.contains(&option), "{option} is not in: {stderr}");
     }
-    assert!(!said.contains("hunter2") && !said.contains("password of"), "{said}");
+    assert!(!stderr.contains("hunter2") && !stderr.contains("password of"), "{stderr}");
 }
 
 async fn postgres() -> Cluster {
@@ -62,34 +62,34 @@ async fn postgres() -> Cluster {
 }
 
 async fn lines_until(lines: &mut Lines<BufReader<ChildStderr>>, beginning: &str) -> String {
-    let mut said = String::new();
+    let mut stderr = String::new();
     loop {
-        let line = timeout(BOUND, lines.next_line()).await.unwrap_or_else(|_| panic!("waited a minute: {said}"));
-        let line = line.unwrap().unwrap_or_else(|| panic!("it ended: {said}"));
+        let line = timeout(BOUND, lines.next_line()).await.unwrap_or_else(|_| panic!("waited a minute: {stderr}"));
+        let line = line.unwrap().unwrap_or_else(|| panic!("it ended: {stderr}"));
         if let Some(rest) = line.strip_prefix(beginning) {
             return rest.to_owned();
         }
-        said.push_str(&line);
+        stderr.push_str(&line);
     }
 }
 
 #[tokio::test]
 async fn migrate_and_serve_work_on_any_postgresql() {
-    let (room, cluster) = (room(), postgres().await);
+    let (temp_dir, cluster) = (temp_dir(), postgres().await);
     let url = cluster.url("postgres");
     let newest = migrations::newest();
     for applied in [migrations::MIGRATOR.iter().count(), 0] {
         let migrated = output(clientele(&["migrate", "--database-url", &url])).await;
-        let said = String::from_utf8(migrated.stderr).unwrap();
-        assert!(migrated.status.success() && migrated.stdout.is_empty(), "{said}");
-        assert!(said.contains(&format!("schema is at version {newest}, {applied} applied")), "{said}");
+        let stderr = String::from_utf8(migrated.stderr).unwrap();
+        assert!(migrated.status.success() && migrated.stdout.is_empty(), "{stderr}");
+        assert!(stderr.contains(&format!("schema is at version {newest}, {applied} applied")), "{stderr}");
     }
 
-    let (url_file, key) = (room.path().join("url"), room.path().join("key"));
+    let (url_file, key) = (temp_dir.path().join("url"), temp_dir.path().join("key"));
     fs::write(&url_file, format!("{url}\n")).unwrap();
     fs::write(&key, std::array::from_fn::<u8, 32, _>(|index| 255 - u8::try_from(index).unwrap())).unwrap();
-    let operator = token(room.path(), "operator").await;
-    let issuer = format!("clientele-dev,clientele,{}", path(&room.path().join("dev-jwks.json")));
+    let operator = token(temp_dir.path(), "operator").await;
+    let issuer = format!("clientele-dev,clientele,{}", path(&temp_dir.path().join("dev-jwks.json")));
     let mut serve = clientele(&["serve", "--listen", "127.0.0.1:0", "--issuer", &issuer]);
     serve.args(["--operator", "clientele-dev operator", "--sealing-key-file", path(&key)]);
     let mut child = serve.env("CLIENTELE_DATABASE_URL_FILE", &url_file).stderr(Stdio::piped()).spawn().unwrap();
@@ -106,29 +106,29 @@ async fn migrate_and_serve_work_on_any_postgresql() {
 }
 
 #[tokio::test]
-async fn a_database_that_knows_no_letters_is_refused() {
+async fn a_database_without_a_utf8_character_type_is_refused() {
     let cluster = postgres().await;
     let mut conn = cluster.options("postgres").connect().await.unwrap();
     let statement = "create database deaf template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'";
     sqlx::query(statement).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
-    let said = failure(clientele(&["migrate", "--database-url", &cluster.url("deaf")])).await;
-    assert!(said.contains("outside ASCII"), "{said}");
+    let stderr = failure(clientele(&["migrate", "--database-url", &cluster.url("deaf")])).await;
+    assert!(stderr.contains("outside ASCII"), "{stderr}");
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn migrators_wait_for_each_other() {
+async fn concurrent_migrators_wait_for_each_other() {
     let cluster = postgres().await;
     let url = cluster.url("postgres");
     let migrate = || output(clientele(&["migrate", "--database-url", &url]));
     let (one, two, three) = tokio::join!(migrate(), migrate(), migrate());
-    let said = [one, two, three].map(|migrated| {
-        let said = String::from_utf8(migrated.stderr).unwrap();
-        assert!(migrated.status.success(), "{said}");
-        said
+    let stderr = [one, two, three].map(|migrated| {
+        let stderr = String::from_utf8(migrated.stderr).unwrap();
+        assert!(migrated.status.success(), "{stderr}");
+        stderr
     });
-    let worked = said.iter().filter(|said| !said.contains(", 0 applied")).count();
-    assert_eq!(worked, 1, "{said:?}");
+    let worked = stderr.iter().filter(|stderr| !stderr.contains(", 0 applied")).count();
+    assert_eq!(worked, 1, "{stderr:?}");
     cluster.stop().await.unwrap();
 }

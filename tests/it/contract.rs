@@ -1,5 +1,5 @@
-//! Every RPC of the contract: who may call it, and that nobody else's data shows or changes by it. A new RPC fails the
-//! first test until it has its line in the table, which is a case of both.
+//! Every RPC of the contract: who may call it, and that it neither shows nor changes data of other accounts. A new RPC
+//! fails the first test until it has its line in the table, which gives a case for both.
 
 mod cases;
 
@@ -11,7 +11,9 @@ use tonic::Code;
 use self::cases::{CASES, Case, Tenancy};
 use crate::{
     rows::rows,
-    world::{Client, SERVICE, Seat, World, assert_refused, customer, metadata, pending_first, unknown_id, wire},
+    world::{
+        Client, SERVICE, TestAccount, World, assert_refused, customer, manual_approval, metadata, unknown_id, wire,
+    },
 };
 use clientele::{
     domain::requests::contract,
@@ -34,7 +36,7 @@ fn every_rpc_has_a_tenancy_case_and_a_role_case() {
     let cases: BTreeSet<String> = CASES.iter().map(|case| case.rpc.to_owned()).collect();
     assert_eq!(described, cases, "each RPC of the contract needs its line in CASES");
     assert_eq!(CASES.len(), cases.len(), "one line each");
-    assert_eq!(contract::RPCS.len(), cases.len(), "the server knows the same");
+    assert_eq!(contract::RPCS.len(), cases.len(), "the server has the same RPCs");
 }
 
 #[test]
@@ -57,28 +59,28 @@ const ROLES: [(&str, pb::Role); 4] = [
     ("ADMIN", pb::Role::Admin),
 ];
 
-/// What an RPC is called on: a customer of its own for each call, so that no call meets what another one left.
-async fn subject(case: &Case, seat: &Seat) -> String {
+/// The resource that an RPC is called on: a new one for each call, so that calls do not affect each other.
+async fn subject(case: &Case, test_account: &TestAccount) -> String {
     match case.tenancy {
         Tenancy::Customer => {
-            // Of a FLEET customer whoever may write fills in a custom ID that is blank.
+            // On a FLEET customer every member may set a missing custom ID.
             let id = match case.rpc {
-                "CustomerService/UpdateCustomId" => seat.admin.create(fleet("Ada")).await.unwrap().id,
-                _ => seat.admin.create(customer("Ada")).await.unwrap().id,
+                "CustomerService/UpdateCustomId" => test_account.admin.create(fleet("Ada")).await.unwrap().id,
+                _ => test_account.admin.create(customer("Ada")).await.unwrap().id,
             };
             let active = ["SuspendCustomer", "ResumeCustomer", "MigrateCustomerToReseller", "RevertCustomerMigration"];
             if active.iter().any(|rpc| case.rpc.ends_with(rpc)) {
-                seat.admin.approve(&id).await.unwrap();
+                test_account.admin.approve(&id).await.unwrap();
             }
             if case.rpc.ends_with("RevertCustomerMigration") {
-                seat.admin.migrate(&id).await.unwrap();
+                test_account.admin.migrate(&id).await.unwrap();
             }
             id
         }
-        Tenancy::Account => seat.account.clone(),
-        Tenancy::Called => called(seat, "Ada").await,
-        Tenancy::Tag => tag(seat, &unknown_id()).await,
-        Tenancy::Branch => seat.branch(&unknown_id()).await,
+        Tenancy::Account => test_account.account.clone(),
+        Tenancy::CustomId => custom_id(test_account, "Ada").await,
+        Tenancy::Tag => tag(test_account, &unknown_id()).await,
+        Tenancy::Branch => test_account.branch(&unknown_id()).await,
         Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => String::new(),
     }
 }
@@ -87,24 +89,24 @@ fn fleet(name: &str) -> pb::Customer {
     pb::Customer { reach: pb::Reach::Fleet.into(), ..customer(name) }
 }
 
-/// A custom ID by which the account calls a new customer.
-async fn called(seat: &Seat, name: &str) -> String {
+/// The custom ID of a new customer of the account.
+async fn custom_id(test_account: &TestAccount, name: &str) -> String {
     let custom_id = unknown_id();
     let custom_ids = [("default".to_owned(), custom_id.clone())].into();
-    seat.admin.create(pb::Customer { custom_ids, ..customer(name) }).await.unwrap();
+    test_account.admin.create(pb::Customer { custom_ids, ..customer(name) }).await.unwrap();
     custom_id
 }
 
 /// A new tag of the account.
-async fn tag(seat: &Seat, name: &str) -> String {
+async fn tag(test_account: &TestAccount, name: &str) -> String {
     let request = pb::CreateTagRequest { name: name.to_owned(), ..Default::default() };
-    seat.admin.tags().create_tag(request).await.unwrap().into_inner().tag.unwrap().id
+    test_account.admin.tags().create_tag(request).await.unwrap().into_inner().tag.unwrap().id
 }
 
 #[tokio::test]
-async fn every_role_below_the_least_is_refused_and_the_others_get_in() {
+async fn roles_below_the_least_role_are_refused_and_the_others_admitted() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let north = acme.child("north").await;
     let mut members = Vec::new();
     for (name, role) in ROLES {
@@ -113,7 +115,7 @@ async fn every_role_below_the_least_is_refused_and_the_others_get_in() {
     for case in CASES {
         let rank = |name: &str| ROLES.iter().position(|(role, _)| *role == name);
         for (name, client) in &members {
-            // The role is looked at before the message: no subject is needed to be refused.
+            // The role is checked before the message, so a refusal needs no resource.
             let refused = match (case.least, rank(case.least)) {
                 ("AUTHENTICATED", _) => false,
                 ("PLATFORM", _) => true,
@@ -137,25 +139,25 @@ async fn every_role_below_the_least_is_refused_and_the_others_get_in() {
 }
 
 #[tokio::test]
-async fn whoever_is_no_member_is_refused() {
+async fn a_caller_without_membership_is_refused() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     for case in CASES {
         let call = |client: Client| (case.call)(client, String::new());
-        assert_refused(call(world.nobody()).await, Code::Unauthenticated, "TOKEN_MISSING");
+        assert_refused(call(world.without_token()).await, Code::Unauthenticated, "TOKEN_MISSING");
         assert_refused(call(world.bearer("a.b.c".to_owned())).await, Code::Unauthenticated, "TOKEN_INVALID");
         let stranger = world.subject("stranger");
         match case.least {
             "AUTHENTICATED" => assert!(call(stranger).await.is_ok(), "{}", case.rpc),
             "PLATFORM" => {
-                // A role in every tenant is not the platform's.
+                // A service principal is not a platform operator.
                 for client in [stranger, world.subject(SERVICE).in_tenant(&acme.tenant)] {
                     let refusal = assert_refused(call(client).await, Code::PermissionDenied, "ROLE_TOO_LOW");
                     assert_eq!(metadata(&refusal, "required_role").as_deref(), Some("PLATFORM"), "{}", case.rpc);
                 }
             }
             _ => {
-                // Nor is the platform's operator anyone in a tenant.
+                // A platform operator has no role in a tenant.
                 for client in [stranger, world.operator()] {
                     for client in [client.clone(), client.acting_in(&acme.account), client.in_tenant(&acme.tenant)] {
                         assert_refused(call(client).await, Code::PermissionDenied, "NOT_A_MEMBER");
@@ -166,123 +168,123 @@ async fn whoever_is_no_member_is_refused() {
     }
 }
 
-/// A tenant with two siblings, and another tenant; in each a customer and a member that none of the others may meet.
-struct Stage {
+/// A tenant with two sibling accounts, and another tenant. Each has a customer and a member that the others must not see.
+struct Fixture {
     world: World,
-    /// An ADMIN of north alone.
+    /// An ADMIN of north only.
     caller: Client,
-    north: Seat,
+    north: TestAccount,
     /// Customers that the caller must not see: above it (LOCAL), its sibling's, another tenant's.
     customers: Vec<String>,
     /// Custom IDs, tags and branches of the same accounts.
-    called: Vec<String>,
+    custom_ids: Vec<String>,
     tags: Vec<String>,
     branches: Vec<String>,
-    /// Accounts out of its reach: above it, its sibling, another tenant's.
+    /// Accounts in which the caller cannot act: above it, its sibling, another tenant's.
     accounts: Vec<String>,
-    /// What no answer to the caller may hold.
+    /// Texts that no answer to the caller may contain.
     secrets: Vec<String>,
 }
 
-impl Stage {
+impl Fixture {
     async fn set() -> Self {
         let world = World::start().await;
-        let policies = pending_first();
+        let policies = manual_approval();
         let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies.clone()).await;
         let globex = world.tenant_with("globex", pb::NameUniqueness::None, policies).await;
         let (north, south) = (acme.child("north").await, acme.child("south").await);
         let (mut customers, mut secrets) = (Vec::new(), vec!["secret".to_owned()]);
-        for seat in [&acme, &south, &globex] {
-            customers.push(seat.admin.create(customer("secret")).await.unwrap().id);
+        for test_account in [&acme, &south, &globex] {
+            customers.push(test_account.admin.create(customer("secret")).await.unwrap().id);
         }
-        for seat in [&south, &globex] {
-            secrets.push(seat.account.clone());
-            secrets.push(seat.add("secret", pb::Role::Viewer).await.member_id);
+        for test_account in [&south, &globex] {
+            secrets.push(test_account.account.clone());
+            secrets.push(test_account.add("secret", pb::Role::Viewer).await.member_id);
         }
-        let (mut called_so, mut tags, mut branches) = (Vec::new(), Vec::new(), Vec::new());
-        for seat in [&acme, &south, &globex] {
-            called_so.push(called(seat, "secret").await);
-            tags.push(tag(seat, "secret").await);
-            branches.push(seat.branch("secret").await);
+        let (mut secret_ids, mut tags, mut branches) = (Vec::new(), Vec::new(), Vec::new());
+        for test_account in [&acme, &south, &globex] {
+            secret_ids.push(custom_id(test_account, "secret").await);
+            tags.push(tag(test_account, "secret").await);
+            branches.push(test_account.branch("secret").await);
         }
-        secrets.extend(customers.iter().chain(&called_so).chain(&tags).chain(&branches).cloned());
+        secrets.extend(customers.iter().chain(&secret_ids).chain(&tags).chain(&branches).cloned());
         let caller = north.member(pb::Role::Admin).await;
         let accounts = vec![acme.account, south.account, globex.account];
-        Self { world, caller, north, customers, called: called_so, tags, branches, accounts, secrets }
+        Self { world, caller, north, customers, custom_ids: secret_ids, tags, branches, accounts, secrets }
     }
 
-    /// Asserts that every one of the calls is refused like the last, whose subject does not exist, and changes nothing.
+    /// Asserts that every call is refused like the last one, whose resource does not exist, and changes nothing.
     async fn all_absent(&self, case: &Case, calls: Vec<(Client, String)>, code: Code, reason: &str) {
         let before = rows(&self.world).await;
-        let mut told = Vec::new();
+        let mut refusals = Vec::new();
         for (client, id) in calls {
-            told.push(wire(&assert_refused((case.call)(client, id).await, code, reason)));
+            refusals.push(wire(&assert_refused((case.call)(client, id).await, code, reason)));
         }
-        assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{} leaks existence: {told:?}", case.rpc);
+        assert!(refusals.windows(2).all(|pair| pair[0] == pair[1]), "{} leaks existence: {refusals:?}", case.rpc);
         assert_eq!(rows(&self.world).await, before, "{}", case.rpc);
     }
 }
 
 #[tokio::test]
-async fn what_is_anothers_does_not_exist() {
-    let stage = Stage::set().await;
+async fn resources_of_other_accounts_do_not_exist() {
+    let fixture = Fixture::set().await;
     for case in CASES {
         let (subjects, reason) = match case.tenancy {
-            Tenancy::Customer => (&stage.customers, "CUSTOMER_NOT_FOUND"),
-            Tenancy::Account => (&stage.accounts, "ACCOUNT_NOT_FOUND"),
-            Tenancy::Called => (&stage.called, "CUSTOMER_NOT_FOUND"),
-            Tenancy::Tag => (&stage.tags, "TAG_NOT_FOUND"),
-            Tenancy::Branch => (&stage.branches, "BRANCH_NOT_FOUND"),
+            Tenancy::Customer => (&fixture.customers, "CUSTOMER_NOT_FOUND"),
+            Tenancy::Account => (&fixture.accounts, "ACCOUNT_NOT_FOUND"),
+            Tenancy::CustomId => (&fixture.custom_ids, "CUSTOMER_NOT_FOUND"),
+            Tenancy::Tag => (&fixture.tags, "TAG_NOT_FOUND"),
+            Tenancy::Branch => (&fixture.branches, "BRANCH_NOT_FOUND"),
             Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => continue,
         };
         let named = subjects.iter().cloned().chain([unknown_id()]);
-        let calls = named.map(|id| (stage.caller.clone(), id)).collect();
-        stage.all_absent(case, calls, Code::NotFound, reason).await;
+        let calls = named.map(|id| (fixture.caller.clone(), id)).collect();
+        fixture.all_absent(case, calls, Code::NotFound, reason).await;
     }
 }
 
 #[tokio::test]
-async fn no_one_acts_in_an_account_or_a_tenant_that_is_anothers() {
-    let stage = Stage::set().await;
+async fn callers_cannot_act_in_accounts_or_tenants_of_others() {
+    let fixture = Fixture::set().await;
     for case in CASES.iter().filter(|case| !matches!(case.tenancy, Tenancy::Caller | Tenancy::Platform)) {
-        let id = subject(case, &stage.north).await;
-        let named = stage.accounts.iter().cloned().chain([unknown_id()]);
-        let calls = named.map(|account| (stage.caller.acting_in(&account), id.clone())).collect();
-        stage.all_absent(case, calls, Code::NotFound, "ACCOUNT_NOT_FOUND").await;
+        let id = subject(case, &fixture.north).await;
+        let named = fixture.accounts.iter().cloned().chain([unknown_id()]);
+        let calls = named.map(|account| (fixture.caller.acting_in(&account), id.clone())).collect();
+        fixture.all_absent(case, calls, Code::NotFound, "ACCOUNT_NOT_FOUND").await;
 
-        let named = [stage.accounts[2].clone(), unknown_id()];
-        let calls = named.into_iter().map(|tenant| (stage.caller.in_tenant(&tenant), id.clone())).collect();
-        stage.all_absent(case, calls, Code::PermissionDenied, "NOT_A_MEMBER").await;
+        let named = [fixture.accounts[2].clone(), unknown_id()];
+        let calls = named.into_iter().map(|tenant| (fixture.caller.in_tenant(&tenant), id.clone())).collect();
+        fixture.all_absent(case, calls, Code::PermissionDenied, "NOT_A_MEMBER").await;
     }
 }
 
 #[tokio::test]
-async fn no_answer_shows_what_is_anothers() {
-    let stage = Stage::set().await;
+async fn no_answer_shows_data_of_other_accounts() {
+    let fixture = Fixture::set().await;
     for case in CASES.iter().filter(|case| case.tenancy != Tenancy::Platform) {
-        let answer = (case.call)(stage.caller.clone(), subject(case, &stage.north).await).await.unwrap();
-        for secret in &stage.secrets {
+        let answer = (case.call)(fixture.caller.clone(), subject(case, &fixture.north).await).await.unwrap();
+        for secret in &fixture.secrets {
             assert!(!answer.contains(secret), "{} shows {secret}: {answer}", case.rpc);
         }
     }
 }
 
 #[tokio::test]
-async fn the_callers_own_and_the_platforms_rpcs_read_no_acting_account() {
-    let stage = Stage::set().await;
-    let elsewhere = [stage.accounts[1].clone(), stage.accounts[2].clone(), unknown_id()];
+async fn rpcs_of_the_caller_and_of_the_platform_ignore_the_acting_account() {
+    let fixture = Fixture::set().await;
+    let elsewhere = [fixture.accounts[1].clone(), fixture.accounts[2].clone(), unknown_id()];
     for case in CASES {
         let client = match case.tenancy {
-            Tenancy::Caller => &stage.caller,
-            Tenancy::Platform => &stage.world.operator(),
+            Tenancy::Caller => &fixture.caller,
+            Tenancy::Platform => &fixture.world.operator(),
             _ => continue,
         };
         for account in &elsewhere {
             let answer = (case.call)(client.acting_in(account), String::new()).await;
-            // What lies below a tenant's provider is no concern of the platform's.
-            let below = stage.customers.iter().chain([&stage.accounts[1], &stage.north.account]);
+            // The platform must not see what is below a tenant's provider.
+            let below = fixture.customers.iter().chain([&fixture.accounts[1], &fixture.north.account]);
             let hidden: Vec<_> =
-                if case.tenancy == Tenancy::Caller { stage.secrets.iter().collect() } else { below.collect() };
+                if case.tenancy == Tenancy::Caller { fixture.secrets.iter().collect() } else { below.collect() };
             let answer = answer.unwrap();
             assert!(hidden.iter().all(|secret| !answer.contains(secret.as_str())), "{}: {answer}", case.rpc);
         }

@@ -26,10 +26,10 @@ fn with(name: &str, policies: pb::AccountPolicies) -> pb::CreateAccountRequest {
     pb::CreateAccountRequest { account: Some(account), ..Default::default() }
 }
 
-/// What a request chooses, and what is different by it.
+/// The policies that a request sets, and the expected result.
 type Choice = (pb::AccountPolicies, fn(&mut pb::AccountPolicies));
 
-/// Policies of which none is the default.
+/// Policies that all differ from the defaults.
 fn strict() -> pb::AccountPolicies {
     pb::AccountPolicies {
         auto_approve: Some(false),
@@ -42,7 +42,7 @@ fn strict() -> pb::AccountPolicies {
 }
 
 #[tokio::test]
-async fn an_account_is_made_below_the_acting_one_with_its_first_admin() {
+async fn an_account_is_created_below_the_acting_account_with_its_first_admin() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, pb::AccountPolicies::default()).await;
     let output_only = pb::Account {
@@ -74,7 +74,7 @@ async fn an_account_is_made_below_the_acting_one_with_its_first_admin() {
     assert!(account.create_time.unwrap().seconds > 1_700_000_000);
     assert_eq!((nora.account_id.as_str(), nora.role()), (account.id.as_str(), pb::Role::Admin));
 
-    // She acts there and not above; its maker acts there too.
+    // She acts there and not above; the account's creator acts there too.
     let client = world.subject("nora");
     let read = client.accounts().get_account(pb::GetAccountRequest::default()).await.unwrap().into_inner();
     assert_eq!(read.account.as_ref(), Some(&account));
@@ -96,7 +96,7 @@ async fn an_account_is_made_below_the_acting_one_with_its_first_admin() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_copied_from_the_parent_and_is_the_accounts_own_from_then_on() {
+async fn omitted_policies_are_copied_from_the_parent_and_then_independent() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, strict()).await;
     let copied = acme.child("copied").await;
@@ -106,7 +106,7 @@ async fn what_is_left_out_is_copied_from_the_parent_and_is_the_accounts_own_from
     };
     assert_eq!(policies(&copied.account).await, strict());
 
-    // Each choice stands by itself; what is empty is chosen, not left out.
+    // Each policy is independent; an empty value is a value, not an omission.
     let none = pb::AccountPolicies::default;
     let choices: [Choice; 6] = [
         (pb::AccountPolicies { required_to_create: Some(pb::FieldPaths::default()), ..none() }, |wanted| {
@@ -138,7 +138,7 @@ async fn what_is_left_out_is_copied_from_the_parent_and_is_the_accounts_own_from
         assert_eq!(made.policies, Some(wanted));
     }
 
-    // No RPC changes policies yet; what a later one will do to the parent leaves the child as it is.
+    // No RPC changes policies yet. A later change of the parent must not change the child.
     let laxer = "update accounts set policies = jsonb_set(policies, '{auto_approve}', 'true') where id = tenant_id";
     sqlx::query(laxer).execute(&mut world.sql().await).await.unwrap();
     assert_eq!(policies(&acme.account).await.auto_approve, Some(true));
@@ -146,7 +146,7 @@ async fn what_is_left_out_is_copied_from_the_parent_and_is_the_accounts_own_from
 }
 
 #[tokio::test]
-async fn the_copied_policies_bind() {
+async fn the_copied_policies_are_enforced() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, requiring(&["email"], &[])).await;
     let north = acme.child("north").await;
@@ -156,24 +156,24 @@ async fn the_copied_policies_bind() {
 }
 
 #[tokio::test]
-async fn the_tree_is_eight_deep_and_no_deeper() {
+async fn the_tree_has_at_most_eight_levels() {
     let world = World::start().await;
-    let mut seat = world.tenant("level 1").await;
+    let mut test_account = world.tenant("level 1").await;
     for level in 2..=8 {
-        seat = seat.child(&format!("level {level}")).await;
+        test_account = test_account.child(&format!("level {level}")).await;
     }
     let asked = pb::GetAccountRequest::default();
-    let deepest = seat.admin.accounts().get_account(asked).await.unwrap().into_inner().account.unwrap();
+    let deepest = test_account.admin.accounts().get_account(asked).await.unwrap().into_inner().account.unwrap();
     assert_eq!((deepest.name.as_str(), deepest.ancestor_ids.len()), ("level 8", 8));
     let before = rows(&world).await;
-    assert_refused(create(&seat.admin, request("level 9")).await, Code::FailedPrecondition, "TREE_TOO_DEEP");
+    assert_refused(create(&test_account.admin, request("level 9")).await, Code::FailedPrecondition, "TREE_TOO_DEEP");
     let only = pb::CreateAccountRequest { validate_only: true, request_id: request_id(), ..request("level 9") };
-    assert_refused(create(&seat.admin, only).await, Code::FailedPrecondition, "TREE_TOO_DEEP");
+    assert_refused(create(&test_account.admin, only).await, Code::FailedPrecondition, "TREE_TOO_DEEP");
     assert_eq!(rows(&world).await, before);
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once() {
+async fn every_error_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let before = rows(&world).await;
@@ -221,13 +221,13 @@ async fn a_repeat_gets_the_stored_answer() {
     assert_refused(create(&north.admin, asked.clone()).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     assert_eq!(rows(&world).await, before);
 
-    // A request_id is its principal's alone.
+    // A request_id belongs to its principal.
     let other = acme.member(pb::Role::Admin).await;
     assert!(!create(&other, asked).await.unwrap().replayed);
 }
 
 #[tokio::test]
-async fn fifty_at_once_with_one_request_id_make_one_account() {
+async fn fifty_concurrent_calls_with_one_request_id_make_one_account() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let asked =
@@ -245,7 +245,7 @@ async fn fifty_at_once_with_one_request_id_make_one_account() {
 }
 
 #[tokio::test]
-async fn what_is_only_validated_is_not_stored() {
+async fn validate_only_stores_nothing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let before = rows(&world).await;
@@ -260,7 +260,7 @@ async fn what_is_only_validated_is_not_stored() {
     let (account, nora) = (would_be.account.unwrap(), would_be.first_admin.unwrap());
     assert_eq!((account.id.as_str(), account.parent_id.as_str()), ("", acme.account.as_str()));
     assert_eq!((account.policies, nora.member_id.as_str()), (Some(strict()), ""));
-    assert!(!create(&acme.admin, asked).await.unwrap().replayed, "the request_id is free still");
+    assert!(!create(&acme.admin, asked).await.unwrap().replayed, "the request_id is still free");
 }
 
 #[tokio::test]
@@ -271,7 +271,7 @@ async fn names_need_not_be_unique_and_an_admin_is_optional() {
         let made = create(&acme.admin, request("north")).await.unwrap();
         assert_eq!(made.first_admin, None);
     }
-    // The first admin may be a member elsewhere already.
+    // The first admin may be a member of another account already.
     let asked = pb::CreateAccountRequest { first_admin: Some(principal("nora")), ..request("north") };
     for _ in 0..2 {
         create(&acme.admin, asked.clone()).await.unwrap();

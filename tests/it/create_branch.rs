@@ -15,24 +15,24 @@ fn creation(name: &str, dms_integrated: bool) -> Creation {
     Creation { branch: Some(branch), ..Default::default() }
 }
 
-async fn ask(client: &Client, request: &Creation) -> Result<pb::CreateBranchResponse, Status> {
+async fn call(client: &Client, request: &Creation) -> Result<pb::CreateBranchResponse, Status> {
     Ok(client.accounts().create_branch(request.clone()).await?.into_inner())
 }
 
 /// Creates a branch.
 pub async fn branch(client: &Client, name: &str, dms_integrated: bool) -> Result<pb::Branch, Status> {
-    Ok(ask(client, &creation(name, dms_integrated)).await?.branch.unwrap())
+    Ok(call(client, &creation(name, dms_integrated)).await?.branch.unwrap())
 }
 
 #[tokio::test]
-async fn a_branch_is_kept_as_it_is_written_and_belongs_to_its_account_alone() {
+async fn a_branch_keeps_its_spelling_and_only_its_account_sees_it() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, globex) = (acme.child("north").await, world.tenant("globex").await);
     let mut asked = creation("  Eindhoven   Zuid ", true);
     asked.branch.as_mut().unwrap().id = "ignored".to_owned();
 
-    let made = ask(&acme.admin, &asked).await.unwrap();
+    let made = call(&acme.admin, &asked).await.unwrap();
 
     let branch_made = made.branch.unwrap();
     assert_eq!((branch_made.name.as_str(), branch_made.dms_integrated, made.replayed), ("Eindhoven Zuid", true, false));
@@ -57,7 +57,7 @@ async fn malformed_branches_are_refused() {
         assert_eq!(bad_fields(&refused), ["branch.name"], "{name:?}");
     }
     let nothing = Creation { request_id: "7".to_owned(), ..Default::default() };
-    let refused = assert_refused(ask(&acme.admin, &nothing).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &nothing).await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused).len(), 2);
     assert_eq!(rows(&world).await, before);
     branch(&acme.admin, &"é".repeat(120), false).await.unwrap();
@@ -76,7 +76,7 @@ async fn only_admins_create_branches() {
 }
 
 #[tokio::test]
-async fn an_account_has_a_thousand_branches() {
+async fn an_account_has_at_most_1000_branches() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let fill = "insert into branches (tenant_id, id, account_id, name, name_key, dms_integrated, created_at)
@@ -94,20 +94,20 @@ async fn an_account_has_a_thousand_branches() {
 }
 
 #[tokio::test]
-async fn a_repeated_request_gets_the_stored_answer_and_of_many_with_one_name_one_wins() {
+async fn a_repeat_gets_the_stored_answer_and_one_of_many_concurrent_creates_wins() {
     let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let request = Creation { request_id: request_id(), ..creation("Eindhoven", true) };
     let answers = repeat_at_once(20, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     assert!(answers.iter().all(|answer| answer.branch == answers[0].branch));
 
     let other = Creation { request_id: request.request_id.clone(), ..creation("Eindhoven", false) };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     let calls = (0..10).map(|_| {
         let client = acme.admin.clone();
         async move { branch(&client, "Venlo", false).await }
@@ -127,9 +127,9 @@ async fn validate_only_checks_everything_and_changes_nothing() {
     branch(&acme.admin, "Venlo", false).await.unwrap();
     let before = rows(&world).await;
     let only = Creation { validate_only: true, request_id: request_id(), ..creation("Eindhoven", true) };
-    let would_be = ask(&acme.admin, &only).await.unwrap().branch.unwrap();
+    let would_be = call(&acme.admin, &only).await.unwrap().branch.unwrap();
     assert_eq!((would_be.id.as_str(), would_be.name.as_str(), would_be.dms_integrated), ("", "Eindhoven", true));
-    let taken = ask(&acme.admin, &Creation { validate_only: true, ..creation("venlo", true) }).await;
+    let taken = call(&acme.admin, &Creation { validate_only: true, ..creation("venlo", true) }).await;
     assert_refused(taken, Code::AlreadyExists, "BRANCH_EXISTS");
     assert_eq!(rows(&world).await, before);
 }

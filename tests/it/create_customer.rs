@@ -1,4 +1,4 @@
-//! CreateCustomer: what is kept, what is filled in, and what must be free.
+//! CreateCustomer: stored values, defaults, and unique values.
 
 use clientele::grpc::pb;
 use tonic::Code;
@@ -23,7 +23,7 @@ async fn a_new_customer_has_every_field_as_it_was_written() {
         account_id: acme.account.clone(),
         status: pb::CustomerStatus::Active.into(),
         dms_link: pb::DmsLink::NotIntegrated.into(),
-        // As a clerk may do.
+        // A member may do this.
         allowed_actions: ["UpdateCustomer", "ModifyCustomerTags", "ArchiveCustomers"].map(str::to_owned).to_vec(),
         create_time: created.create_time,
         update_time: created.create_time,
@@ -44,7 +44,7 @@ async fn a_new_customer_has_every_field_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn the_example_of_the_personal_portal_passes_as_text() {
+async fn the_personal_portals_example_is_accepted() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let copaco = pb::Customer {
@@ -79,7 +79,7 @@ async fn the_example_of_the_personal_portal_passes_as_text() {
     let mut contacts = copaco.contacts.clone();
     contacts[0].contact_id.clone_from(&created.contacts[0].contact_id);
     contacts[0].primary = true;
-    assert_eq!(created.contacts, contacts, "an only contact is primary");
+    assert_eq!(created.contacts, contacts, "a single contact is primary");
     assert_eq!(
         (created.name, created.legal_name, created.custom_ids, created.registration_number, created.tax_ids),
         (copaco.name, copaco.legal_name, copaco.custom_ids, copaco.registration_number, copaco.tax_ids)
@@ -91,7 +91,7 @@ async fn the_example_of_the_personal_portal_passes_as_text() {
 }
 
 #[tokio::test]
-async fn a_name_alone_makes_a_normal_local_business_from_the_api() {
+async fn a_customer_with_only_a_name_is_a_normal_local_business_from_the_api() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let created = acme.admin.create(customer("Ada")).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_name_alone_makes_a_normal_local_business_from_the_api() {
 }
 
 #[tokio::test]
-async fn every_choice_of_an_enum_is_kept() {
+async fn every_enum_value_is_stored() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let chosen = pb::Customer {
@@ -136,7 +136,7 @@ async fn every_choice_of_an_enum_is_kept() {
 }
 
 #[tokio::test]
-async fn text_is_kept_in_one_form() {
+async fn text_is_stored_in_one_form() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let created = acme
@@ -152,7 +152,7 @@ async fn text_is_kept_in_one_form() {
         .unwrap();
     assert_eq!(created.name, "M\u{fc}nchen GmbH", "NFC, trimmed, runs of spaces made one");
     assert_eq!((created.email.as_str(), created.language.as_str()), ("Jan@company.nl", "nl-NL"));
-    assert_eq!((created.primary_address, created.phone), (None, None), "an address without a line is none");
+    assert_eq!((created.primary_address, created.phone), (None, None), "an empty address is none");
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn output_only_fields_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_currency_that_is_not_named_is_the_accounts_default() {
+async fn the_default_currency_is_the_accounts() {
     let world = World::start().await;
     let policies = pb::AccountPolicies { default_currency: Some("Euro".to_owned()), ..Default::default() };
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies).await;
@@ -190,11 +190,15 @@ async fn a_currency_that_is_not_named_is_the_accounts_default() {
     let francs = pb::Customer { currency: "Swiss franc".to_owned(), ..customer("Bob") };
     assert_eq!(acme.admin.create(francs).await.unwrap().currency, "Swiss franc");
     let heir = acme.child("heir").await;
-    assert_eq!(heir.admin.create(customer("Cas")).await.unwrap().currency, "Euro", "copied at the account's birth");
+    assert_eq!(
+        heir.admin.create(customer("Cas")).await.unwrap().currency,
+        "Euro",
+        "copied when the account was created"
+    );
 }
 
 #[tokio::test]
-async fn a_customer_comes_with_custom_ids_in_several_systems() {
+async fn a_new_customer_can_have_custom_ids_in_several_systems() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ids = |ids: &[(&str, &str)]| pb::Customer {
@@ -203,7 +207,7 @@ async fn a_customer_comes_with_custom_ids_in_several_systems() {
     };
     let first = ids(&[("billing", "B-1"), ("default", "00123"), ("dms", "ab-C"), ("erp", "E 1")]);
     let created = acme.admin.create(first.clone()).await.unwrap();
-    assert_eq!(created.custom_ids, first.custom_ids, "kept as given");
+    assert_eq!(created.custom_ids, first.custom_ids, "stored as given");
 
     for (taken, field) in [
         (ids(&[("erp", "e 1")]), "customer.custom_ids.erp"),
@@ -215,30 +219,30 @@ async fn a_customer_comes_with_custom_ids_in_several_systems() {
         let resource = refused.get_details_resource_info().unwrap();
         assert_eq!((resource.resource_type.as_str(), resource.resource_name.as_str()), ("clientele.v1.Customer", ""));
     }
-    // Leading zeros count, and so do the system and the account.
+    // Leading zeros count. System and account count too.
     acme.admin.create(ids(&[("default", "123"), ("erp", "B-1"), ("billing", "E 1")])).await.unwrap();
     let other = acme.child("other").await;
     let theirs = other.admin.create(first.clone()).await.unwrap();
     assert_eq!(theirs.custom_ids, first.custom_ids);
-    assert_eq!(acme.admin.get(&theirs.id).await.unwrap().custom_ids.len(), 0, "they are the other account's");
+    assert_eq!(acme.admin.get(&theirs.id).await.unwrap().custom_ids.len(), 0, "they belong to the other account");
 }
 
 #[tokio::test]
-async fn an_order_makes_one_customer_of_an_account() {
+async fn an_order_reference_is_unique_in_an_account() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let order = |name: &str, reference: &str| pb::Customer { order_reference: reference.to_owned(), ..customer(name) };
     acme.admin.create(order("Ada", "Order-1")).await.unwrap();
     let twice = acme.admin.create(order("Bob", "Order-1")).await;
     assert_refused(twice, Code::AlreadyExists, "ORDER_REFERENCE_TAKEN");
-    acme.admin.create(order("Bob", "order-1")).await.expect("compared as it is");
-    acme.child("other").await.admin.create(order("Cas", "Order-1")).await.expect("of another account");
+    acme.admin.create(order("Bob", "order-1")).await.expect("compared exactly");
+    acme.child("other").await.admin.create(order("Cas", "Order-1")).await.expect("unique per account only");
     acme.admin.create(customer("Dan")).await.unwrap();
-    acme.admin.create(customer("Eva")).await.expect("none is not taken");
+    acme.admin.create(customer("Eva")).await.expect("an empty one is never taken");
 }
 
 #[tokio::test]
-async fn a_sales_person_is_a_member_of_the_account_itself() {
+async fn a_sales_person_must_be_a_member_of_the_account_itself() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -256,11 +260,11 @@ async fn a_sales_person_is_a_member_of_the_account_itself() {
         assert_eq!(bad_fields(&refused), ["customer.sales_person_id"]);
     }
     let created = north.admin.create(sold_by(&mine.to_uppercase())).await.unwrap();
-    assert_eq!(created.sales_person_id, mine, "lower case goes out");
+    assert_eq!(created.sales_person_id, mine, "returned in lower case");
 }
 
 #[tokio::test]
-async fn a_creation_that_is_only_validated_stores_nothing() {
+async fn validate_only_stores_nothing() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::Account, pb::AccountPolicies::default()).await;
     let first = acme.admin.create(full_customer("Copaco")).await.unwrap();
@@ -293,5 +297,5 @@ async fn a_creation_that_is_only_validated_stores_nothing() {
     assert_refused(validate(named("")).await, Code::InvalidArgument, "INVALID_FIELDS");
 
     assert_eq!(world.rows().await, before);
-    acme.admin.create(full_customer("Globex")).await.expect("nothing is taken");
+    acme.admin.create(full_customer("Globex")).await.expect("nothing was stored");
 }

@@ -1,4 +1,4 @@
-//! What a new customer's fields may hold: every rule, and that all that are broken are told at once.
+//! The rules on a new customer's fields, and that all errors are reported at once.
 
 use clientele::grpc::pb::{self, Role};
 use tonic::{Code, Status};
@@ -28,7 +28,7 @@ pub async fn refused(client: &Client, asked: pb::Customer) -> Status {
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_at_once() {
+async fn every_invalid_field_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let asked = pb::Customer {
@@ -122,7 +122,7 @@ async fn every_reference_to_something_that_the_owner_does_not_have_is_named_at_o
 }
 
 #[tokio::test]
-async fn a_request_without_a_customer_says_so() {
+async fn a_request_without_a_customer_is_refused() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let refused = acme.admin.customers().create_customer(pb::CreateCustomerRequest::default()).await;
@@ -131,7 +131,7 @@ async fn a_request_without_a_customer_says_so() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_seen_is_no_part_of_a_text() {
+async fn text_with_invisible_characters_is_refused() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     for hidden in [
@@ -172,7 +172,7 @@ async fn what_cannot_be_seen_is_no_part_of_a_text() {
 }
 
 #[tokio::test]
-async fn emails_phones_languages_keys_and_ids_have_a_shape() {
+async fn emails_phones_languages_keys_and_ids_are_validated() {
     type Write = fn(&mut pb::Customer, String);
     let shapes: [(&str, Write, &[&str]); 9] = [
         (
@@ -218,7 +218,7 @@ async fn emails_phones_languages_keys_and_ids_have_a_shape() {
 }
 
 #[tokio::test]
-async fn contacts_are_people_of_whom_one_is_primary() {
+async fn contacts_are_people_and_one_is_primary() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let with = |contacts: Vec<pb::Contact>| pb::Customer { contacts, ..customer("Ada") };
@@ -234,10 +234,14 @@ async fn contacts_are_people_of_whom_one_is_primary() {
     }
     let kept = acme.admin.create(with(vec![jan(), primary(known(&ID.to_uppercase())), jan()])).await.unwrap().contacts;
     assert_eq!(kept.iter().map(|contact| contact.primary).collect::<Vec<_>>(), [false, true, false]);
-    assert_eq!(kept[1].contact_id, ID, "lower case goes out");
+    assert_eq!(kept[1].contact_id, ID, "returned in lower case");
     assert_ne!(kept[0].contact_id, kept[2].contact_id);
     let kept = acme.admin.create(with(vec![jan(), jan()])).await.unwrap().contacts;
-    assert_eq!(kept.iter().map(|contact| contact.primary).collect::<Vec<_>>(), [true, false], "the first, unless");
+    assert_eq!(
+        kept.iter().map(|contact| contact.primary).collect::<Vec<_>>(),
+        [true, false],
+        "the first one by default"
+    );
     let mailed = pb::Contact { email: "jan@company.nl".to_owned(), ..Default::default() };
     acme.admin.create(with(vec![mailed])).await.expect("an email address is enough");
 }

@@ -1,4 +1,4 @@
-//! How much a new customer's fields may hold, and how much of what is wrong with them is told.
+//! The limits of a new customer's fields, and of the errors that are reported.
 
 use clientele::grpc::pb;
 use tonic_types::StatusExt as _;
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_text_is_as_long_as_its_limit_and_no_longer() {
+async fn a_text_may_reach_its_limit_and_not_exceed_it() {
     type Write = fn(&mut pb::Customer, String);
     let limits: [(&str, usize, Write); 17] = [
         ("name", 120, |customer, text| customer.name = text),
@@ -43,7 +43,7 @@ async fn a_text_is_as_long_as_its_limit_and_no_longer() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     for (field, limit, write) in limits {
-        // Characters, not bytes; the 7 is for the phone, which needs a digit.
+        // Characters, not bytes. The 7 is for the phone number, which needs a digit.
         let longest = format!("7{}", "\u{e9}".repeat(limit - 1));
         let mut fits = customer("Ada");
         write(&mut fits, longest.clone());
@@ -58,7 +58,7 @@ async fn a_text_is_as_long_as_its_limit_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_list_is_as_long_as_its_limit_and_no_longer() {
+async fn a_list_may_reach_its_limit_and_not_exceed_it() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let lists = |length: usize| {
@@ -75,7 +75,7 @@ async fn a_list_is_as_long_as_its_limit_and_no_longer() {
     for length in [20, 21, 50, 51, 70] {
         for (field, limit, mut asked) in lists(length) {
             if length <= limit {
-                // Each custom ID is one of a new customer's.
+                // Each attempt creates a new customer.
                 asked.custom_ids.values_mut().for_each(|id| *id = format!("{id}-{length}"));
                 acme.admin.create(asked).await.unwrap_or_else(|status| panic!("{field}: {status:?}"));
                 continue;
@@ -112,8 +112,8 @@ async fn hundreds_of_violations_fit_into_4_kib() {
 
     let refused = refused(&acme.admin, asked).await;
 
-    let told = refused.get_details_bad_request().unwrap().field_violations;
-    let (last, listed) = told.split_last().unwrap();
+    let violations = refused.get_details_bad_request().unwrap().field_violations;
+    let (last, listed) = violations.split_last().unwrap();
     assert_eq!(listed[0].field, "customer.name");
     assert!(listed.len() >= 10, "{}", listed.len());
     assert_eq!(
@@ -121,7 +121,7 @@ async fn hundreds_of_violations_fit_into_4_kib() {
         ("", format!("and {} more", 1 + 7 * 50 + 50 - listed.len()))
     );
     assert!(refused.message().ends_with("(and 400 more)."), "{}", refused.message());
-    // As HTTP/2 carries them: the message escaped, the details in base64.
+    // As in HTTP/2 trailers: the message escaped, the details in base64.
     let escaped: usize = refused.message().bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum();
     assert!(escaped + refused.details().len().div_ceil(3) * 4 <= 4_200, "{}", refused.details().len());
     let least = refused.message().len() + refused.details().len().div_ceil(3) * 4;

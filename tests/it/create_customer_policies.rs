@@ -1,13 +1,15 @@
-//! What an account's policies ask of a new customer and of whoever creates it.
+//! What an account's policies require of a new customer and of its creator.
 
 use clientele::grpc::pb;
 use tonic::Code;
 
-use crate::world::{Seat, World, actions, assert_refused, customer, full_customer, metadata, pending_first, requiring};
+use crate::world::{
+    TestAccount, World, actions, assert_refused, customer, full_customer, manual_approval, metadata, requiring,
+};
 
 type Blank = fn(&mut pb::Customer);
 
-/// Paths that a policy can ask for, in an order of its own, each with what empties it in a full customer.
+/// Paths that a policy can require, in its own order; each with a function that clears it in a full customer.
 const REQUIRED: [(&str, Blank); 24] = [
     ("primary_contact.email", |customer| customer.contacts[0].email.clear()),
     ("email", |customer| customer.email.clear()),
@@ -42,12 +44,12 @@ fn paths() -> Vec<&'static str> {
     REQUIRED.iter().map(|(path, _)| *path).collect()
 }
 
-async fn tenant(world: &World, policies: pb::AccountPolicies) -> Seat {
+async fn tenant(world: &World, policies: pb::AccountPolicies) -> TestAccount {
     world.tenant_with("acme", pb::NameUniqueness::None, policies).await
 }
 
 #[tokio::test]
-async fn whatever_an_account_requires_must_be_there() {
+async fn every_required_field_must_be_filled_in() {
     let world = World::start().await;
     let acme = tenant(&world, requiring(&paths(), &[])).await;
 
@@ -74,7 +76,7 @@ async fn whatever_an_account_requires_must_be_there() {
 }
 
 #[tokio::test]
-async fn tax_and_registration_numbers_bind_businesses_only() {
+async fn tax_and_registration_numbers_are_required_of_businesses_only() {
     let world = World::start().await;
     let bound = ["tax_ids", "registration_number", "email"];
     let acme = tenant(&world, requiring(&bound, &bound)).await;
@@ -91,7 +93,7 @@ async fn tax_and_registration_numbers_bind_businesses_only() {
 }
 
 #[tokio::test]
-async fn broken_rules_come_before_missing_fields_and_those_before_taken_names() {
+async fn invalid_fields_come_before_missing_fields_and_these_before_taken_names() {
     let world = World::start().await;
     let rule = pb::NameUniqueness::Account;
     let acme = world.tenant_with("acme", rule, requiring(&["email"], &[])).await;
@@ -116,7 +118,7 @@ async fn a_new_customer_is_active_once_nothing_is_missing_for_approval() {
     assert_eq!(waits.allowed_actions, actions("Update Tag Id Reject Hold Archive Transfer"));
     let whole = acme.admin.create(full_customer("Copaco")).await.unwrap();
     assert_eq!((whole.status(), whole.missing_for_approval.len()), (pb::CustomerStatus::Active, 0));
-    // A customer that was created stays PENDING when it is filled in: somebody approves it.
+    // A PENDING customer stays PENDING when its fields are filled in: it needs an approval.
     let without_id = pb::Customer { custom_ids: [].into(), ..full_customer("Globex") };
     let waits = acme.admin.create(without_id).await.unwrap();
     assert_eq!(
@@ -126,22 +128,22 @@ async fn a_new_customer_is_active_once_nothing_is_missing_for_approval() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_approved_by_itself_every_new_customer_waits() {
+async fn without_auto_approve_every_new_customer_is_pending() {
     let world = World::start().await;
-    let acme = tenant(&world, pending_first()).await;
+    let acme = tenant(&world, manual_approval()).await;
     let waits = acme.admin.create(full_customer("Copaco")).await.unwrap();
     assert_eq!((waits.status(), waits.missing_for_approval.len()), (pb::CustomerStatus::Pending, 0));
     assert_eq!(waits.allowed_actions, actions("Update Tag Id Approve Reject Hold Archive Transfer"));
     let heir = acme.child("heir").await;
     let waits = heir.admin.create(customer("Ada")).await.unwrap();
-    assert_eq!(waits.status(), pb::CustomerStatus::Pending, "policies are copied at the account's birth");
+    assert_eq!(waits.status(), pb::CustomerStatus::Pending, "policies are copied when the account is created");
     let eager = pb::AccountPolicies { auto_approve: Some(true), ..Default::default() };
     let eager = acme.child_with("eager", Some(eager)).await;
     assert_eq!(eager.admin.create(customer("Ada")).await.unwrap().status(), pb::CustomerStatus::Active);
 }
 
 #[tokio::test]
-async fn the_policies_are_the_acting_accounts() {
+async fn the_acting_accounts_policies_apply() {
     let world = World::start().await;
     let acme = tenant(&world, requiring(&["email"], &[])).await;
     let free = acme.child_with("free", Some(requiring(&[], &["phone"]))).await;
@@ -152,7 +154,7 @@ async fn the_policies_are_the_acting_accounts() {
 }
 
 #[tokio::test]
-async fn creating_takes_the_accounts_create_role() {
+async fn creating_requires_the_accounts_create_role() {
     use pb::Role::{Admin, Member, ServiceManager, Viewer};
     let world = World::start().await;
     let roles = [(Viewer, "VIEWER"), (Member, "MEMBER"), (ServiceManager, "SERVICE_MANAGER"), (Admin, "ADMIN")];
@@ -167,10 +169,10 @@ async fn creating_takes_the_accounts_create_role() {
                 continue;
             }
             let refused = assert_refused(member.create(asked).await, Code::PermissionDenied, "ROLE_TOO_LOW");
-            // The contract's floor comes first.
+            // The contract's least role comes first.
             let required = if role == Viewer { "MEMBER" } else { required };
             assert_eq!(metadata(&refused, "required_role").as_deref(), Some(required));
-            // Whoever may not create is not told what else is wrong, even if nothing would be stored.
+            // A caller that may not create gets no other errors, also under validate_only.
             let request = pb::CreateCustomerRequest {
                 customer: Some(customer("Ada")),
                 validate_only: true,
@@ -183,7 +185,7 @@ async fn creating_takes_the_accounts_create_role() {
 }
 
 #[tokio::test]
-async fn a_fleet_customer_takes_a_service_manager() {
+async fn creating_a_fleet_customer_requires_a_service_manager() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Ada") };
@@ -198,10 +200,10 @@ async fn a_fleet_customer_takes_a_service_manager() {
 }
 
 #[tokio::test]
-async fn a_creation_is_decided_and_told_by_the_policies_as_they_are() {
+async fn a_create_uses_the_current_policies() {
     let world = World::start().await;
     let acme = tenant(&world, requiring(&["fax"], &[])).await;
-    // The server knows the account now, and keeps that for two seconds.
+    // The server has now cached the account for two seconds.
     assert_refused(acme.admin.create(customer("Ada")).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
     let change = r#"
         update accounts set revision = revision + 1,

@@ -14,17 +14,17 @@ fn creation(name: &str) -> Creation {
     Creation { name: name.to_owned(), ..Default::default() }
 }
 
-async fn ask(client: &Client, request: &Creation) -> Result<pb::CreateTagResponse, Status> {
+async fn call(client: &Client, request: &Creation) -> Result<pb::CreateTagResponse, Status> {
     Ok(client.tags().create_tag(request.clone()).await?.into_inner())
 }
 
 /// Creates a tag.
 pub async fn create(client: &Client, name: &str) -> Result<pb::Tag, Status> {
-    Ok(ask(client, &creation(name)).await?.tag.unwrap())
+    Ok(call(client, &creation(name)).await?.tag.unwrap())
 }
 
 #[tokio::test]
-async fn a_tag_is_kept_as_it_is_written_and_belongs_to_its_account_alone() {
+async fn a_tag_keeps_its_spelling_and_only_its_account_sees_it() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, globex) = (acme.child("north").await, world.tenant("globex").await);
@@ -55,7 +55,7 @@ async fn malformed_names_are_refused() {
         assert_eq!(bad_fields(&refused), ["name"], "{name:?}");
     }
     let all = Creation { request_id: "7".to_owned(), ..creation("") };
-    let refused = assert_refused(ask(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused).len(), 2);
     assert_eq!(rows(&world).await, before);
     create(&acme.admin, &"é".repeat(40)).await.unwrap();
@@ -72,7 +72,7 @@ async fn members_create_and_viewers_do_not() {
 }
 
 #[tokio::test]
-async fn a_catalogue_holds_two_thousand() {
+async fn a_catalogue_has_at_most_2000_tags() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let fill = "insert into tags (tenant_id, id, account_id, name, name_key, created_at)
@@ -81,7 +81,7 @@ async fn a_catalogue_holds_two_thousand() {
     sqlx::query(fill).bind(tenant).execute(&mut world.sql().await).await.unwrap();
     let last = Creation { request_id: request_id(), ..creation("the last") };
 
-    // Many at once do not get past it.
+    // Concurrent calls do not exceed the limit.
     let calls = (0..20).map(|number| {
         let client = acme.admin.clone();
         async move { create(&client, &format!("new {number}")).await }
@@ -92,11 +92,11 @@ async fn a_catalogue_holds_two_thousand() {
         let refused = assert_refused(refused, Code::FailedPrecondition, "LIMIT_REACHED");
         assert!(refused.message().contains("2,000"), "{refused:?}");
     }
-    assert_refused(ask(&acme.admin, &last).await, Code::FailedPrecondition, "LIMIT_REACHED");
+    assert_refused(call(&acme.admin, &last).await, Code::FailedPrecondition, "LIMIT_REACHED");
     sqlx::query("delete from tags where name = 'tag 7'").execute(&mut world.sql().await).await.unwrap();
-    let first = ask(&acme.admin, &last).await.unwrap();
-    let repeat = ask(&acme.admin, &last).await.unwrap();
-    assert_eq!(repeat, pb::CreateTagResponse { replayed: true, ..first }, "though there is no room for another");
+    let first = call(&acme.admin, &last).await.unwrap();
+    let repeat = call(&acme.admin, &last).await.unwrap();
+    assert_eq!(repeat, pb::CreateTagResponse { replayed: true, ..first }, "although the catalogue is full");
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_repeated_request_gets_the_stored_answer() {
 
     let answers = repeat_at_once(30, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
@@ -115,15 +115,15 @@ async fn a_repeated_request_gets_the_stored_answer() {
     assert_eq!(catalogue(&acme.admin).await.len(), 1);
 
     let other = Creation { name: "gold".to_owned(), ..request.clone() };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     let north = acme.child("north").await;
-    assert_refused(ask(&north.admin, &request).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
-    let colleague = ask(&acme.member(pb::Role::Member).await, &request).await;
+    assert_refused(call(&north.admin, &request).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    let colleague = call(&acme.member(pb::Role::Member).await, &request).await;
     assert_refused(colleague, Code::AlreadyExists, "TAG_EXISTS");
 }
 
 #[tokio::test]
-async fn of_many_with_one_name_one_wins() {
+async fn one_of_many_concurrent_creates_of_a_name_wins() {
     let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let calls = (0..30).map(|number| {
@@ -132,12 +132,12 @@ async fn of_many_with_one_name_one_wins() {
     });
     let made = at_once(calls).await;
     assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
-    let told: Vec<_> = made
+    let refusals: Vec<_> = made
         .into_iter()
         .filter(Result::is_err)
         .map(|refused| wire(&assert_refused(refused, Code::AlreadyExists, "TAG_EXISTS")))
         .collect();
-    assert!(told.windows(2).all(|pair| pair[0] == pair[1]));
+    assert!(refusals.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
 #[tokio::test]
@@ -148,10 +148,10 @@ async fn validate_only_checks_everything_and_changes_nothing() {
     let before = rows(&world).await;
     let only = Creation { validate_only: true, request_id: request_id(), ..creation("gold") };
 
-    let would_be = ask(&acme.admin, &only).await.unwrap().tag.unwrap();
+    let would_be = call(&acme.admin, &only).await.unwrap().tag.unwrap();
     assert_eq!((would_be.id.as_str(), would_be.name.as_str()), ("", "gold"));
-    let taken = ask(&acme.admin, &Creation { name: "VIP".to_owned(), ..only.clone() }).await;
+    let taken = call(&acme.admin, &Creation { name: "VIP".to_owned(), ..only.clone() }).await;
     assert_refused(taken, Code::AlreadyExists, "TAG_EXISTS");
     assert_eq!(rows(&world).await, before);
-    assert!(!ask(&acme.admin, &Creation { validate_only: false, ..only }).await.unwrap().replayed);
+    assert!(!call(&acme.admin, &Creation { validate_only: false, ..only }).await.unwrap().replayed);
 }

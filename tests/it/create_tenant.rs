@@ -23,7 +23,7 @@ async fn create(world: &World, request: pb::CreateTenantRequest) -> Result<pb::C
 }
 
 #[tokio::test]
-async fn a_tenant_comes_with_its_providers_account_and_that_ones_first_admin() {
+async fn a_tenant_is_created_with_the_providers_account_and_its_first_admin() {
     let world = World::start().await;
     let policies = pb::AccountPolicies {
         auto_approve: Some(false),
@@ -48,7 +48,7 @@ async fn a_tenant_comes_with_its_providers_account_and_that_ones_first_admin() {
     let (tenant, account) = (made.tenant.unwrap(), made.account.unwrap());
     let admin = made.first_admin.unwrap();
 
-    assert_ne!(tenant.id, asked.tenant.unwrap().id, "the server gives the id");
+    assert_ne!(tenant.id, asked.tenant.unwrap().id, "the server makes the id");
     assert_eq!((tenant.name.as_str(), tenant.name_uniqueness()), ("Copaco Distribution", pb::NameUniqueness::Account));
     assert!(!made.replayed);
     let wanted = pb::Account {
@@ -79,7 +79,7 @@ async fn a_tenant_comes_with_its_providers_account_and_that_ones_first_admin() {
 }
 
 #[tokio::test]
-async fn what_is_not_asked_for_has_the_defaults_of_the_contract() {
+async fn omitted_fields_get_the_contracts_defaults() {
     let world = World::start().await;
     let made = create(&world, request("acme", "ada")).await.unwrap();
     let wanted = pb::AccountPolicies {
@@ -104,13 +104,13 @@ async fn the_first_admin_can_act_at_once_and_the_operator_cannot() {
     assert_refused(ada.accounts().get_account(asked()).await, Code::PermissionDenied, "NOT_A_MEMBER");
     let made = create(&world, request("acme", "ada")).await.unwrap();
     let account = ada.accounts().get_account(asked()).await.unwrap().into_inner().account;
-    assert_eq!(account, made.account, "and reads what the creation answered");
+    assert_eq!(account, made.account, "the account is as in the answer");
     let operator = world.operator().acting_in(&account.unwrap().id);
     assert_refused(operator.accounts().get_account(asked()).await, Code::PermissionDenied, "NOT_A_MEMBER");
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once() {
+async fn every_error_is_reported_at_once() {
     let world = World::start().await;
     let before = rows(&world).await;
     let refused = create(&world, pb::CreateTenantRequest::default()).await;
@@ -160,7 +160,7 @@ async fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_stored_answer_whatever_account_the_header_names() {
+async fn a_repeat_gets_the_stored_answer_with_any_account_header() {
     let world = World::start().await;
     let asked = pb::CreateTenantRequest { request_id: request_id(), ..request("acme", "ada") };
     let first = create(&world, asked.clone()).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_repeat_gets_the_stored_answer_whatever_account_the_header_names() {
 }
 
 #[tokio::test]
-async fn fifty_at_once_with_one_request_id_make_one_tenant() {
+async fn fifty_concurrent_calls_with_one_request_id_make_one_tenant() {
     let world = World::start().await;
     let asked = pb::CreateTenantRequest { request_id: request_id(), ..request("acme", "ada") };
     let mut calls = JoinSet::new();
@@ -202,7 +202,7 @@ async fn two_tenants_may_have_one_name_and_one_admin() {
 }
 
 #[tokio::test]
-async fn what_is_only_validated_is_not_stored_and_leaves_its_request_id_free() {
+async fn validate_only_stores_nothing_and_leaves_the_request_id_free() {
     let world = World::start().await;
     let before = rows(&world).await;
     let asked = pb::CreateTenantRequest { request_id: request_id(), ..request("acme", "ada") };

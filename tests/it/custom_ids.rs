@@ -1,4 +1,4 @@
-//! What the tests of custom IDs and of finding customers by them have in common.
+//! Helpers for the tests of custom IDs and look-ups.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ pub fn fleet(name: &str) -> pb::Customer {
 }
 
 /// A customer with these custom IDs.
-pub fn called(name: &str, ids: &[(&str, &str)]) -> pb::Customer {
+pub fn with_custom_ids(name: &str, ids: &[(&str, &str)]) -> pb::Customer {
     let custom_ids = ids.iter().map(|(system, id)| ((*system).to_owned(), (*id).to_owned())).collect();
     pb::Customer { custom_ids, ..customer(name) }
 }
@@ -36,7 +36,7 @@ pub fn narrowed<M>(message: M, customer: &str) -> Request<M> {
     request
 }
 
-/// What a look-up asks.
+/// A look-up request.
 pub fn by(custom_id: &str, system: &str) -> pb::LookupCustomerRequest {
     pb::LookupCustomerRequest { custom_id: custom_id.to_owned(), system: system.to_owned(), ..Default::default() }
 }
@@ -52,25 +52,25 @@ impl Client {
         Ok(self.set(change(id, system, custom_id)).await?.customer.unwrap())
     }
 
-    /// The same by a whole request.
+    /// The same with a complete request.
     pub async fn set(&self, request: pb::UpdateCustomIdRequest) -> Result<pb::UpdateCustomIdResponse, Status> {
         Ok(self.customers().update_custom_id(request).await?.into_inner())
     }
 
-    /// The id of the customer that is called so, and whether by an alias.
+    /// The id of the customer with this custom ID, and whether it is an alias.
     pub async fn lookup(&self, custom_id: &str, system: &str) -> Result<(String, bool), Status> {
         let found = self.customers().lookup_customer(by(custom_id, system)).await?.into_inner();
         Ok((found.customer.clone().unwrap().id, found.resolved_by() == pb::ResolvedBy::Alias))
     }
 
-    /// Makes a customer be there.
+    /// Creates or updates a customer.
     pub async fn upsert(&self, request: pb::UpsertCustomerRequest) -> Result<(pb::Customer, UpsertResult), Status> {
         let done = self.customers().upsert_customer(request).await?.into_inner();
         Ok((done.customer.clone().unwrap(), done.result()))
     }
 }
 
-/// Everything that a call on a customer may write, as text.
+/// All rows that a call on a customer may write, as text.
 pub async fn written(world: &World) -> Vec<String> {
     let mut conn = world.sql().await;
     let mut rows = Vec::new();
@@ -82,7 +82,7 @@ pub async fn written(world: &World) -> Vec<String> {
     rows
 }
 
-/// Asserts that what the rows repeat of custom_ids is what it says, and that each change of a link has its event.
+/// Asserts that the copies of custom IDs in other rows equal `custom_ids`, and that each change of a link has its event.
 pub async fn assert_consistent(world: &World) {
     let mut conn = world.sql().await;
     let statement = "
@@ -108,7 +108,7 @@ pub async fn assert_consistent(world: &World) {
     }
 }
 
-/// The answers of calls that all run at once, in any order.
+/// The answers of concurrent calls, in any order.
 pub async fn at_once<T, F>(calls: impl IntoIterator<Item = F>) -> Vec<T>
 where
     T: Send + Debug + 'static,

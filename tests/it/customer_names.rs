@@ -17,7 +17,7 @@ fn suggested(status: &Status) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_tenants_rule_says_where_a_name_is_taken() {
+async fn the_tenants_rule_decides_where_a_name_is_taken() {
     let world = World::start().await;
     for (rule, in_account, in_tenant) in [
         (NameUniqueness::None, false, false),
@@ -39,7 +39,7 @@ async fn the_tenants_rule_says_where_a_name_is_taken() {
             }
         }
         let elsewhere = world.tenant_with("globex", rule, pb::AccountPolicies::default()).await;
-        elsewhere.admin.create(customer("Copaco")).await.expect("of another tenant");
+        elsewhere.admin.create(customer("Copaco")).await.expect("in another tenant");
     }
 }
 
@@ -54,7 +54,7 @@ async fn names_are_compared_folded_but_with_their_accents() {
         ("\u{fb01}ets 1", ["FIETS 1", "fiets  \u{ff11}"], "fiets1"),
     ] {
         let created = acme.admin.create(customer(name)).await.unwrap();
-        assert_eq!(created.name, name, "kept as it was written");
+        assert_eq!(created.name, name, "stored as written");
         for same in same {
             assert_refused(acme.admin.create(customer(same)).await, Code::AlreadyExists, "NAME_TAKEN");
         }
@@ -67,7 +67,7 @@ async fn names_are_compared_folded_but_with_their_accents() {
 }
 
 #[tokio::test]
-async fn a_taken_name_suggests_free_ones_and_tells_nothing_of_who_has_it() {
+async fn a_taken_name_suggests_free_ones_and_does_not_show_who_has_it() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", NameUniqueness::Tenant, pb::AccountPolicies::default()).await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -90,9 +90,9 @@ async fn a_taken_name_suggests_free_ones_and_tells_nothing_of_who_has_it() {
         let resource = refused.get_details_resource_info().unwrap();
         assert_eq!(resource.resource_type, "clientele.v1.Customer");
         assert_eq!([resource.resource_name, resource.owner, resource.description], ["", "", ""]);
-        let told = format!("{} {}", refused.message(), String::from_utf8_lossy(refused.details()));
+        let text = format!("{} {}", refused.message(), String::from_utf8_lossy(refused.details()));
         for secret in [&theirs.id, &theirs.account_id, &theirs.name, &"north".to_owned()] {
-            assert!(!told.contains(secret.as_str()), "{secret}: {told}");
+            assert!(!text.contains(secret.as_str()), "{secret}: {text}");
         }
     }
     for name in suggested(&created) {
@@ -118,7 +118,7 @@ async fn suggestions_fit_into_a_name() {
 #[tokio::test]
 async fn rejected_and_archived_customers_keep_their_names() {
     let world = World::start().await;
-    let policies = crate::world::pending_first();
+    let policies = crate::world::manual_approval();
     let acme = world.tenant_with("acme", NameUniqueness::Account, policies).await;
     let rejected = acme.admin.create(customer("Rejected")).await.unwrap();
     acme.admin.reject(&rejected.id, "no such company").await.unwrap();
@@ -127,13 +127,13 @@ async fn rejected_and_archived_customers_keep_their_names() {
     for name in ["rejected", "archived"] {
         assert_refused(acme.admin.create(customer(name)).await, Code::AlreadyExists, "NAME_TAKEN");
     }
-    // A name that was given up is free.
+    // A former name is free.
     rename(&acme.admin, &archived.id, "Elsewhere").await.unwrap();
     acme.admin.create(customer("Archived")).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_custom_id_and_a_name_that_are_both_taken_are_told_by_one_of_them() {
+async fn if_custom_id_and_name_are_both_taken_one_of_them_is_reported() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", NameUniqueness::Account, pb::AccountPolicies::default()).await;
     let ada = pb::Customer { custom_ids: [("erp".to_owned(), "1".to_owned())].into(), ..customer("Ada") };

@@ -1,4 +1,4 @@
-//! Calls that would take too long: whose deadline it is, what the caller hears, and what becomes of the write.
+//! Calls that exceed a deadline: the caller's or the server's, the error, and the result of the write.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
 use crate::world::{
-    Client, Seat, World, assert_refused, connect, customer, database, mask, pending_first, request_id, retry_delay,
-    until,
+    Client, TestAccount, World, assert_refused, connect, customer, database, manual_approval, mask, request_id,
+    retry_delay, until, wait_for_locks,
 };
 
-/// A server, a pending customer, and the customer's row locked by somebody else.
+/// A server, a pending customer, and another session that has locked the customer's row.
 struct Locked {
     world: World,
-    acme: Seat,
+    acme: TestAccount,
     ada: pb::Customer,
     holder: PgConnection,
 }
@@ -24,7 +24,7 @@ struct Locked {
 impl Locked {
     async fn start(adjust: impl FnOnce(&mut Config)) -> Self {
         let world = World::start_with(database().await, adjust).await;
-        let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+        let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
         let ada = acme.admin.create(customer("Ada")).await.unwrap();
         let mut holder = world.sql().await;
         sqlx::raw_sql("begin").execute(&mut holder).await.unwrap();
@@ -54,8 +54,8 @@ impl Locked {
     }
 }
 
-/// Makes a call whose client's clock stands still: tonic's client reads `grpc-timeout` too and would else give up by itself
-/// at about the moment when the server answers.
+/// Makes a call from a client whose clock is stopped. tonic's client reads `grpc-timeout` too; otherwise it would give
+/// up by itself at about the moment when the server answers.
 async fn by_the_servers_clock<T, F>(locked: &Locked, call: impl FnOnce(Client) -> F + Send + 'static) -> T
 where
     T: Send + 'static,
@@ -65,7 +65,7 @@ where
     let own_clock = move || {
         let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            // A stopped clock leaps forward when there is nothing to do, but not while a blocking task runs.
+            // A stopped clock jumps forward when there is nothing to do, but not while a blocking task runs.
             let (done, held) = oneshot::channel::<()>();
             let hold = spawn_blocking(move || held.blocking_recv());
             let answer = call(client.over(connect(address))).await;
@@ -77,21 +77,16 @@ where
     spawn_blocking(own_clock).await.unwrap()
 }
 
-/// Approves with what the header `grpc-timeout` says.
+/// Approves with this header `grpc-timeout`.
 async fn approve_within(locked: &Locked, timeout: &'static str) -> Result<(), Status> {
     let mut request = Request::new(locked.approve(""));
     request.metadata_mut().insert("grpc-timeout", timeout.parse().unwrap());
     by_the_servers_clock(locked, async |client| client.customers().approve_customer(request).await.map(drop)).await
 }
 
-/// A lock is waited for longer than any deadline here.
-fn patient(config: &mut Config) {
-    config.database.lock_timeout = Duration::from_secs(15);
-}
-
 #[tokio::test]
-async fn a_callers_deadline_is_kept_and_told_and_the_mutation_still_comes_to_its_end() {
-    let mut locked = Locked::start(patient).await;
+async fn a_callers_deadline_is_kept_and_the_mutation_still_finishes() {
+    let mut locked = Locked::start(wait_for_locks).await;
     for timeout in ["200m", "150000u", "+90m"] {
         let started = Instant::now();
         let refused = approve_within(&locked, timeout).await;
@@ -109,9 +104,9 @@ async fn a_callers_deadline_is_kept_and_told_and_the_mutation_still_comes_to_its
 }
 
 #[tokio::test]
-async fn the_servers_deadline_holds_for_who_names_none_or_a_longer_one() {
+async fn the_servers_deadline_limits_callers_without_one_or_with_a_longer_one() {
     let locked = Locked::start(|config| {
-        patient(config);
+        wait_for_locks(config);
         config.limits.deadline = Duration::from_millis(300);
     })
     .await;
@@ -123,8 +118,8 @@ async fn the_servers_deadline_holds_for_who_names_none_or_a_longer_one() {
 }
 
 #[tokio::test]
-async fn a_read_is_not_held_up_by_a_lock_and_its_deadline_may_be_short() {
-    let locked = Locked::start(patient).await;
+async fn a_read_does_not_wait_for_a_lock_and_may_have_a_short_deadline() {
+    let locked = Locked::start(wait_for_locks).await;
     let mut request = Request::new(pb::GetCustomerRequest { customer_id: locked.ada.id.clone(), view: 0 });
     request.set_timeout(Duration::from_secs(5));
     let read = locked.acme.admin.customers().get_customer(request).await.unwrap().into_inner().customer.unwrap();
@@ -132,7 +127,7 @@ async fn a_read_is_not_held_up_by_a_lock_and_its_deadline_may_be_short() {
 }
 
 #[tokio::test]
-async fn a_lock_that_does_not_come_free_is_contended_or_a_request_in_flight() {
+async fn a_lock_timeout_is_contended_or_a_request_in_flight() {
     let locked = Locked::start(|config| config.database.lock_timeout = Duration::from_millis(200)).await;
     let customers = || locked.acme.admin.customers();
     for id in [String::new(), request_id()] {
@@ -161,7 +156,7 @@ async fn a_lock_that_does_not_come_free_is_contended_or_a_request_in_flight() {
             customers().archive_customers(archive).await.map(drop),
         ] {
             let refused = assert_refused(refused, Code::Aborted, reason);
-            assert!(retry_delay(&refused).is_some(), "nothing was written: it can be sent again");
+            assert!(retry_delay(&refused).is_some(), "nothing was written, so the same bytes can be sent again");
         }
     }
     assert_eq!(locked.acme.admin.get(&locked.ada.id).await.unwrap(), locked.ada);
@@ -178,10 +173,10 @@ async fn a_create_that_waits_for_the_rule_on_names_is_contended() {
 }
 
 #[tokio::test]
-async fn when_all_connections_are_busy_a_call_waits_for_its_time_and_is_told_to_come_again() {
+async fn when_all_connections_are_busy_a_call_waits_and_is_then_overloaded() {
     let wait = Duration::from_millis(300);
     let mut locked = Locked::start(|config| {
-        patient(config);
+        wait_for_locks(config);
         config.database.connections = 2;
         config.database.wait = wait;
     })

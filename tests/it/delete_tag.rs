@@ -14,15 +14,15 @@ use crate::{
 };
 
 pub async fn delete(client: &Client, id: &str) -> Result<pb::DeleteTagResponse, Status> {
-    ask(client, &Deletion { tag_id: id.to_owned(), ..Default::default() }).await
+    call(client, &Deletion { tag_id: id.to_owned(), ..Default::default() }).await
 }
 
-async fn ask(client: &Client, request: &Deletion) -> Result<pb::DeleteTagResponse, Status> {
+async fn call(client: &Client, request: &Deletion) -> Result<pb::DeleteTagResponse, Status> {
     Ok(client.tags().delete_tag(request.clone()).await?.into_inner())
 }
 
 #[tokio::test]
-async fn a_deleted_tag_is_off_all_customers_with_an_event_and_a_new_etag_each() {
+async fn deleting_a_tag_removes_it_from_all_customers_with_an_event_and_a_new_etag_each() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("north").await;
@@ -44,8 +44,8 @@ async fn a_deleted_tag_is_off_all_customers_with_an_event_and_a_new_etag_each() 
         assert_eq!(tags_of(&dealer.admin, &before.id).await, ["north"]);
         let now = dealer.admin.get(&before.id).await.unwrap();
         assert_ne!(now.etag, before.etag);
-        let told = dealer.admin.events(&before.id).await.unwrap();
-        let [last, put_on, ..] = &told[..] else { panic!("{told:?}") };
+        let events = dealer.admin.events(&before.id).await.unwrap();
+        let [last, put_on, ..] = &events[..] else { panic!("{events:?}") };
         assert_eq!((last.r#type(), put_on.r#type()), {
             (CustomerEventType::TagsChanged, CustomerEventType::TagsChanged)
         });
@@ -65,7 +65,7 @@ async fn a_deleted_tag_is_off_all_customers_with_an_event_and_a_new_etag_each() 
 }
 
 #[tokio::test]
-async fn a_customer_that_is_out_of_sight_by_now_loses_the_tag_too() {
+async fn a_customer_that_is_no_longer_visible_loses_the_tag_too() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("north").await;
@@ -75,7 +75,11 @@ async fn a_customer_that_is_out_of_sight_by_now_loses_the_tag_too() {
     let vip = dealer.admin.get(&ada.id).await.unwrap().tags.remove(0);
     let local = pb::Customer { id: ada.id.clone(), reach: pb::Reach::Local.into(), ..Default::default() };
     acme.admin.update(local, &["reach"]).await.unwrap();
-    assert_eq!(catalogue(&dealer.admin).await, [("vip".to_owned(), 0)], "what is out of sight is not counted");
+    assert_eq!(
+        catalogue(&dealer.admin).await,
+        [("vip".to_owned(), 0)],
+        "customers that are not visible are not counted"
+    );
 
     assert_eq!(delete(&dealer.admin, &vip.id).await.unwrap().customer_count, 1);
     acme.admin.update(pb::Customer { id: ada.id.clone(), ..fleet }, &["reach"]).await.unwrap();
@@ -84,7 +88,7 @@ async fn a_customer_that_is_out_of_sight_by_now_loses_the_tag_too() {
 }
 
 #[tokio::test]
-async fn anothers_tag_does_not_exist() {
+async fn a_tag_of_another_account_does_not_exist() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -92,7 +96,7 @@ async fn anothers_tag_does_not_exist() {
     let vip = create(&north.admin, "vip").await.unwrap();
     let before = rows(&world).await;
 
-    // Above, beside, elsewhere: a tag is its own account's.
+    // Above, sibling, another tenant: a tag belongs to one account.
     for client in [&acme.admin, &south.admin, &globex.admin] {
         let refused = assert_refused(delete(client, &vip.id).await, Code::NotFound, "TAG_NOT_FOUND");
         let absent = assert_refused(delete(client, &unknown_id()).await, Code::NotFound, "TAG_NOT_FOUND");
@@ -111,7 +115,7 @@ async fn anothers_tag_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_repeat_meets_the_stored_answer_though_the_tag_is_gone() {
+async fn a_repeat_gets_the_stored_answer_after_the_tag_is_deleted() {
     let world = World::in_production().await;
     let (acme, ada, bob) = pair(&world).await;
     acme.admin.tag(&[&ada.id, &bob.id], &["vip", "gold"], &[]).await.unwrap();
@@ -120,15 +124,15 @@ async fn a_repeat_meets_the_stored_answer_though_the_tag_is_gone() {
 
     let answers = repeat_at_once(20, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     assert!(answers.iter().all(|answer| answer.customer_count == 2));
-    assert!(ask(&acme.admin, &request).await.unwrap().replayed);
+    assert!(call(&acme.admin, &request).await.unwrap().replayed);
 
     let other = Deletion { tag_id: tags[0].id.clone(), ..request.clone() };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     assert_refused(delete(&acme.admin, &tags[1].id).await, Code::NotFound, "TAG_NOT_FOUND");
     assert_eq!(tags_of(&acme.admin, &ada.id).await, ["gold"]);
     let events = acme.admin.events(&ada.id).await.unwrap();
@@ -136,7 +140,7 @@ async fn a_repeat_meets_the_stored_answer_though_the_tag_is_gone() {
 }
 
 #[tokio::test]
-async fn validate_only_tells_how_many_and_changes_nothing() {
+async fn validate_only_returns_the_count_and_changes_nothing() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     acme.admin.tag(&[&ada.id, &bob.id], &["vip"], &[]).await.unwrap();
@@ -144,15 +148,15 @@ async fn validate_only_tells_how_many_and_changes_nothing() {
     let before = rows(&world).await;
     let only = Deletion { tag_id: vip.id, request_id: request_id(), validate_only: true };
 
-    assert_eq!(ask(&acme.admin, &only).await.unwrap(), pb::DeleteTagResponse { customer_count: 2, replayed: false });
-    let absent = ask(&acme.admin, &Deletion { tag_id: unknown_id(), ..only.clone() }).await;
+    assert_eq!(call(&acme.admin, &only).await.unwrap(), pb::DeleteTagResponse { customer_count: 2, replayed: false });
+    let absent = call(&acme.admin, &Deletion { tag_id: unknown_id(), ..only.clone() }).await;
     assert_refused(absent, Code::NotFound, "TAG_NOT_FOUND");
     assert_eq!(rows(&world).await, before);
-    assert!(!ask(&acme.admin, &Deletion { validate_only: false, ..only }).await.unwrap().replayed);
+    assert!(!call(&acme.admin, &Deletion { validate_only: false, ..only }).await.unwrap().replayed);
 }
 
 #[tokio::test]
-async fn a_tag_on_more_than_ten_thousand_customers_is_taken_off_them_first() {
+async fn a_tag_on_more_than_10000_customers_must_be_removed_from_them_first() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     acme.admin.tag(&[&ada.id, &bob.id], &["vip"], &[]).await.unwrap();

@@ -1,4 +1,4 @@
-//! The demo data of `dev`: every feature has something to show, and nothing is made twice.
+//! The demo data of `dev`: every feature has examples, and nothing is made twice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use clientele::grpc::pb::{
 use nix::sys::signal::Signal;
 
 use crate::{
-    processes::{Dev, room, token},
+    processes::{Dev, temp_dir, token},
     quickstart::example,
 };
 
@@ -48,7 +48,7 @@ async fn tags(dev: &Dev, subject: &str) -> Vec<pb::TagUse> {
     client.list_tags(request).await.unwrap().into_inner().tags
 }
 
-/// All that a restart could double.
+/// Everything that a restart could make twice.
 async fn everything(dev: &Dev) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut seen = BTreeMap::new();
     for subject in ["admin", "alice", "bob", "carol", "dmitri", "erika"] {
@@ -59,8 +59,8 @@ async fn everything(dev: &Dev) -> impl PartialEq + std::fmt::Debug + use<> {
 
 #[tokio::test]
 async fn it_has_customers_of_every_state_kind_and_script() {
-    let room = room();
-    let dev = Dev::start(&room.path().join("data")).await;
+    let temp_dir = temp_dir();
+    let dev = Dev::start(&temp_dir.path().join("data")).await;
     let all = customers(&dev, "admin").await;
     assert_eq!(all.len(), 120);
 
@@ -104,14 +104,14 @@ async fn it_has_customers_of_every_state_kind_and_script() {
 
 #[tokio::test]
 async fn its_tree_is_three_deep_and_has_every_preset_of_policies() {
-    let room = room();
-    let dev = Dev::start(&room.path().join("data")).await;
+    let temp_dir = temp_dir();
+    let dev = Dev::start(&temp_dir.path().join("data")).await;
     let accounts = dev.accounts().await;
     let named = |name: &str| accounts.iter().find(|account| account.name == name).unwrap();
     assert_eq!(named("Noordzee Marketplace").parent_id, named("Noordzee Cloud").id);
     assert_eq!(accounts.iter().map(|account| account.ancestor_ids.len()).max(), Some(3));
 
-    let told = |name: &str| {
+    let policies_of = |name: &str| {
         let policies = named(name).policies.clone().unwrap();
         let paths = |paths: Option<pb::FieldPaths>| paths.unwrap_or_default().paths;
         let (create, approve) =
@@ -119,20 +119,20 @@ async fn its_tree_is_three_deep_and_has_every_preset_of_policies() {
         (create.join(" "), approve.len(), policies.auto_approve(), policies.create_role(), policies.custom_id_role())
     };
     let (member, manager) = (pb::Role::Member, pb::Role::ServiceManager);
-    assert_eq!(told("Noordzee Cloud"), (String::new(), 1, true, member, manager), "QUICK");
-    assert_eq!(told("Baltic Telecom"), ("billing_email".to_owned(), 3, false, member, manager), "TELECOM");
-    assert_eq!(told("Autohaus Rheingau"), ("custom_ids.dms".to_owned(), 0, true, member, manager), "DEALER");
+    assert_eq!(policies_of("Noordzee Cloud"), (String::new(), 1, true, member, manager), "QUICK");
+    assert_eq!(policies_of("Baltic Telecom"), ("billing_email".to_owned(), 3, false, member, manager), "TELECOM");
+    assert_eq!(policies_of("Autohaus Rheingau"), ("custom_ids.dms".to_owned(), 0, true, member, manager), "DEALER");
     let wanted = "primary_address.line1 primary_address.city primary_address.country email phone";
-    assert_eq!(told("Noordzee Marketplace"), (wanted.to_owned(), 0, true, member, member), "MARKETPLACE");
+    assert_eq!(policies_of("Noordzee Marketplace"), (wanted.to_owned(), 0, true, member, member), "MARKETPLACE");
     let full = ("legal_name".to_owned(), 15, false, pb::Role::Admin, manager);
-    assert_eq!(told("Aegean Business Services"), full, "FULL");
+    assert_eq!(policies_of("Aegean Business Services"), full, "FULL");
     dev.stop(Signal::SIGTERM).await;
 }
 
 #[tokio::test]
-async fn each_member_finds_what_the_printed_lines_promise() {
-    let room = room();
-    let dev = Dev::start(&room.path().join("data")).await;
+async fn the_printed_calls_find_what_they_show() {
+    let temp_dir = temp_dir();
+    let dev = Dev::start(&temp_dir.path().join("data")).await;
     let names = |found: Vec<pb::Customer>| found.into_iter().map(|customer| customer.name).collect::<Vec<_>>();
 
     let by_words = pb::SearchCustomersRequest { query: "backerei munchen".to_owned(), ..Default::default() };
@@ -178,17 +178,17 @@ async fn each_member_finds_what_the_printed_lines_promise() {
     assert_eq!(missing, [8, 0]);
 
     let bob = token(&dev.data, "bob").await;
-    let mut told = Vec::new();
-    Box::pin(example::walk(dev.channel().await, bob.trim(), |step| told.push(step))).await.unwrap();
-    assert!(told.iter().any(|step| step.contains("approved: CUSTOMER_STATUS_ACTIVE")), "{told:?}");
+    let mut steps = Vec::new();
+    Box::pin(example::walk(dev.channel().await, bob.trim(), |step| steps.push(step))).await.unwrap();
+    assert!(steps.iter().any(|step| step.contains("approved: CUSTOMER_STATUS_ACTIVE")), "{steps:?}");
     drop(client);
     dev.stop(Signal::SIGTERM).await;
 }
 
 #[tokio::test]
-async fn nothing_is_made_twice_by_a_restart_nor_after_an_interruption() {
-    let room = room();
-    let data = room.path().join("data");
+async fn a_restart_or_an_interruption_makes_nothing_twice() {
+    let temp_dir = temp_dir();
+    let data = temp_dir.path().join("data");
     let dev = Dev::start(&data).await;
     let (made, complete) = (everything(&dev).await, fs::read_to_string(data.join("demo.json")).unwrap());
     dev.stop(Signal::SIGTERM).await;
@@ -197,7 +197,7 @@ async fn nothing_is_made_twice_by_a_restart_nor_after_an_interruption() {
     assert_eq!(everything(&dev).await, made);
     dev.stop(Signal::SIGTERM).await;
 
-    fs::write(data.join("demo.json"), "").unwrap(); // as it is while the data is being made
+    fs::write(data.join("demo.json"), "").unwrap(); // as if the server had stopped while it made the data
     let dev = Dev::start(&data).await;
     assert_eq!(fs::read_to_string(data.join("demo.json")).unwrap(), complete);
     assert_eq!(everything(&dev).await, made);
@@ -206,10 +206,10 @@ async fn nothing_is_made_twice_by_a_restart_nor_after_an_interruption() {
 
 #[tokio::test]
 async fn demo_data_of_an_older_version_stays_as_it_is() {
-    let room = room();
-    let data = room.path().join("data");
+    let temp_dir = temp_dir();
+    let data = temp_dir.path().join("data");
     let dev = Dev::start(&data).await;
-    assert!(!dev.said().contains("of an older version"));
+    assert!(!dev.log_text().contains("of an older version"));
     let made = everything(&dev).await;
     dev.stop(Signal::SIGTERM).await;
 
@@ -218,7 +218,7 @@ async fn demo_data_of_an_older_version_stays_as_it_is() {
     assert_ne!(older.len(), progress.lines().collect::<String>().len());
     fs::write(data.join("demo.json"), older).unwrap();
     let dev = Dev::start(&data).await;
-    assert!(dev.said().contains("the demo data is of an older version"), "{}", dev.said());
+    assert!(dev.log_text().contains("the demo data is of an older version"), "{}", dev.log_text());
     assert_eq!(everything(&dev).await, made);
     dev.stop(Signal::SIGTERM).await;
 }

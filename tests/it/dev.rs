@@ -1,4 +1,4 @@
-//! `clientele dev`: two processes of ours and one folder, whoever stops them and however.
+//! `clientele dev`: its two processes and its folder, in every way of stopping it.
 
 use std::{fs, net::TcpListener, os::unix::fs::chown, path::Path};
 
@@ -10,32 +10,33 @@ use nix::{
     sys::signal::Signal,
     unistd::{Uid, User},
 };
-use tokio::process::Command;
 
-use crate::embedded::copied;
-use crate::processes::{Dev, clientele, eventually, failure, path, processes_of, room, runs};
+use crate::embedded::copy_program;
+use crate::processes::{Dev, clientele, clientele_at, eventually, failure, path, processes_of, runs, temp_dir};
 
 #[tokio::test]
-async fn dev_says_when_it_is_ready_and_believes_its_own_tokens() {
-    let room = room();
-    let dev = Dev::start(&room.path().join("data")).await;
+async fn dev_reports_when_it_is_ready_and_accepts_its_own_tokens() {
+    let temp_dir = temp_dir();
+    let dev = Dev::start(&temp_dir.path().join("data")).await;
 
-    assert!(!dev.said().contains("clientele::access"), "the demo's calls have no lines: {}", dev.said());
+    assert!(!dev.log_text().contains("clientele::access"), "the demo's calls are not logged: {}", dev.log_text());
     let alice = dev.who_am_i("alice").await;
-    eventually("a call of ours has one", || dev.said().contains("clientele::access")).await;
+    eventually("a call of the test is logged", || dev.log_text().contains("clientele::access")).await;
     assert_eq!(alice.memberships.len(), 1);
     assert_eq!(alice.memberships[0].role(), pb::Role::Member);
     assert!(dev.who_am_i("operator").await.platform_operator);
     assert_eq!(dev.accounts().await.len(), 5);
-    assert!(dev.said().contains("grpcurl -plaintext") && dev.said().contains(dev.url.trim_start_matches("http://")));
+    assert!(
+        dev.log_text().contains("grpcurl -plaintext") && dev.log_text().contains(dev.url.trim_start_matches("http://"))
+    );
 
     dev.stop(Signal::SIGTERM).await;
 }
 
 #[tokio::test]
 async fn dev_keeps_its_data_over_a_restart() {
-    let room = room();
-    let data = room.path().join("data");
+    let temp_dir = temp_dir();
+    let data = temp_dir.path().join("data");
     let dev = Dev::start(&data).await;
     let mut client = CustomerServiceClient::new(dev.channel().await);
     let customer = Some(pb::Customer { name: "Ada".to_owned(), ..Default::default() });
@@ -50,15 +51,15 @@ async fn dev_keeps_its_data_over_a_restart() {
     let message = pb::GetCustomerRequest { customer_id: created.id.clone(), view: pb::CustomerView::Full.into() };
     let kept = client.get_customer(dev.request("alice", message).await).await.unwrap().into_inner().customer.unwrap();
     assert_eq!(kept, created, "even its etag: the sealing key is kept too");
-    assert_eq!((dev.tenants().await.len(), dev.accounts().await.len()), (1, 5), "the demo is made once");
+    assert_eq!((dev.tenants().await.len(), dev.accounts().await.len()), (1, 5), "the demo data is made once");
     drop(client);
     dev.stop(Signal::SIGTERM).await;
 }
 
 #[tokio::test]
 async fn an_empty_dev_has_no_tenant() {
-    let room = room();
-    let dev = Dev::launch(&room.path().join("data"), clientele(&[]), &["--empty"]);
+    let temp_dir = temp_dir();
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--empty"]);
     let dev = dev.ready().await;
     assert_eq!(dev.tenants().await, []);
     dev.stop(Signal::SIGTERM).await;
@@ -66,8 +67,8 @@ async fn an_empty_dev_has_no_tenant() {
 
 #[tokio::test]
 async fn a_killed_dev_leaves_nothing_running() {
-    let room = room();
-    let mut dev = Dev::start(&room.path().join("data")).await;
+    let temp_dir = temp_dir();
+    let mut dev = Dev::start(&temp_dir.path().join("data")).await;
     let postmaster = dev.postmaster();
     dev.signal(Signal::SIGKILL);
     dev.ended().await;
@@ -76,53 +77,54 @@ async fn a_killed_dev_leaves_nothing_running() {
 
 #[tokio::test]
 async fn a_dev_that_is_stopped_while_it_starts_leaves_nothing_running() {
-    let room = room();
-    let mut dev = Dev::launch(&room.path().join("data"), clientele(&[]), &[]);
+    let temp_dir = temp_dir();
+    let mut dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &[]);
     let log = dev.log.clone();
     eventually("PostgreSQL is being started", || fs::read_to_string(&log).unwrap().contains("starting PostgreSQL"))
         .await;
     dev.signal(Signal::SIGTERM);
-    assert_eq!(dev.ended().await.code(), Some(0), "{}", dev.said());
+    assert_eq!(dev.ended().await.code(), Some(0), "{}", dev.log_text());
     eventually("PostgreSQL ends", || processes_of(&dev.data).is_empty()).await;
 }
 
 #[tokio::test]
-async fn a_second_dev_on_a_folder_is_told_of_the_first() {
-    let room = room();
-    let dev = Dev::start(&room.path().join("data")).await;
-    let said = failure(clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&dev.data)])).await;
-    assert!(said.contains(path(&dev.data)) && said.contains("--data"), "{said}");
-    assert!(said.contains(&format!("process {}", dev.child.id().unwrap())), "{said}");
-    assert_eq!(dev.tenants().await.len(), 1, "the first goes on");
+async fn a_second_dev_on_a_folder_reports_the_first() {
+    let temp_dir = temp_dir();
+    let dev = Dev::start(&temp_dir.path().join("data")).await;
+    let stderr = failure(clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&dev.data)])).await;
+    assert!(stderr.contains(path(&dev.data)) && stderr.contains("--data"), "{stderr}");
+    assert!(stderr.contains(&format!("process {}", dev.child.id().unwrap())), "{stderr}");
+    assert_eq!(dev.tenants().await.len(), 1, "the first one still runs");
     dev.stop(Signal::SIGTERM).await;
 }
 
 #[tokio::test]
 async fn a_port_in_use_is_named_before_anything_starts() {
-    let room = room();
-    let data = room.path().join("data");
+    let temp_dir = temp_dir();
+    let data = temp_dir.path().join("data");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _listener = TcpListener::bind(taken).unwrap();
-    let said = failure(clientele(&["dev", "--listen", &taken.to_string(), "--data", path(&data)])).await;
-    assert!(said.contains(&format!("port {} is in use", taken.port())), "{said}");
-    assert!(said.contains("--listen 127.0.0.1:0"), "{said}");
+    let stderr = failure(clientele(&["dev", "--listen", &taken.to_string(), "--data", path(&data)])).await;
+    assert!(stderr.contains(&format!("port {} is in use", taken.port())), "{stderr}");
+    assert!(stderr.contains("--listen 127.0.0.1:0"), "{stderr}");
     assert!(!data.join("postgres").exists());
 }
 
 #[tokio::test]
 async fn dev_runs_for_an_ordinary_user() {
     if !Uid::effective().is_root() {
-        return; // then all the other tests show it
+        return; // then all other tests cover it
     }
     let nobody = User::from_name("nobody").unwrap().unwrap();
-    let room = room();
-    let (program, data) = (room.path().join("clientele"), room.path().join("data"));
-    copied(Path::new(env!("CARGO_BIN_EXE_clientele")), &program); // where it lies may be closed to nobody
+    let temp_dir = temp_dir();
+    let (program, data) = (temp_dir.path().join("clientele"), temp_dir.path().join("data"));
+    // The user `nobody` may not be able to enter the build folder.
+    copy_program(Path::new(env!("CARGO_BIN_EXE_clientele")), &program);
     fs::create_dir(&data).unwrap();
     chown(&data, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
-    let mut command = Command::new(&program);
-    let bin = binaries(&Environment::read()).await.unwrap(); // nobody has no folder of its own to fetch one into
-    command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(room.path()).kill_on_drop(true);
+    let mut command = clientele_at(&program, &[]);
+    let bin = binaries(&Environment::read()).await.unwrap(); // the user `nobody` has no folder to download one into
+    command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(temp_dir.path());
     command.env("CLIENTELE_PG_BIN", bin);
     let dev = Dev::launch(&data, command, &[]).ready().await;
     assert_eq!(dev.accounts().await.len(), 5);

@@ -1,4 +1,4 @@
-//! Customers' branches, and how they stand to the acting account's dealer management system.
+//! Customers' branches, and the link to the acting account's dealer management system.
 
 use clientele::grpc::pb::{self, DmsLink, Reach};
 use tonic::Code;
@@ -23,7 +23,7 @@ async fn integrate(client: &Client, branch: &pb::Branch, integrated: bool) {
 }
 
 #[tokio::test]
-async fn the_owners_view_follows_the_customers_branch_and_number() {
+async fn the_owners_dms_link_depends_on_branch_and_number() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let plain = branch(&acme.admin, "Breda", false).await.unwrap();
@@ -31,22 +31,22 @@ async fn the_owners_view_follows_the_customers_branch_and_number() {
     let bob = acme.admin.create(pb::Customer { branch_id: plain.id.clone(), ..customer("Bob") }).await.unwrap();
     assert_eq!((ada.dms_link(), bob.dms_link()), (DmsLink::NotIntegrated, DmsLink::NotIntegrated));
 
-    // The branch becomes integrated, and is no more.
+    // The branch becomes integrated, and then not integrated again.
     integrate(&acme.admin, &plain, true).await;
     assert_eq!((dms(&acme.admin, &ada.id).await, dms(&acme.admin, &bob.id).await), {
         (DmsLink::Linked, DmsLink::NumberMissing)
     });
     let now = acme.admin.get(&ada.id).await.unwrap();
-    assert_eq!(now.etag, ada.etag, "it is not a change of the customer");
+    assert_eq!(now.etag, ada.etag, "this is not a change of the customer");
     integrate(&acme.admin, &plain, false).await;
     assert_eq!(dms(&acme.admin, &ada.id).await, DmsLink::NotIntegrated);
 
-    // Another branch of the account that is integrated is not the customer's.
+    // An integrated branch of the account that is not the customer's does not count.
     let with_dms = branch(&acme.admin, "Venlo", true).await.unwrap();
     assert_eq!(dms(&acme.admin, &ada.id).await, DmsLink::NotIntegrated);
     let moved = pb::Customer { branch_id: with_dms.id.clone(), ..ada.clone() };
     assert_eq!(acme.admin.update(moved, &["branch_id"]).await.unwrap().dms_link(), DmsLink::Linked);
-    // Without a branch any of the account's counts.
+    // For a customer without a branch, any branch of the account counts.
     let without = pb::Customer { branch_id: String::new(), ..ada.clone() };
     assert_eq!(acme.admin.update(without, &["branch_id"]).await.unwrap().dms_link(), DmsLink::Linked);
     integrate(&acme.admin, &with_dms, false).await;
@@ -54,7 +54,7 @@ async fn the_owners_view_follows_the_customers_branch_and_number() {
 }
 
 #[tokio::test]
-async fn the_provider_above_and_the_dealer_below_have_views_of_their_own() {
+async fn provider_and_dealer_have_dms_links_of_their_own() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -64,12 +64,12 @@ async fn the_provider_above_and_the_dealer_below_have_views_of_their_own() {
     let ada = north.admin.create(fleet).await.unwrap();
     let views = async || {
         let mut views = Vec::new();
-        for seat in [&acme, &north, &dealer] {
-            views.push(dms(&seat.admin, &ada.id).await);
+        for test_account in [&acme, &north, &dealer] {
+            views.push(dms(&test_account.admin, &ada.id).await);
         }
         views
     };
-    // Owned elsewhere: any branch of the acting account counts, and its own number, not the owner's.
+    // Owned by another account: any branch of the acting account counts, with its own number, not the owner's.
     assert_eq!(views().await, [DmsLink::NotIntegrated, DmsLink::Linked, DmsLink::NotIntegrated]);
     let above = branch(&acme.admin, "Venlo", true).await.unwrap();
     assert_eq!(views().await, [DmsLink::NumberMissing, DmsLink::Linked, DmsLink::NotIntegrated]);
@@ -81,13 +81,13 @@ async fn the_provider_above_and_the_dealer_below_have_views_of_their_own() {
     integrate(&north.admin, &with_dms, false).await;
     assert_eq!(views().await, [DmsLink::NotIntegrated, DmsLink::NotIntegrated, DmsLink::NumberMissing]);
 
-    // The branch is the owner's business; the dealer is not shown it.
+    // The dealer does not see the owner's branch.
     assert_eq!(acme.admin.get(&ada.id).await.unwrap().branch_id, with_dms.id);
     assert_eq!(dealer.admin.get(&ada.id).await.unwrap().branch_id, "");
 }
 
 #[tokio::test]
-async fn a_customers_branch_is_one_of_its_owners() {
+async fn a_customers_branch_belongs_to_its_owner() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -97,10 +97,10 @@ async fn a_customers_branch_is_one_of_its_owners() {
     assert_eq!(ada.branch_id, own.id);
 
     let mut others = vec![unknown_id()];
-    for seat in [&acme, &globex] {
-        others.push(branch(&seat.admin, "Venlo", true).await.unwrap().id);
+    for test_account in [&acme, &globex] {
+        others.push(branch(&test_account.admin, "Venlo", true).await.unwrap().id);
     }
-    // Who acts above the owner sets the owner's branch, not one of its own.
+    // A caller that acts above the owner sets one of the owner's branches.
     for client in [&north.admin, &acme.admin] {
         for other in &others {
             let changed = pb::Customer { branch_id: other.clone(), ..ada.clone() };

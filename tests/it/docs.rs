@@ -1,4 +1,4 @@
-//! The documents that repeat the contract say what it says.
+//! The documents agree with the contract.
 
 use std::collections::BTreeMap;
 
@@ -41,9 +41,9 @@ fn the_readme_names_every_rpc() {
     }
 }
 
-/// `.ci/walk` makes these calls with grpcurl; this one says at once which words are not the contract's.
+/// `.ci/walk` makes these calls with grpcurl. This test quickly finds fields and values that the contract does not have.
 #[test]
-fn every_request_of_the_walks_is_made_of_the_contracts_words() {
+fn every_request_of_the_walks_fits_the_contract() {
     let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
     for walk in [README, PORTALS] {
         let requests = requests(walk);
@@ -58,12 +58,15 @@ fn every_request_of_the_walks_is_made_of_the_contracts_words() {
 }
 
 #[test]
-fn what_the_portals_are_told_is_coming_is_not_there_yet() {
+fn features_marked_as_coming_do_not_exist_yet() {
     let coming: Vec<&str> = PORTALS.split("\n\n").filter(|paragraph| paragraph.starts_with("*Coming*")).collect();
     assert_eq!(coming.len(), 5, "one paragraph for each portal");
     let words = coming.iter().flat_map(|paragraph| paragraph.split(|letter: char| !letter.is_alphanumeric()));
     for word in words {
-        assert!(!RPCS.iter().any(|rpc| rpc.path.rsplit_once('/').unwrap().1 == word), "{word} works by now: show how");
+        assert!(
+            !RPCS.iter().any(|rpc| rpc.path.rsplit_once('/').unwrap().1 == word),
+            "{word} exists now: show how to call it"
+        );
     }
 }
 
@@ -76,7 +79,7 @@ fn requests(walk: &str) -> Vec<(String, Value)> {
         let (name, _) = pair[1].split_once(|letter: char| !letter.is_alphanumeric())?;
         let body = match pair[1].split_once(" -d ") {
             Some((_, body)) if body.starts_with('\'') => unquoted(body),
-            // A variable: what it was set to.
+            // A variable: its value.
             Some((_, body)) => unquoted(walk.split_once(&format!("\n{}=", body[2..].split('"').next()?))?.1),
             None => "{}".to_owned(),
         };
@@ -87,19 +90,19 @@ fn requests(walk: &str) -> Vec<(String, Value)> {
     calls.collect()
 }
 
-/// A shell's word that begins with a quote: what stands in quotes, and for a variable between them its name.
+/// A shell word that begins with a quote: the quoted text, with the names of variables between quotes.
 fn unquoted(word: &str) -> String {
     let mut text = String::new();
     for (index, piece) in word.split('\'').enumerate().skip(1) {
         if index % 2 == 0 && !piece.starts_with('$') {
-            break; // outside the quotes, and no variable: the word's end
+            break; // outside quotes and not a variable: the end of the word
         }
         text.push_str(piece);
     }
     text
 }
 
-/// Every key is a field of its message, every word for an enum one of its values.
+/// Asserts that every key is a field of its message, and every enum value exists.
 fn holds(message: &MessageDescriptor, body: &Value, place: &str) {
     for (key, value) in body.as_object().unwrap_or_else(|| panic!("{place} is no message: {body}")) {
         let place = format!("{place}.{key}");

@@ -1,4 +1,4 @@
-//! The private PostgreSQL: it starts anywhere, keeps what it must and leaves nothing behind.
+//! The private PostgreSQL: it starts anywhere, keeps its data and leaves no process or file behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use nix::unistd::{Pid, Uid, User};
 use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions, Connection, Row};
 
-/// A file in the working directory that tells the test below to play the owner who gets killed.
+/// If this file is in the working directory, the test below acts as the owner that gets killed.
 const HOLD: &str = "clientele-hold";
 
 fn settings(place: Place, durability: Durability) -> Settings {
@@ -52,14 +52,14 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A copy of a program, which anybody may run. Not made by this process: another thread's child, forked while we write it,
-/// would hold it open for writing until it is somebody else, and whoever ran it then would find it busy.
-pub(crate) fn copied(program: &Path, to: &Path) {
+/// Copies a program, so that every user can run it. Another process makes the copy: a child that another thread forks while
+/// this process writes the file would keep it open for writing until its exec, and running the copy would fail as busy.
+pub(crate) fn copy_program(program: &Path, to: &Path) {
     assert!(Command::new("cp").arg(program).arg(to).status().unwrap().success());
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A shell's program, which anybody may run; made as a copy is, for the same reason.
+/// Writes a shell script that every user can run; by another process, for the same reason.
 pub(crate) fn script(text: &str, to: &Path) {
     let write =
         Command::new("sh").args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$2\"", "sh", text]).arg(to).status();
@@ -68,7 +68,7 @@ pub(crate) fn script(text: &str, to: &Path) {
 }
 
 /// This binary, running one of its tests.
-pub(crate) fn myself(binary: &Path, test: &str) -> Command {
+pub(crate) fn this_test_binary(binary: &Path, test: &str) -> Command {
     let mut command = Command::new(binary);
     command.args([test, "--exact", "--nocapture"]).stdin(Stdio::null());
     command
@@ -82,23 +82,23 @@ async fn it_starts_and_answers_and_is_gone_when_stopped() {
     assert_eq!(text(&cluster, "show listen_addresses").await, "");
     assert_eq!(text(&cluster, "show max_connections").await, "20");
 
-    let room = cluster.socket_dir().to_owned();
-    assert_eq!(fs::metadata(&room).unwrap().permissions().mode() & 0o777, 0o700);
+    let socket_dir = cluster.socket_dir().to_owned();
+    assert_eq!(fs::metadata(&socket_dir).unwrap().permissions().mode() & 0o777, 0o700);
     cluster.stop().await.unwrap();
-    assert!(!room.exists());
+    assert!(!socket_dir.exists());
 }
 
 #[tokio::test]
-async fn a_dropped_one_stops_by_itself() {
+async fn a_dropped_cluster_stops() {
     let cluster = Cluster::start(temporary()).await.unwrap();
-    let room = cluster.socket_dir().to_owned();
+    let socket_dir = cluster.socket_dir().to_owned();
     let _session = connect(&cluster).await;
     drop(cluster);
-    eventually("its room goes", || !room.exists()).await;
+    eventually("its folder is removed", || !socket_dir.exists()).await;
 }
 
 #[tokio::test]
-async fn its_url_means_the_same_to_sqlx_and_to_psql() {
+async fn sqlx_and_psql_read_its_url_alike() {
     let cluster = Cluster::start(temporary()).await.unwrap();
     let url = cluster.url("template1");
     let asked = "select current_user || ' ' || current_database()";
@@ -114,7 +114,7 @@ async fn its_url_means_the_same_to_sqlx_and_to_psql() {
 }
 
 #[tokio::test]
-async fn kept_data_is_there_after_a_stop_and_a_start() {
+async fn kept_data_survives_a_stop_and_a_start() {
     let folder = open_folder();
     let kept = || settings(Place::Kept(folder.path().join("deep/data")), Durability::Production);
 
@@ -122,9 +122,9 @@ async fn kept_data_is_there_after_a_stop_and_a_start() {
     run(&cluster, "create table kept as select 'still here' as word").await;
     cluster.stop().await.unwrap();
 
-    // After a power cut the lock file names a process that by now is anybody, here this one.
+    // After a power failure the lock file names a process id that another process may have by now; here it is this process.
     let data = folder.path().join("deep/data/postgres");
-    let lock = format!("{}\n{}\n1700000000\n5432\n/tmp/no-such-room\n\n", std::process::id(), data.display());
+    let lock = format!("{}\n{}\n1700000000\n5432\n/tmp/no-such-dir\n\n", std::process::id(), data.display());
     fs::write(data.join("postmaster.pid"), lock).unwrap();
 
     let cluster = Cluster::start(kept()).await.unwrap();
@@ -134,12 +134,12 @@ async fn kept_data_is_there_after_a_stop_and_a_start() {
 }
 
 #[tokio::test]
-async fn a_start_waits_for_the_server_before_it_to_stop() {
+async fn a_start_waits_until_the_previous_server_has_stopped() {
     let folder = open_folder();
     let kept = || settings(Place::Kept(folder.path().to_owned()), Durability::Fast);
     let first = Cluster::start(kept()).await.unwrap();
     let lock = fs::read_to_string(folder.path().join("postgres/postmaster.pid"));
-    // Read as its owner or as root; held still, it cannot stop when told to.
+    // The server is paused, so it cannot stop when it gets the signal.
     let postmaster = Pid::from_raw(lock.unwrap().lines().next().unwrap().parse().unwrap());
     kill(postmaster, Signal::SIGSTOP).unwrap();
     drop(first);
@@ -169,7 +169,7 @@ async fn a_crash_loses_nothing_that_was_committed() {
 
     let cut = Instant::now();
     cluster.crash().await.unwrap();
-    assert!(cut.elapsed() < Duration::from_secs(5), "a session at work must not go on");
+    assert!(cut.elapsed() < Duration::from_secs(5), "a running session must not continue");
     assert!(busy.await.unwrap().is_err());
     assert!(sqlx::query("select 1").execute(&mut *open).await.is_err());
     assert!(cluster.options("postgres").connect().await.is_err());
@@ -180,9 +180,9 @@ async fn a_crash_loses_nothing_that_was_committed() {
     cluster.restart().await.unwrap();
     assert_eq!(text(&cluster, "select word from kept").await, "committed");
 
-    let room = cluster.socket_dir().to_owned();
+    let socket_dir = cluster.socket_dir().to_owned();
     cluster.stop().await.unwrap();
-    assert!(!room.exists());
+    assert!(!socket_dir.exists());
 }
 
 #[tokio::test]
@@ -195,13 +195,13 @@ async fn letters_outside_ascii_are_letters() {
     cluster.stop().await.unwrap();
 }
 
-/// Not a test of its own: the part of the owner in the next one, which runs it in a folder with the file [`HOLD`].
+/// Not an independent test: the owner in the next test, which runs this one in a folder with the file [`HOLD`].
 #[tokio::test]
 async fn the_owner_holds_its_cluster_until_it_is_killed() {
     if Path::new(HOLD).exists() {
         let cluster = Cluster::start(temporary()).await.unwrap();
-        fs::write("room.new", cluster.socket_dir().to_str().unwrap()).unwrap();
-        fs::rename("room.new", "room").unwrap();
+        fs::write("socket_dir.new", cluster.socket_dir().to_str().unwrap()).unwrap();
+        fs::rename("socket_dir.new", "socket_dir").unwrap();
         std::future::pending::<()>().await;
     }
 }
@@ -211,39 +211,39 @@ async fn nothing_survives_a_kill_of_its_owner() {
     let folder = open_folder();
     fs::write(folder.path().join(HOLD), "").unwrap();
     let test = "embedded::the_owner_holds_its_cluster_until_it_is_killed";
-    let mut owner = myself(&std::env::current_exe().unwrap(), test)
+    let mut owner = this_test_binary(&std::env::current_exe().unwrap(), test)
         .current_dir(folder.path())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    eventually("the owner's cluster is up", || folder.path().join("room").exists()).await;
-    let room = PathBuf::from(fs::read_to_string(folder.path().join("room")).unwrap());
-    assert!(room.join("data/postmaster.pid").exists());
+    eventually("the owner's cluster is up", || folder.path().join("socket_dir").exists()).await;
+    let socket_dir = PathBuf::from(fs::read_to_string(folder.path().join("socket_dir")).unwrap());
+    assert!(socket_dir.join("data/postmaster.pid").exists());
 
     owner.kill().unwrap();
     assert_eq!(owner.wait().unwrap().signal(), Some(9));
 
-    // The room goes last, after the server's last process.
-    eventually("its room goes", || !room.exists()).await;
+    // The folder is removed last, after the server's last process.
+    eventually("its folder is removed", || !socket_dir.exists()).await;
 }
 
 #[tokio::test]
 async fn an_ordinary_user_runs_it_too() {
     if !Uid::effective().is_root() {
-        return; // then every other test proves it
+        return; // then every other test covers it
     }
     let nobody = User::from_name("nobody").unwrap().unwrap();
     let folder = open_folder();
-    let bin = binaries(&Environment::read()).await.unwrap(); // nobody has no folder of its own to fetch one into
-    let binary = folder.path().join("it"); // the build folder may be closed to nobody
-    copied(&std::env::current_exe().unwrap(), &binary);
+    let bin = binaries(&Environment::read()).await.unwrap(); // the user `nobody` has no folder to download one into
+    let binary = folder.path().join("it"); // the user `nobody` may not be able to enter the build folder
+    copy_program(&std::env::current_exe().unwrap(), &binary);
 
-    for test in ["kept_data_is_there_after_a_stop_and_a_start", "it_starts_and_answers_and_is_gone_when_stopped"] {
-        let mut command = myself(&binary, &format!("embedded::{test}"));
+    for test in ["kept_data_survives_a_stop_and_a_start", "it_starts_and_answers_and_is_gone_when_stopped"] {
+        let mut command = this_test_binary(&binary, &format!("embedded::{test}"));
         command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir("/").env("CLIENTELE_PG_BIN", &bin);
         let Output { status, stdout, stderr } = command.env_remove("HOME").env_remove("TMPDIR").output().unwrap();
-        let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-        assert!(status.success() && said.contains("1 passed"), "{said}");
+        let output = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        assert!(status.success() && output.contains("1 passed"), "{output}");
     }
 }
 
@@ -268,7 +268,7 @@ fn without_binaries_the_error_says_how_to_install_them() {
     assert!(message.contains("CLIENTELE_PG_BIN") && message.contains("initdb"), "{message}");
 }
 
-/// Makes a folder of binaries whose `postgres` says this version.
+/// Makes a folder of binaries whose `postgres` reports this version.
 pub(crate) fn fake(bin: &Path, version: &str) {
     fs::create_dir_all(bin).unwrap();
     for name in ["initdb", "postgres"] {
@@ -296,7 +296,7 @@ fn the_highest_version_wins_and_an_old_one_is_refused() {
     }
     assert_eq!(find_binaries(&surroundings).unwrap(), root.join("usr/lib/postgresql/17/bin"));
 
-    // A single link on PATH leads to the folder that it points into.
+    // A single link on PATH leads to the folder of its target.
     fs::create_dir(root.join("path")).unwrap();
     let linked = root.join("usr/lib/postgresql/15/bin");
     std::os::unix::fs::symlink(linked.join("postgres"), root.join("path/postgres")).unwrap();
@@ -316,7 +316,7 @@ async fn data_of_another_version_is_refused_naming_both() {
 }
 
 #[tokio::test]
-async fn a_folder_with_something_else_in_it_is_left_alone() {
+async fn a_folder_with_other_files_is_not_changed() {
     let folder = open_folder();
     fs::create_dir(folder.path().join("postgres")).unwrap();
     fs::write(folder.path().join("postgres/thesis.txt"), "the only copy").unwrap();
@@ -326,9 +326,9 @@ async fn a_folder_with_something_else_in_it_is_left_alone() {
 }
 
 #[tokio::test]
-async fn data_of_a_folder_that_its_user_cannot_enter_lies_in_an_annex_and_is_kept() {
+async fn data_is_kept_elsewhere_if_postgresqls_user_cannot_enter_the_folder() {
     if !Uid::effective().is_root() {
-        return; // then it runs as its owner, who can enter what it has made
+        return; // then it runs as the owner, which can enter the folder that it made
     }
     let folder = open_folder();
     let closed = folder.path().join("closed");
@@ -359,11 +359,11 @@ async fn a_server_that_does_not_start_shows_the_end_of_its_log() {
     let started = Instant::now();
     let error = Cluster::start(kept()).await.unwrap_err();
     assert!(matches!(&error, Error::Ended { log } if log.contains("no_such_setting")), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(20), "it ends as soon as the server has");
+    assert!(started.elapsed() < Duration::from_secs(20), "it ends as soon as the server does");
 }
 
 #[tokio::test]
-async fn a_cluster_that_knows_no_letters_is_refused() {
+async fn a_cluster_without_a_utf8_character_type_is_refused() {
     let folder = open_folder();
     let kept = || settings(Place::Kept(folder.path().to_owned()), Durability::Fast);
     let cluster = Cluster::start(kept()).await.unwrap();

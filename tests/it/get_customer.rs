@@ -1,11 +1,11 @@
-//! GetCustomer: who sees a customer, how much of it, and what it says they may do.
+//! GetCustomer: visibility, views and allowed actions.
 
 use clientele::grpc::pb::{self, CustomerView, Role};
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, World, actions, assert_refused, bad_fields, customer, full_customer, pending_first, requiring, unknown_id,
-    wire,
+    Client, World, actions, assert_refused, bad_fields, customer, full_customer, manual_approval, requiring,
+    unknown_id, wire,
 };
 
 async fn view(client: &Client, id: &str, view: CustomerView) -> Result<pb::Customer, Status> {
@@ -53,7 +53,7 @@ async fn a_customer_of_another_tenant_or_of_an_account_above_does_not_exist() {
 }
 
 #[tokio::test]
-async fn the_basic_view_leaves_out_what_lists_do_not_show() {
+async fn the_basic_view_leaves_fields_out() {
     let world = World::start().await;
     let policies = pb::AccountPolicies { auto_approve: Some(false), ..requiring(&[], &["sales_person_id"]) };
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies).await;
@@ -74,7 +74,7 @@ async fn the_basic_view_leaves_out_what_lists_do_not_show() {
 }
 
 #[tokio::test]
-async fn an_id_comes_in_any_syntax_of_a_uuid_and_goes_out_in_one() {
+async fn an_id_is_accepted_in_any_uuid_syntax_and_returned_in_one() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let id = acme.admin.create(customer("Ada")).await.unwrap().id;
@@ -88,7 +88,7 @@ async fn an_id_comes_in_any_syntax_of_a_uuid_and_goes_out_in_one() {
 }
 
 #[tokio::test]
-async fn an_unknown_view_is_told_with_a_malformed_id() {
+async fn an_unknown_view_and_a_malformed_id_are_reported_together() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = pb::GetCustomerRequest { customer_id: "1".to_owned(), view: 7 };
@@ -106,18 +106,18 @@ async fn an_account_above_sees_what_is_below_but_not_its_custom_ids() {
     let copaco = branch.admin.create(full_customer("Copaco")).await.unwrap();
     for above in [&acme, &north] {
         let seen = above.admin.get(&copaco.id).await.unwrap();
-        assert_ne!(seen.etag, copaco.etag, "an etag is of the acting account");
+        assert_ne!(seen.etag, copaco.etag, "an etag belongs to the acting account");
         let expected = pb::Customer { custom_ids: [].into(), etag: seen.etag.clone(), ..copaco.clone() };
         assert_eq!(seen, expected);
     }
     let viewer = acme.member(Role::Viewer).await;
-    assert_eq!(viewer.get(&copaco.id).await.unwrap().name, "Copaco", "a role holds in every account below");
+    assert_eq!(viewer.get(&copaco.id).await.unwrap().name, "Copaco", "a role also holds in every account below");
 }
 
 #[tokio::test]
-async fn a_customer_says_what_each_role_could_do_with_it_now() {
+async fn allowed_actions_depend_on_the_callers_role() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let admin = &acme.admin;
     let id = async |name: &str| admin.create(customer(name)).await.unwrap().id;
     let (pending, active, rejected) = (id("Pending").await, id("Active").await, id("Rejected").await);

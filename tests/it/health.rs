@@ -1,4 +1,4 @@
-//! `clientele health`: what it says of a server, and how it finds it.
+//! `clientele health`: its output, and how it finds the server.
 
 use std::{fs, path::Path, process::Stdio};
 
@@ -10,19 +10,19 @@ use tokio::{
 
 use crate::{
     pki::{Authority, Pair},
-    processes::{BOUND, clientele, failure, output, path, room, token},
+    processes::{BOUND, clientele, failure, output, path, temp_dir, token},
     world::{World, database, until},
 };
 
-/// The answer is this one, once the server has looked at its schema.
+/// The command's answer once the server has checked its schema.
 async fn serving(arguments: &[&str]) {
     until("it is ready", async || {
         let answer = output(clientele(arguments)).await;
-        let said = String::from_utf8(answer.stderr).unwrap();
-        if said == "clientele: readiness is NOT_SERVING\n" {
+        let stderr = String::from_utf8(answer.stderr).unwrap();
+        if stderr == "clientele: readiness is NOT_SERVING\n" {
             return false;
         }
-        assert_eq!(String::from_utf8(answer.stdout).unwrap(), "SERVING\n", "{arguments:?}: {said}");
+        assert_eq!(String::from_utf8(answer.stdout).unwrap(), "SERVING\n", "{arguments:?}: {stderr}");
         answer.status.success()
     })
     .await;
@@ -45,10 +45,10 @@ async fn a_server_is_found_by_its_settings_or_by_its_address() {
 
 #[tokio::test]
 async fn a_server_without_a_database_lives_and_is_not_ready() {
-    let room = room();
-    token(room.path(), "operator").await;
-    let issuer = format!("clientele-dev,clientele,{}", path(&room.path().join("dev-jwks.json")));
-    let key = room.path().join("sealing.key");
+    let temp_dir = temp_dir();
+    token(temp_dir.path(), "operator").await;
+    let issuer = format!("clientele-dev,clientele,{}", path(&temp_dir.path().join("dev-jwks.json")));
+    let key = temp_dir.path().join("sealing.key");
     let mut server = clientele(&["serve", "--listen=127.0.0.1:0", "--database-url=postgres://127.0.0.1:1/nowhere"]);
     server.args(["--issuer", &issuer, "--sealing-key-file", path(&key)]).stderr(Stdio::piped());
     let mut server = server.spawn().unwrap();
@@ -60,15 +60,15 @@ async fn a_server_without_a_database_lives_and_is_not_ready() {
         }
     };
     serving(&["health", "liveness", "--address", &address]).await;
-    let said = failure(clientele(&["health", "--address", &address])).await;
-    assert_eq!(said, "clientele: readiness is NOT_SERVING\n");
+    let stderr = failure(clientele(&["health", "--address", &address])).await;
+    assert_eq!(stderr, "clientele: readiness is NOT_SERVING\n");
     server.kill().await.unwrap();
-    let said = failure(clientele(&["health", "--address", &address])).await;
-    assert!(said.to_lowercase().contains("connection refused"), "{said}");
+    let stderr = failure(clientele(&["health", "--address", &address])).await;
+    assert!(stderr.to_lowercase().contains("connection refused"), "{stderr}");
 }
 
 #[tokio::test]
-async fn over_tls_the_servers_own_certificate_is_believed_and_no_other() {
+async fn over_tls_only_the_servers_own_certificate_is_accepted() {
     let authority = Authority::new();
     let held = |pair: &Pair, name: &str| {
         let [certificate, key] = ["crt", "key"].map(|ending| authority.path(&format!("{name}.{ending}")));
@@ -96,7 +96,7 @@ async fn over_tls_the_servers_own_certificate_is_believed_and_no_other() {
 
     let (certificate, key) = held(&authority.server(), "other");
     let other = asked(&certificate, &key);
-    let said = failure(clientele(&other.each_ref().map(String::as_str))).await;
-    assert!(said.contains("certificate"), "{said}");
+    let stderr = failure(clientele(&other.each_ref().map(String::as_str))).await;
+    assert!(stderr.contains("certificate"), "{stderr}");
     failure(clientele(&["health", "--address", &address])).await;
 }

@@ -1,4 +1,4 @@
-//! An issuer's keys behind an https URL: fetched in the background, kept through an outage, never from somebody else.
+//! An issuer's keys behind an https URL: fetched in the background, kept through an outage, never from another server.
 
 use std::{
     net::SocketAddr,
@@ -29,7 +29,7 @@ use crate::{
 /// The tests' other issuer.
 const REMOTE: &str = "https://remote.example";
 
-/// A server of keys over https: what it answers, and how often it was asked.
+/// An https server of keys: its answer, and the number of its requests.
 struct Server {
     address: SocketAddr,
     answer: Arc<Mutex<String>>,
@@ -46,7 +46,7 @@ impl Server {
             let (answer, asked) = (Arc::clone(&answer), Arc::<AtomicUsize>::clone(&asked));
             tokio::spawn(async move {
                 while let Ok((connection, _)) = listener.accept().await {
-                    // Whoever does not believe it hangs up here.
+                    // A client that does not trust it hangs up here.
                     let Ok(mut connection) = acceptor.accept(connection).await else { continue };
                     let mut head = vec![0; 4096];
                     let _ = connection.read(&mut head).await;
@@ -63,22 +63,22 @@ impl Server {
         Self { address, answer, asked, task }
     }
 
-    fn says(&self, head: &str, body: &str) {
+    fn answers_with(&self, head: &str, body: &str) {
         let length = body.len();
         *self.answer.lock().unwrap() =
             format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
     }
 
-    /// It publishes these keys under a name.
+    /// Publishes these keys with a key id.
     fn publishes(&self, keys: &Keys, kid: &str) {
-        self.says("200 OK", &published(keys, kid));
+        self.answers_with("200 OK", &published(keys, kid));
     }
 
     fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Makes a server believe the issuer whose keys are here, and no other.
+    /// Configures a server to accept only the issuer with these keys.
     fn believed(&self, authority: &Authority) -> impl FnOnce(&mut Config) {
         let url = format!("https://localhost:{}/keys", self.address.port());
         let file = authority.file();
@@ -96,8 +96,8 @@ fn published(keys: &Keys, kid: &str) -> String {
 }
 
 async fn calls(world: &World, keys: &Keys, kid: &str) -> Result<String, Status> {
-    let told = world.bearer(keys.named(kid, REMOTE, "ada")).access().who_am_i(pb::WhoAmIRequest {}).await?;
-    Ok(told.into_inner().principal.unwrap().issuer)
+    let answer = world.bearer(keys.named(kid, REMOTE, "ada")).access().who_am_i(pb::WhoAmIRequest {}).await?;
+    Ok(answer.into_inner().principal.unwrap().issuer)
 }
 
 async fn is_ready(world: &World) -> bool {
@@ -107,7 +107,7 @@ async fn is_ready(world: &World) -> bool {
 }
 
 #[tokio::test]
-async fn tokens_are_proved_by_keys_that_were_fetched_and_by_new_ones_as_soon_as_there_are_some() {
+async fn tokens_are_verified_with_fetched_keys_and_a_new_key_works_at_once() {
     let (authority, keys, new) = (Authority::new(), Keys::new(), Keys::new());
     let server = Server::start(&authority).await;
     server.publishes(&keys, "one");
@@ -116,26 +116,26 @@ async fn tokens_are_proved_by_keys_that_were_fetched_and_by_new_ones_as_soon_as_
     assert_eq!(calls(&world, &keys, "one").await.unwrap(), REMOTE);
     assert_eq!(server.asked(), 1);
 
-    // The issuer has another key: its first token has it fetched.
+    // The issuer has a new key: the first token with it makes the server fetch the keys.
     server.publishes(&new, "two");
     assert_eq!(calls(&world, &new, "two").await.unwrap(), REMOTE);
     assert_refused(calls(&world, &keys, "one").await, Code::Unauthenticated, "TOKEN_INVALID");
-    // Whoever makes up names of keys has nothing fetched for another minute.
+    // Tokens with unknown key ids cause no further fetch for a minute.
     for kid in ["three", "four", "five"] {
         assert_refused(calls(&world, &new, kid).await, Code::Unauthenticated, "TOKEN_INVALID");
     }
     assert_eq!(server.asked(), 2);
-    // An outage changes nothing for whoever has a key that is known.
+    // An outage changes nothing for tokens with a known key.
     server.task.abort();
     assert_eq!(calls(&world, &new, "two").await.unwrap(), REMOTE);
 }
 
 #[tokio::test]
-async fn without_keys_it_is_not_ready_and_nobodys_fault() {
+async fn without_keys_a_server_is_not_ready_and_calls_are_unavailable() {
     let (authority, keys) = (Authority::new(), Keys::new());
     let server = Server::start(&authority).await;
     let began = Instant::now();
-    // It takes the call and never answers.
+    // It accepts the request and never answers.
     let world = World::start_with(database().await, server.believed(&authority)).await;
     until("it was asked", async || server.asked() == 1).await;
     assert_refused(calls(&world, &keys, "one").await, Code::Unavailable, "ISSUER_UNAVAILABLE");
@@ -144,7 +144,7 @@ async fn without_keys_it_is_not_ready_and_nobodys_fault() {
 }
 
 #[tokio::test]
-async fn what_is_no_plain_answer_with_keys_is_not_taken() {
+async fn answers_other_than_plain_keys_are_rejected() {
     let (authority, keys, elsewhere) = (Authority::new(), Keys::new(), Keys::new());
     let other = Server::start(&authority).await;
     other.publishes(&elsewhere, "one");
@@ -152,7 +152,7 @@ async fn what_is_no_plain_answer_with_keys_is_not_taken() {
     let moved = format!("302 Found\r\nlocation: https://localhost:{}/keys", other.address.port());
     let padded = published(&keys, "one").replacen('{', &format!("{{\"pad\": {:?}, ", "x".repeat(1024 * 1024)), 1);
     for (head, body) in [(moved.as_str(), ""), ("500 Oh no", ""), ("200 OK", "<html>"), ("200 OK", padded.as_str())] {
-        server.says(head, body);
+        server.answers_with(head, body);
         let asked = server.asked();
         let world = World::start_with(database().await, server.believed(&authority)).await;
         for signer in [&keys, &elsewhere] {
@@ -164,7 +164,7 @@ async fn what_is_no_plain_answer_with_keys_is_not_taken() {
 }
 
 #[tokio::test]
-async fn keys_of_a_server_that_does_not_prove_who_it_is_are_not_taken() {
+async fn keys_of_a_server_with_an_untrusted_certificate_are_rejected() {
     let (authority, stranger, keys) = (Authority::new(), Authority::new(), Keys::new());
     let server = Server::start(&stranger).await;
     server.publishes(&keys, "one");

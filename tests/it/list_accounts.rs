@@ -27,7 +27,9 @@ async fn children_are_listed_and_on_request_all_below_the_oldest_first() {
     let deep = north.child("deep").await;
     let deeper = deep.child("deeper").await;
     let east = acme.child("east").await;
-    let id = |seats: &[&crate::world::Seat]| seats.iter().map(|seat| seat.account.clone()).collect::<Vec<_>>();
+    let id = |seats: &[&crate::world::TestAccount]| {
+        seats.iter().map(|test_account| test_account.account.clone()).collect::<Vec<_>>()
+    };
 
     assert_eq!(ids(&acme.admin, false).await, id(&[&north, &south, &east]));
     assert_eq!(ids(&acme.admin, true).await, id(&[&north, &south, &deep, &deeper, &east]));
@@ -66,7 +68,7 @@ async fn pages_show_each_account_once_while_others_are_created() {
 }
 
 #[tokio::test]
-async fn a_page_ends_before_it_is_more_than_clients_take() {
+async fn a_page_ends_before_it_exceeds_the_clients_limit() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let paths: Vec<String> = (0..50).map(|number| format!("labels.{number:0>63}")).collect();
@@ -98,16 +100,18 @@ async fn a_page_ends_before_it_is_more_than_clients_take() {
 }
 
 #[tokio::test]
-async fn a_token_is_of_its_account_and_its_query() {
+async fn a_token_is_bound_to_its_account_and_query() {
     let world = World::start().await;
     let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
     let north = acme.child("north").await;
-    for seat in [&acme, &north, &globex, &acme, &north, &globex] {
-        seat.child("below").await;
+    for test_account in [&acme, &north, &globex, &acme, &north, &globex] {
+        test_account.child("below").await;
     }
     let token = page(&acme.admin, false, 1, "").await.unwrap().next_page_token;
     assert!(!token.contains(&acme.account) && !token.is_empty());
-    page(&acme.member(pb::Role::Viewer).await, false, 2, &token).await.expect("whoever acts there may go on");
+    page(&acme.member(pb::Role::Viewer).await, false, 2, &token)
+        .await
+        .expect("another caller in the same account may continue");
     for (client, all, token) in [
         (&acme.admin, true, token.as_str()),
         (&north.admin, false, &token),

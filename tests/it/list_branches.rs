@@ -20,7 +20,7 @@ pub async fn names(client: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn branches_come_by_folded_name_those_of_the_acting_account_alone() {
+async fn branches_of_the_acting_account_are_sorted_by_folded_name() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -33,7 +33,7 @@ async fn branches_come_by_folded_name_those_of_the_acting_account_alone() {
 }
 
 #[tokio::test]
-async fn pages_show_each_untouched_branch_once_while_others_come_and_are_renamed() {
+async fn pages_show_each_untouched_branch_once_while_others_are_created_and_renamed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let mut made = Vec::new();
@@ -62,7 +62,7 @@ async fn pages_show_each_untouched_branch_once_while_others_come_and_are_renamed
 }
 
 #[tokio::test]
-async fn a_page_token_is_good_for_this_list_in_this_account_alone() {
+async fn a_page_token_is_bound_to_its_list_and_account() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;

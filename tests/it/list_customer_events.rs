@@ -1,4 +1,4 @@
-//! ListCustomerEvents: what it tells, and to whom.
+//! ListCustomerEvents: content and visibility.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::world::{
-    AUDIENCE, ISSUER, SERVICE, World, assert_refused, customer, full_customer, now, pending_first, request_id,
+    AUDIENCE, ISSUER, SERVICE, World, assert_refused, customer, full_customer, manual_approval, now, request_id,
     unknown_id, wire,
 };
 use clientele::grpc::pb::{self, CustomerEventType as Type};
 
-/// The changes of an event by path: what was, what is.
+/// The changes of an event by path: old value, new value.
 pub fn changes(event: &pb::CustomerEvent) -> BTreeMap<&str, (Value, Value)> {
     let json = |value: &Option<prost_types::Value>| plain(value.as_ref().expect("both are set"));
     event.changes.iter().map(|change| (&*change.field, (json(&change.old_value), json(&change.new_value)))).collect()
@@ -43,9 +43,9 @@ fn moment(time: prost_types::Timestamp) -> DateTime<Utc> {
 }
 
 #[tokio::test]
-async fn every_change_is_told_the_newest_first_with_what_was_before() {
+async fn changes_are_listed_newest_first_with_their_old_values() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     acme.admin.reject(&ada.id, "no papers").await.unwrap();
     let address = |city: &str| Some(pb::Address { city: city.to_owned(), ..Default::default() });
@@ -72,7 +72,7 @@ async fn every_change_is_told_the_newest_first_with_what_was_before() {
     assert_eq!(changes(approved), gone.into());
     let parts =
         [("labels.vip", (json!("yes"), json!("no"))), ("primary_address.city", (json!("Delft"), json!("Breda")))];
-    assert_eq!(changes(updated), parts.into(), "just what changed");
+    assert_eq!(changes(updated), parts.into(), "only the changed parts");
     let new = [("labels.vip", json!("yes")), ("labels.x", json!("1")), ("primary_address.city", json!("Delft"))];
     assert_eq!(changes(filled), from_nothing(new));
     let status = ("status", (json!("PENDING"), json!("REJECTED")));
@@ -140,7 +140,7 @@ async fn a_creation_carries_the_initial_values() {
     expected.extend(lines.iter().map(|(path, value)| (path.as_str(), (Value::Null, json!(value)))));
     assert_eq!(changes(created), expected);
 
-    // Contacts go as a whole.
+    // Contacts are one value.
     let kim = pb::Contact { first_name: "Kim".to_owned(), ..Default::default() };
     let kim = acme.admin.update(pb::Customer { contacts: vec![kim], ..copaco }, &["contacts"]).await.unwrap();
     let events = acme.admin.events(&kim.id).await.unwrap();
@@ -149,9 +149,9 @@ async fn a_creation_carries_the_initial_values() {
 }
 
 #[tokio::test]
-async fn an_event_says_who_for_whom_where_by_what_and_in_which_trace() {
+async fn an_event_records_principal_actors_account_rpc_and_trace() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let north = acme.child("north").await;
     north.add("boss", pb::Role::Admin).await;
     acme.add("uncle", pb::Role::Admin).await;
@@ -186,8 +186,8 @@ async fn an_event_says_who_for_whom_where_by_what_and_in_which_trace() {
     };
     service.customers().archive_customers(archiving).await.unwrap();
 
-    let told: Vec<_> = north.admin.events(&ada.id).await.unwrap();
-    let told: Vec<_> = told
+    let listed: Vec<_> = north.admin.events(&ada.id).await.unwrap();
+    let listed: Vec<_> = listed
         .iter()
         .rev()
         .map(|event| {
@@ -209,12 +209,12 @@ async fn an_event_says_who_for_whom_where_by_what_and_in_which_trace() {
         (by("uncle"), Vec::new(), &*acme.account, &*update, "", trace("c")),
         (by(SERVICE), Vec::new(), &*north.account, &*archive, &*ids[2], trace("d")),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(listed, expected);
     assert_eq!(approved.updated_by, Some(pb::Principal { issuer: ISSUER.to_owned(), subject: "boss".to_owned() }));
 }
 
 #[tokio::test]
-async fn custom_ids_are_told_to_the_account_that_gave_them_alone() {
+async fn only_the_account_itself_sees_changes_of_its_custom_ids() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -236,9 +236,9 @@ async fn custom_ids_are_told_to_the_account_that_gave_them_alone() {
 }
 
 #[tokio::test]
-async fn an_account_below_the_owner_is_told_of_what_it_is_shown() {
+async fn an_account_below_the_owner_sees_only_changes_of_visible_fields() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let north = acme.child("north").await;
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..full_customer("Copaco") };
     let create = pb::CreateCustomerRequest { customer: Some(fleet), request_id: request_id(), ..Default::default() };
@@ -275,15 +275,15 @@ async fn an_account_below_the_owner_is_told_of_what_it_is_shown() {
     fields.dedup();
     assert_eq!(fields, shown);
     let nameless = |event: &pb::CustomerEvent| event.principal.is_none() && event.trace_id.is_empty();
-    assert!(below.iter().all(nameless), "who did it is the owner's business");
-    assert!(below.iter().all(|event| event.request_id.is_empty()), "others' request_ids are theirs");
+    assert!(below.iter().all(nameless), "accounts below do not see who did it");
+    assert!(below.iter().all(|event| event.request_id.is_empty()), "request_ids of other accounts are not visible");
     let above = acme.admin.events(&copaco.id).await.unwrap();
     assert_eq!(above.len(), 6);
     assert!(!above.last().unwrap().request_id.is_empty());
 }
 
 #[tokio::test]
-async fn every_role_of_those_who_see_the_customer_may_read_its_events() {
+async fn every_role_may_read_the_events_of_a_visible_customer() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -305,5 +305,5 @@ async fn every_role_of_those_who_see_the_customer_may_read_its_events() {
     }
     assert_refused(world.operator().events(&bob.id).await, Code::PermissionDenied, "NOT_A_MEMBER");
     assert_refused(world.subject("stranger").events(&bob.id).await, Code::PermissionDenied, "NOT_A_MEMBER");
-    assert_refused(world.nobody().events(&bob.id).await, Code::Unauthenticated, "TOKEN_MISSING");
+    assert_refused(world.without_token().events(&bob.id).await, Code::Unauthenticated, "TOKEN_MISSING");
 }

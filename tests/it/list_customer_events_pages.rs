@@ -17,7 +17,7 @@ async fn page(client: &Client, id: &str, size: i32, token: &str) -> Result<pb::L
     Ok(client.history().list_customer_events(request).await?.into_inner())
 }
 
-/// Gives the customer so many more events, copies of its last, the newest last.
+/// Adds so many events to the customer: copies of its last event, the newest last.
 async fn copy_events(world: &World, id: &str, count: i32) {
     let copy = r"
         insert into events
@@ -32,7 +32,7 @@ async fn copy_events(world: &World, id: &str, count: i32) {
     sqlx::query(copy).bind(id).bind(count).execute(&mut world.sql().await).await.unwrap();
 }
 
-/// All pages' events, each page of at most `size`.
+/// The events of all pages, with at most `size` on a page.
 async fn walk(client: &Client, id: &str, size: i32) -> Vec<pb::CustomerEvent> {
     let (mut events, mut token) = (Vec::new(), String::new());
     loop {
@@ -52,7 +52,7 @@ async fn pages_of_any_size_list_the_same() {
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let only = page(&acme.admin, &ada.id, 1, "").await.unwrap();
-    assert_eq!((only.events.len(), only.next_page_token.as_str()), (1, ""), "the last page says so");
+    assert_eq!((only.events.len(), only.next_page_token.as_str()), (1, ""), "the last page has no token");
     copy_events(&world, &ada.id, 6).await;
     let all = acme.admin.events(&ada.id).await.unwrap();
     assert_eq!(all.len(), 7);
@@ -60,11 +60,11 @@ async fn pages_of_any_size_list_the_same() {
     for size in [1, 2, 3, 7, 8] {
         assert_eq!(walk(&acme.admin, &ada.id, size).await, all, "{size}");
     }
-    // The size is no part of what a token is bound to.
+    // A token is not bound to the page size.
     let first = page(&acme.admin, &ada.id, 2, "").await.unwrap();
     let rest = page(&acme.admin, &ada.id, 100, &first.next_page_token).await.unwrap();
     assert_eq!([first.events, rest.events].concat(), all);
-    // Nor must the event still be there at which a page ended.
+    // The last event of a page may be deleted before the next page is read.
     let first = page(&acme.admin, &ada.id, 2, "").await.unwrap();
     let delete = "delete from events where id = $1";
     let last = uuid::Uuid::parse_str(&first.events[1].event_id).unwrap();
@@ -74,7 +74,7 @@ async fn pages_of_any_size_list_the_same() {
 }
 
 #[tokio::test]
-async fn a_page_holds_fifty_unless_asked_and_a_thousand_at_most() {
+async fn the_default_page_size_is_50_and_the_maximum_1000() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_page_ends_before_it_is_larger_than_two_mebibytes() {
 }
 
 #[tokio::test]
-async fn each_old_event_is_listed_once_while_new_ones_come() {
+async fn each_old_event_is_listed_once_while_new_ones_are_written() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -140,7 +140,7 @@ async fn each_old_event_is_listed_once_while_new_ones_come() {
 }
 
 #[tokio::test]
-async fn a_token_is_for_its_customer_account_and_list() {
+async fn a_token_is_bound_to_its_customer_account_and_list() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -176,7 +176,7 @@ async fn a_token_is_for_its_customer_account_and_list() {
         let refused = page(client, id, 1, token).await.expect_err(what);
         assert_refused(Err::<(), _>(refused), Code::InvalidArgument, "PAGE_TOKEN_INVALID");
     }
-    // Another member of the same account goes on with it.
+    // Another member of the same account can use it.
     let colleague = north.member(pb::Role::Viewer).await;
     assert_eq!(page(&colleague, &ada.id, 1, &token).await.unwrap().events.len(), 1);
 }

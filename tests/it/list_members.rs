@@ -11,14 +11,14 @@ async fn page(client: &Client, inherited: bool, size: i32, token: &str) -> Resul
     Ok(client.access().list_members(request).await?.into_inner())
 }
 
-/// Account and subject of all members, page by page; after each page one more is added, if there is someone to add.
+/// Account and subject of all members, page by page. After each page the next of `more` is added, if there is one.
 async fn all(client: &Client, inherited: bool, size: i32, mut late: Vec<(Client, &str)>) -> Vec<(String, String)> {
     let (mut seen, mut token) = (Vec::new(), String::new());
     loop {
         let listed = page(client, inherited, size, &token).await.unwrap();
         assert!(listed.members.len() <= usize::try_from(size).unwrap());
-        let told = |member: pb::Member| (member.account_id, member.principal.unwrap().subject);
-        seen.extend(listed.members.into_iter().map(told));
+        let account_and_subject = |member: pb::Member| (member.account_id, member.principal.unwrap().subject);
+        seen.extend(listed.members.into_iter().map(account_and_subject));
         token = listed.next_page_token;
         if token.is_empty() {
             return seen;
@@ -51,19 +51,19 @@ async fn members_are_listed_by_issuer_and_subject_byte_by_byte() {
     let added = north.admin.access().add_member(asked).await.unwrap().into_inner().member.unwrap();
 
     let listed = page(&north.member(pb::Role::Viewer).await, false, 0, "").await.unwrap().members;
-    assert_eq!(listed[0], added, "in full, as it was added");
+    assert_eq!(listed[0], added, "complete, as it was added");
     let subjects: Vec<_> = listed.iter().map(|member| member.principal.clone().unwrap().subject).collect();
     let (viewer, others): (Vec<_>, Vec<_>) = subjects.into_iter().partition(|subject| subject.starts_with("member-"));
     assert_eq!((viewer.len(), others), (1, ["zzz", "Zed", "a b", "adam", "zoe", "Ömer"].map(str::to_owned).to_vec()));
 }
 
 #[tokio::test]
-async fn inherited_members_come_after_ones_own_the_nearest_account_first() {
+async fn inherited_members_follow_the_accounts_own_nearest_account_first() {
     let world = World::start().await;
     let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     let deep = north.child("deep").await;
-    for (seat, subjects) in [
+    for (test_account, subjects) in [
         (&acme, ["a", "x"].as_slice()),
         (&north, &["b", "x", "y"]),
         (&deep, &["c", "x"]),
@@ -71,7 +71,7 @@ async fn inherited_members_come_after_ones_own_the_nearest_account_first() {
         (&globex, &["g"]),
     ] {
         for subject in subjects {
-            seat.add(subject, pb::Role::Viewer).await;
+            test_account.add(subject, pb::Role::Viewer).await;
         }
     }
     let admin =
@@ -85,7 +85,7 @@ async fn inherited_members_come_after_ones_own_the_nearest_account_first() {
     for size in [1, 2, 3, 7, 8, 1_000] {
         assert_eq!(all(&deep.admin, true, size, Vec::new()).await, whole, "{size} a page");
     }
-    assert_eq!(all(&acme.admin, true, 2, Vec::new()).await, whole[5..], "a provider inherits from no one");
+    assert_eq!(all(&acme.admin, true, 2, Vec::new()).await, whole[5..], "a provider inherits no members");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn pages_show_each_member_once_while_others_are_added() {
     for number in 0..6 {
         north.add(&format!("m{number}"), pb::Role::Viewer).await;
     }
-    // Before the place where the listing is they do not show; after it they do.
+    // Members before the current position are not listed, members after it are.
     let late = vec![(north.admin.clone(), "m5b"), (north.admin.clone(), "a"), (acme.admin.clone(), "b")];
     let seen = all(&north.admin, true, 2, late).await;
     let own: Vec<_> = seen.iter().filter(|(account, _)| *account == north.account).cloned().collect();
@@ -105,13 +105,13 @@ async fn pages_show_each_member_once_while_others_are_added() {
 }
 
 #[tokio::test]
-async fn a_token_is_of_its_account_and_its_query() {
+async fn a_token_is_bound_to_its_account_and_query() {
     let world = World::start().await;
     let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
     let north = acme.child("north").await;
-    for seat in [&acme, &north, &globex] {
-        seat.add("a", pb::Role::Viewer).await;
-        seat.add("b", pb::Role::Viewer).await;
+    for test_account in [&acme, &north, &globex] {
+        test_account.add("a", pb::Role::Viewer).await;
+        test_account.add("b", pb::Role::Viewer).await;
     }
     let token = page(&north.admin, true, 1, "").await.unwrap().next_page_token;
     page(&north.admin, true, 5, &token).await.unwrap();

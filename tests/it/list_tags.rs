@@ -15,7 +15,7 @@ async fn page(client: &Client, size: i32, token: &str) -> Result<pb::ListTagsRes
 }
 
 #[tokio::test]
-async fn tags_come_by_folded_name_with_their_counts() {
+async fn tags_are_sorted_by_folded_name_and_have_counts() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     for name in ["beta", "Alpha", "GAMMA", "Émile", "zulu"] {
@@ -27,9 +27,9 @@ async fn tags_come_by_folded_name_with_their_counts() {
 
     let viewer = acme.member(pb::Role::Viewer).await;
     let listed = catalogue(&viewer).await;
-    let told: Vec<_> = listed.iter().map(|(name, count)| (name.as_str(), *count)).collect();
-    assert_eq!(told, [("Alpha", 1), ("beta", 2), ("GAMMA", 0), ("zulu", 0), ("Émile", 0)], "archived ones count");
-    // The provider counts the customers that its own tags are on, wherever below they are.
+    let counts: Vec<_> = listed.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    assert_eq!(counts, [("Alpha", 1), ("beta", 2), ("GAMMA", 0), ("zulu", 0), ("Émile", 0)], "archived ones count");
+    // The provider counts the customers with its own tags, at every level below.
     let north = acme.child("north").await;
     let eve = north.admin.create(crate::world::customer("Eve")).await.unwrap();
     acme.admin.tag(&[&eve.id], &["zulu"], &[]).await.unwrap();
@@ -38,7 +38,7 @@ async fn tags_come_by_folded_name_with_their_counts() {
 }
 
 #[tokio::test]
-async fn pages_show_each_untouched_tag_once_while_others_come_go_and_are_renamed() {
+async fn pages_show_each_untouched_tag_once_while_others_change() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let mut tags = Vec::new();
@@ -73,7 +73,7 @@ async fn pages_show_each_untouched_tag_once_while_others_come_go_and_are_renamed
 }
 
 #[tokio::test]
-async fn a_page_token_is_good_for_this_list_in_this_account_and_narrowing_alone() {
+async fn a_page_token_is_bound_to_its_list_account_and_narrowing() {
     let world = World::start().await;
     let (acme, ada, _) = pair(&world).await;
     let north = acme.child("north").await;
@@ -81,7 +81,11 @@ async fn a_page_token_is_good_for_this_list_in_this_account_and_narrowing_alone(
         create(&acme.admin, name).await.unwrap();
     }
     let first = page(&acme.admin, 1, "").await.unwrap();
-    assert_eq!(page(&acme.admin, 2, &first.next_page_token).await.unwrap().tags.len(), 2, "another size is fine");
+    assert_eq!(
+        page(&acme.admin, 2, &first.next_page_token).await.unwrap().tags.len(),
+        2,
+        "another page size is accepted"
+    );
     let narrowed = acme.admin.narrowed_to(&ada.id);
     for (client, token) in [(&north.admin, &first.next_page_token), (&narrowed, &first.next_page_token)] {
         assert_refused(page(client, 1, token).await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
@@ -95,7 +99,7 @@ async fn a_page_token_is_good_for_this_list_in_this_account_and_narrowing_alone(
 }
 
 #[tokio::test]
-async fn a_narrowed_call_counts_its_customer_alone() {
+async fn a_narrowed_call_counts_only_its_customer() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     acme.admin.tag(&[&ada.id, &bob.id], &["both"], &[]).await.unwrap();

@@ -11,7 +11,7 @@ async fn page(world: &World, page_size: i32, token: &str) -> Result<pb::ListTena
 }
 
 #[tokio::test]
-async fn tenants_are_listed_as_they_were_created_the_oldest_first() {
+async fn tenants_are_listed_oldest_first() {
     let world = World::start().await;
     assert_eq!(page(&world, 0, "").await.unwrap(), pb::ListTenantsResponse::default());
     let mut made = Vec::new();
@@ -20,8 +20,9 @@ async fn tenants_are_listed_as_they_were_created_the_oldest_first() {
     }
     let listed = page(&world, 0, "").await.unwrap();
     assert_eq!(listed.tenants.iter().map(|tenant| tenant.id.clone()).collect::<Vec<_>>(), made);
-    let told: Vec<_> = listed.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.name_uniqueness())).collect();
-    assert_eq!(told, [("zeta", pb::NameUniqueness::Tenant), ("acme", pb::NameUniqueness::None)]);
+    let names_and_rules: Vec<_> =
+        listed.tenants.iter().map(|tenant| (tenant.name.as_str(), tenant.name_uniqueness())).collect();
+    assert_eq!(names_and_rules, [("zeta", pb::NameUniqueness::Tenant), ("acme", pb::NameUniqueness::None)]);
     assert!(listed.tenants.iter().all(|tenant| tenant.create_time.is_some()));
     assert_eq!(listed.next_page_token, "");
 }
@@ -50,7 +51,7 @@ async fn pages_show_each_tenant_once_while_others_are_created() {
 }
 
 #[tokio::test]
-async fn a_page_has_50_if_nothing_is_said_1000_at_most_and_never_fewer_than_none() {
+async fn the_default_page_size_is_50_the_maximum_1000_and_a_negative_one_is_refused() {
     let world = World::start().await;
     sqlx::raw_sql(
         "insert into tenants (tenant_id, name, name_uniqueness, created_at)
@@ -65,13 +66,13 @@ async fn a_page_has_50_if_nothing_is_said_1000_at_most_and_never_fewer_than_none
     let last = page(&world, 1_001, &first.next_page_token).await.unwrap();
     assert_eq!((last.tenants.len(), last.next_page_token.as_str()), (50, ""));
     let whole = page(&world, 50, &first.next_page_token).await.unwrap();
-    assert_eq!(whole, last, "a full page that is the last says so");
+    assert_eq!(whole, last, "a full last page has no token");
     let refused = assert_refused(page(&world, -1, "").await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["page_size"]);
 }
 
 #[tokio::test]
-async fn a_token_that_was_not_given_for_this_list_is_refused() {
+async fn a_token_of_another_list_is_refused() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     world.tenant("globex").await;

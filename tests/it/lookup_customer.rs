@@ -4,12 +4,12 @@ use clientele::grpc::pb::{self, CustomerView, Reach, ResolvedBy, Role};
 use tonic::Code;
 
 use crate::{
-    custom_ids::{by, called, fleet, narrowed},
+    custom_ids::{by, fleet, narrowed, with_custom_ids},
     world::{World, assert_refused, bad_fields, customer, full_customer, wire},
 };
 
 #[tokio::test]
-async fn a_customer_is_found_by_what_it_is_called_with_or_without_the_system() {
+async fn a_customer_is_found_by_its_custom_id_with_or_without_the_system() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let made = acme.admin.create(full_customer("Copaco")).await.unwrap();
@@ -32,17 +32,17 @@ async fn a_customer_is_found_by_what_it_is_called_with_or_without_the_system() {
 async fn an_old_value_is_an_alias_until_another_customer_takes_it() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
     let (ada, bob) = (ada.id, bob.id);
     let steps = [
         (&ada, "2", [("1", &ada, true), ("2", &ada, false)]),
-        // Cleared: both are aliases.
+        // After clearing, both are aliases.
         (&ada, "", [("1", &ada, true), ("2", &ada, true)]),
-        // Taken over, and given up: it was Bob's last.
+        // Bob takes the value and gives it up: it was Bob's last.
         (&bob, "1", [("1", &bob, false), ("2", &ada, true)]),
         (&bob, "3", [("1", &bob, true), ("3", &bob, false)]),
-        // Taken back, and given up again.
+        // Ada takes it back and gives it up again.
         (&ada, "1", [("1", &ada, false), ("3", &bob, false)]),
         (&ada, "2", [("1", &ada, true), ("2", &ada, false)]),
     ];
@@ -60,26 +60,26 @@ async fn an_old_value_is_an_alias_until_another_customer_takes_it() {
 async fn several_hits_without_a_system_are_ambiguous() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "7")])).await.unwrap();
-    let bob = acme.admin.create(called("Bob", &[("billing", "7")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "7")])).await.unwrap();
+    let bob = acme.admin.create(with_custom_ids("Bob", &[("billing", "7")])).await.unwrap();
     assert_refused(acme.admin.lookup("7", "").await, Code::FailedPrecondition, "LOOKUP_AMBIGUOUS");
     assert_eq!(acme.admin.lookup("7", "erp").await.unwrap(), (ada.id.clone(), false));
     assert_eq!(acme.admin.lookup("7", "billing").await.unwrap(), (bob.id.clone(), false));
-    // An alias in one system does not give way to another customer's value in another.
+    // An alias in one system stays when another customer gets the value in another system.
     acme.admin.set_id(&bob.id, "billing", "8").await.unwrap();
     assert_refused(acme.admin.lookup("7", "").await, Code::FailedPrecondition, "LOOKUP_AMBIGUOUS");
-    // One customer that is called so twice is one hit.
-    let eve = acme.admin.create(called("Eve", &[("erp", "9"), ("dms", "9"), ("billing", "9")])).await.unwrap();
+    // One customer with the value in two systems is one hit.
+    let eve = acme.admin.create(with_custom_ids("Eve", &[("erp", "9"), ("dms", "9"), ("billing", "9")])).await.unwrap();
     acme.admin.set_id(&eve.id, "dms", "").await.unwrap();
     assert_eq!(acme.admin.lookup("9", "").await.unwrap(), (eve.id.clone(), false));
     assert_eq!(acme.admin.lookup("9", "dms").await.unwrap(), (eve.id, true));
-    // Narrowed to one of them, the other is not there.
+    // For a call that is narrowed to one of them, the other does not exist.
     let found = acme.admin.customers().lookup_customer(narrowed(by("7", ""), &bob.id)).await.unwrap().into_inner();
     assert_eq!((found.customer.as_ref().unwrap().id.as_str(), found.resolved_by()), (&*bob.id, ResolvedBy::Alias));
 }
 
 #[tokio::test]
-async fn only_the_acting_accounts_own_ids_of_customers_in_its_sight_are_looked_at() {
+async fn only_the_acting_accounts_custom_ids_of_visible_customers_count() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south, other) = (acme.child("north").await, acme.child("south").await, world.tenant("globex").await);
@@ -97,7 +97,7 @@ async fn only_the_acting_accounts_own_ids_of_customers_in_its_sight_are_looked_a
             assert_eq!(wire(&refused), absent);
         }
     }
-    // What leaves its sight is not found any more, and found again when it comes back.
+    // A customer that is no longer visible is not found, and is found again after its return.
     let reach = async |reach: Reach| {
         let customer = pb::Customer { id: ada.id.clone(), reach: reach.into(), ..Default::default() };
         acme.admin.update(customer, &["reach"]).await.unwrap()
@@ -106,14 +106,14 @@ async fn only_the_acting_accounts_own_ids_of_customers_in_its_sight_are_looked_a
     assert_eq!(wire(&north.admin.lookup("north", "erp").await.unwrap_err()), absent);
     reach(Reach::Fleet).await;
     assert_eq!(north.admin.lookup("north", "erp").await.unwrap(), (ada.id.clone(), false));
-    // Narrowed to another customer, this one is not there.
+    // For a call that is narrowed to another customer, this one does not exist.
     let eve = north.admin.create(customer("Eve")).await.unwrap();
     let refused = north.admin.customers().lookup_customer(narrowed(by("north", ""), &eve.id)).await.unwrap_err();
     assert_eq!(wire(&refused), absent);
 }
 
 #[tokio::test]
-async fn everything_wrong_with_a_look_up_is_told_at_once() {
+async fn every_error_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = pb::LookupCustomerRequest { view: 9, ..by("", "No such") };

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access_log;
 mod add_member;
 mod approve_customer;
 mod approve_customer_rights;
@@ -48,6 +49,7 @@ mod fleet;
 mod get_account;
 mod get_customer;
 mod health;
+mod help;
 mod identity;
 mod jwks_url;
 mod list_accounts;
@@ -93,12 +95,13 @@ mod search_samples;
 mod search_scope;
 mod search_upkeep;
 mod settings;
-mod standing;
 mod states;
+mod stopping;
 mod suspend_customer;
 mod telemetry;
 mod tls;
 mod tokens;
+mod trace_ids;
 mod transfer_customers;
 mod unarchive_customers;
 mod update_branch;

@@ -1,5 +1,4 @@
-//! What a server says beside the RPCs' own answers: to bytes that are no message, to paths that are no RPC, through health
-//! and reflection.
+//! A server's answers to invalid bytes and unknown paths, and its health and reflection services.
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use tokio_stream::{StreamExt as _, iter};
@@ -18,7 +17,7 @@ use clientele::{
     store::migrations,
 };
 
-/// Bytes as they are.
+/// Raw bytes.
 #[derive(Clone, Copy, Default)]
 struct Raw;
 
@@ -67,7 +66,7 @@ pub async fn send(client: &Client, path: &str, message: impl Into<Bytes>) -> Res
 pub const NO_MESSAGE: &[u8] = &[0, 0];
 
 #[tokio::test]
-async fn bytes_that_are_no_message_are_malformed_and_too_many_are_too_large() {
+async fn invalid_bytes_are_malformed_and_large_messages_are_too_large() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let operator = world.operator();
@@ -77,20 +76,20 @@ async fn bytes_that_are_no_message_are_malformed_and_too_many_are_too_large() {
         assert_refused(malformed, Code::InvalidArgument, "MESSAGE_MALFORMED");
         let large = send(client, rpc.path, vec![0; 300 * 1024]).await;
         assert_refused(large, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
-        // Who calls is asked before what.
+        // Authentication comes before the request.
         for message in [Bytes::from_static(NO_MESSAGE), vec![0; 300 * 1024].into()] {
-            let unknown = send(&world.nobody(), rpc.path, message).await;
+            let unknown = send(&world.without_token(), rpc.path, message).await;
             assert_refused(unknown, Code::Unauthenticated, "TOKEN_MISSING");
         }
     }
-    acme.admin.create(customer("Ada")).await.expect("the connection is of use still");
+    acme.admin.create(customer("Ada")).await.expect("the connection still works");
 }
 
 #[tokio::test]
-async fn fields_that_the_server_does_not_know_are_let_be() {
+async fn unknown_fields_are_ignored() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    // Field 15000, a varint: a newer client's.
+    // Field 15000, a varint: from a newer client.
     let newer = [0xc0, 0xa9, 0x07, 0x01];
     send(&acme.admin, "/clientele.v1.AccountService/GetAccount", newer.to_vec()).await.unwrap();
 }
@@ -99,7 +98,7 @@ async fn fields_that_the_server_does_not_know_are_let_be() {
 async fn a_path_that_is_no_rpc_is_unimplemented() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    for client in [&acme.admin, &world.nobody()] {
+    for client in [&acme.admin, &world.without_token()] {
         for path in ["/clientele.v1.CustomerService/Nothing", "/clientele.v1.Nothing/Nothing"] {
             assert_refused(send(client, path, Bytes::new()).await, Code::Unimplemented, "RPC_UNKNOWN");
         }
@@ -108,7 +107,7 @@ async fn a_path_that_is_no_rpc_is_unimplemented() {
     }
 }
 
-/// The contract's services, and what every server has.
+/// The contract's services, and health and reflection.
 const SERVICES: [&str; 5] = [
     "clientele.v1.AccessService",
     "clientele.v1.AccountService",
@@ -133,26 +132,26 @@ macro_rules! reflect {
 }
 
 #[tokio::test]
-async fn reflection_tells_the_services_in_both_versions_to_anyone() {
+async fn reflection_lists_the_services_in_both_versions_without_a_token() {
     let world = World::start().await;
-    macro_rules! told {
+    macro_rules! check_reflection {
         ($version:ident) => {{
-            use $version::server_reflection_response::MessageResponse as Told;
-            let Told::ListServicesResponse(list) = reflect!($version, world, ListServices("")).unwrap() else {
+            use $version::server_reflection_response::MessageResponse as Answer;
+            let Answer::ListServicesResponse(list) = reflect!($version, world, ListServices("")).unwrap() else {
                 panic!()
             };
             for name in SERVICES {
                 assert!(list.service.iter().any(|service| service.name == name), "{name} in {list:?}");
             }
-            // The last is for grpcurl: it shows an error's details by it.
+            // grpcurl needs the last one to show error details.
             for symbol in ["clientele.v1.Customer", "clientele.v1.Access", "google.rpc.ErrorInfo"] {
                 let found = reflect!($version, world, FileContainingSymbol(symbol)).unwrap();
-                assert!(matches!(found, Told::FileDescriptorResponse(_)), "{symbol}: {found:?}");
+                assert!(matches!(found, Answer::FileDescriptorResponse(_)), "{symbol}: {found:?}");
             }
         }};
     }
-    told!(v1);
-    told!(v1alpha);
+    check_reflection!(v1);
+    check_reflection!(v1alpha);
 }
 
 #[tokio::test]
@@ -167,13 +166,13 @@ async fn health(world: &World, service: &str) -> Result<ServingStatus, Status> {
     Ok(HealthClient::new(world.channel()).check(asked).await?.into_inner().status())
 }
 
-/// Waits until the server says that it is ready.
+/// Waits until the server reports that it is ready.
 pub async fn until_ready(world: &World) {
     until("the server is ready", async || health(world, "readiness").await.unwrap() == ServingStatus::Serving).await;
 }
 
 #[tokio::test]
-async fn health_tells_anyone_that_all_is_served() {
+async fn health_is_serving_without_a_token() {
     let world = World::start().await;
     until_ready(&world).await;
     for service in ["", "liveness", "readiness"].iter().chain(&SERVICES[..4]) {
@@ -190,7 +189,7 @@ async fn a_server_waits_for_its_schema_and_then_is_ready() {
         assert_eq!(health(&world, service).await.unwrap(), ServingStatus::NotServing, "{service}");
     }
     let who = world.operator().access().who_am_i(pb::WhoAmIRequest {}).await;
-    assert!(who.is_err(), "there is nothing yet to answer from: {who:?}");
+    assert!(who.is_err(), "there is no data yet: {who:?}");
 
     migrations::migrate(&world.database, || ()).await.unwrap();
     until_ready(&world).await;

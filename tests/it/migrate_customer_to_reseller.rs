@@ -4,13 +4,13 @@ use clientele::grpc::pb::{self, MigrateCustomerToResellerRequest as Migrating, M
 use tonic::{Code, Status};
 
 use crate::{
-    custom_ids::{self, assert_consistent, called, fleet},
+    custom_ids::{self, assert_consistent, fleet, with_custom_ids},
     modify_customer_tags::{self, tags_of},
     place_hold::place,
     rows::rows,
     world::{
-        Client, Seat, World, assert_refused, bad_fields, customer, full_customer, metadata, pending_first, principal,
-        request_id, requiring, unknown_id, wire,
+        Client, TestAccount, World, assert_refused, bad_fields, customer, full_customer, manual_approval, metadata,
+        principal, request_id, requiring, unknown_id, wire,
     },
 };
 
@@ -28,8 +28,8 @@ pub fn blockers(blocked: &[pb::BlockedMove]) -> Vec<MoveBlocker> {
     blocked.iter().map(pb::BlockedMove::blocker).collect()
 }
 
-/// An account with a customer that has all there is, in a branch, looked after by a member; and an account beside it.
-async fn stage(world: &World) -> (Seat, Seat, pb::Customer) {
+/// An account with a customer that has every field, a branch and a sales person; and a sibling account.
+async fn fixture(world: &World) -> (TestAccount, TestAccount, pb::Customer) {
     let acme = world.tenant("acme").await;
     let north = acme.child_with("north", Some(requiring(&["email"], &[]))).await;
     let branch_id = north.branch("Harbour").await;
@@ -42,9 +42,9 @@ async fn stage(world: &World) -> (Seat, Seat, pb::Customer) {
 }
 
 #[tokio::test]
-async fn a_customer_becomes_a_reseller_and_moves_with_all_that_it_has() {
+async fn a_customer_becomes_a_reseller_and_keeps_all_its_data() {
     let world = World::start().await;
-    let (acme, north, before) = stage(&world).await;
+    let (acme, north, before) = fixture(&world).await;
     let request = Migrating {
         account_name: "Copaco Portal".to_owned(),
         first_admin: Some(principal("jan")),
@@ -60,12 +60,12 @@ async fn a_customer_becomes_a_reseller_and_moves_with_all_that_it_has() {
     assert_eq!(account.ancestor_ids, [&account.id, &north.account, &acme.account].map(Clone::clone));
     let required = |account: &pb::Account| account.policies.clone().unwrap().required_to_create;
     let parent = north.admin.accounts().get_account(pb::GetAccountRequest::default()).await.unwrap().into_inner();
-    assert_eq!(required(&account), required(&parent.account.unwrap()), "a copy of its parent's policies");
+    assert_eq!(required(&account), required(&parent.account.unwrap()), "a copy of the parent's policies");
     assert_eq!((plan.first_admin.unwrap().subject.as_str(), plan.admin_email.as_str()), ("jan", ""));
     assert_eq!((&plan.cleared_branch_id, &plan.cleared_sales_person_id), (&before.branch_id, &before.sales_person_id));
     assert!(plan.copied_tags.is_empty() && plan.copied_custom_ids.is_empty() && answer.blockers.is_empty());
 
-    // The account above still sees it, with its own tags and custom IDs, and its etag is good.
+    // The account above still sees it, with its own tags and custom IDs, and its etag is valid.
     let now = north.admin.get(&before.id).await.unwrap();
     assert_eq!(answer.customer.as_ref(), Some(&now));
     let expected = pb::Customer {
@@ -83,7 +83,7 @@ async fn a_customer_becomes_a_reseller_and_moves_with_all_that_it_has() {
     assert!(now.allowed_actions.contains(&"RevertCustomerMigration".to_owned()), "{:?}", now.allowed_actions);
     assert_eq!(north.admin.lookup("Copaco-00123", "erp").await.unwrap().0, before.id);
 
-    // Its own admin has it as an owner has it, and sees nothing that is the former owner's.
+    // The new admin sees it as its owner, and nothing that belongs to the former owner.
     let jan = world.subject("jan");
     let owned = jan.get(&before.id).await.unwrap();
     assert!(owned.custom_ids.is_empty() && owned.tags.is_empty(), "{owned:?}");
@@ -95,9 +95,9 @@ async fn a_customer_becomes_a_reseller_and_moves_with_all_that_it_has() {
 }
 
 #[tokio::test]
-async fn the_new_account_gets_copies_of_tags_and_custom_ids_if_asked_and_the_old_one_keeps_its_own() {
+async fn tags_and_custom_ids_are_copied_on_request_and_the_old_account_keeps_its_own() {
     let world = World::start().await;
-    let (_, north, before) = stage(&world).await;
+    let (_, north, before) = fixture(&world).await;
     north.admin.set_id(&before.id, "dms", "K-1").await.unwrap();
     north.admin.set_id(&before.id, "dms", "K-2").await.unwrap();
     let request = Migrating { copy_tags: true, copy_custom_ids: true, ..migrating(&before.id) };
@@ -113,9 +113,13 @@ async fn the_new_account_gets_copies_of_tags_and_custom_ids_if_asked_and_the_old
     assert_eq!(tags_of(&reseller, &before.id).await, ["large", "vip"]);
     assert_eq!(reseller.lookup("k-2", "").await.unwrap(), (before.id.clone(), false));
     assert_refused(reseller.lookup("K-1", "").await, Code::NotFound, "CUSTOMER_NOT_FOUND");
-    assert_eq!(north.admin.lookup("K-1", "").await.unwrap(), (before.id.clone(), true), "an alias stays where it was");
+    assert_eq!(
+        north.admin.lookup("K-1", "").await.unwrap(),
+        (before.id.clone(), true),
+        "an alias stays with its account"
+    );
 
-    // They are the new account's own: neither follows the other.
+    // The copies belong to the new account: changes of one do not change the other.
     reseller.set_id(&before.id, "dms", "R-1").await.unwrap();
     reseller.tag(&[&before.id], &["ours"], &["vip"]).await.unwrap();
     assert_eq!(north.admin.get(&before.id).await.unwrap().custom_ids["dms"], "K-2");
@@ -127,15 +131,15 @@ async fn the_new_account_gets_copies_of_tags_and_custom_ids_if_asked_and_the_old
 }
 
 #[tokio::test]
-async fn one_event_tells_from_and_to_and_what_was_left_behind() {
+async fn one_event_records_old_and_new_account_and_cleared_fields() {
     let world = World::start().await;
-    let (_, north, before) = stage(&world).await;
-    let told = north.admin.events(&before.id).await.unwrap().len();
+    let (_, north, before) = fixture(&world).await;
+    let events_before = north.admin.events(&before.id).await.unwrap().len();
 
     let migrated = north.admin.migrate(&before.id).await.unwrap().customer.unwrap();
 
     let events = north.admin.events(&before.id).await.unwrap();
-    assert_eq!(events.len(), told + 1);
+    assert_eq!(events.len(), events_before + 1);
     assert_eq!(events[0].r#type(), pb::CustomerEventType::Migrated);
     let change = |path: &str| {
         let change = events[0].changes.iter().find(|change| change.field == path).unwrap_or_else(|| panic!("{path}"));
@@ -146,7 +150,7 @@ async fn one_event_tells_from_and_to_and_what_was_left_behind() {
     assert_eq!(change("account_id"), (text(&north.account), text(&migrated.account_id)));
     assert_eq!(change("branch_id").0, text(&before.branch_id));
     assert_eq!(change("sales_person_id").0, text(&before.sales_person_id));
-    // Whoever had read it learns what changed.
+    // A caller with an older etag gets the changed fields.
     let stale = pb::SuspendCustomerRequest {
         customer_id: before.id,
         reason: "unpaid".to_owned(),
@@ -159,7 +163,7 @@ async fn one_event_tells_from_and_to_and_what_was_left_behind() {
 }
 
 #[tokio::test]
-async fn who_is_invited_is_the_one_named_or_the_primary_contact_or_the_customer() {
+async fn the_invitation_goes_to_the_named_address_the_primary_contact_or_the_customer() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let contact =
@@ -190,9 +194,9 @@ async fn who_is_invited_is_the_one_named_or_the_primary_contact_or_the_customer(
 }
 
 #[tokio::test]
-async fn everything_that_blocks_it_is_told_at_once_and_the_first_is_the_error() {
+async fn validate_only_returns_every_blocker_and_the_first_one_is_the_error() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let mut deepest = acme.clone();
     for _ in 2..=8 {
         deepest = deepest.child("below").await;
@@ -223,7 +227,7 @@ async fn everything_that_blocks_it_is_told_at_once_and_the_first_is_the_error() 
 }
 
 #[tokio::test]
-async fn each_blocker_alone_is_the_error_that_it_is_elsewhere() {
+async fn each_single_blocker_has_its_usual_error() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let admin = &acme.admin;
@@ -241,7 +245,7 @@ async fn each_blocker_alone_is_the_error_that_it_is_elsewhere() {
 #[tokio::test]
 async fn validate_only_shows_the_plan_and_stores_nothing() {
     let world = World::start().await;
-    let (_, north, made) = stage(&world).await;
+    let (_, north, made) = fixture(&world).await;
     let before = rows(&world).await;
     let request = Migrating { copy_tags: true, copy_custom_ids: true, validate_only: true, ..migrating(&made.id) };
 
@@ -260,7 +264,7 @@ async fn validate_only_shows_the_plan_and_stores_nothing() {
 #[tokio::test]
 async fn migrating_again_changes_nothing_and_a_repeat_gets_the_stored_answer() {
     let world = World::start().await;
-    let (_, north, made) = stage(&world).await;
+    let (_, north, made) = fixture(&world).await;
     let request = Migrating { copy_tags: true, request_id: request_id(), ..migrating(&made.id) };
     let first = migrate(&north.admin, &request).await.unwrap();
     let stored = rows(&world).await;
@@ -278,9 +282,9 @@ async fn migrating_again_changes_nothing_and_a_repeat_gets_the_stored_answer() {
 }
 
 #[tokio::test]
-async fn of_many_calls_at_once_one_makes_the_account() {
+async fn one_of_many_concurrent_calls_makes_the_account() {
     let world = World::in_production().await;
-    let (_, north, made) = stage(&world).await;
+    let (_, north, made) = fixture(&world).await;
     let calls = (0..12).map(|_| {
         let (client, request) = (north.admin.clone(), migrating(&made.id));
         async move { migrate(&client, &request).await }
@@ -297,7 +301,7 @@ async fn of_many_calls_at_once_one_makes_the_account() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_request_is_told_at_once() {
+async fn every_error_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = Migrating {
@@ -322,7 +326,7 @@ async fn an_account_below_a_fleet_customers_owner_cannot_and_another_tenant_sees
     let north = acme.child("north").await;
     let shared = acme.admin.create(fleet("Shared")).await.unwrap().id;
     assert_refused(north.admin.migrate(&shared).await, Code::PermissionDenied, "FLEET_OWNED_ELSEWHERE");
-    let own = acme.admin.create(called("Own", &[])).await.unwrap().id;
+    let own = acme.admin.create(with_custom_ids("Own", &[])).await.unwrap().id;
     let hidden = assert_refused(globex.admin.migrate(&own).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
     assert_eq!(wire(&hidden), wire(&globex.admin.migrate(&unknown_id()).await.unwrap_err()));
     let manager = acme.member(pb::Role::ServiceManager).await;

@@ -1,15 +1,15 @@
-//! ModifyCustomerTags: what it does and what it refuses. Races and repeats have files of their own.
+//! ModifyCustomerTags: effects and errors. Races and repeats have files of their own.
 
 use clientele::grpc::pb::{self, CustomerEventType, ModifyCustomerTagsRequest as Tagging};
 use tonic::{Code, Status};
 
 use crate::{
     rows::rows,
-    world::{Client, Seat, World, assert_refused, customer, mask, metadata, pending_first, unknown_id, wire},
+    world::{Client, TestAccount, World, assert_refused, customer, manual_approval, mask, metadata, unknown_id, wire},
 };
 
 /// A tenant with two customers.
-pub async fn pair(world: &World) -> (Seat, pb::Customer, pb::Customer) {
+pub async fn pair(world: &World) -> (TestAccount, pb::Customer, pb::Customer) {
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
@@ -38,7 +38,7 @@ pub async fn catalogue(client: &Client) -> Vec<(String, i32)> {
     tags.into_iter().map(|used| (used.tag.unwrap().name, used.customer_count)).collect()
 }
 
-/// Asserts that what the rows of customers and links repeat is what `customer_tags` says.
+/// Asserts that the copies of tags in customers and links equal `customer_tags`.
 pub async fn assert_consistent(world: &World) {
     let differing = r"
         with said as (
@@ -63,7 +63,7 @@ pub async fn assert_consistent(world: &World) {
 }
 
 #[tokio::test]
-async fn tags_are_put_on_by_name_and_new_ones_are_made_on_the_fly() {
+async fn tags_are_added_by_name_and_new_ones_are_created() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     let new = pb::CreateTagRequest { name: "VIP".to_owned(), ..Default::default() };
@@ -77,7 +77,7 @@ async fn tags_are_put_on_by_name_and_new_ones_are_made_on_the_fly() {
         let now = acme.admin.get(&before.id).await.unwrap();
         assert!(outcome.changed && outcome.etag == now.etag && now.etag != before.etag);
         let names: Vec<_> = now.tags.iter().map(|tag| tag.name.as_str()).collect();
-        assert_eq!(names, ["North Sea", "VIP"], "by name, as the catalogue spells them");
+        assert_eq!(names, ["North Sea", "VIP"], "sorted by name, spelt as in the catalogue");
         assert_eq!(now.tags[1], vip);
         assert_eq!(now.update_time, before.update_time, "the customer itself did not change");
     }
@@ -86,27 +86,27 @@ async fn tags_are_put_on_by_name_and_new_ones_are_made_on_the_fly() {
 }
 
 #[tokio::test]
-async fn the_answer_tells_which_changed_and_the_others_stay_as_they_are() {
+async fn the_answer_shows_which_customers_changed_and_the_others_stay_as_they_are() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     acme.admin.tag(&[&ada.id], &["vip", "north"], &[]).await.unwrap();
     let before = acme.admin.get(&ada.id).await.unwrap();
-    let told = |answer: pb::ModifyCustomerTagsResponse| -> Vec<bool> {
+    let changed = |answer: pb::ModifyCustomerTagsResponse| -> Vec<bool> {
         answer.outcomes.iter().map(|outcome| outcome.changed).collect()
     };
 
     let both = [ada.id.as_str(), bob.id.as_str()];
-    assert_eq!(told(acme.admin.tag(&both, &["VIP"], &["south"]).await.unwrap()), [false, true]);
+    assert_eq!(changed(acme.admin.tag(&both, &["VIP"], &["south"]).await.unwrap()), [false, true]);
     assert_eq!(acme.admin.get(&ada.id).await.unwrap(), before);
 
     let everything = rows(&world).await;
     let again = acme.admin.tag(&both, &["vip"], &["never heard of"]).await.unwrap();
     assert_eq!(again.outcomes[0].etag, before.etag);
-    assert_eq!(told(again), [false, false]);
+    assert_eq!(changed(again), [false, false]);
     assert_eq!(rows(&world).await, everything, "no event, no answer, no tag");
 
-    assert_eq!(told(acme.admin.tag(&both, &[], &["NORTH", "south"]).await.unwrap()), [true, false]);
-    assert_eq!(told(acme.admin.tag(&both, &["gold"], &["vip"]).await.unwrap()), [true, true]);
+    assert_eq!(changed(acme.admin.tag(&both, &[], &["NORTH", "south"]).await.unwrap()), [true, false]);
+    assert_eq!(changed(acme.admin.tag(&both, &["gold"], &["vip"]).await.unwrap()), [true, true]);
     assert_eq!((tags_of(&acme.admin, &ada.id).await, tags_of(&acme.admin, &bob.id).await), {
         let gold = vec!["gold".to_owned()];
         (gold.clone(), gold)
@@ -115,7 +115,7 @@ async fn the_answer_tells_which_changed_and_the_others_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn an_event_tells_the_tags_before_and_after_to_the_acting_account_alone() {
+async fn only_the_acting_account_sees_the_event_with_old_and_new_tags() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -127,8 +127,8 @@ async fn an_event_tells_the_tags_before_and_after_to_the_acting_account_alone() 
     modify(&north.admin, &request).await.unwrap();
 
     let events = north.admin.events(&ada.id).await.unwrap();
-    let told: Vec<_> = events.iter().filter(|event| event.r#type() == CustomerEventType::TagsChanged).collect();
-    let [second, first] = told[..] else { panic!("{events:?}") };
+    let tag_events: Vec<_> = events.iter().filter(|event| event.r#type() == CustomerEventType::TagsChanged).collect();
+    let [second, first] = tag_events[..] else { panic!("{events:?}") };
     assert_eq!((second.request_id.as_str(), second.rpc.as_str()), {
         (request.request_id.as_str(), "clientele.v1.CustomerService/ModifyCustomerTags")
     });
@@ -149,7 +149,7 @@ async fn an_event_tells_the_tags_before_and_after_to_the_acting_account_alone() 
 }
 
 #[tokio::test]
-async fn tags_are_private_whoever_sees_the_customer_has_its_own() {
+async fn each_account_that_sees_a_customer_has_private_tags_of_its_own() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -158,30 +158,30 @@ async fn tags_are_private_whoever_sees_the_customer_has_its_own() {
     let ada = north.admin.create(fleet).await.unwrap();
     let seats = [&acme, &north, &deep];
     let mut etags = Vec::new();
-    for seat in seats {
-        etags.push(seat.admin.get(&ada.id).await.unwrap().etag);
+    for test_account in seats {
+        etags.push(test_account.admin.get(&ada.id).await.unwrap().etag);
     }
 
-    // Above, the owner, below: the same name is three tags.
-    for (mine, seat) in seats.iter().enumerate() {
+    // In the account above, the owner and the account below, the same name is three tags.
+    for (mine, test_account) in seats.iter().enumerate() {
         let others: Vec<_> = (0..3).filter(|other| *other != mine).collect();
-        seat.admin.tag(&[&ada.id], &["vip", &format!("own {mine}")], &[]).await.unwrap();
+        test_account.admin.tag(&[&ada.id], &["vip", &format!("own {mine}")], &[]).await.unwrap();
         for other in others {
             let etag = seats[other].admin.get(&ada.id).await.unwrap().etag;
-            assert_eq!(etag, etags[other], "another's tags neither break nor show in an etag");
+            assert_eq!(etag, etags[other], "tags of another account do not change the etag");
         }
-        let now = seat.admin.get(&ada.id).await.unwrap();
+        let now = test_account.admin.get(&ada.id).await.unwrap();
         assert_ne!(now.etag, etags[mine]);
         assert_eq!(now.tags.iter().map(|tag| tag.name.clone()).collect::<Vec<_>>(), [&format!("own {mine}"), "vip"]);
         etags[mine] = now.etag;
     }
-    for (mine, seat) in seats.iter().enumerate() {
-        assert_eq!(catalogue(&seat.admin).await, [(format!("own {mine}"), 1), ("vip".to_owned(), 1)]);
+    for (mine, test_account) in seats.iter().enumerate() {
+        assert_eq!(catalogue(&test_account.admin).await, [(format!("own {mine}"), 1), ("vip".to_owned(), 1)]);
     }
     assert_eq!(catalogue(&south.admin).await, []);
     assert_refused(south.admin.tag(&[&ada.id], &["x"], &[]).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
 
-    // An etag of before one's own tags is stale; another's is not.
+    // A change of the account's own tags makes an etag stale; a change by another account does not.
     let below = deep.admin.get(&ada.id).await.unwrap();
     assert!(below.allowed_actions.contains(&"ModifyCustomerTags".to_owned()), "{below:?}");
     assert!(!below.allowed_actions.contains(&"UpdateCustomer".to_owned()), "{below:?}");
@@ -201,7 +201,7 @@ async fn tags_are_private_whoever_sees_the_customer_has_its_own() {
 #[tokio::test]
 async fn a_customer_of_any_status_can_be_tagged() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let mut ids = Vec::new();
     for name in ["pending", "active", "rejected", "suspended", "archived"] {
         ids.push(acme.admin.create(customer(name)).await.unwrap().id);
@@ -222,7 +222,7 @@ async fn a_customer_of_any_status_can_be_tagged() {
 }
 
 #[tokio::test]
-async fn all_or_none_and_an_error_names_the_first_place() {
+async fn a_batch_changes_all_or_none_and_its_error_names_the_first_customer() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     let south = acme.child("south").await;
@@ -244,7 +244,7 @@ async fn all_or_none_and_an_error_names_the_first_place() {
 
     let after = rows(&world).await;
     for table in ["tags", "customer_tags", "customers", "customer_links", "requests"] {
-        assert_eq!(after[table], before[table], "{table}: nothing is made, no new tag either");
+        assert_eq!(after[table], before[table], "{table}: nothing is written, and no tag is created");
     }
 }
 

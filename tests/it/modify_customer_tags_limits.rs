@@ -1,4 +1,4 @@
-//! ModifyCustomerTags: how much there may be, and what is malformed.
+//! ModifyCustomerTags: limits and malformed requests.
 
 use clientele::grpc::pb::ModifyCustomerTagsRequest as Tagging;
 use tonic::Code;
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn malformed_requests_name_everything_that_is_wrong() {
+async fn malformed_requests_report_every_error() {
     let world = World::start().await;
     let (acme, ada, _) = pair(&world).await;
     let before = rows(&world).await;
@@ -61,7 +61,7 @@ async fn a_customer_has_at_most_a_hundred_tags() {
     let refused = acme.admin.tag(&[&ada.id, &bob.id], &["one more"], &[]).await;
     let refused = assert_refused(refused, Code::FailedPrecondition, "LIMIT_REACHED");
     assert_eq!(metadata(&refused, "field").as_deref(), Some("customer_ids[1]"));
-    assert_eq!(rows(&world).await, before, "not the first, and no new tag");
+    assert_eq!(rows(&world).await, before, "the first customer did not change, and no tag was created");
 
     acme.admin.tag(&[&ada.id, &bob.id], &["one more"], &["tag 007"]).await.unwrap();
     assert_eq!(tags_of(&acme.admin, &bob.id).await.len(), 100);
@@ -69,7 +69,7 @@ async fn a_customer_has_at_most_a_hundred_tags() {
 }
 
 #[tokio::test]
-async fn the_catalogue_holds_at_most_two_thousand_tags() {
+async fn the_catalogue_has_at_most_2000_tags() {
     let world = World::start().await;
     let (acme, ada, _) = pair(&world).await;
     let fill = "insert into tags (tenant_id, id, account_id, name, name_key, created_at)

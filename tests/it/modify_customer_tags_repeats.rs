@@ -1,4 +1,4 @@
-//! ModifyCustomerTags: repeats, validate_only, and many at once.
+//! ModifyCustomerTags: repeats, validate_only, and concurrent calls.
 
 use clientele::grpc::pb::{self, CustomerEventType, ModifyCustomerTagsRequest as Tagging};
 use tonic::Code;
@@ -29,13 +29,13 @@ async fn a_repeated_request_gets_the_stored_answer() {
     for other in [&other_tags, &fewer] {
         assert_refused(modify(&acme.admin, other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     }
-    assert_eq!(rows(&world).await, before, "and no tag is made for it");
+    assert_eq!(rows(&world).await, before, "no tag was created");
 
     // Existence comes before the stored answer.
     let gone = Tagging { customer_ids: vec![unknown_id()], ..request.clone() };
     assert_refused(modify(&acme.admin, &gone).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
     let colleague = acme.member(pb::Role::Member).await;
-    assert!(!modify(&colleague, &request).await.unwrap().replayed, "a request_id is its caller's own");
+    assert!(!modify(&colleague, &request).await.unwrap().replayed, "a request_id belongs to its caller");
 }
 
 #[tokio::test]
@@ -62,8 +62,8 @@ async fn validate_only_checks_everything_and_changes_nothing() {
     let only = |request: &Tagging| Tagging { validate_only: true, ..request.clone() };
 
     let would_be = modify(&acme.admin, &only(&later)).await.unwrap();
-    let told: Vec<_> = would_be.outcomes.iter().map(|one| (one.changed, one.etag.as_str())).collect();
-    assert_eq!((told, would_be.replayed), (vec![(false, ""), (true, "")], false));
+    let outcomes: Vec<_> = would_be.outcomes.iter().map(|one| (one.changed, one.etag.as_str())).collect();
+    assert_eq!((outcomes, would_be.replayed), (vec![(false, ""), (true, "")], false));
     modify(&acme.admin, &only(&tagging(&[&bob.id], &["on the fly"], &[]))).await.unwrap();
     let absent = modify(&acme.admin, &only(&tagging(&[&unknown_id()], &["vip"], &[]))).await;
     assert_refused(absent, Code::NotFound, "CUSTOMER_NOT_FOUND");
@@ -73,7 +73,7 @@ async fn validate_only_checks_everything_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn fifty_repeats_at_once_tag_once() {
+async fn fifty_concurrent_repeats_tag_once() {
     let world = World::in_production().await;
     let (acme, ada, bob) = pair(&world).await;
     let request = Tagging { request_id: request_id(), ..tagging(&[&bob.id, &ada.id], &["vip"], &[]) };
@@ -96,7 +96,7 @@ async fn fifty_repeats_at_once_tag_once() {
 async fn batches_in_opposite_order_all_succeed() {
     let world = World::in_production().await;
     let (acme, ada, _) = pair(&world).await;
-    // Known tags: who makes a new one waits for others that do, and so would not meet them at the customers.
+    // Existing tags: calls that create a tag wait for each other, and so would not compete for the customers.
     for number in 0..12 {
         create(&acme.admin, &format!("own {number:02}")).await.unwrap();
     }
@@ -125,7 +125,7 @@ async fn batches_in_opposite_order_all_succeed() {
 }
 
 #[tokio::test]
-async fn one_new_name_for_all_is_one_tag() {
+async fn concurrent_calls_with_one_new_name_create_one_tag() {
     let world = World::in_production().await;
     let (acme, ada, bob) = pair(&world).await;
     let calls = (0..12).map(|number| {
@@ -145,7 +145,7 @@ async fn one_new_name_for_all_is_one_tag() {
 }
 
 #[tokio::test]
-async fn nobodys_tag_is_lost_on_one_customer() {
+async fn concurrent_tags_on_one_customer_are_all_kept() {
     let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("north").await;
@@ -157,7 +157,7 @@ async fn nobodys_tag_is_lost_on_one_customer() {
             create(client, &format!("tag {number:02}")).await.unwrap();
         }
     }
-    // The owner's tags lie in the customer's row, the dealer's in its link.
+    // The owner's tags are in the customer's row, the dealer's in its link.
     let calls = (0..24).map(|number| {
         let client = if number % 2 == 0 { acme.admin.clone() } else { dealer.admin.clone() };
         let id = ada.id.clone();
@@ -174,7 +174,7 @@ async fn nobodys_tag_is_lost_on_one_customer() {
 }
 
 #[tokio::test]
-async fn tagging_and_deleting_the_tag_at_once_leave_no_trace_of_a_tag_that_is_gone() {
+async fn concurrent_tagging_and_deleting_leaves_no_trace_of_a_deleted_tag() {
     let world = World::in_production().await;
     let (acme, ada, bob) = pair(&world).await;
     for _ in 0..crate::world::rounds(5) {

@@ -1,5 +1,5 @@
-//! What becomes of every table's rows that speak of a customer when it goes to another account, held against the column
-//! "migrate, transfer" of the table in migrations/README.md.
+//! The rows of a customer in every table after a move to another account, compared with the column "migrate, transfer"
+//! of the table in migrations/README.md.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 use clientele::grpc::pb;
 
-/// Every row that speaks of a customer, by table, as JSON.
+/// Every row of a customer, by table, as JSON.
 async fn rows_of(world: &World, customer: &str) -> BTreeMap<String, Vec<serde_json::Value>> {
     let mut sql = world.sql().await;
     let tables = "select table_name::text from information_schema.columns
@@ -27,7 +27,8 @@ async fn rows_of(world: &World, customer: &str) -> BTreeMap<String, Vec<serde_js
     all
 }
 
-/// What is written of a table, and how many rows a transfer adds, and a migration as the new account's, and besides.
+/// A text in the README's cell of a table; the number of rows that a transfer adds, that a migration copies for the new
+/// account, and that a migration adds besides.
 struct Expected {
     table: &'static str,
     says: &'static str,
@@ -36,7 +37,7 @@ struct Expected {
     migrated: usize,
 }
 
-/// Of a customer with two custom IDs and an alias of the former owner's, and one tag.
+/// For a customer with two custom IDs, an alias and one tag of the former owner.
 const EXPECTED: [Expected; 6] = [
     Expected { table: "custom_ids", says: "a migration copies them", moved: 0, copied: 2, migrated: 0 },
     Expected { table: "customer_links", says: "stay with their account", moved: 0, copied: 1, migrated: 0 },
@@ -51,7 +52,7 @@ fn names(row: &serde_json::Value, account: &str) -> bool {
 }
 
 #[tokio::test]
-async fn each_tables_rows_move_stay_or_are_copied_as_it_is_written() {
+async fn rows_move_stay_or_are_copied_as_the_readme_says() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -89,8 +90,8 @@ async fn each_tables_rows_move_stay_or_are_copied_as_it_is_written() {
         assert!(text.contains(says), "{table}: {text:?} does not say {says:?}");
         let was = &before[table];
         for after in [&transferred, &migrated] {
-            // Nothing is ever taken away or rewritten.
-            assert!(was.iter().all(|row| after[table].contains(row)), "{table} ({text}): a row is gone or another");
+            // No row is deleted or changed.
+            assert!(was.iter().all(|row| after[table].contains(row)), "{table} ({text}): a row was deleted or changed");
         }
         assert_eq!(transferred[table].len() - was.len(), moved, "{table}: rows that a transfer adds");
         let new = migrated[table].iter().filter(|row| !back[table].contains(row));
@@ -100,7 +101,7 @@ async fn each_tables_rows_move_stay_or_are_copied_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_row_of_an_account_out_of_sight_is_kept_for_the_customers_return() {
+async fn hidden_rows_are_kept_until_the_customer_returns() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);

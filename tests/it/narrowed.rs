@@ -1,4 +1,4 @@
-//! The header `clientele-customer`: a call that may touch one customer alone.
+//! The header `clientele-customer`: a call that may use only one customer.
 
 use clientele::grpc::pb;
 use tonic::{Code, Status};
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What every RPC on one customer says of it.
+/// The answers of every RPC on one customer.
 async fn each_on_one(client: &Client, id: &str) -> Vec<Result<(), Status>> {
     let customer_id = id.to_owned();
     let named = pb::Customer { id: id.to_owned(), ..customer("Eve") };
@@ -53,18 +53,22 @@ async fn its_own_customer_answers_and_any_other_does_not_exist() {
     let (hidden, absent) = (each_on_one(&narrowed, &bob.id).await, each_on_one(&narrowed, &unknown_id()).await);
     for (hidden, absent) in hidden.into_iter().zip(absent) {
         let hidden = assert_refused(hidden, Code::NotFound, "CUSTOMER_NOT_FOUND");
-        assert_eq!(wire(&hidden), wire(&absent.unwrap_err()), "what one narrowed away does not exist");
+        assert_eq!(wire(&hidden), wire(&absent.unwrap_err()), "for a narrowed call other customers do not exist");
     }
     assert_eq!(acme.admin.get(&bob.id).await.unwrap(), before);
     for answer in each_on_one(&narrowed, &ada.id).await {
         answer.unwrap();
     }
-    assert_eq!(narrowed.get(&ada.id).await.unwrap(), acme.admin.get(&ada.id).await.unwrap(), "the same, etag and all");
+    assert_eq!(
+        narrowed.get(&ada.id).await.unwrap(),
+        acme.admin.get(&ada.id).await.unwrap(),
+        "the same, with the same etag"
+    );
     assert_eq!(tags_of(&narrowed, &ada.id).await, ["vip"]);
 }
 
 #[tokio::test]
-async fn narrowing_gives_no_sight() {
+async fn narrowing_does_not_make_a_customer_visible() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -79,7 +83,7 @@ async fn narrowing_gives_no_sight() {
 }
 
 #[tokio::test]
-async fn a_batch_with_another_customer_is_refused_at_its_place() {
+async fn a_batch_with_another_customer_is_refused_by_position() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     let narrowed = acme.admin.narrowed_to(&ada.id);
@@ -97,7 +101,7 @@ async fn a_batch_with_another_customer_is_refused_at_its_place() {
     assert!(narrowed.archive(&[&ada.id, &ada.id]).await.unwrap().outcomes[0].changed);
 }
 
-/// The outcome of every mutation that names no customer.
+/// The answers of every mutation that names no customer.
 async fn mutations_without_customer(client: &Client, tag: &pb::Tag, other: &pb::Branch) -> Vec<Result<(), Status>> {
     let (account, member) = (
         pb::CreateAccountRequest {
@@ -137,7 +141,7 @@ async fn mutations_that_name_no_customer_are_refused() {
     let venlo = branch(&acme.admin, "Venlo", false).await.unwrap();
     let before = rows(&world).await;
 
-    // Whatever the customer is: the header alone says that nothing else may change.
+    // For any value of the header: it alone says that nothing else may change.
     for id in [ada.id, unknown_id()] {
         for refused in mutations_without_customer(&acme.admin.narrowed_to(&id), &tag, &venlo).await {
             assert_refused(refused, Code::PermissionDenied, "NARROWED_TO_CUSTOMER");
@@ -192,7 +196,7 @@ async fn a_malformed_header_is_refused_by_name_before_anything_else() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_not_good_under_another_narrowing() {
+async fn a_request_id_cannot_be_reused_with_another_narrowing() {
     let world = World::start().await;
     let (acme, ada, bob) = pair(&world).await;
     let narrowed = acme.admin.narrowed_to(&ada.id);
@@ -204,8 +208,8 @@ async fn a_request_id_is_not_good_under_another_narrowing() {
 
     let approval =
         pb::SuspendCustomerRequest { request_id: request_id(), ..crate::suspend_customer::suspension(&ada.id) };
-    crate::suspend_customer::ask(&acme.admin, &approval).await.unwrap();
-    let reused = crate::suspend_customer::ask(&narrowed, &approval).await;
+    crate::suspend_customer::call(&acme.admin, &approval).await.unwrap();
+    let reused = crate::suspend_customer::call(&narrowed, &approval).await;
     assert_refused(reused, Code::InvalidArgument, "REQUEST_ID_REUSED");
 
     let archiving = pb::ArchiveCustomersRequest {
@@ -216,11 +220,11 @@ async fn a_request_id_is_not_good_under_another_narrowing() {
     acme.admin.customers().archive_customers(archiving.clone()).await.unwrap();
     let reused = narrowed.customers().archive_customers(archiving.clone()).await;
     assert_refused(reused, Code::InvalidArgument, "REQUEST_ID_REUSED");
-    // Existence comes first: to another narrowing the customer is not there.
+    // Existence comes first: with another narrowing the customer does not exist.
     let elsewhere = acme.admin.narrowed_to(&bob.id).customers().archive_customers(archiving).await;
     assert_refused(elsewhere, Code::NotFound, "CUSTOMER_NOT_FOUND");
 
-    // What is refused for its narrowing stays refused, though the same was done without.
+    // A call that is refused for its narrowing stays refused, even if the same call was done without it.
     let creation =
         pb::CreateCustomerRequest { customer: Some(customer("Eve")), request_id: request_id(), ..Default::default() };
     acme.admin.customers().create_customer(creation.clone()).await.unwrap();

@@ -1,4 +1,4 @@
-//! docs/operations.md: its restore drill, run as it stands on a database in use; its alerts, held against the chart's.
+//! docs/operations.md: runs the restore drill as printed, on a database in use; compares the alerts with the chart's.
 
 use std::process::Command;
 
@@ -13,14 +13,14 @@ use crate::{
 
 const DOCUMENT: &str = include_str!("../../docs/operations.md");
 
-/// The lines of the drill.
+/// The commands of the drill.
 fn drill() -> &'static str {
     let (_, drill) = DOCUMENT.split_once("<!-- drill -->\n```sh\n").expect("the drill");
     drill.split_once("```").expect("its end").0
 }
 
 #[tokio::test]
-async fn a_dump_restored_as_the_document_says_serves_what_was_there() {
+async fn a_dump_restored_as_the_document_says_serves_the_same_data() {
     let cluster = production().await;
     if !cluster.bin().join("pg_dump").exists() {
         println!("SKIPPED: no pg_dump beside this PostgreSQL, so the restore drill is NOT run");
@@ -59,31 +59,31 @@ async fn a_dump_restored_as_the_document_says_serves_what_was_there() {
     let restored = cluster.options(&name);
     let current = migrations::migrate(&restored, || ()).await.unwrap();
     assert_eq!((current.version, current.applied), (migrations::newest(), 0));
-    // The same server otherwise: its issuer and its sealing key are configuration.
+    // Otherwise the same server: its issuer and its sealing key are configuration.
     let again = World::start_with(restored.clone(), |config| *config = world.keys.config(restored.clone())).await;
     let (mut was, mut is) = (rows(&world).await, rows(&again).await);
     assert_ne!(was.remove("feed_epoch"), is.remove("feed_epoch"), "a copy is another database");
     assert_eq!(was, is);
     let admin = acme.admin.over(again.channel());
-    assert_eq!(admin.get(&made.id).await.unwrap(), before, "etag and all: the sealing key is the same");
+    assert_eq!(admin.get(&made.id).await.unwrap(), before, "with the same etag, because the sealing key is the same");
     let replayed = admin.customers().create_customer(create).await.unwrap().into_inner();
     assert!(replayed.replayed);
     let query = pb::SearchCustomersRequest { query: "sohne".to_owned(), ..Default::default() };
     assert_eq!(admin.customers().search_customers(query).await.unwrap().into_inner().results.len(), 1);
-    // And it goes on: what is unique stays so, what is new is new.
+    // The service continues: unique values stay unique, and new customers can be created.
     let twin = admin.create(customer("ZOË & söhne")).await;
     assert_refused(twin, Code::AlreadyExists, "NAME_TAKEN");
     admin.create(customer("New")).await.unwrap();
 }
 
 #[test]
-fn every_alert_of_the_chart_says_what_to_do() {
+fn every_alert_of_the_chart_has_a_section() {
     let rules = include_str!("../../helm/clientele/alerts.yaml");
     let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(alerts.len() > 5, "{alerts:?}");
     let parts: Vec<&str> = DOCUMENT.lines().filter_map(|line| line.strip_prefix("### ")).collect();
-    assert_eq!(parts, alerts, "docs/operations.md has a part for each alert, in the order of the rules");
+    assert_eq!(parts, alerts, "docs/operations.md has a section for each alert, in the order of the rules");
     for alert in alerts {
-        assert!(rules.contains(&format!("operations.md#{}\n", alert.to_lowercase())), "{alert} links to its part");
+        assert!(rules.contains(&format!("operations.md#{}\n", alert.to_lowercase())), "{alert} links to its section");
     }
 }

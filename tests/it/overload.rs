@@ -1,4 +1,4 @@
-//! More calls than are taken, and searches that take all that they are given.
+//! More calls than permits, and searches that use all their connections.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::world::{
-    Client, World, assert_refused, at_once, customer, database, pending_first, repeat_at_once, retry_delay, until,
+    Client, World, assert_refused, at_once, customer, database, manual_approval, repeat_at_once, retry_delay, until,
+    wait_for_locks, wait_in_line,
 };
 
-/// How many of the service's sessions wait for a lock.
+/// The number of the service's sessions that wait for a lock.
 pub(crate) async fn locked_out(database: &PgConnectOptions) -> i64 {
     let waiting = "select count(*) from pg_stat_activity
                    where datname = current_database() and application_name = 'clientele' and wait_event_type = 'Lock'";
@@ -24,11 +25,12 @@ async fn search(client: Client) -> Result<usize, Status> {
 }
 
 #[tokio::test]
-async fn searches_that_are_stuck_leave_all_other_calls_alone() {
+async fn stuck_searches_do_not_delay_other_calls() {
     let world = World::start_with(database().await, |config| {
-        config.database.lock_timeout = Duration::from_secs(19);
+        wait_for_locks(config);
         config.database.search_connections = 2;
         config.load.in_flight = 4;
+        wait_in_line(config);
     })
     .await;
     let acme = world.tenant("acme").await;
@@ -36,7 +38,7 @@ async fn searches_that_are_stuck_leave_all_other_calls_alone() {
     let mut holder = world.sql().await;
     sqlx::raw_sql("begin; lock table customer_search in access exclusive mode").execute(&mut holder).await.unwrap();
 
-    // Two run, six wait for their sessions, two in line.
+    // Two run, six wait for a session, two are in the queue.
     let searches = tokio::spawn(repeat_at_once(20, {
         let client = acme.admin.over(world.channel());
         move || search(client.clone())
@@ -63,14 +65,14 @@ async fn searches_that_are_stuck_leave_all_other_calls_alone() {
 }
 
 #[tokio::test]
-async fn a_call_too_many_is_refused_as_long_as_a_mutation_runs_even_one_whose_caller_is_gone() {
+async fn a_mutation_holds_its_permit_until_it_ends_even_if_its_caller_is_gone() {
     let world = World::start_with(database().await, |config| {
-        config.database.lock_timeout = Duration::from_secs(19);
+        wait_for_locks(config);
         config.load.in_flight = 1;
         config.load.queue_wait = Duration::from_millis(50);
     })
     .await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let mut holder = world.sql().await;
     sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
@@ -85,7 +87,7 @@ async fn a_call_too_many_is_refused_as_long_as_a_mutation_runs_even_one_whose_ca
         assert!(retry_delay(&refused).is_some());
         mutation.abort();
     }
-    // Whoever asks whether the server is there hears that it is.
+    // Health still answers SERVING.
     let request = HealthCheckRequest { service: "liveness".to_owned() };
     HealthClient::new(world.channel()).check(request).await.unwrap();
 

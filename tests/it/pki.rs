@@ -1,4 +1,4 @@
-//! Certificates for a test: an authority of its own, and what it vouches for.
+//! Certificates for a test: a certificate authority and the certificates that it signs.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -12,7 +12,7 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// An authority that nobody else believes, and the folder of the files that it makes.
+/// An authority that nothing else trusts, and the folder with its files.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: tempfile::TempDir,
@@ -26,7 +26,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Takes connections with this certificate, over which these protocols may be spoken; any, if none is named.
+    /// Accepts TLS connections with this certificate and these application protocols; any protocol if the list is empty.
     pub fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
         let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
@@ -57,24 +57,24 @@ impl Authority {
         file
     }
 
-    /// A file of the folder, which need not be there.
+    /// A path in the folder; the file need not exist.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// For a server on this machine.
+    /// A certificate for a server on this machine.
     pub fn server(&self) -> Pair {
         self.vouch(&params(vec![localhost()], ExtendedKeyUsagePurpose::ServerAuth))
     }
 
-    /// For a server on this machine, from the beginning of one year to that of another.
+    /// A certificate for a server on this machine, valid from the start of one year to the start of another.
     pub fn server_in(&self, from: i32, until: i32) -> Pair {
         let mut params = params(vec![localhost()], ExtendedKeyUsagePurpose::ServerAuth);
         (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
         self.vouch(&params)
     }
 
-    /// For a client with these URIs.
+    /// A certificate for a client with these URIs.
     pub fn client(&self, uris: &[&str]) -> Pair {
         let names = uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap()));
         let also = SanType::DnsName("client.example".try_into().unwrap());

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     suspend_customer::{active, suspend},
     world::{
-        Client, World, assert_refused, at_once, bad_fields, customer, metadata, pending_first, repeat_at_once,
+        Client, World, assert_refused, at_once, bad_fields, customer, manual_approval, metadata, repeat_at_once,
         request_id, unknown_id, wire,
     },
 };
@@ -17,26 +17,30 @@ fn placing(id: &str, kind: &str) -> Placing {
     Placing { customer_id: id.to_owned(), kind: kind.to_owned(), reason, ..Default::default() }
 }
 
-async fn ask(client: &Client, request: &Placing) -> Result<pb::PlaceHoldResponse, Status> {
+async fn call(client: &Client, request: &Placing) -> Result<pb::PlaceHoldResponse, Status> {
     Ok(client.customers().place_hold(request.clone()).await?.into_inner())
 }
 
 /// Places a hold of a kind.
 pub async fn place(client: &Client, id: &str, kind: &str) -> Result<pb::Customer, Status> {
-    Ok(ask(client, &placing(id, kind)).await?.customer.unwrap())
+    Ok(call(client, &placing(id, kind)).await?.customer.unwrap())
 }
 
 #[tokio::test]
-async fn holds_are_kept_in_order_with_who_placed_them_and_when() {
+async fn holds_are_listed_oldest_first_with_principal_and_time() {
     let world = World::start().await;
     let (acme, ada) = active(&world).await;
     let billing = acme.member(pb::Role::ServiceManager).await;
     let first = place(&billing, &ada.id, "open-orders").await.unwrap();
-    let second = ask(&acme.admin, &Placing { etag: first.etag.clone(), ..placing(&ada.id, "open-orders") }).await;
+    let second = call(&acme.admin, &Placing { etag: first.etag.clone(), ..placing(&ada.id, "open-orders") }).await;
     let second = second.unwrap().customer.unwrap();
 
     assert_eq!(second, acme.admin.get(&ada.id).await.unwrap());
-    assert_eq!((first.holds.len(), second.holds.len()), (1, 2), "every call places one, of whatever kind");
+    assert_eq!(
+        (first.holds.len(), second.holds.len()),
+        (1, 2),
+        "every call places a hold, of the same or another kind"
+    );
     assert_eq!(second.holds[0], first.holds[0]);
     let hold = &second.holds[1];
     assert_eq!((hold.kind.as_str(), hold.reason.as_str()), ("open-orders", "open-orders are not drained"));
@@ -57,9 +61,9 @@ async fn holds_are_kept_in_order_with_who_placed_them_and_when() {
 }
 
 #[tokio::test]
-async fn a_customer_of_any_status_takes_holds_and_at_most_twenty() {
+async fn a_customer_of_any_status_can_have_up_to_20_holds() {
     let world = World::in_production().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     place(&acme.admin, &ada.id, "pending").await.unwrap();
     acme.admin.reject(&ada.id, "no").await.unwrap();
@@ -70,7 +74,7 @@ async fn a_customer_of_any_status_takes_holds_and_at_most_twenty() {
     acme.admin.archive(&[&ada.id]).await.unwrap();
     place(&acme.admin, &ada.id, "archived").await.unwrap();
 
-    // Many at once lose none and do not get past the limit.
+    // Concurrent calls lose no hold and do not exceed the limit.
     let calls = (0..24).map(|number| {
         let (client, id) = (acme.admin.clone(), ada.id.clone());
         async move { place(&client, &id, &format!("kind-{number}")).await }
@@ -93,20 +97,20 @@ async fn malformed_fields_and_stale_etags_are_refused() {
     let current = acme.admin.update(renamed, &["name"]).await.unwrap();
     let before = world.stored().await;
     let all = Placing { customer_id: "7".to_owned(), request_id: "7".to_owned(), ..Default::default() };
-    let refused = assert_refused(ask(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
     let mut fields = bad_fields(&refused);
     fields.sort();
     assert_eq!(fields, ["customer_id", "kind", "reason", "request_id"]);
     let long = Placing { kind: "k".repeat(64), reason: "r".repeat(501), ..placing(&ada.id, "") };
-    let refused = assert_refused(ask(&acme.admin, &long).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &long).await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["kind", "reason"]);
     let stale = Placing { etag: ada.etag.clone(), ..placing(&ada.id, "orders") };
-    let refused = assert_refused(ask(&acme.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
+    let refused = assert_refused(call(&acme.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
     assert_eq!(metadata(&refused, "etag").as_deref(), Some(current.etag.as_str()));
     assert_eq!(metadata(&refused, "changed_fields").as_deref(), Some("name"));
     assert_eq!(world.stored().await, before);
     let longest = Placing { kind: "k".repeat(63), reason: "é".repeat(500), ..placing(&ada.id, "") };
-    ask(&acme.admin, &longest).await.unwrap();
+    call(&acme.admin, &longest).await.unwrap();
 }
 
 #[tokio::test]
@@ -115,24 +119,24 @@ async fn validate_only_changes_nothing_and_repeats_place_one_hold() {
     let (acme, ada) = active(&world).await;
     let before = world.stored().await;
     let request = Placing { request_id: request_id(), ..placing(&ada.id, "orders") };
-    let would_be = ask(&acme.admin, &Placing { validate_only: true, ..request.clone() }).await.unwrap();
+    let would_be = call(&acme.admin, &Placing { validate_only: true, ..request.clone() }).await.unwrap();
     assert_eq!(would_be.customer.unwrap().holds.len(), 1);
     assert_eq!(world.stored().await, before);
 
     let answers = repeat_at_once(30, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     assert!(answers.iter().all(|answer| answer.customer == answers[0].customer));
     assert_eq!(acme.admin.get(&ada.id).await.unwrap().holds.len(), 1);
     let other = Placing { reason: "another".to_owned(), ..request };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
 }
 
 #[tokio::test]
-async fn only_a_service_manager_of_the_owner_or_above_places_holds_and_below_nobody_sees_them() {
+async fn only_a_service_manager_of_the_owner_or_above_places_holds_and_accounts_below_do_not_see_them() {
     let world = World::start().await;
     let (acme, ada) = active(&world).await;
     let (north, globex) = (acme.child("north").await, world.tenant("globex").await);

@@ -1,4 +1,4 @@
-//! The program as a process, and what is left of it.
+//! The program as a process, and the processes that it leaves.
 
 use std::{
     borrow::BorrowMut,
@@ -31,16 +31,21 @@ use tonic::{
 
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
-/// A folder that whoever PostgreSQL runs as may enter.
-pub(crate) fn room() -> TempDir {
-    let room = tempfile::Builder::new().prefix("clientele-dev-").tempdir().unwrap();
-    fs::set_permissions(room.path(), Permissions::from_mode(0o755)).unwrap();
-    room
+/// A folder that PostgreSQL's user can enter.
+pub(crate) fn temp_dir() -> TempDir {
+    let temp_dir = tempfile::Builder::new().prefix("clientele-dev-").tempdir().unwrap();
+    fs::set_permissions(temp_dir.path(), Permissions::from_mode(0o755)).unwrap();
+    temp_dir
 }
 
-/// The program, with nothing of this process's configuration but where PostgreSQL is.
+/// The program, without this process's configuration except the folder of PostgreSQL's programs.
 pub(crate) fn clientele(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clientele"));
+    clientele_at(Path::new(env!("CARGO_BIN_EXE_clientele")), arguments)
+}
+
+/// The same of a copy of the program.
+pub(crate) fn clientele_at(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     let ours = |name: &OsString| name.to_string_lossy().starts_with("CLIENTELE_") && name != "CLIENTELE_PG_BIN";
     for name in env::vars_os().map(|(name, _)| name).filter(ours) {
         command.env_remove(name);
@@ -53,13 +58,13 @@ pub(crate) async fn output(mut command: impl BorrowMut<Command>) -> Output {
     timeout(BOUND, command.borrow_mut().output()).await.expect("it ends").unwrap()
 }
 
-/// What it said to people, having failed as it should.
+/// Runs a command that must fail; returns its standard error.
 pub(crate) async fn failure(command: impl BorrowMut<Command>) -> String {
     let output = output(command).await;
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(output.stdout.is_empty(), "{:?}", output.stdout);
-    said
+    stderr
 }
 
 pub(crate) async fn token(data: &Path, subject: &str) -> String {
@@ -86,7 +91,7 @@ impl Dev {
         Self::ready(Self::launch(data, clientele(&[]), &[])).await
     }
 
-    /// Starts one, which is not ready yet.
+    /// Starts one; it is not ready yet.
     pub(crate) fn launch(data: &Path, mut command: Command, more: &[&str]) -> Self {
         let log = data.with_extension("log");
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
@@ -98,14 +103,14 @@ impl Dev {
 
     pub(crate) async fn ready(mut self) -> Self {
         let line = timeout(BOUND, self.stdout.next_line()).await;
-        let line = line.unwrap_or_else(|_| panic!("not ready: {}", self.said())).unwrap();
-        let line = line.unwrap_or_else(|| panic!("it ended: {}", self.said()));
+        let line = line.unwrap_or_else(|_| panic!("not ready: {}", self.log_text())).unwrap();
+        let line = line.unwrap_or_else(|| panic!("it ended: {}", self.log_text()));
         let address = line.strip_prefix("ready on ").unwrap_or_else(|| panic!("{line}"));
         self.url = format!("http://{address}");
         self
     }
 
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
@@ -118,11 +123,11 @@ impl Dev {
         Pid::from_raw(file.lines().next().unwrap().parse().unwrap())
     }
 
-    /// Waits for its end, after which it has printed nothing more.
+    /// Waits until it has ended, and asserts that it printed nothing more.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let status = timeout(BOUND, self.child.wait()).await;
-        let status = status.unwrap_or_else(|_| panic!("it does not end: {}", self.said())).unwrap();
-        assert_eq!(self.stdout.next_line().await.unwrap(), None, "one line on standard output and no other");
+        let status = status.unwrap_or_else(|_| panic!("it does not end: {}", self.log_text())).unwrap();
+        assert_eq!(self.stdout.next_line().await.unwrap(), None, "one line on standard output and no more");
         status
     }
 
@@ -130,9 +135,9 @@ impl Dev {
         let postmaster = self.postmaster();
         self.signal(signal);
         let status = self.ended().await;
-        assert_eq!(status.code(), Some(0), "{}", self.said());
+        assert_eq!(status.code(), Some(0), "{}", self.log_text());
         assert!(!runs(postmaster), "PostgreSQL outlived it");
-        assert_eq!(processes_of(&self.data), [], "something outlived it");
+        assert_eq!(processes_of(&self.data), [], "a process is still running");
     }
 
     pub(crate) async fn request<T>(&self, subject: &str, message: T) -> Request<T> {
@@ -146,7 +151,7 @@ impl Dev {
     pub(crate) async fn who_am_i(&self, subject: &str) -> pb::WhoAmIResponse {
         let mut client = AccessServiceClient::new(self.channel().await);
         let request = self.request(subject, pb::WhoAmIRequest::default()).await;
-        client.who_am_i(request).await.unwrap_or_else(|status| panic!("{status}: {}", self.said())).into_inner()
+        client.who_am_i(request).await.unwrap_or_else(|status| panic!("{status}: {}", self.log_text())).into_inner()
     }
 
     pub(crate) async fn tenants(&self) -> Vec<pb::Tenant> {
@@ -172,7 +177,7 @@ pub(crate) fn request<T>(token: &str, message: T) -> Request<T> {
     request
 }
 
-/// Whether a process is there and is more than an entry that nobody has asked for.
+/// Whether a process runs and is not a zombie.
 pub(crate) fn runs(process: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     kill(process, None).is_ok() && !stat.contains(") Z ")

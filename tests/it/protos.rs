@@ -1,10 +1,12 @@
-//! The contract as it is written: comments on everything, one grammar for all RPCs, and the service config beside it.
+//! The contract as it is written: comments on everything, options for generated code in every file, one grammar for all
+//! RPCs, and the service config beside it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clientele::grpc::DESCRIPTORS;
 use prost_reflect::{
-    DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
+    DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+    ServiceDescriptor,
 };
 use serde_json::{Value, json};
 
@@ -12,6 +14,20 @@ const PACKAGE: &str = "clientele.v1";
 
 fn pool() -> DescriptorPool {
     DescriptorPool::decode(DESCRIPTORS).unwrap()
+}
+
+fn files() -> Vec<FileDescriptor> {
+    pool().files().filter(|file| file.package_name() == PACKAGE).collect()
+}
+
+/// A file's name without folder and extension.
+fn stem(file: &FileDescriptor) -> &str {
+    file.name().strip_prefix("clientele/v1/").unwrap().strip_suffix(".proto").unwrap()
+}
+
+/// As `CustomerService` for `customer_service`.
+fn upper_camel(snake: &str) -> String {
+    snake.split('_').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect()
 }
 
 fn services() -> Vec<ServiceDescriptor> {
@@ -34,7 +50,7 @@ fn messages() -> Vec<MessageDescriptor> {
 /// The comment above each thing of a file, by the thing's path in the file's descriptor.
 fn comments() -> HashMap<(String, Vec<i32>), String> {
     let mut comments = HashMap::new();
-    for file in pool().files().filter(|file| file.package_name() == PACKAGE) {
+    for file in files() {
         for place in &file.file_descriptor_proto().source_code_info.as_ref().unwrap().location {
             let comment = place.leading_comments().trim();
             if !comment.is_empty() {
@@ -93,15 +109,77 @@ fn everything_has_a_comment() {
 }
 
 #[test]
-fn every_rpcs_comment_names_only_reasons_that_there_are() {
+fn every_comment_is_made_of_whole_sentences() {
+    for ((file, _), comment) in comments() {
+        for paragraph in comment.split("\n\n") {
+            let is_whole = paragraph.trim_end().ends_with('.');
+            assert!(is_whole, "{file}: a comment does not end with a full stop: {paragraph}");
+        }
+    }
+}
+
+#[test]
+fn every_file_has_the_options_of_generated_code() {
+    for file in files() {
+        let descriptor = file.file_descriptor_proto();
+        let options = descriptor.options.as_ref().unwrap();
+        assert_eq!(options.csharp_namespace(), "Clientele.V1", "{}", file.name());
+        assert_eq!(options.go_package(), "clientele/v1;clientelev1", "{}", file.name());
+        assert_eq!(options.java_package(), PACKAGE, "{}", file.name());
+        assert!(options.java_multiple_files(), "{}", file.name());
+        // Without it a file's class could get the name of one of its messages.
+        assert_eq!(options.java_outer_classname(), format!("{}Proto", upper_camel(stem(&file))), "{}", file.name());
+    }
+}
+
+#[test]
+fn every_file_of_the_folder_is_compiled_and_has_at_most_500_lines() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/clientele/v1");
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "proto") {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 500, "{name} has {lines} lines");
+            names.insert(format!("clientele/v1/{name}"));
+        }
+    }
+    assert_eq!(files().iter().map(|file| file.name().to_owned()).collect::<BTreeSet<_>>(), names);
+}
+
+#[test]
+fn every_service_is_alone_in_the_file_of_its_name() {
+    let declared: Vec<_> = files()
+        .iter()
+        .flat_map(|file| {
+            file.services().map(|service| (upper_camel(stem(file)), service.name().to_owned())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(declared.len() >= 5, "{declared:?}");
+    for (file, service) in &declared {
+        assert_eq!(file, service);
+    }
+}
+
+#[test]
+fn every_rpc_states_its_errors_by_reasons_that_exist() {
     let (comments, reasons) = (comments(), reasons());
+    let mut stated: Vec<(String, String)> = Vec::new();
     for method in methods() {
         let comment = &comments[&(method.parent_file().name().to_owned(), method.path().to_vec())];
-        let Some((_, errors)) = comment.split_once("Errors:") else { continue };
+        let (_, errors) =
+            comment.split_once("Errors:").unwrap_or_else(|| panic!("{} has no Errors:", method.full_name()));
+        stated.push((method.full_name().to_owned(), errors.to_owned()));
+    }
+    let service = pool().get_service_by_name("clientele.v1.CustomerService").unwrap();
+    let comment = &comments[&(service.parent_file().name().to_owned(), service.path().to_vec())];
+    stated.push((service.full_name().to_owned(), comment.split_once("Common errors").unwrap().1.to_owned()));
+    for (name, errors) in stated {
         // Reasons are the words in capitals with an underscore; codes are followed by their reasons.
         let words = errors.split(|char: char| !(char.is_ascii_uppercase() || char == '_'));
         for word in words.filter(|word| word.contains('_') && !word.starts_with('_') && !CODES.contains(word)) {
-            assert!(reasons.contains_key(word), "{} names {word}", method.full_name());
+            assert!(reasons.contains_key(word), "{name} names {word}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The example, walked as it stands. `.ci/examples` walks it in every language on `clientele dev`, and asks for the same lines.
+//! Runs the Rust example. `.ci/examples` runs it in every language on `clientele dev`, and expects the same lines.
 
 use crate::world::{World, requiring};
 use clientele::grpc::pb;
@@ -7,28 +7,28 @@ use clientele::grpc::pb;
 pub(crate) mod example;
 
 #[tokio::test]
-async fn the_quickstart_walks_a_customer_through_its_life() {
+async fn the_quickstart_prints_the_expected_lines() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    // What the demo's bob keeps his customers by.
+    // The policies of the account of the demo's bob.
     let policies = requiring(&["billing_email"], &["email", "primary_address.city", "primary_contact.email"]);
     let policies = pb::AccountPolicies { auto_approve: Some(false), ..policies };
     let north = acme.child_with("north", Some(policies)).await;
     north.add("bob", pb::Role::Admin).await;
 
-    let mut told = Vec::new();
+    let mut steps = Vec::new();
     let token = world.keys.token("bob");
-    Box::pin(example::walk(world.channel(), &token, |step| told.push(step))).await.unwrap();
+    Box::pin(example::walk(world.channel(), &token, |step| steps.push(step))).await.unwrap();
 
     let expected: Vec<&str> = include_str!("../../examples/quickstart.txt").lines().collect();
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (step, expected) in told.iter().zip(expected) {
-        assert!(says(step, expected), "{step} should say {expected}");
+    assert_eq!(steps.len(), expected.len(), "{steps:#?}");
+    for (step, expected) in steps.iter().zip(expected) {
+        assert!(matches(step, expected), "{step} should match {expected}");
     }
 }
 
-/// Whether a line is as expected; … stands for anything.
-fn says(line: &str, expected: &str) -> bool {
+/// Whether a line is as expected; … matches any text.
+fn matches(line: &str, expected: &str) -> bool {
     let mut pieces = expected.split('…');
     let Some(rest) = pieces.next().and_then(|first| line.strip_prefix(first)) else { return false };
     let last = pieces.next_back();

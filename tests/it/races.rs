@@ -1,4 +1,4 @@
-//! Many callers at once on the same thing, on a PostgreSQL with production settings.
+//! Many concurrent callers on the same record, on a PostgreSQL with production settings.
 
 mod rule;
 
@@ -6,9 +6,9 @@ use clientele::grpc::pb;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::world::{World, assert_refused, at_once, customer, mask, metadata, pending_first, rounds};
+use crate::world::{World, assert_refused, at_once, customer, manual_approval, mask, metadata, rounds, wait_in_line};
 
-/// The customer's revision, and how many events tell of it.
+/// The customer's revision, and the number of its events.
 async fn revision_and_events(world: &World, id: &str) -> (i64, i64) {
     sqlx::query_as(
         "select revision, (select count(*) from events e where e.tenant_id = c.tenant_id and e.customer_id = c.id)
@@ -21,7 +21,7 @@ async fn revision_and_events(world: &World, id: &str) -> (i64, i64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_64_callers_with_one_etag_one_succeeds_and_the_others_hear_of_it() {
+async fn one_of_64_callers_with_one_etag_succeeds_and_the_others_get_etag_mismatch() {
     let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -41,7 +41,7 @@ async fn of_64_callers_with_one_etag_one_succeeds_and_the_others_hear_of_it() {
     let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     let [won] = &won[..] else { panic!("{} callers won", won.len()) };
     let now = acme.admin.get(&ada.id).await.unwrap();
-    assert_eq!(won.as_ref().unwrap(), &now, "nobody else wrote");
+    assert_eq!(won.as_ref().unwrap(), &now, "no other call wrote");
     assert_eq!(lost.len(), 63);
     for refused in lost {
         let refused = assert_refused(refused, Code::Aborted, "ETAG_MISMATCH");
@@ -52,7 +52,7 @@ async fn of_64_callers_with_one_etag_one_succeeds_and_the_others_hear_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_32_writers_without_an_etag_all_succeed_and_nothing_is_lost() {
+async fn all_of_32_writers_without_an_etag_succeed_and_nothing_is_lost() {
     let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -105,13 +105,13 @@ async fn of_32_writers_without_an_etag_all_succeed_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_200_creates_of_one_name_one_wins_and_the_others_hear_why() {
-    let world = World::in_production().await;
+async fn one_of_200_creates_of_one_name_wins_and_the_others_get_name_taken() {
+    let world = World::in_production_with(wait_in_line).await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, pb::AccountPolicies::default()).await;
     let north = acme.child("north").await;
     let accounts = [north.child("north-east").await, acme.child("south").await, north, acme];
     let connections = [world.channel(), world.channel(), world.channel()];
-    // Folded, these are one name.
+    // Folded, these are the same name.
     let names = ["Ada Stores", "ADA STORES", "ada  stores", "Ａda stores"];
 
     let answers = at_once((0..200).map(|n| {
@@ -132,8 +132,8 @@ async fn of_200_creates_of_one_name_one_wins_and_the_others_hear_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_200_creates_with_one_custom_id_one_wins_and_the_others_hear_which() {
-    let world = World::in_production().await;
+async fn one_of_200_creates_with_one_custom_id_wins_and_the_others_get_its_field() {
+    let world = World::in_production_with(wait_in_line).await;
     let acme = world.tenant("acme").await;
     let connections = [world.channel(), world.channel(), world.channel()];
 
@@ -159,7 +159,7 @@ async fn of_200_creates_with_one_custom_id_one_wins_and_the_others_hear_which() 
     .fetch_one(&mut world.sql().await)
     .await
     .unwrap();
-    assert_eq!(kept, (1, 2, 1), "of those that lost nothing is left");
+    assert_eq!(kept, (1, 2, 1), "the calls that lost left nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,7 +173,7 @@ async fn batches_that_name_the_same_customers_in_opposite_orders_all_succeed() {
     for _ in 0..rounds(3) {
         let answers = at_once((0..12).map(|n| {
             let client = acme.admin.over(world.channel());
-            // The first twenty or the last, forwards or backwards.
+            // The first twenty or the last twenty, forwards or backwards.
             let mut ids = ids[if n % 2 == 0 { 0..20 } else { 10..30 }].to_vec();
             if n % 4 < 2 {
                 ids.reverse();
@@ -201,11 +201,11 @@ async fn batches_that_name_the_same_customers_in_opposite_orders_all_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_approval_beside_a_rejection_wins_and_history_tells_what_came_first() {
+async fn a_concurrent_approval_wins_over_a_rejection_and_the_history_has_their_order() {
     use pb::CustomerEventType::{Approved, Created, Rejected};
 
     let world = World::in_production().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     for round in 0..rounds(10) {
         let ada = acme.admin.create(customer("Ada")).await.unwrap();
         assert_eq!(ada.status(), pb::CustomerStatus::Pending);
@@ -227,8 +227,8 @@ async fn an_approval_beside_a_rejection_wins_and_history_tells_what_came_first()
             }
         }
         let events = acme.admin.events(&ada.id).await.unwrap();
-        let told: Vec<_> = events.iter().map(pb::CustomerEvent::r#type).collect();
-        assert_eq!(told, if rejected { vec![Approved, Rejected, Created] } else { vec![Approved, Created] });
+        let types: Vec<_> = events.iter().map(pb::CustomerEvent::r#type).collect();
+        assert_eq!(types, if rejected { vec![Approved, Rejected, Created] } else { vec![Approved, Created] });
         assert_eq!(acme.admin.get(&ada.id).await.unwrap().status(), pb::CustomerStatus::Active);
     }
 }

@@ -1,4 +1,4 @@
-//! Every reason of the contract, met through a server, with the code that its comment names.
+//! Every reason of the contract, caused through a server, with the code that its comment names.
 
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
@@ -14,15 +14,15 @@ use crate::{
     messages::{NO_MESSAGE, send, until_ready},
     protos,
     world::{
-        Client, SERVICE, Seat, World, customer, database, mask, pending_first, principal, reason, repeat_at_once,
-        request_id, requiring, unknown_id, until,
+        Client, SERVICE, TestAccount, World, customer, database, manual_approval, mask, principal, reason,
+        repeat_at_once, request_id, requiring, unknown_id, until, wait_for_locks,
     },
 };
 
-/// What only the end of the process makes: a unit test has it.
+/// Only the end of the process causes it: a unit test covers it.
 const NOT_HERE: [&str; 1] = ["SHUTTING_DOWN"];
 
-/// The refusals that were met, by reason.
+/// The refusals that occurred, by reason.
 #[derive(Default)]
 struct Met(BTreeMap<String, Vec<Status>>);
 
@@ -34,7 +34,7 @@ impl Met {
 }
 
 #[tokio::test]
-async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
+async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
     let mut met = Met::default();
     let world = World::start().await;
     callers(&world, &mut met).await;
@@ -49,12 +49,12 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
         if NOT_HERE.contains(&reason.as_str()) {
             continue;
         }
-        let told = met.0.remove(&reason).unwrap_or_else(|| panic!("{reason} was not met"));
-        for status in told {
+        let statuses = met.0.remove(&reason).unwrap_or_else(|| panic!("{reason} did not occur"));
+        for status in statuses {
             let code = format!("{:?}", status.code()).to_uppercase();
             let named = comment.split(':').next().unwrap().replace('_', "");
             assert_eq!(code, named, "{reason}: {comment}");
-            // RetryInfo is only where the same bytes may succeed.
+            // RetryInfo is present only where the same bytes may succeed.
             let again = [
                 "OVERLOADED",
                 "RATE_LIMITED",
@@ -72,7 +72,7 @@ async fn every_reason_can_be_met_and_has_the_code_of_its_comment() {
             );
             let bytes = format!("{} {}", status.message(), String::from_utf8_lossy(status.details()));
             for word in ["select ", "insert ", "relation", "_pkey", "_key", "/tmp", "socket", "sqlx"] {
-                assert!(!bytes.contains(word), "{reason} tells {word}: {bytes}");
+                assert!(!bytes.contains(word), "{reason} shows {word}: {bytes}");
             }
             assert!(status.message().len() > 10 && bytes.len() < 4096, "{status:?}");
         }
@@ -84,7 +84,7 @@ async fn callers(world: &World, met: &mut Met) {
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     for client in [
-        world.nobody(),
+        world.without_token(),
         world.bearer("a.b.c".to_owned()),
         world.subject("stranger"),
         world.subject(SERVICE),
@@ -95,8 +95,8 @@ async fn callers(world: &World, met: &mut Met) {
     }
     met.note(acme.member(pb::Role::Viewer).await.create(customer("Ada")).await);
     met.note(acme.admin.accounts().list_tenants(pb::ListTenantsRequest::default()).await);
-    for seat in [&acme, &north] {
-        seat.add("max", pb::Role::Viewer).await;
+    for test_account in [&acme, &north] {
+        test_account.add("max", pb::Role::Viewer).await;
     }
     met.note(world.subject("max").get(&unknown_id()).await);
     let again =
@@ -117,7 +117,7 @@ async fn callers(world: &World, met: &mut Met) {
     met.note(deepest.admin.accounts().create_account(deeper).await);
 }
 
-/// An issuer whose keys are behind a URL where nobody is.
+/// An issuer whose keys have a URL without a server.
 async fn issuer_away(met: &mut Met) {
     let nowhere = Jwks::Url("https://localhost:1/keys".parse().unwrap());
     let world = World::start_with(database().await, |config| config.identity.issuers[0].jwks = nowhere).await;
@@ -182,9 +182,9 @@ async fn customers(world: &World, met: &mut Met) {
     moves(&lax, &active.id, met).await;
 }
 
-/// What keeps a customer where it is.
-async fn moves(seat: &Seat, id: &str, met: &mut Met) {
-    let admin = &seat.admin;
+/// What blocks the move of a customer.
+async fn moves(test_account: &TestAccount, id: &str, met: &mut Met) {
+    let admin = &test_account.admin;
     let revert = || pb::RevertCustomerMigrationRequest { customer_id: id.to_owned(), ..Default::default() };
     met.note(admin.customers().revert_customer_migration(revert()).await);
     let unnamed = pb::MigrateCustomerToResellerRequest { customer_id: id.to_owned(), ..Default::default() };
@@ -206,9 +206,9 @@ async fn moves(seat: &Seat, id: &str, met: &mut Met) {
     met.note(admin.migrate(&held).await);
 }
 
-/// What an account keeps: custom IDs, tags, branches.
-async fn links(seat: &Seat, met: &mut Met) {
-    let admin = &seat.admin;
+/// The records of an account: custom IDs, tags, branches.
+async fn links(test_account: &TestAccount, met: &mut Met) {
+    let admin = &test_account.admin;
     for (name, system) in [("Cy", "erp"), ("Di", "crm")] {
         let custom_ids = [(system.to_owned(), "7".to_owned())].into();
         admin.create(pb::Customer { custom_ids, ..customer(name) }).await.unwrap();
@@ -246,7 +246,7 @@ async fn links(seat: &Seat, met: &mut Met) {
     }
 }
 
-/// Customers that are more than one answer holds together.
+/// Customers that together exceed one answer.
 async fn big_customers(admin: &Client) -> Vec<String> {
     let contact = |n: usize| pb::Contact {
         first_name: format!("{n} {}", "x".repeat(90)),
@@ -268,7 +268,7 @@ async fn big_customers(admin: &Client) -> Vec<String> {
     ids
 }
 
-/// A customer whose row someone else holds, and a server with one connection.
+/// A customer whose row another session has locked, and a server with one connection.
 async fn waiting(met: &mut Met) {
     let database = database().await;
     let world = World::start_with(database.clone(), |config| {
@@ -276,16 +276,16 @@ async fn waiting(met: &mut Met) {
         config.database.wait = Duration::from_millis(50);
     })
     .await;
-    // From then on nothing but the calls needs the connection.
+    // From here on only the calls need the connection.
     until_ready(&world).await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let mut holder = world.sql().await;
     let mut held = holder.begin().await.unwrap();
     sqlx::query("select from customers for update").execute(&mut *held).await.unwrap();
 
-    let approve = |seat: &Seat, request_id: String| {
-        let (client, customer_id) = (seat.admin.clone(), ada.id.clone());
+    let approve = |test_account: &TestAccount, request_id: String| {
+        let (client, customer_id) = (test_account.admin.clone(), ada.id.clone());
         async move {
             let request = pb::ApproveCustomerRequest { customer_id, request_id, ..Default::default() };
             client.customers().approve_customer(request).await
@@ -300,7 +300,7 @@ async fn waiting(met: &mut Met) {
 
     let hasty = World::start_with(database, |config| {
         config.limits.deadline = Duration::from_secs(2);
-        config.database.lock_timeout = Duration::from_secs(15);
+        wait_for_locks(config);
     })
     .await;
     let mine = hasty.tenant("globex").await;
@@ -309,7 +309,7 @@ async fn waiting(met: &mut Met) {
     met.note(mine.admin.update(pb::Customer { id: bob.id, ..customer("Rob") }, &["name"]).await);
 }
 
-/// A server where nobody calls twice in a second.
+/// A server with a rate limit of one call per second.
 async fn too_often(met: &mut Met) {
     let once = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
     let world = World::start_with(database().await, |config| config.load.rate = Some(once)).await;
@@ -331,7 +331,7 @@ async fn until_blocked(world: &World) {
     .await;
 }
 
-/// Servers whose database is not there, and whose tables are not as they were.
+/// Servers without a database, and with damaged tables.
 async fn broken(met: &mut Met) {
     let world = World::start_with(database().await.port(1), |_| ()).await;
     met.note(world.subject("max").get(&unknown_id()).await);

@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 
 use crate::{
-    approve_customer::waiting,
+    approve_customer::pending_customer,
     world::{
         Client, SERVICE, World, actions, assert_refused, bad_fields, customer, metadata, reason, repeat_at_once,
         request_id, unknown_id, wire,
@@ -22,7 +22,7 @@ async fn reject(client: &Client, request: &Rejection) -> Result<pb::RejectCustom
 #[tokio::test]
 async fn a_pending_customer_becomes_rejected_for_a_reason() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let request = Rejection { reason: "  no   papers ".to_owned(), etag: ada.etag.clone(), ..rejection(&ada) };
 
     let answer = reject(&acme.admin, &request).await.unwrap();
@@ -36,9 +36,9 @@ async fn a_pending_customer_becomes_rejected_for_a_reason() {
 }
 
 #[tokio::test]
-async fn rejecting_again_changes_nothing_whatever_the_etag_and_its_reason_neither() {
+async fn rejecting_again_changes_nothing_not_even_the_reason_with_any_etag() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let rejected = acme.admin.reject(&ada.id, "no papers").await.unwrap();
     let before = world.stored().await;
 
@@ -56,7 +56,7 @@ async fn rejecting_again_changes_nothing_whatever_the_etag_and_its_reason_neithe
 #[tokio::test]
 async fn an_active_or_archived_customer_cannot_be_rejected() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
     acme.admin.approve(&bob.id).await.unwrap();
     acme.admin.archive(&[&ada.id]).await.unwrap();
@@ -75,7 +75,7 @@ async fn an_active_or_archived_customer_cannot_be_rejected() {
 #[tokio::test]
 async fn malformed_fields_are_all_named_and_the_reason_has_limits() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let before = world.stored().await;
     let everything = Rejection { customer_id: "7".to_owned(), request_id: "7".to_owned(), ..Default::default() };
     let refused = assert_refused(reject(&acme.admin, &everything).await, Code::InvalidArgument, "INVALID_FIELDS");
@@ -100,7 +100,7 @@ async fn malformed_fields_are_all_named_and_the_reason_has_limits() {
 #[tokio::test]
 async fn a_stale_etag_names_the_current_one_and_the_fields_changed_since() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let changed = pb::Customer { labels: [("vip".to_owned(), "yes".to_owned())].into(), ..ada.clone() };
     acme.admin.update(changed, &["labels.vip"]).await.unwrap();
     acme.admin.archive(&[&ada.id]).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_stale_etag_names_the_current_one_and_the_fields_changed_since() {
 #[tokio::test]
 async fn the_checks_have_one_order() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let north = acme.child("north").await;
     let member = acme.member(pb::Role::Member).await;
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Bob") };
@@ -162,7 +162,7 @@ async fn the_checks_have_one_order() {
 #[tokio::test]
 async fn validate_only_checks_everything_and_changes_nothing() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
     acme.admin.approve(&bob.id).await.unwrap();
     let before = world.stored().await;
@@ -184,7 +184,7 @@ async fn validate_only_checks_everything_and_changes_nothing() {
 #[tokio::test]
 async fn a_repeated_request_gets_the_stored_answer() {
     let world = World::start().await;
-    let (acme, _) = waiting(&world).await;
+    let (acme, _) = pending_customer(&world).await;
     let north = acme.child("north").await;
     let bob = north.admin.create(customer("Bob")).await.unwrap();
     let request = Rejection { request_id: request_id(), ..rejection(&bob) };
@@ -208,9 +208,9 @@ async fn a_repeated_request_gets_the_stored_answer() {
 }
 
 #[tokio::test]
-async fn fifty_repeats_at_once_reject_once() {
+async fn fifty_concurrent_repeats_reject_once() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let request = Rejection { request_id: request_id(), ..rejection(&ada) };
 
     let answers = repeat_at_once(50, || {
@@ -229,7 +229,7 @@ async fn fifty_repeats_at_once_reject_once() {
 #[tokio::test]
 async fn only_an_admin_of_the_owner_or_above_may_reject() {
     let world = World::start().await;
-    let (acme, ada) = waiting(&world).await;
+    let (acme, ada) = pending_customer(&world).await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     let globex = world.tenant("globex").await;
     let bob = north.admin.create(customer("Bob")).await.unwrap();
@@ -246,7 +246,7 @@ async fn only_an_admin_of_the_owner_or_above_may_reject() {
         assert_eq!(metadata(&refused, "required_role").as_deref(), Some("ADMIN"));
     }
     assert_refused(world.operator().reject(&bob.id, "no").await, Code::PermissionDenied, "NOT_A_MEMBER");
-    assert_refused(world.nobody().reject(&bob.id, "no").await, Code::Unauthenticated, "TOKEN_MISSING");
+    assert_refused(world.without_token().reject(&bob.id, "no").await, Code::Unauthenticated, "TOKEN_MISSING");
     assert_refused(north.admin.reject(&eve.id, "no").await, Code::PermissionDenied, "FLEET_OWNED_ELSEWHERE");
     for (client, id) in [(&south.admin, &bob.id), (&north.admin, &ada.id), (&globex.admin, &bob.id)] {
         let refused = assert_refused(client.reject(id, "no").await, Code::NotFound, "CUSTOMER_NOT_FOUND");

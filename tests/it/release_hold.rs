@@ -16,12 +16,12 @@ fn releasing(id: &str, hold: &str) -> Releasing {
     Releasing { customer_id: id.to_owned(), hold_id: hold.to_owned(), ..Default::default() }
 }
 
-async fn ask(client: &Client, request: &Releasing) -> Result<pb::ReleaseHoldResponse, Status> {
+async fn call(client: &Client, request: &Releasing) -> Result<pb::ReleaseHoldResponse, Status> {
     Ok(client.customers().release_hold(request.clone()).await?.into_inner())
 }
 
 async fn release(client: &Client, id: &str, hold: &str) -> Result<pb::Customer, Status> {
-    Ok(ask(client, &releasing(id, hold)).await?.customer.unwrap())
+    Ok(call(client, &releasing(id, hold)).await?.customer.unwrap())
 }
 
 #[tokio::test]
@@ -34,28 +34,28 @@ async fn a_released_hold_is_gone_and_the_others_stay() {
     let before = acme.admin.get(&ada.id).await.unwrap();
     let request =
         Releasing { etag: before.etag.clone(), ..releasing(&ada.id, &before.holds[1].hold_id.to_uppercase()) };
-    let released = ask(&acme.admin, &request).await.unwrap().customer.unwrap();
+    let released = call(&acme.admin, &request).await.unwrap().customer.unwrap();
     assert_eq!(released.holds, [before.holds[0].clone(), before.holds[2].clone()]);
     assert_eq!(released, acme.admin.get(&ada.id).await.unwrap());
     let event = acme.admin.events(&ada.id).await.unwrap().remove(0);
     assert_eq!(event.r#type(), CustomerEventType::HoldReleased);
     assert_eq!(event.changes[0].field, format!("holds.{}", before.holds[1].hold_id));
 
-    // One that is not there has been released already.
+    // A hold that does not exist was released already.
     let stored = world.stored().await;
     for hold in [before.holds[1].hold_id.clone(), unknown_id()] {
         let again = Releasing { etag: before.etag.clone(), request_id: request_id(), ..releasing(&ada.id, &hold) };
-        let answer = ask(&acme.admin, &again).await.unwrap();
+        let answer = call(&acme.admin, &again).await.unwrap();
         assert_eq!((answer.customer.as_ref(), answer.replayed), (Some(&released), false));
     }
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
     release(&acme.admin, &bob.id, &before.holds[0].hold_id).await.unwrap();
-    assert_eq!(acme.admin.get(&ada.id).await.unwrap(), released, "another customer's hold is not its");
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap(), released, "a hold of another customer is not released");
     assert_eq!(world.stored().await.answers, stored.answers);
 }
 
 #[tokio::test]
-async fn many_at_once_release_them_all() {
+async fn concurrent_releases_of_all_holds_succeed() {
     let world = World::in_production().await;
     let (acme, ada) = active(&world).await;
     for number in 0..12 {
@@ -79,12 +79,12 @@ async fn malformed_fields_and_stale_etags_are_refused() {
     let held = place(&acme.admin, &ada.id, "orders").await.unwrap();
     let before = world.stored().await;
     let all = Releasing { customer_id: "7".to_owned(), request_id: "7".to_owned(), ..Default::default() };
-    let refused = assert_refused(ask(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
     let mut fields = bad_fields(&refused);
     fields.sort();
     assert_eq!(fields, ["customer_id", "hold_id", "request_id"]);
     let stale = Releasing { etag: ada.etag, ..releasing(&ada.id, &held.holds[0].hold_id) };
-    let refused = assert_refused(ask(&acme.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
+    let refused = assert_refused(call(&acme.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
     assert_eq!(metadata(&refused, "etag").as_deref(), Some(held.etag.as_str()));
     assert_eq!(world.stored().await, before);
 }
@@ -96,21 +96,21 @@ async fn validate_only_changes_nothing_and_repeats_get_the_stored_answer() {
     let held = place(&acme.admin, &ada.id, "orders").await.unwrap();
     let before = world.stored().await;
     let request = Releasing { request_id: request_id(), ..releasing(&ada.id, &held.holds[0].hold_id) };
-    let would_be = ask(&acme.admin, &Releasing { validate_only: true, ..request.clone() }).await.unwrap();
+    let would_be = call(&acme.admin, &Releasing { validate_only: true, ..request.clone() }).await.unwrap();
     assert!(would_be.customer.unwrap().holds.is_empty());
     assert_eq!(world.stored().await, before);
 
     let answers = repeat_at_once(30, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     place(&acme.admin, &ada.id, "bills").await.unwrap();
-    let repeat = ask(&acme.admin, &request).await.unwrap();
+    let repeat = call(&acme.admin, &request).await.unwrap();
     assert!(repeat.replayed && repeat.customer == answers[0].customer, "as it was then");
     let other = Releasing { hold_id: unknown_id(), ..request };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
 }
 
 #[tokio::test]

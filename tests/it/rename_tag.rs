@@ -16,12 +16,12 @@ fn renaming(id: &str, name: &str) -> Renaming {
     Renaming { tag_id: id.to_owned(), name: name.to_owned(), ..Default::default() }
 }
 
-async fn ask(client: &Client, request: &Renaming) -> Result<pb::RenameTagResponse, Status> {
+async fn call(client: &Client, request: &Renaming) -> Result<pb::RenameTagResponse, Status> {
     Ok(client.tags().rename_tag(request.clone()).await?.into_inner())
 }
 
 async fn rename(client: &Client, id: &str, name: &str) -> Result<pb::Tag, Status> {
-    Ok(ask(client, &renaming(id, name)).await?.tag.unwrap())
+    Ok(call(client, &renaming(id, name)).await?.tag.unwrap())
 }
 
 #[tokio::test]
@@ -36,13 +36,13 @@ async fn a_renamed_tag_shows_on_every_customer_and_changes_none_of_them() {
 
     assert_eq!(renamed, pb::Tag { id: before.tags[1].id.clone(), name: "Gold".to_owned() });
     for id in [&ada.id, &bob.id] {
-        assert_eq!(tags_of(&acme.admin, id).await, ["Gold", "north"], "by the new name");
+        assert_eq!(tags_of(&acme.admin, id).await, ["Gold", "north"], "with the new name");
     }
     assert_eq!(acme.admin.get(&ada.id).await.unwrap().etag, before.etag);
     assert_eq!(world.stored().await, stored);
     assert_eq!(catalogue(&acme.admin).await, [("Gold".to_owned(), 2), ("north".to_owned(), 2)]);
 
-    // The old name is free, the new one is the tag's.
+    // The old name is free, the new one is taken.
     acme.admin.tag(&[&ada.id], &["VIP"], &["gold"]).await.unwrap();
     assert_eq!(tags_of(&acme.admin, &ada.id).await, ["north", "VIP"]);
 }
@@ -56,7 +56,7 @@ async fn another_spelling_is_a_change_and_the_same_is_none() {
     let before = rows(&world).await;
     let same = Renaming { request_id: request_id(), ..renaming(&vip.id, " VIP ") };
     for _ in 0..2 {
-        let answer = ask(&acme.admin, &same).await.unwrap();
+        let answer = call(&acme.admin, &same).await.unwrap();
         assert_eq!((answer.tag.unwrap().name.as_str(), answer.replayed), ("VIP", false));
     }
     assert_eq!(rows(&world).await, before);
@@ -71,7 +71,7 @@ async fn a_name_that_another_tag_has_is_refused() {
     let before = rows(&world).await;
     assert_refused(rename(&acme.admin, &vip.id, "gold").await, Code::AlreadyExists, "TAG_EXISTS");
     let all = Renaming { tag_id: "7".to_owned(), request_id: "7".to_owned(), ..Default::default() };
-    let refused = assert_refused(ask(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
     let mut fields = bad_fields(&refused);
     fields.sort();
     assert_eq!(fields, ["name", "request_id", "tag_id"]);
@@ -79,7 +79,7 @@ async fn a_name_that_another_tag_has_is_refused() {
 }
 
 #[tokio::test]
-async fn anothers_tag_does_not_exist_and_members_do_not_rename() {
+async fn a_tag_of_another_account_does_not_exist_and_members_cannot_rename() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -108,23 +108,23 @@ async fn a_repeated_request_gets_the_stored_answer() {
 
     let answers = repeat_at_once(20, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     rename(&acme.admin, &vip.id, "silver").await.unwrap();
-    let repeat = ask(&acme.admin, &request).await.unwrap();
+    let repeat = call(&acme.admin, &request).await.unwrap();
     assert!(repeat.replayed && repeat.tag.unwrap().name == "gold", "as it was then");
     assert_eq!(catalogue(&acme.admin).await[0].0, "silver");
 
     let other = Renaming { name: "bronze".to_owned(), ..request.clone() };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     let absent = Renaming { tag_id: unknown_id(), ..request };
-    assert_refused(ask(&acme.admin, &absent).await, Code::NotFound, "TAG_NOT_FOUND");
+    assert_refused(call(&acme.admin, &absent).await, Code::NotFound, "TAG_NOT_FOUND");
 }
 
 #[tokio::test]
-async fn of_many_that_want_one_name_one_gets_it() {
+async fn one_of_many_concurrent_renames_to_a_name_wins() {
     let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let mut tags = Vec::new();
@@ -150,10 +150,10 @@ async fn validate_only_checks_everything_and_changes_nothing() {
     create(&acme.admin, "gold").await.unwrap();
     let before = rows(&world).await;
     let only = Renaming { validate_only: true, request_id: request_id(), ..renaming(&vip.id, "silver") };
-    assert_eq!(ask(&acme.admin, &only).await.unwrap().tag.unwrap().name, "silver");
-    let taken = ask(&acme.admin, &Renaming { name: "Gold".to_owned(), ..only.clone() }).await;
+    assert_eq!(call(&acme.admin, &only).await.unwrap().tag.unwrap().name, "silver");
+    let taken = call(&acme.admin, &Renaming { name: "Gold".to_owned(), ..only.clone() }).await;
     assert_refused(taken, Code::AlreadyExists, "TAG_EXISTS");
-    let absent = ask(&acme.admin, &Renaming { tag_id: unknown_id(), ..only }).await;
+    let absent = call(&acme.admin, &Renaming { tag_id: unknown_id(), ..only }).await;
     assert_refused(absent, Code::NotFound, "TAG_NOT_FOUND");
     assert_eq!(rows(&world).await, before);
 }

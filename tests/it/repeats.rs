@@ -1,10 +1,10 @@
-//! request_id of CreateCustomer and UpdateCustomer: a repeat gets the stored answer, and nothing else does.
+//! request_id of CreateCustomer and UpdateCustomer: a repeat gets the stored answer, and no other call does.
 
 use clientele::grpc::pb::{self, NameUniqueness, Role};
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, Seat, World, assert_refused, bad_fields, customer, full_customer, mask, request_id, requiring,
+    Client, TestAccount, World, assert_refused, bad_fields, customer, full_customer, mask, request_id, requiring,
 };
 
 pub async fn create(client: &Client, asked: pb::Customer, id: &str) -> Result<pb::CreateCustomerResponse, Status> {
@@ -23,15 +23,15 @@ async fn rename(client: &Client, id: &str, name: &str, request: &str) -> Result<
     Ok(client.customers().update_customer(request).await?.into_inner())
 }
 
-/// A tenant in which no name repeats.
-async fn strict(world: &World) -> Seat {
+/// A tenant in which names are unique.
+async fn strict(world: &World) -> TestAccount {
     world.tenant_with("acme", NameUniqueness::Tenant, pb::AccountPolicies::default()).await
 }
 
 #[tokio::test]
 async fn a_repeated_creation_gets_the_first_answer_even_after_a_change() {
     let world = World::start().await;
-    // Names, custom IDs and orders are unique, so the repeat meets all of its own keys.
+    // Names, custom IDs and orders are unique, so the repeat violates all of these keys.
     for rule in [NameUniqueness::None, NameUniqueness::Account, NameUniqueness::Tenant] {
         let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
         let request = request_id();
@@ -56,7 +56,7 @@ async fn a_repeated_creation_gets_the_first_answer_even_after_a_change() {
         assert!(again.replayed);
         assert_eq!(stored, made, "as it was then");
         assert_ne!(stored.etag, changed.etag);
-        assert_eq!(acme.admin.get(&made.id).await.unwrap().name, "Bob", "and nothing is undone");
+        assert_eq!(acme.admin.get(&made.id).await.unwrap().name, "Bob", "later changes stay");
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_repeated_update_gets_the_first_answer_even_after_a_change() {
         let message = pb::UpdateCustomerRequest {
             customer: Some(pb::Customer { name: "Bob".to_owned(), ..ada.clone() }),
             update_mask: Some(mask(&["name"])),
-            // Stale as soon as the first call is done.
+            // The etag is stale as soon as the first call is done.
             etag: ada.etag.clone(),
             request_id: request.clone(),
             validate_only: false,
@@ -87,11 +87,11 @@ async fn a_repeated_update_gets_the_first_answer_even_after_a_change() {
     rename(&acme.admin, &ada.id, "Cas", "").await.unwrap();
     acme.admin.create(customer("Bob")).await.expect("the name is free again");
     assert_eq!(update().await.unwrap(), expected, "as it was then");
-    assert_eq!(acme.admin.get(&ada.id).await.unwrap().name, "Cas", "and nothing is undone");
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap().name, "Cas", "later changes stay");
 }
 
 #[tokio::test]
-async fn another_question_under_the_same_request_id_is_refused() {
+async fn another_request_with_the_same_request_id_is_refused() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -101,7 +101,7 @@ async fn another_question_under_the_same_request_id_is_refused() {
     for (client, asked) in [
         (&north.admin, customer("Bob")),
         (&north.admin, other),
-        // The same bytes in another account.
+        // The same bytes, but in another account.
         (&acme.admin, full_customer("Ada")),
     ] {
         let refused = create(client, asked, &request).await;
@@ -116,14 +116,14 @@ async fn another_question_under_the_same_request_id_is_refused() {
     {
         assert_refused(rename(client, id, name, &change).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     }
-    // Being so already is no excuse: the stored answer comes first.
+    // Also if nothing would change: the stored answer comes first.
     assert_refused(rename(&acme.admin, &made.id, "Bob", &change).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     let seen = (north.admin.get(&made.id).await.unwrap().name, north.admin.get(&twin.id).await.unwrap().name);
     assert_eq!(seen, ("Bob".to_owned(), "Twin".to_owned()));
 }
 
 #[tokio::test]
-async fn a_request_id_is_of_its_principal_and_rpc_and_tenant() {
+async fn a_request_id_belongs_to_its_principal_rpc_and_tenant() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (request, member) = (request_id(), acme.member(Role::Member).await);
@@ -166,7 +166,7 @@ async fn a_call_that_failed_or_changed_nothing_leaves_its_request_id_free() {
     assert!(!made.replayed);
     let id = made.customer.unwrap().id;
     assert_refused(rename(&acme.admin, &id, "taken", &request).await, Code::AlreadyExists, "NAME_TAKEN");
-    assert!(!rename(&acme.admin, &id, "Ada", &request).await.unwrap().replayed, "it is so already");
+    assert!(!rename(&acme.admin, &id, "Ada", &request).await.unwrap().replayed, "already made");
     assert!(!rename(&acme.admin, &id, "Bob", &request).await.unwrap().replayed);
     assert!(rename(&acme.admin, &id, "Bob", &request).await.unwrap().replayed);
 }
@@ -187,7 +187,7 @@ async fn a_request_id_is_a_uuid() {
 }
 
 #[tokio::test]
-async fn what_is_only_validated_neither_takes_a_request_id_nor_gets_a_stored_answer() {
+async fn validate_only_neither_uses_a_request_id_nor_gets_a_stored_answer() {
     let world = World::start().await;
     let acme = strict(&world).await;
     let request = request_id();
@@ -201,14 +201,14 @@ async fn what_is_only_validated_neither_takes_a_request_id_nor_gets_a_stored_ans
     };
     assert!(!validate("Ada").await.unwrap().replayed);
     assert!(!create(&acme.admin, customer("Bob"), &request).await.unwrap().replayed);
-    // Not the stored answer, and no word of another body.
+    // Neither the stored answer, nor REQUEST_ID_REUSED for another body.
     assert!(!validate("Ada").await.unwrap().replayed);
     assert_refused(validate("Bob").await, Code::AlreadyExists, "NAME_TAKEN");
     assert!(create(&acme.admin, customer("Bob"), &request).await.unwrap().replayed);
 }
 
 #[tokio::test]
-async fn a_repeat_is_authorised_afresh() {
+async fn a_repeat_is_authorized_again() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let clerk = acme.add("clerk", Role::Member).await;
@@ -218,7 +218,7 @@ async fn a_repeat_is_authorised_afresh() {
     let demote = "update members set role = 'VIEWER' where member_id = $1::uuid";
     let demoted = sqlx::query(demote).bind(&clerk.member_id).execute(&mut world.sql().await).await.unwrap();
     assert_eq!(demoted.rows_affected(), 1);
-    // Another server, whose cache knows nothing of what the clerk was.
+    // Another server, whose cache does not have the former role.
     let replica = World::start_with(world.database.clone(), |_| ()).await;
     let clerk = replica.subject("clerk").acting_in(&acme.account);
     let refused = create(&clerk, customer("Ada"), &request).await;
@@ -228,6 +228,6 @@ async fn a_repeat_is_authorised_afresh() {
     let replica = World::start_with(world.database.clone(), |_| ()).await;
     let clerk = replica.subject("clerk").acting_in(&acme.account);
     let again = create(&clerk, customer("Ada"), &request).await.unwrap();
-    assert!(again.replayed, "a stored answer is of all replicas");
+    assert!(again.replayed, "all replicas use the stored answer");
     assert_eq!(again.customer.unwrap().id, first.customer.unwrap().id);
 }

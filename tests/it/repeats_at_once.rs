@@ -1,14 +1,14 @@
-//! Fifty calls at once with one request_id: one does it, and all get its answer. (CreateCustomer's are in its own file.)
+//! Fifty concurrent calls with one request_id: one is executed, and all get its answer. (CreateCustomer has its own file.)
 
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, World, at_once, customer, full_customer, mask, pending_first, principal, reason, request_id,
+    Client, World, at_once, customer, full_customer, manual_approval, mask, principal, reason, request_id,
 };
 use clientele::grpc::pb;
 
-/// Sends the same fifty times at once. While the first is in flight longer than a repeat waits, the contract says to try
-/// again. The answer, which must be the same for all and be new for one.
+/// Sends the same request fifty times concurrently. If the first call runs longer than a repeat waits, the repeat tries
+/// again, as the contract says. Returns the answer, which must be the same for all and not replayed for one.
 async fn fifty<A, F>(world: &World, client: &Client, send: impl Fn(Client) -> F + Copy + Send + 'static) -> A
 where
     A: PartialEq + std::fmt::Debug + Send + 'static,
@@ -53,7 +53,7 @@ macro_rules! repeated {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_one_customer_is_done_once() {
     let world = World::in_production().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, manual_approval()).await;
     let ada = acme.admin.create(full_customer("Ada")).await.unwrap();
 
     let updated = repeated!(&world, acme.admin, customers.update_customer(pb::UpdateCustomerRequest {
@@ -80,7 +80,7 @@ async fn a_change_of_one_customer_is_done_once() {
     }) => |answer: pb::ApproveCustomerResponse| answer.customer);
     assert_eq!(approved.as_ref(), Some(&acme.admin.get(&ada.id).await.unwrap()));
 
-    // Its creation, its custom ID's, and one for each of the three.
+    // The events of the creation, of the custom ID, and of each of the three changes.
     assert_eq!(acme.admin.events(&ada.id).await.unwrap().len(), 5);
     assert_eq!(count(&world, "select count(*) from requests").await, 3);
 }
@@ -130,7 +130,7 @@ async fn a_tenant_an_account_and_a_member_are_made_once() {
         ..Default::default()
     }) => |answer: pb::CreateAccountResponse| (answer.account, answer.first_admin));
 
-    // The same principal as a member meets the member's key before the request's.
+    // Adding the same principal violates the member's key before the request's key.
     repeated!(&world, ada, access.add_member(pb::AddMemberRequest {
         principal: Some(principal("bob")),
         role: pb::Role::Member.into(),

@@ -1,4 +1,4 @@
-//! Creations with one request_id at once: one is done, the others get its answer or are told to come again.
+//! Concurrent creates with one request_id: one is executed, the others get its answer or REQUEST_IN_FLIGHT.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_repeats_at_once_make_one_customer() {
+async fn fifty_concurrent_repeats_make_one_customer() {
     let world = World::start().await;
     for rule in [NameUniqueness::None, NameUniqueness::Tenant] {
         let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
-        // Without custom IDs the only key of the first tenant's customer is that of the request itself.
+        // Without custom IDs, the only unique key of the first tenant's customer is that of the request itself.
         let asked = if rule == NameUniqueness::None { customer("Copaco") } else { full_customer("Copaco") };
         let before = world.rows().await;
         let request = request_id();
@@ -58,7 +58,7 @@ async fn while_the_first_call_runs_a_repeat_is_in_flight() {
     let acme = world.tenant("acme").await;
     let request = request_id();
     create(&acme.admin, customer("Ada"), &request).await.unwrap();
-    // The first call as it is between its writing and its commit: its row of requests is there, and nobody sees it.
+    // The first call between its write and its commit: its row in `requests` exists, but no other session sees it.
     let mut first = world.sql().await;
     let mut row = world.sql().await;
     sqlx::raw_sql("create temporary table kept as select * from requests; delete from requests")
@@ -86,6 +86,6 @@ async fn while_the_first_call_runs_a_repeat_is_in_flight() {
     })
     .await;
     sqlx::raw_sql("commit").execute(&mut first).await.unwrap();
-    assert!(waiting.await.unwrap().unwrap().replayed, "soon enough, it is not told to come again");
+    assert!(waiting.await.unwrap().unwrap().replayed, "the first call ended soon enough");
     assert_eq!(world.rows().await[0], customers);
 }

@@ -9,7 +9,7 @@ use crate::{
     modify_customer_tags::{self, tags_of},
     place_hold::place,
     rows::rows,
-    world::{Client, Seat, World, assert_refused, customer, full_customer, principal, request_id, unknown_id},
+    world::{Client, TestAccount, World, assert_refused, customer, full_customer, principal, request_id, unknown_id},
 };
 
 async fn revert(client: &Client, request: &Reverting) -> Result<pb::RevertCustomerMigrationResponse, Status> {
@@ -20,8 +20,8 @@ fn reverting(id: &str) -> Reverting {
     Reverting { customer_id: id.to_owned(), ..Default::default() }
 }
 
-/// An account, a customer of it as it was, and the account that was made of the customer, whose admin is jan.
-async fn migrated(world: &World, rule: pb::NameUniqueness) -> (Seat, pb::Customer, String) {
+/// An account, its customer before the migration, and the new account, whose admin is jan.
+async fn migrated(world: &World, rule: pb::NameUniqueness) -> (TestAccount, pb::Customer, String) {
     let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
     let north = acme.child("north").await;
     let branch_id = north.branch("Harbour").await;
@@ -42,10 +42,10 @@ async fn migrated(world: &World, rule: pb::NameUniqueness) -> (Seat, pb::Custome
 }
 
 #[tokio::test]
-async fn the_customer_is_back_where_it_was_as_it_was() {
+async fn the_customer_returns_to_its_former_account_unchanged() {
     let world = World::start().await;
     let (north, before, reseller) = migrated(&world, pb::NameUniqueness::Account).await;
-    // Meanwhile the account that it came from went on calling it what it likes.
+    // Meanwhile the former account changed its custom ID of the customer.
     north.admin.set_id(&before.id, "dms", "K-2").await.unwrap();
 
     let answer = revert(&north.admin, &reverting(&before.id)).await.unwrap();
@@ -71,7 +71,7 @@ async fn the_customer_is_back_where_it_was_as_it_was() {
     custom_ids::assert_consistent(&world).await;
     modify_customer_tags::assert_consistent(&world).await;
 
-    // And it can be migrated once more, to another account.
+    // It can be migrated again, to another new account.
     let again = north.admin.migrate(&before.id).await.unwrap().customer.unwrap();
     assert_ne!(again.reseller_account_id, reseller);
     assert_eq!(tags_of(&north.admin, &before.id).await, ["vip"]);
@@ -118,15 +118,15 @@ async fn a_stale_etag_is_refused_and_validate_only_stores_nothing() {
     assert_eq!(north.admin.get(&before.id).await.unwrap().account_id, reseller);
 }
 
-/// What blocks it, told by a call that only wants to know; and that any other is refused and changes nothing.
+/// The blockers that validate_only returns. Asserts that a real call is refused and changes nothing.
 async fn blocked(world: &World, client: &Client, id: &str, reason: &str) -> Vec<MoveBlocker> {
     let stored = rows(world).await;
     let only = Reverting { validate_only: true, ..reverting(id) };
-    let told = revert(client, &only).await.unwrap();
+    let preview = revert(client, &only).await.unwrap();
     let code = if reason.ends_with("_TAKEN") { Code::AlreadyExists } else { Code::FailedPrecondition };
     assert_refused(revert(client, &reverting(id)).await, code, reason);
     assert_eq!(rows(world).await, stored);
-    blockers(&told.blockers)
+    blockers(&preview.blockers)
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn it_is_final_once_the_new_account_is_in_use() {
     let (north, made, reseller) = migrated(&world, pb::NameUniqueness::None).await;
     let by_admin_above = north.admin.acting_in(&reseller);
     let admin = &north.admin;
-    // What an admin above does there to the customer itself is no use of it.
+    // Changes to the customer by an admin of an account above do not count as use.
     by_admin_above.tag(&[&made.id], &["seen"], &[]).await.unwrap();
     assert!(admin.get(&made.id).await.unwrap().allowed_actions.contains(&"RevertCustomerMigration".to_owned()));
     let only = Reverting { validate_only: true, ..reverting(&made.id) };
@@ -155,7 +155,7 @@ async fn it_is_final_once_the_new_account_is_in_use() {
 }
 
 #[tokio::test]
-async fn a_tag_of_its_own_members_on_the_customer_is_a_use_of_it() {
+async fn a_tag_by_the_new_accounts_members_makes_it_final() {
     let world = World::start().await;
     let (north, made, _) = migrated(&world, pb::NameUniqueness::None).await;
     world.subject("jan").set_id(&made.id, "erp", "R-1").await.unwrap();
@@ -171,7 +171,7 @@ async fn it_is_final_after_30_days_and_when_the_customer_has_moved_on() {
     assert_eq!(blocked(&world, &north.admin, &made.id, "MIGRATION_FINAL").await, [MoveBlocker::MovedOn]);
     north.admin.transfer(&[&made.id], &reseller).await.unwrap();
 
-    // No clock of the server's can be set: the row says that it was 31 days ago.
+    // The server's clock cannot be set, so the row gets a date 31 days ago.
     let aged = "update customers set migration = jsonb_set(migration, '{at}', to_jsonb(now() - interval '31 days'))";
     sqlx::raw_sql(aged).execute(&mut world.sql().await).await.unwrap();
     assert_eq!(blocked(&world, &north.admin, &made.id, "MIGRATION_FINAL").await, [MoveBlocker::TooLate]);
@@ -183,7 +183,7 @@ async fn it_is_final_after_30_days_and_when_the_customer_has_moved_on() {
 async fn a_hold_a_taken_name_and_a_taken_order_reference_block_it() {
     let world = World::start().await;
     let (north, made, _) = migrated(&world, pb::NameUniqueness::Account).await;
-    // Its name and order reference are free in the account that it left.
+    // Its name and order reference are free in the former account.
     let other = pb::Customer { order_reference: made.order_reference.clone(), ..customer("COPACO") };
     let other = north.admin.create(other).await.unwrap();
     let both = [MoveBlocker::NameTaken, MoveBlocker::OrderReferenceTaken];
@@ -198,12 +198,12 @@ async fn a_hold_a_taken_name_and_a_taken_order_reference_block_it() {
 }
 
 #[tokio::test]
-async fn what_was_never_migrated_cannot_be_reverted_and_the_reseller_itself_cannot_either() {
+async fn a_customer_that_was_never_migrated_cannot_be_reverted_and_the_reseller_itself_cannot_revert() {
     let world = World::start().await;
     let (north, made, _) = migrated(&world, pb::NameUniqueness::None).await;
     let ada = north.admin.create(customer("Ada")).await.unwrap().id;
     assert_eq!(blocked(&world, &north.admin, &ada, "NOT_MIGRATED").await, [MoveBlocker::NotMigrated]);
-    // The account that it would return to is out of the reseller's reach.
+    // The reseller cannot act in the account to which the customer would return.
     let refused = revert(&world.subject("jan"), &reverting(&made.id)).await;
     assert_refused(refused, Code::NotFound, "ACCOUNT_NOT_FOUND");
     assert_refused(revert(&north.admin, &reverting(&unknown_id())).await, Code::NotFound, "CUSTOMER_NOT_FOUND");

@@ -1,4 +1,4 @@
-//! Two instances behind a client that balances, restarted one after the other under load: no call fails.
+//! Two instances behind a client that balances, restarted in turn under load: no call fails.
 
 #![allow(clippy::print_stderr, reason = "what a failure is understood by")]
 
@@ -36,26 +36,26 @@ use crate::{
 };
 
 const CALLERS: usize = 8;
-/// Calls that are answered between one step and the next: so there is load at each.
+/// Number of calls that are answered between two steps, so that there is load at each step.
 const BETWEEN: usize = 40;
-/// A stop takes no longer, whoever is stuck; running calls alone may hold it for 25 seconds, and here they are short.
+/// Maximum duration of a stop with stuck peers. Only running calls may delay it, for up to 25 seconds; here they are short.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
-/// A `clientele serve`.
+/// A process `clientele serve`.
 struct Instance {
     child: Child,
     address: String,
-    said: JoinHandle<String>,
+    log: JoinHandle<String>,
 }
 
 impl Instance {
-    /// Starts one and waits until it is ready.
+    /// Starts one and waits until it listens.
     async fn start(url: &str, keys: &Keys, sealing: &str) -> Self {
         let issuer = format!("{ISSUER},{AUDIENCE},{}", path(&keys.jwks()));
         let operator = format!("{ISSUER} {OPERATOR}");
         let mut serve = clientele(&["serve", "--listen=127.0.0.1:0", "--log=warn", "--issuer", &issuer]);
         serve.args(["--database-url", url, "--operator", &operator, "--sealing-key-file", sealing]);
-        // A machine that is busy is slow here, not overloaded.
+        // On a busy machine the calls are slow, not refused.
         serve.args(["--connections=4", "--connection-wait=10s", "--queue-wait=10s"]);
         let mut child = serve.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -68,51 +68,51 @@ impl Instance {
             }
             begun.push_str(&line);
         };
-        // All of it is read: a full pipe would hold it up.
-        let said = tokio::spawn(async move {
-            let mut said = String::new();
+        // Reads the whole log: a full pipe would block the process.
+        let log = tokio::spawn(async move {
+            let mut log = String::new();
             while let Ok(Some(line)) = lines.next_line().await {
-                said = format!("{said}{line}\n");
+                log = format!("{log}{line}\n");
             }
-            said
+            log
         });
-        Self { child, address, said }
+        Self { child, address, log }
     }
 
-    /// Connects to it, once it is ready.
+    /// Connects to it as soon as it is ready.
     async fn connect(&self) -> Connection {
         let connection = Connection::open(&self.address).await;
         until("it is ready", async || {
             let request = HealthCheckRequest { service: "readiness".to_owned() };
-            let told = HealthClient::with_origin(connection.clone(), connection.origin()).check(request).await;
-            told.unwrap().into_inner().status() as i32 == 1
+            let health = HealthClient::with_origin(connection.clone(), connection.origin()).check(request).await;
+            health.unwrap().into_inner().status() as i32 == 1
         })
         .await;
         connection
     }
 
-    /// Tells it to stop, with peers that are stuck and a watch that is open, and waits for its end.
+    /// Sends SIGTERM, with stuck peers and an open watch, and waits until it has ended.
     async fn stop(mut self) {
         let stuck = stuck(self.address.parse().unwrap()).await;
         let watching = Connection::open(&self.address).await;
         let request = HealthCheckRequest { service: "readiness".to_owned() };
         let watch = HealthClient::with_origin(watching.clone(), watching.origin()).watch(request).await.unwrap();
 
-        eprintln!("{:?}: {} is told to stop", SystemTime::now(), self.address);
-        let told = Instant::now();
+        eprintln!("{:?}: {} gets SIGTERM", SystemTime::now(), self.address);
+        let signalled = Instant::now();
         kill(Pid::from_raw(self.child.id().unwrap().cast_signed()), Signal::SIGTERM).unwrap();
         let status = timeout(BOUND, self.child.wait()).await.expect("it ends").unwrap();
-        let took = told.elapsed();
+        let took = signalled.elapsed();
 
-        let said = self.said.await.unwrap();
-        eprintln!("{:?}: {} has ended, and had said: {said}", SystemTime::now(), self.address);
-        assert_eq!(status.code(), Some(0), "{said}");
-        assert!(took < STOPS_WITHIN && !said.contains("cut off") && !said.contains("panic"), "after {took:?}: {said}");
+        let log = self.log.await.unwrap();
+        eprintln!("{:?}: {} has ended; its log: {log}", SystemTime::now(), self.address);
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(took < STOPS_WITHIN && !log.contains("cut off") && !log.contains("panic"), "after {took:?}: {log}");
         drop((watch, stuck));
     }
 }
 
-/// Creates a customer and reads it, again and again, until it is told to stop; how many it created.
+/// Creates and reads customers until it is stopped. Returns the number of created customers.
 async fn call_on(balancer: Arc<Balancer>, token: String, stop: Arc<AtomicBool>, answered: Arc<AtomicUsize>) -> usize {
     let mut created = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -144,7 +144,7 @@ fn authorized<M>(token: &str, message: M) -> Request<M> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_fails_while_instances_are_stopped_and_started() {
     let database = production_database().await;
-    // It makes the tenant.
+    // This instance is used to create the tenant.
     let world = World::start_with(database.clone(), |_| ()).await;
     let acme = world.tenant("acme").await;
     let token = acme.admin.token.clone().unwrap();
@@ -189,7 +189,7 @@ async fn no_call_fails_while_instances_are_stopped_and_started() {
         .fetch_one(&mut database.connect().await.unwrap())
         .await
         .unwrap();
-    assert_eq!(usize::try_from(kept).unwrap(), created, "what was sent again was not done before");
+    assert_eq!(usize::try_from(kept).unwrap(), created, "no repeated call was done twice");
     for instance in instances {
         instance.stop().await;
     }

@@ -1,5 +1,5 @@
-//! Secrets are files, and files change while the server runs: the new one is in force without a restart, and a broken one
-//! never is.
+//! Secrets are files that change while the server runs: a new file is used without a restart, and a broken one is never
+//! used.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -16,8 +16,8 @@ use crate::world::{
     AUDIENCE, Client, ISSUER, Keys, OPERATOR, World, assert_refused, cluster, customer, database_in, until,
 };
 
-/// A server on a cluster, told by flags, as a program would be; `more` by the settings' keys.
-async fn told(cluster: &Cluster, user: &str, more: &[(&'static str, Vec<&Path>)]) -> World {
+/// A server on a cluster, configured by flags like the program; `more` has further settings by key.
+async fn start_with_flags(cluster: &Cluster, user: &str, more: &[(&'static str, Vec<&Path>)]) -> World {
     let database = database_in(cluster, "file_copy").await;
     let name = database.get_database().unwrap().to_owned();
     let url = format!("postgres://{user}@localhost/{name}?host={}&sslmode=disable", cluster.socket_dir().display());
@@ -51,8 +51,8 @@ fn sealing_key(byte: u8) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_rotated_database_password_needs_no_restart() {
-    let (cluster, room) = (cluster(Durability::Fast).await, tempfile::tempdir().unwrap());
-    let (password, key) = (room.path().join("password"), room.path().join("key"));
+    let (cluster, temp_dir) = (cluster(Durability::Fast).await, tempfile::tempdir().unwrap());
+    let (password, key) = (temp_dir.path().join("password"), temp_dir.path().join("key"));
     fs::write(&password, "first\n").unwrap();
     fs::write(&key, sealing_key(200)).unwrap();
     let mut sql = sqlx::PgConnection::connect(&cluster.url("postgres")).await.unwrap();
@@ -63,40 +63,40 @@ async fn a_rotated_database_password_needs_no_restart() {
     sqlx::raw_sql(made).execute(&mut sql).await.unwrap();
 
     let files = [("database_password_file", vec![password.as_path()]), ("sealing_key_files", vec![&key])];
-    let world = told(&cluster, "app", &files).await;
+    let world = start_with_flags(&cluster, "app", &files).await;
     let operator = world.operator();
-    until("the first password is good", || works(&operator)).await;
-    // The rotation: another password in the database, and every session that had the old one gone.
+    until("the first password works", || works(&operator)).await;
+    // The rotation: a new password in the database, and the end of every session with the old one.
     let rotated = "alter role app password 'second';
                    select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'";
     sqlx::raw_sql(rotated).execute(&mut sql).await.unwrap();
-    // They end when they come to it, one by one.
+    // The sessions end one by one.
     let left = "select count(*) from pg_stat_activity where usename = 'app'";
     let ended = async { while sqlx::query_scalar::<_, i64>(left).fetch_one(&mut sql).await.unwrap() > 0 {} };
-    timeout(Duration::from_secs(20), ended).await.expect("they end");
-    until("the first password is good no more", async || !works(&operator).await).await;
-    // No password at all is a broken file: what was read before stays, and is not good either.
+    timeout(Duration::from_secs(20), ended).await.expect("the sessions end");
+    until("the first password no longer works", async || !works(&operator).await).await;
+    // An empty file is broken: the previous password stays, and does not work either.
     fs::write(&password, "").unwrap();
     assert!(!works(&operator).await);
     fs::write(&password, "second\n").unwrap();
-    until("the second is", || works(&operator)).await;
+    until("the second password works", || works(&operator)).await;
     cluster.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_rotated_sealing_key_opens_what_the_old_one_sealed_while_both_are_there() {
-    let (cluster, room) = (cluster(Durability::Fast).await, tempfile::tempdir().unwrap());
-    let [first, second] = ["first", "second"].map(|name| room.path().join(name));
+async fn etags_of_the_old_sealing_key_open_while_both_keys_are_configured() {
+    let (cluster, temp_dir) = (cluster(Durability::Fast).await, tempfile::tempdir().unwrap());
+    let [first, second] = ["first", "second"].map(|name| temp_dir.path().join(name));
     let [old, new, other] = [1, 100, 200].map(sealing_key);
     fs::write(&first, &old).unwrap();
     fs::write(&second, &other).unwrap();
-    let world = told(&cluster, "clientele", &[("sealing_key_files", vec![&first, &second])]).await;
+    let world = start_with_flags(&cluster, "clientele", &[("sealing_key_files", vec![&first, &second])]).await;
     let admin = world.tenant("acme").await.admin;
     let created = admin.create(customer("Ada")).await.unwrap();
     let etag = async || admin.get(&created.id).await.unwrap().etag;
     let by_old = etag().await;
 
-    // A key that is none: nothing changes, however often it is looked at.
+    // A file that is not a key changes nothing, however often it is read.
     fs::write(&second, "a password, not a key").unwrap();
     fs::write(&first, &new).unwrap();
     assert_eq!(etag().await, by_old);
@@ -109,11 +109,11 @@ async fn a_rotated_sealing_key_opens_what_the_old_one_sealed_while_both_are_ther
         etag: etag.to_owned(),
         ..Default::default()
     };
-    admin.customers().update_customer(update(&by_old)).await.expect("the old etag opens, and is of the current state");
+    admin.customers().update_customer(update(&by_old)).await.expect("the old etag opens, and names the current state");
     let by_new = etag().await;
     fs::write(&second, &other).unwrap();
     fs::write(&first, &old).unwrap();
-    until("the new key is gone", async || etag().await != by_new).await;
+    until("the new key is no longer used", async || etag().await != by_new).await;
     let other_name = pb::Customer { name: "Eve".to_owned(), ..renamed.clone() };
     let stale = pb::UpdateCustomerRequest { customer: Some(other_name), ..update(&by_new) };
     assert_refused(admin.customers().update_customer(stale).await, Code::InvalidArgument, "INVALID_FIELDS");
@@ -121,7 +121,7 @@ async fn a_rotated_sealing_key_opens_what_the_old_one_sealed_while_both_are_ther
 }
 
 #[tokio::test]
-async fn an_issuers_new_keys_are_believed_and_its_old_ones_no_more() {
+async fn an_issuers_new_keys_are_accepted_and_its_old_ones_refused() {
     let world = World::start().await;
     let who =
         async |keys: &Keys| world.bearer(keys.token("ada")).access().who_am_i(pb::WhoAmIRequest {}).await.map(|_| ());
@@ -132,7 +132,7 @@ async fn an_issuers_new_keys_are_believed_and_its_old_ones_no_more() {
 
     let its_keys = fs::read(old.jwks()).unwrap();
     fs::write(old.jwks(), fs::read(new.jwks()).unwrap()).unwrap();
-    until("the new keys are believed", async || who(&new).await.is_ok()).await;
+    until("the new keys are accepted", async || who(&new).await.is_ok()).await;
     assert_refused(who(&old).await, Code::Unauthenticated, "TOKEN_INVALID");
     let remembered = remembered.access().who_am_i(pb::WhoAmIRequest {}).await;
     assert_refused(remembered, Code::Unauthenticated, "TOKEN_INVALID");

@@ -1,4 +1,4 @@
-//! Everything that a database holds, to see that a call changed nothing.
+//! All rows of a database, to check that a call changed nothing.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::world::World;
 
-/// Every table's rows as text, in an order that does not depend on where they lie.
+/// The rows of every table as text, in an order that does not depend on their position on disk.
 pub async fn rows(world: &World) -> BTreeMap<String, Vec<String>> {
     let mut sql = world.sql().await;
     let tables: Vec<String> =

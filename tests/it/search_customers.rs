@@ -1,12 +1,12 @@
-//! SearchCustomers: what is found. Among many random customers: `search_property`; for whom: `search_scope`; page by page:
-//! `search_pages`; after writes: `search_upkeep`.
+//! SearchCustomers: matching and order. `search_property` tests many random customers, `search_scope` visibility,
+//! `search_pages` pages, and `search_upkeep` searches after writes.
 
 use clientele::grpc::pb;
 use tonic::{Code, Status};
 
 use crate::world::{Client, World, assert_refused, bad_fields, customer};
 
-/// A search for words.
+/// A search for these words.
 pub fn query(words: &str) -> pb::SearchCustomersRequest {
     pb::SearchCustomersRequest { query: words.to_owned(), ..Default::default() }
 }
@@ -28,7 +28,7 @@ pub async fn names(client: &Client, request: pb::SearchCustomersRequest) -> Vec<
     found.results.into_iter().map(|result| result.customer.unwrap().name).collect()
 }
 
-/// A customer whose every searched field is something else.
+/// A customer with a different value in every searched field.
 pub fn copaco() -> pb::Customer {
     pb::Customer {
         legal_name: "Copaco Netherlands B.V.".to_owned(),
@@ -56,7 +56,7 @@ async fn each_field_is_searched_as_the_contract_says() {
     for (field, words) in [
         (Field::Name, vec!["cop", "paco", "etherland", "co", "c", "b.v", "lands b.v."]),
         (Field::City, vec!["eind", "hov", "EINDHOVEN"]),
-        (Field::State, vec!["noo", "brab", "noord bra"]),
+        (Field::State, vec!["noo", "brab", "noord bra"]), // typos: on purpose
         (Field::Number, vec!["kl-", "kl-001", "001", "00123"]),
         (Field::Email, vec!["jan", "janssen@comp", "company.nl"]),
         (Field::Phone, vec!["+31", "250", "5000", "+31402505", "31402505000"]),
@@ -64,8 +64,9 @@ async fn each_field_is_searched_as_the_contract_says() {
     ] {
         for words in words {
             let found = search(&acme.admin, in_field(field, words)).await.unwrap();
-            let told: Vec<_> = found.results.iter().map(|result| result.matched_fields().collect::<Vec<_>>()).collect();
-            assert_eq!(told, [[field]], "{words:?} in {field:?}");
+            let matched: Vec<_> =
+                found.results.iter().map(|result| result.matched_fields().collect::<Vec<_>>()).collect();
+            assert_eq!(matched, [[field]], "{words:?} in {field:?}");
             assert!(names(&acme.admin, query(words)).await.contains(&"Copaco".to_owned()), "{words:?} in all");
         }
     }
@@ -120,7 +121,7 @@ async fn every_word_must_match_in_any_of_the_fields() {
 }
 
 #[tokio::test]
-async fn the_exact_name_or_number_comes_first_then_names_that_begin_so() {
+async fn exact_names_and_numbers_come_first_then_names_that_start_with_the_query() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     for name in ["Zed Inc", "Alpha Zed", "Zed", "Zed Bv", "Quite Else"] {
@@ -135,7 +136,7 @@ async fn the_exact_name_or_number_comes_first_then_names_that_begin_so() {
 }
 
 #[tokio::test]
-async fn what_means_something_elsewhere_is_a_character_like_any_other() {
+async fn wildcards_and_operators_are_ordinary_characters() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let odd = ["100% Fun", "a_b_c Ltd", r"C:\temp\x", "O'Neill''s", r#"say "so""#, "$1$2$3", "(a|b)* [x]", "--; drop"];
@@ -162,7 +163,7 @@ async fn what_means_something_elsewhere_is_a_character_like_any_other() {
 }
 
 #[tokio::test]
-async fn everything_wrong_is_told_at_once() {
+async fn every_error_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let many = |one: &str| vec![one.to_owned(); 51];
@@ -229,7 +230,7 @@ async fn everything_wrong_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn filters_by_country_and_time_hold_to_the_letter() {
+async fn filters_by_country_and_time_are_exact() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let made = acme.admin.create(copaco()).await.unwrap();
@@ -243,7 +244,7 @@ async fn filters_by_country_and_time_hold_to_the_letter() {
         created: Some(pb::TimeRange { start_time, end_time }),
         ..query("copaco")
     };
-    assert_eq!(names(&acme.admin, made_in(Some(at), Some(later))).await, ["Copaco"], "from it on");
+    assert_eq!(names(&acme.admin, made_in(Some(at), Some(later))).await, ["Copaco"], "the start is inclusive");
     assert!(names(&acme.admin, made_in(Some(later), None)).await.is_empty());
-    assert!(names(&acme.admin, made_in(None, Some(at))).await.is_empty(), "up to it, without it");
+    assert!(names(&acme.admin, made_in(None, Some(at))).await.is_empty(), "the end is exclusive");
 }

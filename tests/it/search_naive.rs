@@ -1,5 +1,5 @@
-//! SearchCustomers told once more, as plainly as can be: every row is looked at, every rule of DESIGN 3.3 written down
-//! without an index, a needle or a line of the library's own searching.
+//! A second, simple implementation of SearchCustomers: it checks every row by the rules of DESIGN 3.3, without an index and
+//! without any search code of the library.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A customer as its row has it, with what every account keeps on it.
+/// A customer's row, with the account links of every account.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub id: Uuid,
@@ -31,7 +31,7 @@ pub struct Row {
     pub tags: Vec<(Uuid, String)>,
 }
 
-/// A custom ID that an account gives or gave it.
+/// A current or former custom ID of an account.
 #[derive(Clone, Debug)]
 pub struct Number {
     pub account: Uuid,
@@ -66,7 +66,7 @@ pub async fn rows(sql: &mut PgConnection) -> Vec<Row> {
         sqlx::query_as(text).fetch_all(&mut *sql).await.unwrap();
     let text = "select g.customer_id, g.account_id, t.name from customer_tags g join tags t on t.id = g.tag_id";
     let tags: Vec<(Uuid, Uuid, String)> = sqlx::query_as(text).fetch_all(&mut *sql).await.unwrap();
-    // An alias is its customer's until another customer takes the value.
+    // An alias belongs to its customer until another customer takes the value.
     let taken = |of: &(Uuid, Uuid, String, String, String, bool, String)| {
         ids.iter().any(|other| {
             (other.1, &other.2, &other.4) == (of.1, &of.2, &of.4) && other.0 != of.0 && (other.5 || other.6 > of.6)
@@ -100,7 +100,7 @@ pub async fn rows(sql: &mut PgConnection) -> Vec<Row> {
         .collect()
 }
 
-/// Where a call acts: the account and those above it.
+/// The acting account and those above it.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub account: Uuid,
@@ -108,7 +108,7 @@ pub struct Place {
     pub narrowed: Option<Uuid>,
 }
 
-/// What the whole of the pages should be: customers in order, each with the fields that match.
+/// The expected content of all pages: customers in order, each with the fields that match.
 pub fn search(rows: &[Row], place: &Place, request: &pb::SearchCustomersRequest) -> Vec<(Uuid, Vec<i32>)> {
     let words: Vec<String> = fold(&request.query).split_whitespace().map(ToOwned::to_owned).collect();
     let mut found: Vec<&Row> =
@@ -200,7 +200,7 @@ fn fits(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> bool 
         && within(row.updated, request.updated.as_ref())
 }
 
-/// The fields asked, with their values; how a field is searched follows from what it is.
+/// The requested fields, with their values; the kind of field decides how it is searched.
 fn fields(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> Vec<(pb::SearchField, Vec<String>)> {
     use pb::SearchField as Field;
     let text = |path: &str| row.profile.pointer(path).and_then(Value::as_str).map(ToOwned::to_owned);
@@ -233,7 +233,7 @@ fn lies(word: &str, (field, values): &(pb::SearchField, Vec<String>)) -> bool {
     match (word.chars().count() >= 3, field) {
         (true, Field::Name | Field::City) => values.iter().any(|value| value.contains(word)),
         (true, _) => values.iter().any(|value| begins_somewhere(value, word)),
-        // The short name, which is the first.
+        // The short name, which is the first value.
         (false, Field::Name) => values[0].starts_with(word),
         (false, _) => false,
     }
@@ -262,7 +262,7 @@ fn rank(row: &Row, place: &Place, query: &str) -> u8 {
     }
 }
 
-/// For the letters of the tests: no accents, no width, no case.
+/// Folding for the letters of the tests: without accents, width and case.
 pub fn fold(text: &str) -> String {
     let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
     let bare: String = apart.chars().filter(|letter| !('\u{300}'..='\u{36f}').contains(letter)).collect();
@@ -270,7 +270,7 @@ pub fn fold(text: &str) -> String {
     whole.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// By what names are compared: accents count.
+/// The key by which names are compared: accents count.
 fn folded_name(text: &str) -> String {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
     let whole = nfkc.normalize(&lower(&nfkc.normalize(text))).into_owned();

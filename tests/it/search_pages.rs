@@ -1,4 +1,4 @@
-//! SearchCustomers: page by page.
+//! SearchCustomers: pages.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_page_token_is_good_for_its_search_and_place_alone() {
+async fn a_page_token_is_bound_to_its_search_and_account() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let child = acme.child("child").await;
@@ -138,14 +138,14 @@ async fn pages_show_each_untouched_customer_once_while_others_write() {
             }
         }
         reading.send_replace(false);
-        assert!(writer.await.unwrap() > 0, "nobody wrote meanwhile");
+        assert!(writer.await.unwrap() > 0, "nothing was written meanwhile");
         for id in &untouched {
             assert_eq!(seen.get(id), Some(&1), "{order_by:?} {words:?}");
         }
     }
 }
 
-/// Inserts, renames, archives and takes out of the archive until nobody reads any more; how much was written.
+/// Inserts, renames, archives and unarchives until the reader stops. Returns the number of writes.
 async fn write_on(client: Client, touched: Vec<String>, reading: tokio::sync::watch::Receiver<bool>) -> usize {
     let mut written = 0;
     for (count, id) in touched.iter().cycle().enumerate() {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     search_naive::{self, Place},
     search_samples::{NUMBERS, TAGS, customer, request},
-    world::{Client, Seat, World},
+    world::{Client, TestAccount, World},
 };
 use clientele::{
     domain::search::{fold, number},
@@ -25,7 +25,7 @@ const SEARCHES: usize = 800;
 
 /// A tree: the provider, two resellers, and one below the first.
 struct Tree {
-    seats: [Seat; 4],
+    seats: [TestAccount; 4],
 }
 
 impl Tree {
@@ -47,8 +47,8 @@ async fn plant(world: &World, runner: &mut TestRunner) -> Tree {
     let tree = Tree { seats: [provider, north, south, branch_below] };
     let mut sql = world.sql().await;
     let mut members = Vec::new();
-    for (at, seat) in tree.seats.iter().enumerate() {
-        members.push(seat.add(&format!("sales-{at}"), pb::Role::Member).await.member_id);
+    for (at, test_account) in tree.seats.iter().enumerate() {
+        members.push(test_account.add(&format!("sales-{at}"), pb::Role::Member).await.member_id);
     }
     let mut made: Vec<(usize, String)> = Vec::new();
     for count in 0..CUSTOMERS {
@@ -78,19 +78,25 @@ async fn plant(world: &World, runner: &mut TestRunner) -> Tree {
             let paths = ["name", "legal_name", "primary_address", "email", "phone", "tax_ids"];
             tree.seats[*at].admin.update(renamed, &paths).await.unwrap();
         }
-        // Whoever sees it may number and tag it, privately.
-        for (by, seat) in tree.seats.iter().enumerate() {
+        // Every account that sees it may give it a custom ID and tags, privately.
+        for (by, test_account) in tree.seats.iter().enumerate() {
             if (count + by) % 4 == 0 {
-                keep(&mut sql, runner, seat, id, count).await;
+                keep(&mut sql, runner, test_account, id, count).await;
             }
         }
     }
     tree
 }
 
-/// What an account keeps on a customer, written as the commands on links will.
-async fn keep(sql: &mut PgConnection, runner: &mut TestRunner, seat: &Seat, customer: &str, count: usize) {
-    let (tenant, account): (Uuid, Uuid) = (seat.tenant.parse().unwrap(), seat.account.parse().unwrap());
+/// Writes an account's link to a customer, as the commands on links do.
+async fn keep(
+    sql: &mut PgConnection,
+    runner: &mut TestRunner,
+    test_account: &TestAccount,
+    customer: &str,
+    count: usize,
+) {
+    let (tenant, account): (Uuid, Uuid) = (test_account.tenant.parse().unwrap(), test_account.account.parse().unwrap());
     let customer: Uuid = customer.parse().unwrap();
     let tag = draw(runner, &select(&TAGS[..]));
     sqlx::query(
@@ -110,7 +116,7 @@ async fn keep(sql: &mut PgConnection, runner: &mut TestRunner, seat: &Seat, cust
     .execute(&mut *sql)
     .await
     .unwrap();
-    // A small choice, so that values are taken over; half of them are aliases.
+    // Few values, so that customers take values from each other; half of them are aliases.
     let (value, current) = draw(
         runner,
         &(select(&NUMBERS[..]), 0..9, any::<bool>())
@@ -130,14 +136,14 @@ async fn keep(sql: &mut PgConnection, runner: &mut TestRunner, seat: &Seat, cust
     .bind(&value)
     .bind(current)
     .execute(&mut *sql)
-    .await; // a value that another customer has now is refused, as it should be
+    .await; // a value that another customer has is refused, as it should be
 }
 
 fn draw<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
     strategy.new_tree(runner).unwrap().current()
 }
 
-/// All pages: ids with the fields that matched, and the total that each page told.
+/// All pages: ids with the fields that matched, and the total of each page.
 async fn pages(client: &Client, request: &pb::SearchCustomersRequest) -> (Vec<(Uuid, Vec<i32>)>, Vec<i32>) {
     let (mut all, mut totals, mut request) = (Vec::new(), Vec::new(), request.clone());
     loop {
@@ -160,7 +166,7 @@ async fn pages(client: &Client, request: &pb::SearchCustomersRequest) -> (Vec<(U
 #[tokio::test]
 async fn every_search_finds_what_a_scan_of_all_rows_finds_in_the_same_order() {
     let world = World::start().await;
-    // The same customers and searches each time: what fails once fails again.
+    // The same customers and searches in every run, so that a failure repeats.
     let mut runner =
         TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(Config::default().rng_algorithm));
     let tree = plant(&world, &mut runner).await;
@@ -171,18 +177,18 @@ async fn every_search_finds_what_a_scan_of_all_rows_finds_in_the_same_order() {
     for count in 0..SEARCHES {
         let at = count % tree.seats.len();
         let request = draw(&mut runner, &requests);
-        // Half of them with the query alone: with every filter, little is left to compare.
+        // Half of them have only a query: with every filter there would be few results to compare.
         let request = if count % 2 == 0 { without_filters(request) } else { request };
         let place = tree.place(at);
         let expected = search_naive::search(&rows, &place, &request);
         let (found, totals) = pages(&tree.seats[at].admin, &request).await;
         assert_eq!(found, expected, "search {count} in account {at}: {request:?}");
         let total = i32::try_from(expected.len()).unwrap();
-        assert!(totals.iter().all(|told| *told == total), "{totals:?}, not {total}: {request:?}");
+        assert!(totals.iter().all(|shown| *shown == total), "{totals:?}, not {total}: {request:?}");
         hits += expected.len();
         with_query += usize::from(!request.query.is_empty() && !expected.is_empty());
     }
-    // The test is worth something only if much is found.
+    // The test is useful only if the searches find enough.
     assert!(hits > SEARCHES * 5 && with_query > SEARCHES / 5, "{hits} hits, {with_query} queries that find");
 }
 

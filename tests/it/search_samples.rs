@@ -89,7 +89,7 @@ prop_compose! {
     }
 }
 
-/// A query like those that people and foes type: parts of what is there, in another spelling, and what is not.
+/// A query as people and attackers type it: parts of stored values, in another spelling, and other text.
 fn query(rows: &[Row]) -> impl Strategy<Value = String> + use<> {
     let texts: Vec<String> = rows
         .iter()
@@ -184,7 +184,7 @@ prop_compose! {
 
 fn range(rows: &[Row]) -> impl Strategy<Value = Option<pb::TimeRange>> + use<> {
     let moments: Vec<i64> = rows.iter().flat_map(|row| [row.created, row.updated]).collect();
-    // On the microsecond, and a nanosecond beside it.
+    // At the microsecond, and one nanosecond off.
     let bound = (select(moments), 0..3_i32).prop_map(|(micros, beside)| {
         let nanos = micros * 1_000 + i64::from(beside - 1);
         Some(prost_types::Timestamp {

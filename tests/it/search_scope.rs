@@ -1,4 +1,4 @@
-//! SearchCustomers: for whom.
+//! SearchCustomers: visibility.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     search_customers::{in_field, names, query, search},
-    world::{Client, Seat, World, assert_refused, customer, full_customer, unknown_id, wire},
+    world::{Client, TestAccount, World, assert_refused, customer, full_customer, unknown_id, wire},
 };
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn a_customer_of_a_sibling_or_another_tenant_is_not_found_and_one_below_on
 }
 
 #[tokio::test]
-async fn a_fleet_customer_is_found_from_below_by_what_is_shown_there_and_by_nothing_else() {
+async fn from_below_a_fleet_customer_is_found_only_by_visible_fields() {
     let world = World::start().await;
     let provider = world.tenant("provider").await;
     let dealer = provider.child("dealer").await;
@@ -48,17 +48,18 @@ async fn a_fleet_customer_is_found_from_below_by_what_is_shown_there_and_by_noth
     };
     let made = provider.admin.create(fleet).await.unwrap();
     provider.admin.create(customer("Local")).await.unwrap();
-    for seat in [&dealer, &deeper] {
-        assert_eq!(names(&seat.admin, query("")).await, ["Fleet"]);
+    for test_account in [&dealer, &deeper] {
+        assert_eq!(names(&test_account.admin, query("")).await, ["Fleet"]);
         for words in ["fleet", "eindhoven", "noord", "info@", "+31402505000", "nl006486253b01"] {
-            assert_eq!(names(&seat.admin, query(words)).await, ["Fleet"], "{words:?}");
+            assert_eq!(names(&test_account.admin, query(words)).await, ["Fleet"], "{words:?}");
         }
-        let shown = search(&seat.admin, pb::SearchCustomersRequest { view: 2, ..query("fleet") }).await.unwrap();
-        assert_eq!(shown.results[0].customer, Some(seat.admin.get(&made.id).await.unwrap()));
-        // Whoever could search or filter by what it is not shown would learn it.
+        let shown =
+            search(&test_account.admin, pb::SearchCustomersRequest { view: 2, ..query("fleet") }).await.unwrap();
+        assert_eq!(shown.results[0].customer, Some(test_account.admin.get(&made.id).await.unwrap()));
+        // A caller that could search or filter by a hidden field would learn its value.
         for secret in ["secret", "Fleet-00123"] {
-            assert!(names(&seat.admin, in_field(pb::SearchField::Number, secret)).await.is_empty());
-            assert!(names(&seat.admin, in_field(pb::SearchField::Email, secret)).await.is_empty());
+            assert!(names(&test_account.admin, in_field(pb::SearchField::Number, secret)).await.is_empty());
+            assert!(names(&test_account.admin, in_field(pb::SearchField::Email, secret)).await.is_empty());
         }
         for hidden in [
             pb::SearchCustomersRequest { labels: [("tier".to_owned(), "gold".to_owned())].into(), ..query("") },
@@ -66,19 +67,19 @@ async fn a_fleet_customer_is_found_from_below_by_what_is_shown_there_and_by_noth
             pb::SearchCustomersRequest { sales_person_id: member.member_id.clone(), ..query("") },
         ] {
             assert_eq!(names(&provider.admin, hidden.clone()).await, ["Fleet"], "{hidden:?}");
-            assert!(names(&seat.admin, hidden.clone()).await.is_empty(), "{hidden:?}");
+            assert!(names(&test_account.admin, hidden.clone()).await.is_empty(), "{hidden:?}");
         }
     }
 }
 
-/// Gives a customer a custom ID of an account, as UpdateCustomId will: `is_current` or an alias.
-async fn number(world: &World, seat: &Seat, customer: &str, value: &str, is_current: bool) {
+/// Gives a customer a custom ID of an account, as UpdateCustomId does: current (`is_current`) or an alias.
+async fn number(world: &World, test_account: &TestAccount, customer: &str, value: &str, is_current: bool) {
     sqlx::query(
         "insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
          values ($1, $2, 'dms', lower($4), $3, $4, $5, clock_timestamp())",
     )
-    .bind(seat.tenant.parse::<Uuid>().unwrap())
-    .bind(seat.account.parse::<Uuid>().unwrap())
+    .bind(test_account.tenant.parse::<Uuid>().unwrap())
+    .bind(test_account.account.parse::<Uuid>().unwrap())
     .bind(customer.parse::<Uuid>().unwrap())
     .bind(value)
     .bind(is_current)
@@ -88,7 +89,7 @@ async fn number(world: &World, seat: &Seat, customer: &str, value: &str, is_curr
 }
 
 #[tokio::test]
-async fn numbers_are_each_accounts_own_and_old_ones_count_until_another_customer_has_them() {
+async fn each_account_searches_its_own_custom_ids_and_their_aliases() {
     let world = World::start().await;
     let provider = world.tenant("provider").await;
     let (north, south) = (provider.child("north").await, provider.child("south").await);
@@ -98,7 +99,7 @@ async fn numbers_are_each_accounts_own_and_old_ones_count_until_another_customer
     number(&world, &north, &fleet.id, "N-777", true).await;
     number(&world, &south, &fleet.id, "S-888", true).await;
     number(&world, &north, &fleet.id, "OLD-1", false).await;
-    for (seat, words, expected) in [
+    for (test_account, words, expected) in [
         (&north, "n-777", vec!["Fleet"]),
         (&north, "s-888", vec![]),
         (&south, "s-888", vec!["Fleet"]),
@@ -106,7 +107,7 @@ async fn numbers_are_each_accounts_own_and_old_ones_count_until_another_customer
         (&provider, "n-777", vec![]),
         (&north, "old-1", vec!["Fleet"]),
     ] {
-        assert_eq!(names(&seat.admin, query(words)).await, expected, "{words:?}");
+        assert_eq!(names(&test_account.admin, query(words)).await, expected, "{words:?}");
     }
     number(&world, &north, &other.id, "old-1", true).await;
     assert_eq!(names(&north.admin, query("old-1")).await, ["Other"]);
@@ -116,7 +117,7 @@ async fn numbers_are_each_accounts_own_and_old_ones_count_until_another_customer
 }
 
 #[tokio::test]
-async fn a_narrowed_call_finds_its_one_customer_wherever_below_it_is() {
+async fn a_narrowed_call_finds_its_customer_at_any_level_below() {
     let world = World::start().await;
     let provider = world.tenant("provider").await;
     let north = provider.child("north").await;
@@ -128,11 +129,11 @@ async fn a_narrowed_call_finds_its_one_customer_wherever_below_it_is() {
         let found = client.customers().search_customers(request).await?.into_inner();
         Ok::<_, Status>(found)
     };
-    for (seat, words, finds) in
+    for (test_account, words, finds) in
         [(&north, "", 1), (&north, "ada", 1), (&north, "adam", 0), (&provider, "ada", 1), (&provider, "", 1)]
     {
         let asked = pb::SearchCustomersRequest { include_total_size: true, ..query(words) };
-        let found = narrowed(&seat.admin, &ada.id, asked).await.unwrap();
+        let found = narrowed(&test_account.admin, &ada.id, asked).await.unwrap();
         assert!(found.results.iter().all(|result| result.customer.as_ref().unwrap().id == ada.id));
         assert_eq!((found.results.len(), found.total_size), (finds, i32::try_from(finds).unwrap()), "{words:?}");
     }
@@ -145,7 +146,7 @@ async fn a_narrowed_call_finds_its_one_customer_wherever_below_it_is() {
 }
 
 #[tokio::test]
-async fn whoever_is_a_member_may_search_and_nobody_else() {
+async fn members_of_every_role_may_search_and_other_callers_may_not() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     acme.admin.create(customer("Ada")).await.unwrap();
@@ -161,7 +162,7 @@ async fn whoever_is_a_member_may_search_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_list_shows_what_its_view_says() {
+async fn results_have_the_fields_of_their_view() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let made = acme.admin.create(full_customer("Copaco")).await.unwrap();

@@ -36,7 +36,7 @@ async fn a_write_is_found_by_the_next_search() {
 }
 
 #[tokio::test]
-async fn what_was_only_validated_or_refused_is_not_found() {
+async fn validated_and_refused_writes_are_not_found() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, pb::AccountPolicies::default()).await;
     let made = acme.admin.create(customer("First")).await.unwrap();
@@ -58,9 +58,9 @@ async fn what_was_only_validated_or_refused_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_write_that_changes_nothing_searched_leaves_the_index_alone() {
+async fn a_write_of_unsearched_fields_does_not_change_the_index() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, crate::world::pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, crate::world::manual_approval()).await;
     let made = acme.admin.create(copaco()).await.unwrap();
     let mut sql = world.sql().await;
     let written = "select ctid::text || xmin::text from customer_search";
@@ -78,7 +78,7 @@ async fn a_write_that_changes_nothing_searched_leaves_the_index_alone() {
 }
 
 #[tokio::test]
-async fn customers_of_a_database_older_than_the_search_are_found_once_it_is_migrated() {
+async fn customers_from_before_the_search_are_found_after_the_migration() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     for name in ["Bäckerei", "Other"] {

@@ -1,4 +1,4 @@
-//! The settings: one table in code, which README repeats and the commands take; and what a program says of what it is told.
+//! The settings: one table in the code, which README repeats and the commands use; and the program's errors about settings.
 
 use std::{collections::BTreeSet, fs};
 
@@ -8,7 +8,7 @@ use clientele::{
     config::settings::{ALL, Kind, OTHERS, Of, Setting},
 };
 
-use crate::processes::{clientele, failure, output, path, room};
+use crate::processes::{clientele, failure, output, path, temp_dir};
 
 /// A setting's row in README.
 fn row(setting: &Setting) -> String {
@@ -37,13 +37,13 @@ fn table() -> String {
 #[test]
 fn the_readme_has_the_table_of_all_settings() {
     let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("<!-- settings -->\n").expect("where the table begins");
-    let (written, _) = rest.split_once("<!-- /settings -->").expect("where it ends");
+    let (_, rest) = readme.split_once("<!-- settings -->\n").expect("the start of the table");
+    let (written, _) = rest.split_once("<!-- /settings -->").expect("the end of the table");
     assert!(written == table(), "README's table of settings should be:\n{}", table());
 }
 
 #[test]
-fn the_commands_take_the_settings_and_nothing_from_elsewhere() {
+fn the_commands_accept_the_settings_and_no_other_variables() {
     let arguments = Arguments::command();
     let logging = ["log", "log-format", "help", "version"].map(str::to_owned);
     for command in arguments.get_subcommands() {
@@ -68,9 +68,9 @@ fn the_commands_take_the_settings_and_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn check_config_prints_what_holds_and_from_where_but_no_secret() {
-    let room = room();
-    let [file, key, jwks] = ["config.yaml", "key", "jwks.json"].map(|name| room.path().join(name));
+async fn check_config_prints_the_effective_settings_and_their_sources_but_no_secret() {
+    let temp_dir = temp_dir();
+    let [file, key, jwks] = ["config.yaml", "key", "jwks.json"].map(|name| temp_dir.path().join(name));
     fs::write(&key, std::array::from_fn::<u8, 32, _>(|index| 255 - u8::try_from(index).unwrap())).unwrap();
     fs::write(&jwks, r#"{"keys": [{}]}"#).unwrap();
     let settings = format!(
@@ -83,9 +83,9 @@ async fn check_config_prints_what_holds_and_from_where_but_no_secret() {
     let mut check = clientele(&["check-config", "--listen=127.0.0.1:0", "--config", path(&file)]);
     check.env("CLIENTELE_DRAIN", "30s").env("CLIENTELE_DEADLINE", "10s");
     let checked = output(check).await;
-    let (printed, said) = (String::from_utf8(checked.stdout).unwrap(), String::from_utf8(checked.stderr).unwrap());
-    assert!(checked.status.success(), "{said}");
-    assert_eq!(said, "the configuration is valid\n");
+    let (printed, stderr) = (String::from_utf8(checked.stdout).unwrap(), String::from_utf8(checked.stderr).unwrap());
+    assert!(checked.status.success(), "{stderr}");
+    assert_eq!(stderr, "the configuration is valid\n");
     for line in [
         "listen: \"127.0.0.1:0\"  # flag",
         "drain: \"30s\"  # environment",
@@ -99,20 +99,20 @@ async fn check_config_prints_what_holds_and_from_where_but_no_secret() {
 }
 
 #[tokio::test]
-async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
-    let room = room();
-    let file = room.path().join("config.yaml");
+async fn check_config_reports_every_problem_of_every_source() {
+    let temp_dir = temp_dir();
+    let file = temp_dir.path().join("config.yaml");
     fs::write(&file, "database_url: hunter2\ndatabse_url: hunter2\ndrain: soon\nconnections: many\n").unwrap();
     let mut check =
         clientele(&["check-config", "--config", path(&file), "--listen", "nowhere", "--log=clientele=loud"]);
     check.args(["--tls-key-file=/nowhere/tls.key", "--trust-mesh-identity=any", "--issuer=a,b,http://c/jwks"]);
     check.args(["--log-format=xml", "--otlp-endpoint=collector:4317", "--otlp-ca-file=/nowhere/ca.crt"]);
     check.env("CLIENTELE_DEADLINE", "5").env("CLIENTELE_LISTN", "x").env("CLIENTELE_PORT", "tcp://10.0.0.1:50051");
-    let said = failure(check).await;
+    let stderr = failure(check).await;
     for problem in [
         "- CLIENTELE_LISTN: no setting has this variable, did you mean CLIENTELE_LISTEN?".to_owned(),
         "- CLIENTELE_PORT: set by Kubernetes".to_owned(),
-        format!("- databse_url in {}: there is no such setting, did you mean database_url?", path(&file)),
+        format!("- databse_url in {}: there is no such setting, did you mean database_url?", path(&file)), // typos: on purpose
         format!("- connections in {}: must be a number", path(&file)),
         format!("- --database-url (database_url in {}): it must be postgres://", path(&file)),
         format!("- --drain (drain in {}): soon is no length of time", path(&file)),
@@ -128,18 +128,21 @@ async fn check_config_says_everything_wrong_at_once_wherever_it_was_said() {
         "- --otlp-ca-file is of no use without an --otlp-endpoint that begins with https://".to_owned(),
         "- --otlp-ca-file /nowhere/ca.crt: ".to_owned(),
     ] {
-        assert!(said.contains(&problem), "{problem} is not in:\n{said}");
+        assert!(stderr.contains(&problem), "{problem} is not in:\n{stderr}");
     }
-    assert!(!said.contains("hunter2"), "{said}");
+    assert!(!stderr.contains("hunter2"), "{stderr}");
 }
 
 #[tokio::test]
-async fn every_command_refuses_a_variable_that_nothing_reads() {
-    let room = room();
+async fn every_command_refuses_an_unknown_variable() {
+    let temp_dir = temp_dir();
     for command in [&["token", "ada"][..], &["dev"], &["migrate"], &["serve"]] {
         let mut command = clientele(command);
-        let said = failure(command.current_dir(room.path()).env("CLIENTELE_LOGS", "info")).await;
-        assert!(said.contains("CLIENTELE_LOGS: no setting has this variable, did you mean CLIENTELE_LOG?"), "{said}");
+        let stderr = failure(command.current_dir(temp_dir.path()).env("CLIENTELE_LOGS", "info")).await;
+        assert!(
+            stderr.contains("CLIENTELE_LOGS: no setting has this variable, did you mean CLIENTELE_LOG?"),
+            "{stderr}"
+        );
     }
-    assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0, "nothing was begun");
+    assert_eq!(fs::read_dir(temp_dir.path()).unwrap().count(), 0, "no file was made");
 }

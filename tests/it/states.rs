@@ -1,5 +1,5 @@
-//! The customer's states against a model, through the service: random sequences of commands by random callers, and
-//! after each step what the callers see, compared with what a few lines of Rust, written from the contract, expect.
+//! The customer's states, compared with a model through the service: random sequences of commands by random callers. After
+//! each step the test compares what the callers see with a small model in Rust, written from the contract.
 
 mod model;
 
@@ -29,7 +29,7 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
     let actor = prop_oneof![5 => Just(Actor::Admin), 3 => proptest::sample::select(&Actor::ALL[..])];
     let guard = prop_oneof![4 => Just(Guard::None), 1 => Just(Guard::Born)];
     let field = prop_oneof![1 => Just(Required::Email), 2 => Just(Required::LegalName)];
-    // Mostly the first, so that it gets somewhere.
+    // Mostly the first one, so that the sequence makes progress.
     let of = prop_oneof![4 => Just(0_usize), 1 => 1..3_usize];
     let command = prop_oneof![
         1 => (any::<bool>(), prop::bool::weighted(0.6), any::<bool>())
@@ -51,8 +51,8 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
     (actor, command)
 }
 
-/// An account with its callers, in which each case makes customers of its own.
-struct Stage {
+/// An account with its callers; each case makes its own customers in it.
+struct Fixture {
     approves: bool,
     home: String,
     /// Another account below it.
@@ -60,7 +60,7 @@ struct Stage {
     callers: HashMap<Actor, Client>,
 }
 
-impl Stage {
+impl Fixture {
     async fn new(world: &World, approves: bool) -> Self {
         let acme = world.tenant("acme").await;
         let policies = pb::AccountPolicies { auto_approve: Some(approves), ..requiring(&["email"], &["legal_name"]) };
@@ -81,38 +81,38 @@ impl Stage {
     }
 }
 
-/// A customer in the service, its first etags as each account was given them, and in the model.
+/// A customer in the service, with the first etag for each account, and the same customer in the model.
 struct Subject {
     id: String,
     born: HashMap<Actor, String>,
     model: Model,
 }
 
-/// How closely a sequence is watched.
+/// When a sequence is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Watch {
-    /// After each step, by whoever made it and some others; at the end by all.
+    /// After each step, as seen by its caller and some others; at the end by all.
     Closely,
-    /// At the end, by the admin.
+    /// At the end, as seen by the admin.
     AtTheEnd,
 }
 
-async fn play(stage: &Stage, steps: &[(Actor, Command)], watch: Watch) -> Result<(), TestCaseError> {
+async fn play(fixture: &Fixture, steps: &[(Actor, Command)], watch: Watch) -> Result<(), TestCaseError> {
     let actors: BTreeSet<Actor> = steps.iter().map(|(actor, _)| *actor).collect();
     let mut subjects: Vec<Subject> = Vec::new();
     for (place, (actor, command)) in steps.iter().enumerate() {
         let touched = match command {
             Command::Create { fleet, email, legal_name } => {
-                // Creating is done in the acting account, so only members of the owner's take part.
+                // Customers are created in the acting account, so only members of the owner create.
                 let insider = !matches!(actor, Actor::Above | Actor::Below | Actor::Beside);
                 let actor = if insider { *actor } else { Actor::Admin };
-                let made = create(&stage.callers[&actor], *fleet, *email, *legal_name).await;
-                let model = Model::create(actor, stage.approves, *fleet, *email, *legal_name);
-                prop_assert_eq!(told(&made), told(&model), "step {}: the outcome", place);
+                let made = create(&fixture.callers[&actor], *fleet, *email, *legal_name).await;
+                let model = Model::create(actor, fixture.approves, *fleet, *email, *legal_name);
+                prop_assert_eq!(refusal(&made), refusal(&model), "step {}: the outcome", place);
                 let (Ok(made), Ok(model)) = (made, model) else { continue };
                 let mut born = HashMap::new();
                 for actor in actors.iter().filter(|actor| model.sees(**actor)) {
-                    born.insert(*actor, stage.callers[actor].get(&made.id).await.unwrap().etag);
+                    born.insert(*actor, fixture.callers[actor].get(&made.id).await.unwrap().etag);
                 }
                 subjects.push(Subject { id: made.id, born, model });
                 subjects.len() - 1
@@ -131,22 +131,22 @@ async fn play(stage: &Stage, steps: &[(Actor, Command)], watch: Watch) -> Result
             | Command::Transfer { of, .. } => {
                 let touched = of % subjects.len();
                 let subject = &mut subjects[touched];
-                let done = call(stage, *actor, subject, command).await;
+                let done = call(fixture, *actor, subject, command).await;
                 let model = subject.model.apply(*actor, command);
-                prop_assert_eq!(told(&done), told(&model), "step {}: the outcome", place);
+                prop_assert_eq!(refusal(&done), refusal(&model), "step {}: the outcome", place);
                 touched
             }
         };
         if watch == Watch::Closely {
             let watchers = BTreeSet::from([*actor, Actor::Admin, Actor::Below]);
-            let seen = check(stage, &subjects[touched], watchers).await;
+            let seen = check(fixture, &subjects[touched], watchers).await;
             seen.map_err(|error| TestCaseError::fail(format!("step {place}: {error}")))?;
         }
     }
-    // Nor did a command on one customer touch another.
+    // A command on one customer did not change another.
     for subject in &subjects {
         let watchers = if watch == Watch::Closely { Actor::ALL.into() } else { [Actor::Admin].into() };
-        let seen = check(stage, subject, watchers).await;
+        let seen = check(fixture, subject, watchers).await;
         seen.map_err(|error| TestCaseError::fail(format!("at the end: {error}")))?;
     }
     Ok(())
@@ -165,8 +165,8 @@ async fn create(client: &Client, fleet: bool, email: bool, legal_name: bool) -> 
         .await
 }
 
-async fn call(stage: &Stage, actor: Actor, subject: &Subject, command: &Command) -> Result<(), Status> {
-    let client = &stage.callers[&actor];
+async fn call(fixture: &Fixture, actor: Actor, subject: &Subject, command: &Command) -> Result<(), Status> {
+    let client = &fixture.callers[&actor];
     let customer_id = subject.id.clone();
     let etag = |guard: &Guard| match guard {
         Guard::None => String::new(),
@@ -212,7 +212,7 @@ async fn call(stage: &Stage, actor: Actor, subject: &Subject, command: &Command)
         Command::Unarchive { .. } => client.unarchive(&[&customer_id]).await.map(drop),
         Command::Hold { .. } => place(client, &customer_id, "orders").await.map(drop),
         Command::Release { .. } => {
-            let holds = stage.callers[&Actor::Admin].get(&customer_id).await.unwrap().holds;
+            let holds = fixture.callers[&Actor::Admin].get(&customer_id).await.unwrap().holds;
             let hold_id = holds.first().map_or_else(unknown_id, |hold| hold.hold_id.clone());
             let request = pb::ReleaseHoldRequest { customer_id, hold_id, ..Default::default() };
             client.customers().release_hold(request).await.map(drop)
@@ -226,17 +226,17 @@ async fn call(stage: &Stage, actor: Actor, subject: &Subject, command: &Command)
             client.customers().revert_customer_migration(request).await.map(drop)
         }
         Command::Transfer { home, .. } => {
-            client.transfer(&[&customer_id], if *home { &stage.home } else { &stage.annex }).await.map(drop)
+            client.transfer(&[&customer_id], if *home { &fixture.home } else { &fixture.annex }).await.map(drop)
         }
         Command::Create { .. } => unreachable!(),
     }
 }
 
 /// Compares what actors see of a customer with the model.
-async fn check(stage: &Stage, subject: &Subject, watchers: BTreeSet<Actor>) -> Result<(), TestCaseError> {
+async fn check(fixture: &Fixture, subject: &Subject, watchers: BTreeSet<Actor>) -> Result<(), TestCaseError> {
     let Subject { id, model, .. } = subject;
     for actor in watchers {
-        let seen = match stage.callers[&actor].get(id).await {
+        let seen = match fixture.callers[&actor].get(id).await {
             Ok(seen) => seen,
             Err(status) => {
                 prop_assert_eq!(reason(&status), "CUSTOMER_NOT_FOUND", "{:?}", actor);
@@ -256,14 +256,14 @@ async fn check(stage: &Stage, subject: &Subject, watchers: BTreeSet<Actor>) -> R
             prop_assert_eq!(seen.holds.len(), model.holds, "{:?} of {:?}", actor, model);
             prop_assert_eq!(!seen.reseller_account_id.is_empty(), model.migration == Some(true), "{:?}", model);
             let owner = match &seen.account_id {
-                id if *id == stage.home => Owner::Home,
-                id if *id == stage.annex => Owner::Annex,
+                id if *id == fixture.home => Owner::Home,
+                id if *id == fixture.annex => Owner::Annex,
                 _ => Owner::Reseller,
             };
             prop_assert_eq!(owner, model.owner, "{:?}", model);
         }
     }
-    prop_assert_eq!(stage.callers[&Actor::Admin].events(id).await.unwrap().len(), model.events, "the events");
+    prop_assert_eq!(fixture.callers[&Actor::Admin].events(id).await.unwrap().len(), model.events, "the events");
     Ok(())
 }
 
@@ -283,35 +283,35 @@ impl Reason for &str {
     }
 }
 
-/// What a caller is told: nothing, or why not.
-fn told<T, E: Reason>(result: &Result<T, E>) -> Option<String> {
+/// The reason of a refusal, or None.
+fn refusal<T, E: Reason>(result: &Result<T, E>) -> Option<String> {
     result.as_ref().err().map(Reason::reason)
 }
 
-/// A server, and accounts on it that approve by themselves and that do not.
-async fn stages() -> (World, [Stage; 2]) {
+/// A server, and accounts on it with and without auto_approve.
+async fn fixtures() -> (World, [Fixture; 2]) {
     let world = World::start().await;
-    let stages = [Stage::new(&world, true).await, Stage::new(&world, false).await];
-    (world, stages)
+    let fixtures = [Fixture::new(&world, true).await, Fixture::new(&world, false).await];
+    (world, fixtures)
 }
 
 #[test]
 fn the_service_and_the_model_agree_after_every_command() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (_world, [approving, asking]) = runtime.block_on(stages());
+    let (_world, [approving, asking]) = runtime.block_on(fixtures());
     let config = Config { cases: 24, max_shrink_iters: 100, failure_persistence: None, ..Config::default() };
     let sequences = (prop::bool::weighted(0.25), sequence());
 
     let run = TestRunner::new(config).run(&sequences, |(approves, steps)| {
-        let stage = if approves { &approving } else { &asking };
-        runtime.block_on(play(stage, &steps, Watch::Closely))
+        let fixture = if approves { &approving } else { &asking };
+        runtime.block_on(play(fixture, &steps, Watch::Closely))
     });
 
-    // The failure's text has the shortest sequence that shows it.
+    // The failure's text has the shortest failing sequence.
     run.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// Commands that lead a new customer into each state there is, archived or not, with the legal name and without.
+/// Commands that bring a new customer into each state, archived or not, with and without the legal name.
 fn ways() -> Vec<Vec<Command>> {
     let clear = Command::Update { of: 0, field: Required::LegalName, filled: false, guard: Guard::None };
     let (approve, reject) =
@@ -326,7 +326,7 @@ fn ways() -> Vec<Vec<Command>> {
             }
         }
     }
-    // Held, a FLEET customer, and in every account that it can be in.
+    // With a hold, as a FLEET customer, and in every possible account.
     let hold = Command::Hold { of: 0 };
     let (migrate, revert) =
         (Command::Migrate { of: 0, guard: Guard::None }, Command::Revert { of: 0, guard: Guard::None });
@@ -363,7 +363,7 @@ fn commands() -> Vec<Command> {
 
 #[tokio::test]
 async fn every_command_in_every_state_does_what_the_model_says() {
-    let (_world, [_, asking]) = stages().await;
+    let (_world, [_, asking]) = fixtures().await;
     for way in ways() {
         for command in commands() {
             let steps: Vec<_> = way.iter().chain([&command]).map(|command| (Actor::Admin, command.clone())).collect();

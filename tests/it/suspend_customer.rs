@@ -4,7 +4,7 @@ use clientele::grpc::pb::{self, CustomerEventType, CustomerStatus, SuspendCustom
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, SERVICE, Seat, World, assert_refused, bad_fields, customer, metadata, pending_first, reason,
+    Client, SERVICE, TestAccount, World, assert_refused, bad_fields, customer, manual_approval, metadata, reason,
     repeat_at_once, request_id, unknown_id, wire,
 };
 
@@ -12,17 +12,17 @@ pub fn suspension(id: &str) -> Suspension {
     Suspension { customer_id: id.to_owned(), reason: "unpaid bills".to_owned(), ..Default::default() }
 }
 
-pub async fn ask(client: &Client, request: &Suspension) -> Result<pb::SuspendCustomerResponse, Status> {
+pub async fn call(client: &Client, request: &Suspension) -> Result<pb::SuspendCustomerResponse, Status> {
     Ok(client.customers().suspend_customer(request.clone()).await?.into_inner())
 }
 
 /// Suspends a customer for unpaid bills.
 pub async fn suspend(client: &Client, id: &str) -> Result<pb::Customer, Status> {
-    Ok(ask(client, &suspension(id)).await?.customer.unwrap())
+    Ok(call(client, &suspension(id)).await?.customer.unwrap())
 }
 
 /// A tenant with an ACTIVE customer.
-pub async fn active(world: &World) -> (Seat, pb::Customer) {
+pub async fn active(world: &World) -> (TestAccount, pb::Customer) {
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     assert_eq!(ada.status(), CustomerStatus::Active);
@@ -35,7 +35,7 @@ async fn an_active_customer_becomes_suspended_for_a_reason() {
     let (acme, ada) = active(&world).await;
     let request = Suspension { reason: " unpaid   bills ".to_owned(), etag: ada.etag.clone(), ..suspension(&ada.id) };
 
-    let answer = ask(&acme.admin, &request).await.unwrap();
+    let answer = call(&acme.admin, &request).await.unwrap();
 
     let suspended = answer.customer.unwrap();
     assert!(!answer.replayed);
@@ -54,14 +54,14 @@ async fn an_active_customer_becomes_suspended_for_a_reason() {
 }
 
 #[tokio::test]
-async fn suspending_again_changes_nothing_whatever_the_etag_and_its_reason_neither() {
+async fn suspending_again_changes_nothing_not_even_the_reason_with_any_etag() {
     let world = World::start().await;
     let (acme, ada) = active(&world).await;
     let suspended = suspend(&acme.admin, &ada.id).await.unwrap();
     let before = world.stored().await;
     for etag in [String::new(), suspended.etag.clone(), ada.etag.clone()] {
         let again = Suspension { etag, reason: "fraud".to_owned(), request_id: request_id(), ..suspension(&ada.id) };
-        let answer = ask(&acme.admin, &again).await.unwrap();
+        let answer = call(&acme.admin, &again).await.unwrap();
         assert_eq!((answer.customer.as_ref(), answer.replayed), (Some(&suspended), false));
     }
     assert_eq!(world.stored().await, before);
@@ -70,7 +70,7 @@ async fn suspending_again_changes_nothing_whatever_the_etag_and_its_reason_neith
 #[tokio::test]
 async fn only_an_active_customer_can_be_suspended_archived_or_not() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let illegal = suspend(&acme.admin, &ada.id).await;
     assert_refused(illegal, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
@@ -82,7 +82,7 @@ async fn only_an_active_customer_can_be_suspended_archived_or_not() {
     acme.admin.archive(&[&ada.id]).await.unwrap();
     let suspended = suspend(&acme.admin, &ada.id).await.unwrap();
     assert!(suspended.archived_at.is_some() && suspended.status() == CustomerStatus::Suspended);
-    // A suspended customer is resumed, neither approved nor rejected.
+    // A suspended customer can be resumed, but not approved or rejected.
     for refused in [acme.admin.approve(&ada.id).await, acme.admin.reject(&ada.id, "no").await] {
         assert_refused(refused, Code::FailedPrecondition, "ILLEGAL_TRANSITION");
     }
@@ -96,17 +96,17 @@ async fn malformed_fields_are_all_named() {
     let (acme, ada) = active(&world).await;
     let before = world.stored().await;
     let all = Suspension { customer_id: "7".to_owned(), request_id: "7".to_owned(), ..Default::default() };
-    let refused = assert_refused(ask(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &all).await, Code::InvalidArgument, "INVALID_FIELDS");
     let mut fields = bad_fields(&refused);
     fields.sort();
     assert_eq!(fields, ["customer_id", "reason", "request_id"]);
     for unfit in ["", "  ", &"é".repeat(501), "bell\u{7}"] {
         let request = Suspension { reason: unfit.to_owned(), ..suspension(&ada.id) };
-        let refused = assert_refused(ask(&acme.admin, &request).await, Code::InvalidArgument, "INVALID_FIELDS");
+        let refused = assert_refused(call(&acme.admin, &request).await, Code::InvalidArgument, "INVALID_FIELDS");
         assert_eq!(bad_fields(&refused), ["reason"]);
     }
     let request = Suspension { etag: "7".to_owned(), ..suspension(&ada.id) };
-    let refused = assert_refused(ask(&acme.admin, &request).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(call(&acme.admin, &request).await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["etag"]);
     assert_eq!(world.stored().await, before);
 }
@@ -114,7 +114,7 @@ async fn malformed_fields_are_all_named() {
 #[tokio::test]
 async fn the_checks_have_one_order() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let north = acme.child("north").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let eve = acme.admin.create(customer("Eve")).await.unwrap();
@@ -122,7 +122,7 @@ async fn the_checks_have_one_order() {
     let ada = acme.admin.approve(&ada.id).await.unwrap();
     acme.admin.approve(&bob.id).await.unwrap();
     let known = Suspension { request_id: request_id(), ..suspension(&ada.id) };
-    ask(&acme.admin, &known).await.unwrap();
+    call(&acme.admin, &known).await.unwrap();
     let stale = acme.admin.get(&eve.id).await.unwrap().etag;
     let renamed = pb::Customer { id: eve.id.clone(), ..customer("Eva") };
     acme.admin.update(renamed, &["name"]).await.unwrap();
@@ -143,7 +143,7 @@ async fn the_checks_have_one_order() {
         ("state", &acme.admin, suspension(&eve.id), Some("ILLEGAL_TRANSITION")),
     ];
     for (rule, client, request, expected) in cases {
-        let refused = ask(client, &request).await.err().map(|status| reason(&status));
+        let refused = call(client, &request).await.err().map(|status| reason(&status));
         assert_eq!(refused.as_deref(), expected, "{rule}");
     }
 }
@@ -155,10 +155,10 @@ async fn a_stale_etag_names_the_fields_changed_since() {
     let changed = pb::Customer { email: "a@b.example".to_owned(), ..ada.clone() };
     let current = acme.admin.update(changed, &["email"]).await.unwrap();
     let stale = Suspension { etag: ada.etag, ..suspension(&ada.id) };
-    let refused = assert_refused(ask(&acme.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
+    let refused = assert_refused(call(&acme.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
     assert_eq!(metadata(&refused, "etag").as_deref(), Some(current.etag.as_str()));
     assert_eq!(metadata(&refused, "changed_fields").as_deref(), Some("email"));
-    ask(&acme.admin, &Suspension { etag: current.etag, ..stale }).await.unwrap();
+    call(&acme.admin, &Suspension { etag: current.etag, ..stale }).await.unwrap();
 }
 
 #[tokio::test]
@@ -167,31 +167,31 @@ async fn validate_only_checks_everything_and_changes_nothing() {
     let (acme, ada) = active(&world).await;
     let before = world.stored().await;
     let only = Suspension { validate_only: true, request_id: request_id(), ..suspension(&ada.id) };
-    let would_be = ask(&acme.admin, &only).await.unwrap().customer.unwrap();
+    let would_be = call(&acme.admin, &only).await.unwrap().customer.unwrap();
     assert_eq!((would_be.status(), would_be.etag.as_str()), (CustomerStatus::Suspended, ""));
-    let absent = ask(&acme.admin, &Suspension { validate_only: true, ..suspension(&unknown_id()) }).await;
+    let absent = call(&acme.admin, &Suspension { validate_only: true, ..suspension(&unknown_id()) }).await;
     assert_refused(absent, Code::NotFound, "CUSTOMER_NOT_FOUND");
     assert_eq!(world.stored().await, before);
-    assert!(!ask(&acme.admin, &Suspension { validate_only: false, ..only }).await.unwrap().replayed);
+    assert!(!call(&acme.admin, &Suspension { validate_only: false, ..only }).await.unwrap().replayed);
 }
 
 #[tokio::test]
-async fn repeats_in_sequence_and_at_once_suspend_once() {
+async fn sequential_and_concurrent_repeats_suspend_once() {
     let world = World::in_production().await;
     let (acme, ada) = active(&world).await;
     let request = Suspension { request_id: request_id(), ..suspension(&ada.id) };
     let answers = repeat_at_once(30, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     assert!(answers.iter().all(|answer| answer.customer == answers[0].customer));
     crate::resume_customer::resume(&acme.admin, &ada.id).await.unwrap();
-    let repeat = ask(&acme.admin, &request).await.unwrap();
+    let repeat = call(&acme.admin, &request).await.unwrap();
     assert!(repeat.replayed && repeat.customer == answers[0].customer, "as it was then");
     let other = Suspension { reason: "fraud".to_owned(), ..request };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     assert_eq!(acme.admin.get(&ada.id).await.unwrap().status(), CustomerStatus::Active);
 }
 
@@ -225,7 +225,7 @@ async fn only_a_service_manager_of_the_owner_or_above_may_suspend() {
         north.admin.get(&eve.id).await.unwrap()
     };
     assert_eq!((from_below.status(), from_below.status_reason.as_str()), (CustomerStatus::Suspended, ""));
-    let told = north.admin.events(&eve.id).await.unwrap().remove(0);
-    let fields: Vec<_> = told.changes.iter().map(|change| change.field.as_str()).collect();
-    assert_eq!(fields, ["status"], "the reason is the owner's business");
+    let event = north.admin.events(&eve.id).await.unwrap().remove(0);
+    let fields: Vec<_> = event.changes.iter().map(|change| change.field.as_str()).collect();
+    assert_eq!(fields, ["status"], "accounts below do not see the reason");
 }

@@ -1,5 +1,4 @@
-//! What the service tells of itself: traces over real OTLP, metrics on their own port, logs; and that none of them tells of
-//! customers.
+//! Telemetry: traces over real OTLP, metrics on their own port, logs; and that none of them contains customers' data.
 
 mod canaries;
 mod canary;

@@ -1,4 +1,4 @@
-//! TLS and mTLS, by real connections: who gets in, whose identity is on record, and what a new certificate changes.
+//! TLS and mTLS over real connections: accepted clients, recorded identities, and renewed certificates.
 
 use std::{
     fs::{self, File},
@@ -29,14 +29,14 @@ use tower::service_fn;
 
 use crate::{
     pki::{Authority, Pair},
-    processes::{clientele, eventually, path, request, room},
+    processes::{clientele, eventually, path, request, temp_dir},
     telemetry::scrape,
-    world::{AUDIENCE, ISSUER, Keys, Seat, World, customer, database, until},
+    world::{AUDIENCE, ISSUER, Keys, TestAccount, World, customer, database, until},
 };
 
 const ORDERS: &str = "spiffe://example.org/ns/shop/sa/orders";
 
-/// The files that a server's certificate lies in.
+/// The files of a server's certificate.
 #[derive(Clone)]
 pub struct Files {
     certificate: PathBuf,
@@ -71,7 +71,7 @@ impl Files {
     }
 }
 
-/// Whom a client believes, and what it proves.
+/// The authorities that a client trusts, and its own certificate.
 fn client(believed: &[&Authority], proof: Option<&Pair>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     for authority in believed {
@@ -97,7 +97,7 @@ async fn connect(address: SocketAddr, config: ClientConfig) -> io::Result<TlsStr
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
-/// A channel that speaks TLS so; every connection of its own.
+/// A channel with this TLS configuration; each has a connection of its own.
 fn channel(address: SocketAddr, config: ClientConfig) -> Channel {
     let connector = service_fn(move |_| {
         let config = config.clone();
@@ -106,13 +106,13 @@ fn channel(address: SocketAddr, config: ClientConfig) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect_with_connector_lazy(connector)
 }
 
-/// Whether a client gets through to a handler.
+/// Whether a client reaches a handler.
 async fn gets_in(world: &World, channel: Channel) -> bool {
-    let told = world.operator().over(channel).access().who_am_i(pb::WhoAmIRequest {}).await;
-    told.is_ok_and(|told| told.into_inner().platform_operator)
+    let identity = world.operator().over(channel).access().who_am_i(pb::WhoAmIRequest {}).await;
+    identity.is_ok_and(|identity| identity.into_inner().platform_operator)
 }
 
-/// The certificate that a server shows, if this client believes it.
+/// The certificate that a server shows, if this client trusts it.
 async fn shown(world: &World, config: &ClientConfig) -> Option<CertificateDer<'static>> {
     let stream = connect(world.server.address(), config.clone()).await.ok()?;
     stream.get_ref().1.peer_certificates().map(|chain| chain[0].clone())
@@ -123,20 +123,20 @@ fn der(pair: &Pair) -> Option<CertificateDer<'static>> {
 }
 
 #[tokio::test]
-async fn a_server_with_a_certificate_speaks_tls_alone() {
+async fn a_server_with_a_certificate_accepts_only_tls() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let world = World::start_with(database().await, Files::of(&authority, &authority.server()).served()).await;
     let address = world.server.address();
     assert!(gets_in(&world, channel(address, client(&[&authority], None))).await);
-    assert!(!gets_in(&world, world.channel()).await, "in the clear");
-    assert!(!gets_in(&world, channel(address, client(&[&stranger], None))).await, "it is not believed");
+    assert!(!gets_in(&world, world.channel()).await, "without TLS");
+    assert!(!gets_in(&world, channel(address, client(&[&stranger], None))).await, "it is not trusted");
     let mut old = client(&[&authority], None);
     old.alpn_protocols = vec![b"http/1.1".to_vec()];
-    assert!(connect(address, old).await.is_err(), "there is HTTP/2 and nothing else");
+    assert!(connect(address, old).await.is_err(), "only HTTP/2 is accepted");
 }
 
 #[tokio::test]
-async fn who_says_nothing_holds_up_nobody_and_no_stop() {
+async fn silent_peers_delay_no_other_peer_and_no_stop() {
     let authority = Authority::new();
     let world = World::start_with(database().await, Files::of(&authority, &authority.server()).served()).await;
     let mut silent = Vec::new();
@@ -169,8 +169,8 @@ async fn with_mtls_a_client_needs_a_certificate_of_the_right_authority() {
     }
 }
 
-/// The workload of the event that a customer's creation over this channel leaves, under each of these headers.
-async fn recorded(acme: &Seat, channel: &Channel, header: Option<(&'static str, &str)>) -> String {
+/// The workload in the event of a creation over this channel, for each of these headers.
+async fn recorded(acme: &TestAccount, channel: &Channel, header: Option<(&'static str, &str)>) -> String {
     let mut client = acme.admin.over(channel.clone()).customers();
     let name = format!("customer {}", uuid::Uuid::new_v4().simple());
     let mut request = Request::new(pb::CreateCustomerRequest { customer: Some(customer(&name)), ..Default::default() });
@@ -193,7 +193,7 @@ async fn the_verified_workload_is_in_events() {
     let acme = world.tenant("acme").await;
 
     assert_eq!(recorded(&acme, &orders, None).await, ORDERS);
-    // Who has a certificate is not asked to introduce itself.
+    // With a client certificate the header is ignored.
     let forged = ("x-forwarded-client-cert", "URI=spiffe://example.org/forged");
     assert_eq!(recorded(&acme, &orders, Some(forged)).await, ORDERS);
     for uris in [&[][..], &["https://example.org"], &[ORDERS, "spiffe://example.org/second"]] {
@@ -203,10 +203,10 @@ async fn the_verified_workload_is_in_events() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_told_of_certificates_by_flags_logs_the_workload() {
-    let (authority, keys, room, database) = (Authority::new(), Keys::new(), room(), database().await);
+async fn a_program_with_certificate_flags_logs_the_workload() {
+    let (authority, keys, temp_dir, database) = (Authority::new(), Keys::new(), temp_dir(), database().await);
     let files = Files::of(&authority, &authority.server()).for_clients_of(&authority);
-    let (sealing, log) = (room.path().join("sealing"), room.path().join("log"));
+    let (sealing, log) = (temp_dir.path().join("sealing"), temp_dir.path().join("log"));
     fs::write(&sealing, std::array::from_fn::<u8, 32, _>(|index| 255 - u8::try_from(index).unwrap())).unwrap();
     let url = format!(
         "postgres://{}@localhost/{}?host={}&sslmode=disable",
@@ -234,8 +234,8 @@ async fn a_program_that_is_told_of_certificates_by_flags_logs_the_workload() {
 }
 
 #[tokio::test]
-async fn a_meshs_header_is_believed_only_where_it_is_configured() {
-    // The tests call from this machine, as a sidecar does; that others are not believed is told beside the layer.
+async fn a_meshs_header_is_accepted_only_where_it_is_configured() {
+    // The tests call from this machine, as a sidecar does. Unit tests of the layer check other machines.
     let xfcc = ("x-forwarded-client-cert", format!("By=spiffe://example.org/us;URI={ORDERS}"));
     let linkerd = ("l5d-client-id", "orders.shop.serviceaccount.identity.linkerd.cluster.local".to_owned());
     for (mesh, from_xfcc, from_linkerd) in [
@@ -252,7 +252,7 @@ async fn a_meshs_header_is_believed_only_where_it_is_configured() {
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_shown_to_new_connections_and_a_broken_one_to_nobody() {
+async fn new_connections_get_a_new_certificate_and_never_a_broken_one() {
     let authority = Authority::new();
     let (first, second) = (authority.server_in(2020, 2050), authority.server_in(2021, 2060));
     let files = Files::of(&authority, &first);
@@ -267,23 +267,23 @@ async fn a_new_certificate_is_shown_to_new_connections_and_a_broken_one_to_nobod
     let connected = channel(world.server.address(), config.clone());
     assert!(gets_in(&world, connected.clone()).await);
 
-    // A key that does not fit, and what is no certificate at all: the first stays in force.
+    // A key that does not match, and a file that is not a certificate: the first certificate stays in use.
     fs::write(&files.key, &second.key).unwrap();
     fs::write(&files.certificate, "-----BEGIN NOTHING-----").unwrap();
     assert_eq!(shown(&world, &config).await, der(&first));
-    assert_eq!(told_valid(&world).await, ["2020-01-01", "2050-01-01"].map(seconds));
+    assert_eq!(validity(&world).await, ["2020-01-01", "2050-01-01"].map(seconds));
     fs::write(&files.certificate, &second.certificate).unwrap();
     until("the second is shown", async || shown(&world, &config).await == der(&second)).await;
-    assert_eq!(told_valid(&world).await, ["2021-01-01", "2060-01-01"].map(seconds));
-    assert!(gets_in(&world, connected).await, "a connection that was there stays");
+    assert_eq!(validity(&world).await, ["2021-01-01", "2060-01-01"].map(seconds));
+    assert!(gets_in(&world, connected).await, "an existing connection stays open");
 }
 
-/// From when until when the certificate is valid, as metrics tell.
-async fn told_valid(world: &World) -> [String; 2] {
-    let told = scrape::scrape(world).await;
+/// The certificate's period of validity in the metrics.
+async fn validity(world: &World) -> [String; 2] {
+    let metrics = scrape::scrape(world).await;
     ["before", "after"].map(|end| {
         let name = format!("clientele_tls_certificate_not_{end}_timestamp_seconds");
-        told.value(&name, &[]).to_string()
+        metrics.value(&name, &[]).to_string()
     })
 }
 
@@ -294,7 +294,7 @@ fn seconds(day: &str) -> String {
 }
 
 #[tokio::test]
-async fn clients_of_a_new_authority_get_in_and_those_of_the_old_no_more() {
+async fn clients_of_a_new_authority_are_accepted_and_those_of_the_old_refused() {
     let (servers, old, new) = (Authority::new(), Authority::new(), Authority::new());
     let files = Files::of(&servers, &servers.server()).for_clients_of(&old);
     let clients = files.clients.clone().unwrap();
@@ -303,6 +303,6 @@ async fn clients_of_a_new_authority_get_in_and_those_of_the_old_no_more() {
     let (of_old, of_new) = (old.client(&[ORDERS]), new.client(&[ORDERS]));
     assert!(gets_in(&world, with(&of_old)).await && !gets_in(&world, with(&of_new)).await);
     fs::write(clients, new.pem()).unwrap();
-    until("the new authority's get in", async || gets_in(&world, with(&of_new)).await).await;
+    until("clients of the new authority are accepted", async || gets_in(&world, with(&of_new)).await).await;
     assert!(!gets_in(&world, with(&of_old)).await);
 }

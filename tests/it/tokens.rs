@@ -1,4 +1,4 @@
-//! Tokens, and the header that brings them.
+//! Tokens and their header.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clientele::grpc::pb;
@@ -8,7 +8,7 @@ use tonic::{Code, Request, Status};
 
 use crate::world::{AUDIENCE, Client, ISSUER, Keys, World, assert_refused, now};
 
-/// The claims of a good token of `max`, with these changed, or left out if null.
+/// The claims of a valid token of `max`, with these claims changed, or removed if null.
 pub fn claims(change: &Value) -> Value {
     let mut claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "max", "exp": now() + 60});
     for (name, value) in change.as_object().unwrap() {
@@ -25,7 +25,7 @@ async fn who(client: &Client) -> Result<pb::WhoAmIResponse, Status> {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_prove_who_calls_is_refused() {
+async fn an_invalid_token_is_refused() {
     let world = World::start().await;
     let sign = |change: Value| world.keys.sign(claims(&change));
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -66,9 +66,9 @@ async fn a_token_that_does_not_prove_who_calls_is_refused() {
         assert!(!refused.message().contains("sub") || what.contains("subject"), "{what}: {}", refused.message());
     }
     for change in [json!({}), json!({"aud": ["billing", AUDIENCE]}), json!({"nbf": now()}), json!({"exp": now() - 5})] {
-        // The last is within what clocks may differ.
-        let told = who(&world.bearer(sign(change))).await.unwrap();
-        assert_eq!(told.principal.unwrap().subject, "max");
+        // The last one is within the allowed clock difference.
+        let identity = who(&world.bearer(sign(change))).await.unwrap();
+        assert_eq!(identity.principal.unwrap().subject, "max");
     }
 }
 
@@ -81,7 +81,7 @@ async fn the_authorization_header_has_one_form() {
         for value in values {
             request.metadata_mut().append("authorization", value.parse().unwrap());
         }
-        world.nobody().access().who_am_i(request).await
+        world.without_token().access().who_am_i(request).await
     };
     for good in [format!("Bearer {token}"), format!("bearer {token}"), format!("BEARER  {token}")] {
         with(&[good]).await.unwrap();

@@ -4,14 +4,14 @@ use clientele::grpc::pb::{self, MoveBlocker, TransferCustomersRequest as Transfe
 use tonic::{Code, Status};
 
 use crate::{
-    custom_ids::{self, called, fleet},
+    custom_ids::{self, fleet, with_custom_ids},
     migrate_customer_to_reseller::blockers,
     modify_customer_tags::{self, catalogue, tags_of},
     place_hold::place,
     rows::rows,
     world::{
-        Client, Seat, World, assert_refused, bad_fields, customer, full_customer, metadata, request_id, unknown_id,
-        wire,
+        Client, TestAccount, World, assert_refused, bad_fields, customer, full_customer, metadata, request_id,
+        unknown_id, wire,
     },
 };
 
@@ -21,7 +21,7 @@ async fn transfer(client: &Client, request: &Transferring) -> Result<pb::Transfe
     Ok(client.customers().transfer_customers(request.clone()).await?.into_inner())
 }
 
-fn transferring(ids: &[&str], to: &Seat) -> Transferring {
+fn transferring(ids: &[&str], to: &TestAccount) -> Transferring {
     Transferring {
         customer_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
         account_id: to.account.clone(),
@@ -29,8 +29,8 @@ fn transferring(ids: &[&str], to: &Seat) -> Transferring {
     }
 }
 
-/// A tenant whose names are unique by a rule, and two accounts below.
-async fn stage(world: &World, rule: pb::NameUniqueness) -> (Seat, Seat, Seat) {
+/// A tenant with this rule on names, and two accounts below it.
+async fn fixture(world: &World, rule: pb::NameUniqueness) -> (TestAccount, TestAccount, TestAccount) {
     let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     (acme, north, south)
@@ -42,9 +42,9 @@ async fn consistent(world: &World) {
 }
 
 #[tokio::test]
-async fn customers_move_with_all_that_they_have_but_branch_and_sales_person() {
+async fn customers_keep_all_their_data_but_branch_and_sales_person() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::Account).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::Account).await;
     let branch_id = north.branch("Harbour").await;
     let sales_person_id = north.add("sam", pb::Role::Member).await.member_id;
     let made =
@@ -68,7 +68,7 @@ async fn customers_move_with_all_that_they_have_but_branch_and_sales_person() {
     assert_eq!(now, expected);
     assert_refused(north.admin.get(&made.id).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
     let owned = south.admin.get(&made.id).await.unwrap();
-    assert!(owned.custom_ids.is_empty(), "the former owner's are its own: {:?}", owned.custom_ids);
+    assert!(owned.custom_ids.is_empty(), "the former owner keeps its own: {:?}", owned.custom_ids);
     assert_eq!(acme.admin.lookup("P-7", "erp").await.unwrap().0, made.id);
     let events = south.admin.events(&made.id).await.unwrap();
     assert_eq!(events[0].r#type(), pb::CustomerEventType::Transferred);
@@ -78,17 +78,17 @@ async fn customers_move_with_all_that_they_have_but_branch_and_sales_person() {
 }
 
 #[tokio::test]
-async fn the_sources_links_are_hidden_and_show_again_when_the_customer_comes_back() {
+async fn the_sources_links_are_hidden_and_show_again_when_the_customer_returns() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::None).await;
-    let id = north.admin.create(called("Ada", &[("erp", "7")])).await.unwrap().id;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::None).await;
+    let id = north.admin.create(with_custom_ids("Ada", &[("erp", "7")])).await.unwrap().id;
     north.admin.tag(&[&id], &["vip"], &[]).await.unwrap();
     let before = north.admin.get(&id).await.unwrap();
 
     acme.admin.transfer(&[&id], &south.account).await.unwrap();
     assert_refused(north.admin.lookup("7", "").await, Code::NotFound, "CUSTOMER_NOT_FOUND");
     assert_eq!(catalogue(&north.admin).await, [("vip".to_owned(), 0)]);
-    let taken = north.admin.create(called("Bob", &[("erp", "7")])).await;
+    let taken = north.admin.create(with_custom_ids("Bob", &[("erp", "7")])).await;
     assert_refused(taken, Code::AlreadyExists, "CUSTOM_ID_TAKEN");
     south.admin.set_id(&id, "erp", "S-1").await.unwrap();
     south.admin.tag(&[&id], &["new"], &[]).await.unwrap();
@@ -105,9 +105,9 @@ async fn the_sources_links_are_hidden_and_show_again_when_the_customer_comes_bac
 }
 
 #[tokio::test]
-async fn it_is_found_where_it_is_and_nowhere_else() {
+async fn the_new_account_finds_it_and_the_old_one_does_not() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::None).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::None).await;
     let id = north.admin.create(customer("Wanderer")).await.unwrap().id;
     acme.admin.transfer(&[&id], &south.account).await.unwrap();
     let found = async |client: &Client| {
@@ -120,9 +120,9 @@ async fn it_is_found_where_it_is_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_thousand_go_at_once_all_or_none_whatever_their_status() {
+async fn a_thousand_customers_of_any_status_move_all_or_none() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::None).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::None).await;
     let ids = world_of(&world, &north, 1_000).await;
     let mut named: Vec<&str> = ids.iter().map(String::as_str).collect();
     north.admin.archive(&named[..3]).await.unwrap();
@@ -143,27 +143,28 @@ async fn a_thousand_go_at_once_all_or_none_whatever_their_status() {
     assert!(south.admin.get(&ids[0]).await.unwrap().archived_at.is_some());
 }
 
-async fn world_of(world: &World, seat: &Seat, count: i32) -> Vec<String> {
-    let one = seat.admin.create(customer("Ada")).await.unwrap().id;
+async fn world_of(world: &World, test_account: &TestAccount, count: i32) -> Vec<String> {
+    let one = test_account.admin.create(customer("Ada")).await.unwrap().id;
     let mut ids = vec![one.clone()];
     ids.extend(world.copies(&one, count - 1).await);
     ids
 }
 
 #[tokio::test]
-async fn of_customers_that_are_there_already_nothing_changes() {
+async fn customers_that_are_there_already_do_not_change() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::None).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::None).await;
     let ada = north.admin.create(customer("Ada")).await.unwrap().id;
     let bob = south.admin.create(customer("Bob")).await.unwrap().id;
-    // Not even a hold keeps one where it is asked to be.
+    // A hold does not block a transfer to the customer's own account.
     place(&south.admin, &bob, "orders").await.unwrap();
     let seen = acme.admin.get(&bob).await.unwrap();
 
     let answer = acme.admin.transfer(&[&bob, &ada, &bob.to_uppercase()], &south.account).await.unwrap();
 
-    let told: Vec<_> = answer.outcomes.iter().map(|outcome| (outcome.customer_id.as_str(), outcome.changed)).collect();
-    assert_eq!(told, [(bob.as_str(), false), (ada.as_str(), true)]);
+    let outcomes: Vec<_> =
+        answer.outcomes.iter().map(|outcome| (outcome.customer_id.as_str(), outcome.changed)).collect();
+    assert_eq!(outcomes, [(bob.as_str(), false), (ada.as_str(), true)]);
     assert_eq!(acme.admin.get(&bob).await.unwrap(), seen);
     let stored = rows(&world).await;
     acme.admin.transfer(&[&bob, &ada], &south.account).await.unwrap();
@@ -171,16 +172,16 @@ async fn of_customers_that_are_there_already_nothing_changes() {
 }
 
 #[tokio::test]
-async fn everything_that_blocks_it_is_told_at_once_and_the_first_is_the_error() {
+async fn validate_only_returns_every_blocker_and_the_first_one_is_the_error() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::Account).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::Account).await;
     let mut ids = Vec::new();
     for name in ["Free", "Twin", "Held", "Taken"] {
         ids.push(
             north.admin.create(pb::Customer { order_reference: name.to_owned(), ..customer(name) }).await.unwrap().id,
         );
     }
-    // One of the same name comes along from another account.
+    // A customer with the same name comes from another account in the same call.
     ids.push(acme.admin.create(customer("TWIN")).await.unwrap().id);
     south.admin.create(pb::Customer { order_reference: "Taken".to_owned(), ..customer("taken") }).await.unwrap();
     place(&north.admin, &ids[2], "orders").await.unwrap();
@@ -188,14 +189,14 @@ async fn everything_that_blocks_it_is_told_at_once_and_the_first_is_the_error() 
     let before = rows(&world).await;
     let request = transferring(&named, &south);
 
-    let told = transfer(&acme.admin, &Transferring { validate_only: true, ..request.clone() }).await.unwrap();
+    let preview = transfer(&acme.admin, &Transferring { validate_only: true, ..request.clone() }).await.unwrap();
 
-    assert!(told.outcomes.is_empty());
+    assert!(preview.outcomes.is_empty());
     assert_eq!(
-        blockers(&told.blockers),
+        blockers(&preview.blockers),
         [MoveBlocker::Hold, MoveBlocker::NameTaken, MoveBlocker::OrderReferenceTaken, MoveBlocker::NameTaken]
     );
-    let fields: Vec<&str> = told.blockers.iter().map(|one| one.field.as_str()).collect();
+    let fields: Vec<&str> = preview.blockers.iter().map(|one| one.field.as_str()).collect();
     assert_eq!(fields, ["customer_ids[2]", "customer_ids[3]", "customer_ids[3]", "customer_ids[4]"]);
     let refused = transfer(&acme.admin, &request).await;
     let refused = assert_refused(refused, Code::FailedPrecondition, "CUSTOMER_HELD");
@@ -209,7 +210,7 @@ async fn everything_that_blocks_it_is_told_at_once_and_the_first_is_the_error() 
 #[tokio::test]
 async fn a_name_that_is_unique_in_the_tenant_moves_along() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::Tenant).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::Tenant).await;
     let id = north.admin.create(customer("Ada")).await.unwrap().id;
     acme.admin.transfer(&[&id], &south.account).await.unwrap();
     assert_refused(north.admin.create(customer("ADA")).await, Code::AlreadyExists, "NAME_TAKEN");
@@ -218,7 +219,7 @@ async fn a_name_that_is_unique_in_the_tenant_moves_along() {
 #[tokio::test]
 async fn a_repeat_gets_the_stored_answer_and_validate_only_stores_nothing() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::None).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::None).await;
     let id = north.admin.create(customer("Ada")).await.unwrap().id;
     let before = rows(&world).await;
     let request = transferring(&[&id], &south);
@@ -237,13 +238,13 @@ async fn a_repeat_gets_the_stored_answer_and_validate_only_stores_nothing() {
 }
 
 #[tokio::test]
-async fn who_transfers_is_admin_of_both_accounts() {
+async fn a_transfer_requires_admin_of_both_accounts() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::None).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::None).await;
     let globex = world.tenant("globex").await;
     let id = north.admin.create(customer("Ada")).await.unwrap().id;
     let before = rows(&world).await;
-    // South is beside north, acme above it: neither is in the reach of who acts in north.
+    // South is a sibling of north, acme is above it: a caller in north can act in neither.
     let absent = assert_refused(north.admin.transfer(&[&id], &unknown_id()).await, Code::NotFound, "ACCOUNT_NOT_FOUND");
     for account in [&south.account, &acme.account, &globex.account] {
         assert_eq!(wire(&north.admin.transfer(&[&id], account).await.unwrap_err()), wire(&absent));
@@ -267,9 +268,9 @@ async fn who_transfers_is_admin_of_both_accounts() {
 }
 
 #[tokio::test]
-async fn a_fleet_customer_that_moves_down_is_seen_below_its_new_owner_alone() {
+async fn a_fleet_customer_that_moves_down_is_visible_only_below_its_new_owner() {
     let world = World::start().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::None).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::None).await;
     let id = acme.admin.create(fleet("Shared")).await.unwrap().id;
     north.admin.set_id(&id, "erp", "N-1").await.unwrap();
     let below = south.child("below").await;
@@ -281,12 +282,12 @@ async fn a_fleet_customer_that_moves_down_is_seen_below_its_new_owner_alone() {
 }
 
 #[tokio::test]
-async fn transfers_to_and_fro_creates_and_tags_at_once_end_in_a_consistent_state() {
+async fn concurrent_transfers_creates_and_tags_end_in_a_consistent_state() {
     let world = World::in_production().await;
-    let (acme, north, south) = stage(&world, pb::NameUniqueness::Account).await;
+    let (acme, north, south) = fixture(&world, pb::NameUniqueness::Account).await;
     let mut ids = Vec::new();
     for number in 0..6 {
-        let made = called(&format!("C {number}"), &[("erp", &format!("E{number}"))]);
+        let made = with_custom_ids(&format!("C {number}"), &[("erp", &format!("E{number}"))]);
         ids.push(north.admin.create(made).await.unwrap().id);
     }
     let mut calls: Vec<Call> = Vec::new();
@@ -307,7 +308,7 @@ async fn transfers_to_and_fro_creates_and_tags_at_once_end_in_a_consistent_state
 
     for done in custom_ids::at_once(calls).await {
         if let Err(status) = done {
-            // Whoever came while the customer was elsewhere, or after another took the name.
+            // The customer was in another account at that moment, or another customer had taken the name.
             let reason = crate::world::reason(&status);
             assert!(["CUSTOMER_NOT_FOUND", "NAME_TAKEN"].contains(&reason.as_str()), "{status:?}");
         }

@@ -3,17 +3,17 @@
 use tonic::{Code, Status};
 
 use crate::{
-    archive_customers::{herd, is_archived, told},
+    archive_customers::{is_archived, outcomes, tenant_with_customers},
     world::{
-        Client, SERVICE, Seat, World, assert_refused, bad_fields, customer, metadata, reason, repeat_at_once,
+        Client, SERVICE, TestAccount, World, assert_refused, bad_fields, customer, metadata, reason, repeat_at_once,
         request_id, unknown_id, wire,
     },
 };
 use clientele::grpc::pb::{self, UnarchiveCustomersRequest as Unarchiving};
 
 /// A tenant with so many archived customers.
-async fn archived(world: &World, count: i32) -> (Seat, Vec<String>) {
-    let (acme, ids) = herd(world, count).await;
+async fn archived(world: &World, count: i32) -> (TestAccount, Vec<String>) {
+    let (acme, ids) = tenant_with_customers(world, count).await;
     for ids in ids.chunks(1_000) {
         acme.admin.archive(&ids.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
     }
@@ -29,7 +29,7 @@ async fn unarchive(client: &Client, request: &Unarchiving) -> Result<pb::Unarchi
 }
 
 #[tokio::test]
-async fn customers_come_out_of_the_archive_as_they_went_in() {
+async fn unarchived_customers_are_as_they_were_before() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -52,7 +52,7 @@ async fn customers_come_out_of_the_archive_as_they_went_in() {
 }
 
 #[tokio::test]
-async fn outcomes_are_in_the_requests_order_and_an_id_named_again_counts_once() {
+async fn outcomes_are_in_request_order_and_a_repeated_id_counts_once() {
     let world = World::start().await;
     let (acme, mut ids) = archived(&world, 4).await;
     ids.sort();
@@ -62,7 +62,7 @@ async fn outcomes_are_in_the_requests_order_and_an_id_named_again_counts_once() 
 
     let answer = acme.admin.unarchive(&[d, b, &d.to_uppercase(), a, b, c]).await.unwrap();
 
-    assert_eq!(told(&answer.outcomes), [(d.as_str(), true), (b, false), (a, true), (c, true)]);
+    assert_eq!(outcomes(&answer.outcomes), [(d.as_str(), true), (b, false), (a, true), (c, true)]);
     assert_eq!(answer.outcomes[1].etag, already.etag);
     assert_eq!(world.stored().await.events, before.events + 3);
     for outcome in &answer.outcomes {
@@ -71,7 +71,7 @@ async fn outcomes_are_in_the_requests_order_and_an_id_named_again_counts_once() 
 }
 
 #[tokio::test]
-async fn a_batch_holds_one_to_a_thousand_and_malformed_ids_name_their_places() {
+async fn a_batch_has_1_to_1000_customers_and_malformed_ids_are_named_by_position() {
     let world = World::start().await;
     let (acme, ids) = archived(&world, 1_001).await;
     let before = world.stored().await;
@@ -94,12 +94,12 @@ async fn a_batch_holds_one_to_a_thousand_and_malformed_ids_name_their_places() {
     assert!(repeat.replayed && repeat.outcomes == first.outcomes);
     let answer: String =
         sqlx::query_scalar("select answer::text from requests").fetch_one(&mut world.sql().await).await.unwrap();
-    assert!(!answer.contains("Ada") && answer.contains(&ids[999]), "ids, outcomes and revisions alone");
+    assert!(!answer.contains("Ada") && answer.contains(&ids[999]), "only ids, outcomes and revisions");
     assert!(is_archived(&acme.admin, &ids[1_000]).await && !is_archived(&acme.admin, &ids[999]).await);
 }
 
 #[tokio::test]
-async fn all_or_none_and_an_error_names_the_first_place() {
+async fn a_batch_changes_all_or_none_and_its_error_names_the_first_customer() {
     let world = World::start().await;
     let (acme, mut ids) = archived(&world, 20).await;
     let before = world.stored().await;
@@ -113,14 +113,14 @@ async fn all_or_none_and_an_error_names_the_first_place() {
 }
 
 #[tokio::test]
-async fn unarchiving_again_changes_nothing_and_validate_only_neither() {
+async fn unarchiving_again_and_validate_only_change_nothing() {
     let world = World::start().await;
     let (acme, ids) = archived(&world, 2).await;
     let before = world.stored().await;
     let later = Unarchiving { request_id: request_id(), ..unarchiving(&ids) };
 
     let would_be = unarchive(&acme.admin, &Unarchiving { validate_only: true, ..later.clone() }).await.unwrap();
-    assert_eq!(told(&would_be.outcomes), [(ids[0].as_str(), true), (&ids[1], true)]);
+    assert_eq!(outcomes(&would_be.outcomes), [(ids[0].as_str(), true), (&ids[1], true)]);
     assert!(would_be.outcomes.iter().all(|outcome| outcome.etag.is_empty()));
     assert_eq!(world.stored().await, before);
     let real = unarchive(&acme.admin, &later).await.unwrap();
@@ -131,7 +131,7 @@ async fn unarchiving_again_changes_nothing_and_validate_only_neither() {
         let again = Unarchiving { request_id: request_id(), ..unarchiving(&ids) };
         let answer = unarchive(&acme.admin, &again).await.unwrap();
         assert!(!answer.replayed);
-        assert_eq!(told(&answer.outcomes), [(ids[0].as_str(), false), (&ids[1], false)]);
+        assert_eq!(outcomes(&answer.outcomes), [(ids[0].as_str(), false), (&ids[1], false)]);
         assert_eq!(answer.outcomes[0].etag, real.outcomes[0].etag);
     }
     assert_eq!(world.stored().await, before);
@@ -140,7 +140,7 @@ async fn unarchiving_again_changes_nothing_and_validate_only_neither() {
 #[tokio::test]
 async fn a_repeated_request_gets_the_stored_answer() {
     let world = World::start().await;
-    let (acme, _) = herd(&world, 1).await;
+    let (acme, _) = tenant_with_customers(&world, 1).await;
     let north = acme.child("north").await;
     let ids = [north.admin.create(customer("Bob")).await.unwrap().id];
     north.admin.archive(&[&ids[0]]).await.unwrap();
@@ -182,7 +182,7 @@ async fn members_of_the_owner_and_above_may_unarchive() {
     let viewer = north.member(pb::Role::Viewer).await;
     let refused = assert_refused(viewer.unarchive(&["7"]).await, Code::PermissionDenied, "ROLE_TOO_LOW");
     assert_eq!(metadata(&refused, "required_role").as_deref(), Some("MEMBER"));
-    for (client, refusal) in [(world.operator(), "NOT_A_MEMBER"), (world.nobody(), "TOKEN_MISSING")] {
+    for (client, refusal) in [(world.operator(), "NOT_A_MEMBER"), (world.without_token(), "TOKEN_MISSING")] {
         assert_eq!(reason(&client.unarchive(&[&bob.id]).await.unwrap_err()), refusal);
     }
     let elsewhere = north.admin.unarchive(&[&bob.id, &eve.id]).await;

@@ -17,13 +17,13 @@ fn updating(branch: &pb::Branch, paths: &[&str]) -> Updating {
     Updating { branch: Some(branch.clone()), update_mask: Some(mask(paths)), ..Default::default() }
 }
 
-async fn ask(client: &Client, request: &Updating) -> Result<pb::UpdateBranchResponse, Status> {
+async fn call(client: &Client, request: &Updating) -> Result<pb::UpdateBranchResponse, Status> {
     Ok(client.accounts().update_branch(request.clone()).await?.into_inner())
 }
 
 /// Changes the fields of a branch that the paths name.
 pub async fn update(client: &Client, branch: &pb::Branch, paths: &[&str]) -> Result<pb::Branch, Status> {
-    Ok(ask(client, &updating(branch, paths)).await?.branch.unwrap())
+    Ok(call(client, &updating(branch, paths)).await?.branch.unwrap())
 }
 
 #[tokio::test]
@@ -44,9 +44,9 @@ async fn only_the_fields_that_the_mask_names_change() {
     let before = rows(&world).await;
     let same = Updating { request_id: request_id(), ..updating(&made, &["name", "dms_integrated"]) };
     for _ in 0..2 {
-        assert!(!ask(&acme.admin, &same).await.unwrap().replayed);
+        assert!(!call(&acme.admin, &same).await.unwrap().replayed);
     }
-    assert_eq!(rows(&world).await, before, "what changes nothing writes nothing");
+    assert_eq!(rows(&world).await, before, "a call that changes nothing writes nothing");
     assert_eq!(
         update(&acme.admin, &pb::Branch { name: "EINDHOVEN".to_owned(), ..made }, &["name"]).await.unwrap().name,
         { "EINDHOVEN" }
@@ -54,14 +54,14 @@ async fn only_the_fields_that_the_mask_names_change() {
 }
 
 #[tokio::test]
-async fn malformed_updates_name_everything_that_is_wrong() {
+async fn malformed_updates_report_every_error() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let made = branch(&acme.admin, "Eindhoven", false).await.unwrap();
     branch(&acme.admin, "Venlo", false).await.unwrap();
     let before = rows(&world).await;
     let refused = async |request: Updating| {
-        let refused = ask(&acme.admin, &request).await;
+        let refused = call(&acme.admin, &request).await;
         let mut fields = bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS"));
         fields.sort();
         fields
@@ -73,7 +73,11 @@ async fn malformed_updates_name_everything_that_is_wrong() {
     assert_eq!(refused(updating(&made, &unknown)).await, [1, 2, 3, 4].map(|n| format!("update_mask.paths[{n}]")));
     let nameless = pb::Branch { name: String::new(), id: "7".to_owned(), ..made.clone() };
     assert_eq!(refused(updating(&nameless, &["name"])).await, ["branch.id", "branch.name"]);
-    assert_eq!(refused(updating(&nameless, &["dms_integrated"])).await, ["branch.id"], "a name that is not named");
+    assert_eq!(
+        refused(updating(&nameless, &["dms_integrated"])).await,
+        ["branch.id"],
+        "the mask does not name the name"
+    );
 
     let taken = update(&acme.admin, &pb::Branch { name: "VENLO".to_owned(), ..made }, &["name"]).await;
     assert_refused(taken, Code::AlreadyExists, "BRANCH_EXISTS");
@@ -81,7 +85,7 @@ async fn malformed_updates_name_everything_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn anothers_branch_does_not_exist_and_only_admins_update() {
+async fn a_branch_of_another_account_does_not_exist_and_only_admins_update() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -99,7 +103,7 @@ async fn anothers_branch_does_not_exist_and_only_admins_update() {
         let refused = assert_refused(refused, Code::PermissionDenied, "ROLE_TOO_LOW");
         assert_eq!(metadata(&refused, "required_role").as_deref(), Some("ADMIN"));
     }
-    // Who is ADMIN above acts in the account.
+    // An ADMIN of an account above acts in the account.
     let above = acme.admin.acting_in(&north.account);
     assert!(
         update(&above, &pb::Branch { dms_integrated: true, ..made }, &["dms_integrated"]).await.unwrap().dms_integrated
@@ -115,22 +119,22 @@ async fn a_repeated_request_gets_the_stored_answer() {
     let request = Updating { request_id: request_id(), ..updating(&venlo, &["name"]) };
     let answers = repeat_at_once(20, || {
         let (client, request) = (acme.admin.clone(), request.clone());
-        async move { ask(&client, &request).await.unwrap() }
+        async move { call(&client, &request).await.unwrap() }
     })
     .await;
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     update(&acme.admin, &made, &["name"]).await.unwrap();
-    let repeat = ask(&acme.admin, &request).await.unwrap();
+    let repeat = call(&acme.admin, &request).await.unwrap();
     assert!(repeat.replayed && repeat.branch == Some(venlo.clone()), "as it was then");
     assert_eq!(names(&acme.admin).await, ["Eindhoven"]);
     let other = Updating { update_mask: Some(mask(&["name", "dms_integrated"])), ..request.clone() };
-    assert_refused(ask(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_refused(call(&acme.admin, &other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     let absent = Updating { branch: Some(pb::Branch { id: unknown_id(), ..venlo }), ..request };
-    assert_refused(ask(&acme.admin, &absent).await, Code::NotFound, "BRANCH_NOT_FOUND");
+    assert_refused(call(&acme.admin, &absent).await, Code::NotFound, "BRANCH_NOT_FOUND");
 }
 
 #[tokio::test]
-async fn writers_of_different_fields_all_succeed_and_of_many_names_one_wins() {
+async fn writers_of_different_fields_all_succeed_and_one_of_many_renames_wins() {
     let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let made = branch(&acme.admin, "Eindhoven", false).await.unwrap();
@@ -168,8 +172,8 @@ async fn validate_only_checks_everything_and_changes_nothing() {
     let before = rows(&world).await;
     let wanted = pb::Branch { name: "Weert".to_owned(), ..made.clone() };
     let only = Updating { validate_only: true, request_id: request_id(), ..updating(&wanted, &["name"]) };
-    assert_eq!(ask(&acme.admin, &only).await.unwrap().branch, Some(wanted.clone()));
+    assert_eq!(call(&acme.admin, &only).await.unwrap().branch, Some(wanted.clone()));
     let taken = Updating { branch: Some(pb::Branch { name: "venlo".to_owned(), ..wanted }), ..only };
-    assert_refused(ask(&acme.admin, &taken).await, Code::AlreadyExists, "BRANCH_EXISTS");
+    assert_refused(call(&acme.admin, &taken).await, Code::AlreadyExists, "BRANCH_EXISTS");
     assert_eq!(rows(&world).await, before);
 }

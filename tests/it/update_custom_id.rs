@@ -1,10 +1,10 @@
-//! UpdateCustomId: what it keeps, and who may.
+//! UpdateCustomId: effects and rights.
 
 use clientele::grpc::pb::{self, Role};
 use tonic::Code;
 
 use crate::{
-    custom_ids::{assert_consistent, called, change, fleet, narrowed, written},
+    custom_ids::{assert_consistent, change, fleet, narrowed, with_custom_ids, written},
     world::{World, assert_refused, bad_fields, customer, metadata, requiring, unknown_id, wire},
 };
 
@@ -18,7 +18,7 @@ async fn a_custom_id_is_set_changed_and_cleared() {
     assert_eq!(set.custom_ids, [("erp".to_owned(), "00Ab-7".to_owned())].into());
     assert_ne!(set.etag, before.etag);
     assert_eq!(acme.admin.get(&before.id).await.unwrap(), set);
-    // Nothing else is another, neither the time of the last change.
+    // Nothing else changes, not even the time of the last change.
     let expected = pb::Customer { etag: set.etag.clone(), custom_ids: set.custom_ids.clone(), ..before };
     assert_eq!(set, expected);
 
@@ -31,15 +31,15 @@ async fn a_custom_id_is_set_changed_and_cleared() {
 }
 
 #[tokio::test]
-async fn each_system_has_its_own_and_the_unnamed_one_is_default() {
+async fn each_system_has_its_own_and_an_empty_system_is_default() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("billing", "b-1")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("billing", "b-1")])).await.unwrap();
     for (system, id) in [("erp", "1"), ("dms", "1"), ("", "1")] {
         acme.admin.set_id(&ada.id, system, id).await.unwrap();
     }
     let ids = acme.admin.get(&ada.id).await.unwrap().custom_ids;
-    let expected = called("", &[("billing", "b-1"), ("erp", "1"), ("dms", "1"), ("default", "1")]).custom_ids;
+    let expected = with_custom_ids("", &[("billing", "b-1"), ("erp", "1"), ("dms", "1"), ("default", "1")]).custom_ids;
     assert_eq!(ids, expected);
     let cleared = acme.admin.set_id(&ada.id, "default", "").await.unwrap();
     assert_eq!(cleared.custom_ids.len(), 3);
@@ -47,10 +47,10 @@ async fn each_system_has_its_own_and_the_unnamed_one_is_default() {
 }
 
 #[tokio::test]
-async fn what_is_so_already_writes_nothing() {
+async fn a_change_to_the_same_value_writes_nothing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "abc")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "abc")])).await.unwrap();
     let before = written(&world).await;
     for (system, id) in [("erp", "abc"), ("erp", " abc"), ("dms", "")] {
         assert_eq!(acme.admin.set_id(&ada.id, system, id).await.unwrap(), ada);
@@ -62,7 +62,7 @@ async fn what_is_so_already_writes_nothing() {
 async fn a_change_of_case_alone_changes_the_value_and_leaves_no_alias() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "abc")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "abc")])).await.unwrap();
     let changed = acme.admin.set_id(&ada.id, "erp", "ABC").await.unwrap();
     assert_eq!(changed.custom_ids["erp"], "ABC");
     assert_ne!(changed.etag, ada.etag);
@@ -75,28 +75,28 @@ async fn a_change_of_case_alone_changes_the_value_and_leaves_no_alias() {
 }
 
 #[tokio::test]
-async fn a_value_that_another_customer_has_is_refused_whatever_its_case() {
+async fn a_value_that_another_customer_has_is_refused_in_any_case() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    acme.admin.create(called("Ada", &[("erp", "x-1")])).await.unwrap();
+    acme.admin.create(with_custom_ids("Ada", &[("erp", "x-1")])).await.unwrap();
     let bob = acme.admin.create(customer("Bob")).await.unwrap();
     let before = written(&world).await;
     let taken = assert_refused(acme.admin.set_id(&bob.id, "erp", "X-1").await, Code::AlreadyExists, "CUSTOM_ID_TAKEN");
     assert_eq!(metadata(&taken, "field").as_deref(), Some("custom_id"));
     assert!(!taken.message().contains("Ada") && !taken.message().to_lowercase().contains("x-1"), "{taken:?}");
     assert_eq!(written(&world).await, before);
-    // Another system and another account are other spaces.
+    // The value is free in another system and in another account.
     acme.admin.set_id(&bob.id, "dms", "x-1").await.unwrap();
     let south = acme.child("south").await;
-    let eve = south.admin.create(called("Eve", &[("erp", "x-1")])).await.unwrap();
+    let eve = south.admin.create(with_custom_ids("Eve", &[("erp", "x-1")])).await.unwrap();
     assert_eq!(eve.custom_ids["erp"], "x-1");
 }
 
 #[tokio::test]
-async fn of_a_local_customer_the_acting_accounts_custom_id_role_is_asked_for() {
+async fn a_local_customer_requires_the_acting_accounts_custom_id_role() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
     let (member, manager) = (acme.member(Role::Member).await, acme.member(Role::ServiceManager).await);
     let before = written(&world).await;
     for (system, id) in [("dms", "5"), ("erp", "2"), ("erp", ""), ("erp", "1")] {
@@ -121,7 +121,7 @@ async fn the_policy_is_the_acting_accounts_not_the_owners() {
     let strict = acme.child_with("strict", Some(by_member(Role::Admin))).await;
     let ada = strict.admin.create(customer("Ada")).await.unwrap();
     let above = acme.member(Role::Member).await;
-    // The same member, in one account and in the other.
+    // The same member acts in one account and in the other.
     assert_eq!(above.set_id(&ada.id, "erp", "1").await.unwrap().custom_ids["erp"], "1");
     let here = above.acting_in(&strict.account);
     let refused = assert_refused(here.set_id(&ada.id, "erp", "1").await, Code::PermissionDenied, "ROLE_TOO_LOW");
@@ -129,7 +129,7 @@ async fn the_policy_is_the_acting_accounts_not_the_owners() {
 }
 
 #[tokio::test]
-async fn of_a_fleet_customer_anyone_fills_in_a_blank_and_a_manager_changes_what_is_set() {
+async fn on_a_fleet_customer_a_member_sets_a_missing_id_and_a_manager_changes_one() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("dealer").await;
@@ -138,7 +138,7 @@ async fn of_a_fleet_customer_anyone_fills_in_a_blank_and_a_manager_changes_what_
 
     let seen = member.set_id(&ada.id, "dms", "77").await.unwrap();
     assert_eq!(seen.custom_ids["dms"], "77");
-    assert_eq!(member.set_id(&ada.id, "dms", "77").await.unwrap(), seen, "nothing is changed by what is so");
+    assert_eq!(member.set_id(&ada.id, "dms", "77").await.unwrap(), seen, "the same value changes nothing");
     assert_eq!(member.set_id(&ada.id, "erp", "").await.unwrap(), seen);
     for id in ["78", "", "77 "] {
         let answer = member.set_id(&ada.id, "dms", id).await;
@@ -151,8 +151,8 @@ async fn of_a_fleet_customer_anyone_fills_in_a_blank_and_a_manager_changes_what_
     }
     assert_eq!(manager.set_id(&ada.id, "dms", "78").await.unwrap().custom_ids["dms"], "78");
     assert!(manager.set_id(&ada.id, "dms", "").await.unwrap().custom_ids.is_empty());
-    assert_eq!(member.set_id(&ada.id, "dms", "79").await.unwrap().custom_ids["dms"], "79", "blank again");
-    // The owner's member may fill in a blank of a FLEET customer, too.
+    assert_eq!(member.set_id(&ada.id, "dms", "79").await.unwrap().custom_ids["dms"], "79", "it was cleared before");
+    // A member of the owner may also set a missing custom ID of a FLEET customer.
     let own = acme.member(Role::Member).await;
     assert_eq!(own.set_id(&ada.id, "erp", "o-1").await.unwrap().custom_ids.len(), 1);
     assert_refused(own.set_id(&ada.id, "erp", "o-2").await, Code::PermissionDenied, "ROLE_TOO_LOW");
@@ -160,7 +160,7 @@ async fn of_a_fleet_customer_anyone_fills_in_a_blank_and_a_manager_changes_what_
 }
 
 #[tokio::test]
-async fn accounts_call_one_customer_each_by_its_own_id_and_see_no_other() {
+async fn each_account_has_its_own_id_of_a_customer_and_sees_no_other() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -172,21 +172,21 @@ async fn accounts_call_one_customer_each_by_its_own_id_and_see_no_other() {
     );
     assert_eq!(by_owner.custom_ids["erp"], "owner-1");
     assert_eq!(by_north.custom_ids["erp"], "north-1");
-    assert_eq!(by_north.currency, "", "an account below reads what it may, no more");
-    // The others' ids neither show in what south sees nor break its etag.
+    assert_eq!(by_north.currency, "", "an account below reads only the fields that it may");
+    // South does not see the custom IDs of other accounts, and they do not change its etag.
     assert_eq!(south.admin.get(&ada.id).await.unwrap(), seen);
     let request = pb::UpdateCustomIdRequest { etag: seen.etag, ..change(&ada.id, "erp", "owner-1") };
     assert_eq!(south.admin.set(request).await.unwrap().customer.unwrap().custom_ids["erp"], "owner-1");
     assert_eq!(acme.admin.get(&ada.id).await.unwrap(), by_owner);
-    // The account above a LOCAL customer's owner has its own, too.
-    let eve = north.admin.create(called("Eve", &[("erp", "n-2")])).await.unwrap();
+    // The account above a LOCAL customer's owner can also have a custom ID of its own.
+    let eve = north.admin.create(with_custom_ids("Eve", &[("erp", "n-2")])).await.unwrap();
     assert_eq!(acme.admin.set_id(&eve.id, "erp", "a-2").await.unwrap().custom_ids["erp"], "a-2");
     assert_eq!(north.admin.get(&eve.id).await.unwrap(), eve);
     assert_consistent(&world).await;
 }
 
 #[tokio::test]
-async fn whoever_does_not_see_the_customer_hears_that_there_is_none() {
+async fn for_an_account_that_cannot_see_it_the_customer_does_not_exist() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south, other) = (acme.child("north").await, acme.child("south").await, world.tenant("globex").await);
@@ -197,7 +197,7 @@ async fn whoever_does_not_see_the_customer_hears_that_there_is_none() {
         let absent = stranger.set_id(&unknown_id(), "erp", "1").await.unwrap_err();
         assert_eq!(wire(&refused), wire(&absent), "existence must not leak");
     }
-    // Nor does it for a call that is narrowed to another customer.
+    // The same for a call that is narrowed to another customer.
     let eve = north.admin.create(customer("Eve")).await.unwrap();
     let refused = north.admin.customers().update_custom_id(narrowed(change(&ada.id, "erp", "1"), &eve.id)).await;
     let refused = assert_refused(refused, Code::NotFound, "CUSTOMER_NOT_FOUND");
@@ -209,7 +209,7 @@ async fn whoever_does_not_see_the_customer_hears_that_there_is_none() {
 }
 
 #[tokio::test]
-async fn everything_wrong_with_a_request_is_told_at_once() {
+async fn every_error_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = pb::UpdateCustomIdRequest {
@@ -233,7 +233,7 @@ async fn an_account_has_at_most_20_custom_ids_of_a_customer() {
     let acme = world.tenant("acme").await;
     let systems: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();
     let ids: Vec<(&str, &str)> = systems.iter().map(|system| (system.as_str(), "1")).collect();
-    let ada = acme.admin.create(called("Ada", &ids)).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &ids)).await.unwrap();
     let refused = acme.admin.set_id(&ada.id, "one-more", "1").await;
     let refused = assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["custom_ids"]);
@@ -242,11 +242,12 @@ async fn an_account_has_at_most_20_custom_ids_of_a_customer() {
 }
 
 #[tokio::test]
-async fn the_owner_keeps_what_its_policy_requires_and_others_need_not() {
+async fn only_the_owner_must_keep_required_custom_ids() {
     let world = World::start().await;
     let policies = requiring(&["custom_ids.dms"], &[]);
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies).await;
-    let ada = acme.admin.create(pb::Customer { reach: pb::Reach::Fleet.into(), ..called("Ada", &[("dms", "1")]) });
+    let ada =
+        acme.admin.create(pb::Customer { reach: pb::Reach::Fleet.into(), ..with_custom_ids("Ada", &[("dms", "1")]) });
     let ada = ada.await.unwrap();
     let refused = acme.admin.set_id(&ada.id, "dms", "").await;
     let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
@@ -258,7 +259,7 @@ async fn the_owner_keeps_what_its_policy_requires_and_others_need_not() {
 }
 
 #[tokio::test]
-async fn allowed_actions_name_it_for_whom_it_would_work() {
+async fn allowed_actions_include_it_only_where_it_would_succeed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("dealer").await;

@@ -1,11 +1,11 @@
-//! UpdateCustomId sent again, on a stale state, only to be validated; what is on record of it; and races.
+//! UpdateCustomId: repeats, stale etags, validate_only, events, and races.
 
 use clientele::grpc::pb::{self, CustomerEventType, Role};
 use tonic::Code;
 
 use crate::{
-    custom_ids::{assert_consistent, at_once, called, change, fleet, written},
-    world::{World, assert_refused, customer, metadata, reason, request_id, until},
+    custom_ids::{assert_consistent, at_once, change, fleet, with_custom_ids, written},
+    world::{World, assert_refused, customer, database, metadata, reason, request_id, until, wait_in_line},
 };
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_repeat_gets_the_first_answer() {
     let other = pb::UpdateCustomIdRequest { custom_id: "3".to_owned(), ..request.clone() };
     assert_refused(acme.admin.set(other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     assert_eq!(written(&world).await, before);
-    // What changes nothing leaves its request_id free.
+    // A call that changes nothing leaves its request_id free.
     let idle = pb::UpdateCustomIdRequest { request_id: request_id(), ..change(&ada.id, "erp", "2") };
     for _ in 0..2 {
         assert!(!acme.admin.set(idle.clone()).await.unwrap().replayed);
@@ -32,7 +32,7 @@ async fn a_repeat_gets_the_first_answer() {
 }
 
 #[tokio::test]
-async fn a_member_gets_the_answer_to_the_blank_it_filled_in() {
+async fn a_member_gets_the_stored_answer_for_the_missing_id_that_it_set() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("dealer").await;
@@ -46,7 +46,7 @@ async fn a_member_gets_the_answer_to_the_blank_it_filled_in() {
 }
 
 #[tokio::test]
-async fn many_equal_calls_at_once_change_it_once() {
+async fn many_equal_concurrent_calls_change_it_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -65,7 +65,7 @@ async fn many_equal_calls_at_once_change_it_once() {
 async fn a_stale_etag_is_refused_with_what_changed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
     let with =
         |custom_id: &str| pb::UpdateCustomIdRequest { etag: ada.etag.clone(), ..change(&ada.id, "erp", custom_id) };
     acme.admin.set(with("2")).await.unwrap();
@@ -73,8 +73,8 @@ async fn a_stale_etag_is_refused_with_what_changed() {
     let now = acme.admin.get(&ada.id).await.unwrap();
     assert_eq!(metadata(&refused, "etag").as_deref(), Some(now.etag.as_str()));
     assert_eq!(metadata(&refused, "changed_fields").as_deref(), Some("custom_ids.erp"));
-    acme.admin.set(with("2")).await.expect("it is so already");
-    // A change of the customer is one, too; and one of the link is one for a change of the customer.
+    acme.admin.set(with("2")).await.expect("already made");
+    // A change of the customer also makes the etag stale, and a change of the link does so for a change of the customer.
     let renamed = pb::Customer { name: "Eve".to_owned(), ..ada.clone() };
     acme.admin.update(renamed.clone(), &["name"]).await.unwrap();
     let refused = assert_refused(acme.admin.set(with("4")).await, Code::Aborted, "ETAG_MISMATCH");
@@ -91,11 +91,11 @@ async fn a_stale_etag_is_refused_with_what_changed() {
 }
 
 #[tokio::test]
-async fn what_is_only_validated_is_checked_and_not_kept() {
+async fn validate_only_checks_everything_and_stores_nothing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
-    let bob = acme.admin.create(called("Bob", &[("erp", "2")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
+    let bob = acme.admin.create(with_custom_ids("Bob", &[("erp", "2")])).await.unwrap();
     let member = acme.member(Role::Member).await;
     let before = written(&world).await;
     let only = |id: &str| pb::UpdateCustomIdRequest {
@@ -112,7 +112,7 @@ async fn what_is_only_validated_is_checked_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_change_is_on_record_for_the_account_that_made_it_alone() {
+async fn only_the_account_that_made_a_change_sees_its_event() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -122,7 +122,7 @@ async fn a_change_is_on_record_for_the_account_that_made_it_alone() {
     north.admin.set_id(&ada.id, "erp", "n-1").await.unwrap();
     north.admin.set_id(&ada.id, "erp", "").await.unwrap();
 
-    let told = async |client: &crate::world::Client| {
+    let changes_seen = async |client: &crate::world::Client| {
         let events = client.events(&ada.id).await.unwrap();
         let ids = events.into_iter().filter(|event| event.r#type() == CustomerEventType::CustomIdsChanged);
         ids.map(|event| {
@@ -138,13 +138,16 @@ async fn a_change_is_on_record_for_the_account_that_made_it_alone() {
         .collect::<Vec<_>>()
     };
     let line = |old: &str, new: &str, account: &str, id: &str| (old.into(), new.into(), account.into(), id.into());
-    assert_eq!(told(&acme.admin).await, [line("", "o-1", &acme.account, &by_owner.request_id)]);
-    assert_eq!(told(&north.admin).await, [line("n-1", "", &north.account, ""), line("", "n-1", &north.account, "")]);
-    assert_eq!(told(&south.admin).await, []);
+    assert_eq!(changes_seen(&acme.admin).await, [line("", "o-1", &acme.account, &by_owner.request_id)]);
+    assert_eq!(
+        changes_seen(&north.admin).await,
+        [line("n-1", "", &north.account, ""), line("", "n-1", &north.account, "")]
+    );
+    assert_eq!(changes_seen(&south.admin).await, []);
 }
 
 #[tokio::test]
-async fn of_200_callers_on_one_value_one_wins() {
+async fn one_of_200_callers_with_one_value_wins() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
@@ -171,12 +174,12 @@ async fn of_200_callers_on_one_value_one_wins() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_value_that_is_then_taken_hears_so() {
+async fn a_caller_that_waits_for_a_value_that_is_then_taken_gets_custom_id_taken() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
-    let bob = acme.admin.create(called("Bob", &[("erp", "old")])).await.unwrap();
-    // Somebody gives Bob the value, and has not committed yet.
+    let bob = acme.admin.create(with_custom_ids("Bob", &[("erp", "old")])).await.unwrap();
+    // Another session gives Bob the value and has not committed yet.
     let mut other = world.sql().await;
     let statement = "begin; update custom_ids set value = 'new', value_key = 'new' where value = 'old'";
     sqlx::raw_sql(statement).execute(&mut other).await.unwrap();
@@ -198,12 +201,12 @@ async fn who_waits_for_a_value_that_is_then_taken_hears_so() {
 }
 
 #[tokio::test]
-async fn who_wants_what_another_has_hears_so_without_waiting_for_it() {
+async fn a_taken_value_is_refused_without_waiting_for_its_customer() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
-    acme.admin.create(called("Bob", &[("erp", "2")])).await.unwrap();
-    // Somebody is about to change it; two who want each other's would wait for each other.
+    acme.admin.create(with_custom_ids("Bob", &[("erp", "2")])).await.unwrap();
+    // Another session has locked that customer; if calls waited here, two that want each other's value would deadlock.
     let mut other = world.sql().await;
     sqlx::raw_sql("begin; update custom_ids set created_at = now()").execute(&mut other).await.unwrap();
     let refused = acme.admin.set_id(&ada.id, "erp", "2").await;
@@ -215,9 +218,9 @@ async fn who_wants_what_another_has_hears_so_without_waiting_for_it() {
 async fn two_customers_swap_their_values() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
-    let bob = acme.admin.create(called("Bob", &[("erp", "2")])).await.unwrap();
-    // Straight on, each is in the other's way, and neither waits for the other.
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
+    let bob = acme.admin.create(with_custom_ids("Bob", &[("erp", "2")])).await.unwrap();
+    // Without an intermediate step each is refused, and neither waits for the other.
     let calls = [(ada.id.clone(), "2"), (bob.id.clone(), "1")].map(|(id, value)| {
         let admin = acme.admin.clone();
         async move { admin.set_id(&id, "erp", value).await }
@@ -235,7 +238,7 @@ async fn two_customers_swap_their_values() {
 }
 
 #[tokio::test]
-async fn writers_without_an_etag_all_come_through() {
+async fn writers_without_an_etag_all_succeed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("dealer").await;
@@ -263,8 +266,8 @@ async fn writers_without_an_etag_all_come_through() {
 }
 
 #[tokio::test]
-async fn however_values_go_round_each_has_one_customer_and_each_customer_one() {
-    let world = World::start().await;
+async fn after_concurrent_changes_each_value_has_one_customer_and_each_customer_one_value() {
+    let world = World::start_with(database().await, wait_in_line).await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..6 {
@@ -272,7 +275,7 @@ async fn however_values_go_round_each_has_one_customer_and_each_customer_one() {
     }
     let calls = (0..240_usize).map(|step| {
         let (admin, id) = (acme.admin.clone(), ids[step % 6].clone());
-        // Of 8 values, one is none.
+        // One of the 8 values is empty.
         let value = ["", "a", "A", "b", "c", "d", "e", "f"][step * 7 / 5 % 8];
         async move { admin.set_id(&id, "erp", value).await }
     });

@@ -1,4 +1,4 @@
-//! UpdateCustomer: what a change keeps, what it refuses, and what it writes down. Its mask is in update_mask.rs.
+//! UpdateCustomer: effects, errors and events. update_mask.rs tests its mask.
 
 use clientele::grpc::pb::{self, NameUniqueness, Role};
 use tonic::{Code, Status};
@@ -22,7 +22,7 @@ async fn validate(client: &Client, asked: pb::Customer, paths: &[&str]) -> Resul
 }
 
 #[tokio::test]
-async fn an_update_changes_the_named_fields_and_tells_who_did_it() {
+async fn an_update_changes_the_named_fields_and_records_the_principal() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     acme.add("clerk", Role::Member).await;
@@ -38,7 +38,7 @@ async fn an_update_changes_the_named_fields_and_tells_who_did_it() {
         update_time: updated.update_time,
         updated_by: Some(pb::Principal { issuer: ISSUER.to_owned(), subject: "clerk".to_owned() }),
         etag: updated.etag.clone(),
-        // A clerk may do less than the admin who created it.
+        // A member has fewer rights than the admin that created it.
         allowed_actions: updated.allowed_actions.clone(),
         ..created.clone()
     };
@@ -74,7 +74,7 @@ async fn an_update_that_changes_nothing_writes_nothing() {
     };
     for _ in 0..2 {
         let answer = acme.admin.customers().update_customer(request.clone()).await.unwrap().into_inner();
-        assert_eq!((answer.customer.as_ref(), answer.replayed), (Some(&created), false), "the etag too");
+        assert_eq!((answer.customer.as_ref(), answer.replayed), (Some(&created), false), "with the same etag");
     }
     assert_eq!(world.rows().await, before, "no event, no stored answer");
     assert_eq!(acme.admin.get(&created.id).await.unwrap(), created);
@@ -83,7 +83,7 @@ async fn an_update_that_changes_nothing_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_update_that_is_only_validated_stores_nothing() {
+async fn validate_only_stores_nothing() {
     let world = World::start().await;
     let policies = requiring(&["email"], &[]);
     let acme = world.tenant_with("acme", NameUniqueness::Account, policies).await;
@@ -144,11 +144,11 @@ async fn an_update_that_is_only_validated_stores_nothing() {
     assert_eq!(world.rows().await[..3], before[..3]);
     assert_eq!(world.rows().await[4], before[4], "no stored answer");
     assert_eq!(acme.admin.get(&read.id).await.unwrap(), read);
-    assert_eq!(acme.admin.events(&read.id).await.unwrap().len(), 2, "the creation and its custom ID");
+    assert_eq!(acme.admin.events(&read.id).await.unwrap().len(), 2, "the creation and the custom ID");
 }
 
 #[tokio::test]
-async fn what_the_account_requires_cannot_be_emptied() {
+async fn required_fields_cannot_be_cleared() {
     let world = World::start().await;
     let required = [
         "email",
@@ -180,7 +180,7 @@ async fn what_the_account_requires_cannot_be_emptied() {
     }
     assert_eq!(acme.admin.get(&full.id).await.unwrap(), full);
 
-    // Numbers bind businesses alone: a person may lose them, and cannot become a business without.
+    // The numbers are required of businesses only: a person may clear them, and then cannot become a business.
     let person = pb::Customer { r#type: pb::CustomerType::Personal.into(), ..bare.clone() };
     let person = acme.admin.update(person, &["type", "tax_ids", "registration_number"]).await.unwrap();
     assert_eq!((person.tax_ids.len(), person.registration_number.as_str()), (0, ""));
@@ -191,7 +191,7 @@ async fn what_the_account_requires_cannot_be_emptied() {
 }
 
 #[tokio::test]
-async fn an_order_reference_and_a_sales_person_are_the_owners() {
+async fn order_reference_and_sales_person_belong_to_the_owner() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
@@ -214,13 +214,13 @@ async fn an_order_reference_and_a_sales_person_are_the_owners() {
     }
     let seller = north.add("seller", Role::Viewer).await.member_id;
     let sold = acme.admin.update(sold_by(seller.clone()), &["sales_person_id"]).await.unwrap();
-    assert_eq!(sold.sales_person_id, seller, "whoever acts, of the owner");
+    assert_eq!(sold.sales_person_id, seller, "a member of the owner, in any acting account");
     let sold = acme.admin.update(sold_by(String::new()), &["sales_person_id"]).await.unwrap();
     assert_eq!(sold.sales_person_id, "");
 }
 
 #[tokio::test]
-async fn an_account_above_changes_what_is_below() {
+async fn an_account_above_the_owner_can_update() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let site = acme.child("north").await.child("site").await;
@@ -229,9 +229,9 @@ async fn an_account_above_changes_what_is_below() {
     let renamed = member.update(pb::Customer { name: "Bob".to_owned(), ..ada.clone() }, &["name"]).await.unwrap();
     assert_eq!((renamed.name.as_str(), &renamed.account_id), ("Bob", &site.account));
     let seen = site.admin.get(&ada.id).await.unwrap();
-    assert_eq!((seen.name.as_str(), &seen.custom_ids), ("Bob", &ada.custom_ids), "its owner's custom IDs stay");
+    assert_eq!((seen.name.as_str(), &seen.custom_ids), ("Bob", &ada.custom_ids), "the owner's custom IDs stay");
     let event = site.admin.events(&ada.id).await.unwrap().remove(0);
-    assert_eq!(event.acting_account_id, acme.account, "for whom it was done");
+    assert_eq!(event.acting_account_id, acme.account, "the account in which the caller acted");
 }
 
 #[tokio::test]
@@ -249,7 +249,7 @@ async fn a_viewer_changes_nothing() {
 #[tokio::test]
 async fn an_update_is_possible_in_every_status_and_changes_none() {
     let world = World::start().await;
-    let acme = world.tenant_with("acme", NameUniqueness::None, crate::world::pending_first()).await;
+    let acme = world.tenant_with("acme", NameUniqueness::None, crate::world::manual_approval()).await;
     let pending = acme.admin.create(customer("Pending")).await.unwrap();
     let active = acme.admin.create(customer("Active")).await.unwrap();
     let active = acme.admin.approve(&active.id).await.unwrap();

@@ -1,4 +1,4 @@
-//! UpdateCustomer's mask: what can be named, what cannot, and what it clears.
+//! UpdateCustomer's mask: valid and invalid paths, and clearing.
 
 use clientele::{
     domain::fields::field::Field,
@@ -7,7 +7,7 @@ use clientele::{
 use strum::VariantArray as _;
 use tonic::{Code, Status};
 
-use crate::world::{Client, Seat, World, assert_refused, bad_fields, customer, full_customer, mask, unknown_id};
+use crate::world::{Client, TestAccount, World, assert_refused, bad_fields, customer, full_customer, mask, unknown_id};
 
 /// The paths of all fields that a client may write.
 fn writable() -> Vec<&'static str> {
@@ -15,7 +15,7 @@ fn writable() -> Vec<&'static str> {
 }
 
 /// An update of every field of a customer.
-async fn every_field(acme: &Seat, id: &str) -> pb::Customer {
+async fn every_field(acme: &TestAccount, id: &str) -> pb::Customer {
     pb::Customer {
         id: id.to_owned(),
         r#type: pb::CustomerType::Personal.into(),
@@ -37,7 +37,7 @@ fn with_labels(id: &str, labels: &[(&str, &str)]) -> pb::Customer {
 }
 
 #[tokio::test]
-async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
+async fn every_field_can_be_set_and_every_optional_field_cleared() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let bare = acme.admin.create(customer("Ada")).await.unwrap();
@@ -48,10 +48,10 @@ async fn every_field_can_be_set_and_every_one_that_may_be_empty_be_cleared() {
     let mut expected = pb::Customer {
         account_id: bare.account_id.clone(),
         status: bare.status,
-        // The mask does not name them; origin stays what it was.
+        // The mask does not name them; the origin stays.
         custom_ids: [].into(),
         origin: bare.origin,
-        // A FLEET customer is not migrated.
+        // A FLEET customer cannot be migrated.
         allowed_actions: full.allowed_actions.clone(),
         dms_link: bare.dms_link,
         create_time: bare.create_time,
@@ -99,12 +99,12 @@ async fn each_field_can_be_named_by_itself() {
 }
 
 #[tokio::test]
-async fn what_is_no_path_of_a_writable_field_is_refused() {
+async fn paths_other_than_writable_fields_are_refused() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(full_customer("Ada")).await.unwrap();
     for path in [
-        // Nothing, everything, and what is none.
+        // Empty, everything, and unknown paths.
         "",
         "*",
         "nickname",
@@ -114,7 +114,7 @@ async fn what_is_no_path_of_a_writable_field_is_refused() {
         "name,email",
         "customer.name",
         "primaryAddress",
-        // Output only, or set at creation for good.
+        // Output only, or fixed at creation.
         "id",
         "account_id",
         "custom_ids",
@@ -130,7 +130,7 @@ async fn what_is_no_path_of_a_writable_field_is_refused() {
         "created_by",
         "updated_by",
         "etag",
-        // No parts, or not such.
+        // Fields without parts, or without these parts.
         "name.first",
         "contacts.0",
         "contacts[0]",
@@ -172,7 +172,7 @@ async fn a_mask_names_1_to_100_paths() {
     assert_eq!(
         acme.admin.update(asked, &hundred_and_one[1..]).await.unwrap().name,
         "Bob",
-        "one that repeats counts once"
+        "a repeated path counts once"
     );
 }
 
@@ -213,7 +213,7 @@ async fn a_line_of_an_address_is_set_and_cleared_by_itself() {
     let refused = refused(&acme.admin, line("a\nb"), &["billing_address.city"]).await;
     assert_eq!(bad_fields(&refused), ["customer.billing_address.city"]);
     let cleared = acme.admin.update(line(" "), &["billing_address.city"]).await.unwrap();
-    assert_eq!(cleared.billing_address, None, "an address with no line at all is none");
+    assert_eq!(cleared.billing_address, None, "an empty address is none");
 }
 
 #[tokio::test]
@@ -238,11 +238,15 @@ async fn a_label_is_set_and_cleared_by_its_key() {
     assert_eq!(cleared, expect(&[("kept", "x"), ("example.com/new_key-1", "1")]));
     let refused = refused(&acme.admin, with_labels(&id, &[("tier", "a\u{200b}")]), &["labels.tier"]).await;
     assert_eq!(bad_fields(&refused), ["customer.labels.tier"]);
-    assert_eq!(labels(&[("only", "y")], &["labels"]).await, expect(&[("only", "y")]), "as a whole, the rest goes");
+    assert_eq!(
+        labels(&[("only", "y")], &["labels"]).await,
+        expect(&[("only", "y")]),
+        "as a whole, other labels are removed"
+    );
 }
 
 #[tokio::test]
-async fn a_label_too_many_is_refused_unless_another_goes() {
+async fn a_label_above_the_limit_is_refused_unless_another_is_removed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let keys: Vec<String> = (0..50).map(|number| format!("k{number}")).collect();
@@ -250,7 +254,7 @@ async fn a_label_too_many_is_refused_unless_another_goes() {
     let id = acme.admin.create(pb::Customer { name: "Ada".to_owned(), ..with_labels("", &fifty) }).await.unwrap().id;
     let one_more = with_labels(&id, &[("new", "x")]);
     let refused = refused(&acme.admin, one_more.clone(), &["name", "labels.new"]).await;
-    assert_eq!(bad_fields(&refused), ["customer.name"], "what can be seen in the request comes first");
+    assert_eq!(bad_fields(&refused), ["customer.name"], "errors of the request itself come first");
     let refused = self::refused(&acme.admin, one_more.clone(), &["labels.new"]).await;
     assert_eq!(bad_fields(&refused), ["customer.labels"]);
     let swapped = acme.admin.update(one_more, &["labels.new", "labels.k7"]).await.unwrap();
@@ -258,7 +262,7 @@ async fn a_label_too_many_is_refused_unless_another_goes() {
 }
 
 #[tokio::test]
-async fn everything_wrong_is_told_at_once_and_only_of_what_the_mask_names() {
+async fn every_error_of_the_named_fields_is_reported_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
@@ -294,7 +298,7 @@ async fn everything_wrong_is_told_at_once_and_only_of_what_the_mask_names() {
         "update_mask.paths[1]",
     ];
     assert_eq!(fields, expected);
-    // What is not named is not looked at.
+    // Fields that the mask does not name are not checked.
     let language = pb::Customer { id: ada.id.clone(), language: "nl".to_owned(), ..bad };
     assert_eq!(acme.admin.update(language, &["language"]).await.unwrap().language, "nl");
 

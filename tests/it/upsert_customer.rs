@@ -1,18 +1,18 @@
-//! UpsertCustomer: what it finds, makes and changes, and who may.
+//! UpsertCustomer: matching, creates, updates and rights.
 
 use clientele::grpc::pb::{self, CustomerEventType, Reach, Role, UpsertResult};
 use tonic::Code;
 
 use crate::{
-    custom_ids::{assert_consistent, called, fleet, narrowed, upsert, written},
+    custom_ids::{assert_consistent, fleet, narrowed, upsert, with_custom_ids, written},
     world::{World, assert_refused, bad_fields, customer, full_customer, metadata, requiring, unknown_id, wire},
 };
 
 #[tokio::test]
-async fn a_customer_is_created_then_left_alone_then_changed() {
+async fn a_customer_is_created_then_unchanged_then_updated() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let wanted = pb::Customer { email: "a@b.example".to_owned(), ..called("Ada", &[("erp", "1")]) };
+    let wanted = pb::Customer { email: "a@b.example".to_owned(), ..with_custom_ids("Ada", &[("erp", "1")]) };
     let paths = &["email", "name"];
 
     let (made, result) = acme.admin.upsert(upsert(wanted.clone(), paths)).await.unwrap();
@@ -38,7 +38,7 @@ async fn a_customer_is_created_then_left_alone_then_changed() {
 }
 
 #[tokio::test]
-async fn a_whole_record_that_comes_again_changes_nothing() {
+async fn a_repeated_full_record_changes_nothing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let paths: Vec<&str> = "type service_class reach name legal_name registration_number tax_ids currency industry \
@@ -48,7 +48,7 @@ async fn a_whole_record_that_comes_again_changes_nothing() {
         .collect();
     let (made, result) = acme.admin.upsert(upsert(full_customer("Copaco"), &paths)).await.unwrap();
     assert_eq!(result, UpsertResult::Created);
-    // Not even the contacts, which come without the ids that they were given.
+    // Not even the contacts, which come without their ids.
     let again = acme.admin.upsert(upsert(full_customer("Copaco"), &paths)).await.unwrap();
     assert_eq!(again, (made, UpsertResult::Unchanged));
 }
@@ -57,22 +57,24 @@ async fn a_whole_record_that_comes_again_changes_nothing() {
 async fn the_system_may_be_named_or_is_the_only_one_or_default() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let made = acme.admin.create(called("Ada", &[("erp", "1"), ("default", "2")])).await.unwrap();
+    let made = acme.admin.create(with_custom_ids("Ada", &[("erp", "1"), ("default", "2")])).await.unwrap();
     for (ids, system) in [
         (&[("erp", "1")][..], ""),
         (&[("erp", "1"), ("dms", "3")], "erp"),
         (&[("default", "2"), ("billing", "4")], ""),
         (&[("default", "2"), ("billing", "4")], "default"),
     ] {
-        let request = pb::UpsertCustomerRequest { system: system.to_owned(), ..upsert(called("Ada", ids), &["name"]) };
+        let request =
+            pb::UpsertCustomerRequest { system: system.to_owned(), ..upsert(with_custom_ids("Ada", ids), &["name"]) };
         let (found, _) = acme.admin.upsert(request).await.unwrap();
         assert_eq!(found.id, made.id, "{ids:?} {system:?}");
     }
-    // The others were set on the way.
+    // The other custom IDs were set too.
     let ids = acme.admin.get(&made.id).await.unwrap().custom_ids;
-    assert_eq!(ids, called("", &[("erp", "1"), ("default", "2"), ("dms", "3"), ("billing", "4")]).custom_ids);
+    assert_eq!(ids, with_custom_ids("", &[("erp", "1"), ("default", "2"), ("dms", "3"), ("billing", "4")]).custom_ids);
     for (ids, system) in [(&[("erp", "1"), ("dms", "3")][..], ""), (&[("erp", "1")], "dms"), (&[], ""), (&[], "erp")] {
-        let request = pb::UpsertCustomerRequest { system: system.to_owned(), ..upsert(called("Ada", ids), &["name"]) };
+        let request =
+            pb::UpsertCustomerRequest { system: system.to_owned(), ..upsert(with_custom_ids("Ada", ids), &["name"]) };
         let refused = assert_refused(acme.admin.upsert(request).await, Code::InvalidArgument, "INVALID_FIELDS");
         assert_eq!(bad_fields(&refused), ["customer.custom_ids"], "{ids:?} {system:?}");
     }
@@ -82,11 +84,11 @@ async fn the_system_may_be_named_or_is_the_only_one_or_default() {
 async fn fields_and_custom_ids_change_together_or_not_at_all() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let made = acme.admin.create(called("Ada", &[("erp", "aB")])).await.unwrap();
-    acme.admin.create(called("Bob", &[("dms", "taken")])).await.unwrap();
+    let made = acme.admin.create(with_custom_ids("Ada", &[("erp", "aB")])).await.unwrap();
+    acme.admin.create(with_custom_ids("Bob", &[("dms", "taken")])).await.unwrap();
     let request = |dms: &str| {
         let customer =
-            pb::Customer { email: "a@b.example".to_owned(), ..called("Ada", &[("erp", "AB"), ("dms", dms)]) };
+            pb::Customer { email: "a@b.example".to_owned(), ..with_custom_ids("Ada", &[("erp", "AB"), ("dms", dms)]) };
         pb::UpsertCustomerRequest { system: "erp".to_owned(), ..upsert(customer, &["email"]) }
     };
     let before = written(&world).await;
@@ -96,36 +98,36 @@ async fn fields_and_custom_ids_change_together_or_not_at_all() {
 
     let (changed, result) = acme.admin.upsert(request("free")).await.unwrap();
     assert_eq!((result, changed.email.as_str()), (UpsertResult::Updated, "a@b.example"));
-    // The one that it was found by stays as it is written.
-    assert_eq!(changed.custom_ids, called("", &[("erp", "aB"), ("dms", "free")]).custom_ids);
+    // The custom ID by which it was found keeps its spelling.
+    assert_eq!(changed.custom_ids, with_custom_ids("", &[("erp", "aB"), ("dms", "free")]).custom_ids);
     assert_eq!(acme.admin.get(&made.id).await.unwrap(), changed);
     assert_eq!(acme.admin.upsert(request("free")).await.unwrap(), (changed, UpsertResult::Unchanged));
     assert_consistent(&world).await;
 }
 
 #[tokio::test]
-async fn an_alias_is_no_match() {
+async fn an_alias_does_not_match() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let old = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
+    let old = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
     acme.admin.set_id(&old.id, "erp", "2").await.unwrap();
-    let (new, result) = acme.admin.upsert(upsert(called("Ada", &[("erp", "1")]), &["name"])).await.unwrap();
+    let (new, result) = acme.admin.upsert(upsert(with_custom_ids("Ada", &[("erp", "1")]), &["name"])).await.unwrap();
     assert_eq!(result, UpsertResult::Created);
     assert_ne!(new.id, old.id);
     assert_eq!(acme.admin.lookup("1", "").await.unwrap(), (new.id, false));
 }
 
 #[tokio::test]
-async fn an_id_finds_a_customer_and_never_makes_one() {
+async fn an_id_finds_a_customer_and_never_creates_one() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     let made = north.admin.create(customer("Ada")).await.unwrap();
-    // What is needed to create is not needed here, not even a name.
+    // Fields that a create requires are not required here, not even a name.
     let wanted = |id: &str| pb::Customer {
         id: id.to_owned(),
         email: "a@b.example".to_owned(),
-        ..called("", &[("erp", "1"), ("dms", "2")])
+        ..with_custom_ids("", &[("erp", "1"), ("dms", "2")])
     };
     let (changed, result) = north.admin.upsert(upsert(wanted(&made.id), &["email"])).await.unwrap();
     assert_eq!((result, changed.id.as_str(), changed.custom_ids.len()), (UpsertResult::Updated, made.id.as_str(), 2));
@@ -148,7 +150,7 @@ async fn accounts_do_not_find_each_others_customers() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (north, south, other) = (acme.child("north").await, acme.child("south").await, world.tenant("globex").await);
-    let request = || upsert(called("Ada", &[("erp", "1")]), &["name"]);
+    let request = || upsert(with_custom_ids("Ada", &[("erp", "1")]), &["name"]);
     let mut ids = Vec::new();
     for client in [&north.admin, &south.admin, &acme.admin, &other.admin] {
         let (made, result) = client.upsert(request()).await.unwrap();
@@ -160,10 +162,10 @@ async fn accounts_do_not_find_each_others_customers() {
 }
 
 #[tokio::test]
-async fn everything_wrong_is_told_at_once_and_once() {
+async fn every_error_is_reported_at_once_and_only_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let broken = pb::Customer { email: "nowhere".to_owned(), ..called("", &[("erp", "\u{7}")]) };
+    let broken = pb::Customer { email: "nowhere".to_owned(), ..with_custom_ids("", &[("erp", "\u{7}")]) };
     let request =
         pb::UpsertCustomerRequest { request_id: "no".to_owned(), ..upsert(broken, &["email", "status", "custom_ids"]) };
     let refused = assert_refused(acme.admin.upsert(request).await, Code::InvalidArgument, "INVALID_FIELDS");
@@ -176,7 +178,9 @@ async fn everything_wrong_is_told_at_once_and_once() {
         "update_mask.paths[2]",
     ];
     assert_eq!(bad_fields(&refused), expected);
-    for request in [upsert(called("Ada", &[("erp", "1")]), &[]), upsert(called("Ada", &[("erp", "1")]), &["*"])] {
+    for request in
+        [upsert(with_custom_ids("Ada", &[("erp", "1")]), &[]), upsert(with_custom_ids("Ada", &[("erp", "1")]), &["*"])]
+    {
         let refused = assert_refused(acme.admin.upsert(request).await, Code::InvalidArgument, "INVALID_FIELDS");
         assert!(bad_fields(&refused)[0].starts_with("update_mask"));
     }
@@ -185,13 +189,13 @@ async fn everything_wrong_is_told_at_once_and_once() {
 }
 
 #[tokio::test]
-async fn each_part_takes_the_role_that_its_own_rpc_takes() {
+async fn each_part_requires_the_role_of_its_own_rpc() {
     let world = World::start().await;
     let policies = pb::AccountPolicies { create_role: Role::ServiceManager.into(), ..Default::default() };
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies).await;
     let (member, manager) = (acme.member(Role::Member).await, acme.member(Role::ServiceManager).await);
     let viewer = acme.member(Role::Viewer).await;
-    let wanted = |email: &str, ids| pb::Customer { email: email.to_owned(), ..called("Ada", ids) };
+    let wanted = |email: &str, ids| pb::Customer { email: email.to_owned(), ..with_custom_ids("Ada", ids) };
     let request = |email: &str, ids| pb::UpsertCustomerRequest {
         system: "erp".to_owned(),
         ..upsert(wanted(email, ids), &["email"])
@@ -204,20 +208,20 @@ async fn each_part_takes_the_role_that_its_own_rpc_takes() {
     low(viewer.upsert(request("a@b.example", one)).await, "MEMBER");
     low(member.upsert(request("a@b.example", one)).await, "SERVICE_MANAGER");
     assert_eq!(manager.upsert(request("a@b.example", one)).await.unwrap().1, UpsertResult::Created);
-    // A member may change fields, and bring the custom ID along that it is found by; another one is set by a manager.
+    // A member may change fields and send the matching custom ID; setting another one requires a manager.
     assert_eq!(member.upsert(request("c@d.example", one)).await.unwrap().1, UpsertResult::Updated);
     let two = &[("erp", "1"), ("dms", "2")][..];
     low(member.upsert(request("e@f.example", two)).await, "SERVICE_MANAGER");
     assert_eq!(manager.upsert(request("e@f.example", two)).await.unwrap().1, UpsertResult::Updated);
     assert_eq!(member.upsert(request("g@h.example", two)).await.unwrap().1, UpsertResult::Updated);
-    // So is the reach.
+    // The reach also requires a manager.
     let reach = pb::Customer { reach: Reach::Fleet.into(), ..wanted("", one) };
     low(member.upsert(upsert(reach.clone(), &["reach"])).await, "SERVICE_MANAGER");
     assert_eq!(manager.upsert(upsert(reach, &["reach"])).await.unwrap().1, UpsertResult::Updated);
 }
 
 #[tokio::test]
-async fn below_the_owner_of_a_fleet_customer_fields_are_not_changed() {
+async fn an_account_below_the_owner_cannot_change_fields_of_a_fleet_customer() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("dealer").await;
@@ -225,28 +229,28 @@ async fn below_the_owner_of_a_fleet_customer_fields_are_not_changed() {
     dealer.admin.set_id(&made.id, "dms", "1").await.unwrap();
     let before = written(&world).await;
     for name in ["Ada", "Eve"] {
-        let refused = dealer.admin.upsert(upsert(called(name, &[("dms", "1")]), &["name"])).await;
+        let refused = dealer.admin.upsert(upsert(with_custom_ids(name, &[("dms", "1")]), &["name"])).await;
         assert_refused(refused, Code::PermissionDenied, "FLEET_OWNED_ELSEWHERE");
     }
     assert_eq!(written(&world).await, before);
 }
 
 #[tokio::test]
-async fn policies_of_creation_hold_for_what_is_created_and_kept() {
+async fn creation_policies_apply_to_creates_and_updates() {
     let world = World::start().await;
     let policies = requiring(&["email", "custom_ids.erp"], &[]);
     let acme = world.tenant_with("acme", pb::NameUniqueness::Account, policies).await;
-    let refused = acme.admin.upsert(upsert(called("Ada", &[("dms", "1")]), &["name"])).await;
+    let refused = acme.admin.upsert(upsert(with_custom_ids("Ada", &[("dms", "1")]), &["name"])).await;
     let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
     assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("email,custom_ids.erp"));
-    let ada = pb::Customer { email: "a@b.example".to_owned(), ..called("Ada", &[("erp", "1")]) };
+    let ada = pb::Customer { email: "a@b.example".to_owned(), ..with_custom_ids("Ada", &[("erp", "1")]) };
     acme.admin.upsert(upsert(ada.clone(), &["email"])).await.unwrap();
-    let refused = acme.admin.upsert(upsert(called("Ada", &[("erp", "1")]), &["email"])).await;
+    let refused = acme.admin.upsert(upsert(with_custom_ids("Ada", &[("erp", "1")]), &["email"])).await;
     assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-    // A name that another customer has is taken, for a new one and for a change.
+    // A name that another customer has is taken, for creates and updates.
     let second = |name: &str| pb::Customer {
         name: name.to_owned(),
-        ..pb::Customer { custom_ids: called("", &[("erp", "2")]).custom_ids, ..ada.clone() }
+        ..pb::Customer { custom_ids: with_custom_ids("", &[("erp", "2")]).custom_ids, ..ada.clone() }
     };
     assert_refused(acme.admin.upsert(upsert(second("ADA"), &["name"])).await, Code::AlreadyExists, "NAME_TAKEN");
     acme.admin.upsert(upsert(second("Bob"), &["name"])).await.unwrap();
@@ -259,16 +263,16 @@ async fn policies_of_creation_hold_for_what_is_created_and_kept() {
 async fn a_narrowed_call_changes_its_customer_and_creates_none() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let ada = acme.admin.create(called("Ada", &[("erp", "1")])).await.unwrap();
-    acme.admin.create(called("Bob", &[("erp", "2")])).await.unwrap();
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
+    acme.admin.create(with_custom_ids("Bob", &[("erp", "2")])).await.unwrap();
     let call = async |erp: &str| {
-        let customer = pb::Customer { email: "a@b.example".to_owned(), ..called("New", &[("erp", erp)]) };
+        let customer = pb::Customer { email: "a@b.example".to_owned(), ..with_custom_ids("New", &[("erp", erp)]) };
         acme.admin.customers().upsert_customer(narrowed(upsert(customer, &["email"]), &ada.id)).await
     };
     let done = call("1").await.unwrap().into_inner();
     assert_eq!((done.customer.as_ref().unwrap().id.as_str(), done.result()), (&*ada.id, UpsertResult::Updated));
     let before = written(&world).await;
-    // Bob is not there for it; nor is anyone called 3.
+    // Bob does not exist for the narrowed call, nor does a customer with the custom ID 3.
     let refused = assert_refused(call("2").await, Code::PermissionDenied, "NARROWED_TO_CUSTOMER");
     assert_eq!(wire(&refused), wire(&call("3").await.unwrap_err()));
     assert_eq!(written(&world).await, before);

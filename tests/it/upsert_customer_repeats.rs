@@ -1,26 +1,26 @@
-//! UpsertCustomer sent again, only to be validated, and by many at once.
+//! UpsertCustomer: repeats, validate_only, and concurrent calls.
 
 use clientele::grpc::pb::{self, NameUniqueness, UpsertResult};
 use tonic::Code;
 
 use crate::{
-    custom_ids::{assert_consistent, at_once, called, upsert, written},
+    custom_ids::{assert_consistent, at_once, upsert, with_custom_ids, written},
     world::{World, assert_refused, request_id},
 };
 
 fn wanted(email: &str) -> pb::UpsertCustomerRequest {
-    upsert(pb::Customer { email: email.to_owned(), ..called("Ada", &[("erp", "1")]) }, &["email"])
+    upsert(pb::Customer { email: email.to_owned(), ..with_custom_ids("Ada", &[("erp", "1")]) }, &["email"])
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_answer_whatever_it_was() {
+async fn a_repeat_gets_the_first_answer_whatever_its_result() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     for (email, result) in [("a@b.example", UpsertResult::Created), ("c@d.example", UpsertResult::Updated)] {
         let request = pb::UpsertCustomerRequest { request_id: request_id(), ..wanted(email) };
         let first = acme.admin.customers().upsert_customer(request.clone()).await.unwrap().into_inner();
         assert_eq!((first.result(), first.replayed), (result, false));
-        // Meanwhile it is called otherwise, and another customer so.
+        // Meanwhile it gets another custom ID, and another customer gets this one.
         let id = first.customer.as_ref().unwrap().id.clone();
         let before = written(&world).await;
         let again = acme.admin.customers().upsert_customer(request.clone()).await.unwrap().into_inner();
@@ -29,7 +29,7 @@ async fn a_repeat_gets_the_first_answer_whatever_it_was() {
         acme.admin.set_id(&id, "erp", "elsewhere").await.unwrap();
         let again = acme.admin.customers().upsert_customer(request.clone()).await.unwrap().into_inner();
         assert_eq!(again, pb::UpsertCustomerResponse { replayed: true, ..first.clone() });
-        let other = acme.admin.create(called("Bob", &[("erp", "1")])).await.unwrap();
+        let other = acme.admin.create(with_custom_ids("Bob", &[("erp", "1")])).await.unwrap();
         let again = acme.admin.customers().upsert_customer(request.clone()).await.unwrap().into_inner();
         assert_eq!(again, pb::UpsertCustomerResponse { replayed: true, ..first });
         acme.admin.set_id(&other.id, "erp", "").await.unwrap();
@@ -40,7 +40,7 @@ async fn a_repeat_gets_the_first_answer_whatever_it_was() {
 }
 
 #[tokio::test]
-async fn what_is_only_validated_is_checked_and_not_kept() {
+async fn validate_only_checks_everything_and_stores_nothing() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let only = |request| pb::UpsertCustomerRequest { validate_only: true, request_id: request_id(), ..request };
@@ -50,13 +50,13 @@ async fn what_is_only_validated_is_checked_and_not_kept() {
     assert_eq!(written(&world).await, before);
 
     acme.admin.upsert(wanted("a@b.example")).await.unwrap();
-    acme.admin.create(called("Bob", &[("dms", "taken")])).await.unwrap();
+    acme.admin.create(with_custom_ids("Bob", &[("dms", "taken")])).await.unwrap();
     let before = written(&world).await;
     let (same, result) = acme.admin.upsert(only(wanted("a@b.example"))).await.unwrap();
     assert_eq!((same.etag.as_str(), result), ("", UpsertResult::Unchanged));
     let both = |dms: &str| {
         let ids = &[("erp", "1"), ("dms", dms)];
-        let customer = pb::Customer { email: "c@d.example".to_owned(), ..called("Ada", ids) };
+        let customer = pb::Customer { email: "c@d.example".to_owned(), ..with_custom_ids("Ada", ids) };
         pb::UpsertCustomerRequest { system: "erp".to_owned(), ..upsert(customer, &["email"]) }
     };
     let (would_be, result) = acme.admin.upsert(only(both("2"))).await.unwrap();
@@ -85,7 +85,7 @@ async fn many_equal_upserts_make_one_customer_under_every_rule_on_names() {
 }
 
 #[tokio::test]
-async fn many_at_once_with_one_request_id_get_one_answer() {
+async fn concurrent_calls_with_one_request_id_get_one_answer() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = pb::UpsertCustomerRequest { request_id: request_id(), ..wanted("a@b.example") };
@@ -100,7 +100,7 @@ async fn many_at_once_with_one_request_id_get_one_answer() {
 }
 
 #[tokio::test]
-async fn upserts_that_differ_all_come_through() {
+async fn different_concurrent_upserts_all_succeed() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let calls = (0..40).map(|number| {
@@ -108,7 +108,7 @@ async fn upserts_that_differ_all_come_through() {
         async move {
             let system = format!("s{}", number % 10);
             let ids = [("erp", "1"), (system.as_str(), "1")];
-            let customer = pb::Customer { email: format!("a{number}@b.example"), ..called("Ada", &ids) };
+            let customer = pb::Customer { email: format!("a{number}@b.example"), ..with_custom_ids("Ada", &ids) };
             let request = upsert(customer, &["email"]);
             admin.upsert(pb::UpsertCustomerRequest { system: "erp".to_owned(), ..request }).await
         }

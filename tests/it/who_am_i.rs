@@ -14,7 +14,7 @@ fn of(subject: &str) -> Option<pb::Principal> {
 }
 
 #[tokio::test]
-async fn a_stranger_hears_only_who_it_is() {
+async fn a_caller_without_membership_gets_only_its_identity() {
     let world = World::start().await;
     world.tenant("acme").await;
     let wanted = pb::WhoAmIResponse { principal: of("stranger"), ..Default::default() };
@@ -28,17 +28,17 @@ async fn memberships_are_listed_by_tenant_and_account_with_their_roles() {
     let globex = world.tenant("globex").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     let mut wanted = Vec::new();
-    // Not in their order.
-    for (seat, name, role) in [
+    // Not in sorted order.
+    for (test_account, name, role) in [
         (&globex, "globex", pb::Role::Admin),
         (&south, "south", pb::Role::Viewer),
         (&acme, "acme", pb::Role::Member),
         (&north, "north", pb::Role::ServiceManager),
     ] {
-        let member = seat.add("max", role).await;
+        let member = test_account.add("max", role).await;
         wanted.push(pb::Membership {
-            tenant_id: seat.tenant.clone(),
-            account_id: seat.account.clone(),
+            tenant_id: test_account.tenant.clone(),
+            account_id: test_account.account.clone(),
             account_name: name.to_owned(),
             role: role.into(),
             member_id: member.member_id,
@@ -55,7 +55,7 @@ async fn memberships_are_listed_by_tenant_and_account_with_their_roles() {
 }
 
 #[tokio::test]
-async fn a_membership_shows_at_once() {
+async fn a_new_membership_is_listed_at_once() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let max = world.subject("max");
@@ -89,7 +89,7 @@ async fn at_most_a_thousand_memberships_are_listed() {
 }
 
 #[tokio::test]
-async fn operators_and_service_principals_hear_what_they_are() {
+async fn operators_and_service_principals_are_reported_as_such() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let operator = who(&world.operator()).await;
@@ -98,18 +98,18 @@ async fn operators_and_service_principals_hear_what_they_are() {
     for service in [world.subject(SERVICE), world.subject(SERVICE).in_tenant(&acme.tenant)] {
         let service = who(&service).await;
         assert_eq!((service.service_role(), service.platform_operator), (pb::Role::Member, false));
-        assert!(service.memberships.is_empty(), "its role is the configuration's, no membership");
+        assert!(service.memberships.is_empty(), "its role comes from the configuration, not from a membership");
     }
     assert!(!who(&acme.admin).await.platform_operator);
 }
 
 #[tokio::test]
-async fn actors_are_told_the_last_one_first() {
+async fn actors_are_listed_current_one_first() {
     let world = World::start().await;
     let act = json!({"sub": "portal", "act": {"iss": "https://partner.example", "sub": "batch"}});
     let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "max", "exp": now() + 60, "act": act});
-    let told = who(&world.bearer(world.keys.sign(claims))).await;
-    assert_eq!(told.principal, of("max"));
+    let identity = who(&world.bearer(world.keys.sign(claims))).await;
+    assert_eq!(identity.principal, of("max"));
     let batch = pb::Principal { issuer: "https://partner.example".to_owned(), subject: "batch".to_owned() };
-    assert_eq!(told.actors, [of("portal").unwrap(), batch]);
+    assert_eq!(identity.actors, [of("portal").unwrap(), batch]);
 }

@@ -1,5 +1,5 @@
-//! A world for a test: a server of its own, in this process, on a database of its own, in a PostgreSQL that all tests share;
-//! and clients that act in it.
+//! The world of a test: a server of its own, in this process, on a database of its own, in a PostgreSQL that all tests
+//! share; and clients of that server.
 
 use std::{
     net::SocketAddr,
@@ -14,6 +14,11 @@ use std::{
 use clientele::{
     config::{
         Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
+        parse,
+        settings::{
+            CONNECTION_WAIT, CONNECTIONS, DEADLINE, DRAIN, DRAIN_DELAY, LOCK_TIMEOUT, SEARCH_CONNECTIONS,
+            STATEMENT_TIMEOUT, Setting,
+        },
     },
     domain::{requests::principal::Principal, values::enums::Role},
     embedded::{Cluster, Durability, Place, Settings},
@@ -40,7 +45,7 @@ use uuid::Uuid;
 
 /// The issuer of the tests' tokens.
 pub const ISSUER: &str = "https://tests.example";
-/// What the tests' tokens are for.
+/// The audience of the tests' tokens.
 pub const AUDIENCE: &str = "clientele";
 /// The platform operator's subject.
 pub const OPERATOR: &str = "operator";
@@ -49,7 +54,7 @@ pub const SERVICE: &str = "order-service";
 
 /// The PostgreSQL of most tests, without fsync.
 static FAST: OnceCell<Cluster> = OnceCell::const_new();
-/// The PostgreSQL of tests of races and faults, as it runs in production: without fsync, waits for locks hide.
+/// The PostgreSQL of tests of races and faults, with production settings: without fsync, waits for locks do not show.
 static PRODUCTION: OnceCell<Cluster> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 const TEMPLATE: &str = "template_clientele";
@@ -68,11 +73,11 @@ pub async fn cluster(durability: Durability) -> Cluster {
     let settings = Settings { place: Place::Temporary, durability, max_connections: 400 };
     let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
     migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
-    migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("it is migrated");
+    migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("the schema is migrated");
     cluster
 }
 
-/// A new database with today's schema, in the shared PostgreSQL.
+/// A new database with the current schema, in the shared PostgreSQL.
 pub async fn database() -> PgConnectOptions {
     database_in(fast().await, "file_copy").await
 }
@@ -82,7 +87,7 @@ pub async fn production_database() -> PgConnectOptions {
     database_in(production().await, "wal_log").await
 }
 
-/// A new database in a cluster, copied by a strategy.
+/// A new database in a cluster, copied with this strategy.
 pub async fn database_in(cluster: &Cluster, strategy: &str) -> PgConnectOptions {
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let mut admin = cluster.options("postgres").connect().await.unwrap();
@@ -91,7 +96,7 @@ pub async fn database_in(cluster: &Cluster, strategy: &str) -> PgConnectOptions 
     cluster.options(&name)
 }
 
-/// A server, its database, and who may say what to it.
+/// A server, its database, and the keys of its tokens.
 pub struct World {
     pub server: Running,
     pub database: PgConnectOptions,
@@ -107,8 +112,16 @@ impl World {
 
     /// A server on an empty database of a PostgreSQL with production settings.
     pub async fn in_production() -> Self {
-        let as_by_default = |config: &mut Config| config.database.lock_timeout = Duration::from_secs(2);
-        Self::start_with(production_database().await, as_by_default).await
+        Self::in_production_with(|_| ()).await
+    }
+
+    /// The same with a configuration that the test adjusts.
+    pub async fn in_production_with(adjust: impl FnOnce(&mut Config)) -> Self {
+        let adjust = |config: &mut Config| {
+            config.database.lock_timeout = default_time(&LOCK_TIMEOUT);
+            adjust(config);
+        };
+        Self::start_with(production_database().await, adjust).await
     }
 
     /// A server on this database, with a configuration that the test adjusts.
@@ -121,7 +134,7 @@ impl World {
         Self { server, database, keys, channel }
     }
 
-    /// Makes all its clients from now on call over this channel.
+    /// Makes all later clients call over this channel.
     pub fn call_over(&mut self, channel: Channel) {
         self.channel = channel;
     }
@@ -131,7 +144,7 @@ impl World {
         self.database.connect().await.unwrap()
     }
 
-    /// How many rows the tables have that a call on customers writes: customers, links, custom IDs, events, answers.
+    /// The number of rows in the tables that a call on customers writes: customers, links, custom IDs, events, answers.
     pub async fn rows(&self) -> [i64; 5] {
         let count = "select array[
             (select count(*) from customers), (select count(*) from customer_links), (select count(*) from custom_ids),
@@ -151,12 +164,12 @@ impl World {
         self.subject(OPERATOR)
     }
 
-    /// Whoever has this subject, acting in no named account.
+    /// A client with this subject; it names no account.
     pub fn subject(&self, subject: &str) -> Client {
         self.bearer(self.keys.token(subject))
     }
 
-    /// Whoever brings this token.
+    /// A client with this token.
     pub fn bearer(&self, token: String) -> Client {
         Client {
             channel: self.channel.clone(),
@@ -169,7 +182,7 @@ impl World {
     }
 
     /// A client without a token.
-    pub fn nobody(&self) -> Client {
+    pub fn without_token(&self) -> Client {
         Client {
             channel: self.channel.clone(),
             token: None,
@@ -180,7 +193,7 @@ impl World {
         }
     }
 
-    /// What a call that changes nothing leaves as it is.
+    /// The data that a call that changes nothing must not change.
     pub async fn stored(&self) -> Stored {
         let everything = r"
             select (select coalesce(string_agg(c::text, e'\n' order by c.id), '') from customers c),
@@ -193,7 +206,7 @@ impl World {
         Stored { customers, links, events, answers }
     }
 
-    /// The ids of so many new customers like this one, copied inside the database: a thousand in a moment, without events.
+    /// Copies a customer so many times inside the database, without events, which is fast for a thousand. Returns the ids.
     pub async fn copies(&self, id: &str, count: i32) -> Vec<String> {
         let copy = r"
             insert into customers
@@ -207,12 +220,17 @@ impl World {
     }
 
     /// A new tenant with QUICK defaults, and its admin acting in the provider's account.
-    pub async fn tenant(&self, name: &str) -> Seat {
+    pub async fn tenant(&self, name: &str) -> TestAccount {
         self.tenant_with(name, pb::NameUniqueness::None, pb::AccountPolicies::default()).await
     }
 
     /// A new tenant with these policies.
-    pub async fn tenant_with(&self, name: &str, rule: pb::NameUniqueness, policies: pb::AccountPolicies) -> Seat {
+    pub async fn tenant_with(
+        &self,
+        name: &str,
+        rule: pb::NameUniqueness,
+        policies: pb::AccountPolicies,
+    ) -> TestAccount {
         let admin = format!("{name}-admin-{}", Uuid::new_v4().simple());
         let request = pb::CreateTenantRequest {
             tenant: Some(pb::Tenant { name: name.to_owned(), name_uniqueness: rule.into(), ..Default::default() }),
@@ -224,7 +242,7 @@ impl World {
         let tenant = created.tenant.unwrap().id;
         let account = created.account.unwrap();
         let admin = self.subject(&admin).acting_in(&account.id);
-        Seat {
+        TestAccount {
             tenant,
             account: account.id.clone(),
             admin,
@@ -234,7 +252,7 @@ impl World {
     }
 }
 
-/// All customers and links, row by row, and how many events of customers and stored answers there are.
+/// All customers and links, row by row, and the numbers of customers' events and of stored answers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stored {
     pub customers: String,
@@ -245,7 +263,7 @@ pub struct Stored {
 
 /// An account, and its admin acting in it.
 #[derive(Clone)]
-pub struct Seat {
+pub struct TestAccount {
     pub tenant: String,
     pub account: String,
     pub admin: Client,
@@ -253,8 +271,8 @@ pub struct Seat {
     keys: Keys,
 }
 
-impl Seat {
-    /// An account below this one, its admin being the admin here.
+impl TestAccount {
+    /// An account below this one, with the same admin.
     pub async fn child(&self, name: &str) -> Self {
         self.child_with(name, None).await
     }
@@ -283,14 +301,14 @@ impl Seat {
         }
     }
 
-    /// A new branch of this account; its id.
+    /// Creates a branch of this account; returns its id.
     pub async fn branch(&self, name: &str) -> String {
         let branch = Some(pb::Branch { name: name.to_owned(), ..Default::default() });
         let request = pb::CreateBranchRequest { branch, ..Default::default() };
         self.admin.accounts().create_branch(request).await.unwrap().into_inner().branch.unwrap().id
     }
 
-    /// Makes a subject a member of this account; its member.
+    /// Makes a subject a member of this account; returns the member.
     pub async fn add(&self, subject: &str, role: pb::Role) -> pb::Member {
         let request =
             pb::AddMemberRequest { principal: Some(principal(subject)), role: role.into(), ..Default::default() };
@@ -298,7 +316,7 @@ impl Seat {
     }
 }
 
-/// Someone who calls: a token, and the account it acts in.
+/// A client: a token, and the account in which it acts.
 #[derive(Clone)]
 pub struct Client {
     pub channel: Channel,
@@ -330,22 +348,22 @@ impl Interceptor for Client {
 pub type Intercepted = InterceptedService<Channel, Client>;
 
 impl Client {
-    /// The same who acts in this account.
+    /// The same client, acting in this account.
     pub fn acting_in(&self, account: &str) -> Self {
         Self { account: Some(account.to_owned()), ..self.clone() }
     }
 
-    /// The same who names this tenant.
+    /// The same client, naming this tenant.
     pub fn in_tenant(&self, tenant: &str) -> Self {
         Self { tenant: Some(tenant.to_owned()), ..self.clone() }
     }
 
-    /// The same whose calls are narrowed to one customer.
+    /// The same client, with calls narrowed to one customer.
     pub fn narrowed_to(&self, customer: &str) -> Self {
         Self { customer: Some(customer.to_owned()), ..self.clone() }
     }
 
-    /// The same on another connection.
+    /// The same client on another connection.
     pub fn over(&self, channel: Channel) -> Self {
         Self { channel, ..self.clone() }
     }
@@ -374,7 +392,7 @@ impl Client {
         TagServiceClient::new(self.intercepted())
     }
 
-    /// Puts tags on customers and takes others off.
+    /// Adds tags to customers and removes others.
     pub async fn tag(
         &self,
         ids: &[&str],
@@ -399,7 +417,13 @@ impl Client {
         Ok(self.customers().get_customer(request).await?.into_inner().customer.unwrap())
     }
 
-    /// Changes the fields that the paths name to those of `customer`, whose id says which.
+    /// Reads customers by id, up to 100; how many were found, if any answer came.
+    pub async fn batch_get(&self, ids: &[String]) -> Option<usize> {
+        let request = pb::BatchGetCustomersRequest { customer_ids: ids.to_vec(), ..Default::default() };
+        self.customers().batch_get_customers(request).await.ok().map(|answer| answer.into_inner().customers.len())
+    }
+
+    /// Updates the customer with this id: the fields that the paths name.
     pub async fn update(&self, customer: pb::Customer, paths: &[&str]) -> Result<pb::Customer, Status> {
         let request = pb::UpdateCustomerRequest {
             customer: Some(customer),
@@ -431,7 +455,7 @@ impl Client {
         Ok(self.customers().archive_customers(request).await?.into_inner())
     }
 
-    /// Takes customers out of the archive.
+    /// Unarchives customers.
     pub async fn unarchive(&self, ids: &[&str]) -> Result<pb::UnarchiveCustomersResponse, Status> {
         let request = pb::UnarchiveCustomersRequest {
             customer_ids: ids.iter().map(ToString::to_string).collect(),
@@ -440,7 +464,7 @@ impl Client {
         Ok(self.customers().unarchive_customers(request).await?.into_inner())
     }
 
-    /// Makes a customer a reseller whose first admin is invited.
+    /// Migrates a customer to a reseller account whose first admin is invited by email.
     pub async fn migrate(&self, id: &str) -> Result<pb::MigrateCustomerToResellerResponse, Status> {
         let request = pb::MigrateCustomerToResellerRequest {
             customer_id: id.to_owned(),
@@ -460,7 +484,7 @@ impl Client {
         Ok(self.customers().transfer_customers(request).await?.into_inner())
     }
 
-    /// All that happened to a customer, the newest first.
+    /// All events of a customer, newest first.
     pub async fn events(&self, id: &str) -> Result<Vec<pb::CustomerEvent>, Status> {
         let mut events = Vec::new();
         let mut page_token = String::new();
@@ -504,35 +528,45 @@ impl Keys {
         self.0.folder.path().join("jwks.json")
     }
 
-    /// A token of an hour for a subject.
+    /// A token for a subject, valid for an hour.
     pub fn token(&self, subject: &str) -> String {
         self.sign(json!({"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "exp": now() + 3_600}))
     }
 
-    /// A token of an hour of another issuer, that names its key so.
+    /// A token of another issuer, with this key id, valid for an hour.
     pub fn named(&self, kid: &str, issuer: &str, subject: &str) -> String {
         let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
         let claims = json!({"iss": issuer, "aud": AUDIENCE, "sub": subject, "exp": now() + 3_600});
         jsonwebtoken::encode(&header, &claims, &self.0.key).unwrap()
     }
 
-    /// A token with just these claims.
+    /// A token with only these claims.
     pub fn sign(&self, claims: serde_json::Value) -> String {
         let header = Header { kid: Some("tests".to_owned()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &self.0.key).unwrap()
     }
 
-    /// The configuration of a server that believes these keys.
+    /// The configuration of a server that accepts these keys.
     pub fn config(&self, database: PgConnectOptions) -> Config {
+        let mut config = self.default_config(database);
+        if !by_default() {
+            patient(&mut config);
+        }
+        config
+    }
+
+    /// The same with the settings that `serve` has by default.
+    fn default_config(&self, database: PgConnectOptions) -> Config {
+        let number = |setting: &Setting| parse::number(setting.default).unwrap();
         Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: Database {
                 options: database.into(),
-                connections: 8,
-                search_connections: 2,
-                wait: Duration::from_secs(10),
-                statement_timeout: Duration::from_secs(20),
-                lock_timeout: Duration::from_secs(1),
+                connections: number(&CONNECTIONS),
+                search_connections: number(&SEARCH_CONNECTIONS),
+                wait: default_time(&CONNECTION_WAIT),
+                statement_timeout: default_time(&STATEMENT_TIMEOUT),
+                lock_timeout: default_time(&LOCK_TIMEOUT),
                 discard_unfinished: true,
                 give_up_silent: true,
             },
@@ -551,18 +585,58 @@ impl Keys {
             },
             sealing: SealingKeys(vec![[7; 32]]).into(),
             limits: Limits {
-                deadline: Duration::from_secs(30),
-                drain_delay: Duration::ZERO,
-                drain: Duration::from_secs(10),
+                deadline: default_time(&DEADLINE),
+                drain_delay: default_time(&DRAIN_DELAY),
+                drain: default_time(&DRAIN),
                 detach: true,
             },
             tls: None,
             mesh_identity: MeshIdentity::None,
-            load: Load { queue_wait: Duration::from_secs(10), ..Load::default() },
+            load: Load::default(),
             reflection: true,
             telemetry: Telemetry::default(),
         }
     }
+}
+
+/// Whether the tests' servers have the settings that `serve` has by default, as with `CLIENTELE_TEST_SETTINGS=default`.
+fn by_default() -> bool {
+    match std::env::var("CLIENTELE_TEST_SETTINGS") {
+        Err(std::env::VarError::NotPresent) => false,
+        Ok(settings) if settings == "default" => true,
+        other => panic!("CLIENTELE_TEST_SETTINGS must be `default`, or not be set: {other:?}"),
+    }
+}
+
+/// The settings of the tests otherwise. Fewer connections: tests wait for one more often, as large installations do.
+/// Longer waits: a machine that is busy with other tests fails none. A shorter lock timeout: who waits for a lock in
+/// vain is refused soon.
+fn patient(config: &mut Config) {
+    wait_in_line(config);
+    config.database.connections = 8;
+    config.database.search_connections = 2;
+    config.database.statement_timeout = Duration::from_secs(20);
+    config.database.lock_timeout = Duration::from_secs(1);
+    config.limits.deadline = Duration::from_secs(30);
+    config.limits.drain = Duration::from_secs(10);
+}
+
+/// The default of a setting that is a length of time.
+fn default_time(setting: &Setting) -> Duration {
+    parse::duration(setting.default).unwrap()
+}
+
+/// For a test that makes far more calls at once than the server has connections: they wait until it is their turn, and
+/// none is refused as OVERLOADED because the machine is slow.
+pub fn wait_in_line(config: &mut Config) {
+    config.database.wait = Duration::from_secs(10);
+    config.load.queue_wait = Duration::from_secs(10);
+}
+
+/// For a test that holds a lock: statements wait for it longer than the test does.
+pub fn wait_for_locks(config: &mut Config) {
+    config.database.statement_timeout = Duration::from_secs(20);
+    config.database.lock_timeout = Duration::from_secs(19);
 }
 
 /// Now, in seconds of the Unix epoch.
@@ -570,22 +644,22 @@ pub fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A channel, of the runtime that this is called in.
+/// A channel in the current runtime.
 pub fn connect(address: SocketAddr) -> Channel {
     Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
-/// A principal of the tests' issuer; the issuer is the caller's own.
+/// A principal of the tests' issuer: an empty issuer means the caller's own.
 pub fn principal(subject: &str) -> pb::Principal {
     pb::Principal { issuer: String::new(), subject: subject.to_owned() }
 }
 
-/// A customer with just a name.
+/// A customer with only a name.
 pub fn customer(name: &str) -> pb::Customer {
     pb::Customer { name: name.to_owned(), ..Default::default() }
 }
 
-/// A customer with every field filled in that a client may write.
+/// A customer with every field that a client may write.
 pub fn full_customer(name: &str) -> pb::Customer {
     let address = |street: &str| {
         Some(pb::Address {
@@ -633,7 +707,7 @@ pub fn full_customer(name: &str) -> pb::Customer {
     }
 }
 
-/// What a customer's `allowed_actions` hold, by the verbs alone: `Update Tag Id` …
+/// `allowed_actions` from their verbs: `Update Tag Id` …
 pub fn actions(verbs: &str) -> Vec<String> {
     let whole = |verb: &str| match verb {
         "Tag" => "ModifyCustomerTags".to_owned(),
@@ -651,18 +725,18 @@ pub fn mask(paths: &[&str]) -> prost_types::FieldMask {
     prost_types::FieldMask { paths: paths.iter().map(ToString::to_string).collect() }
 }
 
-/// Policies that ask for these fields.
+/// Policies that require these fields.
 pub fn requiring(create: &[&str], approve: &[&str]) -> pb::AccountPolicies {
     let paths = |paths: &[&str]| Some(pb::FieldPaths { paths: paths.iter().map(ToString::to_string).collect() });
     pb::AccountPolicies { required_to_create: paths(create), required_to_approve: paths(approve), ..Default::default() }
 }
 
-/// Policies under which every new customer waits for approval.
-pub fn pending_first() -> pb::AccountPolicies {
+/// Policies without auto_approve: every new customer is pending.
+pub fn manual_approval() -> pb::AccountPolicies {
     pb::AccountPolicies { auto_approve: Some(false), ..Default::default() }
 }
 
-/// An id that nothing has.
+/// An id that does not exist.
 pub fn unknown_id() -> String {
     Uuid::now_v7().to_string()
 }
@@ -672,7 +746,7 @@ pub fn request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// All that a client gets to see of an error, in bytes.
+/// Everything of an error that a client gets, as bytes.
 pub fn wire(status: &Status) -> (Code, String, Vec<u8>) {
     (status.code(), status.message().to_owned(), status.details().to_vec())
 }
@@ -689,13 +763,13 @@ pub fn metadata(status: &Status, key: &str) -> Option<String> {
     status.get_details_error_info().and_then(|info| info.metadata.get(key).cloned())
 }
 
-/// The fields that the `BadRequest` lists, in order.
+/// The fields in the `BadRequest`, in order.
 pub fn bad_fields(status: &Status) -> Vec<String> {
     let details = status.get_details_bad_request();
     details.into_iter().flat_map(|bad| bad.field_violations).map(|violation| violation.field).collect()
 }
 
-/// Asserts an error's code and reason, and shows it whole if it is another.
+/// Asserts an error's code and reason; a failure shows the whole error.
 #[track_caller]
 pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code, expected: &str) -> Status {
     let status = result.expect_err("the call should be refused");
@@ -703,7 +777,7 @@ pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code,
     status
 }
 
-/// Makes the same call so many times at once; the answers in order.
+/// Makes the same call so many times concurrently; returns the answers in order.
 pub async fn repeat_at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     calls: usize,
     call: impl Fn() -> F,
@@ -711,17 +785,17 @@ pub async fn repeat_at_once<T: Send + 'static, F: Future<Output = T> + Send + 's
     at_once((0..calls).map(|_| call())).await
 }
 
-/// Waits until a condition holds; the test fails if it does not within 20 seconds.
+/// Waits until a condition is true; the test fails if it is not within 20 seconds.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     let mut poll = tokio::time::interval(Duration::from_millis(10));
     while !condition().await {
-        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        assert!(tokio::time::Instant::now() < deadline, "timed out waiting until {what}");
         poll.tick().await;
     }
 }
 
-/// Makes calls, each a task of its own that starts when all are there; their answers in order.
+/// Makes concurrent calls, each in a task that starts when all tasks exist; returns their answers in order.
 pub async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     calls: impl IntoIterator<Item = F>,
 ) -> Vec<T> {
@@ -744,12 +818,12 @@ pub async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     answers
 }
 
-/// How often tests of races and faults do their rounds: `CLIENTELE_FAULT_ROUNDS`, or few enough for every day.
+/// Number of rounds in tests of races and faults: `CLIENTELE_FAULT_ROUNDS`, or the usual number.
 pub fn rounds(usual: u32) -> u32 {
     std::env::var("CLIENTELE_FAULT_ROUNDS").map_or(usual, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
-/// When the client is told to send the same bytes again, if it is.
+/// The delay in the error's RetryInfo, if it has one.
 pub fn retry_delay(status: &Status) -> Option<Duration> {
     status.get_details_retry_info().and_then(|info| info.retry_delay)
 }

@@ -1,51 +1,56 @@
-//! What every mutation may be told beside its subject.
-
-use serde::{Deserialize, Serialize};
+//! The options that every mutation takes, and the outcome that every mutation has.
 
 use crate::domain::values::ids::RequestId;
 
-/// A request that its caller may repeat.
+/// The idempotency key of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeatable {
-    /// The caller's own id for the request.
+    /// The caller's own id of the request.
     pub id: RequestId,
-    /// SHA-256 over the acting account and the decoded message: whether a repeat is one.
+    /// SHA-256 over the acting account and the decoded message: a repeat has the same.
     pub fingerprint: [u8; 32],
 }
 
-/// How a mutation is to be done.
+/// The options of a mutation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The state of the customer to change, sealed. None: whichever there is.
+    /// The state of the customer that the caller read, sealed. None: no check.
     pub etag: Option<String>,
-    /// Set if the caller gave a request_id; never together with `validate_only`, which ignores it.
+    /// The idempotency key, if the caller gave one; never together with `validate_only`, which ignores it.
     pub request: Option<Repeatable>,
     /// Check everything, store nothing.
     pub validate_only: bool,
 }
 
-/// An outcome, and whether it is the stored answer of an earlier call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The result of a mutation.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<T> {
-    /// What came of it.
+    /// The value to answer with.
     pub value: T,
-    /// Whether this is a stored answer.
+    /// Whether this call changed something, or would have (`validate_only`).
+    pub changed: bool,
+    /// Whether the value is the stored answer of an earlier call.
     pub replayed: bool,
 }
 
 impl<T> Outcome<T> {
-    /// An outcome of this very call.
-    pub fn fresh(value: T) -> Self {
-        Self { value, replayed: false }
+    /// This call changed something.
+    pub fn changed(value: T) -> Self {
+        Self { value, changed: true, replayed: false }
     }
 
-    /// A stored one.
+    /// There was nothing to change: the call was made before, or found a reason not to.
+    pub fn unchanged(value: T) -> Self {
+        Self { value, changed: false, replayed: false }
+    }
+
+    /// The stored answer of an earlier call with the same request_id.
     pub fn replayed(value: T) -> Self {
-        Self { value, replayed: true }
+        Self { value, changed: false, replayed: true }
     }
 
-    /// The same of something else.
-    pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> Outcome<U> {
-        Outcome { value: turn(self.value), replayed: self.replayed }
+    /// The same outcome with another value.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Outcome<U> {
+        Outcome { value: convert(self.value), changed: self.changed, replayed: self.replayed }
     }
 }

@@ -1,4 +1,6 @@
-//! Who acts. Rights come from memberships; a principal is only a name.
+//! The author of a call. Rights come from memberships; a principal is only a name.
+
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use crate::domain::{
     values::{text::Text, violation::Rule, workload::Workload},
 };
 
-/// Who a token names: its issuer and its subject, both compared as they are.
+/// The issuer and the subject of a token, both compared byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Principal {
     issuer: String,
@@ -18,7 +20,7 @@ impl Principal {
     /// Longest issuer and longest subject, in characters.
     pub const MAX_CHARS: usize = 255;
 
-    /// A principal of a token that was verified, or of a configuration that was.
+    /// A principal from a verified token or a verified configuration.
     #[must_use]
     pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), subject: subject.into() }
@@ -27,7 +29,7 @@ impl Principal {
     /// Checks an issuer: 1 to 255 printable characters without spaces.
     ///
     /// # Errors
-    /// The rule that it breaks.
+    /// The rule that the text breaks.
     pub fn parse_issuer(raw: &str) -> Result<String, Rule> {
         let issuer = Text::<{ Self::MAX_CHARS }>::parse(raw)?.as_str().to_owned();
         // The stored answers' key joins issuer and subject by a space.
@@ -37,7 +39,7 @@ impl Principal {
     /// Checks a subject: 1 to 255 printable characters.
     ///
     /// # Errors
-    /// The rule that it breaks.
+    /// The rule that the text breaks.
     pub fn parse_subject(raw: &str) -> Result<String, Rule> {
         Text::<{ Self::MAX_CHARS }>::parse(raw).map(|subject| subject.as_str().to_owned())
     }
@@ -55,23 +57,25 @@ impl Principal {
     }
 }
 
-/// Who does something, and by which call: what every event and stored answer tells.
+/// The author of a call and the call itself, as events and stored answers record them.
 #[derive(Clone, Debug)]
 pub struct Author {
-    /// Whose rights it is done with.
+    /// The principal whose rights apply.
     pub principal: Principal,
-    /// Who acts for the principal, the last one first (RFC 8693's `act`).
+    /// The actors that act for the principal, the latest first (RFC 8693's `act`).
     pub actors: Vec<Principal>,
-    /// Which workload made the call, if its connection proves one.
+    /// The workload that made the call, if its connection proves one.
     pub workload: Option<Workload>,
     /// The RPC that was called.
     pub rpc: Rpc,
     /// The call's W3C trace id: 32 hexadecimal digits.
     pub trace_id: String,
+    /// When the answer must be sent; none for background work. A write is not tried again after it.
+    pub deadline: Option<Instant>,
 }
 
 impl Author {
-    /// The workload's identity, as events keep it.
+    /// The workload's identity, as events record it.
     #[must_use]
     pub fn workload(&self) -> Option<&str> {
         self.workload.as_ref().map(Workload::as_str)

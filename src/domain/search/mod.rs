@@ -1,7 +1,7 @@
 //! What is searched for, and what was found of it.
 //!
-//! Rule: everything that decides whether a word matches is here and in migrations/0005_search.sql, which folds custom IDs
-//! in the same way. The database is asked for what these needles are in; which fields matched is then told from the same
+//! Rule: everything that decides whether a word matches is here and in migrations/0002_customers.sql, which folds custom
+//! IDs in the same way. The database is asked for what these needles are in; which fields matched is then told from the same
 //! text by the same needles.
 
 mod field;

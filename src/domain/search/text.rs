@@ -55,7 +55,7 @@ pub fn fold(text: &str) -> String {
     collapse(&whole)
 }
 
-/// migrations/0005_search.sql has the same list for custom IDs.
+/// migrations/0002_customers.sql has the same list for custom IDs.
 fn is_accent(letter: char) -> bool {
     matches!(letter,
         '\u{300}'..='\u{36F}'

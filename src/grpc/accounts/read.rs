@@ -1,4 +1,4 @@
-//! Accounts, their policies and branches as clients write them.
+//! Parses accounts, policies and branches.
 
 use crate::{
     domain::{
@@ -16,7 +16,7 @@ use crate::{
     grpc::{convert::role, pb},
 };
 
-/// Policies as a request chooses them.
+/// The policies that a request sets.
 pub(super) fn policy_choices(
     violations: &mut Violations,
     at: &str,
@@ -60,30 +60,30 @@ fn requirements(violations: &mut Violations, at: &str, raw: Option<pb::FieldPath
         violations.push(format!("{at}.paths"), rule);
         return None;
     }
-    let parsed = paths.iter().enumerate().map(|(place, path)| {
+    let parsed = paths.iter().enumerate().map(|(index, path)| {
         let known = FieldPath::parse_required(path).ok_or_else(|| {
             Rule::new(
                 "must be a field of Customer, custom_ids.SYSTEM or primary_contact.FIELD, such as primary_address.city",
             )
         });
-        violations.check(format!("{at}.paths[{place}]"), known)
+        violations.check(format!("{at}.paths[{index}]"), known)
     });
-    // All are looked at, so that all violations are told.
+    // Collected before it stops at the first, so that all violations are reported.
     let parsed: Vec<Option<FieldPath>> = parsed.collect();
     parsed.into_iter().collect::<Option<_>>().map(|paths| Some(Requirements::new(paths)))
 }
 
-/// A role of those that may write; none if it is not named.
+/// A role that may write; the inner option is none if the request leaves it unset.
 fn writing_role(violations: &mut Violations, at: &str, raw: i32) -> Option<Option<Role>> {
     let named = role(violations, at, raw)?;
     if named == Some(Role::Viewer) {
-        violations.push(at, Rule::new("must be ROLE_MEMBER or above: viewers only read"));
+        violations.push(at, Rule::new("must be ROLE_MEMBER or above, as a viewer can only read"));
         return None;
     }
     Some(named)
 }
 
-/// A rule on names that a request chooses.
+/// The rule on customer names that a request sets.
 pub(super) fn name_uniqueness(raw: i32) -> Result<NameUniqueness, Rule> {
     match pb::NameUniqueness::try_from(raw) {
         Ok(pb::NameUniqueness::Unspecified | pb::NameUniqueness::None) => Ok(NameUniqueness::None),
@@ -93,7 +93,7 @@ pub(super) fn name_uniqueness(raw: i32) -> Result<NameUniqueness, Rule> {
     }
 }
 
-/// Reads the fields of a branch that a mask names.
+/// The fields of a branch that a mask names.
 pub(super) fn branch_edit(
     violations: &mut Violations,
     mask: Option<prost_types::FieldMask>,
@@ -105,14 +105,14 @@ pub(super) fn branch_edit(
         violations.push("update_mask", Rule::new("must name a path: name or dms_integrated"));
     }
     let mut edit = BranchEdit::default();
-    for (place, path) in paths.iter().enumerate() {
+    for (index, path) in paths.iter().enumerate() {
         match path.as_str() {
             "name" if edit.name.is_none() => {
                 edit.name = violations.check("branch.name", BranchName::parse(&branch.name));
             }
             "name" => {}
             "dms_integrated" => edit.dms_integrated = Some(branch.dms_integrated),
-            _ => violations.push(format!("update_mask.paths[{place}]"), unknown.clone()),
+            _ => violations.push(format!("update_mask.paths[{index}]"), unknown.clone()),
         }
     }
     Some(edit)

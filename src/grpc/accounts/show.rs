@@ -1,4 +1,5 @@
-//! Tenants, accounts and branches as they are told.
+//! Converts tenants, accounts and branches to their messages. Under `validate_only`, which stores nothing, their ids
+//! are empty.
 
 use crate::{
     domain::{
@@ -22,7 +23,7 @@ fn name_uniqueness_out(rule: NameUniqueness) -> i32 {
     rule.into()
 }
 
-/// A tenant as it is told; without its id if it was not stored.
+/// Converts a tenant to its message.
 pub(super) fn tenant_out(tenant: &Tenant, stored: bool) -> pb::Tenant {
     pb::Tenant {
         id: if stored { tenant.id.to_string() } else { String::new() },
@@ -32,7 +33,7 @@ pub(super) fn tenant_out(tenant: &Tenant, stored: bool) -> pb::Tenant {
     }
 }
 
-/// An account as it is told; without its ids if it was not stored.
+/// Converts an account to its message.
 pub(in crate::grpc) fn account_out(account: &Account, stored: bool) -> pb::Account {
     let ids = account.path.ids();
     let policies = &account.policies;
@@ -57,7 +58,7 @@ pub(in crate::grpc) fn account_out(account: &Account, stored: bool) -> pb::Accou
     }
 }
 
-/// A branch as it is told; without its id if it was not stored.
+/// Converts a branch to its message.
 pub(super) fn branch_out(branch: &Branch, stored: bool) -> pb::Branch {
     pb::Branch {
         id: if stored { branch.id.to_string() } else { String::new() },

@@ -1,9 +1,9 @@
-//! Customers found otherwise than by one id, and names that may be had: what CustomerService's handlers do.
+//! The handlers of CustomerService that find customers by other means than one id, and check names.
 
 use std::collections::HashSet;
 
 use prost::Message as _;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::{
     domain::{
@@ -18,80 +18,84 @@ use crate::{
     },
     error::Error,
     grpc::{
-        MAX_ANSWER, admit,
+        MAX_ANSWER,
         convert::{customer_id, is_full},
-        customers::show,
-        of_read, pb, refuse,
+        customers::in_view,
+        handler::{Answered, read},
+        pb,
     },
-    service::customers::{CustomerDetails, Customers},
+    service::customers::Customers,
 };
 
-/// Customers of one reading at most.
+/// Largest batch of a read.
 const MAX_READ: usize = 100;
 
 pub(super) async fn batch_get(
     customers: &Customers,
     request: Request<pb::BatchGetCustomersRequest>,
-) -> Result<Response<pb::BatchGetCustomersResponse>, Status> {
-    let (caller, message): (Caller, _) = admit(request)?;
-    let pb::BatchGetCustomersRequest { customer_ids, view } = message;
-    let mut violations = Violations::default();
-    let ids = ids(&mut violations, &customer_ids);
-    let full = violations.check("view", is_full(view));
-    let (ids, full) = violations.finish(ids.zip(full)).map_err(refuse)?;
-    let found = customers.batch_get(&caller, &ids).await.map_err(of_read)?;
-    let answer = pb::BatchGetCustomersResponse {
-        customers: found.customers.into_iter().map(|shown| viewed(shown, full)).collect(),
-        missing_ids: found.missing.iter().map(ToString::to_string).collect(),
-    };
-    // A batch has no second page: better no answer than one that clients refuse.
-    if answer.encoded_len() > MAX_ANSWER {
-        return Err(of_read(Error::AnswerTooLarge));
-    }
-    Ok(Response::new(answer))
+) -> Answered<pb::BatchGetCustomersResponse> {
+    read(
+        request,
+        |violations, _, pb::BatchGetCustomersRequest { customer_ids, view }| {
+            let ids = ids(violations, &customer_ids);
+            ids.zip(violations.check("view", is_full(view)))
+        },
+        async |caller: &Caller, (ids, full)| {
+            let found = customers.batch_get(caller, &ids).await?;
+            let answer = pb::BatchGetCustomersResponse {
+                customers: found.customers.into_iter().map(|customer| in_view(customer, full)).collect(),
+                missing_ids: found.missing.iter().map(ToString::to_string).collect(),
+            };
+            // A batch has no second page, and clients reject an answer of that size.
+            if answer.encoded_len() > MAX_ANSWER { Err(Error::AnswerTooLarge) } else { Ok(answer) }
+        },
+    )
+    .await
 }
 
 pub(super) async fn lookup(
     customers: &Customers,
     request: Request<pb::LookupCustomerRequest>,
-) -> Result<Response<pb::LookupCustomerResponse>, Status> {
-    let (caller, message): (Caller, _) = admit(request)?;
-    let pb::LookupCustomerRequest { custom_id, system, view } = message;
-    let mut violations = Violations::default();
-    let id = violations.check("custom_id", CustomId::parse(&custom_id));
-    let system = violations.check("system", optional(&system, System::parse));
-    let full = violations.check("view", is_full(view));
-    let ((id, system), full) = violations.finish(id.zip(system).zip(full)).map_err(refuse)?;
-    let (shown, by) = customers.lookup(&caller, &id, system.as_ref()).await.map_err(of_read)?;
-    let resolved_by = match by {
-        ResolvedBy::Current => pb::ResolvedBy::Current,
-        ResolvedBy::Alias => pb::ResolvedBy::Alias,
-    };
-    let customer = Some(viewed(shown, full));
-    Ok(Response::new(pb::LookupCustomerResponse { customer, resolved_by: resolved_by.into() }))
+) -> Answered<pb::LookupCustomerResponse> {
+    read(
+        request,
+        |violations, _, pb::LookupCustomerRequest { custom_id, system, view }| {
+            let id = violations.check("custom_id", CustomId::parse(&custom_id));
+            let system = violations.check("system", optional(&system, System::parse));
+            id.zip(system).zip(violations.check("view", is_full(view)))
+        },
+        async |caller: &Caller, ((id, system), full)| {
+            let (customer, by) = customers.lookup(caller, &id, system.as_ref()).await?;
+            let resolved_by = match by {
+                ResolvedBy::Current => pb::ResolvedBy::Current,
+                ResolvedBy::Alias => pb::ResolvedBy::Alias,
+            };
+            let customer = Some(in_view(customer, full));
+            Ok(pb::LookupCustomerResponse { customer, resolved_by: resolved_by.into() })
+        },
+    )
+    .await
 }
 
 pub(super) async fn check_name(
     customers: &Customers,
     request: Request<pb::CheckNameAvailabilityRequest>,
-) -> Result<Response<pb::CheckNameAvailabilityResponse>, Status> {
-    let (caller, message): (Caller, _) = admit(request)?;
-    let pb::CheckNameAvailabilityRequest { name } = message;
-    let mut violations = Violations::default();
-    let name = violations.check("name", Name::parse(&name));
-    let name = violations.finish(name).map_err(refuse)?;
-    let availability = customers.check_name(&caller, &name).await.map_err(of_read)?;
-    Ok(Response::new(pb::CheckNameAvailabilityResponse {
-        available: availability.available,
-        suggestions: availability.suggestions,
-    }))
+) -> Answered<pb::CheckNameAvailabilityResponse> {
+    read(
+        request,
+        |violations, _, pb::CheckNameAvailabilityRequest { name }| violations.check("name", Name::parse(&name)),
+        async |caller: &Caller, name| {
+            let availability = customers.check_name(caller, &name).await?;
+            Ok(pb::CheckNameAvailabilityResponse {
+                available: availability.available,
+                suggestions: availability.suggestions,
+            })
+        },
+    )
+    .await
 }
 
-fn viewed(shown: CustomerDetails, full: bool) -> pb::Customer {
-    if full { show::full(shown) } else { show::basic(shown) }
-}
-
-/// The ids of a reading; one that is named again counts once, where it was named first.
+/// The ids of a batch of a read. A repeated id counts once, at its first index.
 fn ids(violations: &mut Violations, raw: &[String]) -> Option<Vec<CustomerId>> {
     if raw.is_empty() || raw.len() > MAX_READ {
         let rule = Rule::with(format!("must be 1 to {MAX_READ} ids; these are {}", raw.len()));
@@ -99,7 +103,7 @@ fn ids(violations: &mut Violations, raw: &[String]) -> Option<Vec<CustomerId>> {
         return None;
     }
     let ids = raw.iter().enumerate();
-    let ids = ids.filter_map(|(place, id)| customer_id(violations, &format!("customer_ids[{place}]"), id));
+    let ids = ids.filter_map(|(index, id)| customer_id(violations, &format!("customer_ids[{index}]"), id));
     let mut seen = HashSet::with_capacity(raw.len());
     Some(ids.filter(|id| seen.insert(*id)).collect())
 }

@@ -1,17 +1,17 @@
-//! Holds placed and released: what CustomerService's handlers do.
+//! The handlers of CustomerService for holds.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::{
     domain::{
         access::caller::Caller,
-        values::{ids::HoldId, text::Text, violation::Violations},
+        values::{ids::HoldId, text::Text},
     },
     grpc::{
-        admit_mutation,
-        convert::{caller_options, customer_id},
-        customers::show::shown,
-        of_mutation, pb, refuse,
+        convert::customer_id,
+        customers::full,
+        handler::{Answered, mutate},
+        pb,
     },
     service::customers::Customers,
 };
@@ -19,32 +19,39 @@ use crate::{
 pub(super) async fn place(
     customers: &Customers,
     request: Request<pb::PlaceHoldRequest>,
-) -> Result<Response<pb::PlaceHoldResponse>, Status> {
-    let (caller, message): (Caller, _) = admit_mutation(request)?;
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, &caller, &message);
-    let pb::PlaceHoldRequest { customer_id: id, kind, reason, etag: _, request_id: _, validate_only: _ } = message;
-    let id = customer_id(&mut violations, "customer_id", &id);
-    let kind = violations.check("kind", Text::parse(&kind));
-    let reason = violations.check("reason", Text::parse(&reason));
-    let (((id, kind), reason), options) = violations.finish(id.zip(kind).zip(reason).zip(options)).map_err(refuse)?;
-    let outcome = customers.place_hold(&caller, id, kind, reason, &options).await.map_err(of_mutation(&options))?;
-    let (customer, replayed) = shown(outcome);
-    Ok(Response::new(pb::PlaceHoldResponse { customer, replayed }))
+) -> Answered<pb::PlaceHoldResponse> {
+    mutate(
+        request,
+        |violations, _, message| {
+            let pb::PlaceHoldRequest { customer_id: id, kind, reason, etag: _, request_id: _, validate_only: _ } =
+                message;
+            let id = customer_id(violations, "customer_id", &id);
+            let kind = violations.check("kind", Text::parse(&kind));
+            id.zip(kind).zip(violations.check("reason", Text::parse(&reason)))
+        },
+        async |caller: &Caller, ((id, kind), reason), options| {
+            let (customer, replayed) = full(customers.place_hold(caller, id, kind, reason, options).await?);
+            Ok(pb::PlaceHoldResponse { customer, replayed })
+        },
+    )
+    .await
 }
 
 pub(super) async fn release(
     customers: &Customers,
     request: Request<pb::ReleaseHoldRequest>,
-) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
-    let (caller, message): (Caller, _) = admit_mutation(request)?;
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, &caller, &message);
-    let pb::ReleaseHoldRequest { customer_id: id, hold_id, etag: _, request_id: _, validate_only: _ } = message;
-    let id = customer_id(&mut violations, "customer_id", &id);
-    let hold = violations.check("hold_id", HoldId::parse(&hold_id));
-    let ((id, hold), options) = violations.finish(id.zip(hold).zip(options)).map_err(refuse)?;
-    let outcome = customers.release_hold(&caller, id, hold, &options).await.map_err(of_mutation(&options))?;
-    let (customer, replayed) = shown(outcome);
-    Ok(Response::new(pb::ReleaseHoldResponse { customer, replayed }))
+) -> Answered<pb::ReleaseHoldResponse> {
+    mutate(
+        request,
+        |violations, _, message| {
+            let pb::ReleaseHoldRequest { customer_id: id, hold_id, etag: _, request_id: _, validate_only: _ } = message;
+            let id = customer_id(violations, "customer_id", &id);
+            id.zip(violations.check("hold_id", HoldId::parse(&hold_id)))
+        },
+        async |caller: &Caller, (id, hold), options| {
+            let (customer, replayed) = full(customers.release_hold(caller, id, hold, options).await?);
+            Ok(pb::ReleaseHoldResponse { customer, replayed })
+        },
+    )
+    .await
 }

@@ -1,5 +1,6 @@
 //! `clientele.v1.CustomerService`.
 
+mod batch;
 mod find;
 mod holds;
 mod ownership;
@@ -11,26 +12,18 @@ pub(super) mod show;
 mod tests;
 mod upsert;
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::{
-    domain::{
-        access::caller::Caller,
-        requests::options::{Options, Outcome},
-        values::{status_reason::StatusReason, violation::Violations},
-    },
+    domain::{access::caller::Caller, requests::options::Outcome, values::status_reason::StatusReason},
     grpc::{
-        Mutation, admit, admit_mutation,
-        convert::{batch, caller_options, customer_id, is_full},
-        customers::show::{outcomes_out, shown},
-        of_mutation, of_read,
+        convert::{customer_id, is_full},
+        handler::{self, Answered, mutate},
         pb::{self, customer_service_server::CustomerService},
-        refuse,
-        tags::tag_names,
     },
     service::{
         Services,
-        customers::{BatchItem, BatchOutcomes, Customers},
+        customers::{CustomerDetails, Customers},
     },
 };
 
@@ -50,244 +43,235 @@ impl CustomerService for Handlers {
     async fn create_customer(
         &self,
         request: Request<pb::CreateCustomerRequest>,
-    ) -> Result<Response<pb::CreateCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ } = message;
-        let draft = violations.nest("", read::draft(customer));
-        let (draft, options) = violations.finish(draft.zip(options)).map_err(refuse)?;
-        let outcome = self.customers.create(&caller, &draft, &options).await.map_err(of_mutation(&options))?;
-        let (mut customer, replayed) = shown(outcome);
-        if let Some(customer) = customer.as_mut().filter(|_| options.validate_only) {
-            // Nobody can find it by this id.
-            customer.id.clear();
-        }
-        Ok(Response::new(pb::CreateCustomerResponse { customer, replayed }))
+    ) -> Answered<pb::CreateCustomerResponse> {
+        mutate(
+            request,
+            |violations, _, pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ }| {
+                violations.nest("", read::draft(customer))
+            },
+            async |caller: &Caller, new, options| {
+                let (mut customer, replayed) = full(self.customers.create(caller, &new, options).await?);
+                if let Some(customer) = customer.as_mut().filter(|_| options.validate_only) {
+                    // It is not stored, so its id finds nothing.
+                    customer.id.clear();
+                }
+                Ok(pb::CreateCustomerResponse { customer, replayed })
+            },
+        )
+        .await
     }
 
-    async fn get_customer(
-        &self,
-        request: Request<pb::GetCustomerRequest>,
-    ) -> Result<Response<pb::GetCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
-        let pb::GetCustomerRequest { customer_id: id, view } = message;
-        let mut violations = Violations::default();
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let full = violations.check("view", is_full(view));
-        let (id, full) = violations.finish(id.zip(full)).map_err(refuse)?;
-        let shown = self.customers.get(&caller, id).await.map_err(of_read)?;
-        let customer = if full { show::full(shown) } else { show::basic(shown) };
-        Ok(Response::new(pb::GetCustomerResponse { customer: Some(customer) }))
+    async fn get_customer(&self, request: Request<pb::GetCustomerRequest>) -> Answered<pb::GetCustomerResponse> {
+        handler::read(
+            request,
+            |violations, _, pb::GetCustomerRequest { customer_id: id, view }| {
+                let id = customer_id(violations, "customer_id", &id);
+                id.zip(violations.check("view", is_full(view)))
+            },
+            async |caller: &Caller, (id, full)| {
+                let customer = Some(in_view(self.customers.get(caller, id).await?, full));
+                Ok(pb::GetCustomerResponse { customer })
+            },
+        )
+        .await
     }
 
     async fn batch_get_customers(
         &self,
         request: Request<pb::BatchGetCustomersRequest>,
-    ) -> Result<Response<pb::BatchGetCustomersResponse>, Status> {
+    ) -> Answered<pb::BatchGetCustomersResponse> {
         find::batch_get(&self.customers, request).await
     }
 
     async fn lookup_customer(
         &self,
         request: Request<pb::LookupCustomerRequest>,
-    ) -> Result<Response<pb::LookupCustomerResponse>, Status> {
+    ) -> Answered<pb::LookupCustomerResponse> {
         find::lookup(&self.customers, request).await
     }
 
     async fn check_name_availability(
         &self,
         request: Request<pb::CheckNameAvailabilityRequest>,
-    ) -> Result<Response<pb::CheckNameAvailabilityResponse>, Status> {
+    ) -> Answered<pb::CheckNameAvailabilityResponse> {
         find::check_name(&self.customers, request).await
+    }
+
+    async fn search_customers(
+        &self,
+        request: Request<pb::SearchCustomersRequest>,
+    ) -> Answered<pb::SearchCustomersResponse> {
+        search::search(&self.customers, request).await
+    }
+
+    async fn update_customer(
+        &self,
+        request: Request<pb::UpdateCustomerRequest>,
+    ) -> Answered<pb::UpdateCustomerResponse> {
+        mutate(
+            request,
+            |violations, _, message| {
+                let pb::UpdateCustomerRequest { customer, update_mask, etag: _, request_id: _, validate_only: _ } =
+                    message;
+                let customer = customer.unwrap_or_default();
+                let id = customer_id(violations, "customer.id", &customer.id);
+                id.zip(violations.nest("", read::edits(update_mask, &customer)))
+            },
+            async |caller: &Caller, (id, edits), options| {
+                let (customer, replayed) = full(self.customers.update(caller, id, edits, options).await?);
+                Ok(pb::UpdateCustomerResponse { customer, replayed })
+            },
+        )
+        .await
     }
 
     async fn upsert_customer(
         &self,
         request: Request<pb::UpsertCustomerRequest>,
-    ) -> Result<Response<pb::UpsertCustomerResponse>, Status> {
+    ) -> Answered<pb::UpsertCustomerResponse> {
         upsert::upsert(&self.customers, request).await
     }
 
     async fn update_custom_id(
         &self,
         request: Request<pb::UpdateCustomIdRequest>,
-    ) -> Result<Response<pb::UpdateCustomIdResponse>, Status> {
+    ) -> Answered<pb::UpdateCustomIdResponse> {
         upsert::update_custom_id(&self.customers, request).await
-    }
-
-    async fn search_customers(
-        &self,
-        request: Request<pb::SearchCustomersRequest>,
-    ) -> Result<Response<pb::SearchCustomersResponse>, Status> {
-        let (caller, message): (Caller, _) = admit(request)?;
-        let (wanted, how) = search::search(message).map_err(refuse)?;
-        let found = self.customers.search(&caller, &wanted, how.size, &how.token, how.count).await.map_err(of_read)?;
-        search::page(&self.customers, &caller, &wanted, found, how.full).map(Response::new)
-    }
-
-    async fn update_customer(
-        &self,
-        request: Request<pb::UpdateCustomerRequest>,
-    ) -> Result<Response<pb::UpdateCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::UpdateCustomerRequest { customer, update_mask, etag: _, request_id: _, validate_only: _ } = message;
-        let customer = customer.unwrap_or_default();
-        let id = customer_id(&mut violations, "customer.id", &customer.id);
-        let edits = violations.nest("", read::edits(update_mask, &customer));
-        let ((id, edits), options) = violations.finish(id.zip(edits).zip(options)).map_err(refuse)?;
-        let outcome = self.customers.update(&caller, id, edits, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
-        Ok(Response::new(pb::UpdateCustomerResponse { customer, replayed }))
     }
 
     async fn approve_customer(
         &self,
         request: Request<pb::ApproveCustomerRequest>,
-    ) -> Result<Response<pb::ApproveCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::ApproveCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
-        let outcome = self.customers.approve(&caller, id, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
-        Ok(Response::new(pb::ApproveCustomerResponse { customer, replayed }))
+    ) -> Answered<pb::ApproveCustomerResponse> {
+        mutate(
+            request,
+            |violations, _, message| {
+                let pb::ApproveCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
+                customer_id(violations, "customer_id", &id)
+            },
+            async |caller: &Caller, id, options| {
+                let (customer, replayed) = full(self.customers.approve(caller, id, options).await?);
+                Ok(pb::ApproveCustomerResponse { customer, replayed })
+            },
+        )
+        .await
     }
 
     async fn reject_customer(
         &self,
         request: Request<pb::RejectCustomerRequest>,
-    ) -> Result<Response<pb::RejectCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::RejectCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let reason = violations.check("reason", StatusReason::parse(&reason));
-        let ((id, reason), options) = violations.finish(id.zip(reason).zip(options)).map_err(refuse)?;
-        let outcome = self.customers.reject(&caller, id, reason, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
-        Ok(Response::new(pb::RejectCustomerResponse { customer, replayed }))
+    ) -> Answered<pb::RejectCustomerResponse> {
+        mutate(
+            request,
+            |violations, _, message| {
+                let pb::RejectCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } =
+                    message;
+                let id = customer_id(violations, "customer_id", &id);
+                id.zip(violations.check("reason", StatusReason::parse(&reason)))
+            },
+            async |caller: &Caller, (id, reason), options| {
+                let (customer, replayed) = full(self.customers.reject(caller, id, reason, options).await?);
+                Ok(pb::RejectCustomerResponse { customer, replayed })
+            },
+        )
+        .await
     }
 
     async fn suspend_customer(
         &self,
         request: Request<pb::SuspendCustomerRequest>,
-    ) -> Result<Response<pb::SuspendCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::SuspendCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } = message;
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let reason = violations.check("reason", StatusReason::parse(&reason));
-        let ((id, reason), options) = violations.finish(id.zip(reason).zip(options)).map_err(refuse)?;
-        let outcome = self.customers.suspend(&caller, id, reason, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
-        Ok(Response::new(pb::SuspendCustomerResponse { customer, replayed }))
+    ) -> Answered<pb::SuspendCustomerResponse> {
+        mutate(
+            request,
+            |violations, _, message| {
+                let pb::SuspendCustomerRequest { customer_id: id, reason, etag: _, request_id: _, validate_only: _ } =
+                    message;
+                let id = customer_id(violations, "customer_id", &id);
+                id.zip(violations.check("reason", StatusReason::parse(&reason)))
+            },
+            async |caller: &Caller, (id, reason), options| {
+                let (customer, replayed) = full(self.customers.suspend(caller, id, reason, options).await?);
+                Ok(pb::SuspendCustomerResponse { customer, replayed })
+            },
+        )
+        .await
     }
 
     async fn resume_customer(
         &self,
         request: Request<pb::ResumeCustomerRequest>,
-    ) -> Result<Response<pb::ResumeCustomerResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::ResumeCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
-        let id = customer_id(&mut violations, "customer_id", &id);
-        let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
-        let outcome = self.customers.resume(&caller, id, &options).await.map_err(of_mutation(&options))?;
-        let (customer, replayed) = shown(outcome);
-        Ok(Response::new(pb::ResumeCustomerResponse { customer, replayed }))
+    ) -> Answered<pb::ResumeCustomerResponse> {
+        mutate(
+            request,
+            |violations, _, message| {
+                let pb::ResumeCustomerRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
+                customer_id(violations, "customer_id", &id)
+            },
+            async |caller: &Caller, id, options| {
+                let (customer, replayed) = full(self.customers.resume(caller, id, options).await?);
+                Ok(pb::ResumeCustomerResponse { customer, replayed })
+            },
+        )
+        .await
     }
 
-    async fn place_hold(
-        &self,
-        request: Request<pb::PlaceHoldRequest>,
-    ) -> Result<Response<pb::PlaceHoldResponse>, Status> {
+    async fn place_hold(&self, request: Request<pb::PlaceHoldRequest>) -> Answered<pb::PlaceHoldResponse> {
         holds::place(&self.customers, request).await
     }
 
-    async fn release_hold(
-        &self,
-        request: Request<pb::ReleaseHoldRequest>,
-    ) -> Result<Response<pb::ReleaseHoldResponse>, Status> {
+    async fn release_hold(&self, request: Request<pb::ReleaseHoldRequest>) -> Answered<pb::ReleaseHoldResponse> {
         holds::release(&self.customers, request).await
     }
 
     async fn modify_customer_tags(
         &self,
         request: Request<pb::ModifyCustomerTagsRequest>,
-    ) -> Result<Response<pb::ModifyCustomerTagsResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let mut violations = Violations::default();
-        let options = caller_options(&mut violations, &caller, &message);
-        let pb::ModifyCustomerTagsRequest { customer_ids, add_tags, remove_tags, request_id: _, validate_only: _ } =
-            message;
-        let ids = batch(&mut violations, &customer_ids);
-        let names = tag_names(&mut violations, &add_tags, &remove_tags);
-        let ((ids, names), options) = violations.finish(ids.zip(names).zip(options)).map_err(refuse)?;
-        let outcome = self.customers.modify_tags(&caller, &ids, &names, &options).await;
-        let (outcomes, replayed) = outcomes(outcome.map_err(of_mutation(&options))?);
-        Ok(Response::new(pb::ModifyCustomerTagsResponse { outcomes, replayed }))
+    ) -> Answered<pb::ModifyCustomerTagsResponse> {
+        batch::modify_tags(&self.customers, request).await
     }
 
     async fn archive_customers(
         &self,
         request: Request<pb::ArchiveCustomersRequest>,
-    ) -> Result<Response<pb::ArchiveCustomersResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let (ids, options) = archiving(&caller, &message.customer_ids, &message)?;
-        let outcome = self.customers.archive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
-        let (outcomes, replayed) = outcomes(outcome);
-        Ok(Response::new(pb::ArchiveCustomersResponse { outcomes, replayed }))
+    ) -> Answered<pb::ArchiveCustomersResponse> {
+        batch::archive(&self.customers, request).await
     }
 
     async fn unarchive_customers(
         &self,
         request: Request<pb::UnarchiveCustomersRequest>,
-    ) -> Result<Response<pb::UnarchiveCustomersResponse>, Status> {
-        let (caller, message): (Caller, _) = admit_mutation(request)?;
-        let (ids, options) = archiving(&caller, &message.customer_ids, &message)?;
-        let outcome = self.customers.unarchive(&caller, &ids, &options).await.map_err(of_mutation(&options))?;
-        let (outcomes, replayed) = outcomes(outcome);
-        Ok(Response::new(pb::UnarchiveCustomersResponse { outcomes, replayed }))
+    ) -> Answered<pb::UnarchiveCustomersResponse> {
+        batch::unarchive(&self.customers, request).await
     }
 
     async fn migrate_customer_to_reseller(
         &self,
         request: Request<pb::MigrateCustomerToResellerRequest>,
-    ) -> Result<Response<pb::MigrateCustomerToResellerResponse>, Status> {
+    ) -> Answered<pb::MigrateCustomerToResellerResponse> {
         ownership::migrate(&self.customers, request).await
     }
 
     async fn revert_customer_migration(
         &self,
         request: Request<pb::RevertCustomerMigrationRequest>,
-    ) -> Result<Response<pb::RevertCustomerMigrationResponse>, Status> {
+    ) -> Answered<pb::RevertCustomerMigrationResponse> {
         ownership::revert(&self.customers, request).await
     }
 
     async fn transfer_customers(
         &self,
         request: Request<pb::TransferCustomersRequest>,
-    ) -> Result<Response<pb::TransferCustomersResponse>, Status> {
+    ) -> Answered<pb::TransferCustomersResponse> {
         ownership::transfer(&self.customers, request).await
     }
 }
 
-/// What the two batches have in common.
-fn archiving(caller: &Caller, ids: &[String], message: &impl Mutation) -> Result<(Vec<BatchItem>, Options), Status> {
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, caller, message);
-    let ids = batch(&mut violations, ids);
-    violations.finish(ids.zip(options)).map_err(refuse)
+/// A customer in the view FULL, and whether it is a stored answer.
+fn full(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
+    (Some(show::full(outcome.value)), outcome.replayed)
 }
 
-fn outcomes(outcome: Outcome<BatchOutcomes>) -> (Vec<pb::CustomerOutcome>, bool) {
-    (outcomes_out(outcome.value), outcome.replayed)
+/// A customer in the view FULL or BASIC.
+fn in_view(customer: CustomerDetails, full: bool) -> pb::Customer {
+    if full { show::full(customer) } else { show::basic(customer) }
 }

@@ -1,6 +1,6 @@
-//! Customers moved to other accounts: what CustomerService's handlers do.
+//! The handlers of CustomerService that move customers to other accounts.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::{
     domain::{
@@ -12,15 +12,15 @@ use crate::{
             email::Email,
             ids::AccountId,
             text::{self, Text},
-            violation::{Rule, Violations},
+            violation::Rule,
         },
     },
     grpc::{
         accounts::show::account_out,
-        admit_mutation,
-        convert::{batch, caller_options, customer_id, principal, principal_out},
-        customers::show::{self, outcomes_out},
-        of_mutation, pb, refuse,
+        convert::{batch, customer_id, principal, principal_out},
+        customers::{batch::outcomes_out, show},
+        handler::{Answered, mutate},
+        pb,
     },
     service::customers::{Blocked, Customers, Migrated, Reseller},
 };
@@ -28,85 +28,98 @@ use crate::{
 pub(super) async fn migrate(
     customers: &Customers,
     request: Request<pb::MigrateCustomerToResellerRequest>,
-) -> Result<Response<pb::MigrateCustomerToResellerResponse>, Status> {
-    let (caller, message): (Caller, _) = admit_mutation(request)?;
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, &caller, &message);
-    let pb::MigrateCustomerToResellerRequest {
-        customer_id: id,
-        account_name,
-        first_admin,
-        admin_email,
-        copy_tags,
-        copy_custom_ids,
-        etag: _,
-        request_id: _,
-        validate_only: _,
-    } = message;
-    let id = customer_id(&mut violations, "customer_id", &id);
-    let name = violations.check("account_name", Text::parse_optional(&account_name));
-    if first_admin.is_some() && !admin_email.is_empty() {
-        violations.push("admin_email", Rule::new("must not be given together with first_admin"));
-    }
-    let admin = match first_admin {
-        Some(admin) => principal(&mut violations, "first_admin", caller.author(), Some(admin)).map(Some),
-        None => Some(None),
-    };
-    let email = violations.check("admin_email", text::optional(&admin_email, Email::parse));
-    let parts = id.zip(name).zip(admin).zip(email).zip(options);
-    let ((((id, name), admin), email), options) = violations.finish(parts).map_err(refuse)?;
-    let reseller = Reseller { name, admin, email, copy_tags, copy_custom_ids };
-    let outcome = customers.migrate(&caller, id, &reseller, &options).await.map_err(of_mutation(&options))?;
-    let Migrated { customer, plan, stored, blockers } = outcome.value;
-    let mut customer = show::full(customer);
-    if !stored && customer.account_id == customer.reseller_account_id {
-        // Nobody can find the account by this id.
-        customer.account_id.clear();
-        customer.reseller_account_id.clear();
-    }
-    Ok(Response::new(pb::MigrateCustomerToResellerResponse {
-        customer: Some(customer),
-        replayed: outcome.replayed,
-        plan: Some(plan_out(&plan, stored)),
-        blockers: blockers_out(blockers),
-    }))
+) -> Answered<pb::MigrateCustomerToResellerResponse> {
+    mutate(
+        request,
+        |violations, caller: &Caller, message| {
+            let pb::MigrateCustomerToResellerRequest {
+                customer_id: id,
+                account_name,
+                first_admin,
+                admin_email,
+                copy_tags,
+                copy_custom_ids,
+                etag: _,
+                request_id: _,
+                validate_only: _,
+            } = message;
+            let id = customer_id(violations, "customer_id", &id);
+            let name = violations.check("account_name", Text::parse_optional(&account_name));
+            if first_admin.is_some() && !admin_email.is_empty() {
+                violations.push("admin_email", Rule::new("must not be given together with first_admin"));
+            }
+            let admin = match first_admin {
+                Some(admin) => principal(violations, "first_admin", caller.author(), Some(admin)).map(Some),
+                None => Some(None),
+            };
+            let email = violations.check("admin_email", text::optional(&admin_email, Email::parse));
+            let (((id, name), admin), email) = id.zip(name).zip(admin).zip(email)?;
+            Some((id, Reseller { name, admin, email, copy_tags, copy_custom_ids }))
+        },
+        async |caller, (id, reseller), options| {
+            let outcome = customers.migrate(caller, id, &reseller, options).await?;
+            let Migrated { customer, plan, stored, blockers } = outcome.value;
+            let mut customer = show::full(customer);
+            if !stored && customer.account_id == customer.reseller_account_id {
+                // The account is not stored, so its id finds nothing.
+                customer.account_id.clear();
+                customer.reseller_account_id.clear();
+            }
+            Ok(pb::MigrateCustomerToResellerResponse {
+                customer: Some(customer),
+                replayed: outcome.replayed,
+                plan: Some(plan_out(&plan, stored)),
+                blockers: blockers_out(blockers),
+            })
+        },
+    )
+    .await
 }
 
 pub(super) async fn revert(
     customers: &Customers,
     request: Request<pb::RevertCustomerMigrationRequest>,
-) -> Result<Response<pb::RevertCustomerMigrationResponse>, Status> {
-    let (caller, message): (Caller, _) = admit_mutation(request)?;
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, &caller, &message);
-    let pb::RevertCustomerMigrationRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } = message;
-    let id = customer_id(&mut violations, "customer_id", &id);
-    let (id, options) = violations.finish(id.zip(options)).map_err(refuse)?;
-    let outcome = customers.revert_migration(&caller, id, &options).await.map_err(of_mutation(&options))?;
-    Ok(Response::new(pb::RevertCustomerMigrationResponse {
-        customer: Some(show::full(outcome.value.customer)),
-        replayed: outcome.replayed,
-        blockers: blockers_out(outcome.value.blockers),
-    }))
+) -> Answered<pb::RevertCustomerMigrationResponse> {
+    mutate(
+        request,
+        |violations, _, message| {
+            let pb::RevertCustomerMigrationRequest { customer_id: id, etag: _, request_id: _, validate_only: _ } =
+                message;
+            customer_id(violations, "customer_id", &id)
+        },
+        async |caller: &Caller, id, options| {
+            let outcome = customers.revert_migration(caller, id, options).await?;
+            Ok(pb::RevertCustomerMigrationResponse {
+                customer: Some(show::full(outcome.value.customer)),
+                replayed: outcome.replayed,
+                blockers: blockers_out(outcome.value.blockers),
+            })
+        },
+    )
+    .await
 }
 
 pub(super) async fn transfer(
     customers: &Customers,
     request: Request<pb::TransferCustomersRequest>,
-) -> Result<Response<pb::TransferCustomersResponse>, Status> {
-    let (caller, message): (Caller, _) = admit_mutation(request)?;
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, &caller, &message);
-    let pb::TransferCustomersRequest { customer_ids, account_id, request_id: _, validate_only: _ } = message;
-    let ids = batch(&mut violations, &customer_ids);
-    let to = violations.check("account_id", AccountId::parse(&account_id));
-    let ((ids, to), options) = violations.finish(ids.zip(to).zip(options)).map_err(refuse)?;
-    let outcome = customers.transfer(&caller, &ids, to, &options).await.map_err(of_mutation(&options))?;
-    Ok(Response::new(pb::TransferCustomersResponse {
-        outcomes: outcomes_out(outcome.value.outcomes),
-        replayed: outcome.replayed,
-        blockers: blockers_out(outcome.value.blockers),
-    }))
+) -> Answered<pb::TransferCustomersResponse> {
+    mutate(
+        request,
+        |violations, _, message| {
+            let pb::TransferCustomersRequest { customer_ids, account_id, request_id: _, validate_only: _ } = message;
+            let items = batch(violations, &customer_ids);
+            items.zip(violations.check("account_id", AccountId::parse(&account_id)))
+        },
+        async |caller: &Caller, (items, to), options| {
+            let outcome = customers.transfer(caller, &items, to, options).await?;
+            Ok(pb::TransferCustomersResponse {
+                outcomes: outcomes_out(outcome.value.outcomes),
+                replayed: outcome.replayed,
+                blockers: blockers_out(outcome.value.blockers),
+            })
+        },
+    )
+    .await
 }
 
 fn plan_out(plan: &MigrationPlan, stored: bool) -> pb::MigrationPlan {

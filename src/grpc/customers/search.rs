@@ -1,7 +1,7 @@
-//! SearchCustomers: the request taken apart, and a page of what was found.
+//! The handler of SearchCustomers: parses the request and puts a page together.
 
 use chrono::{DateTime, TimeDelta};
-use tonic::Status;
+use tonic::Request;
 
 use crate::{
     domain::{
@@ -19,24 +19,40 @@ use crate::{
             violation::{Rule, Violations},
         },
     },
+    error::Result,
     grpc::{
         convert::{is_full, page_size},
-        customers::{read, show},
-        fit, of_read, pb,
+        customers::{in_view, read},
+        handler::{self, Answered, fit},
+        pb,
     },
     service::customers::{Customers, Matches},
 };
 
-/// How a search is to be answered.
-pub(super) struct Answer {
-    pub(super) full: bool,
-    pub(super) size: usize,
-    pub(super) token: String,
-    pub(super) count: bool,
+/// How the result is presented.
+struct Presentation {
+    full: bool,
+    size: usize,
+    token: String,
+    count: bool,
 }
 
-/// Reads a request.
-pub(super) fn search(message: pb::SearchCustomersRequest) -> Result<(Search, Answer), Violations> {
+pub(super) async fn search(
+    customers: &Customers,
+    request: Request<pb::SearchCustomersRequest>,
+) -> Answered<pb::SearchCustomersResponse> {
+    handler::read(
+        request,
+        |violations, _, message| parse(violations, message),
+        async |caller: &Caller, (search, Presentation { full, size, token, count })| {
+            let found = customers.search(caller, &search, size, &token, count).await?;
+            page(customers, caller, &search, found, full)
+        },
+    )
+    .await
+}
+
+fn parse(violations: &mut Violations, message: pb::SearchCustomersRequest) -> Option<(Search, Presentation)> {
     // Every field is named: one that is added to the contract fails to compile here.
     let pb::SearchCustomersRequest {
         query,
@@ -62,62 +78,59 @@ pub(super) fn search(message: pb::SearchCustomersRequest) -> Result<(Search, Ans
         page_token: token,
         include_total_size: count,
     } = message;
-    let mut violations = Violations::default();
-    let found = &mut violations;
-    let query = found.check("query", Query::parse(&query)).unwrap_or_default();
+    let query = violations.check("query", Query::parse(&query)).unwrap_or_default();
     let pb::TagFilter { any_of, all_of, none_of } = tags.unwrap_or_default();
     let search = Search {
-        field: found.check("field", search_field(field)).flatten(),
-        any_of: list(found, "tags.any_of", &any_of, |name| tag(name)),
-        all_of: list(found, "tags.all_of", &all_of, |name| tag(name)),
-        none_of: list(found, "tags.none_of", &none_of, |name| tag(name)),
-        statuses: list(found, "statuses", &statuses, |raw| status(*raw)),
-        types: list(found, "types", &types, |raw| read::customer_type(*raw)),
-        service_classes: list(found, "service_classes", &service_classes, |raw| read::service_class(*raw)),
-        reach: found.check("reach", reach_asked(reach)).flatten(),
-        origins: list(found, "origins", &origins, |raw| origin(*raw)),
-        countries: list(found, "countries", &countries, |raw| country(raw)),
-        labels: found.nest("", Labels::parse(labels.iter())).unwrap_or_default(),
-        archived: found.check("archived", archived_asked(archived)).unwrap_or_default(),
-        lacks_custom_id_system: found
+        field: violations.check("field", search_field(field)).flatten(),
+        any_of: list(violations, "tags.any_of", &any_of, |name| tag(name)),
+        all_of: list(violations, "tags.all_of", &all_of, |name| tag(name)),
+        none_of: list(violations, "tags.none_of", &none_of, |name| tag(name)),
+        statuses: list(violations, "statuses", &statuses, |raw| status(*raw)),
+        types: list(violations, "types", &types, |raw| read::customer_type(*raw)),
+        service_classes: list(violations, "service_classes", &service_classes, |raw| read::service_class(*raw)),
+        reach: violations.check("reach", reach_filter(reach)).flatten(),
+        origins: list(violations, "origins", &origins, |raw| origin(*raw)),
+        countries: list(violations, "countries", &countries, |raw| country(raw)),
+        labels: violations.nest("", Labels::parse(labels.iter())).unwrap_or_default(),
+        archived: violations.check("archived", archived_filter(archived)).unwrap_or_default(),
+        lacks_custom_id_system: violations
             .check("lacks_custom_id_system", optional(&lacks_custom_id_system, System::parse))
             .flatten()
             .map(|system| system.as_str().to_owned()),
-        branch: found.check("branch_id", optional(&branch_id, BranchId::parse)).flatten(),
-        sales_person: found.check("sales_person_id", optional(&sales_person_id, MemberId::parse)).flatten(),
-        created: range(found, "created", created),
-        updated: range(found, "updated", updated),
+        branch: violations.check("branch_id", optional(&branch_id, BranchId::parse)).flatten(),
+        sales_person: violations.check("sales_person_id", optional(&sales_person_id, MemberId::parse)).flatten(),
+        created: range(violations, "created", created),
+        updated: range(violations, "updated", updated),
         include_descendants,
-        order: found.check("order_by", order(&order_by, &query)).unwrap_or(BY_NAME),
+        order: violations.check("order_by", order(&order_by, &query)).unwrap_or(BY_NAME),
         query,
     };
-    let full = found.check("view", is_full(view));
-    let size = page_size(found, size);
-    let answer = full.zip(size).map(|(full, size)| Answer { full, size, token, count });
-    violations.finish(answer.map(|answer| (search, answer)))
+    let full = violations.check("view", is_full(view));
+    let size = page_size(violations, size);
+    full.zip(size).map(|(full, size)| (search, Presentation { full, size, token, count }))
 }
 
-/// Puts a page together, as far as it fits.
-pub(super) fn page(
+/// A page, with as many results as fit.
+fn page(
     customers: &Customers,
     caller: &Caller,
     search: &Search,
     found: Matches,
     full: bool,
-) -> Result<pb::SearchCustomersResponse, Status> {
+) -> Result<pb::SearchCustomersResponse> {
     let (total, at_least) = found.total.unwrap_or_default();
-    let (places, results): (Vec<_>, Vec<_>) = found
+    let (cursors, results): (Vec<_>, Vec<_>) = found
         .matches
         .into_iter()
-        .map(|one| {
-            let customer = if full { show::full(one.shown) } else { show::basic(one.shown) };
-            let matched_fields = one.fields.into_iter().map(|field| field_out(field).into()).collect();
-            (one.place, pb::SearchResult { customer: Some(customer), matched_fields })
+        .map(|found| {
+            let matched_fields = found.fields.into_iter().map(|field| field_out(field).into()).collect();
+            let customer = Some(in_view(found.customer, full));
+            (found.cursor, pb::SearchResult { customer, matched_fields })
         })
         .unzip();
     let (results, cut) = fit(results);
-    let last = if cut || found.more { places.get(results.len().wrapping_sub(1)) } else { None };
-    let token = last.map(|place| customers.search_token(caller, search, place)).transpose().map_err(of_read)?;
+    let last = if cut || found.more { cursors.get(results.len().wrapping_sub(1)) } else { None };
+    let token = last.map(|cursor| customers.search_token(caller, search, cursor)).transpose()?;
     Ok(pb::SearchCustomersResponse {
         results,
         next_page_token: token.unwrap_or_default(),
@@ -128,7 +141,7 @@ pub(super) fn page(
 
 const BY_NAME: Order = Order { by: OrderBy::Name, descending: false };
 
-/// Each entry once.
+/// Parses a list; a repeated entry counts once.
 fn list<R, T: PartialEq>(
     violations: &mut Violations,
     field: &str,
@@ -140,11 +153,11 @@ fn list<R, T: PartialEq>(
         return Vec::new();
     }
     let mut list = Vec::with_capacity(raw.len());
-    for (place, raw) in raw.iter().enumerate() {
-        if let Some(one) = violations.check(format!("{field}[{place}]"), parse(raw))
-            && !list.contains(&one)
+    for (index, raw) in raw.iter().enumerate() {
+        if let Some(entry) = violations.check(format!("{field}[{index}]"), parse(raw))
+            && !list.contains(&entry)
         {
-            list.push(one);
+            list.push(entry);
         }
     }
     list
@@ -169,15 +182,15 @@ fn status(raw: i32) -> Result<&'static str, Rule> {
 }
 
 fn origin(raw: i32) -> Result<Origin, Rule> {
-    // At creation unset has a meaning; here it has none.
+    // Unset has a meaning in a creation; here it has none.
     if raw == 0 { read::origin(-1) } else { read::origin(raw) }
 }
 
-fn reach_asked(raw: i32) -> Result<Option<Reach>, Rule> {
+fn reach_filter(raw: i32) -> Result<Option<Reach>, Rule> {
     if raw == 0 { Ok(None) } else { read::reach(raw).map(Some) }
 }
 
-fn archived_asked(raw: i32) -> Result<Archived, Rule> {
+fn archived_filter(raw: i32) -> Result<Archived, Rule> {
     match pb::ArchivedFilter::try_from(raw) {
         Ok(pb::ArchivedFilter::Unspecified | pb::ArchivedFilter::Hide) => Ok(Archived::Hide),
         Ok(pb::ArchivedFilter::Show) => Ok(Archived::Show),
@@ -234,21 +247,21 @@ const UNKNOWN_ORDER: Rule = Rule::new("must be name, create_time or update_time,
 
 fn range(violations: &mut Violations, field: &str, raw: Option<pb::TimeRange>) -> Range {
     let pb::TimeRange { start_time, end_time } = raw.unwrap_or_default();
-    let from = violations.check(format!("{field}.start_time"), start_time.map(moment).transpose()).flatten();
-    let until = violations.check(format!("{field}.end_time"), end_time.map(moment).transpose()).flatten();
+    let from = violations.check(format!("{field}.start_time"), start_time.map(timestamp).transpose()).flatten();
+    let until = violations.check(format!("{field}.end_time"), end_time.map(timestamp).transpose()).flatten();
     Range { from, until }
 }
 
-/// The first moment that PostgreSQL can keep and that is not before this one: comparisons come out as they would with this
-/// one.
-fn moment(raw: prost_types::Timestamp) -> Result<Timestamp, Rule> {
+/// The first timestamp that PostgreSQL can store and that is not before this one: comparisons with stored timestamps
+/// have the same results.
+fn timestamp(raw: prost_types::Timestamp) -> Result<Timestamp, Rule> {
     const NANOS_OF_MICRO: u32 = 1_000;
-    let rule = Rule::new("must be a moment from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z");
+    let rule = Rule::new("must be a time from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z");
     let nanos = u32::try_from(raw.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
     let in_years = (-62_135_596_800..=253_402_300_799).contains(&raw.seconds);
-    let moment = nanos.filter(|_| in_years).and_then(|nanos| {
+    let timestamp = nanos.filter(|_| in_years).and_then(|nanos| {
         let micros = nanos.div_ceil(NANOS_OF_MICRO);
         Some(DateTime::from_timestamp(raw.seconds, 0)? + TimeDelta::microseconds(i64::from(micros)))
     });
-    moment.ok_or(rule)
+    timestamp.ok_or(rule)
 }

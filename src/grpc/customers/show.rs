@@ -9,7 +9,6 @@ use crate::{
             field::{Field, Readers, Shown, View},
             read_only::ReadOnlyField,
         },
-        requests::options::Outcome,
         values::{
             address::{Address, AddressPart},
             contact::Contact,
@@ -25,7 +24,7 @@ use crate::{
         pb,
         tags::tag_out,
     },
-    service::customers::{BatchOutcomes, CustomerDetails},
+    service::customers::CustomerDetails,
 };
 
 /// All fields that the acting account may read.
@@ -36,23 +35,6 @@ pub(super) fn full(details: CustomerDetails) -> pb::Customer {
 /// The fields of a list's entry.
 pub(super) fn basic(details: CustomerDetails) -> pb::Customer {
     message(details, View::Basic)
-}
-
-/// A customer in full, and whether it is a stored answer.
-pub(super) fn shown(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
-    (Some(full(outcome.value)), outcome.replayed)
-}
-
-/// The outcomes of a batch, one for each customer.
-pub(super) fn outcomes_out(outcomes: BatchOutcomes) -> Vec<pb::CustomerOutcome> {
-    outcomes
-        .into_iter()
-        .map(|(id, changed, etag)| pb::CustomerOutcome {
-            customer_id: id.to_string(),
-            changed,
-            etag: etag.unwrap_or_default(),
-        })
-        .collect()
 }
 
 /// Which fields a message has. The tables of fields decide; a field that is left out costs nothing.

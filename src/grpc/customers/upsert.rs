@@ -1,6 +1,6 @@
-//! Custom IDs changed, and customers made to be there: what CustomerService's handlers do.
+//! The handlers of CustomerService that change custom IDs and upsert customers.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::{
     domain::{
@@ -13,10 +13,10 @@ use crate::{
         },
     },
     grpc::{
-        admit_mutation,
-        convert::{caller_options, customer_id},
-        customers::{read, show},
-        of_mutation, pb, refuse,
+        convert::customer_id,
+        customers::{full, read},
+        handler::{Answered, mutate},
+        pb,
     },
     service::customers::{Customers, Match, Upsert, Upserted},
 };
@@ -24,53 +24,64 @@ use crate::{
 pub(super) async fn update_custom_id(
     customers: &Customers,
     request: Request<pb::UpdateCustomIdRequest>,
-) -> Result<Response<pb::UpdateCustomIdResponse>, Status> {
-    let (caller, message): (Caller, _) = admit_mutation(request)?;
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, &caller, &message);
-    let pb::UpdateCustomIdRequest { customer_id: id, system, custom_id, etag: _, request_id: _, validate_only: _ } =
-        message;
-    let id = customer_id(&mut violations, "customer_id", &id);
-    let system = violations.check("system", System::parse_or_default(&system));
-    let custom_id = violations.check("custom_id", CustomId::parse_optional(&custom_id));
-    let parts = id.zip(system).zip(custom_id).zip(options);
-    let (((id, system), custom_id), options) = violations.finish(parts).map_err(refuse)?;
-    let change = CustomIdChange::of_one(system, custom_id);
-    let outcome = customers.update_custom_id(&caller, id, &change, &options).await.map_err(of_mutation(&options))?;
-    let customer = Some(show::full(outcome.value));
-    Ok(Response::new(pb::UpdateCustomIdResponse { customer, replayed: outcome.replayed }))
+) -> Answered<pb::UpdateCustomIdResponse> {
+    mutate(
+        request,
+        |violations, _, message| {
+            let pb::UpdateCustomIdRequest {
+                customer_id: id,
+                system,
+                custom_id,
+                etag: _,
+                request_id: _,
+                validate_only: _,
+            } = message;
+            let id = customer_id(violations, "customer_id", &id);
+            let system = violations.check("system", System::parse_or_default(&system));
+            let custom_id = violations.check("custom_id", CustomId::parse_optional(&custom_id));
+            let change = system.zip(custom_id).map(|(system, custom_id)| CustomIdChange::of_one(system, custom_id));
+            id.zip(change)
+        },
+        async |caller: &Caller, (id, change), options| {
+            let (customer, replayed) = full(customers.update_custom_id(caller, id, &change, options).await?);
+            Ok(pb::UpdateCustomIdResponse { customer, replayed })
+        },
+    )
+    .await
 }
 
 pub(super) async fn upsert(
     customers: &Customers,
     request: Request<pb::UpsertCustomerRequest>,
-) -> Result<Response<pb::UpsertCustomerResponse>, Status> {
-    let (caller, message): (Caller, _) = admit_mutation(request)?;
-    let mut violations = Violations::default();
-    let options = caller_options(&mut violations, &caller, &message);
-    let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _ } = message;
-    let upsert = violations.nest("", read(customer, &system, update_mask));
-    let (upsert, options) = violations.finish(upsert.zip(options)).map_err(refuse)?;
-    let (outcome, upserted) = customers.upsert(&caller, &upsert, &options).await.map_err(of_mutation(&options))?;
-    let mut customer = show::full(outcome.value);
-    if upserted == Upserted::Created && options.validate_only {
-        // Nobody can find it by this id.
-        customer.id.clear();
-    }
-    let result = match upserted {
-        Upserted::Created => pb::UpsertResult::Created,
-        Upserted::Updated => pb::UpsertResult::Updated,
-        Upserted::Unchanged => pb::UpsertResult::Unchanged,
-    };
-    Ok(Response::new(pb::UpsertCustomerResponse {
-        customer: Some(customer),
-        result: result.into(),
-        replayed: outcome.replayed,
-    }))
+) -> Answered<pb::UpsertCustomerResponse> {
+    mutate(
+        request,
+        |violations, _, message| {
+            let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _ } = message;
+            violations.nest("", parse(customer, &system, update_mask))
+        },
+        async |caller: &Caller, upsert, options| {
+            let (outcome, upserted) = customers.upsert(caller, &upsert, options).await?;
+            let (mut customer, replayed) = full(outcome);
+            if let Some(customer) = customer.as_mut().filter(|_| options.validate_only)
+                && upserted == Upserted::Created
+            {
+                // It is not stored, so its id finds nothing.
+                customer.id.clear();
+            }
+            let result = match upserted {
+                Upserted::Created => pb::UpsertResult::Created,
+                Upserted::Updated => pb::UpsertResult::Updated,
+                Upserted::Unchanged => pb::UpsertResult::Unchanged,
+            };
+            Ok(pb::UpsertCustomerResponse { customer, result: result.into(), replayed })
+        },
+    )
+    .await
 }
 
-/// Reads a customer that is to be there.
-fn read(
+/// Parses the customer to create or update.
+fn parse(
     customer: Option<pb::Customer>,
     system: &str,
     mask: Option<prost_types::FieldMask>,
@@ -78,11 +89,11 @@ fn read(
     let customer = customer.ok_or_else(|| Violations::of("customer", Rule::new("must be given")))?;
     let mut violations = Violations::default();
     let edits = read::edits(mask, &customer);
-    let read = if customer.id.is_empty() {
-        let draft = violations.nest("", read::draft(Some(customer)));
-        draft.and_then(|draft| {
-            let (system, id) = violations.nest("", matching(system, &draft.custom_ids))?;
-            Some((draft.custom_ids.clone(), Match::CustomId { system, id, draft: Box::new(draft) }))
+    let found_by = if customer.id.is_empty() {
+        let new = violations.nest("", read::draft(Some(customer)));
+        new.and_then(|new| {
+            let (system, id) = violations.nest("", custom_id_to_find(system, &new.custom_ids))?;
+            Some((new.custom_ids.clone(), Match::CustomId { system, id, new: Box::new(new) }))
         })
     } else {
         if !system.is_empty() {
@@ -92,13 +103,13 @@ fn read(
         let id = customer_id(&mut violations, "customer.id", &customer.id);
         custom_ids.zip(id).map(|(custom_ids, id)| (custom_ids, Match::Id(id)))
     };
-    let edits = besides(&mut violations, edits);
-    let ((custom_ids, by), edits) = violations.finish(read.zip(edits))?;
+    let edits = add_once(&mut violations, edits);
+    let ((custom_ids, by), edits) = violations.finish(found_by.zip(edits))?;
     Ok(Upsert { by, custom_ids, update: Command::Update(edits) })
 }
 
-/// What a customer is found by: its custom ID in this system; the system may stay unsaid where it is clear.
-fn matching(system: &str, ids: &CustomIds) -> Result<(System, CustomId), Violations> {
+/// The custom ID by which the customer is found. The system may be left out if the customer has one custom ID.
+fn custom_id_to_find(system: &str, ids: &CustomIds) -> Result<(System, CustomId), Violations> {
     let asked = match ids.first_key_value() {
         Some((only, _)) if system.is_empty() && ids.len() == 1 => only.clone(),
         _ => System::parse_or_default(system).map_err(|rule| Violations::of("system", rule))?,
@@ -106,15 +117,15 @@ fn matching(system: &str, ids: &CustomIds) -> Result<(System, CustomId), Violati
     let id = ids.get(&asked).cloned();
     let id = id.ok_or_else(|| {
         let rule = Rule::new(
-            "must have the custom ID by which the customer is found; `system` says which, or give customer.id",
+            "must have the custom ID by which the customer is found: `system` says in which system; or give customer.id",
         );
         Violations::of("customer.custom_ids", rule)
     })?;
     Ok((asked, id))
 }
 
-/// What a mask names is a part of what is read for a new customer: what is wrong with both is told once.
-fn besides(violations: &mut Violations, edits: Result<Vec<Edit>, Violations>) -> Option<Vec<Edit>> {
+/// The edits of the mask. Their fields were parsed for the new customer too: the same violation is reported once.
+fn add_once(violations: &mut Violations, edits: Result<Vec<Edit>, Violations>) -> Option<Vec<Edit>> {
     let broken = match edits {
         Ok(edits) => return Some(edits),
         Err(broken) => broken,

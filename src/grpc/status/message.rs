@@ -1,5 +1,5 @@
-//! What people read of a failure: what is wrong and what to do. Every text is constant, or made of what the caller sent
-//! or may see, cut to a length: no SQL, no table, no host, nothing of another customer.
+//! The messages of errors: what is wrong and what to do. Every text is constant, or made of what the caller sent or may
+//! see, cut to a length: no SQL, no table, no host, no data of another customer.
 
 use std::{borrow::Cow, fmt};
 
@@ -14,20 +14,20 @@ use crate::{
     error::Error,
 };
 
-/// What a client hears of a fault of ours.
-pub const INTERNAL: &str = "A fault of the server. Its log has the cause under the call's trace id.";
+/// The message of a fault of ours.
+pub const INTERNAL: &str = "Internal error. The server's log has the cause under this call's trace id.";
 /// Longest list of names or fields, in bytes.
 const LIST: usize = 600;
-/// Longest field path, in bytes: it may hold keys that the caller chose.
+/// Longest field path, in bytes: it may contain keys that the caller chose.
 pub(super) const FIELD: usize = 200;
 /// Longest rule, in bytes.
 pub(super) const RULE: usize = 400;
 
-/// What custom IDs beyond the limit break.
-pub(super) const TOO_MANY_CUSTOM_IDS: Rule = Rule::new("must be at most 20 of one customer; clear one first");
+/// The rule that too many custom IDs break.
+pub(super) const TOO_MANY_CUSTOM_IDS: Rule = Rule::new("must be at most 20 per customer; clear one first");
 
 /// The message of an error.
-pub(super) fn of(error: &Error) -> Cow<'static, str> {
+pub(super) fn text(error: &Error) -> Cow<'static, str> {
     let constant = match error {
         Error::TokenInvalid(why) => return format!("The token is refused: {why}.").into(),
         Error::RoleTooLow(least) => return role_too_low(*least),
@@ -38,30 +38,38 @@ pub(super) fn of(error: &Error) -> Cow<'static, str> {
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
         Error::AccountRequired => "You are a member of several accounts. Name one in the header clientele-account.",
         Error::TenantRequired => "Name the tenant in which you act in the header clientele-tenant.",
-        Error::NotAnOperator => "Only a platform operator of this server's configuration may do this.",
-        Error::PageToken => "The page token is not of this query in this account. Begin again without one.",
-        Error::RequestIdReused => "This request_id came before with another request or acting account. Take a new one.",
-        Error::RequestInFlight => "The first call with this request_id is still running. Send the same again.",
-        Error::CustomerNotFound { .. } => "There is no such customer in the acting account's sight.",
-        Error::AccountNotFound => "There is no such account in your reach.",
+        Error::NotAnOperator => "Only platform operators, which the server's configuration lists, may do this.",
+        Error::PageToken => "The page token belongs to another query or account. Start again without a token.",
+        Error::RequestIdReused => "This request_id was used for another request or acting account. Use a new one.",
+        Error::RequestInFlight => "The first call with this request_id is still running. Send the same request again.",
+        Error::CustomerNotFound { .. } => "Customer not found, or not visible to the acting account.",
+        Error::AccountNotFound => "Account not found, or not one that you can act in.",
         Error::CustomIdTaken { .. } => "Another customer has this custom ID in this account and system.",
-        Error::LookupAmbiguous => "Different customers are called so in different systems. Name a system.",
-        Error::AnswerTooLarge => "The answer would be larger than clients take. Ask for fewer, or for the view BASIC.",
-        Error::OrderReferenceTaken => "Another customer of the account came from this order.",
-        Error::MemberExists => "The principal is a member of the account already.",
+        Error::LookupAmbiguous => "Several customers have this custom ID in different systems. Name the system.",
+        Error::AnswerTooLarge => {
+            "The response is larger than clients accept. Ask for fewer items, or for the view BASIC."
+        }
+        Error::OrderReferenceTaken => "Another customer of the account has this order reference.",
+        Error::MemberExists => "The principal is already a member of the account.",
         Error::TagNotFound => "The acting account has no such tag.",
-        Error::TagExists => "The acting account has a tag of this name already.",
+        Error::TagExists => "The acting account already has a tag with this name.",
         Error::BranchNotFound => "The acting account has no such branch.",
-        Error::BranchExists => "The acting account has a branch of this name already.",
-        Error::EtagMismatch { .. } => "The customer changed since its etag was read. Read it again and decide anew.",
-        Error::Contended => "Too many write to this record at once. Nothing was written; try again.",
-        Error::Deadline => "The deadline passed. A write may still take place: repeat it with the same request_id.",
-        Error::Overloaded { .. } => "The server has all the work that it takes. Try again after the delay.",
-        Error::RateLimited { .. } => "You call more often than one caller may. Try again after the delay.",
-        Error::ShuttingDown => "This server is stopping. Another one takes the call.",
-        Error::IssuerUnavailable(_) => "The keys of the token's issuer cannot be had. Nothing was done; try again.",
+        Error::BranchExists => "The acting account already has a branch with this name.",
+        Error::EtagMismatch { .. } => {
+            "The customer has changed since you read this etag. Read it again and decide again."
+        }
+        Error::Contended | Error::LostRace => {
+            "The record is being changed by other calls. Nothing was written. Retry after the delay."
+        }
+        Error::Deadline => "The deadline passed. A write may still happen: repeat the call with the same request_id.",
+        Error::Overloaded { .. } => "The server is overloaded. Retry after the delay.",
+        Error::RateLimited { .. } => "Rate limit exceeded. Retry after the delay.",
+        Error::ShuttingDown => "This server is shutting down. Another server will take the call.",
+        Error::IssuerUnavailable(_) => {
+            "The issuer's signing keys are unavailable. Nothing was done. Retry after the delay."
+        }
         Error::Unavailable { .. } => {
-            "The database cannot be reached. Nothing is promised of a write: repeat it with the same request_id."
+            "The database is unavailable. A write may have happened: repeat the call with the same request_id."
         }
         Error::Database(_) | Error::Internal(_) => INTERNAL,
     };
@@ -83,23 +91,25 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
         Refusal::IllegalTransition(why) => format!("The customer's status does not allow this: {why}.").into(),
         Refusal::BreaksRule(field, rule) => {
-            format!("With what is there already, {} {}.", field, cut(rule.text(), RULE)).into()
+            format!("Together with the stored values, {} {}.", field, cut(rule.text(), RULE)).into()
         }
         Refusal::TooManyCustomIds => {
-            format!("With those that are there, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
+            format!("Together with the stored ones, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
         }
         Refusal::Narrowed => {
-            "The call is narrowed to one customer by the header clientele-customer, and this changes something else."
+            "The header clientele-customer narrows the call to one customer, and this RPC changes something else."
                 .into()
         }
-        Refusal::LimitReached(limit) => format!("There is no room for it: {limit}.").into(),
-        Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
+        Refusal::LimitReached(limit) => format!("A limit is reached: {limit}.").into(),
+        Refusal::TreeTooDeep => {
+            "The tree of accounts is at most 8 levels deep. Create the account at a higher level.".into()
+        }
         Refusal::Blocked(blocker) => blocker.text().into(),
     }
 }
 
 fn role_too_low(least: Role) -> Cow<'static, str> {
-    format!("Your role in the acting account is too low: this takes {} or above.", least.as_str()).into()
+    format!("Your role in the acting account is too low: {} or above is required.", least.as_str()).into()
 }
 
 fn name_taken(free: &[String]) -> String {
@@ -114,7 +124,7 @@ fn summary(violations: &Violations) -> String {
     format!("{} {}{more}.", cut(&first.field, FIELD), cut(first.rule.text(), RULE))
 }
 
-/// As many as fit into a list, whole ones.
+/// A list of as many whole items as fit.
 pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
     let mut list = String::new();
     for item in items.iter().map(ToString::to_string) {
@@ -129,7 +139,7 @@ pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
     list
 }
 
-/// The text's beginning.
+/// The beginning of a text, at most so many bytes.
 pub(super) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }

@@ -1,5 +1,5 @@
-//! How each failure is told: one table from the closed set of errors to code and reason, with a message and the details
-//! that go with them. The cause stays with the server.
+//! Turns errors into statuses: one table from the closed set of errors to code and reason, with a message and details.
+//! The cause stays on the server.
 
 mod message;
 
@@ -22,10 +22,10 @@ use crate::{
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "clientele";
-/// Longest message and details, as they go over the wire: clients cut trailers at 8 KiB.
+/// Largest message and details in bytes on the wire: clients cut trailers at 8 KiB.
 const LIMIT: usize = 4096;
 
-/// Whether sending the same bytes again does no harm where nobody knows what became of the call.
+/// Whether the same bytes can be sent again safely if the result of the call is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
     /// A read, or a mutation with a `request_id`.
@@ -35,18 +35,18 @@ pub enum Repeat {
 }
 
 impl Repeat {
-    /// What holds for a call of this RPC.
+    /// Whether a call of this RPC can be repeated.
     #[must_use]
     pub fn of(rpc: Rpc, has_request_id: bool) -> Self {
         if rpc.mutates && !has_request_id { Self::Unsafe } else { Self::Safe }
     }
 }
 
-/// The failure as a client hears it. Its source is the failure itself, which is never sent: the access line tells it.
+/// The status of an error. Its source is the error itself, which is not sent: the access log has it.
 #[must_use]
-pub fn of(error: Error, repeat: Repeat) -> Status {
-    let (code, reason) = kind(&error);
-    let message = message::of(&error);
+pub fn from_error(error: Error, repeat: Repeat) -> Status {
+    let (code, reason) = code_and_reason(&error);
+    let message = message::text(&error);
     let mut details = info(reason, metadata(&error));
     if let Some(resource) = resource(reason) {
         details.set_resource_info(resource, "", "", "");
@@ -69,14 +69,14 @@ pub fn of(error: Error, repeat: Repeat) -> Status {
     status
 }
 
-/// A failure that no service makes, such as bytes that are no message.
+/// A status without an error of the service, such as that of bytes that are no message.
 #[must_use]
 pub fn bare(code: Code, reason: ErrorReason, message: &str) -> Status {
     Status::with_error_details(code, message, info(reason, HashMap::new()))
 }
 
-/// The one table.
-fn kind(error: &Error) -> (Code, ErrorReason) {
+/// The table of codes and reasons.
+fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
     use ErrorReason as Reason;
     match error {
         Error::TokenMissing => (Code::Unauthenticated, Reason::TokenMissing),
@@ -116,7 +116,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
         Error::BranchNotFound => (Code::NotFound, Reason::BranchNotFound),
         Error::BranchExists => (Code::AlreadyExists, Reason::BranchExists),
         Error::EtagMismatch { .. } => (Code::Aborted, Reason::EtagMismatch),
-        Error::Contended => (Code::Aborted, Reason::Contended),
+        Error::Contended | Error::LostRace => (Code::Aborted, Reason::Contended),
         Error::Deadline => (Code::DeadlineExceeded, Reason::DeadlineExceeded),
         Error::Overloaded { .. } => (Code::ResourceExhausted, Reason::Overloaded),
         Error::RateLimited { .. } => (Code::ResourceExhausted, Reason::RateLimited),
@@ -127,7 +127,7 @@ fn kind(error: &Error) -> (Code, ErrorReason) {
     }
 }
 
-/// Why a customer cannot be moved: the reason that the same thing has elsewhere, where there is one.
+/// Why a customer cannot be moved; the same reason as in other RPCs, if there is one.
 fn blocked(blocker: Blocker) -> (Code, ErrorReason) {
     use ErrorReason as Reason;
     match blocker {
@@ -149,7 +149,7 @@ fn blocked(blocker: Blocker) -> (Code, ErrorReason) {
     }
 }
 
-/// The keys that `error_reason.proto` names, and no other.
+/// The metadata: only keys that `error_reason.proto` names.
 fn metadata(error: &Error) -> HashMap<String, String> {
     let mut metadata = HashMap::new();
     let mut note = |key: &str, value: String| drop(metadata.insert(key.to_owned(), value));
@@ -178,7 +178,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
     metadata
 }
 
-/// The type of what is not there, or there already. Never its name: it might be another customer's.
+/// The type of the resource that does not exist, or exists already. Never its name: it might be another customer's.
 fn resource(reason: ErrorReason) -> Option<&'static str> {
     match reason {
         ErrorReason::CustomerNotFound
@@ -193,14 +193,14 @@ fn resource(reason: ErrorReason) -> Option<&'static str> {
     }
 }
 
-/// When to send the same bytes again, where that is safe and may succeed.
+/// The delay after which the same bytes may be sent again, if that is safe and may succeed.
 fn retry(error: &Error, repeat: Repeat) -> Option<Duration> {
     match error {
         Error::Overloaded { retry_after } | Error::RateLimited { retry_after } => Some(*retry_after),
         Error::RequestInFlight => Some(Duration::from_secs(1)),
-        // Nothing was begun, and the keys are asked for once more meanwhile.
+        // Nothing was done, and the keys are fetched again in the meantime.
         Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),
-        Error::Contended => Some(Duration::from_millis(100)),
+        Error::Contended | Error::LostRace => Some(Duration::from_millis(100)),
         Error::Unavailable { .. } | Error::ShuttingDown if repeat == Repeat::Safe => Some(Duration::from_secs(1)),
         _ => None,
     }
@@ -211,42 +211,42 @@ fn info(reason: ErrorReason, metadata: HashMap<String, String>) -> ErrorDetails 
     ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
 }
 
-/// The error with every violation, or with as many as fit and how many more there are.
+/// The status with every violation, or with as many as fit and the number of the others.
 fn with_violations(code: Code, message: &str, details: &ErrorDetails, violations: &Violations) -> Status {
-    let told: Vec<FieldViolation> = violations
+    let listed: Vec<FieldViolation> = violations
         .all()
         .iter()
-        // More never fit.
+        // More do not fit.
         .take(LIMIT / 16)
         .map(|violation| FieldViolation::new(cut(&violation.field, FIELD), cut(violation.rule.text(), RULE)))
         .collect();
     let all = violations.all().len();
     let with_first = |count: usize| {
-        let mut listed = told[..count].to_vec();
+        let mut first = listed[..count].to_vec();
         if count < all {
-            listed.push(FieldViolation::new("", format!("and {} more", all - count)));
+            first.push(FieldViolation::new("", format!("and {} more", all - count)));
         }
         let mut details = details.clone();
-        details.set_bad_request(listed);
+        details.set_bad_request(first);
         Status::with_error_details(code, message, details)
     };
-    let whole = with_first(told.len());
+    let whole = with_first(listed.len());
     if on_the_wire(&whole) <= LIMIT {
         return whole;
     }
-    let counts: Vec<usize> = (1..told.len()).collect();
+    let counts: Vec<usize> = (1..listed.len()).collect();
     with_first(counts.partition_point(|count| on_the_wire(&with_first(*count)) <= LIMIT))
 }
 
-/// Bytes of message and details as HTTP/2 carries them: percent-encoded, and in base64.
+/// Bytes of message and details on HTTP/2: percent-encoded, and in base64.
 fn on_the_wire(status: &Status) -> usize {
     let escaped = |byte: u8| !byte.is_ascii_graphic() || b"\"#%<>`?{}".contains(&byte);
     let message: usize = status.message().bytes().map(|byte| if escaped(byte) { 3 } else { 1 }).sum();
     message + (status.details().len() * 4).div_ceil(3)
 }
 
-/// The failure behind a status, for the log. It never shows its `Debug`, as tonic's own would: that of a database error
-/// holds values of rows.
+/// The error behind a status, for the log. tonic's own source would show the error's `Debug`, which for a database
+/// error has values of rows; this one does not.
 struct Cause(Error);
 
 impl fmt::Debug for Cause {

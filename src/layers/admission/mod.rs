@@ -59,7 +59,9 @@ impl Admission {
             calls: room(config.load.in_flight),
             searches: room(config.database.search_connections * SEARCHES_PER_CONNECTION),
             // Nothing was done: any call may be sent again.
-            refusal: Arc::new(status::of(Error::Overloaded { retry_after: RETRY_AFTER }, Repeat::Safe).into_http()),
+            refusal: Arc::new(
+                status::from_error(Error::Overloaded { retry_after: RETRY_AFTER }, Repeat::Safe).into_http(),
+            ),
         }
     }
 }

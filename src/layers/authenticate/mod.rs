@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use http::{HeaderMap, HeaderName, Request, Response, header::AUTHORIZATION};
 use tonic::{Code, body::Body};
 
-use super::{Around, CONTRACT, Inner, RateLimit, Traced, token::Verifier};
+use super::{Around, CONTRACT, Deadline, Inner, RateLimit, Traced, token::Verifier};
 use crate::{
     domain::{
         access::caller::{Authenticated, Caller, Operator},
@@ -27,7 +27,7 @@ use crate::{
         pb::ErrorReason,
         status::{self, Repeat},
     },
-    service::access::Access,
+    service::{access::Access, call},
 };
 
 /// Names the tenant in which a service principal acts.
@@ -60,17 +60,20 @@ impl Authenticate {
     }
 
     /// Decides by what the headers say.
-    async fn admit(&self, rpc: Rpc, traced: &Traced, workload: Option<Workload>, claims: Claims) -> Result<Admitted> {
+    async fn admit(&self, rpc: Rpc, arrival: Arrival, claims: Claims) -> Result<Admitted> {
         let verified = self.verifier.verify(claims.token()?).await?;
         if let Some(rate) = &self.rate {
             rate.count(&verified.principal).await?;
         }
+        call::made_by(&verified.principal);
+        let Arrival { traced, workload, deadline } = arrival;
         let author = Author {
             principal: verified.principal.clone(),
             actors: verified.actors.clone(),
             workload,
             rpc,
             trace_id: traced.trace_id.clone(),
+            deadline: deadline.map(|Deadline(until)| until.into_std()),
         };
         let Acting { tenant, account, customer } = claims.acting()?;
         match rpc.access {
@@ -99,9 +102,8 @@ impl Around for Authenticate {
             // Fail closed: what the contract does not know is not reached, even if some service would answer.
             return if path.starts_with(CONTRACT) { unknown() } else { inner.run(request).await };
         };
-        let traced = request.extensions().get::<Traced>().cloned().unwrap_or_default();
-        let workload = request.extensions().get().cloned();
-        match self.admit(rpc, &traced, workload, claims).await {
+        let arrival = Arrival::of(&request);
+        match self.admit(rpc, arrival, claims).await {
             Ok(admitted) => {
                 admitted.note(&mut request);
                 inner.run(request).await
@@ -111,7 +113,7 @@ impl Around for Authenticate {
                 request.extensions_mut().insert(AccessUnavailable(Arc::new(error)));
                 inner.run(request).await
             }
-            Err(error) => status::of(error, Repeat::of(rpc, false)).into_http(),
+            Err(error) => status::from_error(error, Repeat::of(rpc, false)).into_http(),
         }
     }
 }
@@ -119,6 +121,24 @@ impl Around for Authenticate {
 fn unknown() -> Response<Body> {
     let message = "There is no such RPC. Look at this server's protos.";
     status::bare(Code::Unimplemented, ErrorReason::RpcUnknown, message).into_http()
+}
+
+/// What the outer layers noted in the request's extensions.
+struct Arrival {
+    traced: Traced,
+    workload: Option<Workload>,
+    deadline: Option<Deadline>,
+}
+
+impl Arrival {
+    fn of(request: &Request<Body>) -> Self {
+        let extensions = request.extensions();
+        Self {
+            traced: extensions.get().cloned().unwrap_or_default(),
+            workload: extensions.get().cloned(),
+            deadline: extensions.get().copied(),
+        }
+    }
 }
 
 /// Who was let in.

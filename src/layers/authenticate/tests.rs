@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use http::HeaderValue;
 use serde_json::json;
+use tokio::time::Instant;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
@@ -137,6 +140,26 @@ async fn the_contract_decides_what_a_handler_is_told_of_its_caller() {
 }
 
 #[tokio::test]
+async fn the_author_has_the_deadline_of_its_call() {
+    let (gate, pair) = gate();
+    let token = pair.sign(&token_claims(&json!({"sub": "root"})));
+    let until = Instant::now() + Duration::from_secs(7);
+    for deadline in [None, Some(Deadline(until))] {
+        let mut request = request("/clientele.v1.AccountService/CreateTenant");
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        if let Some(deadline) = deadline {
+            request.extensions_mut().insert(deadline);
+        }
+        let answer = run(gate.clone(), request, move |request| async move {
+            let author = &request.extensions().get::<Operator>().unwrap().author;
+            assert_eq!(author.deadline, deadline.map(|Deadline(until)| until.into_std()));
+            Response::new(Body::empty())
+        });
+        assert_eq!(code(&answer.await), Code::Ok);
+    }
+}
+
+#[tokio::test]
 async fn only_an_operator_passes_where_the_contract_asks_for_one() {
     let refused = call("/clientele.v1.AccountService/CreateTenant", "ada").await;
     assert_eq!((code(&refused), reason(&refused).as_str()), (Code::PermissionDenied, "ROLE_TOO_LOW"));
@@ -168,6 +191,7 @@ async fn an_identity_that_the_gate_did_not_put_there_is_gone_behind_it() {
         workload: None,
         rpc: contract::RPCS[0],
         trace_id: String::new(),
+        deadline: None,
     };
     health.extensions_mut().insert(Operator { author });
     let answer = run(gate().0, health, |request| async move {

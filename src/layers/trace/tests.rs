@@ -82,10 +82,11 @@ async fn a_broken_traceparent_begins_a_new_trace() {
 #[tokio::test]
 async fn an_error_is_told_with_its_reason_and_ours_with_its_cause() {
     let (log, _listening) = listen();
-    run(layer(), request(READ), |_| async { status::of(Error::NotAMember, Repeat::Safe).into_http() }).await;
-    run(layer(), request(READ), |_| async { status::of(Error::internal("the dog"), Repeat::Safe).into_http() }).await;
+    run(layer(), request(READ), |_| async { status::from_error(Error::NotAMember, Repeat::Safe).into_http() }).await;
+    run(layer(), request(READ), |_| async { status::from_error(Error::internal("the dog"), Repeat::Safe).into_http() })
+        .await;
     let lost = || Error::Unavailable { cause: "connection refused".to_owned() };
-    run(layer(), request(READ), move |_| async move { status::of(lost(), Repeat::Safe).into_http() }).await;
+    run(layer(), request(READ), move |_| async move { status::from_error(lost(), Repeat::Safe).into_http() }).await;
     let [refused, fault, lost] = &log.lines()[..] else { panic!("{:?}", log.lines()) };
     assert!(
         refused.contains("INFO") && refused.contains("code=\"PERMISSION_DENIED\" reason=\"NOT_A_MEMBER\""),

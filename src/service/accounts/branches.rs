@@ -16,10 +16,12 @@ use crate::{
     },
     error::{Error, Result},
     service::{
+        access::cache::Stale,
         clock,
-        mutation::{end, retrying, settle, stored, write},
+        mutation::{Call, end, find_stored, replay_as_stored, to_stored, write},
         page::{self, Page},
-        seal::PageOf,
+        pool::Lease,
+        seal::PageContext,
     },
     store,
 };
@@ -39,12 +41,10 @@ impl Accounts {
         caller.must_not_be_narrowed()?;
         let id = BranchId::from_uuid(clock::new_id());
         let branch = &Branch { id, name, dms_integrated, created_at: clock::now() };
-        let done = retrying(|| async move {
-            let mut lease = self.pool.lease().await?;
-            lease.transaction(end(options), async |conn| create_counted(conn, caller, branch, options).await).await
+        self.change_branch(caller, options, dms_integrated, |mut lease| async move {
+            lease.transaction(end(options), async |conn| create_locked(conn, caller, branch, options).await).await
         })
-        .await;
-        self.branch_settled(caller, options, done).await
+        .await
     }
 
     /// Changes a branch of the acting account.
@@ -59,16 +59,28 @@ impl Accounts {
         options: &Options,
     ) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
-        let done = retrying(|| async move {
-            let mut lease = self.pool.lease().await?;
+        self.change_branch(caller, options, edit.dms_integrated.is_some(), |mut lease| async move {
             lease.transaction(end(options), async |conn| update_locked(conn, caller, id, edit, options).await).await
         })
-        .await;
-        match done {
-            // Existence comes before the stored answer.
-            Err(Error::BranchNotFound) => Err(Error::BranchNotFound),
-            done => self.branch_settled(caller, options, done).await,
-        }
+        .await
+    }
+
+    /// Runs a mutation of one branch. If it may change which branches are integrated with a dealer management system,
+    /// the `dms_link` of customers follows at once in this process.
+    async fn change_branch<A>(
+        &self,
+        caller: &Caller,
+        options: &Options,
+        changes_integration: bool,
+        attempt: impl Fn(Lease) -> A,
+    ) -> Result<Outcome<Answer>>
+    where
+        A: Future<Output = Result<Outcome<Answer>>>,
+    {
+        let stale = changes_integration.then(|| Stale::Account(caller.scope().tenant(), caller.scope().root()));
+        let call = Call::new(caller, options).making_stale(stale);
+        let done = self.mutations.run(call, attempt, replay_as_stored).await;
+        done.map_err(|failure| failure.on_key("branches_account_id_name_key_key", Error::BranchExists))
     }
 
     /// Lists the branches of the acting account by folded name.
@@ -76,7 +88,7 @@ impl Accounts {
     /// # Errors
     /// `PageToken`.
     pub async fn list_branches(&self, caller: &Caller, size: usize, token: &str) -> Result<Page<Branch>> {
-        let after: Option<String> = self.sealer.open_page(&branches_of(caller), token)?;
+        let after: Option<String> = self.sealer.open_page(&branches_context(caller), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
@@ -88,46 +100,29 @@ impl Accounts {
     /// The token of the page after this branch.
     ///
     /// # Errors
-    /// None that can happen.
-    pub fn branches_after(&self, caller: &Caller, last: &Branch) -> Result<String> {
-        self.sealer.page_token(&branches_of(caller), last.name.key())
-    }
-
-    /// What came of a write, or of its own first call. Customers' `dms_link` follows at once in this process.
-    async fn branch_settled(
-        &self,
-        caller: &Caller,
-        options: &Options,
-        done: Result<Outcome<Answer>>,
-    ) -> Result<Outcome<Answer>> {
-        self.access.forget();
-        let failure = match done {
-            Err(failure) => failure,
-            done => return done,
-        };
-        let request = options.request.as_ref();
-        let settled = settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure).await;
-        settled.map(Outcome::replayed).map_err(|error| match error.broken_key() {
-            Some("branches_account_id_name_key_key") => Error::BranchExists,
-            _ => error,
-        })
+    /// A fault of ours.
+    pub fn branches_token(&self, caller: &Caller, last: &Branch) -> Result<String> {
+        self.sealer.page_token(&branches_context(caller), last.name.key())
     }
 }
 
-async fn create_counted(
+async fn create_locked(
     conn: &mut PgConnection,
     caller: &Caller,
     branch: &Branch,
     options: &Options,
 ) -> Result<Outcome<Answer>> {
     store::accounts::lock_lists(conn, caller.scope()).await?;
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
+    }
     if store::accounts::branches::count(conn, caller.scope()).await? >= Branch::MAX_IN_ACCOUNT {
         return Err(Refusal::LimitReached("an account has at most 1,000 branches").into());
     }
     let answer = Answer::Branch { branch: branch.clone() };
     let write = write(caller, branch.created_at, options);
-    store::accounts::branches::create(conn, caller.scope(), branch, stored(&answer, options)?, write).await?;
-    Ok(Outcome::fresh(answer))
+    store::accounts::branches::create(conn, caller.scope(), branch, to_stored(&answer, options)?, write).await?;
+    Ok(Outcome::changed(answer))
 }
 
 async fn update_locked(
@@ -138,21 +133,20 @@ async fn update_locked(
     options: &Options,
 ) -> Result<Outcome<Answer>> {
     let before = store::accounts::branches::lock(conn, caller.scope(), id).await?;
-    if let Some(request) = &options.request
-        && let Some(stored) = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?
-    {
-        return stored.answer(request).map(Outcome::replayed);
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
     }
     let after = before.edited(edit.clone());
     let answer = Answer::Branch { branch: after.clone() };
-    if before != after {
-        let stored = stored(&answer, options)?;
-        let write = write(caller, clock::now(), options);
-        store::accounts::branches::update(conn, caller.scope(), &before, &after, stored, write).await?;
+    if before == after {
+        return Ok(Outcome::unchanged(answer));
     }
-    Ok(Outcome::fresh(answer))
+    let stored = to_stored(&answer, options)?;
+    let write = write(caller, clock::now(), options);
+    store::accounts::branches::update(conn, caller.scope(), &before, &after, stored, write).await?;
+    Ok(Outcome::changed(answer))
 }
 
-fn branches_of(caller: &Caller) -> PageOf<'static, bool> {
-    PageOf { list: "ListBranches", place: (caller.scope().tenant(), caller.scope().root()), query: &true }
+fn branches_context(caller: &Caller) -> PageContext<'static, bool> {
+    PageContext::new("ListBranches", caller, &true)
 }

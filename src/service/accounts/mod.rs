@@ -1,14 +1,11 @@
-//! What can be done with tenants, accounts and members. Accounts are here.
+//! Use cases on accounts, branches and tenants. Accounts are here.
 
 mod branches;
-mod members;
 mod tenants;
 
 use std::sync::Arc;
 
-use sqlx::PgConnection;
-
-pub use self::tenants::TenantDraft;
+pub use self::tenants::NewTenant;
 use crate::{
     domain::{
         access::{caller::Caller, member::Member},
@@ -16,74 +13,75 @@ use crate::{
         requests::{
             answer::Answer,
             options::{Options, Outcome},
-            principal::{Author, Principal},
+            principal::Principal,
         },
         values::{
             enums::Role,
-            ids::{AccountId, MemberId, TenantId},
+            ids::{AccountId, MemberId},
             name::AccountName,
             timestamp::Timestamp,
         },
     },
     error::Result,
     service::{
-        access::Access,
+        access::cache::Stale,
         clock,
-        mutation::{settle, stored, write},
+        mutation::{Call, Mutations, replay_as_stored, run_statement, to_stored, write},
         page::{self, Page},
-        pool::{End, Pool},
-        seal::{PageOf, Sealer},
+        pool::Pool,
+        seal::{PageContext, Sealer},
     },
     store,
 };
 
-/// The use cases on tenants, accounts and members.
+/// The use cases on accounts, branches and tenants.
 #[derive(Clone)]
 pub struct Accounts {
     pool: Pool,
+    mutations: Mutations,
     sealer: Arc<Sealer>,
-    access: Arc<Access>,
 }
 
-/// An account to be created below the acting one.
+/// An account to create below the acting one.
 #[derive(Clone, Debug)]
-pub struct AccountDraft {
+pub struct NewAccount {
     /// Its name.
     pub name: AccountName,
     /// Its policies, where they differ from its parent's.
     pub policies: PolicyChoices,
-    /// Its first admin, if it shall have one.
+    /// Its first admin, if it gets one.
     pub first_admin: Option<Principal>,
 }
 
 impl Accounts {
-    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>, access: Arc<Access>) -> Self {
-        Self { pool, sealer, access }
+    pub(super) fn new(pool: Pool, mutations: Mutations, sealer: Arc<Sealer>) -> Self {
+        Self { pool, mutations, sealer }
     }
 
     /// Creates an account below the acting one.
     ///
     /// # Errors
     /// See the contract's CreateAccount.
-    pub async fn create_account(
-        &self,
-        caller: &Caller,
-        draft: AccountDraft,
-        options: &Options,
-    ) -> Result<Outcome<Answer>> {
+    pub async fn create_account(&self, caller: &Caller, new: NewAccount, options: &Options) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
         let at = clock::now();
         let id = AccountId::from_uuid(clock::new_id());
         let parent = caller.account();
-        let account = parent.child(id, draft.name, Arc::new(draft.policies.over(&parent.policies)), at)?;
-        let admin = draft.first_admin.map(|principal| first_admin(id, principal, at));
-        let answer = Answer::Account { account: account.clone(), admin: admin.clone() };
+        let account = parent.child(id, new.name, Arc::new(new.policies.over(&parent.policies)), at)?;
+        let stale = new.first_admin.as_ref().map(|admin| Stale::Memberships(caller.scope().tenant(), admin.clone()));
+        let admin = new.first_admin.map(|principal| first_admin(id, principal, at));
         let write = write(caller, at, options);
-        let stored = stored(&answer, options)?;
-        self.once(caller.scope().tenant(), caller.author(), answer, options, async |conn| {
-            store::accounts::create(conn, caller.scope(), &account, admin.as_ref(), stored.clone(), write).await
-        })
-        .await
+        let answer = Answer::Account { account: account.clone(), admin: admin.clone() };
+        let (account, admin) = (&account, admin.as_ref());
+        let (answer, stored) = (&answer, &to_stored(&answer, options)?);
+        let attempt = |mut lease| async move {
+            run_statement(&mut lease, options, async |conn| {
+                store::accounts::create(conn, caller.scope(), account, admin, stored.clone(), write).await
+            })
+            .await?;
+            Ok(Outcome::changed(answer.clone()))
+        };
+        self.mutations.run(Call::new(caller, options).making_stale(stale), attempt, replay_as_stored).await
     }
 
     /// Reads the acting account or one below it.
@@ -95,12 +93,12 @@ impl Accounts {
         self.pool.lease().await?.run(async |conn| store::accounts::get(conn, caller.scope(), id).await).await
     }
 
-    /// Lists the accounts below the acting one, the oldest first.
+    /// Lists the accounts below the acting one, oldest first: its children, or with `all` its descendants.
     ///
     /// # Errors
     /// `PageToken`.
     pub async fn list_accounts(&self, caller: &Caller, all: bool, size: usize, token: &str) -> Result<Page<Account>> {
-        let after: Option<AccountId> = self.sealer.open_page(&page_of(caller, "ListAccounts", &all), token)?;
+        let after: Option<AccountId> = self.sealer.open_page(&accounts_context(caller, &all), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
@@ -115,33 +113,9 @@ impl Accounts {
     /// The token of the page after this account.
     ///
     /// # Errors
-    /// None that can happen.
-    pub fn accounts_after(&self, caller: &Caller, all: bool, last: &Account) -> Result<String> {
-        self.sealer.page_token(&page_of(caller, "ListAccounts", &all), &last.id)
-    }
-
-    /// Writes something new in one statement, or only sees whether it could be; answers a repeat with what is stored.
-    async fn once(
-        &self,
-        tenant: TenantId,
-        author: &Author,
-        answer: Answer,
-        options: &Options,
-        insert: impl AsyncFnOnce(&mut PgConnection) -> Result<()>,
-    ) -> Result<Outcome<Answer>> {
-        let mut lease = self.pool.lease().await?;
-        let done = match options.validate_only {
-            true => lease.transaction(End::Rollback, insert).await,
-            false => lease.run(insert).await,
-        };
-        drop(lease);
-        self.access.forget();
-        match done {
-            Ok(()) => Ok(Outcome::fresh(answer)),
-            Err(failure) => {
-                settle(&self.pool, tenant, author, options.request.as_ref(), failure).await.map(Outcome::replayed)
-            }
-        }
+    /// A fault of ours.
+    pub fn accounts_token(&self, caller: &Caller, all: bool, last: &Account) -> Result<String> {
+        self.sealer.page_token(&accounts_context(caller, &all), &last.id)
     }
 }
 
@@ -150,6 +124,6 @@ pub(super) fn first_admin(account: AccountId, principal: Principal, at: Timestam
     Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role: Role::Admin, created_at: at }
 }
 
-fn page_of<'a>(caller: &Caller, list: &'static str, query: &'a bool) -> PageOf<'a, bool> {
-    PageOf { list, place: (caller.scope().tenant(), caller.scope().root()), query }
+fn accounts_context<'a>(caller: &Caller, all: &'a bool) -> PageContext<'a, bool> {
+    PageContext::new("ListAccounts", caller, all)
 }

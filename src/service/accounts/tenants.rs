@@ -1,4 +1,4 @@
-//! Tenants, and their rule on customer names.
+//! Tenants, and their rule on the uniqueness of customer names.
 
 use std::sync::Arc;
 
@@ -23,18 +23,19 @@ use crate::{
     },
     error::{Error, Result},
     service::{
+        access::cache::Stale,
         clock,
-        mutation::{retrying, stored, write_of},
+        mutation::{Call, replay_as_stored, run_statement, to_stored, write_by},
         page::{self, Page},
-        pool::End,
-        seal::PageOf,
+        pool::{End, Lease},
+        seal::PageContext,
     },
     store,
 };
 
-/// A tenant to be created.
+/// A tenant to create.
 #[derive(Clone, Debug)]
-pub struct TenantDraft {
+pub struct NewTenant {
     /// The provider's name.
     pub name: AccountName,
     /// Where customer names must be unique.
@@ -46,14 +47,14 @@ pub struct TenantDraft {
 }
 
 impl Accounts {
-    /// Creates a tenant with its provider's account and that one's first admin.
+    /// Creates a tenant with its provider's account and the first admin of that account.
     ///
     /// # Errors
     /// See the contract's CreateTenant.
     pub async fn create_tenant(
         &self,
         operator: &Operator,
-        draft: TenantDraft,
+        new: NewTenant,
         options: &Options,
     ) -> Result<Outcome<Answer>> {
         let at = clock::now();
@@ -61,31 +62,38 @@ impl Accounts {
         let account = Account {
             id: AccountId::from_uuid(id.get()),
             path: Path::provider(id),
-            name: draft.name.clone(),
-            policies: Arc::new(draft.policies.over(&Policies::default())),
-            name_uniqueness: draft.name_uniqueness,
+            name: new.name.clone(),
+            policies: Arc::new(new.policies.over(&Policies::default())),
+            name_uniqueness: new.name_uniqueness,
             revision: 1,
             tenant_revision: 1,
             created_at: at,
         };
-        let admin = first_admin(account.id, draft.first_admin, at);
-        let name = draft.name.as_str().to_owned();
-        let tenant = Tenant { id, name, name_uniqueness: draft.name_uniqueness, created_at: at };
+        let admin = first_admin(account.id, new.first_admin, at);
+        let name = new.name.as_str().to_owned();
+        let tenant = Tenant { id, name, name_uniqueness: new.name_uniqueness, created_at: at };
         let answer = Answer::Tenant { tenant: tenant.clone(), account: account.clone(), admin: admin.clone() };
-        let write = write_of(&operator.author, None, at, options);
-        let stored = stored(&answer, options)?;
-        self.once(TenantId::PLATFORM, &operator.author, answer, options, async |conn| {
-            store::accounts::tenants::create(conn, &tenant, &account, &admin, stored.clone(), write).await
-        })
-        .await
+        let stale = Stale::Memberships(id, admin.principal.clone());
+        let write = write_by(&operator.author, None, at, options);
+        let (tenant, account, admin) = (&tenant, &account, &admin);
+        let (answer, stored) = (&answer, &to_stored(&answer, options)?);
+        let attempt = |mut lease| async move {
+            run_statement(&mut lease, options, async |conn| {
+                store::accounts::tenants::create(conn, tenant, account, admin, stored.clone(), write).await
+            })
+            .await?;
+            Ok(Outcome::changed(answer.clone()))
+        };
+        let call = Call::by(&operator.author, TenantId::PLATFORM, options).making_stale(Some(stale));
+        self.mutations.run(call, attempt, replay_as_stored).await
     }
 
-    /// Lists all tenants, the oldest first.
+    /// Lists all tenants, oldest first.
     ///
     /// # Errors
     /// `PageToken`.
-    pub async fn list_tenants(&self, operator: &Operator, size: usize, token: &str) -> Result<Page<Tenant>> {
-        let after: Option<TenantId> = self.sealer.open_page(&tenants_of(operator), token)?;
+    pub async fn list_tenants(&self, _: &Operator, size: usize, token: &str) -> Result<Page<Tenant>> {
+        let after: Option<TenantId> = self.sealer.open_page(&TENANTS, token)?;
         let mut lease = self.pool.lease().await?;
         let found =
             lease.run(async |conn| store::accounts::tenants::list(conn, after, page::limit(size)).await).await?;
@@ -95,41 +103,36 @@ impl Accounts {
     /// The token of the page after this tenant.
     ///
     /// # Errors
-    /// None that can happen.
-    pub fn tenants_after(&self, operator: &Operator, last: &Tenant) -> Result<String> {
-        self.sealer.page_token(&tenants_of(operator), &last.id)
+    /// A fault of ours.
+    pub fn tenants_token(&self, _: &Operator, last: &Tenant) -> Result<String> {
+        self.sealer.page_token(&TENANTS, &last.id)
     }
 
-    /// Changes where customer names must be unique. Creates that run meanwhile either are done before, and count, or
-    /// follow the new rule.
+    /// Changes where customer names must be unique. A create that runs at the same time either commits before the
+    /// change, which then checks its name, or follows the new rule.
     ///
     /// # Errors
     /// `NameTaken` if customers have the same name where the new rule forbids it; nothing changes then.
     pub async fn set_name_uniqueness(&self, caller: &Caller, rule: NameUniqueness) -> Result<()> {
-        let changed = retrying(|| async move {
-            let mut lease = self.pool.lease().await?;
+        let options = &Options::default();
+        let attempt = |mut lease: Lease| async move {
             lease
                 .transaction(End::Commit, async |conn| {
-                    if store::accounts::tenants::lock_rule(conn, caller.scope()).await? != rule {
-                        store::accounts::tenants::set_rule(conn, caller.scope(), rule).await?;
+                    if store::accounts::tenants::lock_rule(conn, caller.scope()).await? == rule {
+                        return Ok(Outcome::unchanged(()));
                     }
-                    Ok(())
+                    store::accounts::tenants::set_rule(conn, caller.scope(), rule).await?;
+                    Ok(Outcome::changed(()))
                 })
                 .await
-        })
-        .await;
-        self.access.forget();
-        changed.map_err(|error| match error.broken_key() {
-            Some("customers_name_key") => Error::NameTaken { free: Vec::new() },
-            _ => error,
-        })
+        };
+        let call = Call::new(caller, options).making_stale(Some(Stale::Tenant(caller.scope().tenant())));
+        let no_answer = async |_| Err(Error::internal("a stored answer of a call without a request_id"));
+        let done = self.mutations.run(call, attempt, no_answer).await;
+        done.map(|outcome| outcome.value)
+            .map_err(|failure| failure.on_key("customers_name_key", Error::NameTaken { free: Vec::new() }))
     }
 }
 
-fn tenants_of(_: &Operator) -> PageOf<'static, bool> {
-    PageOf {
-        list: "ListTenants",
-        place: (TenantId::PLATFORM, AccountId::from_uuid(TenantId::PLATFORM.get())),
-        query: &true,
-    }
-}
+/// The context of ListTenants' pages: it has no query.
+const TENANTS: PageContext<'static, bool> = PageContext::of_platform("ListTenants", &true);

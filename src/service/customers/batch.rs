@@ -26,7 +26,8 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{end, retrying, settle, write},
+        mutation::{Call, end, find_stored, replay_as_stored, write},
+        pool::Lease,
         seal::Revisions,
     },
     store::{
@@ -35,22 +36,22 @@ use crate::{
     },
 };
 
-/// What a batch did: each customer in the request's order, with whether it changed and its etag, if it was stored.
+/// The outcomes of a batch in the request's order: each customer, whether it changed, and its etag if it is stored.
 pub type BatchOutcomes = Vec<(CustomerId, bool, Option<String>)>;
 
-/// A customer that a batch names, and at which place of the request first: an error tells the place.
+/// A customer that a batch names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchItem {
-    /// Counted from 0, with those that were named again.
-    pub place: usize,
-    /// Which.
+    /// The index in the request at which the customer is named first; repeated ids count as well.
+    pub index: usize,
+    /// Its id.
     pub id: CustomerId,
 }
 
 impl BatchItem {
-    /// The place, as errors tell it.
-    pub(super) fn at(&self) -> String {
-        format!("customer_ids[{}]", self.place)
+    /// The field of the request that errors name.
+    pub(super) fn field(&self) -> String {
+        format!("customer_ids[{}]", self.index)
     }
 }
 
@@ -72,7 +73,7 @@ impl Customers {
         batch: &[BatchItem],
         options: &Options,
     ) -> Result<Outcome<BatchOutcomes>> {
-        self.archiving(caller, batch, Direction::In, options).await
+        self.move_to_archive(caller, batch, Direction::In, options).await
     }
 
     /// Takes customers out of the archive, all or none. Safe to repeat.
@@ -85,91 +86,75 @@ impl Customers {
         batch: &[BatchItem],
         options: &Options,
     ) -> Result<Outcome<BatchOutcomes>> {
-        self.archiving(caller, batch, Direction::Out, options).await
+        self.move_to_archive(caller, batch, Direction::Out, options).await
     }
 
-    async fn archiving(
+    async fn move_to_archive(
         &self,
         caller: &Caller,
         batch: &[BatchItem],
         direction: Direction,
         options: &Options,
     ) -> Result<Outcome<BatchOutcomes>> {
-        let done = retrying(|| async move {
-            let mut lease = self.pool.lease().await?;
+        self.change_batch(caller, options, |mut lease| async move {
             lease
                 .transaction(end(options), async |conn| archive_locked(conn, caller, batch, direction, options).await)
                 .await
         })
-        .await;
-        self.outcomes(caller, options, done).await
+        .await
     }
 
-    /// What a batch did, or its own first call.
-    pub(super) async fn outcomes(
+    /// Runs a command on a batch.
+    pub(super) async fn change_batch<A>(
         &self,
         caller: &Caller,
         options: &Options,
-        done: Result<Outcome<Answer>>,
-    ) -> Result<Outcome<BatchOutcomes>> {
-        let outcome = match done {
-            Ok(outcome) => outcome,
-            Err(failure) if is_final(&failure) => return Err(failure),
-            Err(failure) => {
-                let request = options.request.as_ref();
-                settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure)
-                    .await
-                    .map(Outcome::replayed)?
-            }
-        };
-        let Answer::Batch { touched } = outcome.value else {
+        attempt: impl Fn(Lease) -> A,
+    ) -> Result<Outcome<BatchOutcomes>>
+    where
+        A: Future<Output = Result<Outcome<Answer>>>,
+    {
+        let done = self.mutations.run(Call::new(caller, options), attempt, replay_as_stored).await?;
+        let outcomes = self.batch_outcomes(caller, options, &done.value)?;
+        Ok(done.map(|_| outcomes))
+    }
+
+    /// The outcomes of a batch's answer, with etags.
+    pub(super) fn batch_outcomes(&self, caller: &Caller, options: &Options, answer: &Answer) -> Result<BatchOutcomes> {
+        let Answer::Batch { touched } = answer else {
             return Err(Error::internal("the stored answer is not of a batch"));
         };
-        let outcomes = touched
-            .into_iter()
-            .map(|one| {
-                let revisions = Revisions { customer: one.revision, link: one.link_revision };
-                let etag = self.sealer.etag(caller.scope(), one.customer, revisions)?;
-                Ok((one.customer, one.changed, (!options.validate_only).then_some(etag)))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Outcome { value: outcomes, replayed: outcome.replayed })
+        let outcomes = touched.iter().map(|outcome| {
+            let revisions = Revisions { customer: outcome.revision, link: outcome.link_revision };
+            let etag = self.sealer.etag(caller.scope(), outcome.customer, revisions)?;
+            Ok((outcome.customer, outcome.changed, (!options.validate_only).then_some(etag)))
+        });
+        outcomes.collect()
     }
-}
-
-/// What no stored answer can lie behind: the order of checks has existence and rights before it.
-fn is_final(failure: &Error) -> bool {
-    matches!(
-        failure,
-        Error::CustomerNotFound { .. } | Error::Refused { .. } | Error::RequestIdReused | Error::Internal(_)
-    )
 }
 
 /// Locks a batch's customers in id order.
 ///
 /// # Errors
-/// Of the first in the request's order that the caller does not see, or may not do this to: which, and where.
+/// Of the first customer in the request's order that does not exist for the caller, or that it may not do this to. The
+/// error names the field.
 pub(super) async fn lock(
     conn: &mut PgConnection,
     caller: &Caller,
     batch: &[BatchItem],
     permits: impl Fn(&Customer) -> Result<(), Refusal>,
 ) -> Result<HashMap<CustomerId, CustomerRecord>> {
-    let ids: Vec<CustomerId> = batch.iter().map(|named| named.id).collect();
-    let found = store::customers::lock_all(conn, caller, &ids).await?;
-    let found: HashMap<CustomerId, CustomerRecord> = found.into_iter().map(|seen| (seen.customer.id, seen)).collect();
-    for named in batch {
-        let Some(seen) = found.get(&named.id) else { return Err(Error::CustomerNotFound { at: Some(named.at()) }) };
-        permits(&seen.customer).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
+    let ids: Vec<CustomerId> = batch.iter().map(|item| item.id).collect();
+    let records = store::customers::lock_all(conn, caller, &ids).await?;
+    let records: HashMap<CustomerId, CustomerRecord> =
+        records.into_iter().map(|record| (record.customer.id, record)).collect();
+    for item in batch {
+        let Some(record) = records.get(&item.id) else {
+            return Err(Error::CustomerNotFound { at: Some(item.field()) });
+        };
+        permits(&record.customer).map_err(|refusal| Error::refused_at(refusal, item.field()))?;
     }
-    Ok(found)
-}
-
-/// The stored answer of a batch, if it came before.
-pub(super) async fn stored(conn: &mut PgConnection, caller: &Caller, options: &Options) -> Result<Option<Answer>> {
-    let Some(request) = &options.request else { return Ok(None) };
-    let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
-    stored.map(|stored| stored.answer(request)).transpose()
+    Ok(records)
 }
 
 async fn archive_locked(
@@ -179,52 +164,52 @@ async fn archive_locked(
     direction: Direction,
     options: &Options,
 ) -> Result<Outcome<Answer>> {
-    let (command, happened) = match direction {
+    let (command, event_type) = match direction {
         Direction::In => (Command::Archive, EventType::Archived),
         Direction::Out => (Command::Unarchive, EventType::Unarchived),
     };
-    let mut found = lock(conn, caller, batch, |customer| command.permits(caller, customer)).await?;
-    if let Some(answer) = stored(conn, caller, options).await? {
+    let mut records = lock(conn, caller, batch, |customer| command.permits(caller, customer)).await?;
+    if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
     let at = clock::now();
-    let mut touched = Vec::with_capacity(batch.len());
-    let mut changed = Vec::new();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut changes = Vec::new();
     for BatchItem { id, .. } in batch {
-        if let Some(seen) = found.remove(id) {
-            let (one, change) = touch(&seen, direction, at);
-            touched.push(one);
-            changed.extend(change);
+        if let Some(record) = records.remove(id) {
+            let (outcome, change) = decide_archiving(&record, direction, at);
+            outcomes.push(outcome);
+            changes.extend(change);
         }
     }
-    let answer = Answer::Batch { touched };
-    if changed.is_empty() {
-        return Ok(Outcome::fresh(answer));
+    let answer = Answer::Batch { touched: outcomes };
+    if changes.is_empty() {
+        return Ok(Outcome::unchanged(answer));
     }
     let write = write(caller, at, options);
     let archived_at = (direction == Direction::In).then_some(at);
-    store::customers::save_archiving(conn, caller, &changed, archived_at, happened, &answer, write).await?;
-    Ok(Outcome::fresh(answer))
+    store::customers::save_archiving(conn, caller, &changes, archived_at, event_type, &answer, write).await?;
+    Ok(Outcome::changed(answer))
 }
 
-/// Decides on one customer; what is to be written if it changed.
-fn touch(seen: &CustomerRecord, direction: Direction, at: Timestamp) -> (BatchOutcome, Option<Archiving>) {
-    let mut after = seen.customer.clone();
+/// Decides on one customer: its outcome, and what to write if it changes.
+fn decide_archiving(record: &CustomerRecord, direction: Direction, at: Timestamp) -> (BatchOutcome, Option<Archiving>) {
+    let mut after = record.customer.clone();
     let change = match direction {
         Direction::In => after.archive(at),
         Direction::Out => after.unarchive(),
     };
     let changed = change != Change::AlreadyMade;
-    let touched = BatchOutcome {
+    let outcome = BatchOutcome {
         customer: after.id,
         changed,
-        revision: seen.customer.revision + i64::from(changed),
-        link_revision: seen.link.revision,
+        revision: record.customer.revision + i64::from(changed),
+        link_revision: record.link.revision,
     };
     let archiving = changed.then(|| Archiving {
         customer: after.id,
         event: EventId::from_uuid(clock::new_id()),
-        changes: Changes::of(&seen.customer, &after),
+        changes: Changes::of(&record.customer, &after),
     });
-    (touched, archiving)
+    (outcome, archiving)
 }

@@ -1,5 +1,6 @@
-//! Commands on one customer: one statement reads, the domain decides, one statement writes if nothing changed meanwhile.
-//! The last try locks the row first. No lock outlives a round trip before that, and no session is left open.
+//! Commands on one customer: one statement reads, the domain decides, one statement writes if the customer is still at
+//! the revision that was read. The last try locks the row first. Before that no lock is held over a round trip, and no
+//! transaction is open between statements.
 
 use sqlx::PgConnection;
 
@@ -11,7 +12,7 @@ use crate::{
             command::{Command, DecisionInputs},
             customer::{Change, Customer, Stamp},
         },
-        fields::references::refuse_foreign,
+        fields::{customer_fields::CustomerFields, references::refuse_foreign},
         history::event_type::EventType,
         refusal::Refusal,
         requests::options::{Options, Outcome},
@@ -24,8 +25,8 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{retrying, settle, write},
-        pool::End,
+        mutation::{Call, end, write},
+        pool::Lease,
         seal::Revisions,
     },
     store::{
@@ -35,10 +36,10 @@ use crate::{
     telemetry::{self, RetryReason},
 };
 
-/// Tries without a lock. Of 32 writers on one row most lose three races in a row, so the next takes the lock.
+/// Tries without a lock. Of 32 writers on one row most lose three races in a row, so the third try takes the lock.
 const OPTIMISTIC_TRIES: usize = 2;
 
-/// One command, with all that its tries share.
+/// One command, with what its tries share.
 struct Attempt<'a> {
     caller: &'a Caller,
     id: CustomerId,
@@ -48,7 +49,7 @@ struct Attempt<'a> {
 }
 
 impl Customers {
-    /// Reads, decides, and saves if nothing changed meanwhile.
+    /// Runs a command on one customer.
     pub(super) async fn change(
         &self,
         caller: &Caller,
@@ -56,42 +57,37 @@ impl Customers {
         command: &Command,
         options: &Options,
     ) -> Result<Outcome<CustomerDetails>> {
-        let attempt = Attempt { caller, id, command, options, etag: self.etag(caller, id, options)? };
-        let failure = match retrying(|| self.try_change(&attempt)).await {
-            Err(error) if error.broken_key().is_some() || error.is_retriable() || error.is_lock_timeout() => error,
-            Err(error @ Error::Unavailable { .. }) => error,
-            done => return done,
-        };
-        let request = options.request.as_ref();
-        match settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure).await {
-            Ok(answer) => self.replay(caller, answer).await,
+        let attempt = &Attempt { caller, id, command, options, etag: self.etag(caller, id, options)? };
+        let call = Call::new(caller, options);
+        let replay = |answer| self.replay(caller, answer);
+        match self.mutations.run(call, |lease| self.try_change(lease, attempt), replay).await {
             Err(failure) => Err(self.explain_fields(caller, id, command, failure).await),
+            done => done,
         }
     }
 
-    async fn try_change(&self, attempt: &Attempt<'_>) -> Result<Outcome<CustomerDetails>> {
-        let mut lease = self.pool.lease().await?;
-        // What is only validated is written under the lock, and rolled back: the same statement, so the same checks.
+    async fn try_change(&self, mut lease: Lease, attempt: &Attempt<'_>) -> Result<Outcome<CustomerDetails>> {
+        // `validate_only` writes under the lock and rolls back: the same statement, so the same checks.
         let tries = if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES };
         for _ in 0..tries {
-            if let Some(done) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
-                return Ok(done);
+            if let Some(outcome) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
+                return Ok(outcome);
             }
             telemetry::measure(|metrics| metrics.again(RetryReason::LostRace));
         }
-        let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
-        let done = lease
-            .transaction(end, async |conn| {
+        let outcome = lease
+            .transaction(end(attempt.options), async |conn| {
                 store::customers::lock(conn, attempt.caller.scope(), attempt.id).await?;
                 self.decide_and_save(conn, attempt).await
             })
             .await?;
-        done.ok_or(Error::Contended)
+        outcome.ok_or(Error::Contended)
     }
 
-    /// One try; nothing if the customer changed between the reading and the writing.
+    /// One try; none if the customer changed between the read and the write.
     ///
-    /// The order is the contract's: existence, rights, the stored answer, already made, etag, state, uniqueness.
+    /// The order of checks is the contract's: existence, rights, the stored answer, already made, etag, state,
+    /// uniqueness.
     async fn decide_and_save(
         &self,
         conn: &mut PgConnection,
@@ -102,27 +98,27 @@ impl Customers {
         let loaded = store::customers::load(conn, caller, id, request, &command.references()).await?;
         command.permits(caller, &loaded.seen.customer)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
-            // The customer was just found in the caller's sight: the stored answer may be shown.
-            return self.replay_seen(caller, loaded.seen, stored.answer(request)?).map(Some);
+            let details = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
+            return Ok(Some(Outcome::replayed(details)));
         }
         let at = clock::now();
         let (decision, mut after) = decide(command, &loaded, at);
         if decision == Ok(Change::AlreadyMade) {
-            return self.fresh(caller, options, loaded.seen).map(Some);
+            return self.mutated_details(caller, options, loaded.seen).map(Outcome::unchanged).map(Some);
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
-        let happened = match decision? {
-            Change::Made(happened) => happened,
+        let event_type = match decision? {
+            Change::Made(event_type) => event_type,
             Change::AlreadyMade => return Err(Error::internal("decided twice")),
         };
         refuse_foreign(&loaded.foreign)?;
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
-        if !self.save(conn, attempt, &loaded.seen, &after, happened).await? {
+        if !self.save(conn, attempt, &loaded.seen, &after, event_type).await? {
             return Ok(None);
         }
-        let seen = CustomerRecord { customer: after, ..loaded.seen };
-        self.fresh(caller, options, seen).map(Some)
+        let record = CustomerRecord { customer: after, ..loaded.seen };
+        self.mutated_details(caller, options, record).map(Outcome::changed).map(Some)
     }
 
     async fn save(
@@ -131,29 +127,30 @@ impl Customers {
         attempt: &Attempt<'_>,
         before: &CustomerRecord,
         after: &Customer,
-        happened: EventType,
+        event_type: EventType,
     ) -> Result<bool> {
         let write = write(attempt.caller, after.updated.at, attempt.options);
-        store::customers::save(conn, attempt.caller, before, after, happened, write).await
+        store::customers::save(conn, attempt.caller, before, after, event_type, write).await
     }
 
-    /// The state that a call names.
+    /// The revisions that the call's etag names.
     pub(super) fn etag(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Option<Revisions>> {
         let Some(etag) = &options.etag else { return Ok(None) };
         let opened = self.sealer.open_etag(caller.scope(), id, etag);
-        let rule = Rule::new("must be an etag of this customer, as the acting account was given it; read it again");
+        let rule =
+            Rule::new("must be an etag of this customer that the acting account was given; read the customer again");
         opened.map(Some).ok_or_else(|| Violations::of("etag", rule).into())
     }
 
-    /// Refuses where the customer is not in the state that the call names.
+    /// Refuses if the customer is not in the state that the etag names.
     pub(super) async fn check_etag(
         &self,
         conn: &mut PgConnection,
         (caller, id): (&Caller, CustomerId),
         etag: Option<Revisions>,
-        seen: &CustomerRecord,
+        record: &CustomerRecord,
     ) -> Result<()> {
-        let current = Revisions { customer: seen.customer.revision, link: seen.link.revision };
+        let current = Revisions { customer: record.customer.revision, link: record.link.revision };
         let Some(read) = etag.filter(|read| *read != current) else { return Ok(()) };
         let scope = caller.scope();
         let [read, now] = [read, current].map(|revisions| (revisions.customer, revisions.link));
@@ -161,7 +158,7 @@ impl Customers {
         Err(Error::EtagMismatch { etag: self.sealer.etag(scope, id, current)?, changed })
     }
 
-    /// Says what a broken key means to the caller.
+    /// Turns a broken key into what it means to the caller.
     pub(super) async fn explain_fields(
         &self,
         caller: &Caller,
@@ -171,10 +168,10 @@ impl Customers {
     ) -> Error {
         match failure.broken_key() {
             Some("customers_order_reference_key") => Error::OrderReferenceTaken,
-            Some("customers_name_key") => match self.see(caller, id).await {
-                Ok(seen) => {
-                    let fields = decide_facts(command, seen.customer.fields);
-                    self.name_taken(caller, seen.customer.owner, &fields).await
+            Some("customers_name_key") => match self.get_record(caller, id).await {
+                Ok(record) => {
+                    let fields = edited(command, record.customer.fields);
+                    self.name_taken(caller, record.customer.owner, &fields).await
                 }
                 Err(_) => Error::NameTaken { free: Vec::new() },
             },
@@ -183,7 +180,7 @@ impl Customers {
     }
 }
 
-/// What the domain says, and the customer as it would be.
+/// The domain's decision, and the customer after it.
 fn decide(command: &Command, loaded: &LoadedCustomer, at: Timestamp) -> (Result<Change, Refusal>, Customer) {
     let inputs = DecisionInputs { policies: &loaded.seen.policies, owner_ids: &loaded.seen.owner_ids };
     let mut after = loaded.seen.customer.clone();
@@ -191,14 +188,11 @@ fn decide(command: &Command, loaded: &LoadedCustomer, at: Timestamp) -> (Result<
     (decision, after)
 }
 
-/// The facts with the command's new name and place, to suggest names near them.
-fn decide_facts(
-    command: &Command,
-    mut fields: crate::domain::fields::customer_fields::CustomerFields,
-) -> crate::domain::fields::customer_fields::CustomerFields {
+/// The fields after an update, whose name and city the suggestions follow.
+fn edited(command: &Command, mut fields: CustomerFields) -> CustomerFields {
     if let Command::Update(edits) = command {
         for edit in edits {
-            // A refused edit leaves the facts as they are, which is good enough for a suggestion.
+            // A refused edit leaves the fields as they are, which is good enough for a suggestion.
             _ = fields.apply(edit.clone());
         }
     }

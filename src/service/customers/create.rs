@@ -1,9 +1,12 @@
-//! Creating customers: one statement, decided on the account as the caller's gate knew it. The statement names the
-//! revisions it was decided on; if they have moved, nothing is written, and it is decided again.
+//! Creates customers. One statement writes, decided on the account as the cache of access has it. The statement names
+//! the revisions of the account and the tenant that were decided on; if these have changed, it writes nothing, and the
+//! decision is made again.
 
 use std::sync::Arc;
 
-use super::{CustomerDetails, Customers, near};
+use sqlx::PgConnection;
+
+use super::{CustomerDetails, Customers, similar_names};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -14,7 +17,6 @@ use crate::{
             field::Field,
             references::{References, refuse_foreign},
         },
-        refusal::Refusal,
         requests::options::{Options, Outcome},
         values::{
             custom_id::{CustomIds, System},
@@ -25,8 +27,8 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{retrying, settle},
-        pool::{End, Lease},
+        mutation::{Call, find_stored, run_statement},
+        pool::Lease,
     },
     store::{
         self,
@@ -34,16 +36,16 @@ use crate::{
     },
 };
 
-/// A customer to be created.
+/// A customer to create.
 #[derive(Clone, Debug)]
 pub struct NewCustomer {
-    /// What it is.
+    /// Its fields.
     pub fields: CustomerFields,
     /// The acting account's custom IDs of it.
     pub custom_ids: CustomIds,
 }
 
-/// How often it is decided anew because the account or its tenant changed meanwhile.
+/// Decisions in one session; after that many changes of the account the runner begins again.
 const TRIES: usize = 4;
 
 impl Customers {
@@ -54,82 +56,97 @@ impl Customers {
     pub async fn create(
         &self,
         caller: &Caller,
-        draft: &NewCustomer,
+        new: &NewCustomer,
         options: &Options,
     ) -> Result<Outcome<CustomerDetails>> {
-        let failure = match retrying(|| self.create_once(caller, draft, options)).await {
-            Ok(seen) => return self.fresh(caller, options, seen),
-            // What the caller may not do it may not learn the outcome of either.
-            Err(error @ (Error::RoleTooLow(_) | Error::Refused { refusal: Refusal::Narrowed, .. })) => {
-                return Err(error);
-            }
-            Err(error) => error,
-        };
-        let failure =
-            match settle(&self.pool, caller.scope().tenant(), caller.author(), options.request.as_ref(), failure).await
-            {
-                Ok(answer) => return self.replay(caller, answer).await,
-                Err(failure) => failure,
-            };
-        Err(self.explain(caller, draft, failure).await)
-    }
-
-    async fn create_once(&self, caller: &Caller, draft: &NewCustomer, options: &Options) -> Result<CustomerRecord> {
-        let mut lease = self.pool.lease().await?;
-        let mut account = Arc::new(caller.account().clone());
-        for attempt in 0..TRIES {
-            let refused = match decide(caller, &account, draft, options) {
-                Ok(new) => match insert(&mut lease, caller, &account, &new, options).await? {
-                    1 => return Ok(seen(&account, new)),
-                    _ => None,
-                },
-                Err(refused) => Some(refused),
-            };
-            // Either the account is not as the gate knew it, or what was said of it holds.
-            let now = lease
-                .run(async |conn| store::accounts::get(conn, caller.scope(), account.id).await)
-                .await
-                .map(Arc::new)?;
-            if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
-                return Err(match refused {
-                    Some(refused) => refused,
-                    None => foreign(&mut lease, caller, account.id, &draft.fields.references).await?,
-                });
-            }
-            account = now;
-            tracing::debug!(attempt, "the account changed while a customer was created");
+        let attempt = |lease| self.try_create(lease, caller, new, options);
+        let replay = |answer| self.replay(caller, answer);
+        match self.mutations.run(Call::new(caller, options), attempt, replay).await {
+            Err(failure) => Err(self.explain(caller, new, failure).await),
+            done => done,
         }
-        Err(Error::Contended)
     }
 
-    /// Says what a broken key means to the caller.
-    async fn explain(&self, caller: &Caller, draft: &NewCustomer, failure: Error) -> Error {
+    async fn try_create(
+        &self,
+        mut lease: Lease,
+        caller: &Caller,
+        new: &NewCustomer,
+        options: &Options,
+    ) -> Result<Outcome<CustomerDetails>> {
+        let mut account = Arc::new(caller.account().clone());
+        for _ in 0..TRIES {
+            let (refusal, replay_first) = match decide(caller, &account, new, options) {
+                Ok(insert) => {
+                    let slice = std::slice::from_ref(&insert);
+                    let written = run_statement(&mut lease, options, async |conn| {
+                        store::customers::create(conn, caller, &account, slice).await
+                    });
+                    if written.await? == 1 {
+                        let details = self.mutated_details(caller, options, record(&account, insert))?;
+                        return Ok(Outcome::changed(details));
+                    }
+                    (None, true)
+                }
+                Err(Refused::BeforeReplay(refusal)) => (Some(refusal), false),
+                Err(Refused::AfterReplay(refusal)) => (Some(refusal), true),
+            };
+            // Either the account is not as the cache has it, or the refusal is right.
+            let now = lease.run(async |conn| store::accounts::get(conn, caller.scope(), account.id).await).await?;
+            if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
+                let replayed = async |conn: &mut PgConnection| self.find_replay(conn, caller, options).await;
+                let replayed = if replay_first { lease.run(replayed).await? } else { None };
+                return match (replayed, refusal) {
+                    (Some(details), _) => Ok(Outcome::replayed(details)),
+                    (None, Some(refusal)) => Err(refusal),
+                    (None, None) => Err(foreign(&mut lease, caller, account.id, &new.fields.references).await?),
+                };
+            }
+            account = Arc::new(now);
+        }
+        Err(Error::LostRace)
+    }
+
+    /// The customer of this request's stored answer, if there is one.
+    async fn find_replay(
+        &self,
+        conn: &mut PgConnection,
+        caller: &Caller,
+        options: &Options,
+    ) -> Result<Option<CustomerDetails>> {
+        match find_stored(conn, caller, options).await? {
+            Some(answer) => self.replay_in(conn, caller, answer).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Turns a broken key into what it means to the caller.
+    async fn explain(&self, caller: &Caller, new: &NewCustomer, failure: Error) -> Error {
         match failure.broken_key() {
-            Some("customers_name_key") => self.name_taken(caller, caller.account().id, &draft.fields).await,
+            Some("customers_name_key") => self.name_taken(caller, caller.account().id, &new.fields).await,
             Some("customers_order_reference_key") => Error::OrderReferenceTaken,
-            Some("custom_ids_value_key" | "custom_ids_system_key") => self.custom_id_taken(caller, draft).await,
+            Some("custom_ids_value_key" | "custom_ids_system_key") => self.custom_id_taken(caller, new).await,
             _ => failure,
         }
     }
 
-    /// `NameTaken`, with names near it that are free.
+    /// `NameTaken`, with similar names that are free.
     pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, fields: &CustomerFields) -> Error {
+        let names = similar_names(fields);
         let free = async {
-            self.pool
-                .lease()
-                .await?
-                .run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &near(fields)).await)
-                .await
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &names).await).await
         };
         Error::NameTaken { free: free.await.unwrap_or_default() }
     }
 
-    async fn custom_id_taken(&self, caller: &Caller, draft: &NewCustomer) -> Error {
-        let system = self.first_taken(caller, &draft.custom_ids).await;
+    async fn custom_id_taken(&self, caller: &Caller, new: &NewCustomer) -> Error {
+        let system = self.first_taken(caller, &new.custom_ids).await;
         Error::CustomIdTaken { field: system.map(|system| format!("customer.custom_ids.{}", system.as_str())) }
     }
 
-    /// Of these, the first system in which a customer of the acting account has that custom ID, if that can be told.
+    /// The first system of these in which another customer of the acting account has the custom ID; none if that cannot
+    /// be read.
     pub(super) async fn first_taken(&self, caller: &Caller, ids: &CustomIds) -> Option<System> {
         let taken = async {
             let mut lease = self.pool.lease().await?;
@@ -139,49 +156,44 @@ impl Customers {
     }
 }
 
-fn decide(caller: &Caller, account: &Account, draft: &NewCustomer, options: &Options) -> Result<CustomerInsert> {
-    let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
-    caller.must_not_be_narrowed()?;
-    role(account.policies.create_role)?;
-    if draft.fields.reach == Reach::Fleet {
-        role(Role::ServiceManager)?;
-    }
+/// A refusal, by whether the order of checks has it before the replay or after it.
+enum Refused {
+    BeforeReplay(Error),
+    AfterReplay(Error),
+}
+
+fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Options) -> Result<CustomerInsert, Refused> {
+    permits(caller, account, new).map_err(Refused::BeforeReplay)?;
     let created = Stamp { at: clock::now(), by: caller.author().principal.clone() };
     let id = CustomerId::from_uuid(clock::new_id());
-    let customer = Customer::create(id, account, draft.fields.clone(), &draft.custom_ids, created)?;
+    let customer = Customer::create(id, account, new.fields.clone(), &new.custom_ids, created);
     Ok(CustomerInsert {
-        customer,
-        custom_ids: draft.custom_ids.clone(),
+        customer: customer.map_err(|refusal| Refused::AfterReplay(refusal.into()))?,
+        custom_ids: new.custom_ids.clone(),
         events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
         request: options.request,
     })
 }
 
-async fn insert(
-    lease: &mut Lease,
-    caller: &Caller,
-    account: &Account,
-    new: &CustomerInsert,
-    options: &Options,
-) -> Result<usize> {
-    let slice = std::slice::from_ref(new);
-    if options.validate_only {
-        // The same statement, so the same checks.
-        return lease
-            .transaction(End::Rollback, async |conn| store::customers::create(conn, caller, account, slice).await)
-            .await;
+/// Whether the caller may create this customer.
+fn permits(caller: &Caller, account: &Account, new: &NewCustomer) -> Result<()> {
+    let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
+    caller.must_not_be_narrowed()?;
+    role(account.policies.create_role)?;
+    if new.fields.reach == Reach::Fleet {
+        role(Role::ServiceManager)?;
     }
-    lease.run(async |conn| store::customers::create(conn, caller, account, slice).await).await
+    Ok(())
 }
 
 /// The new customer as its owner sees it, with the policies that it was decided by.
-fn seen(account: &Account, new: CustomerInsert) -> CustomerRecord {
-    let link = new.link();
+fn record(account: &Account, insert: CustomerInsert) -> CustomerRecord {
+    let link = insert.link();
     CustomerRecord {
-        customer: new.customer,
+        customer: insert.customer,
         owner_link_revision: link.revision,
         link,
-        owner_ids: new.custom_ids,
+        owner_ids: insert.custom_ids,
         policies: Arc::clone(&account.policies),
     }
 }

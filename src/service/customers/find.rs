@@ -1,4 +1,4 @@
-//! Customers found otherwise than by one id, and names that may be had. Each is one statement.
+//! Finds customers by other means than one id, and checks which names are free. Each is one statement.
 
 use std::collections::HashMap;
 
@@ -16,48 +16,48 @@ use crate::{
     store::{self, customers::CustomerRecord},
 };
 
-/// What was found of a batch of ids.
+/// The customers of a batch of ids.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The customers, in the order in which they were asked for.
+    /// The customers, in the order of the request.
     pub customers: Vec<CustomerDetails>,
-    /// The ids that the caller sees no customer of, in that order too.
+    /// The ids without a customer that the caller sees, in the order of the request.
     pub missing: Vec<CustomerId>,
 }
 
-/// Whether a name may be had.
+/// Whether a name is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Availability {
-    /// It may.
+    /// Whether it is.
     pub available: bool,
-    /// If not: names near it that may.
+    /// If not: similar names that are free.
     pub suggestions: Vec<String>,
 }
 
 impl Customers {
-    /// Reads customers by their ids, each of which is given once.
+    /// Reads customers by their ids; no id may be repeated.
     ///
     /// # Errors
-    /// What the database says.
+    /// A failure of the database.
     pub async fn batch_get(&self, caller: &Caller, ids: &[CustomerId]) -> Result<Found> {
         let mut lease = self.pool.lease().await?;
-        let seen = lease.run(async |conn| store::customers::get_all(conn, caller, ids).await).await?;
-        let mut seen: HashMap<CustomerId, CustomerRecord> =
-            seen.into_iter().map(|seen| (seen.customer.id, seen)).collect();
-        let mut found = Found { customers: Vec::with_capacity(seen.len()), missing: Vec::new() };
+        let records = lease.run(async |conn| store::customers::get_all(conn, caller, ids).await).await?;
+        let mut records: HashMap<CustomerId, CustomerRecord> =
+            records.into_iter().map(|record| (record.customer.id, record)).collect();
+        let mut found = Found { customers: Vec::with_capacity(records.len()), missing: Vec::new() };
         for id in ids {
-            match seen.remove(id) {
-                Some(seen) => found.customers.push(self.show(caller, seen)?),
+            match records.remove(id) {
+                Some(record) => found.customers.push(self.details(caller, record)?),
                 None => found.missing.push(*id),
             }
         }
         Ok(found)
     }
 
-    /// Reads the customer that the acting account calls, or called, so: in this system, or in any.
+    /// Reads the customer that has, or had, this custom ID of the acting account: in this system, or in any.
     ///
     /// # Errors
-    /// `CustomerNotFound`; `LookupAmbiguous` if different systems say different customers.
+    /// `CustomerNotFound`; `LookupAmbiguous` if several customers have it in different systems.
     pub async fn lookup(
         &self,
         caller: &Caller,
@@ -70,11 +70,11 @@ impl Customers {
         match (hits.next(), hits.next()) {
             (None, _) => Err(Error::CustomerNotFound { at: None }),
             (Some(_), Some(_)) => Err(Error::LookupAmbiguous),
-            (Some(seen), None) => {
+            (Some(record), None) => {
                 let is_asked = |other: &System| system.is_none_or(|asked| asked == other);
-                let current = seen.link.custom_ids.iter().any(|(of, now)| is_asked(of) && now.key() == id.key());
+                let current = record.link.custom_ids.iter().any(|(of, now)| is_asked(of) && now.key() == id.key());
                 let resolved_by = if current { ResolvedBy::Current } else { ResolvedBy::Alias };
-                Ok((self.show(caller, seen)?, resolved_by))
+                Ok((self.details(caller, record)?, resolved_by))
             }
         }
     }
@@ -82,10 +82,10 @@ impl Customers {
     /// Whether a new customer of the acting account may have this name.
     ///
     /// # Errors
-    /// What the database says.
+    /// A failure of the database.
     pub async fn check_name(&self, caller: &Caller, name: &Name) -> Result<Availability> {
         let mut candidates = vec![name.clone()];
-        candidates.extend(near(name, None));
+        candidates.extend(similar_names(name, None));
         let owner = caller.scope().root();
         let mut lease = self.pool.lease().await?;
         let free = lease
@@ -96,14 +96,14 @@ impl Customers {
     }
 }
 
-/// Names near a taken one. A long one is cut, so that what tells it apart fits.
-pub(super) fn near(name: &Name, city: Option<&str>) -> Vec<Name> {
+/// Names similar to one that is taken: the name with the city or a number, cut where that would be too long.
+pub(super) fn similar_names(name: &Name, city: Option<&str>) -> Vec<Name> {
     city.map(|city| format!(" ({city})"))
         .into_iter()
         .chain((2..6).map(|number| format!(" {number}")))
         .filter_map(|suffix| {
-            let room = Name::MAX_CHARS.saturating_sub(suffix.chars().count());
-            let start: String = name.as_str().chars().take(room).collect();
+            let left = Name::MAX_CHARS.saturating_sub(suffix.chars().count());
+            let start: String = name.as_str().chars().take(left).collect();
             Name::parse(&format!("{}{suffix}", start.trim_end())).ok()
         })
         .collect()

@@ -1,5 +1,5 @@
-//! A customer becomes a reseller: one transaction makes the account, its first admin and what it is given copies of, and
-//! moves the customer.
+//! Migrates a customer to a reseller account of its own: one transaction creates the account, its first admin and the
+//! copies of tags and custom IDs, and moves the customer.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::{
     CustomerDetails, Customers,
-    ownership::{Blocked, Blockers, moved, retrying_clashes},
+    ownership::{Blocked, Blockers, conflict_is_lost_race, moved},
 };
 use crate::{
     domain::{
@@ -37,43 +37,45 @@ use crate::{
     },
     error::{Error, Result},
     service::{
+        access::cache::Stale,
         accounts::first_admin,
         clock,
-        mutation::{end, write},
+        mutation::{Call, end, write},
+        pool::Lease,
         seal::Revisions,
     },
     store::{self, Write, customers::CustomerRecord},
 };
 
-/// The reseller that a customer is to become.
+/// The reseller that a customer becomes.
 #[derive(Clone, Debug)]
 pub struct Reseller {
     /// The account's name; by default the customer's.
     pub name: Option<AccountName>,
-    /// Its first admin, at once.
+    /// The first admin, a principal that becomes a member at once.
     pub admin: Option<Principal>,
-    /// Who is invited to be that; by default whoever the customer's post goes to.
+    /// The email address that gets the first admin's invitation; by default the customer's.
     pub email: Option<Email>,
-    /// Whether it gets the owner's tags.
+    /// Whether the account gets copies of the owner's tags.
     pub copy_tags: bool,
-    /// Whether it gets the owner's custom IDs.
+    /// Whether the account gets copies of the owner's custom IDs.
     pub copy_custom_ids: bool,
 }
 
-/// What came of a migration.
+/// The result of a migration.
 #[derive(Clone, Debug)]
 pub struct Migrated {
     /// The customer.
     pub customer: CustomerDetails,
     /// What was done, or would be.
     pub plan: MigrationPlan,
-    /// Whether the plan's account is there; not if the call was only validated.
+    /// Whether the plan's account is stored; not under `validate_only`.
     pub stored: bool,
-    /// What blocks it, where it was only to be known.
+    /// What blocks it, under `validate_only`.
     pub blockers: Vec<Blocked>,
 }
 
-/// One call, with all that its tries share.
+/// One migration, with what its tries share.
 struct Attempt<'a> {
     caller: &'a Caller,
     id: CustomerId,
@@ -83,7 +85,7 @@ struct Attempt<'a> {
 }
 
 impl Customers {
-    /// Makes a customer a reseller. Safe to repeat.
+    /// Migrates a customer to a reseller account. Safe to repeat.
     ///
     /// # Errors
     /// See the contract's MigrateCustomerToReseller.
@@ -94,22 +96,17 @@ impl Customers {
         reseller: &Reseller,
         options: &Options,
     ) -> Result<Outcome<Migrated>> {
-        let attempt = Attempt { caller, id, reseller, options, etag: self.etag(caller, id, options)? };
-        let attempt = &attempt;
-        let done = retrying_clashes(|| async move {
-            let mut lease = self.pool.lease().await?;
-            lease.transaction(end(options), async |conn| self.migrate_locked(conn, attempt).await).await
-        })
-        .await;
-        // The new admin may have called before, and been nobody.
-        self.access.forget();
-        match done {
-            Ok(outcome) => Ok(outcome),
-            Err(failure) => {
-                let answer = self.first_answer(caller, options, failure).await?;
-                self.replay_migrated(caller, self.see(caller, id).await?, answer)
-            }
-        }
+        let attempt = &Attempt { caller, id, reseller, options, etag: self.etag(caller, id, options)? };
+        let run = |mut lease: Lease| async move {
+            lease
+                .transaction(end(options), async |conn| self.migrate_locked(conn, attempt).await)
+                .await
+                .map_err(conflict_is_lost_race)
+        };
+        let replay = async |answer| self.replay_migrated(caller, self.get_record(caller, id).await?, answer);
+        // The first admin may have called before, as a member of no account.
+        let stale = reseller.admin.clone().map(|admin| Stale::Memberships(caller.scope().tenant(), admin));
+        self.mutations.run(Call::new(caller, options).making_stale(stale), run, replay).await
     }
 
     async fn migrate_locked(&self, conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Outcome<Migrated>> {
@@ -121,53 +118,54 @@ impl Customers {
         let before = &loaded.seen.customer;
         before.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
-            return self.replay_migrated(caller, loaded.seen, stored.answer(request)?);
+            let migrated = self.replay_migrated(caller, loaded.seen, stored.answer(request)?)?;
+            return Ok(Outcome::replayed(migrated));
         }
         let owner = store::accounts::get(conn, scope, before.owner).await?;
         let decision = before.may_migrate();
         if decision == Ok(false) {
             let plan = MigrationPlan { account: Some(owner), ..MigrationPlan::default() };
-            let customer = self.fresh(caller, options, loaded.seen)?.value;
-            return Ok(Outcome::fresh(Migrated { customer, plan, stored: true, blockers: Vec::new() }));
+            let customer = self.mutated_details(caller, options, loaded.seen)?;
+            return Ok(Outcome::unchanged(Migrated { customer, plan, stored: true, blockers: Vec::new() }));
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let at = clock::now();
         let link = store::customers::ownership::link(conn, scope, id, owner.id).await?;
         let (plan, copies) = plan(before, &owner, &link, reseller, at);
         let mut blockers = Blockers::default();
-        blockers.note(id, None, decision.err().into_iter().flatten());
-        blockers.note(id, None, plan.admin.is_none().then_some(Blocker::NoAdminEmail));
-        if let Some(blockers) = blockers.told(options)? {
-            let customer = self.fresh(caller, options, loaded.seen)?.value;
-            return Ok(Outcome::fresh(Migrated { customer, plan, stored: false, blockers }));
+        blockers.add(id, None, decision.err().into_iter().flatten());
+        blockers.add(id, None, plan.admin.is_none().then_some(Blocker::NoAdminEmail));
+        if let Some(blockers) = blockers.report(options)? {
+            let customer = self.mutated_details(caller, options, loaded.seen)?;
+            return Ok(Outcome::unchanged(Migrated { customer, plan, stored: false, blockers }));
         }
         let Some(account) = &plan.account else { return Err(Error::internal("a migration without an account")) };
         let write = write(caller, at, options);
-        make_account(conn, caller, account, plan.admin.as_ref(), write).await?;
+        create_account(conn, caller, account, plan.admin.as_ref(), write).await?;
         if let Some(copies) = &copies {
             let events = [clock::new_id(), clock::new_id()].map(EventId::from_uuid);
             store::customers::ownership::copy_link(conn, scope, before, (owner.id, account.id), copies, events, write)
                 .await?;
         }
-        let one = moved(caller, before, in_account(before, account, at), at);
-        let answer = Answer::Migrated { customer: one.after.clone(), link: loaded.seen.link, plan: plan.clone() };
-        store::customers::ownership::save(conn, caller, rule, &[one], EventType::Migrated, (&answer, Some(id)), write)
-            .await?;
-        let customer = self.as_it_is(conn, caller, id, options).await?;
-        Ok(Outcome::fresh(Migrated { customer, plan, stored: !options.validate_only, blockers: Vec::new() }))
+        let moves = [moved(caller, before, in_account(before, account, at), at)];
+        let answer = Answer::Migrated { customer: moves[0].after.clone(), link: loaded.seen.link, plan: plan.clone() };
+        let event_type = EventType::Migrated;
+        store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, Some(id)), write).await?;
+        let customer = self.details_in_transaction(conn, caller, id, options).await?;
+        Ok(Outcome::changed(Migrated { customer, plan, stored: !options.validate_only, blockers: Vec::new() }))
     }
 
-    /// A stored answer, shown to a caller that has just seen the customer.
-    fn replay_migrated(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<Outcome<Migrated>> {
+    /// The migration of a stored answer, for a caller that may see the customer today.
+    fn replay_migrated(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<Migrated> {
         let Answer::Migrated { customer, link, plan } = answer else {
             return Err(Error::internal("the stored answer is not of a migration"));
         };
-        let customer = self.show(caller, CustomerRecord { customer, link, ..now })?;
-        Ok(Outcome::replayed(Migrated { customer, plan, stored: true, blockers: Vec::new() }))
+        let customer = self.details(caller, CustomerRecord { customer, link, ..now })?;
+        Ok(Migrated { customer, plan, stored: true, blockers: Vec::new() })
     }
 }
 
-/// What a migration would do, and the link that the new account would get, if it gets one.
+/// The plan of a migration, and the link that the new account gets, if it gets one.
 fn plan(
     customer: &Customer,
     owner: &Account,
@@ -196,7 +194,7 @@ fn plan(
     (plan, (!empty).then_some(copies))
 }
 
-async fn make_account(
+async fn create_account(
     conn: &mut PgConnection,
     caller: &Caller,
     account: &Account,
@@ -216,7 +214,7 @@ async fn make_account(
     Ok(())
 }
 
-/// The customer as the account that was made of it has it.
+/// The customer in the account that is made of it.
 fn in_account(before: &Customer, account: &Account, at: Timestamp) -> Customer {
     let mut after = before.clone();
     let references = after.go_to(account);

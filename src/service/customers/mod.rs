@@ -1,4 +1,4 @@
-//! What can be done with customers. One file per write shape; reads are here.
+//! Use cases on customers. Commands on one customer are here; each other way to write has a file of its own.
 
 mod batch;
 mod change;
@@ -14,6 +14,8 @@ mod transfer;
 mod upsert;
 
 use std::sync::Arc;
+
+use sqlx::PgConnection;
 
 pub use self::{
     batch::{BatchItem, BatchOutcomes},
@@ -52,8 +54,8 @@ use crate::{
     },
     error::{Error, Result},
     service::{
-        access::Access,
         clock,
+        mutation::Mutations,
         pool::Pool,
         seal::{Revisions, Sealer},
     },
@@ -64,34 +66,34 @@ use crate::{
 #[derive(Clone)]
 pub struct Customers {
     pool: Pool,
-    /// Sessions of their own: however many search, and however long it takes, everything else goes on.
+    /// Searches have sessions of their own, so that they never hold up anything else.
     searches: Pool,
+    mutations: Mutations,
     sealer: Arc<Sealer>,
-    access: Arc<Access>,
 }
 
-/// A customer as a caller is shown it.
+/// A customer as the caller may see it.
 #[derive(Clone, Debug)]
 pub struct CustomerDetails {
     /// The customer.
     pub customer: Customer,
     /// The acting account's link to it.
     pub link: Link,
-    /// How the acting account stands to it, and so what of it may be shown.
+    /// The acting account's relation to the customer, which decides what it may see of it.
     pub relation: Relation,
-    /// How it stands to the acting account's dealer management system.
+    /// The customer's link to the acting account's dealer management system.
     pub dms_link: DmsLink,
-    /// What the caller could do with it now.
+    /// The RPCs that the caller may call on the customer now.
     pub allowed_actions: Vec<&'static str>,
-    /// What its approval still asks for.
+    /// The fields that its approval still requires.
     pub missing_for_approval: Vec<FieldPath>,
-    /// Names this state; none of a customer that was only validated.
+    /// The etag of this state; none under `validate_only`.
     pub etag: Option<String>,
 }
 
 impl Customers {
-    pub(super) fn new(pool: Pool, searches: Pool, sealer: Arc<Sealer>, access: Arc<Access>) -> Self {
-        Self { pool, searches, sealer, access }
+    pub(super) fn new(pool: Pool, searches: Pool, mutations: Mutations, sealer: Arc<Sealer>) -> Self {
+        Self { pool, searches, mutations, sealer }
     }
 
     /// Reads one customer.
@@ -99,10 +101,10 @@ impl Customers {
     /// # Errors
     /// `CustomerNotFound`.
     pub async fn get(&self, caller: &Caller, id: CustomerId) -> Result<CustomerDetails> {
-        self.show(caller, self.see(caller, id).await?)
+        self.details(caller, self.get_record(caller, id).await?)
     }
 
-    /// Changes fields.
+    /// Updates fields.
     ///
     /// # Errors
     /// See the contract's UpdateCustomer.
@@ -197,59 +199,65 @@ impl Customers {
         self.change(caller, id, &Command::ReleaseHold(hold), options).await
     }
 
-    /// One customer, in one statement: what a reader of many calls at once can stand behind.
-    async fn see(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
+    /// Reads one customer, in one statement.
+    async fn get_record(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
         self.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id).await).await
     }
 
-    fn show(&self, caller: &Caller, seen: CustomerRecord) -> Result<CustomerDetails> {
-        let revisions = Revisions { customer: seen.customer.revision, link: seen.link.revision };
-        let etag = self.sealer.etag(caller.scope(), seen.customer.id, revisions)?;
-        Ok(CustomerDetails { etag: Some(etag), ..would_be(caller, seen) })
+    /// A stored customer, with its etag.
+    fn details(&self, caller: &Caller, record: CustomerRecord) -> Result<CustomerDetails> {
+        let revisions = Revisions { customer: record.customer.revision, link: record.link.revision };
+        let etag = self.sealer.etag(caller.scope(), record.customer.id, revisions)?;
+        Ok(CustomerDetails { etag: Some(etag), ..preview(caller, record) })
     }
 
-    /// What came of this very call: the customer as it is, or as it would be if the call was only validated.
-    fn fresh(&self, caller: &Caller, options: &Options, seen: CustomerRecord) -> Result<Outcome<CustomerDetails>> {
-        let shown = if options.validate_only { would_be(caller, seen) } else { self.show(caller, seen)? };
-        Ok(Outcome::fresh(shown))
+    /// The customer that a mutation answers with. Under `validate_only` it has no etag: its state is not stored.
+    fn mutated_details(&self, caller: &Caller, options: &Options, record: CustomerRecord) -> Result<CustomerDetails> {
+        if options.validate_only { Ok(preview(caller, record)) } else { self.details(caller, record) }
     }
 
-    /// A stored answer, shown to a caller that may see the customer today.
-    async fn replay(&self, caller: &Caller, answer: Answer) -> Result<Outcome<CustomerDetails>> {
-        let Answer::Customer { customer, .. } = &answer else { return Err(not_of_one()) };
-        let now = self.see(caller, customer.id).await?;
-        self.replay_seen(caller, now, answer)
+    /// The customer of a stored answer, for a caller that may see the customer today.
+    async fn replay(&self, caller: &Caller, answer: Answer) -> Result<CustomerDetails> {
+        self.pool.lease().await?.run(async |conn| self.replay_in(conn, caller, answer).await).await
     }
 
-    /// The same where the customer was just seen.
-    fn replay_seen(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<Outcome<CustomerDetails>> {
-        let Answer::Customer { customer, link } = answer else { return Err(not_of_one()) };
-        self.show(caller, CustomerRecord { customer, link, ..now }).map(Outcome::replayed)
+    /// The same in a session that the call has already.
+    async fn replay_in(&self, conn: &mut PgConnection, caller: &Caller, answer: Answer) -> Result<CustomerDetails> {
+        let Answer::Customer { customer, .. } = &answer else { return Err(other_answer()) };
+        let now = store::customers::get(conn, caller, customer.id).await?;
+        self.replay_over(caller, now, answer)
+    }
+
+    /// The same over the customer as it was just read.
+    fn replay_over(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<CustomerDetails> {
+        let Answer::Customer { customer, link } = answer else { return Err(other_answer()) };
+        self.details(caller, CustomerRecord { customer, link, ..now })
     }
 }
 
-fn not_of_one() -> Error {
+fn other_answer() -> Error {
     Error::internal("the stored answer is not of one customer")
 }
 
-/// A customer as it would be: without an etag, as nobody can read that state.
-fn would_be(caller: &Caller, seen: CustomerRecord) -> CustomerDetails {
-    let inputs = DecisionInputs { policies: &seen.policies, owner_ids: &seen.owner_ids };
+/// A customer without an etag.
+fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
+    let inputs = DecisionInputs { policies: &record.policies, owner_ids: &record.owner_ids };
+    let relation = record.customer.relation(caller.scope());
     CustomerDetails {
-        relation: seen.customer.relation(caller.scope()),
-        dms_link: DmsLink::of(&seen.customer, &seen.link, caller),
-        allowed_actions: seen.customer.allowed_actions(caller, inputs, clock::now()),
-        missing_for_approval: match seen.customer.relation(caller.scope()) {
-            Relation::OwnerOrAbove => seen.customer.missing_for_approval(inputs),
+        relation,
+        dms_link: DmsLink::of(&record.customer, &record.link, caller),
+        allowed_actions: record.customer.allowed_actions(caller, inputs, clock::now()),
+        missing_for_approval: match relation {
+            Relation::OwnerOrAbove => record.customer.missing_for_approval(inputs),
             Relation::Below => Vec::new(),
         },
-        customer: seen.customer,
-        link: seen.link,
+        customer: record.customer,
+        link: record.link,
         etag: None,
     }
 }
 
-/// Names near a taken one, to suggest those of them that are free. A long one is cut, so that what tells it apart fits.
-fn near(fields: &CustomerFields) -> Vec<Name> {
-    find::near(&fields.name, fields.profile.primary_address.get(AddressPart::City))
+/// Names similar to the fields' name, which is taken.
+fn similar_names(fields: &CustomerFields) -> Vec<Name> {
+    find::similar_names(&fields.name, fields.profile.primary_address.get(AddressPart::City))
 }

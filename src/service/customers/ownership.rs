@@ -1,5 +1,5 @@
-//! What the moves of customers to another account have in common: what blocks them, told all at once or as the first error,
-//! and how they are written.
+//! Moves of customers to another account: what all of them share. Blockers are reported all together under
+//! `validate_only`, else the first one is the error.
 
 use std::collections::HashMap;
 
@@ -13,29 +13,27 @@ use crate::{
         fields::references::References,
         history::event::Changes,
         refusal::{Blocker, Refusal},
-        requests::{answer::Answer, options::Options},
+        requests::options::Options,
         values::{
             enums::NameUniqueness,
             ids::{AccountId, CustomerId, EventId},
+            text::Text,
             timestamp::Timestamp,
         },
     },
     error::{Error, Result},
-    service::{
-        clock,
-        mutation::{retrying, settle},
-    },
+    service::clock,
     store::{self, customers::ownership::Move},
 };
 
-/// One thing that keeps one customer where it is.
+/// A customer that cannot be moved, with one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// Which customer.
+    /// The customer.
     pub customer: CustomerId,
-    /// Its place in the request, as errors tell it; none of a call on one customer.
+    /// The field of the request that names it; none in a call on one customer.
     pub at: Option<String>,
-    /// What it is.
+    /// The reason.
     pub blocker: Blocker,
 }
 
@@ -45,40 +43,44 @@ impl Blocked {
     }
 }
 
-/// What blocks customers, in the request's order.
+/// Blocked customers, in the request's order.
 #[derive(Debug, Default)]
 pub(super) struct Blockers(Vec<Blocked>);
 
 impl Blockers {
-    pub(super) fn note(
+    pub(super) fn add(
         &mut self,
         customer: CustomerId,
-        named: Option<&BatchItem>,
-        found: impl IntoIterator<Item = Blocker>,
+        item: Option<&BatchItem>,
+        blockers: impl IntoIterator<Item = Blocker>,
     ) {
-        self.0.extend(found.into_iter().map(|blocker| Blocked { customer, at: named.map(BatchItem::at), blocker }));
+        let blocked = blockers.into_iter().map(|blocker| Blocked { customer, at: item.map(BatchItem::field), blocker });
+        self.0.extend(blocked);
     }
 
     /// The same in the order in which a request names the customers.
     pub(super) fn in_order_of(mut self, batch: &[BatchItem]) -> Self {
-        let places: HashMap<CustomerId, usize> = batch.iter().map(|named| (named.id, named.place)).collect();
-        self.0.sort_by_key(|blocked| places.get(&blocked.customer));
+        let indexes: HashMap<CustomerId, usize> = batch.iter().map(|item| (item.id, item.index)).collect();
+        self.0.sort_by_key(|blocked| indexes.get(&blocked.customer));
         self
     }
 
-    /// Who only wants to know is told everything; the first one ends any other call. Nothing: nothing blocks.
-    pub(super) fn told(self, options: &Options) -> Result<Option<Vec<Blocked>>> {
+    /// Every blocked customer under `validate_only`; none: nothing is blocked.
+    ///
+    /// # Errors
+    /// The first blocked customer, of a call that is not only validated.
+    pub(super) fn report(self, options: &Options) -> Result<Option<Vec<Blocked>>> {
         match self.0.into_iter() {
-            mut blockers if !options.validate_only => blockers.next().map_or(Ok(None), |first| Err(first.error())),
-            blockers if blockers.len() == 0 => Ok(None),
-            blockers => Ok(Some(blockers.collect())),
+            mut blocked if !options.validate_only => blocked.next().map_or(Ok(None), |first| Err(first.error())),
+            blocked if blocked.len() == 0 => Ok(None),
+            blocked => Ok(Some(blocked.collect())),
         }
     }
 }
 
-/// Notes which of these customers have a name or an order reference that another one has where they go, or one that goes
-/// there with them.
-pub(super) async fn note_clashes(
+/// Adds the customers whose name or order reference another customer has in the account that they go to, or one that
+/// goes there with them.
+pub(super) async fn add_conflicts(
     conn: &mut PgConnection,
     caller: &Caller,
     to: AccountId,
@@ -87,27 +89,28 @@ pub(super) async fn note_clashes(
     blockers: &mut Blockers,
 ) -> Result<()> {
     let customers: Vec<&Customer> = moving.iter().map(|(_, customer)| *customer).collect();
-    let there = store::customers::ownership::find_conflicts(conn, caller.scope(), to, rule, &customers).await?;
-    let there: HashMap<CustomerId, _> = there.into_iter().map(|clash| (clash.customer, clash)).collect();
+    let conflicts = store::customers::ownership::find_conflicts(conn, caller.scope(), to, rule, &customers).await?;
+    let conflicts: HashMap<CustomerId, _> =
+        conflicts.into_iter().map(|conflict| (conflict.customer, conflict)).collect();
     let (mut names, mut orders) = (HashMap::new(), HashMap::new());
-    for (named, customer) in moving {
-        let clash = there.get(&customer.id);
+    for (item, customer) in moving {
+        let conflict = conflicts.get(&customer.id);
         let fields = &customer.fields;
-        // Names that are unique in the whole tenant are so already.
-        let twin = rule == NameUniqueness::Account && names.insert(fields.name.key().as_str(), customer.id).is_some();
-        let order = fields.order_reference.as_ref().map(crate::domain::values::text::Text::as_str);
+        // Names that are unique in the whole tenant have no twin in the batch.
+        let same_name =
+            rule == NameUniqueness::Account && names.insert(fields.name.key().as_str(), customer.id).is_some();
+        let order = fields.order_reference.as_ref().map(Text::as_str);
         let same_order = order.is_some_and(|order| orders.insert(order, customer.id).is_some());
         let found = [
-            (twin || clash.is_some_and(|clash| clash.name), Blocker::NameTaken),
-            (same_order || clash.is_some_and(|clash| clash.order_reference), Blocker::OrderReferenceTaken),
+            (same_name || conflict.is_some_and(|conflict| conflict.name), Blocker::NameTaken),
+            (same_order || conflict.is_some_and(|conflict| conflict.order_reference), Blocker::OrderReferenceTaken),
         ];
-        let found = found.into_iter().filter_map(|(there, blocker)| there.then_some(blocker));
-        blockers.note(customer.id, named.as_ref(), found);
+        blockers.add(customer.id, item.as_ref(), found.into_iter().filter_map(|(is, blocker)| is.then_some(blocker)));
     }
     Ok(())
 }
 
-/// A customer as it will be, and its event.
+/// The move of a customer, with its event.
 pub(super) fn moved(caller: &Caller, before: &Customer, mut after: Customer, at: Timestamp) -> Move {
     after.revision += 1;
     after.updated = Stamp { at, by: caller.author().principal.clone() };
@@ -115,34 +118,18 @@ pub(super) fn moved(caller: &Caller, before: &Customer, mut after: Customer, at:
     Move { after, event: EventId::from_uuid(clock::new_id()), changes }
 }
 
-/// Moves again where a customer of the same name was written between the look and the move: the next look finds it.
-pub(super) async fn retrying_clashes<T, F: Future<Output = Result<T>>>(once: impl Fn() -> F) -> Result<T> {
-    let clashed =
-        |error: &Error| matches!(error.broken_key(), Some("customers_name_key" | "customers_order_reference_key"));
-    match retrying(&once).await {
-        Err(error) if clashed(&error) => match retrying(&once).await {
-            Err(error) if clashed(&error) => Err(Error::Contended),
-            done => done,
-        },
-        done => done,
+/// What it means if a move breaks the key of a name or an order reference: another call wrote it after this one looked
+/// for conflicts. The next try finds it.
+pub(super) fn conflict_is_lost_race(failure: Error) -> Error {
+    match failure.broken_key() {
+        Some("customers_name_key" | "customers_order_reference_key") => Error::LostRace,
+        _ => failure,
     }
 }
 
 impl Customers {
-    /// What a failed move's own first call came to, if it was a repeat that met it.
-    pub(super) async fn first_answer(&self, caller: &Caller, options: &Options, failure: Error) -> Result<Answer> {
-        let settles = failure.broken_key().is_some()
-            || failure.is_retriable()
-            || failure.is_lock_timeout()
-            || matches!(failure, Error::Unavailable { .. });
-        if !settles {
-            return Err(failure);
-        }
-        settle(&self.pool, caller.scope().tenant(), caller.author(), options.request.as_ref(), failure).await
-    }
-
-    /// The customer as this transaction left it, or as it is where nothing was written; none of it is stored yet.
-    pub(super) async fn as_it_is(
+    /// The customer as this transaction left it.
+    pub(super) async fn details_in_transaction(
         &self,
         conn: &mut PgConnection,
         caller: &Caller,
@@ -150,6 +137,6 @@ impl Customers {
         options: &Options,
     ) -> Result<CustomerDetails> {
         let loaded = store::customers::load(conn, caller, id, None, &References::default()).await?;
-        self.fresh(caller, options, loaded.seen).map(|outcome| outcome.value)
+        self.mutated_details(caller, options, loaded.seen)
     }
 }

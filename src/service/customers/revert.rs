@@ -1,10 +1,10 @@
-//! A migration taken back: the customer returns to the account that it came from.
+//! Reverts a migration: the customer returns to the account that it came from.
 
 use sqlx::PgConnection;
 
 use super::{
     CustomerDetails, Customers,
-    ownership::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
+    ownership::{Blocked, Blockers, add_conflicts, conflict_is_lost_race, moved},
 };
 use crate::{
     domain::{
@@ -22,23 +22,30 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{end, write},
+        mutation::{Call, end, write},
+        pool::Lease,
         seal::Revisions,
     },
     store,
 };
 
-/// What came of taking a migration back.
+/// The result of a revert.
 #[derive(Clone, Debug)]
 pub struct Reverted {
     /// The customer.
     pub customer: CustomerDetails,
-    /// What blocks it, where it was only to be known.
+    /// What blocks it, under `validate_only`.
     pub blockers: Vec<Blocked>,
 }
 
+impl Reverted {
+    fn unblocked(customer: CustomerDetails) -> Self {
+        Self { customer, blockers: Vec::new() }
+    }
+}
+
 impl Customers {
-    /// Takes a migration back. Safe to repeat.
+    /// Reverts a migration. Safe to repeat.
     ///
     /// # Errors
     /// See the contract's RevertCustomerMigration.
@@ -49,20 +56,14 @@ impl Customers {
         options: &Options,
     ) -> Result<Outcome<Reverted>> {
         let etag = self.etag(caller, id, options)?;
-        let done = retrying_clashes(|| async move {
-            let mut lease = self.pool.lease().await?;
+        let attempt = |mut lease: Lease| async move {
             lease
                 .transaction(end(options), async |conn| self.revert_locked(conn, caller, id, options, etag).await)
                 .await
-        })
-        .await;
-        match done {
-            Ok(outcome) => Ok(outcome),
-            Err(failure) => {
-                let answer = self.first_answer(caller, options, failure).await?;
-                Ok(self.replay(caller, answer).await?.map(|customer| Reverted { customer, blockers: Vec::new() }))
-            }
-        }
+                .map_err(conflict_is_lost_race)
+        };
+        let replay = async |answer| self.replay(caller, answer).await.map(Reverted::unblocked);
+        self.mutations.run(Call::new(caller, options), attempt, replay).await
     }
 
     async fn revert_locked(
@@ -75,71 +76,59 @@ impl Customers {
     ) -> Result<Outcome<Reverted>> {
         let scope = caller.scope();
         let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
-        // Looked at without a lock first: its account is locked before it.
-        let seen = store::customers::load(conn, caller, id, None, &References::default()).await?.seen;
-        seen.customer.must_be_ours(caller)?;
-        let account = seen.customer.migrated().map(|migration| migration.account);
+        // Read without a lock first: the account that was made of the customer is locked before the customer.
+        let unlocked = store::customers::load(conn, caller, id, None, &References::default()).await?.seen;
+        unlocked.customer.must_be_ours(caller)?;
+        let account = unlocked.customer.migrated().map(|migration| migration.account);
         if let Some(account) = account {
             store::customers::ownership::lock_account(conn, scope, account).await?;
         }
         store::customers::lock(conn, scope, id).await?;
         let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;
         let before = &loaded.seen.customer;
-        // Once more: it may have gone to another account before it was locked.
+        // Checked again: the customer may have moved to another account before it was locked.
         before.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
-            let outcome = self.replay_seen(caller, loaded.seen, stored.answer(request)?)?;
-            return Ok(outcome.map(|customer| Reverted { customer, blockers: Vec::new() }));
+            let customer = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
+            return Ok(Outcome::replayed(Reverted::unblocked(customer)));
         }
         if before.migrated().map(|migration| migration.account) != account {
-            return Err(Error::Contended);
+            return Err(Error::LostRace);
         }
         let at = clock::now();
         let decision = before.may_revert(at);
         if decision == Ok(false) {
-            let customer = self.fresh(caller, options, loaded.seen)?.value;
-            return Ok(Outcome::fresh(Reverted { customer, blockers: Vec::new() }));
+            let customer = self.mutated_details(caller, options, loaded.seen)?;
+            return Ok(Outcome::unchanged(Reverted::unblocked(customer)));
         }
         self.check_etag(conn, (caller, id), etag, &loaded.seen).await?;
         let mut blockers = Blockers::default();
-        blockers.note(id, None, decision.err().into_iter().flatten());
+        blockers.add(id, None, decision.err().into_iter().flatten());
         let mut after = None;
         if let Some(migration) = before.migrated() {
             let home = store::accounts::get(conn, scope, migration.from).await?;
-            blockers.note(
-                id,
-                None,
-                store::customers::ownership::used(conn, scope, migration.account, id).await?.blockers(),
-            );
-            note_clashes(conn, caller, home.id, rule, &[(None, before)], &mut blockers).await?;
+            let usage = store::customers::ownership::used(conn, scope, migration.account, id).await?;
+            blockers.add(id, None, usage.blockers());
+            add_conflicts(conn, caller, home.id, rule, &[(None, before)], &mut blockers).await?;
             after = Some((at_home(conn, caller, before, &home, migration).await?, migration.account));
         }
-        let told = blockers.told(options)?;
-        let (Some((mut after, account)), None) = (after, &told) else {
-            let customer = self.fresh(caller, options, loaded.seen)?.value;
-            return Ok(Outcome::fresh(Reverted { customer, blockers: told.unwrap_or_default() }));
+        let blocked = blockers.report(options)?;
+        let (Some((mut after, account)), None) = (after, &blocked) else {
+            let customer = self.mutated_details(caller, options, loaded.seen)?;
+            return Ok(Outcome::unchanged(Reverted { customer, blockers: blocked.unwrap_or_default() }));
         };
         after.migration = after.migration.map(|migration| Migration { reverted_at: Some(at), ..migration });
         store::access::invitations::withdraw(conn, scope, account).await?;
-        let one = moved(caller, before, after, at);
-        let answer = Answer::Customer { customer: one.after.clone(), link: loaded.seen.link };
-        let write = write(caller, at, options);
-        store::customers::ownership::save(
-            conn,
-            caller,
-            rule,
-            &[one],
-            EventType::MigrationReverted,
-            (&answer, Some(id)),
-            write,
-        )
-        .await?;
-        let customer = self.as_it_is(conn, caller, id, options).await?;
-        Ok(Outcome::fresh(Reverted { customer, blockers: Vec::new() }))
+        let moves = [moved(caller, before, after, at)];
+        let answer = Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link };
+        let (event_type, write) = (EventType::MigrationReverted, write(caller, at, options));
+        store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, Some(id)), write).await?;
+        let customer = self.details_in_transaction(conn, caller, id, options).await?;
+        Ok(Outcome::changed(Reverted::unblocked(customer)))
     }
 }
 
-/// The customer as the account that it came from had it, as far as that is still there.
+/// The customer as the account that it came from had it, with its branch and sales person if these still exist.
 async fn at_home(
     conn: &mut PgConnection,
     caller: &Caller,

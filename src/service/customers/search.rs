@@ -1,4 +1,4 @@
-//! Searching customers.
+//! Searches customers.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     service::{
         page::{self, Page},
-        seal::PageOf,
+        seal::PageContext,
     },
     store::{
         self,
@@ -20,37 +20,37 @@ use crate::{
     },
 };
 
-/// One customer that a search found.
+/// A customer that a search found.
 #[derive(Clone, Debug)]
 pub struct Match {
     /// The customer.
-    pub shown: CustomerDetails,
-    /// In which fields at least one word of the query lies.
+    pub customer: CustomerDetails,
+    /// The fields that contain at least one word of the query.
     pub fields: Vec<SearchField>,
-    /// Where it stands; a page token can be made of it.
-    pub place: Place,
+    /// Its position in the result, from which the next page can go on.
+    pub cursor: Place,
 }
 
-/// One page of what a search found.
+/// One page of a search's result.
 #[derive(Clone, Debug)]
 pub struct Matches {
-    /// In order.
+    /// The matches, in order.
     pub matches: Vec<Match>,
-    /// Whether there are more behind the last.
+    /// Whether there are more after the last.
     pub more: bool,
-    /// How many match on all pages, if that was asked for, and whether there may be more than that.
+    /// The number of matches on all pages, if the request asks for it, and whether there may be more than that.
     pub total: Option<(i64, bool)>,
 }
 
-/// What a page token is bound to.
+/// The part of a page token's context that the search decides.
 #[derive(Debug, Serialize)]
-struct Bound<'a> {
+struct BoundQuery<'a> {
     narrowed: Option<CustomerId>,
     search: &'a Search,
 }
 
 impl Customers {
-    /// Finds customers.
+    /// Searches customers.
     ///
     /// # Errors
     /// `PageToken`.
@@ -62,7 +62,7 @@ impl Customers {
         token: &str,
         count: bool,
     ) -> Result<Matches> {
-        let after: Option<Place> = self.sealer.open_page(&page_of(caller, &bound(caller, search)), token)?;
+        let after: Option<Place> = self.sealer.open_page(&page_context(caller, &bound_query(caller, search)), token)?;
         let mut lease = self.searches.lease().await?;
         let found = lease
             .run(async |conn| store::search::find(conn, caller, search, after.as_ref(), page::limit(size), count).await)
@@ -78,26 +78,26 @@ impl Customers {
                 } else {
                     search.matched(&Searchable::of(&hit.seen.customer.fields), &hit.numbers)
                 };
-                Ok(Match { shown: self.show(caller, hit.seen)?, fields, place: hit.place })
+                Ok(Match { customer: self.details(caller, hit.seen)?, fields, cursor: hit.place })
             })
             .collect::<Result<_>>()?;
         let total = found.total.map(|total| (total.min(COUNTED), total > COUNTED));
         Ok(Matches { matches, more: page.more, total })
     }
 
-    /// The token of the page behind this place.
+    /// The token of the page after this cursor.
     ///
     /// # Errors
-    /// None that can happen.
-    pub fn search_token(&self, caller: &Caller, search: &Search, place: &Place) -> Result<String> {
-        self.sealer.page_token(&page_of(caller, &bound(caller, search)), place)
+    /// A fault of ours.
+    pub fn search_token(&self, caller: &Caller, search: &Search, cursor: &Place) -> Result<String> {
+        self.sealer.page_token(&page_context(caller, &bound_query(caller, search)), cursor)
     }
 }
 
-fn bound<'a>(caller: &Caller, search: &'a Search) -> Bound<'a> {
-    Bound { narrowed: caller.scope().narrowed(), search }
+fn bound_query<'a>(caller: &Caller, search: &'a Search) -> BoundQuery<'a> {
+    BoundQuery { narrowed: caller.scope().narrowed(), search }
 }
 
-fn page_of<'a>(caller: &Caller, query: &'a Bound<'a>) -> PageOf<'a, Bound<'a>> {
-    PageOf { list: "SearchCustomers", place: (caller.scope().tenant(), caller.scope().root()), query }
+fn page_context<'a>(caller: &Caller, query: &'a BoundQuery<'a>) -> PageContext<'a, BoundQuery<'a>> {
+    PageContext::new("SearchCustomers", caller, query)
 }

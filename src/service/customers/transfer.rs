@@ -1,10 +1,10 @@
-//! Customers transferred to another account of the tenant: one transaction, all or none.
+//! Transfers customers to another account of the tenant: one transaction, all or none.
 
 use sqlx::PgConnection;
 
 use super::{
     BatchItem, BatchOutcomes, Customers, batch,
-    ownership::{Blocked, Blockers, moved, note_clashes, retrying_clashes},
+    ownership::{Blocked, Blockers, add_conflicts, conflict_is_lost_race, moved},
 };
 use crate::{
     domain::{
@@ -21,23 +21,24 @@ use crate::{
     error::Result,
     service::{
         clock,
-        mutation::{end, write},
+        mutation::{Call, end, find_stored, write},
+        pool::Lease,
     },
     store,
 };
 
-/// What came of a transfer.
+/// The result of a transfer.
 #[derive(Clone, Debug)]
 pub struct Transferred {
-    /// Each customer, in the request's order; none if anything blocks.
+    /// Each customer, in the request's order; none if any is blocked.
     pub outcomes: BatchOutcomes,
-    /// What blocks it, where it was only to be known.
+    /// What blocks them, under `validate_only`.
     pub blockers: Vec<Blocked>,
 }
 
-/// What one try came to.
-enum Done {
-    Answered(Box<Outcome<Answer>>),
+/// The result of one attempt.
+enum Attempted {
+    Answered(Box<Answer>),
     Blocked(Vec<Blocked>),
 }
 
@@ -53,20 +54,21 @@ impl Customers {
         to: AccountId,
         options: &Options,
     ) -> Result<Outcome<Transferred>> {
-        let done = retrying_clashes(|| async move {
-            let mut lease = self.pool.lease().await?;
-            lease.transaction(end(options), async |conn| transfer_locked(conn, caller, batch, to, options).await).await
-        })
-        .await;
-        let answered = match done {
-            Ok(Done::Blocked(blockers)) => {
-                return Ok(Outcome::fresh(Transferred { outcomes: Vec::new(), blockers }));
-            }
-            Ok(Done::Answered(outcome)) => Ok(*outcome),
-            Err(failure) => Err(failure),
+        let attempt = |mut lease: Lease| async move {
+            lease
+                .transaction(end(options), async |conn| transfer_locked(conn, caller, batch, to, options).await)
+                .await
+                .map_err(conflict_is_lost_race)
         };
-        let outcome = self.outcomes(caller, options, answered).await?;
-        Ok(outcome.map(|outcomes| Transferred { outcomes, blockers: Vec::new() }))
+        let replay = async |answer| Ok(Attempted::Answered(Box::new(answer)));
+        let done = self.mutations.run(Call::new(caller, options), attempt, replay).await?;
+        let transferred = match &done.value {
+            Attempted::Blocked(blockers) => Transferred { outcomes: Vec::new(), blockers: blockers.clone() },
+            Attempted::Answered(answer) => {
+                Transferred { outcomes: self.batch_outcomes(caller, options, answer)?, blockers: Vec::new() }
+            }
+        };
+        Ok(done.map(|_| transferred))
     }
 }
 
@@ -76,45 +78,44 @@ async fn transfer_locked(
     batch: &[BatchItem],
     to: AccountId,
     options: &Options,
-) -> Result<Done> {
+) -> Result<Outcome<Attempted>> {
     let scope = caller.scope();
     let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
     let to = store::accounts::get(conn, scope, to).await?;
-    let found = batch::lock(conn, caller, batch, |customer| customer.must_be_ours(caller)).await?;
-    if let Some(answer) = batch::stored(conn, caller, options).await? {
-        return Ok(Done::Answered(Box::new(Outcome::replayed(answer))));
+    let records = batch::lock(conn, caller, batch, |customer| customer.must_be_ours(caller)).await?;
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(Attempted::Answered(Box::new(answer))));
     }
     let mut blockers = Blockers::default();
-    let (mut moving, mut touched) = (Vec::new(), Vec::with_capacity(batch.len()));
-    for named in batch {
-        let Some(seen) = found.get(&named.id) else { continue };
-        let decision = seen.customer.may_transfer(to.id);
+    let (mut moving, mut outcomes) = (Vec::new(), Vec::with_capacity(batch.len()));
+    for item in batch {
+        let Some(record) = records.get(&item.id) else { continue };
+        let decision = record.customer.may_transfer(to.id);
         let changed = decision != Ok(false);
-        touched.push(BatchOutcome {
-            customer: named.id,
+        outcomes.push(BatchOutcome {
+            customer: item.id,
             changed,
-            revision: seen.customer.revision + i64::from(changed),
-            link_revision: seen.link.revision,
+            revision: record.customer.revision + i64::from(changed),
+            link_revision: record.link.revision,
         });
         if changed {
-            moving.push((Some(*named), &seen.customer));
+            moving.push((Some(*item), &record.customer));
         }
-        blockers.note(named.id, Some(named), decision.err().into_iter().flatten());
+        blockers.add(item.id, Some(item), decision.err().into_iter().flatten());
     }
-    note_clashes(conn, caller, to.id, rule, &moving, &mut blockers).await?;
-    if let Some(blocked) = blockers.in_order_of(batch).told(options)? {
-        return Ok(Done::Blocked(blocked));
+    add_conflicts(conn, caller, to.id, rule, &moving, &mut blockers).await?;
+    if let Some(blocked) = blockers.in_order_of(batch).report(options)? {
+        return Ok(Outcome::unchanged(Attempted::Blocked(blocked)));
     }
-    let answer = Answer::Batch { touched };
-    if !moving.is_empty() {
-        let at = clock::now();
-        let moves: Vec<_> =
-            moving.iter().map(|(_, before)| moved(caller, before, in_account(before, &to), at)).collect();
-        let write = write(caller, at, options);
-        store::customers::ownership::save(conn, caller, rule, &moves, EventType::Transferred, (&answer, None), write)
-            .await?;
+    let answer = Answer::Batch { touched: outcomes };
+    if moving.is_empty() {
+        return Ok(Outcome::unchanged(Attempted::Answered(Box::new(answer))));
     }
-    Ok(Done::Answered(Box::new(Outcome::fresh(answer))))
+    let at = clock::now();
+    let moves: Vec<_> = moving.iter().map(|(_, before)| moved(caller, before, in_account(before, &to), at)).collect();
+    let (event_type, write) = (EventType::Transferred, write(caller, at, options));
+    store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, None), write).await?;
+    Ok(Outcome::changed(Attempted::Answered(Box::new(answer))))
 }
 
 /// The customer as another account has it.

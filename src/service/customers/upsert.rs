@@ -1,9 +1,9 @@
-//! Upsert: the customer that is meant is looked for, then changed or created. However many do so at once with one custom
-//! ID, they make one customer: whoever finds the ID taken after all looks again.
+//! Upsert: finds the customer, then changes or creates it. Concurrent calls with the same custom ID create one
+//! customer: a call that finds the ID taken on writing looks again.
 
 use super::{
     CustomerDetails, Customers, NewCustomer,
-    custom_ids::{Attempt, Ids},
+    custom_ids::{Attempt, CustomIdEdit},
 };
 use crate::{
     domain::{
@@ -16,52 +16,54 @@ use crate::{
         },
     },
     error::{Error, Result},
+    service::mutation::is_in_time,
     store,
 };
 
-/// How often the customer is looked for: it may be created, renumbered or gone between looking and writing.
+/// Look-ups of the customer: it may be created, get another custom ID or leave the caller's sight between the look-up
+/// and the write.
 const TRIES: usize = 4;
 
-/// By what an upsert's customer is found.
+/// How an upsert finds its customer.
 #[derive(Clone, Debug)]
 pub enum Match {
-    /// Its id. It is never created.
+    /// By its id. It is never created.
     Id(CustomerId),
-    /// What the acting account calls it.
+    /// By the acting account's custom ID.
     CustomId {
-        /// In this system.
+        /// The system of the custom ID.
         system: System,
-        /// Thus.
+        /// The custom ID.
         id: CustomId,
-        /// What it is if it is created; its custom IDs have this one among them.
-        draft: Box<NewCustomer>,
+        /// The customer to create if there is none; this custom ID is among its own.
+        new: Box<NewCustomer>,
     },
 }
 
-/// A customer to be there.
+/// A customer to create or update.
 #[derive(Clone, Debug)]
 pub struct Upsert {
-    /// By what it is found.
+    /// How the customer is found.
     pub by: Match,
     /// The custom IDs that it gets, new or not.
     pub custom_ids: CustomIds,
-    /// What else changes if it is there.
+    /// The update of its fields if it exists.
     pub update: Command,
 }
 
-/// What an upsert did.
+/// The result of an upsert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upserted {
-    /// There was none; it made one.
+    /// The customer did not exist.
     Created,
-    /// It changed the one that there was.
+    /// It existed and changed.
     Updated,
-    /// It was so already.
+    /// It existed and did not change.
     Unchanged,
 }
 
 impl Customers {
-    /// Creates a customer, or changes the one that there is.
+    /// Creates a customer, or updates the one that exists.
     ///
     /// # Errors
     /// See the contract's UpsertCustomer.
@@ -71,88 +73,92 @@ impl Customers {
         upsert: &Upsert,
         options: &Options,
     ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
-        let mut gone = Error::Contended;
-        for _ in 0..TRIES {
-            let found = match &upsert.by {
-                Match::Id(id) => return self.upsert_found(caller, *id, upsert, options).await,
-                Match::CustomId { system, id, draft } => match self.find_by_custom_id(caller, system, id).await? {
-                    Some(found) => found,
-                    None => match self.upsert_new(caller, draft, options).await {
-                        // Somebody was quicker, perhaps to make this very customer.
-                        Err(taken) if is_taken(&taken) => {
-                            self.find_by_custom_id(caller, system, id).await?.ok_or(taken)?
-                        }
-                        done => return done,
-                    },
+        let (system, custom_id, new) = match &upsert.by {
+            Match::Id(id) => return self.upsert_existing(caller, *id, upsert, options).await,
+            Match::CustomId { system, id, new } => (system, id, new),
+        };
+        let mut failure = Error::Contended;
+        for attempt in 0..TRIES {
+            if attempt > 0 && !is_in_time(caller.author()) {
+                break;
+            }
+            let found = match self.find_by_custom_id(caller, system, custom_id).await? {
+                Some(found) => found,
+                None => match self.upsert_new(caller, new, options).await {
+                    // Another call was quicker, perhaps to create this very customer.
+                    Err(taken) if is_taken(&taken) => {
+                        self.find_by_custom_id(caller, system, custom_id).await?.ok_or(taken)?
+                    }
+                    done => return done,
                 },
             };
-            match self.upsert_found(caller, found, upsert, options).await {
-                // It was renumbered, or left the caller's sight, after it was found.
-                Err(error @ Error::CustomerNotFound { .. }) => gone = error,
+            match self.upsert_existing(caller, found, upsert, options).await {
+                // It got another custom ID, or left the caller's sight, after it was found.
+                Err(gone @ Error::CustomerNotFound { .. }) => failure = gone,
                 done => return done,
             }
         }
-        Err(gone)
+        Err(failure)
     }
 
-    /// The customer that the acting account calls so now.
+    /// The customer with the acting account's current custom ID.
     async fn find_by_custom_id(&self, caller: &Caller, system: &System, id: &CustomId) -> Result<Option<CustomerId>> {
         let mut lease = self.pool.lease().await?;
         lease.run(async |conn| store::customers::find_by_custom_id(conn, caller.scope(), system, id).await).await
     }
 
-    async fn upsert_found(
+    async fn upsert_existing(
         &self,
         caller: &Caller,
         id: CustomerId,
         upsert: &Upsert,
         options: &Options,
     ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
-        let matched = match &upsert.by {
+        let found_by = match &upsert.by {
             Match::Id(_) => None,
             Match::CustomId { system, id, .. } => Some((system, id)),
         };
         let attempt = Attempt {
             caller,
             id,
-            ids: Ids::Towards { ids: &upsert.custom_ids, matched },
+            ids: CustomIdEdit::Put { ids: &upsert.custom_ids, found_by },
             fields: Some(&upsert.update),
             options,
             etag: None,
             field: |system| format!("customer.custom_ids.{}", system.as_str()),
         };
-        let done = Box::pin(self.change_ids(&attempt)).await?;
-        let upserted = match done.changed {
-            _ if done.outcome.replayed => stored(matched.is_some(), &done.outcome.value),
+        let outcome = Box::pin(self.change_ids(&attempt)).await?;
+        let upserted = match outcome.changed {
+            _ if outcome.replayed => replayed(found_by.is_some(), &outcome.value),
             true => Upserted::Updated,
             false => Upserted::Unchanged,
         };
-        Ok((done.outcome, upserted))
+        Ok((outcome, upserted))
     }
 
     async fn upsert_new(
         &self,
         caller: &Caller,
-        draft: &NewCustomer,
+        new: &NewCustomer,
         options: &Options,
     ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
-        let outcome = self.create(caller, draft, options).await?;
-        let upserted = if outcome.replayed { stored(true, &outcome.value) } else { Upserted::Created };
+        let outcome = self.create(caller, new, options).await?;
+        let upserted = if outcome.replayed { replayed(true, &outcome.value) } else { Upserted::Created };
         Ok((outcome, upserted))
     }
 }
 
-/// What an earlier upsert did, by what it left: one that creates leaves a customer and a link at their first revisions,
-/// one that changes what was found by its custom ID leaves one of them further on.
-fn stored(by_custom_id: bool, shown: &CustomerDetails) -> Upserted {
-    if by_custom_id && shown.customer.revision == 1 && shown.link.revision == 1 {
+/// The result of an earlier upsert, by its stored answer: a creation leaves the customer and the link at their first
+/// revisions; an update of a customer that was found by its custom ID leaves one of them at a later one.
+fn replayed(by_custom_id: bool, stored: &CustomerDetails) -> Upserted {
+    if by_custom_id && stored.customer.revision == 1 && stored.link.revision == 1 {
         Upserted::Created
     } else {
         Upserted::Updated
     }
 }
 
-/// Somebody else has what a new customer was to have.
+/// Whether another customer has what the new one was to get.
 fn is_taken(error: &Error) -> bool {
     matches!(error, Error::CustomIdTaken { .. } | Error::NameTaken { .. } | Error::OrderReferenceTaken)
 }

@@ -1,4 +1,4 @@
-//! STYLE's four rules on the rooms, and which room may know which.
+//! The rules on the layers of the source, and which layer may use which.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,20 +10,20 @@ pub(super) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of src, without its comments and without its tests.
+/// A file of src, without its comments and its tests.
 pub(super) struct Source {
-    /// From src on, as in `store/customers/mod.rs`.
+    /// The path below src, as in `store/customers/mod.rs`.
     pub(super) path: String,
-    /// What is neither comment nor text; texts are left as `""`.
+    /// The code without comments; every string is `""`.
     pub(super) code: String,
-    /// The texts in it.
+    /// The strings in it.
     pub(super) texts: Vec<String>,
 }
 
 impl Source {
     fn read(path: &Path, from: &Path) -> Self {
         let whole = fs::read_to_string(path).unwrap();
-        // rustfmt puts the brace that ends a module at a line's beginning.
+        // rustfmt puts the closing brace of a module at the start of a line.
         let kept = whole.split("#[cfg(test)]\nmod tests {").enumerate().map(|(part, text)| match part {
             0 => text,
             _ => text.split_once("\n}\n").expect("the tests end").1,
@@ -32,7 +32,7 @@ impl Source {
         Self { path: path.strip_prefix(from).unwrap().to_str().unwrap().to_owned(), code, texts }
     }
 
-    /// The room: a folder of src, or a file beside them.
+    /// The layer: a folder of src, or a file in src.
     fn room(&self) -> &str {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
@@ -41,7 +41,7 @@ impl Source {
         words(&self.code).collect()
     }
 
-    /// The names that directly follow `root::`, also within braces.
+    /// The names that directly follow `root::`, also in braces.
     fn under(&self, root: &str) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
         for (at, found) in self.code.match_indices(&format!("{root}::")) {
@@ -66,7 +66,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char| !is_word(char)).filter(|word| !word.is_empty())
 }
 
-/// The first name of every item of a `use` list, up to the brace that closes it.
+/// The first name of every item of a `use` list, up to its closing brace.
 fn heads(list: &str) -> Vec<&str> {
     let (mut heads, mut depth, mut begin) = (Vec::new(), 0, 0);
     for (at, char) in list.char_indices() {
@@ -86,7 +86,7 @@ fn heads(list: &str) -> Vec<&str> {
     heads
 }
 
-/// Takes code apart from its comments and its texts.
+/// Separates code from comments and strings.
 fn apart(whole: &str) -> (String, Vec<String>) {
     let (mut code, mut texts, mut rest) = (String::new(), Vec::new(), whole);
     while let Some(char) = rest.chars().next() {
@@ -126,7 +126,7 @@ fn apart(whole: &str) -> (String, Vec<String>) {
     (code, texts)
 }
 
-/// All files of src but those that hold tests alone.
+/// All files of src except those with only tests.
 fn sources() -> Vec<Source> {
     let from = root().join("src");
     let (mut folders, mut sources) = (vec![from.clone()], Vec::new());
@@ -151,14 +151,14 @@ pub(super) fn room(room: &str) -> Vec<Source> {
     sources
 }
 
-/// The words of `source`'s code that are on the list, with where.
+/// The words of `source`'s code that are on the list, with the path.
 fn hits(source: &Source, list: &[&str]) -> Vec<String> {
     let found = source.words();
     list.iter().filter(|word| found.contains(**word)).map(|word| format!("{}: {word}", source.path)).collect()
 }
 
 #[test]
-fn code_is_taken_apart_from_comments_and_texts() {
+fn code_is_separated_from_comments_and_strings() {
     let (code, texts) = apart("let a = r#\"x \"y\"\"#; // async \"no\"\nlet 'b' = '\\''; f::<'c>(\"q \\\" r\", '\"');");
     assert_eq!(code, "let a = \"\"; \nlet  = ; f::<'c>(\"\", );");
     assert_eq!(texts, ["x \"y\"", "q \\\" r"]);
@@ -168,16 +168,16 @@ fn code_is_taken_apart_from_comments_and_texts() {
 }
 
 #[test]
-fn the_domain_never_awaits_and_knows_no_database_no_wire_and_no_runtime() {
+fn the_domain_never_awaits_and_uses_no_database_no_grpc_and_no_runtime() {
     let foreign = ["async", "await", "sqlx", "tonic", "tokio", "prost", "prost_types", "http", "tower", "moka"];
     let found: Vec<_> = room("domain").iter().flat_map(|source| hits(source, &foreign)).collect();
     assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]
-fn services_write_no_sql() {
+fn services_contain_no_sql() {
     for source in room("service") {
-        // A connection may pass through; statements are the stores'. The pool begins and ends transactions.
+        // A connection may pass through, but statements belong to the stores. The pool begins and ends transactions.
         let mut known = BTreeSet::from(["Connection", "Error", "PgConnection", "postgres"]);
         let pool = source.path == "service/pool.rs";
         if pool {
@@ -210,7 +210,7 @@ fn stores_own_no_pool_and_neither_begin_nor_commit() {
 }
 
 #[test]
-fn only_the_wire_the_layers_the_server_and_the_collectors_client_know_tonic() {
+fn only_grpc_layers_server_and_telemetry_use_tonic() {
     for source in sources() {
         let words = source.words();
         let knows = |name: &str| words.iter().any(|word| *word == name || word.starts_with(&format!("{name}_")));
@@ -224,12 +224,12 @@ fn only_the_wire_the_layers_the_server_and_the_collectors_client_know_tonic() {
 }
 
 #[test]
-fn only_the_wire_knows_the_generated_types() {
+fn only_grpc_uses_the_generated_types() {
     for source in sources().iter().filter(|source| source.room() != "grpc") {
-        // The layers make statuses of their own, and need a reason for them.
+        // The layers make statuses of their own, which need a reason.
         let allowed = if source.room() == "layers" { BTreeSet::from(["ErrorReason"]) } else { BTreeSet::new() };
         let generated: Vec<_> = source.under("pb").difference(&allowed).copied().collect();
-        // `tonic_health::pb` is health's, as it is served and as it is asked for.
+        // `tonic_health::pb` belongs to health, both server and client.
         let of_health =
             ["health_server", "FILE_DESCRIPTOR_SET", "health_client", "HealthCheckRequest", "health_check_response"];
         let generated: Vec<_> = generated.into_iter().filter(|name| !of_health.contains(name)).collect();
@@ -240,7 +240,7 @@ fn only_the_wire_knows_the_generated_types() {
 }
 
 #[test]
-fn each_room_knows_only_the_rooms_further_in() {
+fn each_layer_uses_only_inner_layers() {
     let rooms: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("domain", ["domain"].as_slice()),
         ("error", &["domain", "error"]),
@@ -265,7 +265,7 @@ fn each_room_knows_only_the_rooms_further_in() {
 }
 
 #[test]
-fn advisory_locks_are_the_migrators_alone() {
+fn only_the_migrator_takes_advisory_locks() {
     for source in sources().iter().filter(|source| source.path != "store/migrations.rs") {
         for text in &source.texts {
             let text = text.to_lowercase();

@@ -1,4 +1,4 @@
-//! What telemetry calls the stores' statements.
+//! The names of the stores' statements in telemetry.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn every_statement_that_a_call_sends_has_a_name_of_its_own() {
         for method in [".fetch_all(", ".fetch_one(", ".fetch_optional(", ".execute("] {
             for (at, _) in source.code.match_indices(method) {
                 let (arguments, rest) = source.code[at + method.len()..].split_once(')').unwrap();
-                // The migrator's are sent before there is a call.
+                // The migrator's statements are not sent during a call.
                 if source.path == "store/migrations.rs" && arguments != "conn" {
                     continue;
                 }
@@ -25,7 +25,7 @@ fn every_statement_that_a_call_sends_has_a_name_of_its_own() {
     assert!(names.len() > 45, "{names:?}");
 }
 
-/// A table or room, a dot, and what is done.
+/// A table or module, a dot, and the action.
 fn is_statements_name(text: &str) -> bool {
     let is_name = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     text.split_once('.').is_some_and(|(room, function)| is_name(room) && is_name(function))

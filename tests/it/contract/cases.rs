@@ -12,13 +12,13 @@ use crate::world::{Client, customer, mask, principal, unknown_id};
 pub(super) struct Case {
     /// As in `CustomerService/GetCustomer`.
     pub(super) rpc: &'static str,
-    /// Who may call it at least, as DESIGN 3's table has it.
+    /// The least role, as in DESIGN 3's table.
     pub(super) least: &'static str,
     pub(super) tenancy: Tenancy,
     pub(super) call: Call,
 }
 
-/// By what an RPC could reach what is not the caller's.
+/// How an RPC could reach data of another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tenancy {
     /// It names a customer.
@@ -26,14 +26,14 @@ pub(super) enum Tenancy {
     /// It names an account.
     Account,
     /// It names a custom ID of the acting account.
-    Called,
+    CustomId,
     /// It names a tag of the acting account.
     Tag,
     /// It names a branch of the acting account.
     Branch,
-    /// It names nothing: the acting account decides.
+    /// It names no resource: the acting account decides.
     Acting,
-    /// It tells of the caller, whatever it acts in.
+    /// It returns the caller's own identity, in any account.
     Caller,
     /// It is outside all tenants.
     Platform,
@@ -139,7 +139,7 @@ pub(super) const CASES: &[Case] = &[
     case(
         "CustomerService/BatchGetCustomers",
         "VIEWER",
-        // It lists what it does not find, by the ids that were asked for.
+        // It lists the missing ids as the request has them.
         Tenancy::Acting,
         call!(customers.batch_get_customers, _ => pb::BatchGetCustomersRequest {
             customer_ids: vec![Uuid::now_v7().to_string()],
@@ -149,7 +149,7 @@ pub(super) const CASES: &[Case] = &[
     case(
         "CustomerService/LookupCustomer",
         "VIEWER",
-        Tenancy::Called,
+        Tenancy::CustomId,
         call!(customers.lookup_customer, custom_id => pb::LookupCustomerRequest { custom_id, ..Default::default() }),
     ),
     case(

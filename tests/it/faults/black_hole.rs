@@ -1,5 +1,5 @@
-//! Connections to the database that go silent on the way, as behind a firewall that forgot them: nothing that is sent
-//! arrives any more, and nobody says so.
+//! Connections to the database that go silent, as behind a firewall that dropped their state: nothing that is sent
+//! arrives any more, and there is no error.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,13 +19,13 @@ use crate::{
     world::{Client, World, assert_refused, customer, production_database, until},
 };
 
-/// What is promised of a connection that went silent.
+/// The guaranteed limit for a connection that went silent.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 
-/// Between the service and PostgreSQL.
+/// A proxy between the service and PostgreSQL.
 struct Proxy {
     port: u16,
-    /// Of the connections that are there when it changes, nothing passes any more.
+    /// When this changes, the existing connections pass nothing any more.
     silenced: watch::Sender<()>,
     accepting: JoinHandle<()>,
 }
@@ -50,7 +50,7 @@ impl Proxy {
         Self { port, silenced, accepting }
     }
 
-    /// The same database, through here.
+    /// The same database, through the proxy.
     fn before(&self, database: &PgConnectOptions) -> PgConnectOptions {
         let name = database.get_database().unwrap();
         PgConnectOptions::new_without_pgpass()
@@ -67,8 +67,8 @@ impl Drop for Proxy {
     }
 }
 
-/// Passes on what comes, until silence falls; then holds both ends open and says nothing until the service has closed its
-/// end, as no packet would ever tell it to.
+/// Forwards all data until the silence begins. Then it keeps both ends open and sends nothing until the service closes its
+/// end; no packet makes the service do so.
 async fn relay(mut client: TcpStream, mut server: UnixStream, mut silenced: watch::Receiver<()>) {
     let passing = tokio::io::copy_bidirectional(&mut client, &mut server);
     let silent = tokio::select! {
@@ -81,21 +81,21 @@ async fn relay(mut client: TcpStream, mut server: UnixStream, mut silenced: watc
 }
 
 /// A server with one connection, through a proxy.
-struct Stage {
+struct Fixture {
     world: World,
     proxy: Proxy,
     admin: Client,
     ada: String,
 }
 
-impl Stage {
+impl Fixture {
     async fn start(adjust: impl FnOnce(&mut Database)) -> Self {
         let database = production_database().await;
         let proxy = Proxy::start(&database).await;
         let world = World::start_with(database.clone(), |config| {
             config.database.options = proxy.before(&database).into();
             config.database.connections = 1;
-            // As `serve` has them.
+            // As in `serve`.
             config.database.statement_timeout = Duration::from_secs(4);
             config.database.lock_timeout = Duration::from_secs(2);
             config.database.wait = Duration::from_secs(1);
@@ -108,24 +108,24 @@ impl Stage {
         Self { world, proxy, admin: acme.admin, ada }
     }
 
-    /// A mutation: nothing ends it when its caller gives up.
+    /// A mutation: it does not end when its caller gives up.
     fn rename(&self) -> JoinHandle<Result<pb::Customer, Status>> {
         let (client, id) = (self.admin.clone(), self.ada.clone());
         tokio::spawn(async move { client.update(pb::Customer { id, ..customer("Bob") }, &["name"]).await })
     }
 }
 
-/// Whether others have the connection's place in time after it went silent with a mutation upon it.
-async fn come_back(stage: &Stage) -> bool {
-    let mut holder = stage.world.sql().await;
+/// Whether other calls get the permit of a connection in time, after it went silent during a mutation.
+async fn come_back(fixture: &Fixture) -> bool {
+    let mut holder = fixture.world.sql().await;
     sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
-    let lost = stage.rename();
-    until("the mutation runs", async || locked_out(&stage.world.database).await == 1).await;
-    stage.proxy.silenced.send(()).unwrap();
+    let lost = fixture.rename();
+    until("the mutation runs", async || locked_out(&fixture.world.database).await == 1).await;
+    fixture.proxy.silenced.send(()).unwrap();
     let silent_since = Instant::now();
     let back = async {
-        // Each waits a second for the one place.
-        while stage.admin.get(&stage.ada).await.is_err() {}
+        // Each waits a second for the one connection.
+        while fixture.admin.get(&fixture.ada).await.is_err() {}
     };
     let back = timeout(BACK_WITHIN, back).await.is_ok();
     if back {
@@ -136,10 +136,10 @@ async fn come_back(stage: &Stage) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_go_silent_give_their_places_back_within_ten_seconds() {
+async fn silent_connections_are_replaced_within_ten_seconds() {
     let (guarded, unguarded) =
-        tokio::join!(Stage::start(|_| ()), Stage::start(|database| database.give_up_silent = false));
+        tokio::join!(Fixture::start(|_| ()), Fixture::start(|database| database.give_up_silent = false));
     let (guarded, unguarded) = tokio::join!(come_back(&guarded), come_back(&unguarded));
-    assert!(guarded, "a silent connection keeps its place");
-    assert!(!unguarded, "without the guard it would too: this test proves nothing");
+    assert!(guarded, "a silent connection is not replaced");
+    assert!(!unguarded, "it is replaced without the guard too, so this test proves nothing");
 }

@@ -6,25 +6,28 @@ use clientele::{grpc::pb, server::Drained};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::world::{Client, Seat, World, at_once, customer, production_database, request_id, rounds};
+use crate::world::{Client, TestAccount, World, at_once, customer, production_database, request_id, rounds};
 
-/// Customers of a batch.
+/// Number of customers in a batch.
 const BATCH: usize = 20;
-/// A transaction that waits longer for its owner has none.
+/// Half as many connections as there are callers.
+const CONNECTIONS: usize = 8;
+/// A transaction that is idle for longer is abandoned.
 const FORSAKEN: Duration = Duration::from_millis(1_500);
 
-/// A server whose guards are there or taken out, and customers in batches.
-struct Place {
+/// A server with or without its guards, and customers in batches.
+struct Fixture {
     world: World,
-    acme: Seat,
+    acme: TestAccount,
     batches: Arc<Vec<Vec<String>>>,
     /// Customers whose creation was acknowledged.
     acknowledged: Vec<Uuid>,
 }
 
-impl Place {
+impl Fixture {
     async fn start(discard_unfinished: bool, detach: bool) -> Self {
         let world = World::start_with(production_database().await, |config| {
+            config.database.connections = CONNECTIONS;
             config.database.discard_unfinished = discard_unfinished;
             config.limits.detach = detach;
         })
@@ -39,8 +42,8 @@ impl Place {
         Self { world, acme, batches: Arc::new(batches), acknowledged: made }
     }
 
-    /// Sixteen callers at once, each of whom calls again and again and has little patience.
-    async fn storm(&mut self, calls: usize) {
+    /// Sixteen concurrent callers that call again and again and hang up early.
+    async fn load(&mut self, calls: usize) {
         let connections: Vec<_> = (0..4).map(|_| self.world.channel()).collect();
         let callers = at_once((0..16).map(|caller| {
             let client = self.acme.admin.over(connections[caller % 4].clone());
@@ -59,16 +62,16 @@ impl Place {
         self.acknowledged.extend(callers.await.into_iter().flatten());
     }
 
-    /// All that is wrong when nobody calls any more.
-    async fn harm(&self) -> Vec<String> {
-        let mut harm = self.sessions_left().await;
-        if harm.is_empty() {
-            harm = self.broken_data().await;
+    /// All problems that are left after the calls.
+    async fn damage(&self) -> Vec<String> {
+        let mut damage = self.sessions_left().await;
+        if damage.is_empty() {
+            damage = self.broken_data().await;
         }
-        harm
+        damage
     }
 
-    /// Sessions of the service that do not come to rest, once they had the time; and locks.
+    /// Sessions of the service that are still busy after some time, and locks.
     async fn sessions_left(&self) -> Vec<String> {
         let mut sql = self.world.sql().await;
         let end = Instant::now() + Duration::from_secs(20);
@@ -100,10 +103,10 @@ impl Place {
         }
     }
 
-    /// What is half there, or was acknowledged and is not there.
+    /// Data that is incomplete, or was acknowledged and is missing.
     async fn broken_data(&self) -> Vec<String> {
         let mut sql = self.world.sql().await;
-        let mut harm = Vec::new();
+        let mut damage = Vec::new();
         for (what, query) in [
             (
                 "customers without the event of their creation",
@@ -113,7 +116,7 @@ impl Place {
                  )",
             ),
             (
-                "customers without the answer of their creation",
+                "customers without the stored answer of their creation",
                 "select count(*) from customers c where not exists (
                      select from requests r
                      where r.tenant_id = c.tenant_id and r.customer_id = c.id and r.rpc like '%/CreateCustomer'
@@ -134,7 +137,7 @@ impl Place {
                  ))",
             ),
             (
-                "customers that are archived though their last event says otherwise",
+                "customers that are archived although their last event is another",
                 "select count(*) from customers c where (c.archived_at is not null) is distinct from coalesce((
                      select e.type = 'ARCHIVED' from events e
                      where e.tenant_id = c.tenant_id and e.customer_id = c.id order by e.seq desc limit 1
@@ -149,7 +152,7 @@ impl Place {
         ] {
             let count: i64 = sqlx::query_scalar(query).fetch_one(&mut sql).await.unwrap();
             if count > 0 {
-                harm.push(format!("{count} {what}"));
+                damage.push(format!("{count} {what}"));
             }
         }
         let lost: i64 = sqlx::query_scalar(
@@ -160,12 +163,12 @@ impl Place {
         .await
         .unwrap();
         if lost > 0 {
-            harm.push(format!("{lost} creations acknowledged and not there"));
+            damage.push(format!("{lost} creations acknowledged and not there"));
         }
-        harm
+        damage
     }
 
-    /// Every session of the pool still works, and there are no more than there may be.
+    /// Asserts that every session of the pool still works, and that there are not too many.
     async fn must_serve(&self) {
         let reads = at_once(self.acknowledged.iter().take(4 * BATCH).map(|id| {
             let (admin, id) = (self.acme.admin.clone(), id.to_string());
@@ -181,10 +184,39 @@ impl Place {
         .fetch_one(&mut self.world.sql().await)
         .await
         .unwrap();
-        assert!(sessions <= 8, "{sessions} sessions of 8");
+        assert!(usize::try_from(sessions).unwrap() <= CONNECTIONS, "{sessions} sessions of {CONNECTIONS}");
     }
 
-    /// How many archivings were done.
+    /// The processes of PostgreSQL that serve the service's sessions: a session that is closed and made anew has another one.
+    async fn backends(&self) -> Vec<i32> {
+        let query = "select pid from pg_stat_activity
+             where datname = current_database() and application_name = 'clientele' order by pid";
+        sqlx::query_scalar(query).fetch_all(&mut self.world.sql().await).await.unwrap()
+    }
+
+    /// Callers that read and give up after a moment between none and twice what a read takes; how many did.
+    async fn read_impatiently(&self, calls: usize) -> usize {
+        let connections: Vec<_> = (0..4).map(|_| self.world.channel()).collect();
+        let ids: Arc<Vec<String>> = Arc::new(self.acknowledged.iter().map(Uuid::to_string).collect());
+        let begun = Instant::now();
+        self.acme.admin.batch_get(&ids).await;
+        let usual = begun.elapsed();
+        let callers = at_once((0..64).map(|caller| {
+            let client = self.acme.admin.over(connections[caller % 4].clone());
+            let ids = Arc::clone(&ids);
+            async move {
+                let mut gave_up = 0;
+                for _ in 0..calls / 64 {
+                    let patience = usual * u32::try_from(random(200)).unwrap() / 100;
+                    gave_up += usize::from(timeout(patience, client.batch_get(&ids)).await.is_err());
+                }
+                gave_up
+            }
+        }));
+        callers.await.into_iter().sum()
+    }
+
+    /// Number of archivings.
     async fn archivings(&self) -> i64 {
         let query = "select count(distinct xid) from events where type in ('ARCHIVED', 'UNARCHIVED')";
         sqlx::query_scalar(query).fetch_one(&mut self.world.sql().await).await.unwrap()
@@ -203,7 +235,7 @@ async fn create(client: &Client, name: &str) -> Option<Uuid> {
     Some(Uuid::parse_str(&created.id).unwrap())
 }
 
-/// One call of those that a caller may hang up in; the customer, if it was told of a new one.
+/// One call during which the caller may hang up. Returns the customer if a creation was acknowledged.
 async fn any_call(client: &Client, batches: &[Vec<String>]) -> Option<Uuid> {
     let batch: Vec<&str> = batches[random(4) as usize].iter().map(String::as_str).collect();
     match random(10) {
@@ -216,35 +248,52 @@ async fn any_call(client: &Client, batches: &[Vec<String>]) -> Option<Uuid> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_hang_up_leave_no_open_transaction_no_lock_and_no_half_write() {
-    let mut place = Place::start(true, true).await;
+    let mut fixture = Fixture::start(true, true).await;
     for _ in 0..rounds(3) {
-        place.storm(320).await;
-        assert_eq!(place.harm().await, [""; 0]);
-        place.must_serve().await;
+        fixture.load(320).await;
+        assert_eq!(fixture.damage().await, [""; 0]);
+        fixture.must_serve().await;
     }
-    assert!(place.archivings().await > 0 && place.acknowledged.len() > 4 * BATCH, "the storm did nothing");
-    assert_eq!(place.world.server.stop().await, Drained::Whole, "a mutation was left running");
+    assert!(fixture.archivings().await > 0 && fixture.acknowledged.len() > 4 * BATCH, "the load did nothing");
+    assert_eq!(fixture.world.server.stop().await, Drained::Whole, "a mutation was left running");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn leases_alone_keep_the_sessions_clean_of_mutations_that_end_with_their_callers() {
-    let mut place = Place::start(true, false).await;
+async fn leases_without_detaching_leave_no_session_in_a_transaction() {
+    let mut fixture = Fixture::start(true, false).await;
     for _ in 0..rounds(2) {
-        place.storm(320).await;
-        assert_eq!(place.harm().await, [""; 0]);
-        place.must_serve().await;
+        fixture.load(320).await;
+        assert_eq!(fixture.damage().await, [""; 0]);
+        fixture.must_serve().await;
     }
 }
 
-/// The positive control: what the tests above would find.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_leases_and_detaching_the_same_storm_does_harm() {
-    let mut place = Place::start(false, false).await;
+async fn readers_that_give_up_close_no_session() {
+    let fixture = Fixture::start(true, true).await;
+    fixture.must_serve().await;
+    let before = fixture.backends().await;
+    assert_eq!(before.len(), CONNECTIONS, "every session is there");
+    let mut gave_up = 0;
+    for _ in 0..rounds(2) {
+        gave_up += fixture.read_impatiently(640).await;
+    }
+    assert!(gave_up > 100, "only {gave_up} callers gave up");
+    assert_eq!(fixture.damage().await, [""; 0]);
+    fixture.must_serve().await;
+    assert_eq!(fixture.backends().await, before, "a session was closed, and another one made");
+    assert_eq!(fixture.world.server.stop().await, Drained::Whole, "a read was left running");
+}
+
+/// The positive control: shows that the tests above can fail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_leases_and_detaching_the_same_load_does_damage() {
+    let mut fixture = Fixture::start(false, false).await;
     for _ in 0..30 {
-        place.storm(320).await;
-        if !place.harm().await.is_empty() {
+        fixture.load(320).await;
+        if !fixture.damage().await.is_empty() {
             return;
         }
     }
-    panic!("no harm was found: either the storm is too mild or nothing looks");
+    panic!("no damage was found: either the load is too small or the checks find nothing");
 }

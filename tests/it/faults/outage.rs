@@ -13,11 +13,11 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::world::{
-    Client, World, assert_refused, at_once, cluster, customer, database_in, pending_first, principal, request_id,
+    Client, World, assert_refused, at_once, cluster, customer, database_in, manual_approval, principal, request_id,
     retry_delay, rounds, unknown_id, until,
 };
 
-/// A customer of the load: created and approved by calls that can be repeated, and what was answered.
+/// A customer of the load: created and approved by calls that can be repeated, with their answers.
 #[derive(Debug)]
 struct Made {
     create: pb::CreateCustomerRequest,
@@ -33,7 +33,7 @@ impl Made {
         Self { create, created: None, approve: None, approved: None }
     }
 
-    /// Creates it and approves it, as far as it gets.
+    /// Creates and approves it, until a call fails.
     async fn make(&mut self, client: &Client) -> Result<(), Status> {
         let answer = client.customers().create_customer(self.create.clone()).await?.into_inner();
         let customer_id = answer.customer.as_ref().unwrap().id.clone();
@@ -44,7 +44,7 @@ impl Made {
         Ok(())
     }
 
-    /// Repeats every call: what was acknowledged is answered the same again, the rest is done now or was.
+    /// Repeats every call: an acknowledged call gets the same answer again, any other was done or is done now.
     async fn repeat(self, client: &Client) {
         let again = client.customers().create_customer(self.create).await.unwrap().into_inner();
         if let Some(created) = &self.created {
@@ -64,26 +64,26 @@ impl Made {
     }
 }
 
-/// What the load tells while it runs.
+/// The progress of the load.
 #[derive(Default)]
-struct Told {
+struct Progress {
     made: AtomicUsize,
     unavailable: AtomicUsize,
     stop: AtomicBool,
 }
 
-/// Makes customers until it is told to stop, whatever it is answered.
-async fn load(client: Client, caller: usize, told: Arc<Told>) -> Vec<Made> {
+/// Makes customers until it is stopped, whatever the answers are.
+async fn load(client: Client, caller: usize, progress: Arc<Progress>) -> Vec<Made> {
     let mut all = Vec::new();
-    while !told.stop.load(Ordering::Relaxed) {
+    while !progress.stop.load(Ordering::Relaxed) {
         let mut one = Made::new(&format!("Customer {caller} {}", all.len()));
         match one.make(&client).await {
-            Ok(()) => drop(told.made.fetch_add(1, Ordering::Relaxed)),
+            Ok(()) => drop(progress.made.fetch_add(1, Ordering::Relaxed)),
             Err(refused) => {
                 let refused = assert_refused::<()>(Err(refused), Code::Unavailable, "DATABASE_UNAVAILABLE");
                 assert!(retry_delay(&refused).is_some(), "it had a request_id");
-                told.unavailable.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(150)).await; // as a client does that is told to come again
+                progress.unavailable.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(150)).await; // as a client does after RetryInfo
             }
         }
         all.push(one);
@@ -92,13 +92,13 @@ async fn load(client: Client, caller: usize, told: Arc<Told>) -> Vec<Made> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgresql_killed_under_load_loses_and_doubles_nothing_that_was_acknowledged() {
+async fn killing_postgresql_under_load_loses_and_doubles_no_acknowledged_write() {
     let mut postgres = cluster(Durability::Production).await;
     let world = World::start_with(database_in(&postgres, "wal_log").await, |_| ()).await;
-    let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, pending_first()).await;
-    let told = Arc::new(Told::default());
+    let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, manual_approval()).await;
+    let progress = Arc::new(Progress::default());
     let callers: Vec<_> =
-        (0..8).map(|caller| load(acme.admin.over(world.channel()), caller, Arc::clone(&told))).collect();
+        (0..8).map(|caller| load(acme.admin.over(world.channel()), caller, Arc::clone(&progress))).collect();
     let load = tokio::spawn(at_once(callers));
     let passes = async |count: &AtomicUsize, more: usize, what| {
         let enough = count.load(Ordering::Relaxed) + more;
@@ -106,21 +106,25 @@ async fn postgresql_killed_under_load_loses_and_doubles_nothing_that_was_acknowl
     };
 
     for _ in 0..rounds(2) {
-        passes(&told.made, 40, "the service works").await;
+        passes(&progress.made, 40, "the service works").await;
         postgres.crash().await.unwrap();
-        passes(&told.unavailable, 16, "callers hear that the database is away").await;
+        passes(&progress.unavailable, 16, "callers get DATABASE_UNAVAILABLE").await;
         postgres.restart().await.unwrap();
-        passes(&told.made, 16, "the service has healed").await;
+        passes(&progress.made, 16, "the service has recovered").await;
     }
-    told.stop.store(true, Ordering::Relaxed);
+    progress.stop.store(true, Ordering::Relaxed);
     let made: Vec<Made> = load.await.unwrap().into_iter().flatten().collect();
 
     let all = i64::try_from(made.len()).unwrap();
-    at_once(made.into_iter().map(|one| {
-        let client = acme.admin.clone();
-        async move { Box::pin(one.repeat(&client)).await }
-    }))
-    .await;
+    // No more at once than the server takes: a refusal would say nothing of what was kept.
+    let mut made = made.into_iter();
+    while !made.as_slice().is_empty() {
+        at_once(made.by_ref().take(32).map(|one| {
+            let client = acme.admin.clone();
+            async move { Box::pin(one.repeat(&client)).await }
+        }))
+        .await;
+    }
     let kept: (i64, i64, i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from customers), (select count(distinct name) from customers),
                 (select count(*) from customers where status = 'ACTIVE' and revision = 2),
@@ -133,27 +137,27 @@ async fn postgresql_killed_under_load_loses_and_doubles_nothing_that_was_acknowl
     assert_eq!(kept, (all, all, all, 2 * all, 2 * all), "customers, names, approved, events, answers");
 }
 
-/// Without a database: what each kind of call is told.
+/// The answers of each kind of call without a database.
 async fn unavailable(world: &World, admin: &Client) {
-    let told = async |answer: Result<(), Status>| {
+    let can_retry = async |answer: Result<(), Status>| {
         retry_delay(&assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE")).is_some()
     };
     let read = async || admin.get(&unknown_id()).await.map(drop);
-    assert!(told(read().await).await, "a read can be repeated");
+    assert!(can_retry(read().await).await, "a read can be repeated");
     let who = world.subject("whoever").access().who_am_i(pb::WhoAmIRequest::default()).await.map(drop);
-    assert!(told(who).await, "a read can be repeated");
+    assert!(can_retry(who).await, "a read can be repeated");
 
     for id in [String::new(), request_id()] {
         let can_be_repeated = !id.is_empty();
         let create =
             pb::CreateCustomerRequest { customer: Some(customer("Ada")), request_id: id.clone(), ..Default::default() };
         let create = admin.customers().create_customer(create).await.map(drop);
-        assert_eq!(told(create).await, can_be_repeated, "CreateCustomer");
+        assert_eq!(can_retry(create).await, can_be_repeated, "CreateCustomer");
 
         let approve =
             pb::ApproveCustomerRequest { customer_id: unknown_id(), request_id: id.clone(), ..Default::default() };
         let approve = admin.customers().approve_customer(approve).await.map(drop);
-        assert_eq!(told(approve).await, can_be_repeated, "ApproveCustomer");
+        assert_eq!(can_retry(approve).await, can_be_repeated, "ApproveCustomer");
 
         let archive = pb::ArchiveCustomersRequest {
             customer_ids: vec![unknown_id()],
@@ -161,7 +165,7 @@ async fn unavailable(world: &World, admin: &Client) {
             ..Default::default()
         };
         let archive = admin.customers().archive_customers(archive).await.map(drop);
-        assert_eq!(told(archive).await, can_be_repeated, "ArchiveCustomers");
+        assert_eq!(can_retry(archive).await, can_be_repeated, "ArchiveCustomers");
 
         let add = pb::AddMemberRequest {
             principal: Some(principal("bob")),
@@ -170,9 +174,9 @@ async fn unavailable(world: &World, admin: &Client) {
             ..Default::default()
         };
         let add = admin.access().add_member(add).await.map(drop);
-        assert_eq!(told(add).await, can_be_repeated, "AddMember");
+        assert_eq!(can_retry(add).await, can_be_repeated, "AddMember");
 
-        // An operator passes the gate without the database.
+        // An operator is authenticated without the database.
         let create = pb::CreateTenantRequest {
             tenant: Some(pb::Tenant { name: "more".to_owned(), ..Default::default() }),
             first_admin: Some(principal("ada")),
@@ -180,7 +184,7 @@ async fn unavailable(world: &World, admin: &Client) {
             ..Default::default()
         };
         let create = world.operator().accounts().create_tenant(create).await.map(drop);
-        assert_eq!(told(create).await, can_be_repeated, "CreateTenant");
+        assert_eq!(can_retry(create).await, can_be_repeated, "CreateTenant");
     }
 }
 
@@ -190,7 +194,7 @@ async fn health(world: &World, service: &str) -> ServingStatus {
 }
 
 #[tokio::test]
-async fn without_its_database_a_server_starts_says_so_and_heals() {
+async fn without_its_database_a_server_starts_reports_it_and_recovers() {
     let mut postgres = cluster(Durability::Production).await;
     let database = database_in(&postgres, "wal_log").await;
     let before = World::start_with(database.clone(), |_| ()).await;
@@ -207,11 +211,11 @@ async fn without_its_database_a_server_starts_says_so_and_heals() {
         ("", ServingStatus::NotServing),
         ("clientele.v1.CustomerService", ServingStatus::NotServing),
     ] {
-        assert_eq!(health(&world, service).await, status, "{service:?} of the new one");
-        // One outage would take away all replicas at once.
-        assert_eq!(health(&before, service).await, ServingStatus::Serving, "{service:?} of the one before");
+        assert_eq!(health(&world, service).await, status, "{service:?} of the new server");
+        // Otherwise one outage would stop all replicas at once.
+        assert_eq!(health(&before, service).await, ServingStatus::Serving, "{service:?} of the old server");
     }
-    // The gate of the one knows nobody and that of the other does.
+    // One server has no cached membership and the other has.
     unavailable(&world, &world.subject("whoever").acting_in(&acme.account)).await;
     unavailable(&before, &acme.admin).await;
 

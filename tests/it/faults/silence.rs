@@ -1,4 +1,5 @@
-//! Sessions that fall silent: no answer and no error, as behind a firewall that forgot them or a machine that is gone.
+//! Sessions that go silent: no answer and no error, as behind a firewall that dropped their state, or after a machine
+//! failure.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::world::{
     Client, World, assert_refused, at_once, customer, mask, production_database, request_id, retry_delay, until,
 };
 
-/// Stops the service's sessions where they are; dropped, it lets them go on.
+/// Pauses the service's sessions; when dropped, they continue.
 struct Silenced(Vec<Pid>);
 
 impl Silenced {
@@ -29,7 +30,7 @@ impl Silenced {
 impl Drop for Silenced {
     fn drop(&mut self) {
         for session in &self.0 {
-            let _ = kill(*session, Signal::SIGCONT); // gone by itself: the better
+            let _ = kill(*session, Signal::SIGCONT); // it may have ended already
         }
     }
 }
@@ -55,7 +56,7 @@ async fn rename(client: &Client, id: &str, request_id: &str) -> Result<pb::Custo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_that_fall_silent_are_given_up_and_their_places_taken_by_others() {
+async fn silent_sessions_are_closed_and_replaced() {
     let world = World::start_with(production_database().await, |config| {
         config.database.connections = 4;
         config.database.statement_timeout = Duration::from_secs(1);
@@ -69,8 +70,8 @@ async fn sessions_that_fall_silent_are_given_up_and_their_places_taken_by_others
         let (client, id) = (acme.admin.clone(), ada.id.clone());
         async move { rename(&client, &id, &request_id).await }
     };
-    // As long as all four sessions are there and were used just now, nobody asks them whether they still are.
-    until("all sessions are there", async || {
+    // Sessions that were used just now are not tested before use.
+    until("all sessions are open", async || {
         let reads = at_once((0..16).map(|_| {
             let (client, id) = (acme.admin.clone(), ada.id.clone());
             async move { client.get(&id).await }
@@ -85,10 +86,10 @@ async fn sessions_that_fall_silent_are_given_up_and_their_places_taken_by_others
 
     for (place, answer) in answers.into_iter().enumerate() {
         let refused = assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
-        assert_eq!(retry_delay(&refused).is_some(), place == 3, "with a request_id alone");
+        assert_eq!(retry_delay(&refused).is_some(), place == 3, "only with a request_id");
     }
     let renamed = calls(repeated).await.unwrap();
     assert_eq!(renamed.name, "Bob");
     drop(silenced);
-    assert_eq!(acme.admin.get(&ada.id).await.unwrap(), renamed, "those given up have written nothing");
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap(), renamed, "the closed sessions have written nothing");
 }

@@ -1,11 +1,11 @@
-//! Creates and renames against a change of the tenant's rule on names. No RPC changes it yet: the service does.
+//! Creates and renames during a change of the tenant's rule on names. No RPC changes it yet, so the test calls the service.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::world::{ISSUER, Seat, World, at_once, customer, reason, rounds};
+use crate::world::{ISSUER, TestAccount, World, at_once, customer, reason, rounds};
 use clientele::{
     domain::{
         access::caller::Caller,
@@ -22,10 +22,10 @@ use clientele::{
     grpc::pb,
 };
 
-/// The admin of a tenant, as the gate would let it in.
-async fn caller(world: &World, seat: &Seat) -> Caller {
+/// The admin of a tenant, as after authentication.
+async fn caller(world: &World, test_account: &TestAccount) -> Caller {
     let subject: String = sqlx::query_scalar("select subject from members where tenant_id = $1")
-        .bind(Uuid::parse_str(&seat.tenant).unwrap())
+        .bind(Uuid::parse_str(&test_account.tenant).unwrap())
         .fetch_one(&mut world.sql().await)
         .await
         .unwrap();
@@ -35,8 +35,10 @@ async fn caller(world: &World, seat: &Seat) -> Caller {
         workload: None,
         rpc: contract::rpc("/clientele.v1.AccountService/CreateAccount").unwrap(),
         trace_id: String::new(),
+        deadline: None,
     };
-    let (tenant, account) = (TenantId::parse(&seat.tenant).unwrap(), AccountId::parse(&seat.account).unwrap());
+    let (tenant, account) =
+        (TenantId::parse(&test_account.tenant).unwrap(), AccountId::parse(&test_account.account).unwrap());
     world.server.services().access.caller(author, Some(tenant), Some(account), None).await.unwrap()
 }
 
@@ -52,8 +54,8 @@ async fn tighten(world: &World, caller: &Caller) -> bool {
     }
 }
 
-/// Renames four customers and creates others, the last four by the names of the first, so many at a time; tightens the
-/// rule after so many of these calls. Says whether it is in force.
+/// Renames four customers and creates others, so many at a time; the last four creates use the names of the first.
+/// Tightens the rule after so many of these calls. Returns whether the rule is in force.
 async fn names_against_the_rule(world: &World, at_a_time: usize, after: u32) -> bool {
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
@@ -105,7 +107,7 @@ async fn names_against_the_rule(world: &World, at_a_time: usize, after: u32) -> 
     .fetch_one(&mut world.sql().await)
     .await
     .unwrap();
-    assert_eq!(customers, named, "what was acknowledged is there, and no more");
+    assert_eq!(customers, named, "all acknowledged customers exist, and no others");
     match tightened {
         true => assert_eq!((rule.as_str(), doubles, freed), ("TENANT", 0, 0)),
         false => {
@@ -117,11 +119,12 @@ async fn names_against_the_rule(world: &World, at_a_time: usize, after: u32) -> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rule_on_names_is_in_force_for_all_customers_or_refused_whoever_creates_meanwhile() {
+async fn a_rule_on_names_applies_to_all_customers_or_is_refused_during_concurrent_creates() {
     let world = World::in_production().await;
     let mut outcomes = Vec::new();
     for _ in 0..rounds(1) {
-        // Whoever locks the tenant's row waits for creates that run, and is overtaken by others; not so one by one.
+        // The call that locks the tenant's row waits for running creates, and later creates overtake it; not if they
+        // come one by one.
         for (at_a_time, after) in [(20, 0), (20, 4), (20, 20), (4, 0), (4, 8), (2, 4), (2, 12), (1, 0), (1, 8), (1, 16)]
         {
             outcomes.push(names_against_the_rule(&world, at_a_time, after).await);

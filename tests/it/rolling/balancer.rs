@@ -1,6 +1,7 @@
-//! A client that balances over connections by turns, as gRPC's own do: a connection that the server has given notice on
-//! (GOAWAY) gets no more calls, and a call that no server began to process, and no other, is sent again, to another one
-//! (<https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries>). tonic's own client does neither.
+//! A client that balances round-robin over connections, like gRPC's own clients: a connection that got GOAWAY gets no
+//! more calls, and a call that no server began to process, and only such a call, is repeated on another connection
+//! (<https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries>). tonic's own client does
+//! neither.
 
 use std::{
     error::Error as _,
@@ -20,7 +21,7 @@ use tokio::net::TcpStream;
 use tonic::{Status, body::Body};
 use tower::Service;
 
-/// One connection, which is not opened again.
+/// One connection; it is not reopened.
 #[derive(Clone)]
 pub(super) struct Connection {
     requests: SendRequest<Body>,
@@ -47,7 +48,7 @@ impl Service<Request<Body>> for Connection {
     type Error = hyper::Error;
     type Future = std::pin::Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
 
-    /// Always: a connection that takes no calls says so to the call, with what tells it from others.
+    /// Always ready: a closed connection fails the call itself, with an error that can be recognized.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -69,7 +70,7 @@ impl Balancer {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
 
-    /// The next in turn of those that take calls.
+    /// The next connection that takes calls.
     fn next(&self) -> Connection {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.retain(|connection| !connection.requests.is_closed());
@@ -77,7 +78,7 @@ impl Balancer {
         connections[turn % connections.len()].clone()
     }
 
-    /// Makes a call, once more for each connection that did not take it.
+    /// Makes a call; repeats it for each connection that did not process it.
     pub(super) async fn call<T, F: Future<Output = Result<T, Status>>>(
         &self,
         call: impl Fn(CustomerServiceClient<Connection>) -> F,
@@ -88,7 +89,7 @@ impl Balancer {
             let which = origin.clone();
             match call(CustomerServiceClient::with_origin(connection, origin)).await {
                 Err(status) if unprocessed(&status) => {}
-                // Beside what `Instance::stop` prints, it says what the server was about.
+                // Together with the output of `Instance::stop` it shows the server's state.
                 Err(status) => {
                     eprintln!("{:?}: a call to {which} failed", SystemTime::now());
                     return Err(status);
@@ -99,8 +100,8 @@ impl Balancer {
     }
 }
 
-/// Whether no server began to process the call: it was never sent, refused (REFUSED_STREAM), or came after what the server's
-/// GOAWAY names as the last.
+/// Whether no server began to process the call: it was never sent, was refused (REFUSED_STREAM), or came after the last
+/// stream in the server's GOAWAY.
 fn unprocessed(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(error) = cause {

@@ -1,8 +1,8 @@
-//! What the contract says of a customer's states, once more and in few lines.
+//! The contract's rules on a customer's states, as a small model.
 
 use clientele::grpc::pb;
 
-/// Who calls. The first four are members of the account that owns the customers.
+/// The callers. The first four are members of the account that owns the customers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Actor {
     Viewer,
@@ -15,7 +15,7 @@ pub enum Actor {
     ViewerFromAbove,
     /// The admin of an account below.
     Below,
-    /// The admin of an account beside.
+    /// The admin of a sibling account.
     Beside,
 }
 
@@ -48,11 +48,11 @@ pub enum Required {
     LegalName,
 }
 
-/// Which etag a command brings.
+/// The etag that a command sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
     None,
-    /// That of the customer's first state.
+    /// The etag of the customer's first state.
     Born,
 }
 
@@ -94,7 +94,7 @@ pub enum Command {
     Hold {
         of: usize,
     },
-    /// Releases the oldest hold, or one that is not there.
+    /// Releases the oldest hold, or one that does not exist.
     Release {
         of: usize,
     },
@@ -106,25 +106,25 @@ pub enum Command {
         of: usize,
         guard: Guard,
     },
-    /// To the account that it was created in, or to another below that.
+    /// To the account in which it was created, or to another account below that.
     Transfer {
         of: usize,
         home: bool,
     },
 }
 
-/// Which account has it.
+/// The account that owns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// The one that it was created in.
+    /// The account in which it was created.
     Home,
-    /// The one that a migration made of it.
+    /// The account that its migration created.
     Reseller,
-    /// Another below home.
+    /// Another account below home.
     Annex,
 }
 
-/// A customer as the model knows it.
+/// A customer in the model.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub fleet: bool,
@@ -133,14 +133,14 @@ pub struct Model {
     pub legal_name: bool,
     pub owner: Owner,
     pub holds: usize,
-    /// Whether its migration stands, if it was ever migrated.
+    /// Whether its migration is in force, if it was ever migrated.
     pub migration: Option<bool>,
-    /// Its creation and every change since.
+    /// The number of events: its creation and every change since.
     pub events: usize,
 }
 
 impl Model {
-    /// A creation by this actor in the owner's account, which approves by itself or not.
+    /// A creation by this actor in the owner's account, with or without auto_approve.
     pub fn create(
         actor: Actor,
         approves: bool,
@@ -194,7 +194,7 @@ impl Model {
             ("RevertCustomerMigration", pb::Role::Admin, self.is_reseller() && self.holds == 0),
             ("TransferCustomers", pb::Role::Admin, self.holds == 0),
         ];
-        // Below the owner one has a link of one's own, and nothing else.
+        // An account below the owner can only change its own link.
         let own = |name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name);
         let may = |name, least| (actor != Actor::Below || own(name)) && actor.role() >= least;
         all.into_iter().filter(|(name, least, now)| may(*name, *least) && *now).map(|(name, ..)| name).collect()
@@ -210,7 +210,7 @@ impl Model {
         if complete { Vec::new() } else { vec!["legal_name"] }
     }
 
-    /// Role, existence, rights; already made; etag; state. Says why not.
+    /// Checks role, existence, rights, already made, etag, state, in this order. Returns the reason of a refusal.
     pub fn apply(&mut self, actor: Actor, command: &Command) -> Result<(), &'static str> {
         use pb::CustomerStatus::{Active, Pending, Rejected, Suspended};
         let (least, guard) = match command {

@@ -1,4 +1,4 @@
-//! Calls that carry canaries: a word in every place where a caller can put something of a customer, or of itself.
+//! Calls with canaries: a unique word in every field in which a caller can send customers' data or its own.
 
 use clientele::grpc::pb;
 use tonic::{Request, Status, metadata::MetadataValue, transport::Channel};
@@ -6,17 +6,17 @@ use tonic_types::StatusExt as _;
 
 use crate::world::{Client, full_customer, principal, request_id, unknown_id};
 
-/// What all of them begin with. Folded, as search folds names, it is the same.
+/// The start of every canary. Search folding does not change it.
 pub const BIRD: &str = "kanarie";
-/// Numbers that stand for the same: of a phone, a registration, a tax ID, a postal code.
+/// Canaries for numbers: a phone, a registration number, a tax ID, a postal code.
 pub const NUMBERS: [&str; 5] = ["407776655", "7776655", "17048595", "006486253", "9876zx"];
 
-/// The canary of a place.
+/// The canary of a field.
 pub fn canary(place: &str) -> String {
     format!("{BIRD}{place}")
 }
 
-/// What of these canaries is in a text.
+/// The canaries in a text.
 pub fn found(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     let around = |at: usize| {
@@ -27,7 +27,7 @@ pub fn found(text: &str) -> Vec<String> {
     birds.filter_map(|bird| lower.find(bird).map(around)).collect()
 }
 
-/// A customer whose every text is a canary.
+/// A customer with a canary in every text field.
 pub fn customer() -> pb::Customer {
     let address = |which: &str| {
         let part = |name: &str| canary(&format!("{which}{name}"));
@@ -70,7 +70,7 @@ pub fn customer() -> pb::Customer {
     }
 }
 
-/// All canaries that a successful call leaves in the database, lower case.
+/// All canaries that a successful call stores in the database, in lower case.
 pub const PLANTED: [&str; 23] = [
     "name",
     "legal",
@@ -97,7 +97,7 @@ pub const PLANTED: [&str; 23] = [
     "hold",
 ];
 
-/// The calls, and the errors that they met.
+/// The calls, and their errors.
 pub struct Planting {
     pub errors: Vec<Status>,
     calls: usize,
@@ -109,7 +109,7 @@ pub fn trace(call: usize) -> String {
 }
 
 impl Planting {
-    /// Makes all calls; `token` makes a token of a subject.
+    /// Makes all calls; `token` makes a token for a subject.
     pub async fn of(channel: Channel, token: impl AsyncFn(&str) -> String) -> Self {
         let mut planting = Self { errors: Vec::new(), calls: 0 };
         let client = |token| Client {
@@ -130,12 +130,12 @@ impl Planting {
         planting
     }
 
-    /// How many calls there were.
+    /// Number of calls.
     pub fn calls(&self) -> usize {
         self.calls
     }
 
-    /// The same client, with a trace id of the next call and canaries in headers that a caller may send.
+    /// The same client, with the next call's trace id, and canaries in headers that a caller may send.
     fn next(&mut self, client: &Client) -> Client {
         self.calls += 1;
         Client { traceparent: Some(format!("00-{}-b7ad6b7169203331-01", trace(self.calls))), ..client.clone() }
@@ -190,7 +190,7 @@ impl Planting {
         self.next(admin).events(&made.id).await.unwrap();
     }
 
-    /// What an admin is refused: taken names, broken rules, whatever cannot be read.
+    /// Calls by an admin that are refused: taken names, invalid fields, unreadable values.
     async fn refusals(&mut self, admin: &Client) {
         let same = self.next(admin).create(customer()).await;
         self.refused("a name taken", same);
@@ -246,7 +246,7 @@ impl Planting {
         self.refused("no customer to narrow to", narrowed);
     }
 
-    /// What others are refused, also by headers and paths.
+    /// Calls by others that are refused, also with canaries in headers and paths.
     async fn strangers(&mut self, stranger: &Client, forger: &Client) {
         let get = self.next(stranger).get(&unknown_id()).await;
         self.refused("no member", get);
@@ -270,7 +270,7 @@ impl Planting {
     }
 }
 
-/// All that an error tells its caller.
-pub fn told(status: &Status) -> String {
+/// Everything in an error that its caller gets.
+pub fn error_text(status: &Status) -> String {
     format!("{} {:?} {:?}", status.message(), status.get_error_details(), status.metadata())
 }

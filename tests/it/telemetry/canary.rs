@@ -1,4 +1,4 @@
-//! Nothing of a customer, and nothing of who calls, is in logs, spans, metrics, messages of errors, or PostgreSQL's own log.
+//! Logs, spans, metrics, error messages and PostgreSQL's own log contain no data of customers or callers.
 
 use std::fs;
 
@@ -13,16 +13,16 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::{
-    canaries::{NUMBERS, PLANTED, Planting, canary, customer, found, told, trace},
+    canaries::{NUMBERS, PLANTED, Planting, canary, customer, error_text, found, trace},
     collector::Collector,
     scrape::scrape_at,
 };
 use crate::{
-    processes::{Dev, clientele, eventually, room, token},
+    processes::{Dev, clientele, eventually, temp_dir, token},
     world::{Client, assert_refused, unknown_id},
 };
 
-/// Dev's own PostgreSQL, for its superuser, of whose own statements it logs none.
+/// A connection to dev's PostgreSQL as superuser; its statements are not logged.
 async fn sql(dev: &Dev) -> PgConnection {
     let socket = fs::read_to_string(dev.data.join("postgres/postmaster.pid")).unwrap();
     let socket = socket.lines().nth(4).expect("the socket's folder");
@@ -37,7 +37,7 @@ async fn sql(dev: &Dev) -> PgConnection {
         .unwrap()
 }
 
-/// What the log would show by PostgreSQL's defaults: the values of a statement, and the keys that an error names.
+/// The part of the log with PostgreSQL's default settings: values of a statement, and keys in an error.
 async fn as_by_default(dev: &Dev) -> String {
     let mut sql = sql(dev).await;
     let usual = "set log_error_verbosity = 'default'; set log_parameter_max_length = -1; set log_statement = 'all'";
@@ -52,11 +52,11 @@ fn postgresqls_log(dev: &Dev) -> String {
 }
 
 fn objects(dev: &Dev) -> Vec<Value> {
-    let said = dev.said();
-    said.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect(line)).collect()
+    let log = dev.log_text();
+    log.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
-/// Everything that the database holds, as text.
+/// All data in the database, as text.
 async fn stored(dev: &Dev) -> String {
     let mut sql = sql(dev).await;
     let tables: Vec<String> = sqlx::query_scalar("select tablename::text from pg_tables where schemaname = 'public'")
@@ -71,7 +71,7 @@ async fn stored(dev: &Dev) -> String {
     text.to_lowercase()
 }
 
-/// What goes wrong inside: a constraint that names no reason, and a row that cannot be read.
+/// Internal errors: a constraint without a reason, and a row that cannot be read.
 async fn faults(dev: &Dev, admin: &Client) {
     let mut sql = sql(dev).await;
     let never = format!("alter table customers add check (name <> '{}')", canary("never"));
@@ -82,13 +82,13 @@ async fn faults(dev: &Dev, admin: &Client) {
     never.custom_ids.clear();
     let never = admin.create(never).await;
     let never = assert_refused(never, Code::Internal, "INTERNAL");
-    assert_eq!(found(&told(&never)), Vec::<String>::new());
+    assert_eq!(found(&error_text(&never)), Vec::<String>::new());
 
     let id: uuid::Uuid = sqlx::query_scalar("select id from customers limit 1").fetch_one(&mut sql).await.unwrap();
     let spoil = format!("update customers set profile = '\"{}\"'", canary("spoilt"));
     sqlx::raw_sql(sqlx::AssertSqlSafe(spoil)).execute(&mut sql).await.unwrap();
     let spoilt = assert_refused(admin.get(&id.to_string()).await, Code::Internal, "INTERNAL");
-    assert_eq!(found(&told(&spoilt)), Vec::<String>::new());
+    assert_eq!(found(&error_text(&spoilt)), Vec::<String>::new());
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn every_field_of_personal_data_has_a_canary() {
 }
 
 #[tokio::test]
-async fn no_canary_sings_in_what_the_service_tells() {
+async fn no_canary_is_in_logs_spans_metrics_or_errors() {
     let collector = Collector::start().await;
-    let room = room();
+    let temp_dir = temp_dir();
     let more = [
         "--empty",
         "--log",
@@ -121,11 +121,14 @@ async fn no_canary_sings_in_what_the_service_tells() {
         "--otlp-endpoint",
         &collector.endpoint,
     ];
-    let dev = Dev::launch(&room.path().join("data"), clientele(&[]), &more).ready().await;
-    let told_at = "metrics are told";
-    let metrics = objects(&dev).into_iter().find(|line| line["message"] == told_at).expect("where metrics are told");
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &more).ready().await;
+    let message = "metrics are told";
+    let metrics = objects(&dev)
+        .into_iter()
+        .find(|line| line["message"] == message)
+        .expect("the line with the address of the metrics");
     let metrics = metrics["address"].as_str().unwrap().parse().unwrap();
-    // PostgreSQL logs every statement, as an operator in need would have it.
+    // PostgreSQL logs every statement, as an operator might set it to find a problem.
     let mut postgresql = sql(&dev).await;
     for set in [
         "alter system set log_statement = 'all'",
@@ -138,7 +141,7 @@ async fn no_canary_sings_in_what_the_service_tells() {
 
     let channel = dev.channel().await;
     let planting = Planting::of(channel.clone(), async |subject: &str| token(&dev.data, subject).await).await;
-    // They are there, where they belong: in the database.
+    // The canaries are in the database, where they belong.
     let kept = stored(&dev).await;
     let missing: Vec<_> = PLANTED.iter().map(|place| canary(place)).filter(|canary| !kept.contains(canary)).collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -160,24 +163,24 @@ async fn no_canary_sings_in_what_the_service_tells() {
     })
     .await;
     let statements = postgresqls_log(&dev);
-    assert!(!found(&as_by_default(&dev).await).is_empty(), "what would be there is found");
+    assert!(!found(&as_by_default(&dev).await).is_empty(), "the check finds canaries in a default log");
     dev.signal(Signal::SIGTERM);
     let mut dev = dev;
     assert_eq!(dev.ended().await.code(), Some(0));
 
-    // What was heard is what there was to hear.
+    // The sources that were searched are complete.
     let lines = objects(&dev);
     assert!(lines.iter().any(|line| line["level"] == "DEBUG"), "debug is logged");
     assert!(
         lines.iter().any(|line| line["cause"].as_str().is_some_and(|cause| cause.contains("_check"))),
-        "causes are"
+        "causes are logged"
     );
     assert!(collector.spans().iter().any(|span| span.name == "customers.create" && span.failed), "failures are traced");
     assert!(told_metrics.contains("db_query_summary=\"customers.create\""), "{told_metrics}");
     assert!(statements.contains("insert into customers"), "PostgreSQL logs statements");
     assert!(statements.contains("customers_name_key"), "and errors");
     for (where_, text) in [
-        ("the log", dev.said()),
+        ("the log", dev.log_text()),
         ("spans", collector.everything()),
         ("metrics", told_metrics),
         ("PostgreSQL's log", statements),
@@ -186,9 +189,9 @@ async fn no_canary_sings_in_what_the_service_tells() {
         assert!(!text.contains("eyJ"), "a token is in {where_}");
     }
     for status in &planting.errors {
-        // Free names are near the one that the caller asked for: the contract's own exception.
+        // Suggested names are similar to the requested one: this is the contract's own exception.
         if status.get_details_error_info().is_none_or(|info| info.reason != "NAME_TAKEN") {
-            assert_eq!(found(&told(status)), Vec::<String>::new(), "{status:?}");
+            assert_eq!(found(&error_text(status)), Vec::<String>::new(), "{status:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A collector: a server that takes spans by OTLP over gRPC and keeps them.
+//! A collector: a server that receives spans by OTLP over gRPC and keeps them.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use tonic::{
     transport::server::{Server, TcpIncoming},
 };
 
-/// A span as it arrived.
+/// A received span.
 #[derive(Clone, Debug)]
 pub struct Span {
     pub name: String,
@@ -30,11 +30,11 @@ pub struct Span {
     pub attributes: BTreeMap<String, String>,
     pub failed: bool,
     pub nanos: u64,
-    /// What sent it.
+    /// The resource that sent it.
     pub resource: BTreeMap<String, String>,
 }
 
-/// Whatever has arrived.
+/// Everything that was received.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
 
@@ -49,7 +49,7 @@ impl TraceService for Kept {
     }
 }
 
-/// A running collector; dropped, it is gone in the middle of whatever it does.
+/// A running collector; when dropped, it ends at once.
 pub struct Collector {
     pub endpoint: String,
     kept: Kept,
@@ -67,7 +67,7 @@ impl Collector {
         Self { endpoint, kept, serving }
     }
 
-    /// All spans that arrived, as they came.
+    /// All received spans, in order.
     pub fn spans(&self) -> Vec<Span> {
         let kept = self.kept.0.lock().unwrap();
         let of_resource = kept.iter().flat_map(|request| &request.resource_spans).flat_map(|sent| {
@@ -78,12 +78,12 @@ impl Collector {
         of_resource.collect()
     }
 
-    /// Those of one trace.
+    /// The spans of one trace.
     pub fn trace(&self, id: &str) -> Vec<Span> {
         self.spans().into_iter().filter(|span| span.trace == id).collect()
     }
 
-    /// Everything that arrived, as text: whatever was sent is in it.
+    /// Everything that was received, as text.
     pub fn everything(&self) -> String {
         format!("{:?}", self.kept.0.lock().unwrap())
     }
@@ -99,7 +99,7 @@ impl Span {
     fn of(span: &v1::Span, resource: &BTreeMap<String, String>) -> Self {
         assert!(span.events.is_empty() && span.links.is_empty(), "{span:?}");
         let status = span.status.clone().unwrap_or_default();
-        assert_eq!(status.message, "", "a status says nothing but whether it failed");
+        assert_eq!(status.message, "", "a status has no message");
         Self {
             name: span.name.clone(),
             kind: span.kind(),

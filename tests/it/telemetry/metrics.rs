@@ -17,7 +17,7 @@ async fn measured() -> World {
         config.telemetry.metrics_listen = Some(([127, 0, 0, 1], 0).into());
     })
     .await;
-    // The last that a server asks of its own accord.
+    // The last statement that a server sends by itself.
     let asked = [("db_query_summary", "server_log.indiscreet")];
     let count = "db_client_operation_duration_seconds_count";
     until("it is ready", async || scrape(&world).await.value(count, &asked) > 0.0).await;
@@ -28,7 +28,7 @@ fn port(world: &World) -> SocketAddr {
     world.server.metrics_address().unwrap()
 }
 
-/// What a tenant's day is like: successes, refusals, an error of the database.
+/// The calls of a tenant: successes, refusals, a database error.
 async fn a_day(world: &World, name: &str) {
     let admin = world.tenant_with(name, pb::NameUniqueness::Tenant, pb::AccountPolicies::default()).await.admin;
     let ada = admin.create(customer("Ada")).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_day(world: &World, name: &str) {
     call(&admin, "/grpc.health.v1.Health/NoSuchRpc").await;
 }
 
-/// Calls whatever path.
+/// Calls any path.
 async fn call(client: &Client, path: &str) {
     let mut grpc = Grpc::new(client.intercepted());
     grpc.ready().await.unwrap();
@@ -53,7 +53,7 @@ async fn call(client: &Client, path: &str) {
 /// The rows of the table in docs/telemetry.md: name, type and labels.
 fn documented() -> BTreeMap<String, (String, Vec<String>)> {
     let (_, metrics) = include_str!("../../../docs/telemetry.md").split_once("\n## Metrics\n").expect("the section");
-    let (metrics, _) = metrics.split_once("\n## ").expect("its end");
+    let (metrics, _) = metrics.split_once("\n## ").expect("the end of the section");
     let rows = metrics.lines().filter_map(|line| line.strip_prefix("| `"));
     let rows = rows.filter_map(|row| {
         let cells: Vec<&str> = row.trim_end_matches('|').split(" | ").map(str::trim).collect();
@@ -79,10 +79,10 @@ fn labels(scrape: &Scrape) -> BTreeMap<String, (String, Vec<String>)> {
 }
 
 #[tokio::test]
-async fn what_a_server_tells_is_what_the_document_says() {
+async fn the_metrics_are_those_of_the_document() {
     let world = measured().await;
     a_day(&world, "acme").await;
-    let mut told = labels(&scrape(&world).await);
+    let mut metrics = labels(&scrape(&world).await);
     let authority = Authority::new();
     let encrypted = Files::of(&authority, &authority.server()).served();
     let encrypted = World::start_with(database().await, |config| {
@@ -92,16 +92,16 @@ async fn what_a_server_tells_is_what_the_document_says() {
     .await;
     let of_certificates =
         labels(&scrape(&encrypted).await).into_iter().filter(|(name, _)| name.starts_with("clientele_tls_"));
-    told.extend(of_certificates);
+    metrics.extend(of_certificates);
     let mut documented = documented();
     for (_, labels) in documented.values_mut() {
         labels.sort();
     }
-    assert_eq!(told, documented, "docs/telemetry.md");
+    assert_eq!(metrics, documented, "docs/telemetry.md");
 }
 
 #[tokio::test]
-async fn more_tenants_customers_and_made_up_paths_make_no_more_series() {
+async fn more_tenants_customers_and_unknown_paths_add_no_series() {
     let world = measured().await;
     a_day(&world, "acme").await;
     let before = scrape(&world).await;
@@ -135,7 +135,7 @@ async fn calls_and_statements_are_counted_and_measured_to_the_millisecond() {
         admin.get(&ada.id).await.unwrap();
     }
     assert_refused(admin.get(&unknown_id()).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
-    let told = scrape(&world).await;
+    let metrics = scrape(&world).await;
     let get = |code| {
         [
             ("rpc_system_name", "grpc"),
@@ -149,19 +149,19 @@ async fn calls_and_statements_are_counted_and_measured_to_the_millisecond() {
         ("rpc_server_call_duration_seconds", &get("NOT_FOUND"), 1.0),
         ("db_client_operation_duration_seconds", &load, 8.0),
     ] {
-        let value = |part: &str| told.value(&format!("{name}_{part}"), labels);
+        let value = |part: &str| metrics.value(&format!("{name}_{part}"), labels);
         assert!((value("count") - count).abs() < 0.1, "{name} {labels:?}: {}", value("count"));
         assert!(value("sum") > 0.0 && value("sum") < 60.0 * count, "{name}: {}", value("sum"));
         for bound in ["0.0005", "0.001", "0.002", "0.003", "10", "+Inf"] {
             let bucket: Vec<_> = labels.iter().copied().chain([("le", bound)]).collect();
-            let found = told.samples.iter().any(|sample| {
+            let found = metrics.samples.iter().any(|sample| {
                 sample.name == format!("{name}_bucket")
                     && bucket.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|its| its == value))
             });
             assert!(found, "{name} has no bucket of {bound} s");
         }
     }
-    let remembered = told.value("clientele_token_cache_requests_total", &[("result", "hit")]);
+    let remembered = metrics.value("clientele_token_cache_requests_total", &[("result", "hit")]);
     assert!(remembered > 6.0, "{remembered}");
 }
 
@@ -173,9 +173,9 @@ async fn a_mutation_whose_caller_is_gone_is_in_flight_until_its_end() {
     let mut holder = world.sql().await;
     sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
     let in_flight = async |calls: f64, mutations: f64| {
-        let told = scrape(&world).await;
-        let now = |name: &str| told.value(&format!("clientele_{name}_in_flight"), &[]);
-        let used = told.value("db_client_connection_count", &[("db_client_connection_state", "used")]);
+        let metrics = scrape(&world).await;
+        let now = |name: &str| metrics.value(&format!("clientele_{name}_in_flight"), &[]);
+        let used = metrics.value("db_client_connection_count", &[("db_client_connection_state", "used")]);
         (now("calls") - calls).abs() < 0.1
             && (now("mutations") - mutations).abs() < 0.1
             && (used - mutations).abs() < 0.1
@@ -184,7 +184,7 @@ async fn a_mutation_whose_caller_is_gone_is_in_flight_until_its_end() {
     let call = tokio::spawn(async move { client.archive(&[&id]).await });
     until("call and mutation are in flight", || in_flight(1.0, 1.0)).await;
     call.abort();
-    until("the mutation is alone", || in_flight(0.0, 1.0)).await;
+    until("only the mutation is in flight", || in_flight(0.0, 1.0)).await;
     sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
     until("it has ended", || in_flight(0.0, 0.0)).await;
 }
@@ -201,9 +201,9 @@ async fn the_port_has_metrics_and_nothing_else() {
     }
     let mut same = world.keys.config(world.database.clone());
     same.telemetry.metrics_listen = Some(port(&world));
-    let Err(refused) = server::start(same).await else { panic!("two on one port") };
+    let Err(refused) = server::start(same).await else { panic!("two servers on one port") };
     let refused = refused.to_string();
     assert!(refused.contains(&port(&world).to_string()) && refused.contains("--metrics-listen"), "{refused}");
     let elsewhere = World::start().await;
-    assert_eq!(elsewhere.server.metrics_address(), None, "no port that nobody asked for");
+    assert_eq!(elsewhere.server.metrics_address(), None, "no port without the setting");
 }

@@ -1,4 +1,4 @@
-//! A collector that is down, slow or dead costs spans: neither calls, nor a stopping server more than three seconds.
+//! A collector that is down, slow or dead loses spans; it delays no call, and a stopping server by at most three seconds.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ use crate::{
     world::{World, customer, database, until},
 };
 
-/// Three seconds for the collector, and as much again for a busy machine.
+/// Three seconds for the collector, and three more for a busy machine.
 const BOUND: Duration = Duration::from_secs(6);
 const CALLS: usize = 40;
 
-/// A server that records everything for whoever is, or is not, at this address.
+/// A server that records all traces and sends them to this address.
 async fn watched(endpoint: &str) -> World {
     World::start_with(database().await, |config| {
         config.telemetry.otlp_endpoint = Some(endpoint.to_owned());
@@ -58,7 +58,7 @@ fn spans(scrape: &Scrape, lost: bool) -> f64 {
 }
 
 #[tokio::test]
-async fn a_collector_behind_tls_gets_spans_if_it_is_believed_and_none_otherwise() {
+async fn a_collector_behind_tls_gets_spans_only_if_its_certificate_is_trusted() {
     let (collector, authority) = (Collector::start().await, Authority::new());
     let port = behind_tls(&authority.server(), collector.endpoint.trim_start_matches("http://").to_owned()).await;
     let watched = async |believed: &Authority| {
@@ -76,7 +76,7 @@ async fn a_collector_behind_tls_gets_spans_if_it_is_believed_and_none_otherwise(
     assert!(collector.spans().len() > CALLS);
 }
 
-/// A port where what listens at an address is reached over TLS alone.
+/// A port that forwards TLS connections to an address.
 async fn behind_tls(pair: &Pair, address: String) -> u16 {
     let acceptor = pair.acceptor(&["h2"]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -95,8 +95,8 @@ async fn behind_tls(pair: &Pair, address: String) -> u16 {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_down_costs_nothing_and_is_counted() {
-    // A port that was free a moment ago, and is held so that nobody else gets it; nobody listens on it.
+async fn a_collector_that_is_down_delays_no_call_and_lost_spans_are_counted() {
+    // A port that is bound, so that no other process gets it, and on which nothing listens.
     let held = tokio::net::TcpSocket::new_v4().unwrap();
     held.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let world = watched(&format!("http://{}", held.local_addr().unwrap())).await;
@@ -106,7 +106,7 @@ async fn a_collector_that_is_down_costs_nothing_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_collector_that_takes_and_never_answers_costs_nothing() {
+async fn a_collector_that_never_answers_delays_no_call() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let holding = tokio::spawn(async move {
@@ -120,7 +120,7 @@ async fn a_collector_that_takes_and_never_answers_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_collector_that_dies_costs_only_what_it_did_not_get() {
+async fn a_collector_that_dies_loses_only_spans_that_it_did_not_get() {
     let collector = Collector::start().await;
     let world = watched(&collector.endpoint).await;
     calls(&world).await;
@@ -130,7 +130,7 @@ async fn a_collector_that_dies_costs_only_what_it_did_not_get() {
     calls_and_stops_again(world).await;
 }
 
-/// As before, in the tenant that is there.
+/// The same in the existing tenant.
 async fn calls_and_stops_again(world: World) {
     let admin = world.tenant("globex").await.admin;
     for number in 0..CALLS {
@@ -140,7 +140,7 @@ async fn calls_and_stops_again(world: World) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_dropped_waits_for_no_collector() {
+async fn a_dropped_server_does_not_wait_for_a_collector() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let world = watched(&format!("http://{}", silent.local_addr().unwrap())).await;
     calls(&world).await;

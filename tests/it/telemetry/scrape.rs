@@ -20,21 +20,21 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// All that was told at once.
+/// The metrics of one scrape.
 #[derive(Clone, Debug)]
 pub struct Scrape {
     pub text: String,
-    /// What there is, by its family's name: counter, gauge, histogram.
+    /// The type of each family: counter, gauge, histogram.
     pub types: BTreeMap<String, String>,
     pub samples: Vec<Sample>,
 }
 
-/// What the world's server tells.
+/// The metrics of the world's server.
 pub async fn scrape(world: &World) -> Scrape {
     scrape_at(world.server.metrics_address().expect("it has a port for metrics")).await
 }
 
-/// What is told at this address.
+/// The metrics at this address.
 pub async fn scrape_at(address: SocketAddr) -> Scrape {
     let (head, text) = get(address, "GET", "/metrics").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -67,7 +67,7 @@ impl Scrape {
         Self { text, types, samples }
     }
 
-    /// The sum of the samples of this name that have these labels, among others.
+    /// The sum of the samples of this name with these labels; they may have other labels too.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let of_name = self.samples.iter().filter(|sample| sample.name == name);
         let fitting = of_name
@@ -80,7 +80,7 @@ impl Scrape {
         self.samples.iter().map(|sample| format!("{}{:?}", sample.name, sample.labels)).collect()
     }
 
-    /// The family that a sample belongs to.
+    /// The family of a sample.
     pub fn family(&self, sample: &Sample) -> String {
         let mut parts = ["_bucket", "_sum", "_count"].iter().filter_map(|part| sample.name.strip_suffix(part));
         let histogram = parts.find(|name| self.types.get(*name).is_some_and(|kind| kind == "histogram"));

@@ -1,4 +1,4 @@
-//! A call is one tree of spans, below its caller's.
+//! A call is one tree of spans below its caller's span.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::world::{Client, World, assert_refused, customer, database, unknown_id
 
 const CALLERS_SPAN: &str = "b7ad6b7169203331";
 
-/// A server that sends spans of every trace that begins there, or of none.
+/// A server that sends the spans of every trace that starts there, or of none.
 pub async fn watched(collector: &Collector, sample_ratio: f64) -> World {
     World::start_with(database().await, |config| {
         config.telemetry.otlp_endpoint = Some(collector.endpoint.clone());
@@ -20,7 +20,7 @@ pub async fn watched(collector: &Collector, sample_ratio: f64) -> World {
     .await
 }
 
-/// Whoever it is, in the middle of a trace.
+/// The same client, in the middle of a trace.
 fn traced(client: &Client, trace: &str, flags: &str) -> Client {
     Client { traceparent: Some(format!("00-{trace}-{CALLERS_SPAN}-{flags}")), ..client.clone() }
 }
@@ -29,7 +29,7 @@ fn trace(number: u8) -> String {
     format!("{:032x}", 0xabc0_0000_u64 + u64::from(number))
 }
 
-/// The trace's one RPC and its statements, in the order in which they began to be sent.
+/// The trace's one RPC and its statements, in the order of their start.
 fn tree(spans: &[Span]) -> (&Span, Vec<&Span>) {
     let (rpcs, statements): (Vec<_>, Vec<_>) = spans.iter().partition(|span| span.kind == SpanKind::Server);
     let [rpc] = rpcs[..] else { panic!("{spans:#?}") };
@@ -76,7 +76,7 @@ async fn a_call_is_a_tree_of_spans_below_its_callers() {
     assert_eq!(rpc.resource["service.version"], env!("CARGO_PKG_VERSION"));
     assert!(rpc.resource["service.instance.id"].parse::<uuid::Uuid>().is_ok(), "{:?}", rpc.resource);
     let others: Vec<_> = collector.spans().into_iter().filter(|span| span.trace != trace(1)).collect();
-    assert!(others.is_empty(), "of traces that began here none was asked for: {others:#?}");
+    assert!(others.is_empty(), "traces that start here are not recorded: {others:#?}");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_transaction_shows_each_of_its_statements() {
 }
 
 #[tokio::test]
-async fn a_trace_that_begins_here_has_a_root_of_ours() {
+async fn a_trace_that_starts_here_has_the_calls_span_as_root() {
     let collector = Collector::start().await;
     let world = watched(&collector, 1.0).await;
     let admin = world.tenant("acme").await.admin;
@@ -123,13 +123,13 @@ async fn a_trace_that_its_caller_does_not_record_is_not_recorded_and_still_on_th
 }
 
 #[tokio::test]
-async fn an_error_has_its_code_and_reason_and_is_a_failure_only_if_it_is_ours() {
+async fn an_error_has_code_and_reason_and_is_a_failure_only_if_it_is_the_servers() {
     let collector = Collector::start().await;
     let world = watched(&collector, 0.0).await;
     let admin = world.tenant("acme").await.admin;
     let client = traced(&admin, &trace(1), "01");
     assert_refused(client.get(&unknown_id()).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
-    // What the database holds is none of ours.
+    // An error that the client caused is not a failure of the server.
     let ada = admin.create(customer("Ada")).await.unwrap();
     let spoil = r#"update customers set profile = '"nonsense"'"#;
     sqlx::raw_sql(spoil).execute(&mut world.sql().await).await.unwrap();
@@ -149,7 +149,7 @@ async fn an_error_has_its_code_and_reason_and_is_a_failure_only_if_it_is_ours() 
 }
 
 #[tokio::test]
-async fn a_mutation_whose_caller_is_gone_goes_on_in_its_calls_trace() {
+async fn a_mutation_whose_caller_is_gone_continues_in_its_calls_trace() {
     let collector = Collector::start().await;
     let world = watched(&collector, 0.0).await;
     let admin = world.tenant("acme").await.admin;
@@ -183,7 +183,7 @@ async fn a_mutation_whose_caller_is_gone_goes_on_in_its_calls_trace() {
 }
 
 #[tokio::test]
-async fn a_statement_that_fails_has_postgresqls_code_and_none_of_its_words() {
+async fn a_failed_statement_has_postgresqls_code_and_not_its_message() {
     let collector = Collector::start().await;
     let world = watched(&collector, 0.0).await;
     let admin = world.tenant_with("acme", pb::NameUniqueness::Tenant, pb::AccountPolicies::default()).await.admin;

@@ -1,4 +1,4 @@
-//! What a command on custom IDs comes to: no waiting, no SQL.
+//! Decides what a command on custom IDs changes: no waiting, no SQL.
 
 use super::Attempt;
 use crate::{
@@ -19,19 +19,19 @@ use crate::{
     store::customers::CustomerRecord,
 };
 
-/// What is to become of the custom IDs.
+/// The command on the custom IDs.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::service::customers) enum Ids<'a> {
-    /// Just this.
+pub(in crate::service::customers) enum CustomIdEdit<'a> {
+    /// Makes this change.
     Change(&'a CustomIdChange),
-    /// These are set where the customer is not called so yet; `matched` is the one that it was found by, which stays as it
-    /// is written, and has to be there still.
-    Towards { ids: &'a CustomIds, matched: Option<(&'a System, &'a CustomId)> },
+    /// Sets those that the customer does not have yet. `found_by` is the one by which it was found: it keeps its
+    /// spelling, and the customer must still have it.
+    Put { ids: &'a CustomIds, found_by: Option<(&'a System, &'a CustomId)> },
 }
 
-/// What a command comes to.
+/// The changes to write.
 pub(super) struct CustomIdChangeSet {
-    /// The fields, if they change.
+    /// The customer with its new fields, if they change.
     pub(super) customer: Option<(Customer, EventType)>,
     /// The custom IDs, if they change.
     pub(super) ids: Option<(CustomIdChange, CustomIds)>,
@@ -41,56 +41,56 @@ impl Attempt<'_> {
     /// The change of the custom IDs that the customer has now.
     ///
     /// # Errors
-    /// `CustomerNotFound` if it is not called any more what it was found by.
-    pub(super) fn wanted(&self, seen: &CustomerRecord) -> Result<CustomIdChange> {
-        let now = &seen.link.custom_ids;
+    /// `CustomerNotFound` if the customer no longer has the custom ID by which it was found.
+    pub(super) fn change_of(&self, record: &CustomerRecord) -> Result<CustomIdChange> {
+        let now = &record.link.custom_ids;
         match self.ids {
-            Ids::Change(change) => Ok(change.clone()),
-            Ids::Towards { ids, matched: None } => Ok(CustomIdChange::towards(ids, now)),
-            Ids::Towards { ids, matched: Some((system, id)) } => {
-                let still = now.get(system).filter(|now| now.key() == id.key());
-                let still = still.ok_or(Error::CustomerNotFound { at: None })?;
+            CustomIdEdit::Change(change) => Ok(change.clone()),
+            CustomIdEdit::Put { ids, found_by: None } => Ok(CustomIdChange::towards(ids, now)),
+            CustomIdEdit::Put { ids, found_by: Some((system, id)) } => {
+                let current = now.get(system).filter(|now| now.key() == id.key());
+                let current = current.ok_or(Error::CustomerNotFound { at: None })?;
                 let mut ids = ids.clone();
-                ids.insert(system.clone(), still.clone());
+                ids.insert(system.clone(), current.clone());
                 Ok(CustomIdChange::towards(&ids, now))
             }
         }
     }
 
-    /// The values that it would put.
-    pub(super) fn put(&self) -> CustomIds {
+    /// The custom IDs that the command would set.
+    pub(super) fn ids_to_set(&self) -> CustomIds {
         match self.ids {
-            Ids::Change(change) => {
+            CustomIdEdit::Change(change) => {
                 change.iter().filter_map(|(system, id)| Some((system.clone(), id?.clone()))).collect()
             }
-            Ids::Towards { ids, .. } => ids.clone(),
+            CustomIdEdit::Put { ids, .. } => ids.clone(),
         }
     }
 }
 
-/// What the domain says of fields and custom IDs.
+/// The domain's decision on fields and custom IDs.
 pub(super) fn change_set(
     attempt: &Attempt<'_>,
-    seen: &CustomerRecord,
+    record: &CustomerRecord,
     change: CustomIdChange,
     at: Timestamp,
 ) -> Result<CustomIdChangeSet, Refusal> {
-    let ids = change.decide(&seen.link.custom_ids)?;
-    let own = seen.customer.owner == attempt.caller.scope().root();
-    let owner_ids = ids.as_ref().filter(|_| own).unwrap_or(&seen.owner_ids);
-    let inputs = DecisionInputs { policies: &seen.policies, owner_ids };
-    let mut after = seen.customer.clone();
-    let happened = match attempt.fields {
+    let ids = change.decide(&record.link.custom_ids)?;
+    let own = record.customer.owner == attempt.caller.scope().root();
+    let owner_ids = ids.as_ref().filter(|_| own).unwrap_or(&record.owner_ids);
+    let inputs = DecisionInputs { policies: &record.policies, owner_ids };
+    let mut after = record.customer.clone();
+    let decision = match attempt.fields {
         Some(fields) => fields.decide(&mut after, inputs, at)?,
         None => Change::AlreadyMade,
     };
-    must_keep_required(&seen.policies, &after.fields, &seen.owner_ids, owner_ids)?;
-    let customer = match happened {
+    must_keep_required(&record.policies, &after.fields, &record.owner_ids, owner_ids)?;
+    let customer = match decision {
         Change::AlreadyMade => None,
-        Change::Made(happened) => {
+        Change::Made(event_type) => {
             after.revision += 1;
             after.updated = Stamp { at, by: attempt.caller.author().principal.clone() };
-            Some((after, happened))
+            Some((after, event_type))
         }
     };
     Ok(CustomIdChangeSet { customer, ids: ids.map(|ids| (change, ids)) })

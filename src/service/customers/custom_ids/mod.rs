@@ -1,12 +1,12 @@
 //! Commands that change the acting account's custom IDs of one customer, alone or together with fields: one statement
-//! reads, the domain decides, and one statement writes if nothing changed meanwhile. Two that belong together, and the last
-//! try, are written under the customer's lock.
+//! reads, the domain decides, and one statement writes if the customer is still at the revision that was read. A change
+//! of both takes two statements, which run under the customer's lock, as does the last try.
 
 mod change_set;
 
 use sqlx::PgConnection;
 
-pub(super) use self::change_set::Ids;
+pub(super) use self::change_set::CustomIdEdit;
 use self::change_set::{CustomIdChangeSet, change_set};
 use super::{CustomerDetails, Customers};
 use crate::{
@@ -23,8 +23,8 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{retrying, settle, write},
-        pool::End,
+        mutation::{Call, end, write},
+        pool::Lease,
         seal::Revisions,
     },
     store::{
@@ -34,27 +34,20 @@ use crate::{
     telemetry::{self, RetryReason},
 };
 
-/// Tries without a lock: of custom IDs alone as of other commands on one customer, once of what may take two statements.
+/// Tries without a lock: two for custom IDs alone, as for other commands on one customer; one if fields may change too.
 const OPTIMISTIC_TRIES: [usize; 2] = [2, 1];
 
-/// One command, with all that its tries share.
+/// One command, with what its tries share.
 pub(super) struct Attempt<'a> {
     pub(super) caller: &'a Caller,
     pub(super) id: CustomerId,
-    pub(super) ids: Ids<'a>,
-    /// What else changes.
+    pub(super) ids: CustomIdEdit<'a>,
+    /// The update of fields that belongs to it.
     pub(super) fields: Option<&'a Command>,
     pub(super) options: &'a Options,
     pub(super) etag: Option<Revisions>,
-    /// The path of a system's value in the request, for who is told that it is taken.
+    /// The field of the request with the system's custom ID, which an error names if it is taken.
     pub(super) field: fn(&System) -> String,
-}
-
-/// A customer after a command, and whether the command changed it.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) outcome: Outcome<CustomerDetails>,
-    pub(super) changed: bool,
 }
 
 impl Customers {
@@ -71,65 +64,66 @@ impl Customers {
     ) -> Result<Outcome<CustomerDetails>> {
         let etag = self.etag(caller, id, options)?;
         let field = |_: &System| "custom_id".to_owned();
-        let attempt = Attempt { caller, id, ids: Ids::Change(change), fields: None, options, etag, field };
+        let attempt = Attempt { caller, id, ids: CustomIdEdit::Change(change), fields: None, options, etag, field };
         // Boxed: what may take two statements is a large future.
-        Box::pin(self.change_ids(&attempt)).await.map(|done| done.outcome)
+        Box::pin(self.change_ids(&attempt)).await
     }
 
-    /// Reads, decides, and saves if nothing changed meanwhile.
-    pub(super) async fn change_ids(&self, attempt: &Attempt<'_>) -> Result<Done> {
+    /// Runs a command on custom IDs.
+    pub(super) async fn change_ids(&self, attempt: &Attempt<'_>) -> Result<Outcome<CustomerDetails>> {
         let Attempt { caller, options, .. } = *attempt;
-        let failure = match Box::pin(retrying(|| self.try_change_ids(attempt))).await {
-            Err(error) if error.broken_key().is_some() || error.is_retriable() || error.is_lock_timeout() => error,
-            Err(error @ Error::Unavailable { .. }) => error,
-            done => return done,
-        };
-        let request = options.request.as_ref();
-        match settle(&self.pool, caller.scope().tenant(), caller.author(), request, failure).await {
-            Ok(answer) => self.replay(caller, answer).await.map(|outcome| Done { outcome, changed: true }),
+        let run = |lease| self.try_change_ids(lease, attempt);
+        let replay = |answer| self.replay(caller, answer);
+        match Box::pin(self.mutations.run(Call::new(caller, options), run, replay)).await {
             Err(failure) => Err(self.explain_ids(attempt, failure).await),
+            done => done,
         }
     }
 
-    async fn try_change_ids(&self, attempt: &Attempt<'_>) -> Result<Done> {
-        let mut lease = self.pool.lease().await?;
+    async fn try_change_ids(&self, mut lease: Lease, attempt: &Attempt<'_>) -> Result<Outcome<CustomerDetails>> {
         let tries =
             if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES[usize::from(attempt.fields.is_some())] };
         for _ in 0..tries {
-            if let Some(done) = lease.run(async |conn| self.decide_ids(conn, attempt, false).await).await? {
-                return Ok(done);
+            if let Some(outcome) = lease.run(async |conn| self.decide_ids(conn, attempt, false).await).await? {
+                return Ok(outcome);
             }
             telemetry::measure(|metrics| metrics.again(RetryReason::LostRace));
         }
-        let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
-        let done = lease
-            .transaction(end, async |conn| {
+        let outcome = lease
+            .transaction(end(attempt.options), async |conn| {
                 store::customers::lock(conn, attempt.caller.scope(), attempt.id).await?;
                 self.decide_ids(conn, attempt, true).await
             })
             .await?;
-        done.ok_or(Error::Contended)
+        outcome.ok_or(Error::Contended)
     }
 
-    /// One try; nothing if the customer or the link changed between the reading and the writing, or if two statements have
-    /// to write and nothing holds them together.
-    async fn decide_ids(&self, conn: &mut PgConnection, attempt: &Attempt<'_>, locked: bool) -> Result<Option<Done>> {
+    /// One try; none if the customer or the link changed between the read and the write, or if two statements have to
+    /// write without a lock.
+    async fn decide_ids(
+        &self,
+        conn: &mut PgConnection,
+        attempt: &Attempt<'_>,
+        locked: bool,
+    ) -> Result<Option<Outcome<CustomerDetails>>> {
         let Attempt { caller, id, fields, options, .. } = *attempt;
         let request = options.request.as_ref();
         let references = fields.map(Command::references).unwrap_or_default();
         let loaded = store::customers::load(conn, caller, id, request, &references).await?;
-        let change = attempt.wanted(&loaded.seen)?;
+        let change = attempt.change_of(&loaded.seen)?;
         self.permits(conn, attempt, &change, &loaded.seen).await?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
-            let outcome = self.replay_of(caller, loaded.seen, stored.answer(request)?).await?;
-            return Ok(Some(Done { outcome, changed: true }));
+            let details = match stored.answer(request)? {
+                answer if is_of(&answer, id) => self.replay_over(caller, loaded.seen, answer)?,
+                // An upsert's first call was on another customer, which had the custom ID then.
+                answer => self.replay_in(conn, caller, answer).await?,
+            };
+            return Ok(Some(Outcome::replayed(details)));
         }
         let at = clock::now();
         let change_set = change_set(attempt, &loaded.seen, change, at);
         if let Ok(CustomIdChangeSet { customer: None, ids: None }) = change_set {
-            return self
-                .fresh(attempt.caller, attempt.options, loaded.seen)
-                .map(|outcome| Some(Done { outcome, changed: false }));
+            return self.mutated_details(caller, options, loaded.seen).map(Outcome::unchanged).map(Some);
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let change_set = change_set?;
@@ -137,11 +131,11 @@ impl Customers {
         if change_set.customer.is_some() && change_set.ids.is_some() && !locked {
             return Ok(None);
         }
-        let Some(seen) = self.save_change_set(conn, attempt, loaded, change_set, at).await? else { return Ok(None) };
-        self.fresh(attempt.caller, attempt.options, seen).map(|outcome| Some(Done { outcome, changed: true }))
+        let Some(record) = self.save_change_set(conn, attempt, loaded, change_set, at).await? else { return Ok(None) };
+        self.mutated_details(caller, options, record).map(Outcome::changed).map(Some)
     }
 
-    /// Writes the plan, the answer with the last part; nothing if the customer is not as it was read.
+    /// Writes the change set, the answer with its last part; none if the customer is not at the revision that was read.
     async fn save_change_set(
         &self,
         conn: &mut PgConnection,
@@ -152,70 +146,55 @@ impl Customers {
     ) -> Result<Option<CustomerRecord>> {
         let caller = attempt.caller;
         let write = || write(caller, at, attempt.options);
-        let mut seen = loaded.seen;
+        let mut record = loaded.seen;
         if let Some((change, ids)) = change_set.ids {
-            let link = Link { revision: seen.link.revision + 1, custom_ids: ids, tags: seen.link.tags.clone() };
-            let answer = Answer::Customer { customer: seen.customer.clone(), link: link.clone() };
+            let link = Link { revision: record.link.revision + 1, custom_ids: ids, tags: record.link.tags.clone() };
+            let answer = Answer::Customer { customer: record.customer.clone(), link: link.clone() };
             let answer = change_set.customer.is_none().then_some(&answer);
-            match store::customers::custom_ids::save(conn, caller, &seen, &change, &link, write(), answer).await? {
+            match store::customers::custom_ids::save(conn, caller, &record, &change, &link, write(), answer).await? {
                 Saved::Written => {}
                 Saved::Moved => return Ok(None),
                 Saved::Taken(system) => return Err(Error::CustomIdTaken { field: Some((attempt.field)(&system)) }),
             }
-            if seen.customer.owner == caller.scope().root() {
-                seen.owner_link_revision = link.revision;
-                seen.owner_ids = link.custom_ids.clone();
+            if record.customer.owner == caller.scope().root() {
+                record.owner_link_revision = link.revision;
+                record.owner_ids = link.custom_ids.clone();
             }
-            seen.link = link;
+            record.link = link;
         }
-        if let Some((customer, happened)) = change_set.customer {
-            if !store::customers::save(conn, caller, &seen, &customer, happened, write()).await? {
+        if let Some((customer, event_type)) = change_set.customer {
+            if !store::customers::save(conn, caller, &record, &customer, event_type, write()).await? {
                 return Ok(None);
             }
-            seen.customer = customer;
+            record.customer = customer;
         }
-        Ok(Some(seen))
+        Ok(Some(record))
     }
 
-    /// Whether the caller may: the fields as in UpdateCustomer, the custom IDs as their rule says.
+    /// Refuses what the caller may not do: fields as in UpdateCustomer, custom IDs by their own rule.
     async fn permits(
         &self,
         conn: &mut PgConnection,
         attempt: &Attempt<'_>,
         change: &CustomIdChange,
-        seen: &CustomerRecord,
+        record: &CustomerRecord,
     ) -> Result<()> {
         let Attempt { caller, fields, .. } = *attempt;
         if let Some(fields) = fields {
-            fields.permits(caller, &seen.customer)?;
+            fields.permits(caller, &record.customer)?;
         }
-        if caller.role() < Role::Admin && change.takes_custom_id_role(seen.customer.fields.reach, &seen.link.custom_ids)
-        {
-            caller.must_be(custom_id_role(conn, caller, seen).await?)?;
+        let takes_role = change.takes_custom_id_role(record.customer.fields.reach, &record.link.custom_ids);
+        if caller.role() < Role::Admin && takes_role {
+            caller.must_be(custom_id_role(conn, caller, record).await?)?;
         }
         Ok(())
     }
 
-    /// A stored answer; usually of the customer that was just found in the caller's sight.
-    async fn replay_of(
-        &self,
-        caller: &Caller,
-        now: CustomerRecord,
-        answer: Answer,
-    ) -> Result<Outcome<CustomerDetails>> {
-        match &answer {
-            Answer::Customer { customer, .. } if customer.id == now.customer.id => {
-                self.replay_seen(caller, now, answer)
-            }
-            _ => self.replay(caller, answer).await,
-        }
-    }
-
-    /// Says what a broken key means to the caller.
+    /// Turns a broken key into what it means to the caller.
     async fn explain_ids(&self, attempt: &Attempt<'_>, failure: Error) -> Error {
         match (failure.broken_key(), attempt.fields) {
             (Some("custom_ids_value_key"), _) => {
-                let system = self.first_taken(attempt.caller, &attempt.put()).await;
+                let system = self.first_taken(attempt.caller, &attempt.ids_to_set()).await;
                 Error::CustomIdTaken { field: system.map(|system| (attempt.field)(&system)) }
             }
             (Some(_), Some(fields)) => self.explain_fields(attempt.caller, attempt.id, fields, failure).await,
@@ -224,11 +203,15 @@ impl Customers {
     }
 }
 
-/// The acting account's policy as it is now. Of a customer of its own it came along with the customer.
-async fn custom_id_role(conn: &mut PgConnection, caller: &Caller, seen: &CustomerRecord) -> Result<Role> {
+fn is_of(answer: &Answer, id: CustomerId) -> bool {
+    matches!(answer, Answer::Customer { customer, .. } if customer.id == id)
+}
+
+/// The acting account's current policy. If it owns the customer, the policy was read with the customer.
+async fn custom_id_role(conn: &mut PgConnection, caller: &Caller, record: &CustomerRecord) -> Result<Role> {
     let root = caller.scope().root();
-    if seen.customer.owner == root {
-        return Ok(seen.policies.custom_id_role);
+    if record.customer.owner == root {
+        return Ok(record.policies.custom_id_role);
     }
     let account = store::accounts::get(conn, caller.scope(), root).await?;
     Ok(account.policies.custom_id_role)

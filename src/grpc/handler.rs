@@ -1,0 +1,171 @@
+//! What all handlers do alike: they take the caller's identity, parse the message and report every violation at once,
+//! run one use case, and turn its error into a status. A handler itself shows only which fields it parses, which use
+//! case it runs and what it answers.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    domain::{
+        access::caller::{Caller, Operator},
+        requests::options::{Options, Repeatable},
+        values::{
+            ids::{CustomerId, RequestId},
+            violation::Violations,
+        },
+    },
+    error::{Error, Result},
+    grpc::{
+        pb,
+        status::{self, Repeat},
+    },
+    service::page::Page,
+};
+
+/// A page of a list ends before it is larger than this.
+const MAX_PAGE: usize = 2 * 1024 * 1024;
+
+/// The answer of a handler.
+pub(super) type Answered<M> = Result<Response<M>, Status>;
+
+/// In a mutation's extensions instead of an identity: the database could not be reached to learn it. The call must end
+/// with this failure; only its message says whether it may be sent again.
+#[derive(Clone, Debug)]
+pub struct AccessUnavailable(pub Arc<Error>);
+
+/// The message of a mutation: what all of them have beside their subject.
+pub(super) trait Mutation: Message {
+    /// The idempotency key; empty without one.
+    fn request_id(&self) -> &str;
+    /// The etag of the state to change; empty without one, and if the message has no such field.
+    fn etag(&self) -> &str;
+    /// Whether the call is checked and not executed.
+    fn validate_only(&self) -> bool;
+}
+
+include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
+
+/// An identity that may call mutations.
+pub(super) trait Actor: Send + Sync + 'static {
+    /// Adds to a fingerprint what a repeat must have in common with the first call beside its message.
+    fn add_to(&self, fingerprint: &mut Context);
+}
+
+impl Actor for Caller {
+    fn add_to(&self, fingerprint: &mut Context) {
+        let narrowed = self.scope().narrowed().map(CustomerId::get).unwrap_or_default();
+        fingerprint.update(self.scope().root().get().as_bytes());
+        fingerprint.update(narrowed.as_bytes());
+    }
+}
+
+impl Actor for Operator {
+    /// An operator acts in no account.
+    fn add_to(&self, _: &mut Context) {}
+}
+
+/// Handles a read: `parse` reads the message, `find` runs the use case and makes the answer.
+pub(super) async fn read<W: Send + Sync + 'static, M, P, R>(
+    request: Request<M>,
+    parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
+    find: impl AsyncFnOnce(&W, P) -> Result<R>,
+) -> Answered<R> {
+    let (who, message) = admit::<W, M>(request, |_| Repeat::Safe)?;
+    let mut violations = Violations::default();
+    let parsed = parse(&mut violations, &who, message);
+    let answer = match violations.finish(parsed) {
+        Ok(parsed) => find(&who, parsed).await,
+        Err(violations) => Err(violations.into()),
+    };
+    answer.map(Response::new).map_err(|error| status::from_error(error, Repeat::Safe))
+}
+
+/// Handles a mutation: `parse` reads the message, `execute` runs the use case and makes the answer.
+pub(super) async fn mutate<W: Actor, M: Mutation, P, R>(
+    request: Request<M>,
+    parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
+    execute: impl AsyncFnOnce(&W, P, &Options) -> Result<R>,
+) -> Answered<R> {
+    let (who, message) = admit::<W, M>(request, |message| repeat(!message.request_id().is_empty()))?;
+    let mut violations = Violations::default();
+    let options = options(&mut violations, &who, &message);
+    let parsed = parse(&mut violations, &who, message);
+    let (parsed, options) = violations
+        .finish(parsed.zip(options))
+        .map_err(|violations| status::from_error(violations.into(), Repeat::Safe))?;
+    let answer = execute(&who, parsed, &options).await;
+    answer.map(Response::new).map_err(|error| status::from_error(error, repeat(options.request.is_some())))
+}
+
+/// Takes the identity from the request's extensions, where the gate put it. Identity comes from nowhere else.
+fn admit<W: Send + Sync + 'static, M>(
+    mut request: Request<M>,
+    repeat: impl FnOnce(&M) -> Repeat,
+) -> Result<(W, M), Status> {
+    if let Some(AccessUnavailable(failure)) = request.extensions_mut().remove() {
+        return Err(status::from_error(failure.again(), repeat(request.get_ref())));
+    }
+    let who = request.extensions_mut().remove::<W>();
+    let who = who.ok_or_else(|| status::from_error(Error::internal("a call passed by the gate"), Repeat::Unsafe))?;
+    Ok((who, request.into_inner()))
+}
+
+/// Whether a mutation may be sent again.
+fn repeat(has_request_id: bool) -> Repeat {
+    if has_request_id { Repeat::Safe } else { Repeat::Unsafe }
+}
+
+/// The options of a mutation.
+fn options(violations: &mut Violations, who: &impl Actor, message: &impl Mutation) -> Option<Options> {
+    let id = if message.request_id().is_empty() {
+        None
+    } else {
+        Some(violations.check("request_id", RequestId::parse(message.request_id()))?)
+    };
+    let request =
+        id.filter(|_| !message.validate_only()).map(|id| Repeatable { id, fingerprint: fingerprint(who, message) });
+    let etag = (!message.etag().is_empty()).then(|| message.etag().to_owned());
+    Some(Options { etag, request, validate_only: message.validate_only() })
+}
+
+/// The hash of the acting account, the narrowed customer and the message.
+fn fingerprint(who: &impl Actor, message: &impl Mutation) -> [u8; 32] {
+    let mut hash = Context::new(&SHA256);
+    who.add_to(&mut hash);
+    // Maps are encoded in key order, so equal messages have equal bytes.
+    hash.update(&message.encode_to_vec());
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(hash.finish().as_ref());
+    fingerprint
+}
+
+/// A page of a list as messages: as many items as fit into an answer, and the token of the next page, empty after the
+/// last.
+pub(super) fn page<T, M: Message>(
+    page: &Page<T>,
+    message: impl Fn(&T) -> M,
+    token: impl FnOnce(&T) -> Result<String>,
+) -> Result<(Vec<M>, String)> {
+    let (messages, cut) = fit(page.items.iter().map(message).collect());
+    let last = page.items.get(messages.len().wrapping_sub(1)).filter(|_| cut || page.more);
+    let token = last.map(token).transpose()?;
+    Ok((messages, token.unwrap_or_default()))
+}
+
+/// As many messages as fit into a page, and whether others did not fit.
+pub(super) fn fit<M: Message>(messages: Vec<M>) -> (Vec<M>, bool) {
+    let mut size = 0;
+    let all = messages.len();
+    let fitting: Vec<M> = messages
+        .into_iter()
+        .take_while(|message| {
+            size += message.encoded_len() + 8;
+            size <= MAX_PAGE
+        })
+        .collect();
+    let cut = fitting.len() < all;
+    (fitting, cut)
+}

@@ -1,0 +1,65 @@
+//! The call that the work at hand belongs to: whose share it takes, and whether its caller still waits. Background work belongs to
+//! none. The detach layer sets it around each call of the contract.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::domain::requests::principal::Principal;
+
+tokio::task_local! {
+    static CALL: Arc<Call>;
+}
+
+/// Who shares: permits, sessions and bytes are divided among principals; background work is one holder of its own.
+pub type Share = Option<Arc<Principal>>;
+
+/// One call of the contract.
+#[derive(Debug)]
+pub struct Call {
+    /// Whose share its work takes; not set before the token is verified.
+    principal: OnceLock<Arc<Principal>>,
+    /// Whether it may change something: a mutation goes on after its caller has gone.
+    mutates: bool,
+    abandoned: AtomicBool,
+}
+
+impl Call {
+    /// A call whose caller waits for it.
+    #[must_use]
+    pub fn new(mutates: bool) -> Arc<Self> {
+        Arc::new(Self { principal: OnceLock::new(), mutates, abandoned: AtomicBool::new(false) })
+    }
+
+    /// Notes that its caller has gone: it hung up, or its deadline passed.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether work for it that has not begun is pointless: its caller has gone, and nothing would be half done.
+    fn is_pointless(&self) -> bool {
+        !self.mutates && self.abandoned.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs work that belongs to a call.
+pub async fn scope<T>(call: Arc<Call>, work: impl Future<Output = T>) -> T {
+    CALL.scope(call, work).await
+}
+
+/// Notes the principal of the call at hand, as its token proved it.
+pub fn made_by(principal: &Principal) {
+    // Outside a call there is no share to note; and a call has one principal.
+    _ = CALL.try_with(|call| call.principal.set(Arc::new(principal.clone())));
+}
+
+/// The share of the work at hand.
+pub(super) fn share() -> Share {
+    CALL.try_with(|call| call.principal.get().cloned()).unwrap_or_default()
+}
+
+/// Whether the work at hand is a read whose caller has gone.
+pub(super) fn is_pointless() -> bool {
+    CALL.try_with(|call| call.is_pointless()).unwrap_or_default()
+}

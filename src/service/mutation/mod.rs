@@ -1,0 +1,275 @@
+//! The runner of mutations. Every use case that writes goes through [`Mutations::run`], which
+//!
+//! 1. takes a session and runs the attempt, which reads, decides and writes;
+//! 2. runs it again, in another session, after a deadlock or a failed serialization (40P01, 40001) and after a lost
+//!    race, until the call's deadline. A detached mutation goes on after its caller has left, but begins no retry that
+//!    late;
+//! 3. drops the cached access that the commit made stale: after the commit, or once a commit may have happened; never
+//!    under `validate_only`, which rolls back, and never after a write that failed or changed nothing;
+//! 4. looks for a stored answer where one may explain the failure.
+//!
+//! # Which failures look for a stored answer
+//!
+//! Only a call with a request_id has one; `validate_only` ignores the request_id. The call may be a repeat that met its
+//! own first call:
+//!
+//! - **a broken unique key**: the first call committed what this one inserts. The name, the custom ID or the tag is
+//!   checked before the key of `requests`, so any key counts;
+//! - **a deadlock or a failed serialization that was given up**, and **a lock timeout** (55P03): the other party may be
+//!   the first call, and may have committed since;
+//! - **a session that was lost during the attempt**: the COMMIT may have been done although its answer was lost.
+//!
+//! Nothing else looks:
+//!
+//! - **a refusal**. The contract checks existence, then rights, then the replay, then state and uniqueness. A refusal
+//!   for existence or rights must not reveal an answer. For a later one the attempt itself has looked, in the statement
+//!   that read the state or with [`find_stored`] under the locks that hold it; CreateCustomer, which writes in one
+//!   statement, looks before it returns the refusal;
+//! - **no session** (overloaded, not reachable): nothing was sent, and a look would wait for a session again;
+//! - **a statement timeout**: the statement was rolled back, and a look would add to the load that caused it;
+//! - **a fault of ours**.
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::time::Instant;
+
+use crate::{
+    domain::{
+        access::caller::Caller,
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome, Repeatable},
+            principal::Author,
+        },
+        values::{
+            ids::{AccountId, EventId, TenantId},
+            timestamp::Timestamp,
+        },
+    },
+    error::{Error, Result},
+    service::{
+        access::cache::{AccessCache, Stale},
+        clock,
+        pool::{End, Lease, Pool},
+    },
+    store::{self, Write, requests::Stored},
+    telemetry::{self, RetryReason},
+};
+
+/// Pause before the first retry; it grows fourfold up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(128);
+/// Background work has no deadline; its writes are tried again for this long.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Runs mutations.
+#[derive(Clone)]
+pub(super) struct Mutations {
+    pool: Pool,
+    cache: AccessCache,
+}
+
+/// One mutating call.
+#[derive(Clone, Debug)]
+pub(super) struct Call<'a> {
+    author: &'a Author,
+    tenant: TenantId,
+    options: &'a Options,
+    stale: Option<Stale>,
+}
+
+impl<'a> Call<'a> {
+    /// A call in a tenant, whose commit makes nothing stale.
+    pub(super) fn new(caller: &'a Caller, options: &'a Options) -> Self {
+        Self::by(caller.author(), caller.scope().tenant(), options)
+    }
+
+    /// A call of this author, whose answer is stored under this tenant.
+    pub(super) fn by(author: &'a Author, tenant: TenantId, options: &'a Options) -> Self {
+        Self { author, tenant, options, stale: None }
+    }
+
+    /// The same call, whose commit makes these cache entries stale.
+    pub(super) fn making_stale(self, stale: Option<Stale>) -> Self {
+        Self { stale, ..self }
+    }
+}
+
+impl Mutations {
+    pub(super) fn new(pool: Pool, cache: AccessCache) -> Self {
+        Self { pool, cache }
+    }
+
+    /// Runs a mutation; the module says how. `replay` turns a stored answer into the value of the call.
+    ///
+    /// # Errors
+    /// Those of the attempt and of `replay`; `Contended` for a deadlock, a lost race or a lock timeout;
+    /// `RequestInFlight` if the first call with this request_id still runs; `RequestIdReused`.
+    pub(super) async fn run<T, A, R>(
+        &self,
+        call: Call<'_>,
+        attempt: impl Fn(Lease) -> A,
+        replay: impl FnOnce(Answer) -> R,
+    ) -> Result<Outcome<T>>
+    where
+        A: Future<Output = Result<Outcome<T>>>,
+        R: Future<Output = Result<T>>,
+    {
+        let Call { author, tenant, .. } = call;
+        let look_up = |request: Repeatable| async move {
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::requests::find(conn, tenant, author, &request).await).await
+        };
+        self.run_in(call, || self.pool.lease(), attempt, look_up, replay).await
+    }
+
+    /// The same with any kind of session and any way to look up a stored answer.
+    async fn run_in<T, S, L, A, F, R>(
+        &self,
+        call: Call<'_>,
+        lease: impl Fn() -> L,
+        attempt: impl Fn(S) -> A,
+        look_up: impl FnOnce(Repeatable) -> F,
+        replay: impl FnOnce(Answer) -> R,
+    ) -> Result<Outcome<T>>
+    where
+        L: Future<Output = Result<S>>,
+        A: Future<Output = Result<Outcome<T>>>,
+        F: Future<Output = Result<Option<Stored>>>,
+        R: Future<Output = Result<T>>,
+    {
+        let failure = match retried(call.author, lease, attempt).await? {
+            Ok(outcome) => {
+                self.drop_stale(&call, outcome.changed);
+                return Ok(outcome);
+            }
+            Err(failure) => failure,
+        };
+        self.drop_stale(&call, failure.is_lost_session());
+        if let Some(request) = call.options.request.filter(|_| may_be_answered(&failure)) {
+            // If the look-up fails as well, the first failure says more.
+            if let Ok(Some(stored)) = look_up(request).await {
+                return replay(stored.answer(&request)?).await.map(Outcome::replayed);
+            }
+            if failure.is_lock_timeout() || failure.broken_key() == Some("requests_pkey") {
+                return Err(Error::RequestInFlight);
+            }
+        }
+        let contended = failure.is_lock_timeout() || retry_reason(&failure).is_some();
+        Err(if contended { Error::Contended } else { failure })
+    }
+
+    fn drop_stale(&self, call: &Call<'_>, committed: bool) {
+        if let Some(stale) = call.stale.clone().filter(|_| committed && !call.options.validate_only) {
+            self.cache.drop_stale(stale);
+        }
+    }
+}
+
+/// Runs the attempt, and again as long as that may succeed and the deadline allows it. The outer error: there was no
+/// session, so nothing was sent.
+async fn retried<T, S, L, A>(
+    author: &Author,
+    lease: impl Fn() -> L,
+    attempt: impl Fn(S) -> A,
+) -> Result<Result<Outcome<T>>>
+where
+    L: Future<Output = Result<S>>,
+    A: Future<Output = Result<Outcome<T>>>,
+{
+    let deadline = author.deadline.map_or_else(|| Instant::now() + WITHOUT_DEADLINE, Instant::from_std);
+    let mut pause = FIRST_PAUSE;
+    let mut done = attempt(lease().await?).await;
+    while let Err(failure) = &done
+        && let Some(reason) = retry_reason(failure)
+        && Instant::now() + pause < deadline
+    {
+        telemetry::measure(|metrics| metrics.again(reason));
+        // The attempt has returned its session, so this pause holds none.
+        tokio::time::sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 4);
+        let session = lease().await?;
+        if Instant::now() >= deadline {
+            break;
+        }
+        done = attempt(session).await;
+    }
+    Ok(done)
+}
+
+/// Why the same attempt may succeed if it is run again; none if it fails again.
+fn retry_reason(failure: &Error) -> Option<RetryReason> {
+    match failure {
+        Error::LostRace => Some(RetryReason::LostRace),
+        _ if failure.is_retriable() => Some(RetryReason::Deadlock),
+        _ => None,
+    }
+}
+
+/// Whether the call may begin another try: its deadline has not come.
+pub(super) fn is_in_time(author: &Author) -> bool {
+    author.deadline.is_none_or(|deadline| Instant::now() < Instant::from_std(deadline))
+}
+
+/// Whether the failure may come from an earlier call with the same request_id, whose answer is then stored.
+fn may_be_answered(failure: &Error) -> bool {
+    failure.broken_key().is_some() || failure.is_retriable() || failure.is_lock_timeout() || failure.is_lost_session()
+}
+
+/// The value of a mutation whose value is its stored answer.
+pub(super) async fn replay_as_stored(answer: Answer) -> Result<Answer> {
+    Ok(answer)
+}
+
+/// The stored answer of this request, for an attempt that looks before it decides.
+///
+/// # Errors
+/// `RequestIdReused`, or a failure of the database.
+pub(super) async fn find_stored(conn: &mut PgConnection, caller: &Caller, options: &Options) -> Result<Option<Answer>> {
+    let Some(request) = &options.request else { return Ok(None) };
+    let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
+    stored.map(|stored| stored.answer(request)).transpose()
+}
+
+/// How the transaction of a mutation ends: `validate_only` writes as well, so that every check is done, and rolls back.
+pub(super) fn end(options: &Options) -> End {
+    if options.validate_only { End::Rollback } else { End::Commit }
+}
+
+/// Runs one statement that writes: by itself, or under `validate_only` in a transaction that is rolled back.
+pub(super) async fn run_statement<T>(
+    lease: &mut Lease,
+    options: &Options,
+    statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+) -> Result<T> {
+    match end(options) {
+        End::Commit => lease.run(statement).await,
+        End::Rollback => lease.transaction(End::Rollback, statement).await,
+    }
+}
+
+/// A write by a caller, with the id of its event.
+pub(super) fn write<'a>(caller: &'a Caller, at: Timestamp, options: &Options) -> Write<'a> {
+    write_by(caller.author(), Some(caller.scope().root()), at, options)
+}
+
+/// A write by an author, who may act in no account, with the id of its event.
+pub(super) fn write_by<'a>(
+    author: &'a Author,
+    acting: Option<AccountId>,
+    at: Timestamp,
+    options: &Options,
+) -> Write<'a> {
+    Write { author, acting, at, event: EventId::from_uuid(clock::new_id()), request: options.request }
+}
+
+/// The answer in its stored form, if the caller gave a request_id.
+pub(super) fn to_stored(answer: &Answer, options: &Options) -> Result<Option<serde_json::Value>> {
+    options.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)
+}

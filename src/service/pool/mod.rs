@@ -1,0 +1,264 @@
+//! Sessions with the database: the one way to reach it.
+//!
+//! A unit of work, once begun, runs to its end in a task that its caller only waits for (`layers/detach.rs`), so that a caller that
+//! gives up costs the database nothing: the session comes back clean. A session whose work did not come to its end, as it panicked
+//! or the session fell silent, is closed. Sessions are shared fairly among principals, as permits of calls are.
+
+mod connect;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sqlx::{Connection as _, PgConnection};
+
+use self::connect::{Connector, Session};
+use crate::{
+    config,
+    error::{Error, Result},
+    service::{
+        call::{self, Share},
+        shares::{Permit, Shares},
+    },
+    telemetry::{self, Metrics, Sessions, Statement as _},
+};
+
+/// A session that has idled longer is asked whether it is still there before it is used.
+const IDLE_TRUST: Duration = Duration::from_secs(5);
+/// How long that question may take.
+const PING_LIMIT: Duration = Duration::from_millis(500);
+/// A unit of work may take as long as this many statements that take as long as they may.
+const STATEMENTS: u32 = 2;
+/// Units of work that may wait for each session.
+const WAITING_PER_SESSION: usize = 64;
+/// When a caller should come again that no session came free for.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Settings sent at connect. docs/operations.md lists them for a pooler that does not pass them on.
+fn settings(config: &config::Database) -> [(&'static str, String); 8] {
+    let millis = |limit: Duration| limit.as_millis().to_string();
+    [
+        ("statement_timeout", millis(config.statement_timeout)),
+        ("lock_timeout", millis(config.lock_timeout)),
+        ("idle_in_transaction_session_timeout", "5000".to_owned()),
+        // The server notices within two seconds that the client has gone.
+        ("client_connection_check_interval", "2000".to_owned()),
+        // A role may set this one itself: see `store::server_log`.
+        ("log_parameter_max_length_on_error", "0".to_owned()),
+        // The default suits spinning disks: with it a search reads every tenant's candidates instead of looking up two
+        // thousand customers by their keys (66 ms instead of 10).
+        ("random_page_cost", "1.1".to_owned()),
+        // One session is one PostgreSQL process: so the number of sessions bounds the processors that all calls, and a
+        // flood of searches, can use.
+        ("max_parallel_workers_per_gather", "0".to_owned()),
+        // Compiling costs more than executing any of our statements.
+        ("jit", "off".to_owned()),
+    ]
+}
+
+/// The sessions of this process. Clones share them.
+#[derive(Clone)]
+pub struct Pool {
+    name: &'static str,
+    permits: Shares<Share>,
+    /// Longest time that a unit of work waits for a session.
+    wait: Duration,
+    max: usize,
+    idle: Arc<Idle>,
+    connector: Arc<Connector>,
+    /// Longest time that a unit of work may take. The server ends each statement in time; a session that says nothing for longer
+    /// is gone, and a unit of work, which nothing else ends, would hold its permit for ever.
+    work_timeout: Duration,
+    discard_unfinished: bool,
+}
+
+/// Sessions that nobody uses now, the most recently used last: the others may idle away, and the last one's caches are warm.
+#[derive(Debug, Default)]
+struct Idle(Mutex<Vec<Session>>);
+
+impl Idle {
+    fn lock(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A permit to use one session, and where the session goes afterwards. The permit is given back after the session.
+#[derive(Debug)]
+struct Held {
+    idle: Arc<Idle>,
+    _permit: Permit<Share>,
+}
+
+impl Held {
+    /// Keeps a session for the next unit of work.
+    fn keep(self, session: Session) {
+        self.idle.lock().push(session);
+    }
+}
+
+impl Pool {
+    /// A pool of at most `max` sessions, with this name in metrics. It connects when the first session is needed.
+    #[must_use]
+    pub fn new(name: &'static str, config: &config::Database, max: usize) -> Self {
+        Self {
+            name,
+            permits: Shares::new(max, max * WAITING_PER_SESSION),
+            wait: config.wait,
+            max,
+            idle: Arc::default(),
+            connector: Arc::new(Connector::new(name, config)),
+            work_timeout: if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX },
+            discard_unfinished: config.discard_unfinished,
+        }
+    }
+
+    /// Leases a session for a unit of work.
+    ///
+    /// # Errors
+    /// `Overloaded` if none came free in time, `Unavailable` if the database cannot be reached, `Deadline` for a read whose caller
+    /// has gone: it begins no further unit of work.
+    pub async fn lease(&self) -> Result<Lease> {
+        if call::is_pointless() {
+            return Err(Error::Deadline);
+        }
+        let begun = Instant::now();
+        let Ok(Ok(permit)) = tokio::time::timeout(self.wait, self.permits.acquire(call::share())).await else {
+            telemetry::measure(|metrics| metrics.not_leased(self.name));
+            return Err(Error::Overloaded { retry_after: RETRY_AFTER });
+        };
+        let held = Held { idle: Arc::clone(&self.idle), _permit: permit };
+        let (session, held) = match self.usable().await {
+            Some(session) => (session, held),
+            None => self.connector.session(held).await?,
+        };
+        let metrics = telemetry::current();
+        if let Some(metrics) = &metrics {
+            metrics.leased(self.name, begun.elapsed());
+        }
+        Ok(Lease { used: Some((session, held)), reusable: true, pool: self.clone(), metrics })
+    }
+
+    /// An idle session that is still there.
+    async fn usable(&self) -> Option<Session> {
+        loop {
+            let mut session = self.idle.lock().pop()?;
+            if !self.connector.is_current(&session) {
+                continue;
+            }
+            if session.last_used.elapsed() < IDLE_TRUST {
+                return Some(session);
+            }
+            match tokio::time::timeout(PING_LIMIT, session.connection.ping()).await {
+                Ok(Ok(())) => return Some(session),
+                Ok(Err(_)) | Err(_) => self.lost(&session),
+            }
+        }
+    }
+
+    /// Notes that a session was lost, and closes the idle ones that were made before.
+    fn lost(&self, session: &Session) {
+        self.connector.lost(session);
+        self.idle.lock().retain(|idle| self.connector.is_current(idle));
+    }
+
+    /// Its sessions now.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        let idle = self.idle.lock().len();
+        Sessions { pool: self.name, idle, used: self.permits.held(), max: self.max, waiting: self.permits.waiting() }
+    }
+}
+
+/// How a transaction without an error ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It commits.
+    Commit,
+    /// It rolls back: it only checked whether the write is possible.
+    Rollback,
+}
+
+/// A session, for as long as one unit of work needs it.
+pub struct Lease {
+    used: Option<(Session, Held)>,
+    reusable: bool,
+    pool: Pool,
+    /// Kept, as a lease may be dropped outside its call's context.
+    metrics: Option<Arc<Metrics>>,
+}
+
+impl Lease {
+    /// Runs statements, each its own transaction.
+    pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        let (session, _) = self.used.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
+        self.reusable = false;
+        let done = tokio::time::timeout(self.pool.work_timeout, work(&mut session.connection)).await;
+        let done =
+            done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session did not answer in time".to_owned() }));
+        self.reusable = !matches!(done, Err(Error::Unavailable { .. }));
+        if !self.reusable {
+            self.pool.lost(session);
+        }
+        done
+    }
+
+    /// Runs statements in one READ COMMITTED transaction: all or nothing.
+    pub async fn transaction<T>(
+        &mut self,
+        end: End,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T> {
+        self.run(async |session| {
+            sqlx::raw_sql("begin").execute(&mut *session).named("begin").await?;
+            let done = work(session).await;
+            let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
+            match sqlx::raw_sql(last).execute(&mut *session).named(last).await {
+                Ok(_) => done,
+                // The first error says more; but a session that cannot roll back is not returned.
+                Err(lost) if last == "commit" || done.is_ok() => Err(lost.into()),
+                Err(_) => Err(done.err().unwrap_or(Error::Contended)),
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some((mut session, held)) = self.used.take() else { return };
+        if self.reusable || !self.pool.discard_unfinished {
+            session.last_used = Instant::now();
+            held.keep(session);
+        } else {
+            if let Some(metrics) = &self.metrics {
+                metrics.discarded();
+            }
+            // Closed by being dropped: the server rolls back.
+            drop(session);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::samples;
+
+    const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+
+    #[test]
+    fn operations_md_lists_every_setting_for_a_pooler() {
+        let mut config = samples::config("/".as_ref()).database;
+        (config.statement_timeout, config.lock_timeout) = (Duration::from_secs(4), Duration::from_secs(2));
+        let listed: Vec<(&str, String)> = OPERATIONS
+            .lines()
+            .filter_map(|line| line.strip_prefix("alter role clientele set ")?.strip_suffix(';')?.split_once(" = "))
+            .map(|(name, value)| match value.strip_prefix('\'').and_then(|value| value.strip_suffix("s'")) {
+                Some(seconds) => (name, format!("{seconds}000")),
+                None => (name, value.to_owned()),
+            })
+            .collect();
+        assert_eq!(listed, settings(&config));
+    }
+}
