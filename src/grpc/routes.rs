@@ -5,7 +5,7 @@ use tonic::service::Routes;
 use super::{MAX_ANSWER, access, accounts, customers, history, pb, tags};
 use crate::service::Services;
 
-/// Largest request: a customer with all that it may hold, or a batch of a thousand ids, fits several times over.
+/// Largest request: several times the largest customer or a batch of a thousand ids.
 const MAX_REQUEST: usize = 256 * 1024;
 
 /// All services of the contract.

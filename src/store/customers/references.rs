@@ -1,4 +1,4 @@
-//! The references of customers to things that their owner has; see migrations/0010_reference_targets.sql.
+//! The references of customers to things that their owner has; see the view in migrations/0002_customers.sql.
 
 use sqlx::{PgConnection, types::Json};
 
