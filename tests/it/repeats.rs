@@ -172,7 +172,7 @@ async fn a_call_that_failed_or_changed_nothing_leaves_its_request_id_free() {
 }
 
 /// Gives an account the policies of another.
-async fn take_over_policies(world: &World, to: &Seat, from: &Seat) {
+async fn take_over_policies(world: &World, to: &TestAccount, from: &TestAccount) {
     let statement = "update accounts set revision = revision + 1,
                             policies = (select policies from accounts where id = $2::uuid)
                      where id = $1::uuid";
