@@ -223,6 +223,7 @@ fn touch(seen: &CustomerRecord, direction: Direction, at: Timestamp) -> (BatchOu
     };
     let archiving = changed.then(|| Archiving {
         customer: after.id,
+        revision: touched.revision,
         event: EventId::from_uuid(clock::new_id()),
         changes: Changes::of(&seen.customer, &after),
     });

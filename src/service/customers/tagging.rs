@@ -134,9 +134,10 @@ fn touch(seen: CustomerRecord, wanted: &Wanted, named: &BatchItem) -> Result<(Ba
     let change = after.retag(&wanted.add, &wanted.remove).map_err(|refusal| Error::refused_at(refusal, named.at()))?;
     let changed = change != Change::AlreadyMade;
     let customer = seen.customer.id;
-    let touched = BatchOutcome { customer, changed, revision: seen.customer.revision, link_revision: after.revision };
+    let revision = seen.customer.revision;
+    let touched = BatchOutcome { customer, changed, revision, link_revision: after.revision };
     let event = EventId::from_uuid(clock::new_id());
-    Ok((touched, changed.then_some(Tagging { customer, event, before: seen.link, after })))
+    Ok((touched, changed.then_some(Tagging { customer, revision, event, before: seen.link, after })))
 }
 
 async fn save(
