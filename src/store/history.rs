@@ -1,4 +1,4 @@
-//! What happened to customers.
+//! Customers' events.
 
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{customers::admitting, stored},
+    store::{customers::admitting, path, sql::sql, stored},
     telemetry::Statement as _,
 };
 
@@ -42,17 +42,16 @@ struct Row {
 /// One page of a customer's events.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// How the acting account stands to the customer, and so what it may be told.
+    /// The acting account's relation to the customer, which decides what of the events it may read.
     pub relation: Relation,
-    /// The events, the newest first.
+    /// The events, newest first.
     pub events: Vec<Event>,
 }
 
-/// Lists what happened to a customer, the newest first, those before `before`. Private changes of other accounts' links
-/// are left out.
+/// Lists a customer's events, newest first, those before `before`. Private changes of other accounts' links are left out.
 ///
 /// # Errors
-/// `CustomerNotFound` for one that the scope does not see.
+/// `CustomerNotFound` for a customer that the scope does not see.
 pub async fn list(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -61,8 +60,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Page> {
     let scope = admitting(scope, customer)?;
-    let rows = sqlx::query_as!(
-        Row,
+    let rows = sql!(
+        query_as Row,
         r#"
         select c.ancestors, e.id as "id?", e.seq as "seq?", e.at as "at?", e.type as "happened?", e.issuer as "issuer?",
                e.subject as "subject?", e.actors as "actors?: Json<Vec<Principal>>", e.workload as "workload?",
@@ -76,14 +75,12 @@ pub async fn list(
             order by e.seq desc
             limit $6
         ) e on true
-        where c.tenant_id = $1 and c.id = $2
-          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
-        order by e.seq desc
-        "#,
+        where c.tenant_id = $1 and c.id = $2 and "# VISIBLE "
+        order by e.seq desc",
         scope.tenant().get(),
         customer.get(),
         scope.root().get(),
-        &scope.path().ids().iter().map(|id| id.get()).collect::<Vec<_>>(),
+        &path(scope),
         before.unwrap_or(i64::MAX),
         limit,
     )
@@ -97,7 +94,7 @@ pub async fn list(
     Ok(Page { relation, events })
 }
 
-/// The row's event; none if the customer has none.
+/// The row's event; none in the one row of a customer without events.
 fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
     let (Some(id), Some(seq), Some(at), Some(happened), Some(issuer), Some(subject), Some(rpc)) =
         (row.id, row.seq, row.at, row.happened, row.issuer, row.subject, row.rpc)
@@ -121,9 +118,9 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
     }))
 }
 
-/// Which fields of a customer changed after a state that somebody read, as far as the acting account may see; none if
-/// the events that would tell are gone. A state is the customer's revision and that of the acting account's link, each of
-/// which has one event a step.
+/// Returns which fields of a customer changed after a state that was read, as far as the acting account may see them; none
+/// if some of the events in between are gone. A state is the customer's revision and the revision of the acting account's
+/// link. Each step of either has one event.
 pub async fn changed_since(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -134,7 +131,7 @@ pub async fn changed_since(
     let link_steps = (current_link - link_revision).max(0);
     let row = sqlx::query!(
         r#"
-        with told as (
+        with change as (
             select e.revision, null::bigint as seq, e.changes
             from events e
             where e.tenant_id = $1 and e.customer_id = $2 and e.revision > $3 and e.audience is null
@@ -149,7 +146,7 @@ pub async fn changed_since(
         )
         select count(distinct t.revision) as "steps!", count(distinct t.seq) as "link_steps!",
                coalesce(array_agg(distinct f.path order by f.path) filter (where f.path is not null), '{}') as "paths!"
-        from told t
+        from change t
         left join lateral jsonb_object_keys(t.changes) as f (path) on true
         "#,
         scope.tenant().get(),

@@ -1,4 +1,5 @@
-//! Stored answers of committed mutations, by (tenant, principal, RPC, request_id).
+//! Stored answers of committed mutations, by (tenant, principal, RPC, request_id). The key holds the principal as its
+//! issuer, a space and its subject: no issuer contains a space.
 
 use sqlx::PgConnection;
 
@@ -8,11 +9,10 @@ use crate::{
         values::{ids::TenantId, timestamp::Timestamp},
     },
     error::{Error, Result},
-    store::principal_key,
     telemetry::Statement as _,
 };
 
-/// An answer as it was stored, with what it answered.
+/// A stored answer, with the fingerprint of the request that it answered.
 #[derive(Clone, Debug)]
 pub struct Stored {
     fingerprint: Vec<u8>,
@@ -20,16 +20,16 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// From the columns of a statement that read it along the way.
+    /// From the columns of a statement that read it with something else.
     #[must_use]
     pub fn from_columns(fingerprint: Option<Vec<u8>>, answer: Option<serde_json::Value>) -> Option<Self> {
         Some(Self { fingerprint: fingerprint?, answer: answer? })
     }
 
-    /// The answer, if this very request was its question.
+    /// The answer, if it answered this request.
     ///
     /// # Errors
-    /// `RequestIdReused` if another was.
+    /// `RequestIdReused` if it answered another one.
     pub fn answer(self, request: &Repeatable) -> Result<Answer> {
         if self.fingerprint != request.fingerprint {
             return Err(Error::RequestIdReused);
@@ -48,10 +48,11 @@ pub async fn find(
     let row = sqlx::query!(
         r#"
         select fingerprint, answer from requests
-        where tenant_id = $1 and principal = $2 and rpc = $3 and request_id = $4
+        where tenant_id = $1 and principal = $2 || ' ' || $3 and rpc = $4 and request_id = $5
         "#,
         tenant.get(),
-        principal_key(&author.principal),
+        author.principal.issuer(),
+        author.principal.subject(),
         author.rpc.name(),
         request.id.get(),
     )
@@ -61,7 +62,8 @@ pub async fn find(
     Ok(row.map(|row| Stored { fingerprint: row.fingerprint, answer: row.answer }))
 }
 
-/// Deletes up to `limit` answers stored before a time; says how many. Sweepers of other replicas are not waited for.
+/// Deletes up to `limit` answers that were stored before a time and returns how many. Does not wait for the sweepers of
+/// other replicas.
 pub async fn sweep(conn: &mut PgConnection, before: Timestamp, limit: i64) -> Result<u64> {
     let swept = sqlx::query!(
         r#"

@@ -208,6 +208,7 @@ fn decide_archiving(record: &CustomerRecord, direction: Direction, at: Timestamp
     };
     let archiving = changed.then(|| Archiving {
         customer: after.id,
+        revision: outcome.revision,
         event: EventId::from_uuid(clock::new_id()),
         changes: Changes::of(&record.customer, &after),
     });

@@ -136,9 +136,10 @@ fn decide_tagging(
     let change = after.retag(&named.add, &named.remove).map_err(|refusal| Error::refused_at(refusal, item.field()))?;
     let changed = change != Change::AlreadyMade;
     let customer = record.customer.id;
-    let outcome = BatchOutcome { customer, changed, revision: record.customer.revision, link_revision: after.revision };
+    let revision = record.customer.revision;
+    let outcome = BatchOutcome { customer, changed, revision, link_revision: after.revision };
     let event = EventId::from_uuid(clock::new_id());
-    Ok((outcome, changed.then_some(Tagging { customer, event, before: record.link, after })))
+    Ok((outcome, changed.then_some(Tagging { customer, revision, event, before: record.link, after })))
 }
 
 async fn save(

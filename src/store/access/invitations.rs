@@ -1,6 +1,6 @@
-//! Invitations that wait to be sent.
+//! Invitations that are not yet sent.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -9,11 +9,11 @@ use crate::{
         values::{email::Email, enums::Role, ids::AccountId},
     },
     error::Result,
-    store::{Write, json},
+    store::write::Write,
     telemetry::Statement as _,
 };
 
-/// Keeps an invitation to become a member of an account.
+/// Stores an invitation to become a member of an account.
 pub async fn create(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -34,7 +34,7 @@ pub async fn create(
         email.as_str(),
         role.as_str(),
         write.at,
-        json(&write.author.principal)?,
+        Json(&write.author.principal) as _,
     )
     .execute(conn)
     .named("invitations.create")
@@ -42,7 +42,7 @@ pub async fn create(
     Ok(())
 }
 
-/// Withdraws all invitations of an account.
+/// Deletes all invitations of an account.
 pub async fn withdraw(conn: &mut PgConnection, scope: &Scope, account: AccountId) -> Result<()> {
     sqlx::query!(
         "delete from invitations where tenant_id = $1 and account_id = $2",

@@ -14,14 +14,18 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{Write, principal_key, stored},
+    store::{
+        sql::mutation,
+        stored,
+        write::{NewEvent, Write, created},
+    },
     telemetry::Statement as _,
 };
 
 /// Makes a principal a member of the acting account.
 ///
 /// # Errors
-/// A broken unique key, unmapped: it is one already, or the request_id came before.
+/// A broken unique key, unmapped: it is one already, or the request is a repeat.
 pub async fn add(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -29,53 +33,31 @@ pub async fn add(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    sqlx::query!(
-        r#"
-        with principal as (
-            insert into principals (issuer, subject, tenant_id) values ($3, $4, $1) on conflict do nothing
-        ), member as (
+    let event =
+        NewEvent { member_id: Some(member.id), ..write.event("MEMBER_ADDED", created("role", member.role.as_str())) };
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with principal as (
+            insert into principals (issuer, subject, tenant_id) values ($13, $14, $1) on conflict do nothing
+        ), written as (
             insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at)
-            values ($1, $5, $2, $3, $4, $6, $7)
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, member_id, rpc,
-                request_id, trace_id, workload, changes
-            )
-            values (
-                $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'MEMBER_ADDED', $9, $10, $11, $2, $5, $12, $13, $14, $18,
-                jsonb_build_object('role', jsonb_build_object('old', null, 'new', $6::text))
-            )
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $15, $12, $13, $16, $17, $7 where $13::uuid is not null
-        "#,
-        scope.tenant().get(),
+            values ($1, $15, $12, $13, $14, $16, $9)
+            returning member_id
+        )" RECORDED,
         scope.root().get(),
         member.principal.issuer(),
         member.principal.subject(),
         member.id.get(),
         member.role.as_str(),
-        write.at,
-        write.event.get(),
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        write.author.workload(),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("members.add")
     .await?;
     Ok(())
 }
 
-/// Where a page of members goes on: the place in the acting account's path, then issuer and subject.
+/// The last member of a page: its account's step in the acting account's path, then its issuer and subject.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct After {
     /// Steps up from the acting account, from 1.
@@ -87,7 +69,7 @@ pub struct After {
 }
 
 /// Lists the members of the acting account, or of every account on its path, nearest first, each by issuer and subject.
-/// Every member comes with its account's place in the path.
+/// Returns each member with its account's step in the path.
 pub async fn list(
     conn: &mut PgConnection,
     scope: &Scope,

@@ -12,7 +12,7 @@ use crate::{
         values::{ids::BranchId, timestamp::Timestamp},
     },
     error::{Error, Result},
-    store::{Write, json, principal_key},
+    store::{sql::mutation, write::Write},
     telemetry::Statement as _,
 };
 
@@ -51,7 +51,7 @@ pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, l
     Ok(rows.into_iter().map(Branch::from).collect())
 }
 
-/// How many branches the acting account has.
+/// Counts the acting account's branches.
 pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
     let count = sqlx::query_scalar!(
         r#"select count(*) as "count!" from branches where tenant_id = $1 and account_id = $2"#,
@@ -87,7 +87,7 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: BranchId) -> Resul
 /// Adds a branch to the acting account.
 ///
 /// # Errors
-/// A broken unique key, unmapped: the account has a branch of this name, or the request_id came before.
+/// A broken unique key, unmapped: the account has a branch of this name, or the request is a repeat.
 pub async fn create(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -95,45 +95,22 @@ pub async fn create(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    sqlx::query!(
-        r#"
-        with branch as (
+    let event = write.event("BRANCH_CREATED", Changes::of_branch(None, branch));
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
             insert into branches (tenant_id, id, account_id, name, name_key, dms_integrated, created_at)
-            values ($1, $3, $2, $4, $5, $6, $7)
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, rpc, request_id,
-                trace_id, workload, changes
-            )
-            values (
-                $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'BRANCH_CREATED', $9, $10, $11, $2, $12, $13, $14, $19, $18
-            )
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $15, $12, $13, $16, $17, $7 where $13::uuid is not null
-        "#,
-        scope.tenant().get(),
+            values ($1, $13, $12, $14, $15, $16, $9)
+            returning id
+        )" RECORDED,
         scope.root().get(),
         branch.id.get(),
         branch.name.as_str(),
         branch.name.key().as_str(),
         branch.dms_integrated,
-        write.at,
-        write.event.get(),
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        json(&Changes::of_branch(None, branch))?,
-        write.author.workload(),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("branches.create")
     .await?;
     Ok(())
@@ -142,7 +119,7 @@ pub async fn create(
 /// Writes a locked branch that has changed.
 ///
 /// # Errors
-/// A broken unique key, unmapped: another branch has the name, or the request_id came before.
+/// A broken unique key, unmapped: another branch has the name, or the request is a repeat.
 pub async fn update(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -151,45 +128,22 @@ pub async fn update(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    sqlx::query!(
-        r#"
-        with branch as (
-            update branches set name = $4, name_key = $5, dms_integrated = $6
-            where tenant_id = $1 and id = $3 and account_id = $2
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, rpc, request_id,
-                trace_id, workload, changes
-            )
-            values (
-                $1, $8, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'BRANCH_UPDATED', $9, $10, $11, $2, $12, $13, $14, $19, $18
-            )
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $15, $12, $13, $16, $17, $7 where $13::uuid is not null
-        "#,
-        scope.tenant().get(),
+    let event = write.event("BRANCH_UPDATED", Changes::of_branch(Some(before), after));
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
+            update branches set name = $14, name_key = $15, dms_integrated = $16
+            where tenant_id = $1 and id = $13 and account_id = $12
+            returning id
+        )" RECORDED,
         scope.root().get(),
         after.id.get(),
         after.name.as_str(),
         after.name.key().as_str(),
         after.dms_integrated,
-        write.at,
-        write.event.get(),
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        json(&Changes::of_branch(Some(before), after))?,
-        write.author.workload(),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("branches.update")
     .await?;
     Ok(())

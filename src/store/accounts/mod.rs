@@ -19,7 +19,11 @@ use crate::{
         values::{enums::NameUniqueness, ids::AccountId, text::Text, timestamp::Timestamp},
     },
     error::{Error, Result},
-    store::{Write, json, principal_key, stored},
+    store::{
+        sql::mutation,
+        stored,
+        write::{NewEvent, Write, created},
+    },
     telemetry::Statement as _,
 };
 
@@ -51,11 +55,11 @@ impl TryFrom<Row> for Account {
     }
 }
 
-/// Creates an account below the acting one or below one of those, and its first admin if there is one. The answer is kept
-/// if one is given.
+/// Creates an account below the acting one or below one of those, and its first admin if there is one. Stores the answer if
+/// one is given.
 ///
 /// # Errors
-/// A broken unique key, unmapped: the request_id came before.
+/// A broken unique key, unmapped: the request is a repeat.
 pub async fn create(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -65,62 +69,41 @@ pub async fn create(
     write: Write<'_>,
 ) -> Result<()> {
     let ancestors: Vec<Uuid> = account.path.ids().iter().map(|id| id.get()).collect();
-    sqlx::query!(
-        r#"
-        with account as (
+    let event = NewEvent {
+        member_id: admin.map(|admin| admin.id),
+        ..write.event("ACCOUNT_CREATED", created("account_id", account.id.to_string()))
+    };
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
             insert into accounts (tenant_id, id, parent_id, ancestors, name, policies, created_at)
-            values ($1, $2, ($4::uuid[])[2], $4, $5, $6, $7)
+            values ($1, $12, ($13::uuid[])[2], $13, $14, $15, $9)
+            returning id
         ), principal as (
             insert into principals (issuer, subject, tenant_id)
-            select $8, $9, $1 where $10::uuid is not null
+            select $16, $17, $1 where $18::uuid is not null
             on conflict do nothing
         ), member as (
             insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at)
-            select $1, $10, $2, $8, $9, 'ADMIN', $7 where $10::uuid is not null
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, acting_account_id, member_id, rpc,
-                request_id, trace_id, workload, changes
-            )
-            values (
-                $1, $11, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                'ACCOUNT_CREATED', $12, $13, $14, $3, $10, $15, $16, $17, $21,
-                jsonb_build_object('account_id', jsonb_build_object('old', null, 'new', $2::uuid))
-            )
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $18, $15, $16, $19, $20, $7 where $16::uuid is not null and $20::jsonb is not null
-        "#,
-        scope.tenant().get(),
+            select $1, $18, $12, $16, $17, 'ADMIN', $9 where $18::uuid is not null
+        )" RECORDED,
         account.id.get(),
-        scope.root().get(),
         &ancestors,
         account.name.as_str(),
-        json(&account.policies)?,
-        write.at,
+        Json(&account.policies) as _,
         admin.map(|admin| admin.principal.issuer()),
         admin.map(|admin| admin.principal.subject()),
         admin.map(|admin| admin.id.get()),
-        write.event.get(),
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        write.author.workload(),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("accounts.create")
     .await?;
     Ok(())
 }
 
-/// Holds the acting account's lists (branches, tags) until the transaction ends: whoever adds to one first counts what
-/// is there. Creates of customers, whose foreign keys look at the account, do not wait.
+/// Locks the acting account's lists (branches, tags) until the transaction ends: a call that adds to one first counts its
+/// entries. Creates of customers, whose foreign keys read the account, do not wait.
 pub async fn lock_lists(conn: &mut PgConnection, scope: &Scope) -> Result<()> {
     sqlx::query_scalar!(
         "select id from accounts where tenant_id = $1 and id = $2 for no key update",

@@ -1,25 +1,30 @@
-//! Tenants: what only platform operators touch, and the tenant's rule on customer names.
+//! Tenants, which platform operators alone create and list, and the tenant's rule on customer names.
 
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
     domain::{
         access::{caller::Scope, member::Member},
         accounts::account::Account,
+        history::event::Changes,
         requests::answer::Tenant,
         values::{enums::NameUniqueness, ids::TenantId},
     },
     error::{Error, Result},
-    store::{Write, json, principal_key, stored},
+    store::{
+        sql::mutation,
+        stored,
+        write::{NewAnswer, NewEvent, Write},
+    },
     telemetry::Statement as _,
 };
 
 /// Creates a tenant, its provider's account and that one's first admin.
 ///
 /// # Errors
-/// A broken unique key, unmapped: the request_id came before.
+/// A broken unique key, unmapped: the request is a repeat.
 pub async fn create(
     conn: &mut PgConnection,
     tenant: &Tenant,
@@ -28,54 +33,32 @@ pub async fn create(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    sqlx::query!(
-        r#"
-        with tenant as (
-            insert into tenants (tenant_id, name, name_uniqueness, created_at) values ($1, $2, $3, $4)
+    let event = NewEvent { member_id: Some(admin.id), ..write.event("TENANT_CREATED", Changes::default()) };
+    let answer = answer.and_then(|answer| write.answer(answer));
+    let answer = answer.map(|answer| NewAnswer { tenant_id: Some(TenantId::PLATFORM), ..answer });
+    mutation!(
+        write.recorded(tenant.id, &[event], answer.as_slice()),
+        "with written as (
+            insert into tenants (tenant_id, name, name_uniqueness, created_at) values ($1, $12, $13, $9)
+            returning tenant_id
         ), account as (
             insert into accounts (tenant_id, id, ancestors, name, policies, created_at)
-            values ($1, $1, array[$1], $2, $5, $4)
+            values ($1, $1, array[$1], $12, $14, $9)
         ), principal as (
-            insert into principals (issuer, subject, tenant_id) values ($6, $7, $1)
+            insert into principals (issuer, subject, tenant_id) values ($15, $16, $1)
         ), member as (
             insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at)
-            values ($1, $8, $1, $6, $7, $9, $4)
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, issuer, subject, actors, member_id, rpc, request_id, trace_id, workload,
-                changes
-            )
-            values (
-                $1, $10, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $4,
-                'TENANT_CREATED', $11, $12, $13, $8, $14, $15, $16, $21, '{}'
-            )
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $17, $18, $14, $15, $19, $20, $4 where $15::uuid is not null
-        "#,
-        tenant.id.get(),
+            values ($1, $17, $1, $15, $16, $18, $9)
+        )" RECORDED,
         tenant.name,
         tenant.name_uniqueness.as_str(),
-        write.at,
-        json(&account.policies)?,
+        Json(&account.policies) as _,
         admin.principal.issuer(),
         admin.principal.subject(),
         admin.id.get(),
         admin.role.as_str(),
-        write.event.get(),
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        TenantId::PLATFORM.get(),
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        write.author.workload(),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("tenants.create")
     .await?;
     Ok(())
@@ -106,7 +89,7 @@ pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64) 
     .collect()
 }
 
-/// Locks the tenant's row against creates and returns its rule on names. A plain update would not exclude those that
+/// Locks the tenant's row against creates and returns its rule on names. A plain update would not exclude creates, which
 /// read the row `for key share`.
 pub async fn lock_rule(conn: &mut PgConnection, scope: &Scope) -> Result<NameUniqueness> {
     let rule = sqlx::query_scalar!(
@@ -120,10 +103,10 @@ pub async fn lock_rule(conn: &mut PgConnection, scope: &Scope) -> Result<NameUni
     stored(&rule, NameUniqueness::from_str_stored)
 }
 
-/// Puts a rule on names in force: on the tenant, and in every customer's unique key.
+/// Sets the tenant's rule on names, and with it every customer's unique key.
 ///
 /// # Errors
-/// A broken unique key, unmapped: customers that have the same name where the new rule forbids it.
+/// A broken unique key, unmapped: customers have the same name where the new rule forbids it.
 pub async fn set_rule(conn: &mut PgConnection, scope: &Scope, rule: NameUniqueness) -> Result<()> {
     sqlx::query!(
         r#"

@@ -1,75 +1,86 @@
-//! The first write shape: a slice of new customers of one account in one statement of plain inserts.
+//! The first form of a write: a slice of new customers of one account in one statement of plain inserts.
 
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
+use super::columns::CreatedColumns;
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
         accounts::account::{Account, name_scope},
         customers::{customer::Customer, link::Link},
-        fields::{profile::Profile, references::References},
+        fields::references::References,
         history::{event::Changes, event_type::EventType},
-        requests::{answer::Answer, options::Repeatable, principal::Principal},
+        requests::{answer::Answer, options::Repeatable},
         search::Searchable,
-        values::{custom_id::CustomIds, ids::EventId, timestamp::Timestamp},
+        values::{
+            custom_id::{CustomId, CustomIds, System},
+            ids::EventId,
+        },
     },
     error::{Error, Result},
-    store::{json, principal_key},
+    store::{
+        sql::mutation,
+        write::{NewAnswer, NewEvent, Recorded},
+    },
     telemetry::Statement as _,
 };
 
-/// A customer to be created, and what is remembered of it.
+/// A customer to be created, and what is recorded of it.
 #[derive(Clone, Debug)]
 pub struct CustomerInsert {
     /// The customer.
     pub customer: Customer,
     /// The owner's custom IDs of it.
     pub custom_ids: CustomIds,
-    /// The ids of its events: its creation, and the custom IDs it came with.
+    /// The ids of its events: its creation, and the custom IDs that it is created with.
     pub events: [EventId; 2],
-    /// Under which the answer is kept.
+    /// The key of the stored answer; none if the caller cannot repeat the call.
     pub request: Option<Repeatable>,
 }
 
 impl CustomerInsert {
-    /// The owner's link to the new customer: at revision 1 if it came with custom IDs, else never written.
+    /// The owner's link to the new customer: at revision 1 if it is created with custom IDs, else never written.
     #[must_use]
     pub fn link(&self) -> Link {
         Link { revision: i64::from(!self.custom_ids.is_empty()), custom_ids: self.custom_ids.clone(), tags: Vec::new() }
+    }
+
+    /// The creation, for all that see the customer; and the custom IDs that it is created with, for its owner alone.
+    fn events(&self) -> impl Iterator<Item = NewEvent<Changes>> {
+        let customer = &self.customer;
+        let [created, changed] = self.events;
+        let created = NewEvent {
+            id: created,
+            r#type: EventType::Created.as_str(),
+            customer_id: Some(customer.id),
+            revision: Some(customer.revision),
+            audience: None,
+            member_id: None,
+            request_id: self.request.map(|request| request.id),
+            changes: Changes::of_new(customer).seen_from(Relation::OwnerOrAbove),
+        };
+        let custom_ids = (!self.custom_ids.is_empty()).then(|| NewEvent {
+            id: changed,
+            r#type: EventType::CustomIdsChanged.as_str(),
+            audience: Some(customer.owner),
+            changes: Changes::of_custom_ids(&CustomIds::new(), &self.custom_ids),
+            ..created
+        });
+        std::iter::once(created).chain(custom_ids)
     }
 }
 
 /// One element of the slice as the statement reads it.
 #[derive(Serialize)]
-struct Element<'a, A> {
-    id: Uuid,
-    name_scope: Option<Uuid>,
-    r#type: &'static str,
-    service_class: &'static str,
-    reach: &'static str,
-    name: &'a str,
-    name_key: &'a str,
-    status: &'static str,
-    /// As columns, and as an object for the check.
-    #[serde(flatten)]
-    columns: &'a References,
-    reference_ids: &'a References,
-    origin: &'static str,
-    order_reference: Option<&'a str>,
-    profile: &'a Profile,
-    link_revision: i64,
-    custom_ids: &'a CustomIds,
-    custom_id_rows: Vec<CustomIdRow<'a>>,
+struct Element<'a> {
+    customer: CreatedColumns<'a>,
+    custom_ids: Vec<CustomIdRow<'a>>,
+    /// Once more apart from the columns, for the check of what they name.
+    refs: &'a References,
     search_doc: String,
     search_country: String,
-    created_at: Timestamp,
-    created_by: &'a Principal,
-    events: Vec<EventRow>,
-    request_id: Option<Uuid>,
-    fingerprint: Option<String>,
-    answer: Option<A>,
 }
 
 #[derive(Serialize)]
@@ -79,18 +90,10 @@ struct CustomIdRow<'a> {
     value_key: &'a str,
 }
 
-#[derive(Serialize)]
-struct EventRow {
-    id: Uuid,
-    r#type: &'static str,
-    audience: Option<Uuid>,
-    changes: Changes,
-}
-
 /// Creates a slice of customers of the caller's account, each with its custom IDs, events and stored answer, or none of
-/// them. `account` is the account, with its tenant's rule on names, as the customers were decided on. Says how many
-/// were made: fewer than were given if the account or its tenant has changed since (none was made), or where a reference
-/// names something that the account does not have.
+/// them. Events and answers carry the time of the first. `account` is the account, with its tenant's rule on names, as the
+/// customers were decided on. Returns how many were created: none if the account or its tenant has changed since, or if a
+/// reference names something that the account does not have.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
@@ -100,158 +103,88 @@ pub async fn create(
     account: &Account,
     slice: &[CustomerInsert],
 ) -> Result<usize> {
+    let Some(first) = slice.first() else { return Ok(0) };
+    let scope = name_scope(account.name_uniqueness, caller.scope().tenant(), account.id);
     let links: Vec<Link> = slice.iter().map(CustomerInsert::link).collect();
-    let elements: Vec<_> = slice.iter().zip(&links).map(|(new, link)| element(caller, account, new, link)).collect();
-    let author = caller.author();
-    let made = sqlx::query_scalar!(
-        r#"
-        with rule as materialized (
-            -- Whoever tightens the rule locks this row `for update` first, and waits for us or we for it.
-            select t.tenant_id from tenants t where t.tenant_id = $1 and t.revision = $3 for key share
-        ), owner as materialized (
-            select a.ancestors from accounts a where a.tenant_id = $1 and a.id = $2 and a.revision = $4
-        ), new as materialized (
-            select n.*, owner.ancestors
-            from jsonb_to_recordset($5) as n (
-                id uuid, name_scope uuid, type text, service_class text, reach text, name text, name_key text,
-                status text, branch_id uuid, sales_person_id uuid, origin text, order_reference text, profile jsonb,
-                reference_ids jsonb, link_revision bigint, custom_ids jsonb, custom_id_rows jsonb, search_doc text,
-                search_country text,
-                created_at timestamptz, created_by jsonb, events jsonb, request_id uuid, fingerprint text, answer jsonb
+    let elements: Vec<Element<'_>> = slice.iter().zip(&links).map(|(new, link)| element(new, link, scope)).collect();
+    let events: Vec<NewEvent<Changes>> = slice.iter().flat_map(CustomerInsert::events).collect();
+    let answers: Vec<NewAnswer<_>> = slice.iter().zip(&links).filter_map(|(new, link)| answer(new, link)).collect();
+    let created = mutation!(
+        Recorded {
+            tenant: caller.scope().tenant(),
+            author: caller.author(),
+            acting: Some(account.id),
+            at: first.customer.created.at,
+            events: &events,
+            answers: &answers,
+        },
+        "with element as materialized (
+            select e.custom_ids, e.refs, e.search_doc, e.search_country, " CREATED_COLUMNS "
+            from jsonb_to_recordset($12) as e (
+                customer jsonb, custom_ids jsonb, refs jsonb, search_doc text, search_country text
             )
-            cross join rule
-            cross join owner
-            where not exists (
-                select from jsonb_each_text(n.reference_ids) as r (field, id)
+            cross join lateral jsonb_populate_record(null::customers, e.customer) as c
+        ), rule as materialized (
+            -- A call that tightens the rule locks this row `for update` first: one of the two waits for the other.
+            select t.tenant_id from tenants t where t.tenant_id = $1 and t.revision = $14 for key share
+        ), owner as materialized (
+            select a.ancestors from accounts a
+            where a.tenant_id = $1 and a.id = $13 and a.revision = $15 and not exists (
+                select from element e
+                cross join lateral jsonb_each_text(e.refs) as t (field, id)
                 where not exists (
-                    select from reference_targets t
-                    where t.tenant_id = $1 and t.account_id = $2 and t.field = r.field and t.id = r.id::uuid
+                    select from reference_targets r
+                    where r.tenant_id = $1 and r.account_id = $13 and r.field = t.field and r.id = t.id::uuid
                 )
             )
-        ), made as (
-            insert into customers (
-                tenant_id, id, account_id, ancestors, revision, owner_link_revision, type, service_class, reach, name,
-                name_key, name_scope, status, branch_id, sales_person_id, origin, order_reference, profile, owner_custom_ids,
-                created_at, updated_at, created_by, updated_by
-            )
-            select $1, n.id, $2, n.ancestors, 1, n.link_revision, n.type, n.service_class, n.reach, n.name, n.name_key,
-                   n.name_scope, n.status, n.branch_id, n.sales_person_id, n.origin, n.order_reference, n.profile, n.custom_ids,
-                   n.created_at, n.created_at, n.created_by, n.created_by
-            from new n
+        ), new as materialized (
+            select * from element cross join rule cross join owner
+        ), written as (
+            insert into customers (tenant_id, account_id, ancestors, " CREATED_COLUMNS ")
+            select $1, $13, ancestors, " CREATED_COLUMNS " from new
             returning id
         ), link as (
             insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids)
-            select $1, n.id, $2, n.link_revision, n.custom_ids from new n where n.link_revision > 0
+            select $1, n.id, $13, n.owner_link_revision, n.owner_custom_ids from new n where n.owner_link_revision > 0
         ), custom_id as (
             insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
-            select $1, $2, i.system, i.value_key, n.id, i.value, true, n.created_at
+            select $1, $13, i.system, i.value_key, n.id, i.value, true, n.created_at
             from new n
-            cross join lateral jsonb_to_recordset(n.custom_id_rows) as i (system text, value text, value_key text)
+            cross join lateral jsonb_to_recordset(n.custom_ids) as i (system text, value text, value_key text)
         ), search as (
             insert into customer_search (tenant_id, customer_id, doc, country)
             select $1, n.id, n.search_doc, n.search_country from new n
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, workload, changes
-            )
-            select $1, e.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), n.created_at,
-                   e.type, n.id, 1, e.audience, $6, $7, $8, $2, $9, n.request_id, $10, $12, e.changes
-            from new n
-            cross join lateral jsonb_to_recordset(n.events) as e (id uuid, type text, audience uuid, changes jsonb)
-        ), answer as (
-            insert into requests (tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at)
-            select $1, $11, $9, n.request_id, decode(n.fingerprint, 'hex'), n.id, n.answer, n.created_at
-            from new n
-            where n.request_id is not null
-        )
-        select count(*) as "made!" from made
-        "#,
-        caller.scope().tenant().get(),
+        )" RECORDED,
+        Json(&elements) as _,
         account.id.get(),
         account.tenant_revision,
         account.revision,
-        Json(&elements) as _, // written once, into the message itself: a tree of values first costs more than the rest
-        author.principal.issuer(),
-        author.principal.subject(),
-        json(&author.actors)?,
-        author.rpc.name(),
-        author.trace_id,
-        principal_key(&author.principal),
-        author.workload(),
     )
     .fetch_one(conn)
     .named("customers.create")
     .await?;
-    usize::try_from(made).map_err(Error::internal)
+    usize::try_from(created.written).map_err(Error::internal)
 }
 
-fn element<'a>(
-    caller: &Caller,
-    account: &Account,
-    new: &'a CustomerInsert,
-    link: &'a Link,
-) -> Element<'a, impl Serialize + 'a> {
-    let customer = &new.customer;
-    let fields = &customer.fields;
-    let searchable = Searchable::of(fields);
+fn element<'a>(new: &'a CustomerInsert, link: &'a Link, name_scope: Option<Uuid>) -> Element<'a> {
+    let searchable = Searchable::of(&new.customer.fields);
+    let row = |(system, id): (&'a System, &'a CustomId)| CustomIdRow {
+        system: system.as_str(),
+        value: id.as_str(),
+        value_key: id.key().as_str(),
+    };
     Element {
-        id: customer.id.get(),
-        name_scope: name_scope(account.name_uniqueness, caller.scope().tenant(), account.id),
-        r#type: fields.customer_type.as_str(),
-        service_class: fields.service_class.as_str(),
-        reach: fields.reach.as_str(),
-        name: fields.name.as_str(),
-        name_key: fields.name.key().as_str(),
-        status: customer.status.as_str(),
-        columns: &fields.references,
-        reference_ids: &fields.references,
-        origin: fields.origin.as_str(),
-        order_reference: fields.order_reference.as_ref().map(crate::domain::values::text::Text::as_str),
-        profile: &fields.profile,
-        link_revision: link.revision,
-        custom_ids: &new.custom_ids,
-        custom_id_rows: new
-            .custom_ids
-            .iter()
-            .map(|(system, id)| CustomIdRow {
-                system: system.as_str(),
-                value: id.as_str(),
-                value_key: id.key().as_str(),
-            })
-            .collect(),
+        customer: CreatedColumns::new(&new.customer, name_scope, link),
+        custom_ids: new.custom_ids.iter().map(row).collect(),
+        refs: &new.customer.fields.references,
         search_doc: searchable.doc().to_owned(),
         search_country: searchable.country().to_owned(),
-        created_at: customer.created.at,
-        created_by: &customer.created.by,
-        events: events(account, new),
-        request_id: new.request.map(|request| request.id.get()),
-        fingerprint: new.request.map(|request| hex(&request.fingerprint)),
-        answer: new.request.map(|_| Answer::of_customer(customer, link)),
     }
 }
 
-/// The creation, for whoever sees the customer; and the custom IDs it came with, for its owner alone.
-fn events(account: &Account, new: &CustomerInsert) -> Vec<EventRow> {
-    let created = EventRow {
-        id: new.events[0].get(),
-        r#type: EventType::Created.as_str(),
-        audience: None,
-        changes: Changes::of_new(&new.customer).seen_from(Relation::OwnerOrAbove),
-    };
-    let custom_ids = (!new.custom_ids.is_empty()).then(|| EventRow {
-        id: new.events[1].get(),
-        r#type: EventType::CustomIdsChanged.as_str(),
-        audience: Some(account.id.get()),
-        changes: Changes::of_custom_ids(&CustomIds::new(), &new.custom_ids),
-    });
-    std::iter::once(created).chain(custom_ids).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        _ = write!(text, "{byte:02x}");
-        text
-    })
+/// The stored answer, if the call may be repeated.
+fn answer<'a>(new: &'a CustomerInsert, link: &'a Link) -> Option<NewAnswer<impl Serialize + 'a>> {
+    let request = new.request.as_ref()?;
+    let answer = NewAnswer::new(request, Answer::of_customer(&new.customer, link));
+    Some(NewAnswer { customer_id: Some(new.customer.id), ..answer })
 }

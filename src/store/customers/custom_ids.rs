@@ -1,7 +1,7 @@
-//! Accounts' own ids for customers.
+//! Custom IDs: accounts' own ids for customers.
 
 use serde::Serialize;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{
@@ -11,12 +11,16 @@ use crate::{
         requests::answer::Answer,
         values::custom_id::{CustomId, CustomIds, System},
     },
-    error::{Error, Result},
-    store::{Write, customers::CustomerRecord, json, principal_key},
+    error::Result,
+    store::{
+        customers::CustomerRecord,
+        sql::mutation,
+        write::{NewAnswer, NewEvent, Write},
+    },
     telemetry::Statement as _,
 };
 
-/// Of these, the first system in which a customer of the acting account has that custom ID.
+/// Finds the first of these custom IDs that a customer of the acting account has; returns its system.
 pub async fn first_taken(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds) -> Result<Option<System>> {
     let (systems, keys): (Vec<String>, Vec<String>) =
         ids.iter().map(|(system, id)| (system.as_str().to_owned(), id.key().as_str().to_owned())).unzip();
@@ -41,18 +45,18 @@ pub async fn first_taken(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds
     Ok(taken.and_then(|taken| ids.keys().find(|system| system.as_str() == taken).cloned()))
 }
 
-/// What became of a change of custom IDs.
+/// The result of a change of custom IDs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Saved {
-    /// It was written.
+    /// The change was written.
     Written,
-    /// Nothing was: the customer or the link is not as it was read.
+    /// Nothing was written: the customer or the link has changed since it was read.
     Moved,
-    /// Nothing was: another customer has the custom ID of this system.
+    /// Nothing was written: another customer has the custom ID of this system.
     Taken(System),
 }
 
-/// One system as the statement reads it; without a value it is cleared.
+/// One system as the statement reads it. Without a value, its custom ID is cleared.
 #[derive(Serialize)]
 struct Element<'a> {
     system: &'a str,
@@ -61,8 +65,8 @@ struct Element<'a> {
 }
 
 /// Writes new custom IDs of the acting account, its link, which gets the next revision, an event for that account alone,
-/// and the stored answer, if one is given, provided the customer and the link are still as they were read. The
-/// customer's row is locked first; its revision stays. What is replaced stays as an alias.
+/// and the stored answer, if one is given, unless the customer or the link has changed since it was read. The customer's
+/// row is locked first; its revision stays. A replaced custom ID stays as an alias.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
@@ -75,97 +79,80 @@ pub async fn save(
     write: Write<'_>,
     answer: Option<&Answer>,
 ) -> Result<Saved> {
-    let saved = sqlx::query!(
-        r#"
-        with element as materialized (
-            select * from jsonb_to_recordset($6) as e (system text, value text, value_key text)
+    let (tenant, account, id) = (caller.scope().tenant(), caller.scope().root(), before.customer.id);
+    let changes = Changes::of_custom_ids(&before.link.custom_ids, &after.custom_ids);
+    let event = NewEvent {
+        customer_id: Some(id),
+        revision: Some(before.customer.revision),
+        audience: Some(account),
+        ..write.event(EventType::CustomIdsChanged.as_str(), changes)
+    };
+    let answer = match answer {
+        Some(answer) => write.stored_answer(answer)?.map(|answer| NewAnswer { customer_id: Some(id), ..answer }),
+        None => None,
+    };
+    let saved = mutation!(
+        write.recorded(tenant, &[event], answer.as_slice()),
+        "with element as materialized (
+            select * from jsonb_to_recordset($12) as e (system text, value text, value_key text)
         ), taken as materialized (
-            -- The unique key would say so too, but two that take each other's ids would wait for each other first.
+            -- The unique key would refuse it, too, but two calls that take each other's ids would first wait for each other.
             select i.system
             from element e
-            join custom_ids i on i.tenant_id = $1 and i.account_id = $3 and i.system = e.system
-             and i.value_key = e.value_key and i.is_current and i.customer_id <> $2
+            join custom_ids i on i.tenant_id = $1 and i.account_id = $14 and i.system = e.system
+             and i.value_key = e.value_key and i.is_current and i.customer_id <> $13
         ), locked as materialized (
-            select c.account_id, c.revision
+            select c.account_id
             from customers c
-            where c.tenant_id = $1 and c.id = $2 and c.revision = $4
-              and (c.account_id <> $3 or c.owner_link_revision = $5) and not exists (select from taken)
+            where c.tenant_id = $1 and c.id = $13 and c.revision = $15
+              and (c.account_id <> $14 or c.owner_link_revision = $16) and not exists (select from taken)
             for update
-        ), link as (
+        ), written as (
             insert into customer_links as l (tenant_id, customer_id, account_id, revision, custom_ids)
-            select $1, $2, $3, $7, $8 from locked
+            select $1, $13, $14, $17, $18 from locked
             on conflict (tenant_id, customer_id, account_id)
-            do update set revision = excluded.revision, custom_ids = excluded.custom_ids where l.revision = $5
-            returning l.revision
+            do update set revision = excluded.revision, custom_ids = excluded.custom_ids where l.revision = $16
+            returning l.customer_id
         ), own as (
-            update customers c set owner_link_revision = $7, owner_custom_ids = $8
-            from locked, link
-            where c.tenant_id = $1 and c.id = $2 and locked.account_id = $3
+            update customers c set owner_link_revision = $17, owner_custom_ids = $18
+            from locked, written
+            where c.tenant_id = $1 and c.id = $13 and locked.account_id = $14
         ), retired as (
             update custom_ids i set is_current = false
-            from link, element e
-            where i.tenant_id = $1 and i.customer_id = $2 and i.account_id = $3 and i.is_current
+            from written, element e
+            where i.tenant_id = $1 and i.customer_id = $13 and i.account_id = $14 and i.is_current
               and i.system = e.system and i.value_key is distinct from e.value_key
             returning i.system
         ), put as (
-            -- Counting what was retired makes this wait for it: the key on current ones is looked at row by row. A pure
+            -- Counting the retired rows makes this wait for them: the key on current ones is checked row by row. A pure
             -- change of case finds its row, still current, and changes the value alone.
             insert into custom_ids as i (
                 tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at
             )
-            select $1, $3, e.system, e.value_key, $2, e.value, true, $9
-            from link cross join element e cross join (select count(*) from retired) as done
+            select $1, $14, e.system, e.value_key, $13, e.value, true, $9
+            from written cross join element e cross join (select count(*) from retired) as done
             where e.value is not null
             on conflict (tenant_id, account_id, system, value_key, customer_id)
             do update set value = excluded.value, is_current = true,
                           created_at = case when i.is_current then i.created_at else excluded.created_at end
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, workload, changes
-            )
-            select $1, $10, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $9, $11, $2,
-                   locked.revision, $3, $12, $13, $14, $3, $15, $16, $17, $22, $18
-            from link cross join locked
-        ), answer as (
-            insert into requests (tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at)
-            select $1, $19, $15, $16, $20, $2, $21, $9
-            from link
-            where $21::jsonb is not null
-        )
-        select (select revision from link) as revision, (select min(system) from taken) as taken
-        "#,
-        caller.scope().tenant().get(),
-        before.customer.id.get(),
-        caller.scope().root().get(),
+        )" HAPPENED EVENTS_AND_ANSWERS r#"
+        select (select count(*) from written) as "written!", (select min(system) from taken) as taken"#,
+        Json(elements(change)) as _,
+        id.get(),
+        account.get(),
         before.customer.revision,
         before.link.revision,
-        json(&elements(change))?,
         after.revision,
-        json(&after.custom_ids)?,
-        write.at,
-        write.event.get(),
-        EventType::CustomIdsChanged.as_str(),
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        json(&Changes::of_custom_ids(&before.link.custom_ids, &after.custom_ids))?,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer.filter(|_| write.request.is_some()).map(Answer::to_stored).transpose().map_err(Error::internal)?,
-        write.author.workload(),
+        Json(&after.custom_ids) as _,
     )
     .fetch_one(conn)
     .named("custom_ids.save")
     .await?;
+    if saved.written > 0 {
+        return Ok(Saved::Written);
+    }
     let taken = saved.taken.and_then(|taken| change.iter().find(|(system, _)| system.as_str() == taken));
-    Ok(match (saved.revision, taken) {
-        (Some(_), _) => Saved::Written,
-        (None, taken) => taken.map_or(Saved::Moved, |(system, _)| Saved::Taken(system.clone())),
-    })
+    Ok(taken.map_or(Saved::Moved, |(system, _)| Saved::Taken(system.clone())))
 }
 
 fn elements(change: &CustomIdChange) -> Vec<Element<'_>> {

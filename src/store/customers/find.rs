@@ -1,11 +1,11 @@
-//! Customers that a caller names otherwise than by one id: each reading is one statement.
+//! Customers by many ids or by a custom ID: each read is one statement.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     CustomerRecord, path,
-    row::{self, Row, columns},
+    row::{self, Row},
 };
 use crate::{
     domain::{
@@ -16,23 +16,19 @@ use crate::{
         },
     },
     error::Result,
+    store::sql::sql,
     telemetry::Statement as _,
 };
 
-/// Reads the customers of these ids that the caller's account sees, in no order. Those it does not see are missing.
+/// Reads those of these customers that the caller's account sees, in no order.
 pub async fn get_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<CustomerRecord>> {
     let scope = caller.scope();
     let ids: Vec<Uuid> = ids.iter().filter(|id| scope.admits(**id)).map(|id| id.get()).collect();
-    columns!(
-        r#"
-        , case when c.account_id <> $3 then (
-              select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
-          ) end as "policies: row::Policies"
-        , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
+    sql!(
+        query_as Row,
+        RECORD OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
-        where c.tenant_id = $1 and c.id = any($2)
-          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
-        "#,
+        where c.tenant_id = $1 and c.id = any($2) and " VISIBLE,
         scope.tenant().get(),
         &ids,
         scope.root().get(),
@@ -46,8 +42,8 @@ pub async fn get_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId
     .collect()
 }
 
-/// Reads the customers that the acting account calls, or called, so: in each system the one that has the value now, else
-/// the one that had it last. Two at most, and none that the caller does not see: where they are two, they may be more.
+/// Reads the customers that have this custom ID of the acting account: in each system the one that has it now, else the
+/// one that had it last. At most two, and only customers that the caller sees: two mean two or more.
 pub async fn lookup(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -55,12 +51,9 @@ pub async fn lookup(
     system: Option<&System>,
 ) -> Result<Vec<CustomerRecord>> {
     let scope = caller.scope();
-    columns!(
-        r#"
-        , case when c.account_id <> $3 then (
-              select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
-          ) end as "policies: row::Policies"
-        , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
+    sql!(
+        query_as Row,
+        RECORD OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
         where c.tenant_id = $1
           and c.id in (
@@ -69,10 +62,8 @@ pub async fn lookup(
               where i.tenant_id = $1 and i.account_id = $3 and i.value_key = $2 and i.system = coalesce($5, i.system)
               order by i.system, i.is_current desc, i.created_at desc
           )
-          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
-          and c.id = coalesce($6, c.id)
-        limit 2
-        "#,
+          and c.id = coalesce($6, c.id) and " VISIBLE "
+        limit 2",
         scope.tenant().get(),
         id.key().as_str(),
         scope.root().get(),
@@ -88,26 +79,25 @@ pub async fn lookup(
     .collect()
 }
 
-/// The customer in the caller's sight that the acting account calls so now, in one system. Aliases do not count.
+/// Finds the customer that has this current custom ID of the acting account in one system, if the caller sees it. Aliases
+/// do not count.
 pub async fn find_by_custom_id(
     conn: &mut PgConnection,
     scope: &Scope,
     system: &System,
     id: &CustomId,
 ) -> Result<Option<CustomerId>> {
-    let found = sqlx::query_scalar!(
-        r#"
-        select c.id
+    let found = sql!(
+        query_scalar,
+        "select c.id
         from custom_ids i
         join customers c on c.tenant_id = i.tenant_id and c.id = i.customer_id
-        where i.tenant_id = $1 and i.account_id = $2 and i.system = $3 and i.value_key = $4 and i.is_current
-          and ($2 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($5)))
-        "#,
+        where i.tenant_id = $1 and i.account_id = $3 and i.system = $2 and i.value_key = $5 and i.is_current and " VISIBLE,
         scope.tenant().get(),
-        scope.root().get(),
         system.as_str(),
-        id.key().as_str(),
+        scope.root().get(),
         path(scope) as _,
+        id.key().as_str(),
     )
     .fetch_optional(conn)
     .named("customers.find_by_custom_id")

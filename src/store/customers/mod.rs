@@ -1,6 +1,7 @@
-//! Customers: one row is the record; see migrations/0002_customers.sql.
+//! Customers: one row is the record, see the migration that creates `customers`.
 
 mod batch;
+mod columns;
 mod create;
 pub mod custom_ids;
 mod find;
@@ -12,7 +13,7 @@ mod tagging;
 
 use sqlx::{PgConnection, types::Json};
 
-use self::row::columns;
+use self::row::Row;
 pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{CustomerInsert, create},
@@ -34,7 +35,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{path, principal_key, requests::Stored},
+    store::{path, requests::Stored, sql::sql},
     telemetry::Statement as _,
 };
 
@@ -53,31 +54,26 @@ pub struct CustomerRecord {
     pub policies: std::sync::Arc<Policies>,
 }
 
-/// What a command on one customer decides by.
+/// Everything that a command on one customer decides by.
 #[derive(Clone, Debug)]
 pub struct LoadedCustomer {
     /// The customer, with its owner's policies as they are now.
     pub seen: CustomerRecord,
-    /// The stored answer, if this request came before.
+    /// The stored answer, if the request is a repeat.
     pub stored: Option<Stored>,
     /// Of the references that were asked about, the fields whose id is not the owner's.
     pub foreign: Vec<Field>,
 }
 
-/// Reads one customer as the caller's account sees it. Policies of an owner that is not the acting account come along;
-/// the acting account's own the caller has.
+/// Reads one customer as the caller's account sees it. The policies of another owner are read with it; the acting
+/// account's own are the caller's.
 pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
     let scope = admitting(caller.scope(), id)?;
-    columns!(
-        r#"
-        , case when c.account_id <> $3 then (
-              select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
-          ) end as "policies: row::Policies"
-        , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
+    sql!(
+        query_as Row,
+        RECORD OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
-        where c.tenant_id = $1 and c.id = $2
-          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
-        "#,
+        where c.tenant_id = $1 and c.id = $2 and " VISIBLE,
         scope.tenant().get(),
         id.get(),
         scope.root().get(),
@@ -99,29 +95,29 @@ pub async fn load(
     references: &References,
 ) -> Result<LoadedCustomer> {
     let scope = admitting(caller.scope(), id)?;
-    columns!(
-        r#"
-        , (select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id)
-          as "policies: row::Policies"
+    let author = caller.author();
+    sql!(
+        query_as Row,
+        RECORD OWNERS_POLICIES r#"
         , r.fingerprint as "fingerprint?", r.answer as "answer?"
         , array(
-              select r.field from jsonb_each_text($8) as r (field, id)
+              select t.field from jsonb_each_text($9) as t (field, id)
               where not exists (
-                  select from reference_targets t
-                  where t.tenant_id = $1 and t.account_id = c.account_id and t.field = r.field and t.id = r.id::uuid
+                  select from reference_targets r
+                  where r.tenant_id = $1 and r.account_id = c.account_id and r.field = t.field and r.id = t.id::uuid
               )
           ) as "foreign?"
         from customers c
-        left join requests r on r.tenant_id = $1 and r.principal = $5 and r.rpc = $6 and r.request_id = $7
-        where c.tenant_id = $1 and c.id = $2
-          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
-        "#,
+        left join requests r
+          on r.tenant_id = $1 and r.principal = $5 || ' ' || $6 and r.rpc = $7 and r.request_id = $8
+        where c.tenant_id = $1 and c.id = $2 and "# VISIBLE,
         scope.tenant().get(),
         id.get(),
         scope.root().get(),
         path(scope) as _,
-        principal_key(&caller.author().principal),
-        caller.author().rpc.name(),
+        author.principal.issuer(),
+        author.principal.subject(),
+        author.rpc.name(),
         request.map(|request| request.id.get()),
         Json(references) as _,
     )
@@ -135,13 +131,9 @@ pub async fn load(
 /// Locks a customer that the caller sees until the transaction ends.
 pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Result<()> {
     let scope = admitting(scope, id)?;
-    sqlx::query_scalar!(
-        r#"
-        select true from customers c
-        where c.tenant_id = $1 and c.id = $2
-          and ($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))
-        for update
-        "#,
+    sql!(
+        query_scalar,
+        "select true from customers c where c.tenant_id = $1 and c.id = $2 and " VISIBLE " for update",
         scope.tenant().get(),
         id.get(),
         scope.root().get(),
@@ -154,7 +146,7 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Res
     .ok_or(Error::CustomerNotFound { at: None })
 }
 
-/// Of these names, those that nobody has where the tenant's rule wants an owner's names to be unique.
+/// Returns those of the given names that no customer has where the tenant's rule requires an owner's names to be unique.
 pub async fn free_names(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -182,7 +174,7 @@ pub async fn free_names(
     Ok(free.map(|name| name.as_str().to_owned()).collect())
 }
 
-/// The scope, if a call that is narrowed to one customer is to this one.
+/// The scope, unless the call is narrowed to another customer.
 pub(super) fn admitting(scope: &Scope, id: CustomerId) -> Result<&Scope> {
     if scope.admits(id) { Ok(scope) } else { Err(Error::CustomerNotFound { at: None }) }
 }

@@ -1,4 +1,4 @@
-//! The columns that every reading of customers has, and what they become.
+//! A row of `customers` as statements read it, and the conversion to a customer.
 
 use std::sync::Arc;
 
@@ -31,52 +31,7 @@ use crate::{
     store::{requests::Stored, stored},
 };
 
-/// `select` of the record's columns and what is given, into [`Row`]. $1 is the tenant, $3 the acting account. The acting
-/// account's link is in the row itself if it owns the customer; only otherwise is it looked up. `columns!(@record text)` is
-/// the select alone, as text, for the one statement that is put together.
-macro_rules! columns {
-    (@record $to:ident $($given:tt)*) => {
-        $crate::store::customers::row::columns! {
-            @$to
-            r#"
-            select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, c.type as customer_type,
-                   c.service_class, c.reach, c.name, c.status, c.status_reason, c.archived_at, c.branch_id,
-                   c.sales_person_id, c.origin, c.order_reference, c.profile as "profile: row::Profile",
-                   c.owner_custom_ids as "owner_ids: row::CustomIds", c.holds as "holds: row::Holds",
-                   c.migration as "migration: row::Migration",
-                   case when c.account_id = $3 and c.owner_tags <> '{}' then (
-                       select jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key)
-                       from tags t where t.tenant_id = c.tenant_id and t.id = any(c.owner_tags)
-                   ) end as "owner_tags: row::Tags",
-                   c.created_at, c.updated_at,
-                   c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
-                   case when c.account_id <> $3 then (
-                       select jsonb_build_object('revision', l.revision, 'custom_ids', l.custom_ids, 'tags', (
-                           select coalesce(
-                               jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key), '[]'
-                           )
-                           from tags t where t.tenant_id = l.tenant_id and t.id = any(l.tags)
-                       ))
-                       from customer_links l
-                       where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
-                   ) end as "link: row::Link"
-            "#
-            $($given)*
-        }
-    };
-    (@text $record:literal) => {
-        $record
-    };
-    (@checked $record:literal $rest:literal, $($argument:tt)*) => {
-        sqlx::query_as!($crate::store::customers::row::Row, $record + $rest, $($argument)*)
-    };
-    ($rest:literal, $($argument:tt)*) => {
-        $crate::store::customers::row::columns!(@record checked $rest, $($argument)*)
-    };
-}
-pub(in crate::store) use columns;
-
-/// The types of the jsonb columns, by the names that the statements give them.
+/// The types of the jsonb columns, by the names that `RECORD` gives them.
 pub(super) type Profile = Json<profile::Profile>;
 pub(super) type CustomIds = Json<custom_id::CustomIds>;
 pub(super) type Principal = Json<principal::Principal>;
@@ -86,7 +41,8 @@ pub(super) type Holds = Json<Vec<hold::Hold>>;
 pub(super) type Migration = Json<migration::Migration>;
 pub(super) type Policies = Json<policies::Policies>;
 
-/// One row of [`columns!`]. A statement that is put together names its columns as the checked ones do.
+/// One row of `RECORD` and what follows it, see [`sql!`](crate::store::sql::sql). The statement that is built at run time
+/// names its columns as the checked ones do.
 #[derive(sqlx::FromRow)]
 pub(in crate::store) struct Row {
     pub(super) id: Uuid,
@@ -94,7 +50,7 @@ pub(in crate::store) struct Row {
     pub(super) ancestors: Vec<Uuid>,
     pub(super) revision: i64,
     pub(super) owner_link_revision: i64,
-    pub(super) customer_type: String,
+    pub(super) r#type: String,
     pub(super) service_class: String,
     pub(super) reach: String,
     pub(super) name: String,
@@ -166,7 +122,7 @@ impl Row {
             path: Path::stored(self.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             revision: self.revision,
             fields: CustomerFields {
-                customer_type: stored(&self.customer_type, CustomerType::from_str_stored)?,
+                customer_type: stored(&self.r#type, CustomerType::from_str_stored)?,
                 service_class: stored(&self.service_class, ServiceClass::from_str_stored)?,
                 reach: stored(&self.reach, Reach::from_str_stored)?,
                 name: Name::from(self.name),

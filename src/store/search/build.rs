@@ -15,7 +15,7 @@ use crate::{
         values::ids::CustomerId,
     },
     error::{Error, Result},
-    store::customers::row::columns,
+    store::sql::sql,
 };
 
 /// A statement: constants and numbers of parameters, and the parameters.
@@ -82,18 +82,15 @@ pub(super) fn statement(
     } else {
         format!("{NUMBERS}{ALIVE})")
     };
-    let (with, record) = (builder.with(), columns!(@record text));
+    let (with, record) = (builder.with(), sql!(text, RECORD OTHER_OWNERS_POLICIES));
     let (page, inner, outer) = (page.join(" union all "), order(search, "u"), order(search, "f"));
     let text = format!(
-        r#"{with}{record}
-        , case when c.account_id <> $3 then (
-              select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
-          ) end as "policies: row::Policies"
+        "{with}{record}
         , f.place, f.name_key, {numbers} as numbers, t.total
         from ({total}) t
         left join (select * from ({page}) u order by {inner} limit {limit}) f on true
         left join customers c on c.tenant_id = $1 and c.id = f.id
-        order by {outer}"#
+        order by {outer}"
     );
     Ok(Statement { text, arguments: builder.arguments })
 }
@@ -140,8 +137,8 @@ impl Builder {
     fn arms(&mut self, scope: &Scope, search: &Search) -> Result<Vec<String>> {
         let from_below = !search.filters_by_hidden();
         if scope.narrowed().is_some() {
-            let fleet = if from_below { " or (c.reach = 'FLEET' and c.account_id = any($4))" } else { "" };
-            return Ok(vec![format!("c.id = $2 and ($3 = any(c.ancestors){fleet})")]);
+            let visible = if from_below { sql!(text, VISIBLE) } else { "$3 = any(c.ancestors)" };
+            return Ok(vec![format!("c.id = $2 and {visible}")]);
         }
         let own = if search.include_descendants { "$3 = any(c.ancestors)" } else { "c.account_id = $3" };
         let mut arms = vec![own.to_owned()];

@@ -1,4 +1,4 @@
-//! A tag deleted: off all customers, in one statement.
+//! Deleting a tag: one statement takes it off all customers.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -12,11 +12,15 @@ use crate::{
         values::ids::{CustomerId, EventId},
     },
     error::Result,
-    store::{Write, json, principal_key},
+    store::{
+        sql::mutation,
+        write::{NewEvent, Write},
+    },
     telemetry::Statement as _,
 };
 
-/// Locks the customers that have a locked tag, in id order; at most `limit` of them. Those out of sight have it too.
+/// Locks the customers that have a locked tag, in id order, at most `limit` of them. They include customers that the acting
+/// account no longer sees.
 pub async fn lock_customers(conn: &mut PgConnection, scope: &Scope, tag: &Tag, limit: i64) -> Result<Vec<CustomerId>> {
     let ids = sqlx::query_scalar!(
         r#"
@@ -37,8 +41,9 @@ pub async fn lock_customers(conn: &mut PgConnection, scope: &Scope, tag: &Tag, l
     Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
 }
 
-/// Deletes a locked tag and takes it off the customers, which are all that have it, and locked too: each gets a new
-/// revision of the acting account's link, and an event. The tag's own event is `write.event`.
+/// Deletes a locked tag and takes it off `customers`, which are all that have it, and locked: each gets a new revision of the
+/// acting account's link, and an event, whose old and new names of tags the statement itself reads. The tag's own event is
+/// `write.event`.
 pub async fn delete(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -48,77 +53,56 @@ pub async fn delete(
     write: Write<'_>,
 ) -> Result<()> {
     let (ids, events): (Vec<Uuid>, Vec<Uuid>) = customers.iter().map(|(id, event)| (id.get(), event.get())).unzip();
-    sqlx::query!(
-        r#"
-        with element as materialized (
-            select * from unnest($4::uuid[], $5::uuid[]) as e (customer_id, event_id)
+    let deletion =
+        NewEvent { audience: Some(scope.root()), ..write.event("TAG_DELETED", Changes::of_tag(Some(tag), None)) };
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[deletion], answer.as_slice()),
+        "with deletion as materialized (
+            select * from jsonb_to_recordset($10) as d (
+                id uuid, type text, audience uuid, member_id uuid, request_id uuid, changes jsonb
+            )
+        ), element as materialized (
+            select * from unnest($14::uuid[], $15::uuid[]) as e (customer_id, event_id)
         ), link as (
-            update customer_links l set revision = l.revision + 1, tags = array_remove(l.tags, $3)
+            update customer_links l set revision = l.revision + 1, tags = array_remove(l.tags, $13)
             from element e
-            where l.tenant_id = $1 and l.customer_id = e.customer_id and l.account_id = $2
+            where l.tenant_id = $1 and l.customer_id = e.customer_id and l.account_id = $12
             returning l.customer_id, l.revision, l.tags, e.event_id
         ), head as (
             update customers c set owner_link_revision = link.revision, owner_tags = link.tags
             from link
-            where c.tenant_id = $1 and c.id = link.customer_id and c.account_id = $2
+            where c.tenant_id = $1 and c.id = link.customer_id and c.account_id = $12
         ), taken_off as (
-            delete from customer_tags ct where ct.tenant_id = $1 and ct.tag_id = $3
-        ), gone as (
-            delete from tags t where t.tenant_id = $1 and t.id = $3 and t.account_id = $2
+            delete from customer_tags ct where ct.tenant_id = $1 and ct.tag_id = $13
+        ), written as (
+            delete from tags t where t.tenant_id = $1 and t.id = $13 and t.account_id = $12
+            returning t.id
         ), named as (
             select link.event_id, c.id as customer_id, c.revision, names.*
             from link
             join customers c on c.tenant_id = $1 and c.id = link.customer_id
             cross join lateral (
                 select jsonb_agg(t.name order by t.name_key) as old,
-                       jsonb_agg(t.name order by t.name_key) filter (where t.id <> $3) as new
+                       jsonb_agg(t.name order by t.name_key) filter (where t.id <> $13) as new
                 from tags t
-                where t.tenant_id = $1 and t.account_id = $2 and (t.id = any(link.tags) or t.id = $3)
+                where t.tenant_id = $1 and t.account_id = $12 and (t.id = any(link.tags) or t.id = $13)
             ) as names
-            order by c.id
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                acting_account_id, rpc, request_id, trace_id, workload, changes
-            )
-            select $1, n.event_id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $6, $7,
-                   n.customer_id, n.revision, $2, $8, $9, $10, $2, $11, $12, $13, $19,
-                   jsonb_build_object('tags', jsonb_build_object('old', n.old, 'new', n.new))
+        ), happened as (
+            select n.customer_id as place, n.event_id as id, $16 as type, n.customer_id, n.revision, d.audience, d.member_id,
+                   d.request_id, jsonb_build_object('tags', jsonb_build_object('old', n.old, 'new', n.new)) as changes
             from named n
-        ), deletion as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, audience, issuer, subject, actors, acting_account_id, rpc,
-                request_id, trace_id, workload, changes
-            )
-            values (
-                $1, $14, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $6, 'TAG_DELETED',
-                $2, $8, $9, $10, $2, $11, $12, $13, $19, $15
-            )
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $16, $11, $12, $17, $18, $6 where $12::uuid is not null
-        "#,
-        scope.tenant().get(),
+            cross join deletion d
+            union all
+            select null, d.id, d.type, null, null, d.audience, d.member_id, d.request_id, d.changes from deletion d
+        )" EVENTS_AND_ANSWERS r#" select count(*) as "written!" from written"#,
         scope.root().get(),
         tag.id.get(),
         &ids,
         &events,
-        write.at,
         EventType::TagsChanged.as_str(),
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        write.event.get(),
-        json(&Changes::of_tag(Some(tag), None))?,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        write.author.workload(),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("tags.delete")
     .await?;
     Ok(())

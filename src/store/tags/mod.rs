@@ -1,5 +1,5 @@
-//! The catalogues of tags. Whoever adds to one holds its account (`accounts::lock_lists`); whoever puts a tag on
-//! customers holds the tag against deletion, and only then locks customers: that order has no circle.
+//! The accounts' catalogues of tags. A call that adds to one locks its account (`accounts::lock_lists`). A call that puts a
+//! tag on customers first locks the tag against deletion and then the customers: in that order no two calls deadlock.
 
 mod delete;
 
@@ -15,33 +15,38 @@ use crate::{
         values::ids::{CustomerId, EventId, TagId},
     },
     error::{Error, Result},
-    store::{Write, json, path, principal_key},
+    store::{
+        path,
+        sql::{mutation, sql},
+        write::{NewEvent, Write},
+    },
     telemetry::Statement as _,
 };
 
-/// Lists the acting account's tags by folded name, those after the given one, with how many customers in sight have
-/// each.
+/// Lists the acting account's tags by folded name, those after the given one, with the number of visible customers that
+/// have each.
 pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, limit: i64) -> Result<Vec<TagUse>> {
-    sqlx::query!(
+    sql!(
+        query,
         r#"
         select t.id, t.name, (
             select count(*) from (
                 select from customer_tags ct
                 join customers c on c.tenant_id = ct.tenant_id and c.id = ct.customer_id
                 where ct.tenant_id = t.tenant_id and ct.tag_id = t.id and ct.customer_id = coalesce($6, ct.customer_id)
-                  and ($2 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($3)))
+                  and "# VISIBLE r#"
                 limit $7
             ) as seen
         ) as "customers!"
         from tags t
-        where t.tenant_id = $1 and t.account_id = $2 and t.name_key > $4
+        where t.tenant_id = $1 and t.account_id = $3 and t.name_key > $2
         order by t.name_key
         limit $5
         "#,
         scope.tenant().get(),
+        after.unwrap_or_default(),
         scope.root().get(),
         &path(scope),
-        after.unwrap_or_default(),
         limit,
         scope.narrowed().map(CustomerId::get),
         i64::try_from(TagUse::COUNTED + 1).map_err(Error::internal)?,
@@ -57,7 +62,8 @@ pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, l
     .collect()
 }
 
-/// The acting account's tags of these names, by id, held against deletion and renaming until the transaction ends.
+/// Reads the acting account's tags of these names, by id, and locks them against deletion and renaming until the
+/// transaction ends.
 pub async fn hold_named(conn: &mut PgConnection, scope: &Scope, names: &[&TagName]) -> Result<Vec<Tag>> {
     let keys: Vec<String> = names.iter().map(|name| name.key().as_str().to_owned()).collect();
     let rows = sqlx::query!(
@@ -77,7 +83,7 @@ pub async fn hold_named(conn: &mut PgConnection, scope: &Scope, names: &[&TagNam
     Ok(rows.into_iter().map(|row| Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) }).collect())
 }
 
-/// Locks one of the acting account's tags until the transaction ends: nobody puts it on customers meanwhile.
+/// Locks one of the acting account's tags until the transaction ends: no other call puts it on customers meanwhile.
 pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: TagId) -> Result<Tag> {
     let name = sqlx::query_scalar!(
         "select name from tags where tenant_id = $1 and id = $2 and account_id = $3 for update",
@@ -91,7 +97,7 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: TagId) -> Result<T
     name.map(|name| Tag { id, name: TagName::from(name) }).ok_or(Error::TagNotFound)
 }
 
-/// How many tags the acting account has.
+/// Counts the acting account's tags.
 pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
     let count = sqlx::query_scalar!(
         r#"select count(*) as "count!" from tags where tenant_id = $1 and account_id = $2"#,
@@ -104,10 +110,10 @@ pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
     usize::try_from(count).map_err(Error::internal)
 }
 
-/// Adds tags to the acting account's catalogue, each with an event; keeps the answer, if there is one to be kept.
+/// Adds tags to the acting account's catalogue, each with an event. Stores the answer if one is given.
 ///
 /// # Errors
-/// A broken unique key, unmapped: the account has a tag of such a name, or the request_id came before.
+/// A broken unique key, unmapped: the account has a tag of such a name, or the request is a repeat.
 pub async fn create(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -115,47 +121,30 @@ pub async fn create(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    let of = |value: fn(&Tag) -> &str| new.iter().map(|(tag, _)| value(tag).to_owned()).collect::<Vec<_>>();
-    sqlx::query!(
-        r#"
-        with element as materialized (
-            select * from unnest($3::uuid[], $4::text[], $5::text[], $6::uuid[], $17::jsonb[])
-                as e (id, name, name_key, event_id, changes)
-        ), tag as (
+    let texts = |text: fn(&Tag) -> &str| new.iter().map(|(tag, _)| text(tag).to_owned()).collect::<Vec<_>>();
+    let events: Vec<NewEvent<Changes>> = new
+        .iter()
+        .map(|(tag, event)| NewEvent {
+            id: *event,
+            audience: Some(scope.root()),
+            ..write.event("TAG_CREATED", Changes::of_tag(None, Some(tag)))
+        })
+        .collect();
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &events, answer.as_slice()),
+        "with written as (
             insert into tags (tenant_id, id, account_id, name, name_key, created_at)
-            select $1, e.id, $2, e.name, e.name_key, $7 from element e
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, audience, issuer, subject, actors, acting_account_id, rpc,
-                request_id, trace_id, workload, changes
-            )
-            select $1, e.event_id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7,
-                   'TAG_CREATED', $2, $8, $9, $10, $2, $11, $12, $13, $18, e.changes
-            from element e
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $14, $11, $12, $15, $16, $7 where $12::uuid is not null and $16::jsonb is not null
-        "#,
-        scope.tenant().get(),
+            select $1, t.id, $12, t.name, t.name_key, $9
+            from unnest($13::uuid[], $14::text[], $15::text[]) as t (id, name, name_key)
+            returning id
+        )" RECORDED,
         scope.root().get(),
         &new.iter().map(|(tag, _)| tag.id.get()).collect::<Vec<_>>(),
-        &of(|tag| tag.name.as_str()),
-        &of(|tag| tag.name.key().as_str()),
-        &new.iter().map(|(_, event)| event.get()).collect::<Vec<_>>(),
-        write.at,
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        &new.iter().map(|(tag, _)| json(&Changes::of_tag(None, Some(tag)))).collect::<Result<Vec<_>>>()?,
-        write.author.workload(),
+        &texts(|tag| tag.name.as_str()),
+        &texts(|tag| tag.name.key().as_str()),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("tags.create")
     .await?;
     Ok(())
@@ -164,7 +153,7 @@ pub async fn create(
 /// Gives a locked tag another name.
 ///
 /// # Errors
-/// A broken unique key, unmapped: another tag has the name, or the request_id came before.
+/// A broken unique key, unmapped: another tag has the name, or the request is a repeat.
 pub async fn rename(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -173,43 +162,23 @@ pub async fn rename(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    sqlx::query!(
-        r#"
-        with tag as (
-            update tags set name = $4, name_key = $5 where tenant_id = $1 and id = $3 and account_id = $2
-        ), event as (
-            insert into events (
-                tenant_id, id, epoch, xid, seq, at, type, audience, issuer, subject, actors, acting_account_id, rpc,
-                request_id, trace_id, workload, changes
-            )
-            values (
-                $1, $6, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $7, 'TAG_RENAMED',
-                $2, $8, $9, $10, $2, $11, $12, $13, $18, $14
-            )
-        )
-        insert into requests (tenant_id, principal, rpc, request_id, fingerprint, answer, created_at)
-        select $1, $15, $11, $12, $16, $17, $7 where $12::uuid is not null
-        "#,
-        scope.tenant().get(),
+    let event = NewEvent {
+        audience: Some(scope.root()),
+        ..write.event("TAG_RENAMED", Changes::of_tag(Some(before), Some(after)))
+    };
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
+            update tags set name = $14, name_key = $15 where tenant_id = $1 and id = $13 and account_id = $12
+            returning id
+        )" RECORDED,
         scope.root().get(),
         after.id.get(),
         after.name.as_str(),
         after.name.key().as_str(),
-        write.event.get(),
-        write.at,
-        write.author.principal.issuer(),
-        write.author.principal.subject(),
-        write.actors()?,
-        write.author.rpc.name(),
-        write.request_id(),
-        write.author.trace_id,
-        json(&Changes::of_tag(Some(before), Some(after)))?,
-        principal_key(&write.author.principal),
-        write.fingerprint(),
-        answer,
-        write.author.workload(),
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("tags.rename")
     .await?;
     Ok(())

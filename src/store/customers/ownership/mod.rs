@@ -1,0 +1,165 @@
+//! Customers that go to another account. What belongs to a customer names it by its id, so a transfer is an update of its
+//! row; the columns that repeat the owner's link are read anew from the new owner's.
+//!
+//! Locks are taken in one order: the tenant's rule on names, the account that a migration made, the customers by id.
+
+mod save;
+
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+pub use self::save::{Move, copy_link, save};
+use crate::{
+    domain::{
+        access::caller::Scope,
+        accounts::account::name_scope,
+        customers::{customer::Customer, link::Link, migration::AccountUsage},
+        values::{
+            enums::NameUniqueness,
+            ids::{AccountId, CustomerId},
+        },
+    },
+    error::Result,
+    store::stored,
+    telemetry::Statement as _,
+};
+
+/// Reads the tenant's rule on names and keeps it from changing until the transaction ends.
+pub async fn hold_name_rule(conn: &mut PgConnection, scope: &Scope) -> Result<NameUniqueness> {
+    let rule = sqlx::query_scalar!(
+        "select name_uniqueness from tenants where tenant_id = $1 for key share",
+        scope.tenant().get(),
+    )
+    .fetch_one(conn)
+    .named("ownership.hold_name_rule")
+    .await?;
+    stored(&rule, NameUniqueness::from_str_stored)
+}
+
+/// Locks an account: no call creates anything in it until the transaction ends.
+pub async fn lock_account(conn: &mut PgConnection, scope: &Scope, account: AccountId) -> Result<()> {
+    sqlx::query_scalar!(
+        "select id from accounts where tenant_id = $1 and id = $2 for update",
+        scope.tenant().get(),
+        account.get(),
+    )
+    .fetch_one(conn)
+    .named("ownership.lock_account")
+    .await?;
+    Ok(())
+}
+
+/// How the account that a migration made of a customer is used.
+pub async fn used(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    account: AccountId,
+    customer: CustomerId,
+) -> Result<AccountUsage> {
+    let found = sqlx::query_as!(
+        AccountUsage,
+        r#"
+        select
+            exists (select from branches b where b.tenant_id = $1 and b.account_id = $2) as "branch!",
+            exists (select from accounts a where a.tenant_id = $1 and a.parent_id = $2) as "account!",
+            exists (
+                select from customers c where c.tenant_id = $1 and c.account_id = $2 and c.id <> $3
+            ) as "customer!",
+            exists (
+                select from events e
+                join members m on m.tenant_id = e.tenant_id and m.account_id = $2 and m.issuer = e.issuer
+                 and m.subject = e.subject
+                where e.tenant_id = $1 and e.acting_account_id = $2
+            ) as "written!"
+        "#,
+        scope.tenant().get(),
+        account.get(),
+        customer.get(),
+    )
+    .fetch_one(conn)
+    .named("ownership.used")
+    .await?;
+    Ok(found)
+}
+
+/// What another customer of the new owner has already.
+#[derive(Clone, Copy, Debug)]
+pub struct Conflict {
+    /// The customer that is to go there.
+    pub customer: CustomerId,
+    /// Whether another one has its name, where names must be unique.
+    pub name: bool,
+    /// Whether another one has its order reference.
+    pub order_reference: bool,
+}
+
+/// Finds which of the customers that are to go to an account conflict with customers that do not go with them.
+pub async fn find_conflicts(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    to: AccountId,
+    rule: NameUniqueness,
+    moving: &[&Customer],
+) -> Result<Vec<Conflict>> {
+    let (ids, keys): (Vec<Uuid>, Vec<String>) =
+        moving.iter().map(|customer| (customer.id.get(), customer.fields.name.key().as_str().to_owned())).unzip();
+    let orders: Vec<Option<String>> = moving
+        .iter()
+        .map(|customer| customer.fields.order_reference.as_ref().map(|reference| reference.as_str().to_owned()))
+        .collect();
+    sqlx::query!(
+        r#"
+        select found.customer_id as "customer_id!", found.name as "name!", found.order_reference as "order_reference!"
+        from unnest($2::uuid[], $3::text[], $4::text[]) as e (customer_id, name_key, order_reference)
+        cross join lateral (
+            select e.customer_id,
+                   exists (
+                       select from customers c
+                       where c.tenant_id = $1 and c.name_scope = $5 and c.name_key = e.name_key and c.id <> all($2)
+                   ) as name,
+                   exists (
+                       select from customers c
+                       where c.tenant_id = $1 and c.account_id = $6 and c.order_reference = e.order_reference
+                         and c.id <> all($2)
+                   ) as order_reference
+        ) as found
+        where found.name or found.order_reference
+        "#,
+        scope.tenant().get(),
+        &ids,
+        &keys,
+        &orders as _,
+        name_scope(rule, scope.tenant(), to),
+        to.get(),
+    )
+    .fetch_all(conn)
+    .named("ownership.find_conflicts")
+    .await?
+    .into_iter()
+    .map(|row| {
+        let customer = CustomerId::from_uuid(row.customer_id);
+        Ok(Conflict { customer, name: row.name, order_reference: row.order_reference })
+    })
+    .collect()
+}
+
+/// Reads an account's link to a customer, whichever account owns the customer. One that was never written is empty.
+pub async fn link(conn: &mut PgConnection, scope: &Scope, customer: CustomerId, account: AccountId) -> Result<Link> {
+    let found = sqlx::query_scalar!(
+        r#"
+        select jsonb_build_object('revision', l.revision, 'custom_ids', l.custom_ids, 'tags', (
+            select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key), '[]')
+            from tags t where t.tenant_id = l.tenant_id and t.id = any(l.tags)
+        )) as "link!: Json<Link>"
+        from customer_links l
+        where l.tenant_id = $1 and l.customer_id = $2 and l.account_id = $3
+        "#,
+        scope.tenant().get(),
+        customer.get(),
+        account.get(),
+    )
+    .fetch_optional(conn)
+    .named("ownership.link")
+    .await?;
+    Ok(found.map(|link| link.0).unwrap_or_default())
+}

@@ -1,0 +1,178 @@
+//! What is written when customers go to another account.
+
+use serde::Serialize;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        access::caller::{Caller, Scope},
+        accounts::account::{Path, name_scope},
+        customers::{customer::Customer, link::Link, migration::Migration},
+        history::{event::Changes, event_type::EventType},
+        requests::answer::Answer,
+        tags::tag::Tag,
+        values::{
+            enums::NameUniqueness,
+            ids::{AccountId, CustomerId, EventId},
+        },
+    },
+    error::Result,
+    store::{
+        customers::columns::Scalars,
+        sql::mutation,
+        write::{NewAnswer, NewEvent, Write},
+    },
+    telemetry::Statement as _,
+};
+
+/// Gives an account that has neither tags nor customers yet a link to a customer: the tags are created in it, the custom
+/// IDs are those of the account `from`. Each of the two is a revision of the link, with an event for the new account alone.
+pub async fn copy_link(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    customer: &Customer,
+    (from, to): (AccountId, AccountId),
+    link: &Link,
+    events: [EventId; 2],
+    write: Write<'_>,
+) -> Result<()> {
+    let texts = |text: fn(&Tag) -> &str| link.tags.iter().map(|tag| text(tag).to_owned()).collect::<Vec<_>>();
+    let systems: Vec<String> = link.custom_ids.keys().map(|system| system.as_str().to_owned()).collect();
+    let empty = Link::default();
+    let changes = [
+        (EventType::CustomIdsChanged, Changes::of_custom_ids(&empty.custom_ids, &link.custom_ids)),
+        (EventType::TagsChanged, Changes::of_tags(&empty.tags, &link.tags)),
+    ];
+    let events: Vec<NewEvent<Changes>> = changes
+        .into_iter()
+        .zip(events)
+        .filter(|((_, changes), _)| !changes.0.is_empty())
+        .map(|((happened, changes), event)| NewEvent {
+            id: event,
+            customer_id: Some(customer.id),
+            revision: Some(customer.revision),
+            audience: Some(to),
+            ..write.event(happened.as_str(), changes)
+        })
+        .collect();
+    mutation!(
+        write.recorded(scope.tenant(), &events, &[] as &[NewAnswer<()>]),
+        "with tag as (
+            insert into tags (tenant_id, id, account_id, name, name_key, created_at)
+            select $1, t.id, $14, t.name, t.name_key, $9
+            from unnest($15::uuid[], $16::text[], $17::text[]) as t (id, name, name_key)
+        ), put_on as (
+            insert into customer_tags (tenant_id, customer_id, account_id, tag_id)
+            select $1, $12, $14, t.id from unnest($15::uuid[]) as t (id)
+        ), custom_id as (
+            insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
+            select $1, $14, i.system, i.value_key, $12, i.value, true, $9
+            from custom_ids i
+            where i.tenant_id = $1 and i.customer_id = $12 and i.account_id = $13 and i.is_current
+              and i.system = any($18)
+        ), written as (
+            insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids, tags)
+            values ($1, $12, $14, jsonb_array_length($10), $19, $15)
+            returning customer_id
+        )" RECORDED,
+        customer.id.get(),
+        from.get(),
+        to.get(),
+        &link.tags.iter().map(|tag| tag.id.get()).collect::<Vec<_>>(),
+        &texts(|tag| tag.name.as_str()),
+        &texts(|tag| tag.name.key().as_str()),
+        &systems,
+        Json(&link.custom_ids) as _,
+    )
+    .fetch_one(conn)
+    .named("ownership.copy_link")
+    .await?;
+    Ok(())
+}
+
+/// A locked customer that goes to another account.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// The customer after the change.
+    pub after: Customer,
+    /// The id of its event.
+    pub event: EventId,
+    /// The changed fields.
+    pub changes: Changes,
+}
+
+/// One row of `customers` as the statement reads it.
+#[derive(Serialize)]
+struct Element<'a> {
+    id: CustomerId,
+    account_id: AccountId,
+    ancestors: &'a Path,
+    name_scope: Option<Uuid>,
+    migration: Option<&'a Migration>,
+    #[serde(flatten)]
+    scalars: Scalars<'a>,
+}
+
+/// Writes customers into the accounts that they go to, with an event each and one stored answer. `subject` is the customer
+/// that the answer is about; none for a batch. Links stay; the new owner's is repeated in the row.
+///
+/// # Errors
+/// A broken unique key, unmapped: a customer of the same name or order reference was written meanwhile.
+pub async fn save(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    rule: NameUniqueness,
+    moves: &[Move],
+    happened: EventType,
+    (answer, subject): (&Answer, Option<CustomerId>),
+    write: Write<'_>,
+) -> Result<()> {
+    let tenant = caller.scope().tenant();
+    let elements: Vec<Element<'_>> = moves
+        .iter()
+        .map(|Move { after, .. }| Element {
+            id: after.id,
+            account_id: after.owner,
+            ancestors: &after.path,
+            name_scope: name_scope(rule, tenant, after.owner),
+            migration: after.migration.as_ref(),
+            scalars: Scalars::from(after),
+        })
+        .collect();
+    let events: Vec<NewEvent<&Changes>> = moves
+        .iter()
+        .map(|Move { after, event, changes }| NewEvent {
+            id: *event,
+            customer_id: Some(after.id),
+            revision: Some(after.revision),
+            ..write.event(happened.as_str(), changes)
+        })
+        .collect();
+    let answer = write.stored_answer(answer)?.map(|answer| NewAnswer { customer_id: subject, ..answer });
+    mutation!(
+        write.recorded(tenant, &events, answer.as_slice()),
+        "with element as materialized (
+            select id, account_id, ancestors, name_scope, migration, " SCALARS "
+            from jsonb_populate_recordset(null::customers, $12)
+        ), written as (
+            update customers c set
+                (account_id, ancestors, name_scope, migration, " SCALARS ") = (
+                    select account_id, ancestors, name_scope, migration, " SCALARS " from (select e.*) as moved
+                ),
+                owner_link_revision = coalesce(l.revision, 0), owner_custom_ids = coalesce(l.custom_ids, '{}'),
+                owner_tags = coalesce(l.tags, '{}'), revision = c.revision + 1, updated_at = $9, updated_by = $13
+            from element e
+            left join customer_links l
+              on l.tenant_id = $1 and l.customer_id = e.id and l.account_id = e.account_id
+            where c.tenant_id = $1 and c.id = e.id
+            returning c.id
+        )" RECORDED,
+        Json(&elements) as _,
+        Json(&write.author.principal) as _,
+    )
+    .fetch_one(conn)
+    .named("ownership.save")
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Statements made of pieces: what several statements share is written once, here, and `query!` still checks each whole
+//! statement against the schema.
+
+/// A checked statement: `sql!(query_scalar, "select … where " VISIBLE, arguments…)`. The first word is the macro of sqlx
+/// that checks the text, `query_as` with its type (`query_as Row`). The text is literals and pieces, one after the other.
+/// `sql!(text, …)` is the text alone, for the one statement that is built at run time.
+///
+/// The pieces, and what each expects of the statement around it:
+///
+/// * `VISIBLE`: whether the acting account sees the customer `c`. $3 is the acting account, $4 its path.
+/// * `RECORD`: `select` and the columns of [`Row`](super::customers::row::Row) up to the acting account's link, read from
+///   `customers c`. $3 is the acting account. The link is in the row itself if the acting account owns the customer;
+///   only otherwise is it looked up.
+/// * `OWNERS_POLICIES`, or `OTHER_OWNERS_POLICIES` for a caller that knows its own: the policies of the owner of `c`.
+/// * `READ_ONLY`: the last columns of `Row`, which a read leaves empty: they are what a command decides by.
+/// * `SCALARS`: the columns of `customers` that are read and written under their own name. A new one belongs here.
+/// * `CREATED_COLUMNS`: the columns that a creation writes, without the customer's place in the tree.
+/// * `RECORDED`: the end of a mutation, see [`mutation!`]. `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
+macro_rules! sql {
+    (@ $call:tt [$($text:tt)*] VISIBLE $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "($3 = any(c.ancestors) or (c.reach = 'FLEET' and c.account_id = any($4)))"
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] SCALARS $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "type, service_class, reach, name, status, status_reason, archived_at, branch_id, sales_person_id, origin,
+             order_reference"
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] CREATED_COLUMNS $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "id, revision, owner_link_revision, owner_custom_ids, name_key, name_scope, profile, created_at, updated_at,
+             created_by, updated_by, " SCALARS
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] RECORD $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            r#"
+            select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, "# SCALARS r#",
+                   c.profile as "profile: row::Profile", c.owner_custom_ids as "owner_ids: row::CustomIds",
+                   c.holds as "holds: row::Holds", c.migration as "migration: row::Migration",
+                   case when c.account_id = $3 and c.owner_tags <> '{}' then (
+                       select jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key)
+                       from tags t where t.tenant_id = c.tenant_id and t.id = any(c.owner_tags)
+                   ) end as "owner_tags: row::Tags",
+                   c.created_at, c.updated_at,
+                   c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
+                   case when c.account_id <> $3 then (
+                       select jsonb_build_object('revision', l.revision, 'custom_ids', l.custom_ids, 'tags', (
+                           select coalesce(
+                               jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key), '[]'
+                           )
+                           from tags t where t.tenant_id = l.tenant_id and t.id = any(l.tags)
+                       ))
+                       from customer_links l
+                       where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
+                   ) end as "link: row::Link"
+            "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] OWNERS_POLICIES $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            r#"
+            , (select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id)
+              as "policies: row::Policies"
+            "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] OTHER_OWNERS_POLICIES $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            r#"
+            , case when c.account_id <> $3 then (
+                  select a.policies from accounts a where a.tenant_id = c.tenant_id and a.id = c.account_id
+              ) end as "policies: row::Policies"
+            "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] READ_ONLY $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            r#"
+            , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
+            "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] RECORDED $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            HAPPENED EVENTS_AND_ANSWERS r#" select count(*) as "written!" from written"#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] HAPPENED $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            ", happened as (
+                select e.ordinality as place, e.id, e.type, e.customer_id, e.revision, e.audience, e.member_id,
+                       e.request_id, e.changes
+                from rows from (jsonb_to_recordset($10) as (
+                    id uuid, type text, customer_id uuid, revision bigint, audience uuid, member_id uuid, request_id uuid,
+                    changes jsonb
+                )) with ordinality as e
+            )"
+            $($rest)*
+        )
+    };
+    // Counting all of `written` makes the first `seq` wait until every record is locked and written. No join with it: the
+    // planner cannot know how many rows it has, and would take a nested loop for a thousand.
+    (@ $call:tt [$($text:tt)*] EVENTS_AND_ANSWERS $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            ", event as (
+                insert into events (
+                    tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
+                    acting_account_id, member_id, rpc, request_id, trace_id, workload, changes
+                )
+                select $1, h.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $9, h.type,
+                       h.customer_id, h.revision, h.audience, $2, $3, $4, $5, h.member_id, $6, h.request_id, $7, $8,
+                       h.changes
+                from happened h
+                where (select count(*) from written) > 0
+                order by h.place
+            ), answer as (
+                insert into requests (
+                    tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at
+                )
+                select coalesce(a.tenant_id, $1), $2 || ' ' || $3, $6, a.request_id, decode(a.fingerprint, 'hex'),
+                       a.customer_id, a.answer, $9
+                from jsonb_to_recordset($11) as a (
+                    tenant_id uuid, request_id uuid, fingerprint text, customer_id uuid, answer jsonb
+                )
+                where exists (select from written)
+            )"
+            $($rest)*
+        )
+    };
+    // The text has ended.
+    (@ [text] [$($text:tt)+]) => {
+        concat!($($text),+)
+    };
+    (@ [mutation $recorded:expr] [$first:tt $($text:tt)*] , $($argument:tt)*) => {
+        match &$recorded { recorded => sqlx::query!(
+            $first $(+ $text)*,
+            recorded.tenant.get(),
+            recorded.author.principal.issuer(),
+            recorded.author.principal.subject(),
+            sqlx::types::Json(&recorded.author.actors) as _,
+            recorded.acting.map($crate::domain::values::ids::AccountId::get),
+            recorded.author.rpc.name(),
+            recorded.author.trace_id,
+            recorded.author.workload(),
+            recorded.at,
+            // Written into the message itself: a tree of values first costs more than the rest.
+            sqlx::types::Json(recorded.events) as _,
+            sqlx::types::Json(recorded.answers) as _,
+            $($argument)*
+        ) }
+    };
+    (@ [$macro:ident $($type:ident)?] [$first:tt $($text:tt)*] , $($argument:tt)*) => {
+        sqlx::$macro!($($type,)? $first $(+ $text)*, $($argument)*)
+    };
+    (@ $call:tt [$($text:tt)*] $literal:tt $($rest:tt)*) => {
+        $crate::store::sql::sql!(@ $call [$($text)* $literal] $($rest)*)
+    };
+    ($macro:ident $($type:ident)?, $($rest:tt)+) => {
+        $crate::store::sql::sql!(@ [$macro $($type)?] [] $($rest)+)
+    };
+}
+
+/// The statement of a mutation: `mutation!(recorded, "with …" RECORDED, arguments…)`, where `recorded` is a
+/// [`Recorded`](super::write::Recorded).
+///
+/// The text begins with common table expressions of its own. One of them is `written`: a row for each record that the
+/// statement wrote, all or none of those that the events and answers are about. A lost race leaves it empty, and then no
+/// event and no answer is stored. `RECORDED` ends the statement: it stores events and answers and returns `written`, the
+/// number of those rows.
+///
+/// Parameters: $1 tenant, $2 issuer, $3 subject, $4 actors, $5 acting account, $6 RPC, $7 trace id, $8 workload, $9 time,
+/// $10 events, $11 answers. The statement's own arguments begin with $12.
+macro_rules! mutation {
+    ($recorded:expr, $($rest:tt)+) => {
+        $crate::store::sql::sql!(@ [mutation $recorded] [] $($rest)+)
+    };
+}
+
+pub(in crate::store) use mutation;
+pub(in crate::store) use sql;
