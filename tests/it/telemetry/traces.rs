@@ -66,7 +66,7 @@ async fn a_call_is_a_tree_of_spans_below_its_callers() {
     ]);
     assert_eq!((&rpc.attributes, rpc.failed), (&expected, false));
     let names: Vec<_> = statements.iter().map(|statement| statement.name.as_str()).collect();
-    assert_eq!(names, ["customers.load", "customers.save"]);
+    assert_eq!(names, ["customers.load", "customers.save_fields"]);
     for statement in &statements {
         let expected = attributes(&[("db.system.name", "postgresql"), ("db.query.summary", &statement.name)]);
         assert_eq!((&statement.attributes, statement.failed), (&expected, false));
