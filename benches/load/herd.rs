@@ -90,10 +90,10 @@ impl Herd {
         migrations::migrate(&cluster.options(DATABASE), || ()).await?;
         let url = cluster.url(DATABASE);
         // However many search at once, all are measured.
-        let searches = format!("--search-connections={connections}");
+        let searches = format!("--search-pool-size={connections}");
         let all = [&PATIENT[..], &[&searches]].concat();
         let service = serve(scratch, &url, connections, &all)?;
-        let flooded = serve(scratch, &url, connections, &[&format!("--search-connections={FLOOD_CONNECTIONS}")])?;
+        let flooded = serve(scratch, &url, connections, &[&format!("--search-pool-size={FLOOD_CONNECTIONS}")])?;
         let (channel, token) = (connect(&service).await?, issuer.bearer(ADMIN)?);
         let tenant = model::tenant(&channel, issuer, "Herd Distribution").await?;
         let mut accounts = Vec::new();

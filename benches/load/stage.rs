@@ -8,7 +8,7 @@ use std::{
 };
 
 use clientele::{
-    embedded::{Cluster, Durability, Place, Settings},
+    embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     store::migrations,
 };
 use prost::Message as _;
@@ -64,7 +64,11 @@ pub struct Stage {
 impl Stage {
     pub async fn start(asked: &Asked) -> Result<Self> {
         eprintln!("starting PostgreSQL, the service and its floor; making {TO_READ} customers");
-        let settings = Settings { place: Place::Temporary, durability: Durability::Production, max_connections: 100 };
+        let settings = ClusterSettings {
+            location: ClusterLocation::Temporary,
+            durability: Durability::Production,
+            max_connections: 100,
+        };
         let cluster = Cluster::start(settings).await?;
         migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
         migrations::migrate(&cluster.options(DATABASE), || ()).await?;
@@ -239,7 +243,7 @@ async fn numbers(sql: &mut PgConnection) -> Result<Arc<[String]>> {
 }
 
 /// A slow machine is slow, not overloaded.
-pub const PATIENT: [&str; 2] = ["--connection-wait=10s", "--queue-wait=10s"];
+pub const PATIENT: [&str; 2] = ["--pool-timeout=10s", "--queue-timeout=10s"];
 
 /// The service, as it is run in production, on a free port.
 pub fn serve(scratch: &Scratch, database: &str, connections: usize, more: &[&str]) -> Result<Server> {
@@ -248,7 +252,7 @@ pub fn serve(scratch: &Scratch, database: &str, connections: usize, more: &[&str
         "serve",
         "--listen=127.0.0.1:0",
         &format!("--database-url={database}"),
-        &format!("--connections={connections}"),
+        &format!("--pool-size={connections}"),
         &format!("--issuer={ISSUER},{AUDIENCE},{}", file("jwks.json")),
         &format!("--operator={ISSUER} {OPERATOR}"),
         &format!("--sealing-key-file={}", file("sealing.key")),

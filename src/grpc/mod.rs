@@ -83,10 +83,10 @@ fn take<Who: Send + Sync + 'static, M>(
     repeat: impl FnOnce(&M) -> Repeat,
 ) -> Result<(Who, M), Status> {
     if let Some(AccessUnavailable(failure)) = request.extensions_mut().remove() {
-        return Err(status::of(failure.again(), repeat(request.get_ref())));
+        return Err(status::from_error(failure.duplicate(), repeat(request.get_ref())));
     }
     let who = request.extensions_mut().remove::<Who>();
-    let who = who.ok_or_else(|| status::of(Error::internal("a call passed by the gate"), Repeat::Unsafe))?;
+    let who = who.ok_or_else(|| status::from_error(Error::internal("a call passed by the gate"), Repeat::Unsafe))?;
     Ok((who, request.into_inner()))
 }
 
@@ -104,18 +104,18 @@ include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
 
 /// How a refused message is told.
 fn refuse(violations: Violations) -> Status {
-    status::of(violations.into(), Repeat::Safe)
+    status::from_error(violations.into(), Repeat::Safe)
 }
 
 /// How the failure of a read is told.
 fn of_read(error: Error) -> Status {
-    status::of(error, Repeat::Safe)
+    status::from_error(error, Repeat::Safe)
 }
 
 /// How the failure of a mutation is told: whether to send it again depends on its request_id.
 fn of_mutation(options: &Options) -> impl FnOnce(Error) -> Status + use<> {
     let repeat = if options.request.is_some() { Repeat::Safe } else { Repeat::Unsafe };
-    move |error| status::of(error, repeat)
+    move |error| status::from_error(error, repeat)
 }
 
 /// As many messages as fit into a page, and whether some did not.

@@ -86,7 +86,9 @@ impl Access {
                 found
             }
             // Callers that miss together ask once.
-            None => self.known.try_get_with_by_ref(&asked, self.find(&asked)).await.map_err(|shared| shared.again())?,
+            None => {
+                self.known.try_get_with_by_ref(&asked, self.find(&asked)).await.map_err(|shared| shared.duplicate())?
+            }
         };
         match found {
             Found::At(acting_account, role) => Ok(Caller::new(author, acting_account, role, narrowed)),

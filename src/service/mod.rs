@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     error::Result,
     store,
-    telemetry::{Sessions, names},
+    telemetry::{PoolStatus, names},
 };
 
 /// All use cases, wired.
@@ -51,8 +51,8 @@ impl Services {
     /// # Errors
     /// A configuration that `Config::verify` would have refused.
     pub fn new(config: &Config) -> Result<Self> {
-        let pool = Pool::new(names::MAIN, &config.database, config.database.connections)?;
-        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_connections)?;
+        let pool = Pool::new(names::MAIN, &config.database, config.database.pool_size)?;
+        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_pool_size)?;
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let access = Arc::new(Access::new(pool.clone(), &config.identity));
         Ok(Self {
@@ -68,7 +68,7 @@ impl Services {
 
     /// The sessions with the database now.
     #[must_use]
-    pub fn sessions(&self) -> [Sessions; 2] {
+    pub fn sessions(&self) -> [PoolStatus; 2] {
         [self.pool.sessions(), self.searches.sessions()]
     }
 

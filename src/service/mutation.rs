@@ -58,7 +58,7 @@ pub(super) async fn retrying<T, F: Future<Output = Result<T>>>(write: impl Fn() 
     for _ in 1..TRIES {
         match write().await {
             Err(error) if error.is_retriable() => {
-                telemetry::measure(|metrics| metrics.again(RetryReason::Deadlock));
+                telemetry::measure(|metrics| metrics.write_retried(RetryReason::Deadlock));
                 tokio::time::sleep(pause).await;
             }
             done => return done,

@@ -19,7 +19,7 @@ use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use crate::{
     config::{self, Reloadable},
     error::{Error, Result},
-    telemetry::{self, Metrics, Sessions, Statement as _},
+    telemetry::{self, Metrics, PoolStatus, Statement as _},
 };
 
 /// A session that has idled longer is asked whether it is still there before it is used.
@@ -111,11 +111,11 @@ impl Pool {
                 .runtime(Runtime::Tokio1)
                 // The most recently used session first: the rest may idle away, and its caches are warm.
                 .queue_mode(QueueMode::Lifo)
-                .wait_timeout(Some(config.wait))
+                .wait_timeout(Some(config.pool_timeout))
                 .create_timeout(Some(CONNECT_LIMIT))
                 .build()
                 .map_err(Error::internal)?;
-        let patience = if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX };
+        let patience = if config.close_unresponsive { config.statement_timeout * STATEMENTS } else { Duration::MAX };
         Ok(Self { name, sessions, patience, discard_unfinished: config.discard_unfinished })
     }
 
@@ -143,11 +143,11 @@ impl Pool {
 
     /// Its sessions now.
     #[must_use]
-    pub fn sessions(&self) -> Sessions {
+    pub fn sessions(&self) -> PoolStatus {
         let status = self.sessions.status();
         let idle = status.available;
         let used = status.size.saturating_sub(idle);
-        Sessions { pool: self.name, idle, used, max: status.max_size, waiting: status.waiting }
+        PoolStatus { pool: self.name, idle, used, max: status.max_size, waiting: status.waiting }
     }
 }
 

@@ -209,7 +209,7 @@ async fn demo_data_of_an_older_version_stays_as_it_is() {
     let room = room();
     let data = room.path().join("data");
     let dev = Dev::start(&data).await;
-    assert!(!dev.said().contains("of an older version"));
+    assert!(!dev.said().contains("from an older version"));
     let made = everything(&dev).await;
     dev.stop(Signal::SIGTERM).await;
 
@@ -218,7 +218,7 @@ async fn demo_data_of_an_older_version_stays_as_it_is() {
     assert_ne!(older.len(), progress.lines().collect::<String>().len());
     fs::write(data.join("demo.json"), older).unwrap();
     let dev = Dev::start(&data).await;
-    assert!(dev.said().contains("the demo data is of an older version"), "{}", dev.said());
+    assert!(dev.said().contains("the demo data is from an older version"), "{}", dev.said());
     assert_eq!(everything(&dev).await, made);
     dev.stop(Signal::SIGTERM).await;
 }

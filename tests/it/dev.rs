@@ -58,7 +58,7 @@ async fn dev_keeps_its_data_over_a_restart() {
 #[tokio::test]
 async fn an_empty_dev_has_no_tenant() {
     let room = room();
-    let dev = Dev::launch(&room.path().join("data"), clientele(&[]), &["--empty"]);
+    let dev = Dev::launch(&room.path().join("data"), clientele(&[]), &["--no-demo-data"]);
     let dev = dev.ready().await;
     assert_eq!(dev.tenants().await, []);
     dev.stop(Signal::SIGTERM).await;
@@ -90,8 +90,8 @@ async fn a_dev_that_is_stopped_while_it_starts_leaves_nothing_running() {
 async fn a_second_dev_on_a_folder_is_told_of_the_first() {
     let room = room();
     let dev = Dev::start(&room.path().join("data")).await;
-    let said = failure(clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&dev.data)])).await;
-    assert!(said.contains(path(&dev.data)) && said.contains("--data"), "{said}");
+    let said = failure(clientele(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path(&dev.data)])).await;
+    assert!(said.contains(path(&dev.data)) && said.contains("--data-dir"), "{said}");
     assert!(said.contains(&format!("process {}", dev.child.id().unwrap())), "{said}");
     assert_eq!(dev.tenants().await.len(), 1, "the first goes on");
     dev.stop(Signal::SIGTERM).await;
@@ -103,7 +103,7 @@ async fn a_port_in_use_is_named_before_anything_starts() {
     let data = room.path().join("data");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _listener = TcpListener::bind(taken).unwrap();
-    let said = failure(clientele(&["dev", "--listen", &taken.to_string(), "--data", path(&data)])).await;
+    let said = failure(clientele(&["dev", "--listen", &taken.to_string(), "--data-dir", path(&data)])).await;
     assert!(said.contains(&format!("port {} is in use", taken.port())), "{said}");
     assert!(said.contains("--listen 127.0.0.1:0"), "{said}");
     assert!(!data.join("postgres").exists());

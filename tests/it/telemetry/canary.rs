@@ -92,7 +92,7 @@ async fn no_canary_sings_in_what_the_service_tells() {
     let collector = Collector::start().await;
     let room = room();
     let more = [
-        "--empty",
+        "--no-demo-data",
         "--log",
         "debug",
         "--log-format",
@@ -105,8 +105,8 @@ async fn no_canary_sings_in_what_the_service_tells() {
         &collector.endpoint,
     ];
     let dev = Dev::launch(&room.path().join("data"), clientele(&[]), &more).ready().await;
-    let told_at = "metrics are told";
-    let metrics = objects(&dev).into_iter().find(|line| line["message"] == told_at).expect("where metrics are told");
+    let serving = "serving metrics";
+    let metrics = objects(&dev).into_iter().find(|line| line["message"] == serving).expect("the address of metrics");
     let metrics = metrics["address"].as_str().unwrap().parse().unwrap();
     // PostgreSQL logs every statement, as an operator in need would have it.
     let mut postgresql = sql(&dev).await;
