@@ -190,7 +190,7 @@ where
         && let Some(reason) = retry_reason(failure)
         && Instant::now() + pause < deadline
     {
-        telemetry::measure(|metrics| metrics.again(reason));
+        telemetry::measure(|metrics| metrics.write_retried(reason));
         // The attempt has returned its session, so this pause holds none.
         tokio::time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 4);
@@ -206,7 +206,7 @@ where
 /// Why the same attempt may succeed if it is run again; none if it fails again.
 fn retry_reason(failure: &Error) -> Option<RetryReason> {
     match failure {
-        Error::LostRace => Some(RetryReason::LostRace),
+        Error::LostRace => Some(RetryReason::Conflict),
         _ if failure.is_retriable() => Some(RetryReason::Deadlock),
         _ => None,
     }
