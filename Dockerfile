@@ -1,13 +1,13 @@
-# The program and what it needs, nothing else. Build: `docker build -t clientele .`
+# The program and its dependencies, nothing else. Build: `docker build -t clientele .`
 #
-# The first stage follows Cargo.lock: as long as that and Cargo.toml stay, dependencies are not built again. The second builds the
-# program. The last holds it. .ci/image builds the last one, with a program that was built before.
+# The first stage builds the dependencies; it is cached until Cargo.lock or Cargo.toml change. The second stage builds the program.
+# The last stage is the image. .ci/image builds only the last stage, with a program that was built before.
 ARG RUST=1.95-bookworm
 FROM rust:${RUST} AS dependencies
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
-# Empty sources in place of ours. The build script is one too, or its own dependencies would be left out.
+# Empty sources instead of ours. The build script is one of them, so that its dependencies are built too.
 RUN mkdir -p src tests/it benches \
     && touch src/lib.rs tests/it/main.rs benches/load.rs \
     && echo 'fn main() {}' >src/main.rs \

@@ -1,7 +1,7 @@
-"""Files of the chart that are made of others, so that nobody keeps two lists: `chart_files.py check` or `write`.
+"""Generates files of the chart, so that no list is kept twice: `chart_files.py check` or `write`.
 
-README.md of values.yaml's comments; the settings in values.schema.json of the program's README, which a test holds to the code;
-reads.yaml of the shipped service config; Chart.yaml's appVersion of Cargo.toml.
+README.md from values.yaml's comments; the settings in values.schema.json from the program's README, which a test compares with
+the code; reads.yaml from the shipped service config; Chart.yaml's appVersion from Cargo.toml.
 """
 
 import json
@@ -13,16 +13,16 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "helm/clientele"
-# Settings that the chart says itself, of Secrets that it mounts. `database_url` would put a password into a ConfigMap.
+# Settings that the chart sets itself, from mounted Secrets. `database_url` would put a password into a ConfigMap.
 MOUNTED = {
     "database_url", "database_url_file", "database_password_file", "sealing_key_files",
     "tls_cert_file", "tls_key_file", "tls_client_ca_file",
 }  # fmt: skip
-TIME = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}
+DURATION = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}
 
 
 def settings():
-    """The program's settings, by key: what its README's table says of flag and meaning."""
+    """Returns flag and meaning of the program's settings by key, from its README's table."""
     text = (ROOT / "README.md").read_text()
     table = text.split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
     rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in table.strip().splitlines()[2:]]
@@ -30,7 +30,7 @@ def settings():
 
 
 def schema_of(key, flag, meaning):
-    """What a setting's value may be in a file."""
+    """Returns the JSON schema of a setting's value."""
     name, _, value = flag.partition(" ")
     if name.removeprefix("--").replace("-", "_") != key:
         kind = {"type": "array", "items": {"type": "string", "minLength": 1}}
@@ -38,8 +38,8 @@ def schema_of(key, flag, meaning):
         kind = {"type": "boolean"}
     elif value == "NUMBER":
         kind = {"type": "integer", "minimum": 0}
-    elif value == "TIME":
-        kind = TIME
+    elif value == "DURATION":
+        kind = DURATION
     elif "|" in value:
         kind = {"type": "string", "enum": value.split("|")}
     elif value == "ADDR":
@@ -53,9 +53,9 @@ def values_schema():
     schema = json.loads((CHART / "values.schema.json").read_text())
     known = settings()
     if gone := MOUNTED - known.keys():
-        sys.exit(f"the chart mounts what is no setting any more: {', '.join(sorted(gone))}")
-    taken = {key: schema_of(key, *said) for key, said in known.items() if key not in MOUNTED}
-    schema["properties"]["config"]["properties"] = taken
+        sys.exit(f"the chart sets unknown settings: {', '.join(sorted(gone))}")
+    properties = {key: schema_of(key, *row) for key, row in known.items() if key not in MOUNTED}
+    schema["properties"]["config"]["properties"] = properties
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -68,14 +68,13 @@ def reads():
         for service in services
     ]
     head = [
-        "# RPCs that change nothing, by service: what a mesh may try again. Made of proto/clientele/v1/service_config.json by",
-        "# `.ci/chart --write`.",
+        "# Reads by service, which a mesh may retry. Generated from proto/clientele/v1/service_config.json by `.ci/chart --write`.",
     ]
     return "\n".join(head + lines) + "\n"
 
 
 def rows(text):
-    """Each value of values.yaml with a comment `# --`: its path, its default, the comment."""
+    """Yields path, default and comment of each value with a comment `# --`."""
     values, path, comment = yaml.safe_load(text), [], []
     for line in text.splitlines():
         if match := re.match(r"( *)# -- (.*)", line):
@@ -94,9 +93,9 @@ def rows(text):
 
 def readme():
     text = (CHART / "values.yaml").read_text()
-    said = list(rows(text))
-    leaves(yaml.safe_load(text), [path for path, _, _ in said])
-    cells = [f"| `{path}` | `{value}` | {comment} |".replace("\\|", "|") for path, value, comment in said]
+    described = list(rows(text))
+    check_leaves(yaml.safe_load(text), [path for path, _, _ in described])
+    cells = [f"| `{path}` | `{value}` | {comment} |".replace("\\|", "|") for path, value, comment in described]
     table = "\n".join(["| value | default | |", "|---|---|---|", *cells])
     old = (CHART / "README.md").read_text()
     head, _, rest = old.partition("<!-- values -->\n")
@@ -104,15 +103,15 @@ def readme():
     return f"{head}<!-- values -->\n{table}\n<!-- /values -->{tail}"
 
 
-def leaves(values, said, path=""):
-    """Every value has a comment of its own or of what it is in."""
+def check_leaves(values, described, path=""):
+    """Checks that every value, or its parent, has a comment."""
     for key, value in values.items():
         here = f"{path}{key}"
-        if here in said:
+        if here in described:
             continue
         if not isinstance(value, dict) or not value:
             sys.exit(f"values.yaml: {here} has no comment `# --`")
-        leaves(value, said, f"{here}.")
+        check_leaves(value, described, f"{here}.")
 
 
 def chart():
@@ -121,19 +120,19 @@ def chart():
     return re.sub(r'^appVersion: .*$', f'appVersion: "{version}"', text, flags=re.M)
 
 
-def main(order):
-    made = {"README.md": readme, "values.schema.json": values_schema, "reads.yaml": reads, "Chart.yaml": chart}
+def main(command):
+    generated = {"README.md": readme, "values.schema.json": values_schema, "reads.yaml": reads, "Chart.yaml": chart}
     stale = []
-    for name, make in made.items():
-        text, file = make(), CHART / name
+    for name, generate in generated.items():
+        text, file = generate(), CHART / name
         if file.read_text() == text:
             continue
         stale.append(name)
-        if order == "write":
+        if command == "write":
             file.write_text(text)
-    if stale and order == "check":
-        sys.exit(f"helm/clientele: {', '.join(stale)} would be another now: .ci/chart --write, and commit")
-    print(f"{order}: {', '.join(stale) or 'nothing to do'}")
+    if stale and command == "check":
+        sys.exit(f"helm/clientele: {', '.join(stale)} not current: run .ci/chart --write, and commit")
+    print(f"{command}: {', '.join(stale) or 'nothing to do'}")
 
 
 main(sys.argv[1])

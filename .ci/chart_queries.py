@@ -1,5 +1,5 @@
-"""Names of metrics and of labels in the alerts and the dashboard: `chart_queries.py MANIFESTS SCRAPE` fails if one is in no metric
-that a running server tells; `chart_queries.py rules MANIFESTS` prints the dashboard's queries as rules, so that promtool reads them."""
+"""Checks metrics and labels in the alerts and the dashboard: `chart_queries.py MANIFESTS SCRAPE` fails if a running server does not
+export one of them. `chart_queries.py rules MANIFESTS` prints the dashboard's queries as rules for promtool."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
-# Told by others: Prometheus itself, kube-state-metrics.
+# Exported by Prometheus itself and kube-state-metrics.
 FOREIGN = {"up", "kube_deployment_status_replicas_ready", "kube_deployment_spec_replicas"}
-# Added to every series by whoever scrapes.
+# Added to every series by the scrape, or part of every histogram.
 ADDED = {"job", "namespace", "instance", "le"}
-# There only once something went wrong, which the scripted run does not make.
+# Present only after an error, which the scripted run does not produce.
 SOMETIMES = {
     "rpc_server_call_duration_seconds": {"error_type"},
     "db_client_operation_duration_seconds": {"error_type"},
@@ -23,8 +23,8 @@ WORDS = set(
 )
 
 
-def told(scrape):
-    """Every series' name, with all labels it has."""
+def exported(scrape):
+    """Returns the name of every series with all its labels."""
     names = {}
     for line in Path(scrape).read_text().splitlines():
         if line and not line.startswith("#"):
@@ -34,7 +34,7 @@ def told(scrape):
 
 
 def queries(manifests):
-    """Every query of the alerts and of the dashboard, and where it is; and names that rules make themselves."""
+    """Returns every query of the alerts and the dashboard with its location, and the names of recording rules."""
     found, recorded = [], set()
     for each in filter(None, yaml.safe_load_all(Path(manifests).read_text())):
         if each["kind"] == "PrometheusRule":
@@ -54,8 +54,8 @@ def queries(manifests):
     return found, recorded
 
 
-def asked(query):
-    """The metrics of a query, each with the labels that its own braces name; and the labels that are grouped by."""
+def used(query):
+    """Returns the metrics of a query, each with the labels of its selector, and the labels of its groupings."""
     bare = re.sub(r"\$__\w+|\$\w+", "", query)
     groups = re.findall(r"\b(?:by|without|on|ignoring|group_left)\s*\(([^)]*)\)", bare)
     grouped = {label for group in groups for label in re.findall(r"\w+", group)}
@@ -73,11 +73,11 @@ def family(name):
 
 
 def check(manifests, scrape):
-    names, wrong = told(scrape), []
+    names, wrong = exported(scrape), []
     found, recorded = queries(manifests)
     seen = set()
     for where, query in found:
-        metrics, grouped = asked(query)
+        metrics, grouped = used(query)
         assert metrics, f"{where}: no metric in {query}"
         known = set(ADDED)
         for name, labels in metrics.items():
@@ -86,7 +86,7 @@ def check(manifests, scrape):
                 continue
             seen.add(name)
             if name not in names:
-                wrong.append(f"{where}: nothing tells {name}")
+                wrong.append(f"{where}: {name} is not exported")
                 continue
             has = names[name] | ADDED | SOMETIMES.get(family(name), set())
             known |= has
@@ -94,11 +94,11 @@ def check(manifests, scrape):
         wrong += [f"{where}: no metric here has the label {label}" for label in sorted(grouped - known)]
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"{len(found)} queries ask {len(seen)} names, all of which a running server tells")
+    print(f"{len(found)} queries use {len(seen)} metrics, all of which a running server exports")
 
 
 def as_rules(manifests):
-    """Grafana's variables are what they may become."""
+    """Replaces Grafana's variables by possible values."""
     filled = [
         re.sub(r"\$__rate_interval", "5m", query).replace("$job", "clientele").replace("$namespace", ".*")
         for where, query in queries(manifests)[0] if where.startswith("panel")

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# A PostgreSQL for a script, on a socket in its temporary folder. Sourced, never run; whoever does sets $work first.
+# A PostgreSQL for a script, on a socket in its temporary folder. Sourced, never run; the script sets $work before.
 
-cluster="$work/cluster" # PostgreSQL's: its data, its log and its socket
-bin="$(pg_bin)" || fail "PostgreSQL's programs (initdb, postgres) were not found: apt-get install postgresql"
+cluster="$work/cluster" # data, log and socket
+bin="$(pg_bin)" || fail "PostgreSQL's binaries (initdb, postgres) were not found: apt-get install postgresql"
 
 # PostgreSQL refuses to run as root.
 as_owner() {
@@ -26,7 +26,7 @@ stop_cluster() {
 }
 
 start_cluster() {
-    # As the embedded cluster: names are compared by bytes, letters are known beyond ASCII.
+    # Like the embedded cluster: names sort by bytes, and letters outside ASCII are letters.
     as_owner "$bin/initdb" -D "$cluster/data" -U postgres -A trust -E UTF8 --no-sync \
         --locale=C --lc-ctype=C.UTF-8 >"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; fail "initdb failed"; }
     as_owner "$bin/pg_ctl" -D "$cluster/data" -l "$cluster/log" -w -s \

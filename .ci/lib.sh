@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# What the scripts of this folder share. Sourced, never run.
+# Shared by the scripts of this folder. Sourced, never run.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 # A golden file that differs fails the tests, and nothing is written: see CONTRIBUTING.
 export INSTA_UPDATE=no
 
-# Outside the clone, so that a second run on the same machine installs nothing.
+# Outside the clone, so that later runs on the same machine install nothing.
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/clientele-tools"
 
-# The versions are part of the folders' names: a new version here is installed beside the old one.
+# The versions are part of the folders' names: a new version is installed beside the old one.
 readonly buf_version=1.75.0 cargo_deny_version=0.20.2 grpcurl_version=1.9.4
 readonly typos_version=1.52.0 cargo_shear_version=1.14.0
 readonly helm_version=3.22.0 kubeconform_version=0.8.0 kubernetes_validate_version=1.37.0 hadolint_version=2.15.1
@@ -21,7 +21,7 @@ grpcurl_home="$tools/grpcurl-$grpcurl_version"
 helm_home="$tools/helm-$helm_version"
 kubeconform_home="$tools/kubeconform-$kubeconform_version"
 hadolint_home="$tools/hadolint-$hadolint_version"
-# Of this one the schemas alone are used, and PyYAML, which it brings.
+# Only its schemas are used, and PyYAML, its dependency.
 kubernetes_validate_home="$tools/kubernetes-validate-$kubernetes_validate_version"
 kubernetes_schemas="$kubernetes_validate_home/kubernetes_validate/kubernetes-json-schema"
 promtool_home="$tools/promtool"
@@ -32,18 +32,18 @@ fail() {
     exit 1
 }
 
-# Python with PyYAML. Not by an exported PYTHONPATH: the tests start Pythons of their own.
+# Python with PyYAML. PYTHONPATH is not exported, because the tests start Python too.
 with_yaml() {
     PYTHONPATH="$kubernetes_validate_home" PYTHONDONTWRITEBYTECODE=1 python3 "$@"
 }
 
-# The folder of PostgreSQL's programs, found as the embedded cluster finds it; fails if there is none.
+# Prints the folder of PostgreSQL's binaries, found like the embedded cluster does; fails if there is none.
 pg_bin() {
     local found
     if [[ -n "${CLIENTELE_PG_BIN:-}" ]]; then
         found="$CLIENTELE_PG_BIN"
     elif found="$(command -v initdb)"; then
-        # On Debian a lone link to initdb may be in PATH: its neighbours are where it points.
+        # On Debian a single link to initdb may be in PATH; the other binaries are beside its target.
         found="$(dirname "$(readlink -f "$found")")"
     else
         found="$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)"

@@ -1,4 +1,4 @@
-"""Runs what the chart renders: `pods.py PROGRAM FOLDER DATABASE_URL`. Leaves FOLDER/all.yaml, a rendering, and FOLDER/metrics."""
+"""Runs the rendered pods: `pods.py PROGRAM FOLDER DATABASE_URL`. Writes FOLDER/all.yaml, a rendering, and FOLDER/metrics."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from chart_manifests import ROOT, load, of_kind, pods, settings_of
 
 CHART = ROOT / "helm/clientele"
 ETC = "/etc/clientele"
-PATIENCE = 60  # seconds until something that must happen has
+TIMEOUT = 60  # seconds for each step
 ISSUER = "clientele-dev,clientele,/etc/clientele/jwks/dev-jwks.json"
 
 program, work, database = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3]
@@ -27,7 +27,7 @@ def run(*command, **more):
 
 
 def render(values, *arguments):
-    """The manifests. And, as helm shows NOTES to nobody but who installs: they are made a template like others, for once."""
+    """Returns the manifests. NOTES.txt is turned into a template, because `helm template` does not render it."""
     chart = work / "chart"
     if not chart.exists():
         shutil.copytree(CHART, chart)
@@ -44,8 +44,8 @@ def render(values, *arguments):
 
 
 def make_keys():
-    """What is in the Secrets: the issuer's keys as `clientele token` makes them, 32 random bytes, a certificate."""
-    run(str(program), "token", "operator", "--data", str(keys))
+    """Creates the content of the Secrets: the issuer's keys by `clientele token`, and a certificate."""
+    run(str(program), "token", "operator", "--data-dir", str(keys))
     new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     run(*new, "-x509", "-days", "1", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.crt", cwd=keys)
     run(*new, "-subj", "/CN=clientele", "-keyout", "tls.key", "-out", "tls.csr", cwd=keys)
@@ -59,7 +59,7 @@ def make_keys():
 
 
 def content(path):
-    """A mounted file, by what its name says it is."""
+    """Returns a mounted file's content by its name."""
     if path.suffix == ".key" and path.parent.name == "sealing":
         return os.urandom(32)
     if path.name in ("url", "uri"):
@@ -70,7 +70,7 @@ def content(path):
 
 
 class Pod:
-    """A pod's one container: its files below a folder of its own, in place of /etc/clientele."""
+    """A pod's only container, with its files below a separate folder instead of /etc/clientele."""
 
     def __init__(self, manifests, kind):
         [(self.name, _, spec)] = pods(of_kind(manifests, kind))
@@ -81,9 +81,9 @@ class Pod:
         mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in self.container.get("volumeMounts", [])}
         for mount, volume in mounts.items():
             (self.folder / mount.removeprefix("/")).mkdir(parents=True)
-        # The migration's is told nothing by the server's file.
-        said = [self.container, self.settings if "clientele.yaml" in str(self.container) else {}]
-        paths = set(re.findall(rf"{ETC}/[\w./-]+", str(said)))
+        # The migration's pod does not use the server's configuration file.
+        sources = [self.container, self.settings if "clientele.yaml" in str(self.container) else {}]
+        paths = set(re.findall(rf"{ETC}/[\w./-]+", str(sources)))
         for path in paths - mounts.keys():
             assert any(path.startswith(f"{mount}/") for mount in mounts), f"{self.name}: {path} is not mounted"
             file = self.folder / path.removeprefix("/")
@@ -105,29 +105,29 @@ class Pod:
         arguments = [self.here(each) for each in arguments or self.container["args"]]
         return subprocess.Popen([program, *arguments], env=environment, text=True, **more)
 
-    def ends(self, arguments=None):
-        """Runs to its end: the exit code and what it said."""
+    def run(self, arguments=None):
+        """Runs to its end; returns the exit code and the output."""
         process = self.start(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said, _ = process.communicate(timeout=PATIENCE)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=TIMEOUT)
+        return process.returncode, output
 
-    def must(self, arguments=None):
-        code, said = self.ends(arguments)
-        assert code == 0, f"{self.name}: {arguments or self.container['args']}: exit code {code}\n{said}"
-        return said
+    def must_succeed(self, arguments=None):
+        code, output = self.run(arguments)
+        assert code == 0, f"{self.name}: {arguments or self.container['args']}: exit code {code}\n{output}"
+        return output
 
     def probe(self, name):
-        """As the kubelet asks; where it would by itself, the program asks the same."""
+        """Runs a probe like the kubelet; a gRPC probe is replaced by `clientele health`."""
         probe = self.container[name]
         if "exec" in probe:
-            return self.ends(probe["exec"]["command"][1:])[0] == 0
-        return self.ends(["health", "--address", f"127.0.0.1:{probe['grpc']['port']}", probe["grpc"]["service"]])[0] == 0
+            return self.run(probe["exec"]["command"][1:])[0] == 0
+        return self.run(["health", "--address", f"127.0.0.1:{probe['grpc']['port']}", probe["grpc"]["service"]])[0] == 0
 
 
-def until(what, true):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"not within {PATIENCE} s: {what}"
+def wait_until(what, condition):
+    end = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < end, f"not within {TIMEOUT} s: {what}"
         time.sleep(0.1)
 
 
@@ -137,21 +137,21 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def every_configuration_is_valid():
+def check_configurations():
     for values in sorted(CHART.glob("ci/*.yaml")):
         if values.stem != "alerts_test":
             pod = Pod(render(values.stem), "Deployment")
-            assert "the configuration is valid" in pod.must(["check-config", *pod.container["args"][1:]])
+            assert "the configuration is valid" in pod.must_succeed(["check-config", *pod.container["args"][1:]])
             print(f"check-config: {values.stem}")
 
 
-def lives(values, *arguments, schema=True):
-    """A release from its install to its end, on a database with a schema or without. `arguments` of helm on top."""
+def run_release(values, *arguments, schema=True):
+    """Runs a release from install to stop, on a database with or without a schema. `arguments` are passed to helm."""
     grpc, metrics = free_port(), free_port()
     manifests = render(
         values, "--set", f"config.listen=127.0.0.1:{grpc},config.metrics_listen=127.0.0.1:{metrics}",
         "--set", f"config.issuers={{{ISSUER.replace(',', chr(92) + ',')}}},config.operators={{clientele-dev operator}}",
-        "--set", f"config.reflection={'true' if values == 'default' else 'false'},config.drain=5s,config.deadline=5s,config.statement_timeout=5s",
+        "--set", f"config.reflection={'true' if values == 'default' else 'false'},config.drain_timeout=5s,config.deadline=5s,config.statement_timeout=5s",
         "--set-json", 'extraVolumes=[{"name":"jwks","configMap":{"name":"jwks"}}]',
         "--set-json", f'extraVolumeMounts=[{{"name":"jwks","mountPath":"{ETC}/jwks"}}]',
         "--set", "serviceMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true", *arguments,
@@ -159,28 +159,28 @@ def lives(values, *arguments, schema=True):
     server, log = Pod(manifests, "Deployment"), work / "server.log"
     process = server.start(stdout=subprocess.DEVNULL, stderr=log.open("w"))
     try:
-        until("the process lives", lambda: process.poll() is None and server.probe("livenessProbe"))
+        wait_until("the process is alive", lambda: process.poll() is None and server.probe("livenessProbe"))
         if not schema:
             assert not server.probe("readinessProbe"), "ready without a schema"
-        print(Pod(manifests, "Job").must().strip())
-        until("it is ready once the schema is there", lambda: server.probe("readinessProbe"))
+        print(Pod(manifests, "Job").must_succeed().strip())
+        wait_until("it is ready after the migration", lambda: server.probe("readinessProbe"))
         certificate = ["-insecure", "-cert", str(keys / "tls.crt"), "-key", str(keys / "tls.key")]
         call(grpc, certificate if "tls_cert_file" in server.settings else ["-plaintext"], manifests)
-        with (work / "metrics").open("a") as told:  # with TLS it tells more
-            told.write(urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics").read().decode())
+        with (work / "metrics").open("a") as metrics_file:  # with TLS there are more metrics
+            metrics_file.write(urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics").read().decode())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=PATIENCE) == 0, "it did not end in order"
+        assert process.wait(timeout=TIMEOUT) == 0, "it did not stop cleanly"
     except BaseException:
         print(log.read_text()[-4000:], file=sys.stderr)
         raise
     finally:
         process.kill()
-    print(f"lived and ended in order: {values}")
+    print(f"ran and stopped cleanly: {values}")
 
 
 def call(port, how, manifests):
-    """NOTES' first call as it is printed, a read, and a mutation, so that what metrics can tell is told."""
-    token = run(str(program), "token", "operator", "--data", str(keys)).strip()
+    """Makes the example call of NOTES.txt, a read, and a mutation, so that all metrics exist."""
+    token = run(str(program), "token", "operator", "--data-dir", str(keys)).strip()
     [notes] = of_kind(manifests, "Notes")
     first = re.search(r"^ *(grpcurl .*?WhoAmI)$", notes["text"], re.M | re.S)[1].replace("localhost:50051", f"127.0.0.1:{port}")
     first = first.replace("client.crt", str(keys / "tls.crt")).replace("client.key", str(keys / "tls.key"))
@@ -197,12 +197,12 @@ def call(port, how, manifests):
     for test in of_kind(manifests, "Pod"):
         [container] = test["spec"]["containers"]
         arguments = [re.sub(r"clientele\.shop\.svc:\d+", f"127.0.0.1:{port}", each) for each in container["args"]]
-        Pod(manifests, "Pod").must(arguments)
+        Pod(manifests, "Pod").must_succeed(arguments)
 
 
 make_keys()
-every_configuration_is_valid()
-lives("default", schema=False)
-lives("tls")
-lives("tls", "--set", "tls.clientCaKey=")
-lives("default")
+check_configurations()
+run_release("default", schema=False)
+run_release("tls")
+run_release("tls", "--set", "tls.clientCaKey=")
+run_release("default")

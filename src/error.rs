@@ -1,4 +1,4 @@
-//! The closed set of failures of services and stores. It knows nothing of gRPC: `grpc::status` says how each is told.
+//! The closed set of errors of services and stores. It does not depend on gRPC: `grpc::status` maps each to its status.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -11,75 +11,75 @@ use crate::domain::{
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The call brought no token.
+    /// The call has no token.
     #[error("no token")]
     TokenMissing,
-    /// The token does not prove who calls; the text says why and holds nothing of the token.
-    #[error("token refused: {0}")]
+    /// The token does not prove the caller's identity. The text says why and contains nothing of the token.
+    #[error("token rejected: {0}")]
     TokenInvalid(String),
-    /// The caller is a member nowhere (in the tenant it named).
+    /// The caller has no membership (in the tenant that it named).
     #[error("not a member")]
     NotAMember,
-    /// The caller must say in which account it acts.
+    /// The caller must name the acting account.
     #[error("no acting account named")]
     AccountRequired,
-    /// A service principal must say in which tenant it acts.
+    /// A service principal must name its tenant.
     #[error("no tenant named")]
     TenantRequired,
-    /// The role is below what the contract, or data, asks for.
+    /// The caller's role is below the role that the contract, or the data, requires.
     #[error("role too low: {0:?} is required")]
     RoleTooLow(Role),
     /// The caller is not a platform operator.
     #[error("not a platform operator")]
     NotAnOperator,
-    /// Fields break rules.
+    /// Fields violate rules.
     #[error("invalid request")]
     Invalid(Violations),
-    /// The page token does not open for this caller and query.
-    #[error("page token refused")]
+    /// The page token was not issued for this caller and query.
+    #[error("page token rejected")]
     PageToken,
-    /// The request_id came before with other content.
+    /// An earlier call had this request_id and other content.
     #[error("request_id reused")]
     RequestIdReused,
-    /// The first call with this request_id has not ended.
+    /// The first call with this request_id is still running.
     #[error("request in flight")]
     RequestInFlight,
-    /// No such customer in sight. `at` is the place of its id in a batch, such as `customer_ids[17]`.
+    /// No such customer is visible. `at` is the position of its id in a batch, such as `customer_ids[17]`.
     #[error("customer not found")]
     CustomerNotFound {
-        /// Where in a batch.
+        /// The position in a batch.
         at: Option<String>,
     },
-    /// No such account in reach.
+    /// No such account is in the caller's reach.
     #[error("account not found")]
     AccountNotFound,
-    /// The domain refuses. `at` as above.
+    /// The domain refuses the command. `at` as above.
     #[error("refused: {refusal:?}")]
     Refused {
         /// Why.
         refusal: Refusal,
-        /// Where in a batch.
+        /// The position in a batch.
         at: Option<String>,
     },
-    /// Another customer has the name; these are free.
+    /// Another customer has the name.
     #[error("name taken")]
     NameTaken {
-        /// Names that nobody has.
+        /// Similar names that are free.
         free: Vec<String>,
     },
-    /// Another customer has this custom ID; the field that holds it, if it is known which.
+    /// Another customer has this custom ID.
     #[error("custom ID taken")]
     CustomIdTaken {
-        /// As in `customer.custom_ids.erp`.
+        /// The field with the custom ID, as in `customer.custom_ids.erp`, if it is known.
         field: Option<String>,
     },
-    /// Different systems say different customers.
+    /// Several customers have this custom ID in different systems.
     #[error("look-up ambiguous")]
     LookupAmbiguous,
-    /// The answer would be larger than clients take.
+    /// The answer would be larger than clients accept.
     #[error("answer too large")]
     AnswerTooLarge,
-    /// Another customer came from this order.
+    /// Another customer was created from this order.
     #[error("order reference taken")]
     OrderReferenceTaken,
     /// The principal is a member of the account already.
@@ -102,46 +102,46 @@ pub enum Error {
     EtagMismatch {
         /// The current one, sealed.
         etag: String,
-        /// What changed meanwhile, if that is still known.
+        /// The fields that changed meanwhile, if that is still known.
         changed: Option<Vec<String>>,
     },
-    /// Too many writers on one record.
+    /// Too many concurrent writes of one record.
     #[error("contended")]
     Contended,
-    /// What the call decided on changed before it wrote. Nothing was written; the same again may succeed.
+    /// The state that the call was decided on changed before its write. Nothing was written; a retry may succeed.
     #[error("lost race")]
     LostRace,
-    /// The time for the call has passed.
+    /// The call's deadline has passed.
     #[error("deadline exceeded")]
     Deadline,
-    /// As many calls are in flight as the server takes, or no connection of the pool came free in time.
+    /// The maximum number of calls is in flight, or the pool had no free connection in time.
     #[error("overloaded")]
     Overloaded {
-        /// When to come again.
+        /// When to retry.
         retry_after: Duration,
     },
-    /// The principal calls more often than one may.
+    /// The principal exceeds its rate limit.
     #[error("rate limited")]
     RateLimited {
-        /// When to come again.
+        /// When to retry.
         retry_after: Duration,
     },
     /// The server is stopping.
     #[error("shutting down")]
     ShuttingDown,
-    /// The keys of a token's issuer could not be fetched, or not for so long that they are not believed any more.
+    /// The keys of the token's issuer could not be fetched, and there are no cached keys that are recent enough.
     #[error("no keys of the issuer {0}")]
     IssuerUnavailable(String),
-    /// The database cannot be reached, or the session was lost; a write may have been committed then.
+    /// The database cannot be reached, or the connection was lost; a write may have been committed.
     #[error("database unavailable: {cause}")]
     Unavailable {
-        /// What the driver said.
+        /// The driver's error.
         cause: String,
     },
-    /// A statement met this; `store` and `service` turn it into one of the others where they know what it means.
+    /// A statement's error. `store` and `service` turn it into a more specific error where they know its meaning.
     #[error(transparent)]
     Database(sqlx::Error),
-    /// A fault of ours.
+    /// A fault of the server.
     #[error("internal: {0}")]
     Internal(String),
 }
@@ -150,20 +150,20 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A fault of ours, for what cannot be.
+    /// A fault of the server, for a state that should be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         Self::Internal(what.to_string())
     }
 
-    /// The domain's refusal of the customer at this place of a batch.
+    /// The domain's refusal of the customer at this position of a batch.
     #[must_use]
     pub fn refused_at(refusal: Refusal, at: String) -> Self {
         Self::Refused { refusal, at: Some(at) }
     }
 
-    /// The same failure once more, for others who waited for the same thing.
+    /// Copies the error, for other calls that waited for the same result.
     #[must_use]
-    pub fn again(&self) -> Self {
+    pub fn duplicate(&self) -> Self {
         match self {
             Self::Unavailable { cause } => Self::Unavailable { cause: cause.clone() },
             Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
@@ -173,7 +173,7 @@ impl Error {
         }
     }
 
-    /// The fields that a refusal or mismatch names, for the error's metadata.
+    /// Returns the missing fields that a refusal names, for the error's metadata.
     #[must_use]
     pub fn missing_fields(&self) -> Option<&[FieldPath]> {
         match self {
@@ -198,24 +198,24 @@ impl From<Violations> for Error {
 }
 
 impl From<sqlx::Error> for Error {
-    /// Sorts what the driver says: what only says that the database is not there, what another try may mend, and the
-    /// rest, which is looked at where the statement is known.
+    /// Classifies the driver's error: unavailable, statement timeout, undecodable value; or `Database`, which the caller
+    /// interprets, because the meaning depends on the statement.
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
                 Self::Unavailable { cause: error.to_string() }
             }
-            // Class 08 connection, 57P0x the server stops or starts, 53300 it has too many clients, 25006 it is a standby,
-            // 42P01 it is not migrated yet.
-            sqlx::Error::Database(refused)
-                if refused.code().is_some_and(|code| {
+            // Class 08: connection; 57P0x: the server stops or starts; 53300: too many connections; 25006: read-only, so a
+            // standby; 42P01: a table is missing, so not migrated yet.
+            sqlx::Error::Database(error)
+                if error.code().is_some_and(|code| {
                     code.starts_with("08") || code.starts_with("57P0") || matches!(&*code, "53300" | "25006" | "42P01")
                 }) =>
             {
-                Self::Unavailable { cause: refused.code().unwrap_or_default().into_owned() }
+                Self::Unavailable { cause: error.code().unwrap_or_default().into_owned() }
             }
-            // statement_timeout: the server's own bound on a statement.
-            sqlx::Error::Database(refused) if refused.code().as_deref() == Some("57014") => Self::Deadline,
+            // statement_timeout.
+            sqlx::Error::Database(error) if error.code().as_deref() == Some("57014") => Self::Deadline,
             sqlx::Error::ColumnDecode { index, source } => undecodable(&format!("column {index}"), source.as_ref()),
             sqlx::Error::Decode(source) => undecodable("a column", source.as_ref()),
             _ => Self::Database(error),
@@ -223,51 +223,54 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// What the database holds is none of ours. It says where, and nothing of what stands there, as the driver's own words do.
-fn undecodable(column: &str, why: &(dyn StdError + 'static)) -> Error {
-    Error::Internal(match why.downcast_ref::<serde_json::Error>() {
-        Some(why) => format!("{column} cannot be read, at line {}, column {} of its text", why.line(), why.column()),
+/// A stored value that this program cannot decode. The error says where, but not the value, which the driver's own message
+/// would repeat.
+fn undecodable(column: &str, cause: &(dyn StdError + 'static)) -> Error {
+    Error::Internal(match cause.downcast_ref::<serde_json::Error>() {
+        Some(json) => {
+            format!("{column} cannot be decoded, at line {}, column {} of its JSON", json.line(), json.column())
+        }
         None => format!("{column} cannot be decoded"),
     })
 }
 
-/// What a statement's error says of the database's own rules, by SQLSTATE.
+/// Classification of a statement's error by SQLSTATE.
 impl Error {
     fn sqlstate(&self) -> Option<String> {
         match self {
-            Self::Database(sqlx::Error::Database(refused)) => refused.code().map(Into::into),
+            Self::Database(sqlx::Error::Database(error)) => error.code().map(Into::into),
             _ => None,
         }
     }
 
-    /// A deadlock or a failed serialization: the same again may succeed.
+    /// A deadlock or a serialization failure: a retry may succeed.
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         matches!(self.sqlstate().as_deref(), Some("40P01" | "40001"))
     }
 
-    /// The session was lost, or there was none: what it was about to commit may be committed.
+    /// The connection was lost, or there was none: the work that it was about to commit may be committed.
     #[must_use]
     pub fn is_lost_session(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// A lock did not come free in time.
+    /// The statement waited too long for a lock.
     #[must_use]
     pub fn is_lock_timeout(&self) -> bool {
         self.sqlstate().as_deref() == Some("55P03")
     }
 
-    /// The unique key that a write would break.
+    /// Returns the unique key that the write violates.
     #[must_use]
     pub fn broken_key(&self) -> Option<&str> {
         match self {
-            Self::Database(sqlx::Error::Database(refused)) if refused.is_unique_violation() => refused.constraint(),
+            Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
             _ => None,
         }
     }
 
-    /// What it means that this unique key would be broken; any other failure as it is.
+    /// Returns `meaning` if this unique key would be broken, any other error unchanged.
     #[must_use]
     pub fn on_key(self, key: &str, meaning: Self) -> Self {
         if self.broken_key() == Some(key) { meaning } else { self }

@@ -1,6 +1,6 @@
 //! Clientele: the customer-account service for resellers.
 //!
-//! The map, from the outside in: `main -> cli -> server -> {layers, grpc} -> service -> store -> domain`.
+//! The layers, from the outside in: `main -> cli -> server -> {layers, grpc} -> service -> store -> domain`.
 
 pub mod cli;
 pub mod config;

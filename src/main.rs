@@ -1,4 +1,4 @@
-//! The program: arguments -> telemetry -> run.
+//! The program: parses the arguments and runs the command.
 
 use std::process::ExitCode;
 

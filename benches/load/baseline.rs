@@ -11,7 +11,7 @@ use clientele::{
         customer_service_server::{CustomerService, CustomerServiceServer},
     },
     layers::{
-        ActiveRequests, AddErrorDetails, Admission, Authenticate, Deadlines, Detach, Layered, PanicGuard, Trace,
+        ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard, Trace,
         token::Verifier,
     },
     service::Services,
@@ -55,15 +55,15 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
         let config = config(url, issuer)?;
         let access = Services::new(&config)?.access;
         let telemetry = Telemetry::new(&config.telemetry)?;
-        let gate = Authenticate::new(Verifier::load(&config.identity)?, access, []);
+        let authenticate = Authenticate::new(Verifier::load(&config.identity)?, access, []);
         server
-            .layer(Layered(Trace::new(telemetry)))
-            .layer(Layered(PanicGuard))
-            .layer(Layered(AddErrorDetails))
-            .layer(Layered(Deadlines::new(config.limits.deadline)))
-            .layer(Layered(Admission::new(&config, &ActiveRequests::default())))
-            .layer(Layered(gate))
-            .layer(Layered(Detach::new(None)))
+            .layer(IntoTower(Trace::new(telemetry)))
+            .layer(IntoTower(PanicGuard))
+            .layer(IntoTower(AddErrorDetails))
+            .layer(IntoTower(DeadlineLayer::new(config.limits.deadline)))
+            .layer(IntoTower(Admission::new(&config, &ActiveRequests::default())))
+            .layer(IntoTower(authenticate))
+            .layer(IntoTower(Detach::new(None)))
             .add_service(service)
             .serve_with_incoming(incoming)
             .await?;
@@ -77,13 +77,13 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         database: Database {
             options: parse::database_url(url)?.into(),
-            connections: 2,
-            search_connections: 1,
-            wait: Duration::from_secs(10),
+            pool_size: 2,
+            search_pool_size: 1,
+            pool_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(2),
             discard_unfinished: true,
-            give_up_silent: true,
+            close_unresponsive: true,
         },
         identity: Identity {
             issuers: vec![parse::issuer(issuer)?],
@@ -95,7 +95,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         limits: Limits {
             deadline: Duration::from_secs(20),
             drain_delay: Duration::ZERO,
-            drain: Duration::from_secs(20),
+            drain_timeout: Duration::from_secs(20),
             detach: false,
         },
         tls: None,

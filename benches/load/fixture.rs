@@ -8,7 +8,7 @@ use std::{
 };
 
 use clientele::{
-    embedded::{Cluster, Durability, Place, Settings},
+    embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     store::migrations,
 };
 use prost::Message as _;
@@ -63,7 +63,11 @@ pub struct Fixture {
 impl Fixture {
     pub async fn start(options: &Options) -> Result<Self> {
         eprintln!("starting PostgreSQL, the service and its baseline; making {TO_READ} customers");
-        let settings = Settings { place: Place::Temporary, durability: Durability::Production, max_connections: 100 };
+        let settings = ClusterSettings {
+            location: ClusterLocation::Temporary,
+            durability: Durability::Production,
+            max_connections: 100,
+        };
         let cluster = Cluster::start(settings).await?;
         migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
         migrations::migrate(&cluster.options(DATABASE), || ()).await?;
@@ -242,7 +246,7 @@ async fn numbers(sql: &mut PgConnection) -> Result<Arc<[String]>> {
 }
 
 /// Waits that are long enough for a slow machine, so that it does not report overload.
-pub const LONG_WAITS: [&str; 2] = ["--connection-wait=10s", "--queue-wait=10s"];
+pub const LONG_WAITS: [&str; 2] = ["--pool-timeout=10s", "--queue-timeout=10s"];
 
 /// Starts the service with production settings, on a free port.
 pub fn serve(scratch: &Scratch, database: &str, connections: usize, more: &[&str]) -> Result<Server> {
@@ -251,7 +255,7 @@ pub fn serve(scratch: &Scratch, database: &str, connections: usize, more: &[&str
         "serve",
         "--listen=127.0.0.1:0",
         &format!("--database-url={database}"),
-        &format!("--connections={connections}"),
+        &format!("--pool-size={connections}"),
         &format!("--issuer={ISSUER},{AUDIENCE},{}", file("jwks.json")),
         &format!("--operator={ISSUER} {OPERATOR}"),
         &format!("--sealing-key-file={}", file("sealing.key")),

@@ -90,10 +90,10 @@ impl SearchDataset {
         migrations::migrate(&cluster.options(DATABASE), || ()).await?;
         let url = cluster.url(DATABASE);
         // As many searches as connections are measured at once.
-        let searches = format!("--search-connections={connections}");
+        let searches = format!("--search-pool-size={connections}");
         let all = [&LONG_WAITS[..], &[&searches]].concat();
         let service = serve(scratch, &url, connections, &all)?;
-        let flooded = serve(scratch, &url, connections, &[&format!("--search-connections={FLOOD_CONNECTIONS}")])?;
+        let flooded = serve(scratch, &url, connections, &[&format!("--search-pool-size={FLOOD_CONNECTIONS}")])?;
         let (channel, token) = (connect(&service).await?, issuer.bearer(ADMIN)?);
         let tenant = model::tenant(&channel, issuer, "Search Distribution").await?;
         let mut accounts = Vec::new();

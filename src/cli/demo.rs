@@ -1,77 +1,75 @@
 //! The demo data: a distributor, resellers of every kind below it, and customers of many countries and scripts in every
-//! state, all invented but for the one of DESIGN's example. Every address for mail is under example.com.
+//! state. All are invented, except the example of the design. Every email address is under example.com.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::{
-    Failure,
-    dev::OPERATOR,
-    folder::Folder,
-    tell,
-    token::{DevIssuer, ISSUER},
+    data_dir::DataDir,
+    output::{Failure, print_message},
+    token::{DevIssuer, ISSUER, OPERATOR},
 };
-use crate::grpc::demo::{self, Demo, Fate, Owner, Record};
+use crate::grpc::demo::{self, Demo, FinalState, Owner, Record};
 
-/// One customer a line, so that many fit on a screen and a spreadsheet can read them.
+/// One customer in each line, so that many fit on a screen and a spreadsheet can read them.
 const CUSTOMERS: &str = include_str!("demo.txt");
-/// The line of the customer of DESIGN's example, whose ERP number is 123.
+/// The line of the design's example customer, whose ERP number is 123.
 const EXAMPLE: usize = 4;
-/// What a data folder knows of its demo: nothing while it is being made, its ids once it is complete.
+/// The state of the demo in the data folder: empty while it is being created, its ids when it is complete.
 const PROGRESS: &str = "demo.json";
-/// Long enough to fill in the demo on a slow machine.
+/// Long enough to create the demo data on a slow machine.
 const TOKEN_SECONDS: u64 = 60 * 60;
 
-/// Fills in the demo data where there is no tenant yet, or goes on where that was interrupted.
-pub(super) async fn fill(
+/// Creates the demo data if there is no tenant yet, or continues after an interruption.
+pub(super) async fn create(
     address: SocketAddr,
-    folder: &Folder,
+    data_dir: &DataDir,
     issuer: &DevIssuer,
-    empty: bool,
+    no_demo_data: bool,
 ) -> Result<Option<Demo>, Failure> {
-    let failed = |why| Failure(format!("cannot fill in the demo data: {why}"));
-    let begun = folder.read(PROGRESS)?;
+    let failed = |cause| Failure(format!("cannot create the demo data: {cause}"));
+    let begun = data_dir.read(PROGRESS)?;
     let complete: Option<Demo> = begun.as_deref().and_then(|progress| serde_json::from_slice(progress).ok());
     let operator = issuer.token_for(OPERATOR, TOKEN_SECONDS)?;
     let tenants = demo::has_tenant(address, &operator).await.map_err(failed)?;
     match (complete, tenants) {
         (Some(demo), true) => {
             if demo.edition < demo::EDITION {
-                tell("the demo data is of an older version: remove the folder to get today's");
+                print_message("the demo data is from an older version: remove the folder to get the current data");
             }
             return Ok(Some(demo));
         }
-        // Somebody's own tenant, made under --empty: no place for a demo.
+        // A tenant of the user's own, created with --no-demo-data: do not add a demo.
         (None, true) if begun.is_none() => return Ok(None),
-        _ if empty => return Ok(None),
+        _ if no_demo_data => return Ok(None),
         _ => {}
     }
-    tell("filling in demo data");
-    folder.write(PROGRESS, b"")?;
+    print_message("creating demo data");
+    data_dir.write(PROGRESS, b"")?;
     let mut tokens = BTreeMap::new();
     for subject in demo::SUBJECTS.into_iter().chain([OPERATOR]) {
         tokens.insert(subject, issuer.token_for(subject, TOKEN_SECONDS)?);
     }
-    let demo = demo::seed(address, ISSUER, &tokens, &records()).await.map_err(failed)?;
-    folder.write(PROGRESS, serde_json::to_string_pretty(&demo)?.as_bytes())?;
+    let demo = demo::create(address, ISSUER, &tokens, &records()).await.map_err(failed)?;
+    data_dir.write(PROGRESS, serde_json::to_string_pretty(&demo)?.as_bytes())?;
     Ok(Some(demo))
 }
 
-/// The customers that are made.
+/// Returns the demo's customers.
 fn records() -> Vec<Record> {
     let lines = CUSTOMERS.lines().filter(|line| !line.starts_with('#'));
-    lines.enumerate().filter_map(|(index, line)| record(index, line)).collect()
+    lines.enumerate().filter_map(|(index, line)| parse_record(index, line)).collect()
 }
 
-/// The customer of a line; nothing if the line has not the columns that the file's first line names, in that order.
-fn record(index: usize, line: &'static str) -> Option<Record> {
+/// Parses the customer of a line; none if the line does not have the columns of the file's first line.
+fn parse_record(index: usize, line: &'static str) -> Option<Record> {
     let mut columns = line.split('|');
     let mut next = || columns.next();
-    let owner = owner_of(next()?)?;
-    let (fate, is_person) = (fate_of(next()?)?, next()? == "person");
+    let owner = parse_owner(next()?)?;
+    let (state, is_person) = (parse_state(next()?)?, next()? == "person");
     let by_order = owner == Owner::Market || (owner == Owner::Cloud && index.is_multiple_of(9));
     let mut record = Record {
         owner,
-        fate,
+        final_state: state,
         is_person,
         name: next()?,
         legal_name: next()?,
@@ -103,7 +101,7 @@ fn record(index: usize, line: &'static str) -> Option<Record> {
     Some(record)
 }
 
-fn owner_of(word: &str) -> Option<Owner> {
+fn parse_owner(word: &str) -> Option<Owner> {
     match word {
         "distributor" => Some(Owner::Distributor),
         "cloud" => Some(Owner::Cloud),
@@ -115,20 +113,20 @@ fn owner_of(word: &str) -> Option<Owner> {
     }
 }
 
-fn fate_of(word: &str) -> Option<Fate> {
+fn parse_state(word: &str) -> Option<FinalState> {
     match word {
-        "created" => Some(Fate::Created),
-        "approved" => Some(Fate::Approved),
-        "rejected" => Some(Fate::Rejected),
-        "suspended" => Some(Fate::Suspended),
-        "archived" => Some(Fate::Archived),
-        "held" => Some(Fate::Held),
+        "created" => Some(FinalState::Created),
+        "approved" => Some(FinalState::Approved),
+        "rejected" => Some(FinalState::Rejected),
+        "suspended" => Some(FinalState::Suspended),
+        "archived" => Some(FinalState::Archived),
+        "held" => Some(FinalState::Held),
         _ => None,
     }
 }
 
-/// Where an owner's customers have numbers: some in the ERP system, some with a dealer's number and its leading zeros, some
-/// in both; every seventh, as from before there were custom IDs, nowhere, unless the owner asks for one.
+/// Returns a customer's custom IDs: of the ERP system, of a dealer with its leading zeros, or of both. Every seventh customer
+/// has none, like customers from before there were custom IDs, unless the owner requires one.
 fn custom_ids(owner: Owner, index: usize) -> BTreeMap<String, String> {
     let dms = || ("dms", format!("00{}", 4711 + index));
     let billing = || ("billing", format!("R-{:05}", 7 * index));
@@ -148,7 +146,7 @@ fn custom_ids(owner: Owner, index: usize) -> BTreeMap<String, String> {
     ids.into_iter().map(|(system, id)| (system.to_owned(), id)).collect()
 }
 
-/// An owner's private labels on its customers, in its own words.
+/// Returns the owner's tags of a customer, in its own language.
 fn tags(record: &Record, index: usize) -> Vec<&'static str> {
     let (every, in_country) = (|n| index.is_multiple_of(n), |country| record.country == country);
     let candidates: &[(&str, bool)] = match record.owner {
@@ -157,7 +155,7 @@ fn tags(record: &Record, index: usize) -> Vec<&'static str> {
         Owner::Telecom => &[("VIP", every(6)), ("fibre", every(4)), ("światłowód", in_country("PL") && every(3))],
         Owner::Dealer => &[("service contract", every(3)), ("winter tyres", every(2))],
         Owner::Market => &[("first order", true)],
-        Owner::Full => &[("audited", record.fate == Fate::Approved)],
+        Owner::Full => &[("audited", record.final_state == FinalState::Approved)],
     };
     candidates.iter().filter(|(_, has)| *has).map(|(tag, _)| *tag).collect()
 }
@@ -179,9 +177,9 @@ mod tests {
     use crate::domain::values::{email::Email, language::Language, phone::Phone, text::Text};
 
     #[test]
-    fn it_has_120_customers_whose_names_and_ids_are_their_own() {
+    fn it_has_120_customers_with_distinct_names_and_custom_ids() {
         let customers = records();
-        assert_eq!(customers.len(), 120, "a line that lacks a column is left out");
+        assert_eq!(customers.len(), 120, "a line without all columns is skipped");
         assert_eq!(customers.iter().map(|customer| customer.name).collect::<HashSet<_>>().len(), 120);
         let ids = customers.iter().flat_map(|customer| &customer.custom_ids);
         assert_eq!(ids.clone().count(), ids.collect::<HashSet<_>>().len());
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn every_customer_has_what_its_fate_asks_for() {
+    fn every_customer_has_the_fields_that_its_final_state_requires() {
         for customer in records() {
             assert!(!customer.currency.is_empty() && !customer.city.is_empty(), "{}", customer.name);
             let addresses = [customer.email, customer.billing_email, customer.contact_email];
@@ -200,14 +198,14 @@ mod tests {
                 Owner::Full => assert!(!customer.legal_name.is_empty(), "{} cannot be created", customer.name),
                 Owner::Distributor | Owner::Cloud | Owner::Dealer => {}
             }
-            if matches!(customer.fate, Fate::Approved | Fate::Suspended) {
+            if matches!(customer.final_state, FinalState::Approved | FinalState::Suspended) {
                 assert!(!customer.email.is_empty() && !customer.contact_email.is_empty(), "{}", customer.name);
             }
         }
     }
 
     #[test]
-    fn every_value_is_one_that_the_service_takes() {
+    fn every_value_is_valid() {
         for customer in records() {
             let name = customer.name;
             assert!(Phone::parse(customer.phone, "").is_ok(), "{name}: {}", customer.phone);

@@ -1,74 +1,71 @@
-//! `clientele dev`: everything that it takes to try Clientele, in one process and one folder.
+//! `clientele dev`: everything needed to try Clientele, in one process and one folder.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::builder::BoolishValueParser;
 
 use super::{
-    Failure, Stop, demo, drain,
-    folder::{self, Folder},
-    hints, migrate, print,
+    data_dir::{self, DataDir},
+    demo, hints,
+    listen::{check_is_free, local_address},
+    migrate,
+    output::{Failure, print_message, print_result},
+    stop::{StopSignals, drain},
     telemetry_options::TelemetryOptions,
-    tell,
-    token::{self, DevIssuer},
+    token::{self, DevIssuer, OPERATOR},
 };
 use crate::{
     config::{Config, Database, Identity, Limits, Load, MeshIdentity, Problems, SealingKeys, Telemetry, parse},
     domain::requests::principal::Principal,
-    embedded::{Cluster, Durability, Place, Settings},
-    server::{self, Running},
+    embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
+    server::{self, RunningServer},
     store::migrations,
-    telemetry::Passing,
+    telemetry::LogFilter,
 };
 
 /// The database's name in dev's own PostgreSQL.
 const DATABASE: &str = "clientele";
-/// Dev's platform operator.
-pub(super) const OPERATOR: &str = "operator";
-const CONNECTIONS: u16 = 16;
-const SEARCH_CONNECTIONS: u16 = 4;
-/// Sessions besides the service's: three are kept for superusers, the rest for psql and a migration.
-const SPARE_SESSIONS: u16 = 14;
+const POOL_SIZE: u16 = 16;
+const SEARCH_POOL_SIZE: u16 = 4;
+/// Connections besides the service's: three are reserved for superusers, the rest is for psql and a migration.
+const SPARE_CONNECTIONS: u16 = 14;
 
-/// Try Clientele: the service with a private PostgreSQL, demo data and an issuer of tokens of its own
+/// Try Clientele: the service with a private PostgreSQL, demo data and its own token issuer
 ///
-/// Prints `ready on ADDR` on standard output when it is, and how to call it on standard error.
-/// Ctrl-C stops all that it started; the data is kept.
+/// When it is ready, it prints `ready on ADDR` on standard output. How to call it is on standard error.
+/// Ctrl-C stops everything that it started; the data is kept.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Dev {
-    /// Where to listen; port 0 picks a free one
+    /// Address to listen on; port 0 picks a free one
     #[arg(long, env = "CLIENTELE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:50051")]
     #[arg(hide_env_values = true)]
     listen: String,
-    /// The folder that keeps the data; removing it starts anew
-    #[arg(long, env = "CLIENTELE_DATA", value_name = "DIR", default_value = folder::DEFAULT, hide_env_values = true)]
-    data: PathBuf,
-    /// Make no demo data [default: make it unless there is a tenant]
-    #[arg(long, env = "CLIENTELE_EMPTY", value_parser = BoolishValueParser::new(), hide_env_values = true)]
-    empty: bool,
+    /// Data folder; remove it to start again without data
+    #[arg(long, env = "CLIENTELE_DATA_DIR", value_name = "DIR", default_value = data_dir::DEFAULT)]
+    #[arg(hide_env_values = true)]
+    data_dir: PathBuf,
+    /// Create no demo data [default: create it if there is no tenant]
+    #[arg(long, env = "CLIENTELE_NO_DEMO_DATA", value_parser = BoolishValueParser::new(), hide_env_values = true)]
+    no_demo_data: bool,
     #[command(flatten)]
     telemetry: TelemetryOptions,
 }
 
 impl Dev {
-    /// Serves until it is told to stop; then nothing that it started is left.
-    pub(super) async fn run(self, passing: Passing) -> Result<(), Failure> {
-        let mut stop = Stop::listen()?;
+    /// Serves until a signal stops it; then nothing that it started is left.
+    pub(super) async fn run(self, log_filter: LogFilter) -> Result<(), Failure> {
+        let mut signals = StopSignals::listen()?;
         let listen = parse::address(&self.listen).map_err(|problem| Failure(format!("--listen: {problem}")))?;
-        let folder = Folder::make(&self.data)?;
-        let _lock = folder.lock()?;
-        must_be_free(listen)?;
-        tell(&format!("starting PostgreSQL in {}", folder.path().display()));
-        let Some(cluster) = stop.unless(Cluster::start(settings(&folder))).await else {
-            return Ok(()); // half started: the cluster's guard ends it
+        let data_dir = DataDir::create(&self.data_dir)?;
+        let _lock = data_dir.lock()?;
+        check_is_free(listen)?;
+        print_message(&format!("starting PostgreSQL in {}", data_dir.path().display()));
+        let Some(cluster) = signals.run_until_stopped(Cluster::start(cluster_settings(&data_dir))).await else {
+            return Ok(()); // the supervisor stops a cluster that is still starting
         };
         let cluster = cluster?;
-        let outcome = self.serve(listen, &cluster, &folder, &passing, &mut stop).await;
+        let outcome = self.serve(listen, &cluster, &data_dir, &log_filter, &mut signals).await;
         let stopped = cluster.stop().await;
         outcome.and(stopped.map_err(Failure::from))
     }
@@ -78,83 +75,59 @@ impl Dev {
         &self,
         listen: SocketAddr,
         cluster: &Cluster,
-        folder: &Folder,
-        passing: &Passing,
-        stop: &mut Stop,
+        data_dir: &DataDir,
+        log_filter: &LogFilter,
+        signals: &mut StopSignals,
     ) -> Result<(), Failure> {
-        let issuer = DevIssuer::of(folder)?;
+        let issuer = DevIssuer::load(data_dir)?;
         let mut problems = Problems::default();
         let telemetry = self.telemetry.read(&mut problems).ok_or(problems)?;
-        let config = config(listen, cluster, folder, &issuer, telemetry)?;
-        let Some(running) = stop.unless(start(cluster, config)).await else {
+        let config = server_config(listen, cluster, data_dir, &issuer, telemetry)?;
+        let Some(started) = signals.run_until_stopped(start_server(cluster, config)).await else {
             return Ok(());
         };
-        let running = running?;
-        let outcome = match stop.unless(self.welcome(running.address(), folder, &issuer, passing)).await {
+        let server = started?;
+        let ready = self.prepare(server.address(), data_dir, &issuer, log_filter);
+        let outcome = match signals.run_until_stopped(ready).await {
             Some(Ok(())) => {
-                stop.ordered().await;
+                signals.wait().await;
                 Ok(())
             }
             Some(failed) => failed,
             None => Ok(()),
         };
-        drain(running, stop).await;
+        drain(server, signals).await;
         outcome
     }
 
-    /// Fills in the demo data, says how to call, and then that all is ready.
-    async fn welcome(
+    /// Creates the demo data, prints how to call the service, and then that it is ready.
+    async fn prepare(
         &self,
         address: SocketAddr,
-        folder: &Folder,
+        data_dir: &DataDir,
         issuer: &DevIssuer,
-        passing: &Passing,
+        log_filter: &LogFilter,
     ) -> Result<(), Failure> {
-        let from_here = callable(address);
-        let demo = passing.without_access_lines(Box::pin(demo::fill(from_here, folder, issuer, self.empty))).await?;
-        tell(&hints::text(from_here, folder.path(), demo.as_ref()));
-        Ok(print(&format!("ready on {address}"))?)
+        let local = local_address(address);
+        let create = Box::pin(demo::create(local, data_dir, issuer, self.no_demo_data));
+        let demo = log_filter.without_access_lines(create).await?;
+        print_message(&hints::text(local, data_dir.path(), demo.as_ref()));
+        Ok(print_result(&format!("ready on {address}"))?)
     }
 }
 
-/// Where this machine calls a server that listens there: one that listens everywhere is called on the loopback.
-pub(super) fn callable(address: SocketAddr) -> SocketAddr {
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(host, address.port())
-}
-
-/// Says at once, before the slow work, that the address cannot be had.
-fn must_be_free(listen: SocketAddr) -> Result<(), Failure> {
-    use std::io::ErrorKind::{AddrInUse, PermissionDenied};
-    let Err(error) = TcpListener::bind(listen) else {
-        return Ok(());
-    };
-    let (port, host) = (listen.port(), listen.ip());
-    let why = match error.kind() {
-        AddrInUse => format!("port {port} is in use on {host}: stop whoever listens there"),
-        PermissionDenied => format!("port {port} is kept for root"),
-        _ => return Err(Failure(format!("cannot listen on {listen}: {error}"))),
-    };
-    let any = SocketAddr::new(host, 0);
-    Err(Failure(format!("{why}, or choose another with --listen ADDR (--listen {any} picks a free port)")))
-}
-
-fn settings(folder: &Folder) -> Settings {
-    Settings {
-        place: Place::Kept(folder.path().to_owned()),
+fn cluster_settings(data_dir: &DataDir) -> ClusterSettings {
+    ClusterSettings {
+        location: ClusterLocation::Kept(data_dir.path().to_owned()),
         durability: Durability::Production,
-        max_connections: CONNECTIONS + SEARCH_CONNECTIONS + SPARE_SESSIONS,
+        max_connections: POOL_SIZE + SEARCH_POOL_SIZE + SPARE_CONNECTIONS,
     }
 }
 
-fn config(
+fn server_config(
     listen: SocketAddr,
     cluster: &Cluster,
-    folder: &Folder,
+    data_dir: &DataDir,
     issuer: &DevIssuer,
     telemetry: Telemetry,
 ) -> Result<Config, Failure> {
@@ -162,13 +135,13 @@ fn config(
         listen,
         database: Database {
             options: cluster.options(DATABASE).into(),
-            connections: CONNECTIONS.into(),
-            search_connections: SEARCH_CONNECTIONS.into(),
-            wait: Duration::from_secs(1),
+            pool_size: POOL_SIZE.into(),
+            search_pool_size: SEARCH_POOL_SIZE.into(),
+            pool_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(4),
             lock_timeout: Duration::from_secs(2),
             discard_unfinished: true,
-            give_up_silent: true,
+            close_unresponsive: true,
         },
         identity: Identity {
             issuers: vec![issuer.config()],
@@ -176,11 +149,11 @@ fn config(
             operators: vec![Principal::new(token::ISSUER, OPERATOR)],
             service_principals: Vec::new(),
         },
-        sealing: SealingKeys(vec![token::sealing_key(folder)?]).into(),
+        sealing: SealingKeys(vec![token::sealing_key(data_dir)?]).into(),
         limits: Limits {
             deadline: Duration::from_secs(20),
             drain_delay: Duration::ZERO,
-            drain: Duration::from_secs(20),
+            drain_timeout: Duration::from_secs(20),
             detach: true,
         },
         tls: None,
@@ -193,8 +166,8 @@ fn config(
     Ok(config)
 }
 
-/// Starts the service on a schema that is up to date.
-async fn start(cluster: &Cluster, config: Config) -> Result<Running, Failure> {
+/// Creates the database, brings its schema up to date and starts the service.
+async fn start_server(cluster: &Cluster, config: Config) -> Result<RunningServer, Failure> {
     migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
     migrate::migrate(&cluster.options(DATABASE)).await?;
     Ok(server::start(config).await?)

@@ -1,4 +1,4 @@
-//! `clientele health`: asks a server how it is.
+//! `clientele health`: checks a server's health.
 
 use std::path::Path;
 
@@ -6,9 +6,8 @@ use clap::builder::PossibleValuesParser;
 use rustls::ClientConfig;
 
 use super::{
-    Failure,
-    dev::callable,
-    print,
+    listen::local_address,
+    output::{Failure, print_result},
     settings::{Logging, Settings},
 };
 use crate::{
@@ -20,56 +19,57 @@ use crate::{
     server::{self, LIVENESS, READINESS},
 };
 
-/// Ask a server how it is: prints SERVING, or fails and says why not
+/// Check a server's health: prints SERVING, or fails with the reason
 ///
-/// For probes that cannot ask gRPC's health service by themselves. It asks the server that these settings describe, on
-/// this machine: where it listens, and with a certificate by TLS, which it believes by that very certificate and shows
-/// as its own.
+/// For probes that cannot call gRPC's health service themselves. It checks the server with these settings on this
+/// machine: at its `listen` address, and with a certificate over TLS. It trusts only that certificate, and presents it
+/// as the client certificate.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Health {
-    /// Whether it takes calls, or whether it runs at all
+    /// Readiness (the server accepts calls) or liveness (the process runs)
     #[arg(default_value = READINESS, value_parser = PossibleValuesParser::new([READINESS, LIVENESS]))]
-    which: String,
-    /// Ask here, and not where the settings say
+    check: String,
+    /// Address of the server, instead of that in the settings
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
     #[command(flatten)]
     settings: Settings<true>,
 }
 
-/// Whom to ask for what.
-pub(super) struct Question {
-    which: String,
+/// A health check: the service's name, and the server.
+pub(super) struct HealthQuery {
+    service: String,
     address: String,
     tls: Option<ClientConfig>,
 }
 
 impl Health {
-    /// What is said, and the question that it comes to. The rest of a server's settings is not looked at.
-    pub(super) fn question(self, logging: Logging) -> Result<(RawSettings, Question), Problems> {
+    /// Returns the settings and the query. Other settings of a server are ignored.
+    pub(super) fn query(self, logging: Logging) -> Result<(RawSettings, HealthQuery), Problems> {
         let mut problems = Problems::default();
-        let said = self.settings.gather(logging, &mut problems);
+        let settings = self.settings.gather(logging, &mut problems);
         let address = self.address.or_else(|| {
-            let listen = parse::address(said.one(&LISTEN).unwrap_or_default());
-            problems.take(&said.label(&LISTEN), listen).map(|listen| callable(listen).to_string())
+            let listen = parse::address(settings.value(&LISTEN).unwrap_or_default());
+            problems.value_of(&settings.label(&LISTEN), listen).map(|listen| local_address(listen).to_string())
         });
-        let tls = match (said.one(&TLS_CERT_FILE), said.one(&TLS_KEY_FILE)) {
+        let tls = match (settings.value(&TLS_CERT_FILE), settings.value(&TLS_KEY_FILE)) {
             (Some(certificate), Some(key)) => {
-                problems.take(&said.label(&TLS_CERT_FILE), tls::same(Path::new(certificate), Path::new(key)))
+                let config = tls::own_server_config(Path::new(certificate), Path::new(key));
+                problems.value_of(&settings.label(&TLS_CERT_FILE), config)
             }
             _ => None,
         };
         match address {
-            Some(address) if problems.0.is_empty() => Ok((said, Question { which: self.which, address, tls })),
+            Some(address) if problems.0.is_empty() => Ok((settings, HealthQuery { service: self.check, address, tls })),
             _ => Err(problems),
         }
     }
 }
 
-/// Asks, and prints the answer if it is a good one.
-pub(super) async fn ask(question: Question) -> Result<(), Failure> {
-    let Question { which, address, tls } = question;
-    server::health::ask(&address, tls, &which).await.map_err(Failure)?;
-    Ok(print("SERVING")?)
+/// Checks the server, and prints SERVING if it is healthy.
+pub(super) async fn check(query: HealthQuery) -> Result<(), Failure> {
+    let HealthQuery { service, address, tls } = query;
+    server::health::check(&address, tls, &service).await.map_err(Failure)?;
+    Ok(print_result("SERVING")?)
 }

@@ -3,18 +3,17 @@
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    Failure,
+    output::{Failure, print_message},
     settings::{Logging, Settings},
-    tell,
 };
 use crate::{
-    config::{self, Problems, RawSettings, place},
+    config::{self, Problems, RawSettings, database_location},
     store::migrations::{self, Migrated},
 };
 
 /// Bring a database's schema up to date, then exit
 ///
-/// Any number may run at once: one works, the others wait for it. An older program leaves a newer schema alone.
+/// Several may run at once: one migrates, the others wait for it. An older program does not change a newer schema.
 #[derive(clap::Args)]
 pub(super) struct Migrate {
     #[command(flatten)]
@@ -22,28 +21,28 @@ pub(super) struct Migrate {
 }
 
 impl Migrate {
-    /// What is said, and how to connect to the database. The rest of a server's file is not looked at.
+    /// Returns the settings, and how to connect to the database. Other settings in a server's file are ignored.
     pub(super) fn database(self, logging: Logging) -> Result<(RawSettings, PgConnectOptions), Problems> {
         let mut problems = Problems::default();
-        let said = self.settings.gather(logging, &mut problems);
-        match config::options(&said, &mut problems) {
-            Some(options) if problems.0.is_empty() => Ok((said, PgConnectOptions::clone(&options.get()))),
+        let settings = self.settings.gather(logging, &mut problems);
+        match config::database_options(&settings, &mut problems) {
+            Some(options) if problems.0.is_empty() => Ok((settings, PgConnectOptions::clone(&options.get()))),
             _ => Err(problems),
         }
     }
 }
 
-/// Migrates a database, and says what it did.
+/// Migrates a database and prints the result.
 pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), Failure> {
-    let waiting = || tell("another migration is running: waiting for its end");
+    let waiting = || print_message("another migration is running; waiting for it to end");
     let Migrated { version, applied } = migrations::migrate(options, waiting)
         .await
-        .map_err(Failure::doing(format!("cannot migrate {}", place(options))))?;
+        .map_err(Failure::context(format!("cannot migrate {}", database_location(options))))?;
     let newest = migrations::newest();
     if version > newest {
-        tell(&format!("schema is at version {version}, newer than this program's {newest}: left alone"));
+        print_message(&format!("schema is at version {version}, newer than this program's {newest}: not changed"));
     } else {
-        tell(&format!("schema is at version {version}, {applied} applied"));
+        print_message(&format!("schema is at version {version}, {applied} applied"));
     }
     Ok(())
 }

@@ -1,12 +1,11 @@
-//! `clientele serve`: the service on a PostgreSQL that somebody else runs; and `clientele check-config`, which says whether it
-//! could.
+//! `clientele serve`: the service on a PostgreSQL of your own; and `clientele check-config`, which checks its settings.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::{
-    Failure, Stop, drain, print,
+    output::{Failure, print_message, print_result},
     settings::{Logging, Settings},
-    tell,
+    stop::{StopSignals, drain},
 };
 use crate::{
     config::{Config, Problems, RawSettings},
@@ -15,9 +14,9 @@ use crate::{
 
 /// Serve on a PostgreSQL of your own until SIGTERM, which lets running calls finish
 ///
-/// The schema must have been brought up to date by `clientele migrate`. A flag goes before the environment, the
-/// environment before the file. Options that may be repeated are --issuer, --operator, --service-principal and
-/// --sealing-key-file; a `;` separates several values in one.
+/// Run `clientele migrate` first to bring the schema up to date. A flag overrides the environment, and the environment
+/// overrides the file. The flags --issuer, --operator, --service-principal and --sealing-key-file may be repeated; one
+/// value may also contain several, separated by `;`.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Serve {
@@ -25,9 +24,10 @@ pub(super) struct Serve {
     settings: Settings<true>,
 }
 
-/// Say everything that is wrong with the settings of `serve`, or print those that hold
+/// Check the settings of `serve` and print the effective ones
 ///
-/// It reads what `serve` would read, files with keys too, and connects to nothing. Secrets are not printed.
+/// It reads everything that `serve` reads, including key files, but connects to nothing. All problems are reported
+/// together. Secrets are not printed.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct CheckConfig {
@@ -36,50 +36,50 @@ pub(super) struct CheckConfig {
 }
 
 impl Serve {
-    /// What is said, and the configuration that it describes.
+    /// Returns the settings and the configuration.
     pub(super) fn config(self, logging: Logging) -> Result<(RawSettings, Config), Problems> {
-        config(self.settings, logging)
+        read_config(self.settings, logging)
     }
 }
 
 impl CheckConfig {
-    /// Checks, and prints what holds.
+    /// Checks the settings and prints the effective ones.
     pub(super) fn run(self, logging: Logging) -> Result<(), Failure> {
-        let (said, _) = config(self.settings, logging)?;
-        print(&said.effective())?;
-        tell("the configuration is valid");
+        let (settings, _) = read_config(self.settings, logging)?;
+        print_result(&settings.effective())?;
+        print_message("the configuration is valid");
         Ok(())
     }
 }
 
-fn config(settings: Settings<true>, logging: Logging) -> Result<(RawSettings, Config), Problems> {
+fn read_config(settings: Settings<true>, logging: Logging) -> Result<(RawSettings, Config), Problems> {
     let mut problems = Problems::default();
-    let said = settings.gather(logging, &mut problems);
-    match Config::read(&said, &mut problems) {
-        Some(config) => Ok((said, config)),
+    let settings = settings.gather(logging, &mut problems);
+    match Config::read(&settings, &mut problems) {
+        Some(config) => Ok((settings, config)),
         None => Err(problems),
     }
 }
 
-/// Serves until it is told to stop and has drained.
+/// Serves until a signal stops it and it has drained.
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
     raise_file_limit();
-    let mut stop = Stop::listen()?;
-    let Some(started) = stop.unless(server::start(config)).await else {
+    let mut signals = StopSignals::listen()?;
+    let Some(started) = signals.run_until_stopped(server::start(config)).await else {
         return Ok(());
     };
-    let running = started?;
-    // Whether it is ready too depends on the database: health says.
-    tell(&format!("listening on {}", running.address()));
-    stop.ordered().await;
-    drain(running, &mut stop).await;
+    let server = started?;
+    // Readiness also depends on the database: health reports it.
+    print_message(&format!("listening on {}", server.address()));
+    signals.wait().await;
+    drain(server, &mut signals).await;
     Ok(())
 }
 
-/// Takes as many open files as the system allows us: each connection is one, and by default a process is given 1,024 and has to
-/// ask for more. If it cannot, accepting fails when they are used up, and the log says so.
+/// Raises the limit of open files to the system's maximum: each connection needs one, and the default is often 1,024. If that
+/// fails, `accept` fails when they are used up, and the log says so.
 fn raise_file_limit() {
-    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    if let Ok((_, max)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, max, max);
     }
 }

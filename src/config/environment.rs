@@ -1,10 +1,10 @@
-//! The environment, read in one place: the variables that begin with `CLIENTELE_`, and which of them nobody reads.
+//! The environment, read in one place: the variables that begin with `CLIENTELE_`. Unknown ones are problems.
 
 use std::{collections::BTreeMap, env};
 
 use super::{
-    Problems,
-    settings::{self, FOREIGN, OTHERS, PREFIX, Setting},
+    problems::Problems,
+    settings::{self, OTHER_VARIABLES, PREFIX, Setting, TEST_VARIABLES},
 };
 
 /// The variables that begin with `CLIENTELE_`.
@@ -12,40 +12,40 @@ use super::{
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// This process's.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads, for the one table that documents")]
+    /// Reads this process's environment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     #[must_use]
     pub fn read() -> Self {
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
         env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
     }
 
-    /// A variable's value. One that is set to nothing says nothing: that is how a shell line unsets one for a command.
+    /// Returns a variable's value. An empty value counts as unset: `VARIABLE= command` unsets it for one command.
     #[must_use]
     pub fn get(&self, variable: &str) -> Option<&str> {
         self.0.get(variable).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// Notes variables that nothing reads: what was meant by them would not happen.
+    /// Adds a problem for each unknown variable: it is probably misspelt, and would have no effect.
     pub fn verify(&self, problems: &mut Problems) {
         let known: Vec<String> = settings::ALL
             .iter()
             .map(Setting::variable)
-            .chain(OTHERS.iter().map(|(name, _)| (*name).to_owned()))
-            .chain(FOREIGN.map(str::to_owned))
+            .chain(OTHER_VARIABLES.iter().map(|(name, _)| (*name).to_owned()))
+            .chain(TEST_VARIABLES.map(str::to_owned))
             .collect();
         let mut links = Vec::new();
         for (name, value) in self.0.iter().filter(|(name, _)| !known.contains(name)) {
             if is_service_link(name, value) {
                 links.push(name.as_str());
             } else {
-                problems.0.push(format!("{name}: no setting has this variable{}", meant(name, &known)));
+                problems.0.push(format!("{name}: unknown variable{}", did_you_mean(name, &known)));
             }
         }
-        problems.unless(links.is_empty(), || {
+        problems.require(links.is_empty(), || {
             format!(
-                "{}: set by Kubernetes for a Service called clientele, and mistakable for settings: \
-                 `enableServiceLinks: false` in the pod's spec leaves them out",
+                "{}: set by Kubernetes for a Service named clientele, and easily mistaken for settings: \
+                 set `enableServiceLinks: false` in the pod's spec",
                 links.join(", ")
             )
         });
@@ -58,8 +58,8 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// Whether Kubernetes made it: a Service `clientele` gives every pod beside it `CLIENTELE_SERVICE_HOST`,
-/// `CLIENTELE_PORT` and `CLIENTELE_PORT_50051_TCP_ADDR`, a Service `clientele-a` the same with `CLIENTELE_A_`.
+/// Whether Kubernetes set the variable: for a Service `clientele` every pod in its namespace has `CLIENTELE_SERVICE_HOST`,
+/// `CLIENTELE_PORT` and `CLIENTELE_PORT_50051_TCP_ADDR`; for a Service `clientele-a` the same with `CLIENTELE_A_`.
 fn is_service_link(name: &str, value: &str) -> bool {
     let by_transport = |port: &str| {
         let after = port.trim_start_matches(|char: char| char.is_ascii_digit());
@@ -71,14 +71,14 @@ fn is_service_link(name: &str, value: &str) -> bool {
         || name.match_indices("_PORT_").any(|(at, found)| name.get(at + found.len()..).is_some_and(by_transport))
 }
 
-/// A question back, if some known name is close: `, did you mean …?`
-pub(super) fn meant(unknown: &str, known: &[impl AsRef<str>]) -> String {
-    /// How alike two names must be, from 0 to 1; what clap takes for flags is 0.7.
-    const ALIKE: f64 = 0.8;
+/// A suggestion, if a known name is similar: `, did you mean …?`
+pub(super) fn did_you_mean(unknown: &str, known: &[impl AsRef<str>]) -> String {
+    /// The least similarity of two names, from 0 to 1; clap uses 0.7 for flags.
+    const MIN_SIMILARITY: f64 = 0.8;
     let bare = |name: &str| name.trim_start_matches(PREFIX).to_ascii_lowercase();
-    let alike = |name: &&str| strsim::jaro_winkler(&bare(unknown), &bare(name));
-    let closest = known.iter().map(AsRef::as_ref).max_by(|one, other| alike(one).total_cmp(&alike(other)));
-    match closest.filter(|name| alike(name) >= ALIKE) {
+    let similarity = |name: &&str| strsim::jaro_winkler(&bare(unknown), &bare(name));
+    let closest = known.iter().map(AsRef::as_ref).max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    match closest.filter(|name| similarity(name) >= MIN_SIMILARITY) {
         Some(name) => format!(", did you mean {name}?"),
         None => String::new(),
     }
@@ -97,16 +97,16 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_nothing_reads_is_named_with_what_was_meant() {
+    fn an_unknown_variable_is_reported_with_a_suggestion() {
         assert_eq!(
             problems(&[("CLIENTELE_DEADLNE", "secret"), ("CLIENTELE_LOG", "info"), ("CLIENTS", "x")]),
-            ["CLIENTELE_DEADLNE: no setting has this variable, did you mean CLIENTELE_DEADLINE?"]
+            ["CLIENTELE_DEADLNE: unknown variable, did you mean CLIENTELE_DEADLINE?"]
         );
-        assert_eq!(problems(&[("CLIENTELE_XYZ", "")]), ["CLIENTELE_XYZ: no setting has this variable"]);
+        assert_eq!(problems(&[("CLIENTELE_XYZ", "")]), ["CLIENTELE_XYZ: unknown variable"]);
     }
 
     #[test]
-    fn links_of_a_kubernetes_service_are_one_problem_that_says_how_to_be_rid_of_them() {
+    fn service_links_of_kubernetes_are_one_problem_that_says_how_to_remove_them() {
         let found = problems(&[
             ("CLIENTELE_SERVICE_HOST", "10.0.0.1"),
             ("CLIENTELE_SERVICE_PORT_GRPC", "50051"),

@@ -1,4 +1,4 @@
-//! From what people write to what the configuration holds. Errors say what was expected and repeat no secret.
+//! Parses the texts of settings. Errors say what was expected and repeat no secret.
 
 use std::{
     fs,
@@ -12,27 +12,27 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Issuer, Jwks, MeshIdentity, ServicePrincipal};
+use super::identity::{Issuer, Jwks, MeshIdentity, ServicePrincipal};
 use crate::domain::{requests::principal::Principal, values::enums::Role};
 
-/// An address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0`.
+/// Parses an address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0`.
 ///
 /// # Errors
 /// What was expected.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     let found = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.ok_or_else(|| format!("{text} is no address of the form HOST:PORT"))
+    found.ok_or_else(|| format!("{text} is not an address of the form HOST:PORT"))
 }
 
-/// A whole number.
+/// Parses a whole number.
 ///
 /// # Errors
 /// What was expected.
 pub fn number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| format!("{text} is no number"))
+    text.parse().map_err(|_| format!("{text} is not a whole number"))
 }
 
-/// Yes or no, in any of the words that people use for it.
+/// Parses a switch, in any of the usual words.
 ///
 /// # Errors
 /// What was expected.
@@ -44,7 +44,7 @@ pub fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Whose header on the calling workload is believed.
+/// Parses which proxy header on the calling workload is trusted.
 ///
 /// # Errors
 /// What was expected.
@@ -53,19 +53,19 @@ pub fn mesh_identity(text: &str) -> Result<MeshIdentity, String> {
         "none" => Ok(MeshIdentity::None),
         "xfcc" => Ok(MeshIdentity::Xfcc),
         "linkerd" => Ok(MeshIdentity::Linkerd),
-        _ => Err(format!("{text} is neither none nor xfcc nor linkerd")),
+        _ => Err(format!("{text} is not one of none, xfcc, linkerd")),
     }
 }
 
-/// A part of a whole, from 0 to 1; whether it lies between is for `verify` to say.
+/// Parses a ratio; `verify` checks its range.
 ///
 /// # Errors
 /// What was expected.
 pub fn ratio(text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| format!("{text} is no number from 0 to 1"))
+    text.parse().map_err(|_| format!("{text} is not a number from 0 to 1"))
 }
 
-/// A length of time: a whole number and its unit, as in `500ms`, `20s`, `5m`, `12h`.
+/// Parses a duration: a whole number and its unit, as in `500ms`, `20s`, `5m`, `12h`.
 ///
 /// # Errors
 /// What was expected.
@@ -79,23 +79,23 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => number.checked_mul(60 * 60).map(Duration::from_secs),
         _ => None,
     });
-    parsed.ok_or_else(|| format!("{text} is no length of time such as 500ms, 20s, 5m or 12h"))
+    parsed.ok_or_else(|| format!("{text} is not a duration such as 500ms, 20s, 5m or 12h"))
 }
 
-/// A database's URL: `postgres://USER:PASSWORD@HOST:5432/DATABASE`, with `sslmode` and the like as its query.
+/// Parses a database URL: `postgres://USER:PASSWORD@HOST:5432/DATABASE`, with `sslmode` and the like as its query.
 ///
 /// # Errors
-/// What was expected, without the URL, which may hold a password.
+/// What was expected, without the URL, which may contain a password.
 pub fn database_url(text: &str) -> Result<PgConnectOptions, String> {
     const EXPECTED: &str = "it must be postgres://USER:PASSWORD@HOST:5432/DATABASE";
     if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
         return Err(EXPECTED.to_owned());
     }
-    // The driver's own words may repeat part of the URL.
+    // The driver's own message may repeat part of the URL.
     PgConnectOptions::from_str(text).map_err(|_| format!("{EXPECTED}, special characters written as %XX"))
 }
 
-/// An issuer of tokens: `ISSUER,AUDIENCE,JWKS`.
+/// Parses an issuer of tokens: `ISSUER,AUDIENCE,JWKS`.
 ///
 /// # Errors
 /// What was expected.
@@ -112,8 +112,8 @@ pub fn issuer(text: &str) -> Result<Issuer, String> {
     Ok(Issuer { issuer, audience: audience.to_owned(), jwks })
 }
 
-/// Where keys are: a path, or an https URL. Whoever can change what is fetched can make tokens, so it comes from a server that
-/// proves who it is.
+/// Parses where keys are: a path, or an https URL. An attacker who can change the key set can issue tokens, so the server
+/// must prove its identity by TLS.
 fn jwks(text: &str) -> Result<Jwks, String> {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     match scheme.as_deref() {
@@ -125,11 +125,11 @@ fn jwks(text: &str) -> Result<Jwks, String> {
             });
             uri.map(Jwks::Url).ok_or_else(|| "the URL of its keys must be https://HOST/PATH".to_owned())
         }
-        Some(_) => Err("its keys must be in a file or come over https".to_owned()),
+        Some(_) => Err("its keys must be in a file or at an https URL".to_owned()),
     }
 }
 
-/// A principal: `ISSUER SUBJECT`. An issuer holds no space, a subject may.
+/// Parses a principal: `ISSUER SUBJECT`. An issuer contains no space, a subject may.
 ///
 /// # Errors
 /// What was expected.
@@ -141,7 +141,7 @@ pub fn principal(text: &str) -> Result<Principal, String> {
     Ok(Principal::new(issuer, subject))
 }
 
-/// A principal with a role in every tenant: `ROLE ISSUER SUBJECT`.
+/// Parses a principal with a role in every tenant: `ROLE ISSUER SUBJECT`.
 ///
 /// # Errors
 /// What was expected.
@@ -153,13 +153,14 @@ pub fn service_principal(text: &str) -> Result<ServicePrincipal, String> {
     Ok(ServicePrincipal { principal: principal(rest)?, role })
 }
 
-/// The key in a file: 32 random bytes as they are, or in hexadecimal, or in base64.
+/// Reads the key in a file: 32 random bytes, raw, in hexadecimal or in base64.
 ///
 /// # Errors
-/// What was expected; nothing of the file's content.
+/// What was expected; the file's content is not repeated.
 pub fn sealing_key(file: &Path) -> Result<[u8; 32], String> {
     let bytes = fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    // 32 random bytes are never all printable: what is, is text, and no password is taken for a key.
+    // 32 random bytes are never all printable. Printable content is an encoded key, so that a password is not accepted
+    // as a raw key.
     let text = bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     let key = if text {
         let text = bytes.trim_ascii();
@@ -169,7 +170,7 @@ pub fn sealing_key(file: &Path) -> Result<[u8; 32], String> {
     };
     key.filter(|key: &[u8; 32]| key.iter().any(|byte| *byte != key[0])).ok_or_else(|| {
         format!(
-            "{} must hold 32 random bytes, as they are, in hexadecimal or in base64: make it by \
+            "{} must contain 32 random bytes, raw, in hexadecimal or in base64: create it with \
              `head -c 32 /dev/urandom > FILE`",
             file.display()
         )
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_random_key_is_refused_and_not_repeated() {
+    fn a_value_that_is_not_a_random_key_is_rejected_and_not_repeated() {
         for wrong in [&b""[..], b"correct horse battery staple 123", &[200; 32], &[200, 7], &[b'0'; 64]] {
             let refusal = key_of(wrong).unwrap_err();
             assert!(refusal.contains("32 random bytes") && !refusal.contains("horse"), "{refusal}");
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_time_have_a_unit() {
+    fn durations_have_a_unit() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("12h"), Ok(Duration::from_secs(43_200)));
         for wrong in ["", "5", "s", "-5s", "1.5s", "5 s", "5d", "99999999999999999999s", "9999999999999999999h"] {
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_in_a_file_or_behind_https() {
+    fn keys_are_in_a_file_or_at_an_https_url() {
         let jwks = |text: &str| issuer(&format!("https://id.example,clientele,{text}")).map(|issuer| issuer.jwks);
         assert_eq!(jwks("/etc/jwks.json"), Ok(Jwks::File("/etc/jwks.json".into())));
         let url = "https://id.example:8443/keys?a=b,c";

@@ -1,26 +1,26 @@
-//! What is wrong with a configuration: collected, so that whoever writes one sees all of it at once.
+//! The problems of a configuration, collected so that all of them are reported at once.
 
 use std::fmt;
 
-/// All that is wrong with a configuration, a sentence each. They name options and files and never hold a secret.
+/// All problems of a configuration, a sentence each. They name options and files and never contain a secret.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<String>);
 
 impl Problems {
-    /// Notes the problem unless the condition holds.
-    pub fn unless(&mut self, fine: bool, problem: impl FnOnce() -> String) {
-        if !fine {
+    /// Adds the problem unless the condition is true.
+    pub fn require(&mut self, condition: bool, problem: impl FnOnce() -> String) {
+        if !condition {
             self.0.push(problem());
         }
     }
 
-    /// The value of an option, if it could be read.
-    pub fn take<T>(&mut self, option: &str, parsed: Result<T, String>) -> Option<T> {
+    /// Returns the option's value, or adds why it could not be parsed.
+    pub fn value_of<T>(&mut self, option: &str, parsed: Result<T, String>) -> Option<T> {
         parsed.map_err(|problem| self.0.push(format!("{option}: {problem}"))).ok()
     }
 
-    /// What several options describe together, if they could be read; then it is verified too.
-    pub fn concern<T>(
+    /// Reads a struct from several options and, if all could be parsed, verifies it.
+    pub fn read_and_verify<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Option<T>,
         verify: impl FnOnce(&T, &mut Self),
@@ -33,7 +33,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("the configuration is wrong:")?;
+        out.write_str("the configuration is invalid:")?;
         self.0.iter().try_for_each(|problem| write!(out, "\n  - {problem}"))
     }
 }

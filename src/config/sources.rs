@@ -1,4 +1,4 @@
-//! What was said of each setting, and where: the first of flag, environment, file and default that says anything.
+//! The texts of all settings and their sources. The first of flag, environment, file and default that has a value wins.
 
 use std::{
     collections::BTreeMap,
@@ -7,23 +7,25 @@ use std::{
 };
 
 use super::{
-    Environment, Problems, file,
+    environment::Environment,
+    file,
+    problems::Problems,
     settings::{ALL, CONFIG_VARIABLE, Kind, Setting},
 };
 
-/// What the command line says, by the settings' keys.
+/// The command line's values, by the settings' keys.
 pub type Flags = BTreeMap<&'static str, Vec<String>>;
 
-/// Where a value was said.
+/// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// On the command line.
+    /// The command line.
     Flag,
-    /// In the environment.
+    /// The environment.
     Environment,
-    /// In the file.
+    /// The configuration file.
     File,
-    /// Nowhere.
+    /// The setting's default.
     Default,
 }
 
@@ -38,7 +40,7 @@ impl Source {
     }
 }
 
-/// What was said, still as texts.
+/// The texts of all settings, not parsed yet.
 #[derive(Clone, Debug)]
 pub struct RawSettings {
     values: BTreeMap<&'static str, (Vec<String>, Source)>,
@@ -46,51 +48,51 @@ pub struct RawSettings {
 }
 
 impl RawSettings {
-    /// Gathers what is said. `file` is the one that the command line names; else the environment may name one.
+    /// Gathers the values. `file` is the command line's configuration file; without it the environment may name one.
     ///
-    /// Unknown keys and variables are problems, whichever command is run: a name that is spelt wrong is spelt wrong.
+    /// Unknown keys and variables are problems for every command: they are probably misspelt.
     #[must_use]
     pub fn gather(flags: &Flags, environment: &Environment, file: Option<&Path>, problems: &mut Problems) -> Self {
         environment.verify(problems);
         let file = file.map(Path::to_owned).or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
-        let filed = file.as_deref().map(|file| file::read(file, problems)).unwrap_or_default();
-        let said = |setting: &Setting| {
-            let written = |texts: Vec<&str>| -> Vec<String> {
-                let apart = texts.into_iter().flat_map(|text| match setting.kind {
+        let in_file = file.as_deref().map(|file| file::read(file, problems)).unwrap_or_default();
+        let value_of = |setting: &Setting| {
+            let split = |texts: Vec<&str>| -> Vec<String> {
+                let parts = texts.into_iter().flat_map(|text| match setting.kind {
                     Kind::List(_) => text.split(';').collect(),
                     _ => vec![text],
                 });
-                apart.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
+                parts.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
             };
-            let on_line = flags.get(setting.key).map(|texts| written(texts.iter().map(String::as_str).collect()));
-            let around = environment.get(&setting.variable()).map(|text| written(vec![text]));
-            let by_default = (!setting.default.is_empty()).then(|| vec![setting.default.to_owned()]);
+            let flag = flags.get(setting.key).map(|texts| split(texts.iter().map(String::as_str).collect()));
+            let variable = environment.get(&setting.variable()).map(|text| split(vec![text]));
+            let default = (!setting.default.is_empty()).then(|| vec![setting.default.to_owned()]);
             [
-                (on_line, Source::Flag),
-                (around, Source::Environment),
-                (filed.get(setting.key).cloned(), Source::File),
-                (by_default, Source::Default),
+                (flag, Source::Flag),
+                (variable, Source::Environment),
+                (in_file.get(setting.key).cloned(), Source::File),
+                (default, Source::Default),
             ]
             .into_iter()
             .find_map(|(texts, source)| Some((texts.filter(|texts| !texts.is_empty())?, source)))
         };
-        let values = ALL.iter().filter_map(|setting| Some((setting.key, said(setting)?))).collect();
+        let values = ALL.iter().filter_map(|setting| Some((setting.key, value_of(setting)?))).collect();
         Self { values, file }
     }
 
-    /// A setting's value; none if nobody says anything and there is no default.
+    /// Returns a setting's value; none if no source has one and there is no default.
     #[must_use]
-    pub fn one(&self, setting: &Setting) -> Option<&str> {
-        self.all(setting).first().map(String::as_str)
+    pub fn value(&self, setting: &Setting) -> Option<&str> {
+        self.values(setting).first().map(String::as_str)
     }
 
-    /// A list's values.
+    /// Returns a list's values.
     #[must_use]
-    pub fn all(&self, setting: &Setting) -> &[String] {
+    pub fn values(&self, setting: &Setting) -> &[String] {
         self.values.get(setting.key).map(|(texts, _)| texts.as_slice()).unwrap_or_default()
     }
 
-    /// What a problem with the setting is to be called by: its flag, and where its value was said if not there.
+    /// Names the setting in a problem: its flag, and the source of its value if that is another.
     #[must_use]
     pub fn label(&self, setting: &Setting) -> String {
         let flag = format!("--{}", setting.flag());
@@ -101,7 +103,7 @@ impl RawSettings {
         }
     }
 
-    /// All that holds, as a file that says it would, with the source of each and without secrets.
+    /// Prints the effective settings in the file's format, each with its source, without secrets.
     #[must_use]
     pub fn effective(&self) -> String {
         let mut text = String::new();
@@ -123,7 +125,7 @@ impl RawSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{CONNECTIONS, DATABASE_URL, DEADLINE, DRAIN, LISTEN, OPERATORS};
+    use crate::config::settings::{DATABASE_URL, DEADLINE, DRAIN_TIMEOUT, LISTEN, OPERATORS, POOL_SIZE};
 
     fn gather(flags: &[(&'static str, &str)], environment: &[(&str, &str)], file: &str) -> (RawSettings, Vec<String>) {
         let path = tempfile::NamedTempFile::new().unwrap();
@@ -133,41 +135,42 @@ mod tests {
         let environment =
             environment.iter().chain(&named).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut problems = Problems::default();
-        let said = RawSettings::gather(&flags, &environment.collect(), None, &mut problems);
-        (said, problems.0)
+        let raw = RawSettings::gather(&flags, &environment.collect(), None, &mut problems);
+        (raw, problems.0)
     }
 
     #[test]
-    fn a_flag_goes_before_the_environment_before_the_file_before_the_default() {
-        let file = "listen: d:1\ndeadline: 3s\ndrain: 4s\n";
-        let around = [("CLIENTELE_LISTEN", "b:1"), ("CLIENTELE_DEADLINE", "2s"), ("CLIENTELE_DRAIN", "")];
-        let (said, problems) = gather(&[("listen", "a:1")], &around, file);
+    fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the_default() {
+        let file = "listen: d:1\ndeadline: 3s\ndrain_timeout: 4s\n";
+        let variables = [("CLIENTELE_LISTEN", "b:1"), ("CLIENTELE_DEADLINE", "2s"), ("CLIENTELE_DRAIN_TIMEOUT", "")];
+        let (raw, problems) = gather(&[("listen", "a:1")], &variables, file);
         assert!(problems.is_empty(), "{problems:?}");
-        let told = [LISTEN, DEADLINE, DRAIN, CONNECTIONS].map(|setting| said.one(&setting).unwrap().to_owned());
-        assert_eq!(told, ["a:1", "2s", "4s", "16"]);
-        assert_eq!(said.label(&LISTEN), "--listen");
-        assert_eq!(said.label(&DEADLINE), "--deadline (CLIENTELE_DEADLINE)");
-        assert!(said.label(&DRAIN).starts_with("--drain (drain in /"));
+        let values =
+            [LISTEN, DEADLINE, DRAIN_TIMEOUT, POOL_SIZE].map(|setting| raw.value(&setting).unwrap().to_owned());
+        assert_eq!(values, ["a:1", "2s", "4s", "16"]);
+        assert_eq!(raw.label(&LISTEN), "--listen");
+        assert_eq!(raw.label(&DEADLINE), "--deadline (CLIENTELE_DEADLINE)");
+        assert!(raw.label(&DRAIN_TIMEOUT).starts_with("--drain-timeout (drain_timeout in /"));
     }
 
     #[test]
-    fn a_list_is_said_as_a_whole_by_the_first_who_says_it() {
+    fn a_list_comes_from_one_source_as_a_whole() {
         let file = "operators: ['i one;two', 'i three']\n";
-        assert_eq!(gather(&[], &[], file).0.all(&OPERATORS), ["i one;two", "i three"]);
-        assert_eq!(gather(&[], &[("CLIENTELE_OPERATORS", "i a; i b ;")], file).0.all(&OPERATORS), ["i a", "i b"]);
+        assert_eq!(gather(&[], &[], file).0.values(&OPERATORS), ["i one;two", "i three"]);
+        assert_eq!(gather(&[], &[("CLIENTELE_OPERATORS", "i a; i b ;")], file).0.values(&OPERATORS), ["i a", "i b"]);
     }
 
     #[test]
-    fn what_holds_can_be_read_again_and_holds_no_secret() {
-        let file = "database_url: postgres://me:hunter2@db/x\noperators: ['i \"one\"']\nconnections: 3\n";
-        let (said, _) = gather(&[("listen", "a:1")], &[], file);
-        let told = said.effective();
-        assert!(told.contains("database_url: (hidden)  # file") && !told.contains("hunter2"), "{told}");
-        assert!(told.contains("connections: 3  # file") && told.contains("listen: \"a:1\"  # flag"), "{told}");
-        let (again, problems) = gather(&[], &[], &told);
+    fn the_effective_settings_can_be_read_again_and_contain_no_secret() {
+        let file = "database_url: postgres://me:hunter2@db/x\noperators: ['i \"one\"']\npool_size: 3\n";
+        let (raw, _) = gather(&[("listen", "a:1")], &[], file);
+        let printed = raw.effective();
+        assert!(printed.contains("database_url: (hidden)  # file") && !printed.contains("hunter2"), "{printed}");
+        assert!(printed.contains("pool_size: 3  # file") && printed.contains("listen: \"a:1\"  # flag"), "{printed}");
+        let (again, problems) = gather(&[], &[], &printed);
         assert!(problems.is_empty(), "{problems:?}");
         for setting in ALL.iter().filter(|setting| setting.key != DATABASE_URL.key) {
-            assert_eq!(said.all(setting), again.all(setting), "{}", setting.key);
+            assert_eq!(raw.values(setting), again.values(setting), "{}", setting.key);
         }
     }
 }

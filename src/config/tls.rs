@@ -1,4 +1,4 @@
-//! TLS by rustls on aws-lc, 1.2 and later: whom we believe when we call, and who we are when we are called.
+//! TLS 1.2 and later, by rustls on aws-lc: the configuration of clients and of the server.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -12,51 +12,51 @@ use rustls::{
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// HTTP/2, as the handshake names it.
+/// HTTP/2's name in ALPN.
 const HTTP2: &[u8] = b"h2";
 
-/// What to call with: a server is believed whose chain ends in the file, or without one in the authorities that
-/// browsers trust.
+/// Makes a client configuration that trusts the file's certificate authorities, or without a file the built-in Mozilla
+/// roots.
 ///
 /// # Errors
 /// What is wrong with the file.
-pub fn client(authorities: Option<&Path>) -> Result<ClientConfig, String> {
-    let roots = match authorities {
+pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+    let roots = match ca_file {
         Some(file) => roots(file)?,
         None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
     };
-    Ok(calling()?.with_root_certificates(roots).with_no_client_auth())
+    Ok(client_builder()?.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn calling() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+fn client_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     builder.map_err(|error| format!("TLS: {error}"))
 }
 
-/// What to call one's own server with: it is believed if it shows this very certificate, whatever name that has, and is
-/// shown it too.
+/// Makes the configuration of a client of this machine's own server. It trusts exactly the server's certificate, whatever
+/// name that has, and presents it as the client certificate too.
 ///
 /// # Errors
 /// Which file is wrong, and why.
-pub fn same(certificate: &Path, key: &Path) -> Result<ClientConfig, String> {
+pub fn own_server_config(certificate: &Path, key: &Path) -> Result<ClientConfig, String> {
     let (chain, key) = (certificates(certificate)?, private_key(key)?);
-    let known = chain.first().cloned().ok_or_else(|| format!("{} is empty", certificate.display()))?;
-    let verifier = Arc::new(Same { certificate: known, provider: provider() });
-    let builder = calling()?.dangerous().with_custom_certificate_verifier(verifier);
+    let pinned = chain.first().cloned().ok_or_else(|| format!("{} is empty", certificate.display()))?;
+    let verifier = Arc::new(PinnedCertificate { certificate: pinned, provider: provider() });
+    let builder = client_builder()?.dangerous().with_custom_certificate_verifier(verifier);
     let mut config =
         builder.with_client_auth_cert(chain, key).map_err(|error| format!("{}: {error}", certificate.display()))?;
     config.alpn_protocols = vec![HTTP2.to_vec()];
     Ok(config)
 }
 
-/// Believes one certificate. That its key is there too is proved by the handshake's signature, as ever.
+/// Trusts one certificate. The handshake's signature still proves that the server has its key.
 #[derive(Debug)]
-struct Same {
+struct PinnedCertificate {
     certificate: CertificateDer<'static>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Same {
+impl ServerCertVerifier for PinnedCertificate {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,
@@ -95,21 +95,21 @@ impl ServerCertVerifier for Same {
     }
 }
 
-/// What to be called by.
+/// The server's TLS configuration.
 pub struct Tls {
     /// The certificate and its key.
     pub config: Arc<ServerConfig>,
-    /// When it is worth something.
+    /// When the certificate is valid.
     pub validity: Validity,
 }
 
-/// From when until when a certificate is valid, in seconds since 1970.
+/// A certificate's validity period, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// The first.
-    pub from: i64,
-    /// The last.
-    pub until: i64,
+    /// `notBefore`.
+    pub not_before: i64,
+    /// `notAfter`.
+    pub not_after: i64,
 }
 
 impl fmt::Debug for Tls {
@@ -119,19 +119,19 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// The certificate's chain and its key, in PEM. With authorities every client must have a certificate that ends in
-    /// one of them.
+    /// Reads the certificate's chain and its key, in PEM. With `client_ca` every client must present a certificate of one
+    /// of these authorities.
     ///
     /// # Errors
-    /// Which file is wrong, and why; nothing of what it holds.
-    pub fn read(certificate: &Path, key: &Path, client_authorities: Option<&Path>) -> Result<Self, String> {
+    /// Which file is wrong, and why; the file's content is not repeated.
+    pub fn read(certificate: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Self, String> {
         let chain = certificates(certificate)?;
         let validity = chain.first().and_then(validity);
-        let validity = validity.ok_or_else(|| format!("{} is no certificate of X.509", certificate.display()))?;
+        let validity = validity.ok_or_else(|| format!("{} is not an X.509 certificate", certificate.display()))?;
         let key_der = private_key(key)?;
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| format!("TLS: {error}"))?;
-        let builder = match client_authorities {
+        let builder = match client_ca {
             Some(file) => {
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots(file)?.into(), provider()).build();
                 builder.with_client_cert_verifier(verifier.map_err(|error| format!("{}: {error}", file.display()))?)
@@ -149,10 +149,10 @@ impl Tls {
 fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let validity = certificate.validity();
-    Some(Validity { from: validity.not_before.timestamp(), until: validity.not_after.timestamp() })
+    Some(Validity { not_before: validity.not_before.timestamp(), not_after: validity.not_after.timestamp() })
 }
 
-/// The authorities in a file.
+/// Reads the certificate authorities in a PEM file.
 pub(super) fn roots(file: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(file)? {
@@ -161,25 +161,25 @@ pub(super) fn roots(file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The certificates in a PEM file: at least one.
+/// Reads the certificates in a PEM file: at least one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let broken = |error: rustls::pki_types::pem::Error| format!("{}: {error}", file.display());
-    let read = CertificateDer::pem_file_iter(file).map_err(broken)?;
-    let certificates: Vec<_> = read.collect::<Result<_, _>>().map_err(broken)?;
+    let invalid = |error: rustls::pki_types::pem::Error| format!("{}: {error}", file.display());
+    let read = CertificateDer::pem_file_iter(file).map_err(invalid)?;
+    let certificates: Vec<_> = read.collect::<Result<_, _>>().map_err(invalid)?;
     if certificates.is_empty() {
-        Err(format!("{} holds no certificate in PEM", file.display()))
+        Err(format!("{} contains no certificate in PEM", file.display()))
     } else {
         Ok(certificates)
     }
 }
 
-/// The private key in a PEM file.
+/// Reads the private key in a PEM file.
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(file)
-        .map_err(|_| format!("{} cannot be read, or holds no private key in PEM", file.display()))
+        .map_err(|_| format!("{} cannot be read, or contains no private key in PEM", file.display()))
 }
 
-/// The one cryptography: said here, as a default of the process could be anybody's.
+/// The cryptography of all TLS. It is named here, because any dependency could set the process-wide default.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

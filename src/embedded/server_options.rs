@@ -1,70 +1,67 @@
-//! The words that `initdb` and `postgres` are run with. Rule: all of it is said here, nothing in files.
+//! The options of `initdb` and `postgres`. Rule: all options are on the command line, none in files.
 
 use std::fs::File;
 use std::path::Path;
 
+use super::error::Error;
 use super::location::Layout;
-use super::{Durability, Error, Settings};
+use super::settings::{ClusterSettings, Durability, USER};
 
-/// macOS has no C.UTF-8 to name.
+/// macOS has no locale C.UTF-8.
 const CTYPE: &str = if cfg!(target_os = "macos") { "--lc-ctype=en_US.UTF-8" } else { "--lc-ctype=C.UTF-8" };
 
-/// What a guard runs.
+/// What a supervisor runs.
 #[derive(Debug)]
-pub(super) struct Orders<'a> {
+pub(super) struct ServerOptions<'a> {
     /// The folder of the binaries.
     pub(super) bin: &'a Path,
-    /// The folder that is taken away at the end.
-    pub(super) room: &'a Path,
-    /// The folder to make a cluster in and the words after it, if there is one to make.
+    /// The folder that is removed at the end.
+    pub(super) temp_dir: &'a Path,
+    /// The folder for a new cluster and the options of `initdb`, if there is no cluster yet.
     pub(super) initdb: Option<(&'a Path, String)>,
-    /// The words after `postgres`.
+    /// The options of `postgres`.
     pub(super) postgres: Vec<String>,
-    /// Where everything's standard error goes.
+    /// The standard error of all processes.
     pub(super) log: File,
 }
 
-impl<'a> Orders<'a> {
-    /// Runs the server on data that is there.
-    pub(super) fn new(settings: &Settings, bin: &'a Path, layout: &'a Layout) -> Result<Self, Error> {
-        let postgres = server_options(settings, layout);
-        Ok(Self { bin, room: &layout.room, initdb: None, postgres, log: layout.log.file()? })
+impl<'a> ServerOptions<'a> {
+    /// Runs the server on existing data.
+    pub(super) fn new(settings: &ClusterSettings, bin: &'a Path, layout: &'a Layout) -> Result<Self, Error> {
+        let postgres = postgres_options(settings, layout);
+        Ok(Self { bin, temp_dir: &layout.temp_dir, initdb: None, postgres, log: layout.log.file()? })
     }
 
-    /// The same, after making the data if the layout has none yet.
-    pub(super) fn making(mut self, settings: &Settings, layout: &'a Layout, major: u32) -> Self {
-        let fresh = layout.fresh.as_deref();
-        self.initdb = fresh.map(|fresh| (fresh, initdb_options(settings.durability, major)));
+    /// Runs `initdb` first, if the layout has no data yet.
+    pub(super) fn with_initdb(mut self, settings: &ClusterSettings, layout: &'a Layout, major: u32) -> Self {
+        let new_data = layout.new_data.as_deref();
+        self.initdb = new_data.map(|new_data| (new_data, initdb_options(settings.durability, major)));
         self
     }
 }
 
-/// How a new cluster is made. Names and keys sort by code point; letters are Unicode's on any machine.
+/// The options of `initdb`. Names and keys sort by code point; letters are those of Unicode on every machine.
 fn initdb_options(durability: Durability, major: u32) -> String {
-    // Trust: whoever reaches the socket went through its folder, which is closed to all but its owner.
-    let mut words = vec![
-        "--username=clientele", // super::USER
-        "--auth-local=trust",
-        "--auth-host=reject",
-        "--no-instructions",
-    ];
-    words.extend(["--encoding=UTF8", "--lc-collate=C", CTYPE]);
+    let user = format!("--username={USER}");
+    // Trust: only the owner has access to the socket's folder.
+    let mut options = vec![user.as_str(), "--auth-local=trust", "--auth-host=reject", "--no-instructions"];
+    options.extend(["--encoding=UTF8", "--lc-collate=C", CTYPE]);
     if major >= 17 {
-        words.extend(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
+        options.extend(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
     }
     if durability == Durability::Fast {
-        words.push("--no-sync");
+        options.push("--no-sync");
     }
-    words.join(" ")
+    options.join(" ")
 }
 
-/// How the server is run.
-fn server_options(settings: &Settings, layout: &Layout) -> Vec<String> {
-    let room = layout.room.display();
+/// The options of `postgres`.
+fn postgres_options(settings: &ClusterSettings, layout: &Layout) -> Vec<String> {
+    let temp_dir = layout.temp_dir.display();
     let mut options = vec![
         "listen_addresses=".to_owned(),
         "port=5432".to_owned(), // only part of the socket's name
-        format!("unix_socket_directories={room}"),
+        format!("unix_socket_directories={temp_dir}"),
         "unix_socket_permissions=0700".to_owned(),
         format!("max_connections={}", settings.max_connections),
         "timezone=UTC".to_owned(),
@@ -72,8 +69,8 @@ fn server_options(settings: &Settings, layout: &Layout) -> Vec<String> {
         "log_destination=stderr".to_owned(),
         "logging_collector=off".to_owned(),
     ];
-    // Values of customers stay out of the log: neither parameters nor the keys in an error's detail.
-    let quiet = ["log_parameter_max_length=0", "log_parameter_max_length_on_error=0", "log_error_verbosity=terse"];
+    // Customers' values stay out of the log: both parameters, and keys in an error's detail.
+    let privacy = ["log_parameter_max_length=0", "log_parameter_max_length_on_error=0", "log_error_verbosity=terse"];
     let durability: &[&str] = match settings.durability {
         Durability::Fast => &[
             "shared_buffers=64MB",
@@ -85,7 +82,7 @@ fn server_options(settings: &Settings, layout: &Layout) -> Vec<String> {
         ],
         Durability::Production => &["shared_buffers=128MB"],
     };
-    options.extend(quiet.iter().chain(durability).map(ToString::to_string));
-    let set = options.into_iter().flat_map(|option| ["-c".to_owned(), option]);
-    ["-D".to_owned(), layout.data.display().to_string()].into_iter().chain(set).collect()
+    options.extend(privacy.iter().chain(durability).map(ToString::to_string));
+    let flags = options.into_iter().flat_map(|option| ["-c".to_owned(), option]);
+    ["-D".to_owned(), layout.data.display().to_string()].into_iter().chain(flags).collect()
 }

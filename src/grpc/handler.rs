@@ -107,7 +107,7 @@ fn admit<W: Send + Sync + 'static, M>(
     repeat: impl FnOnce(&M) -> Repeat,
 ) -> Result<(W, M), Status> {
     if let Some(AccessUnavailable(failure)) = request.extensions_mut().remove() {
-        return Err(status::from_error(failure.again(), repeat(request.get_ref())));
+        return Err(status::from_error(failure.duplicate(), repeat(request.get_ref())));
     }
     let who = request.extensions_mut().remove::<W>();
     let who = who.ok_or_else(|| status::from_error(Error::internal("a call passed by the gate"), Repeat::Unsafe))?;

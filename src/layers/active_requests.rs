@@ -1,4 +1,4 @@
-//! The calls in flight, for whoever waits until there are no more.
+//! Counts the calls in flight, so that a stopping server can wait for their end.
 
 use std::{
     sync::{
@@ -11,35 +11,35 @@ use std::{
 use tokio::time;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-/// The calls in flight. Clones are one.
+/// The calls in flight. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct ActiveRequests {
-    now: TaskTracker,
-    ever: Arc<AtomicU64>,
+    in_flight: TaskTracker,
+    started: Arc<AtomicU64>,
 }
 
 impl ActiveRequests {
-    /// Counts a call as long as the token is there.
-    pub fn begin(&self) -> TaskTrackerToken {
-        self.ever.fetch_add(1, Ordering::Relaxed);
-        self.now.token()
+    /// Counts a call until the token is dropped.
+    pub fn start(&self) -> TaskTrackerToken {
+        self.started.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.token()
     }
 
-    /// How many are in flight.
+    /// Returns the number of calls in flight.
     #[must_use]
-    pub fn now(&self) -> usize {
-        self.now.len()
+    pub fn count(&self) -> usize {
+        self.in_flight.len()
     }
 
-    /// Waits until none is in flight and none has begun for so long. Those that begin and end meanwhile count: somebody
-    /// has not heard yet that there shall be no more.
-    pub async fn quiet(&self, long: Duration) {
-        self.now.close();
+    /// Waits until no call is in flight and none has started for `idle`. Calls that start and end in between count too: a
+    /// client has not received GOAWAY yet.
+    pub async fn wait_until_idle(&self, idle: Duration) {
+        self.in_flight.close();
         loop {
-            self.now.wait().await;
-            let before = self.ever.load(Ordering::Relaxed);
-            time::sleep(long).await;
-            if self.now.is_empty() && self.ever.load(Ordering::Relaxed) == before {
+            self.in_flight.wait().await;
+            let before = self.started.load(Ordering::Relaxed);
+            time::sleep(idle).await;
+            if self.in_flight.is_empty() && self.started.load(Ordering::Relaxed) == before {
                 return;
             }
         }
@@ -52,29 +52,29 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(2);
+    const IDLE: Duration = Duration::from_secs(2);
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_quiet_once_none_is_in_flight_and_none_came_for_a_while() {
-        let (calls, began) = (ActiveRequests::default(), Instant::now());
-        calls.quiet(LONG).await;
-        assert_eq!(began.elapsed(), LONG);
+    async fn it_is_idle_when_no_call_is_in_flight_and_none_started_for_a_while() {
+        let (requests, began) = (ActiveRequests::default(), Instant::now());
+        requests.wait_until_idle(IDLE).await;
+        assert_eq!(began.elapsed(), IDLE);
 
-        let call = calls.begin();
-        assert_eq!(calls.now(), 1);
-        assert!(timeout(LONG * 10, calls.quiet(LONG)).await.is_err(), "it is in flight");
+        let call = requests.start();
+        assert_eq!(requests.count(), 1);
+        assert!(timeout(IDLE * 10, requests.wait_until_idle(IDLE)).await.is_err(), "it is in flight");
         drop(call);
 
-        // Short ones, one a second: at most moments none is in flight.
-        let coming = calls.clone();
+        // Short calls, one a second: most of the time none is in flight.
+        let clone = requests.clone();
         let caller = async move {
             for _ in 0..10 {
-                drop(coming.begin());
-                time::sleep(LONG / 2).await;
+                drop(clone.start());
+                time::sleep(IDLE / 2).await;
             }
         };
         let began = Instant::now();
-        tokio::join!(calls.quiet(LONG), caller);
-        assert_eq!(began.elapsed(), LONG * 6, "the last came after nine seconds, and two intervals are whole");
+        tokio::join!(requests.wait_until_idle(IDLE), caller);
+        assert_eq!(began.elapsed(), IDLE * 6, "the last call started after nine seconds; two whole intervals follow");
     }
 }

@@ -1,5 +1,5 @@
-//! A call of the contract ends in time: after what its caller names in `grpc-timeout`, at most after the server's own
-//! bound, with DEADLINE_EXCEEDED. It covers unary calls up to their answer's head; a stream needs its own.
+//! Every call of the contract has a deadline: the caller's `grpc-timeout`, at most the server's own maximum. A late call ends
+//! with DEADLINE_EXCEEDED. It covers unary calls up to the response's head; a stream would need its own deadline.
 
 use std::time::Duration;
 
@@ -7,57 +7,57 @@ use http::{HeaderMap, Request, Response};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 
-use super::{Around, Inner};
+use super::call_layer::{CallLayer, Inner};
 use crate::{
     domain::requests::contract,
     error::Error,
     grpc::status::{self, Repeat},
 };
 
-/// When the call's answer must be sent. The request's extensions have it, and from there the call's author.
+/// When the call must have its response. It is in the request's extensions, and from there in the call's author.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 
-/// Gives every call of the contract its deadline and keeps it.
+/// Sets and enforces the deadline of every call of the contract.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadlines {
-    longest: Duration,
+pub struct DeadlineLayer {
+    max: Duration,
 }
 
-impl Deadlines {
-    /// A caller may name less than `longest`, never more.
+impl DeadlineLayer {
+    /// A caller may name less than `max`, never more.
     #[must_use]
-    pub fn new(longest: Duration) -> Self {
-        Self { longest }
+    pub fn new(max: Duration) -> Self {
+        Self { max }
     }
 
-    /// How long a call with these headers may take.
-    fn of(self, headers: &HeaderMap) -> Duration {
-        match named(headers) {
-            // tonic reads the same header, further out, and would answer CANCELLED: be there before it.
-            Some(named) => self.longest.min(named - (named / 10).min(Duration::from_millis(2))),
-            None => self.longest,
+    /// Returns how long a call with these headers may take.
+    fn time_limit(self, headers: &HeaderMap) -> Duration {
+        match grpc_timeout(headers) {
+            // tonic reads the same header, further out, and would answer CANCELLED. End the call just before that.
+            Some(timeout) => self.max.min(timeout - (timeout / 10).min(Duration::from_millis(2))),
+            None => self.max,
         }
     }
 }
 
-impl Around for Deadlines {
-    fn around<S: Inner>(
+impl CallLayer for DeadlineLayer {
+    fn handle<S: Inner>(
         self,
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let until = Instant::now() + self.of(request.headers());
+        let deadline = Instant::now() + self.time_limit(request.headers());
         let rpc = contract::rpc(request.uri().path());
         if rpc.is_some() {
-            request.extensions_mut().insert(Deadline(until));
+            request.extensions_mut().insert(Deadline(deadline));
         }
         let call = inner.run(request);
         async move {
             if rpc.is_none() {
                 return call.await;
             }
-            match timeout_at(until, call).await {
+            match timeout_at(deadline, call).await {
                 Ok(response) => response,
                 Err(_) => status::from_error(Error::Deadline, Repeat::Unsafe).into_http(),
             }
@@ -65,11 +65,11 @@ impl Around for Deadlines {
     }
 }
 
-/// The header `grpc-timeout`: up to eight digits and a unit. A malformed one is as good as none, as tonic has it.
-fn named(headers: &HeaderMap) -> Option<Duration> {
+/// Parses the header `grpc-timeout`: up to eight digits and a unit. A malformed header is ignored, as tonic does.
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let header = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = header.split_at_checked(header.len().checked_sub(1)?)?;
-    // As tonic reads it, which takes a plus sign too: what it takes for a deadline must be one here.
+    // Like tonic, which also accepts a plus sign: every value that tonic accepts must be accepted here.
     let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
     match unit {
         "H" => Some(Duration::from_secs(count * 3600)),
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::layers::samples::{READ, code, reason, request, run};
 
-    const LONGEST: Deadlines = Deadlines { longest: Duration::from_secs(30) };
+    const LAYER: DeadlineLayer = DeadlineLayer { max: Duration::from_secs(30) };
 
     fn with_timeout(named: &str) -> Request<Body> {
         let mut request = request(READ);
@@ -104,19 +104,19 @@ mod tests {
     async fn a_call_that_takes_too_long_is_deadline_exceeded_before_tonic_would_cancel_it() {
         for (named, tonics) in [("50m", 50_000), ("+50m", 50_000), ("2S", 2_000_000), ("900u", 900)] {
             let started = Instant::now();
-            let call = LONGEST.of(with_timeout(named).headers());
-            assert!(call < Duration::from_micros(tonics), "{named}");
-            let answer = run(LONGEST, with_timeout(named), |_| pending()).await;
+            let limit = LAYER.time_limit(with_timeout(named).headers());
+            assert!(limit < Duration::from_micros(tonics), "{named}");
+            let answer = run(LAYER, with_timeout(named), |_| pending()).await;
             assert_eq!((code(&answer), reason(&answer).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
             assert!(started.elapsed() <= Duration::from_micros(tonics.max(1000)), "{:?}", started.elapsed());
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_servers_bound_holds_for_a_caller_that_names_none_or_more() {
+    async fn the_servers_maximum_applies_to_a_caller_that_names_none_or_more() {
         for request in [request(READ), with_timeout("99999999H"), with_timeout("soon")] {
             let started = Instant::now();
-            let answer = run(LONGEST, request, |_| pending()).await;
+            let answer = run(LAYER, request, |_| pending()).await;
             assert_eq!(code(&answer), Code::DeadlineExceeded);
             assert!((30_000..30_010).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
         }
@@ -124,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn services_can_see_the_deadline() {
-        let answer = run(LONGEST, request(READ), |request| async move {
+        let answer = run(LAYER, request(READ), |request| async move {
             assert!(request.extensions().get::<Deadline>().is_some_and(|deadline| deadline.0 > Instant::now()));
             Response::new(Body::empty())
         })
@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_health_watch_has_no_deadline() {
-        let watch = run(LONGEST, request("/grpc.health.v1.Health/Watch"), |_| async {
+        let watch = run(LAYER, request("/grpc.health.v1.Health/Watch"), |_| async {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             Response::new(Body::empty())
         })
@@ -147,7 +147,7 @@ mod tests {
         fn any_header_is_read_or_ignored(raw in "[ -~]{0,12}") {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", raw.parse().unwrap());
-            prop_assert!(LONGEST.of(&headers) <= LONGEST.longest);
+            prop_assert!(LAYER.time_limit(&headers) <= LAYER.max);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A call that was admitted is a task of its own, in the set that a stopping server waits for; its caller only waits for it. A
-//! mutation runs to its end when the caller hangs up or the deadline passes, so "cancelled" never means "unknown and half done". A
-//! read ends the unit of work that has begun, gives its session back clean, and begins no further one. So a caller that gives up
-//! costs the database nothing.
+//! An admitted call runs in its own task, in the set that a stopping server waits for; its caller only waits for it. A mutation
+//! runs to its end, even if its caller hangs up or its deadline passes, so a cancelled call never leaves half a mutation. A
+//! read ends the unit of work that has begun, returns its database connection clean, and begins no further unit. So a caller
+//! that gives up costs the database no connection.
 
 use std::{
     pin::Pin,
@@ -17,7 +17,12 @@ use tokio::time::{Sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 use tonic::{Status, body::Body};
 
-use super::{Around, Deadline, InFlight, Inner, panic};
+use super::{
+    admission::InFlight,
+    call_layer::{CallLayer, Inner},
+    deadline::Deadline,
+    panic,
+};
 use crate::{
     domain::requests::contract,
     error::Error,
@@ -33,63 +38,65 @@ pub struct Detach {
 }
 
 impl Detach {
-    /// Calls become tasks of this set; without one they end with their callers.
+    /// Calls run as tasks of this set; without one they end with their callers.
     #[must_use]
     pub fn new(tasks: Option<TaskTracker>) -> Self {
         Self { tasks }
     }
 }
 
-impl Around for Detach {
-    async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
+impl CallLayer for Detach {
+    async fn handle<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
         let Some(rpc) = contract::rpc(request.uri().path()) else { return inner.run(request).await };
         let call = Call::new(rpc.mutates);
         let Some(tasks) = self.tasks else { return call::scope(call, inner.run(request)).await };
-        let counted = telemetry::current().filter(|_| rpc.mutates).map(|metrics| metrics.mutation_begins());
-        // As long as it runs it is in flight, whether its caller still waits or not.
+        let counted = telemetry::current().filter(|_| rpc.mutates).map(|metrics| metrics.count_mutation());
+        // The call keeps its permit until its work ends, even if its caller hangs up.
         let permit: Option<InFlight> = request.extensions_mut().remove();
-        let work = inner.run(in_time(request));
+        let work = inner.run(with_body_deadline(request));
         let work = call::scope(Arc::clone(&call), async {
             let response = work.await;
             drop((counted, permit));
             response
         });
-        let _waits = Waits(call);
-        // What it logs and what it asks the database belongs to the call's trace.
+        let _caller_waits = CallerWaits(call);
+        // Its log lines and its statements belong to the call's trace.
         match tasks.spawn(work.with_current_context()).await {
             Ok(response) => response,
-            Err(ended) if ended.is_panic() => panic::answer(&*ended.into_panic()),
-            // Nothing cancels these tasks but the end of the runtime.
+            Err(ended) if ended.is_panic() => panic::response(&*ended.into_panic()),
+            // Only the end of the runtime cancels these tasks.
             Err(_) => status::from_error(Error::ShuttingDown, Repeat::Unsafe).into_http(),
         }
     }
 }
 
-/// The caller waits for its call as long as this is there.
-struct Waits(Arc<Call>);
+/// The caller waits for its call until this is dropped.
+struct CallerWaits(Arc<Call>);
 
-impl Drop for Waits {
+impl Drop for CallerWaits {
     fn drop(&mut self) {
         self.0.abandon();
     }
 }
 
-/// The same request, whose body ends with its deadline.
-fn in_time(request: Request<Body>) -> Request<Body> {
+/// Makes the request's body fail at the call's deadline.
+fn with_body_deadline(request: Request<Body>) -> Request<Body> {
     match request.extensions().get::<Deadline>() {
-        Some(&Deadline(until)) => request.map(|body| Body::new(Timely { body, until: Box::pin(sleep_until(until)) })),
+        Some(&Deadline(at)) => {
+            request.map(|body| Body::new(DeadlineBody { body, deadline: Box::pin(sleep_until(at)) }))
+        }
         None => request,
     }
 }
 
-/// A request's body that fails at the call's deadline. Its message is read inside the task: a caller that sends half of
-/// one and then nothing would hold the task for ever.
-struct Timely {
+/// A request body that fails at the call's deadline. The message is read inside the task: a caller that sends half of a
+/// message and then nothing would otherwise keep the task for ever.
+struct DeadlineBody {
     body: Body,
-    until: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
 }
 
-impl HttpBody for Timely {
+impl HttpBody for DeadlineBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -97,7 +104,7 @@ impl HttpBody for Timely {
         if let frame @ Poll::Ready(_) = Pin::new(&mut self.body).poll_frame(context) {
             return frame;
         }
-        ready!(self.until.as_mut().poll(context));
+        ready!(self.deadline.as_mut().poll(context));
         Poll::Ready(Some(Err(status::from_error(Error::Deadline, Repeat::Unsafe))))
     }
 
@@ -121,29 +128,29 @@ mod tests {
     use super::*;
     use crate::layers::samples::{MUTATION, READ, code, reason, request, run};
 
-    /// Starts a call whose handler waits for a word, drops it, says the word, and tells whether the handler heard it.
-    async fn dropped_midway(detach: Detach, path: &str) -> bool {
-        let (go, gone) = oneshot::channel::<()>();
-        let (done, heard) = oneshot::channel::<()>();
-        let ends = Arc::new(Mutex::new(Some((gone, done))));
+    /// Starts a call whose handler waits, drops the call, and returns whether the handler still ran to its end.
+    async fn runs_on_after_a_drop(detach: Detach, path: &str) -> bool {
+        let (go, may_go) = oneshot::channel::<()>();
+        let (done, ended) = oneshot::channel::<()>();
+        let ends = Arc::new(Mutex::new(Some((may_go, done))));
         let mut call = Box::pin(run(detach, request(path), move |_| {
-            let (gone, done) = ends.lock().unwrap().take().unwrap();
+            let (may_go, done) = ends.lock().unwrap().take().unwrap();
             async {
-                gone.await.unwrap();
+                may_go.await.unwrap();
                 done.send(()).unwrap();
                 Response::new(Body::empty())
             }
         }));
         assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
         drop(call);
-        let _still_there = go.send(());
-        heard.await.is_ok()
+        let _handler_exists = go.send(());
+        ended.await.is_ok()
     }
 
     #[tokio::test]
-    async fn a_mutation_goes_on_when_its_caller_hangs_up() {
+    async fn a_mutation_runs_on_when_its_caller_hangs_up() {
         let tasks = TaskTracker::new();
-        assert!(dropped_midway(Detach::new(Some(tasks.clone())), MUTATION).await);
+        assert!(runs_on_after_a_drop(Detach::new(Some(tasks.clone())), MUTATION).await);
         tasks.close();
         tasks.wait().await;
     }
@@ -151,11 +158,11 @@ mod tests {
     #[tokio::test]
     async fn a_read_ends_its_unit_of_work_when_its_caller_hangs_up_and_without_this_layer_no_call_does() {
         let tasks = TaskTracker::new();
-        assert!(dropped_midway(Detach::new(Some(tasks.clone())), READ).await);
+        assert!(runs_on_after_a_drop(Detach::new(Some(tasks.clone())), READ).await);
         tasks.close();
         tasks.wait().await;
         for path in [READ, MUTATION] {
-            assert!(!dropped_midway(Detach::new(None), path).await, "{path}");
+            assert!(!runs_on_after_a_drop(Detach::new(None), path).await, "{path}");
         }
     }
 
@@ -166,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_message_that_never_comes_to_its_end_holds_no_task() {
+    async fn a_message_that_never_ends_does_not_keep_its_task() {
         struct Stalled;
         impl HttpBody for Stalled {
             type Data = Bytes;

@@ -11,19 +11,19 @@ use std::{
 use http::{Request, Response};
 use tonic::body::Body;
 
-use super::{Around, Inner};
+use super::call_layer::{CallLayer, Inner};
 use crate::{
     error::Error,
     grpc::status::{self, Repeat},
     telemetry::{self, Metrics},
 };
 
-/// Catches what panics further in.
+/// Catches panics further in.
 #[derive(Clone, Copy, Debug)]
 pub struct PanicGuard;
 
-impl Around for PanicGuard {
-    fn around<S: Inner>(
+impl CallLayer for PanicGuard {
+    fn handle<S: Inner>(
         self,
         inner: S,
         request: Request<Body>,
@@ -33,22 +33,22 @@ impl Around for PanicGuard {
         async {
             let mut call = match call {
                 Ok(call) => pin!(call),
-                Err(panic) => return answer(&*panic),
+                Err(panic) => return response(&*panic),
             };
             poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
                 Ok(poll) => poll,
-                Err(panic) => Poll::Ready(answer(&*panic)),
+                Err(panic) => Poll::Ready(response(&*panic)),
             })
             .await
         }
     }
 }
 
-/// What the caller is told of a panic: that it is our fault.
-pub(super) fn answer(panic: &(dyn Any + Send)) -> Response<Body> {
+/// Returns the response after a panic: INTERNAL, without the panic's message.
+pub(super) fn response(panic: &(dyn Any + Send)) -> Response<Body> {
     telemetry::measure(Metrics::panicked);
-    let said = telemetry::logs::said(panic);
-    status::from_error(Error::internal(format_args!("panic: {said}")), Repeat::Unsafe).into_http()
+    let message = telemetry::logs::panic_message(panic);
+    status::from_error(Error::internal(format_args!("panic: {message}")), Repeat::Unsafe).into_http()
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     use crate::layers::samples::{code, reason, request, run};
 
     #[tokio::test]
-    async fn a_panic_is_internal_and_says_nothing_of_itself() {
+    async fn a_panic_is_internal_and_its_message_is_not_sent() {
         let refused = run(PanicGuard, request("/x"), |_| async { panic!("secret") }).await;
         assert_eq!((code(&refused), reason(&refused)), (Code::Internal, "INTERNAL".to_owned()));
         let message = refused.headers()["grpc-message"].to_str().unwrap();

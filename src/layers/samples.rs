@@ -1,4 +1,4 @@
-//! What the layers' own tests call and how they read an answer.
+//! Helpers of the layers' tests: configuration, requests, and how to read a response.
 
 use std::{convert::Infallible, path::Path, time::Duration};
 
@@ -8,10 +8,10 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt as _;
 use tower::{Layer as _, service_fn};
 
-use super::{Around, Inner as _, Layered};
+use super::call_layer::{CallLayer, Inner as _, IntoTower};
 use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys};
 
-/// The issuer that the samples believe, and what its tokens must be for.
+/// The trusted issuer, and the audience of its tokens.
 pub(crate) const ISSUER: &str = "https://idp.example";
 pub(crate) const AUDIENCE: &str = "clientele";
 
@@ -23,17 +23,22 @@ pub(crate) fn config(jwks: &Path) -> Config {
         listen: ([127, 0, 0, 1], 0).into(),
         database: Database {
             options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).into(),
-            connections: 1,
-            search_connections: 1,
-            wait: short,
+            pool_size: 1,
+            search_pool_size: 1,
+            pool_timeout: short,
             statement_timeout: short,
             lock_timeout: short,
             discard_unfinished: true,
-            give_up_silent: true,
+            close_unresponsive: true,
         },
         identity: Identity { issuers: vec![issuer], jwks_ca: None, operators: vec![], service_principals: vec![] },
         sealing: SealingKeys(vec![[1; 32]]).into(),
-        limits: Limits { deadline: short, drain_delay: Duration::ZERO, drain: Duration::from_secs(10), detach: true },
+        limits: Limits {
+            deadline: short,
+            drain_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(10),
+            detach: true,
+        },
         tls: None,
         mesh_identity: MeshIdentity::None,
         load: Load::default(),
@@ -55,9 +60,9 @@ pub(super) fn request(path: &str) -> Request<Body> {
 }
 
 /// Runs a handler with one layer around it.
-pub(super) async fn run<A, H, F>(around: A, request: Request<Body>, handler: H) -> Response<Body>
+pub(super) async fn run<L, H, F>(layer: L, request: Request<Body>, handler: H) -> Response<Body>
 where
-    A: Around,
+    L: CallLayer,
     H: FnMut(Request<Body>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -66,15 +71,15 @@ where
         let answer = handler(request);
         async { Ok::<_, Infallible>(answer.await) }
     });
-    Layered(around).layer(service).run(request).await
+    IntoTower(layer).layer(service).run(request).await
 }
 
-/// The answer's code; OK where the trailers have it.
+/// The response's code; OK where the trailers have it.
 pub(super) fn code(response: &Response<Body>) -> Code {
     Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
 }
 
-/// The answer's reason; empty without one.
+/// The response's reason; empty without one.
 pub(super) fn reason(response: &Response<Body>) -> String {
     let status = Status::from_header_map(response.headers());
     status.and_then(|status| status.get_details_error_info()).map(|info| info.reason).unwrap_or_default()

@@ -1,42 +1,42 @@
-//! Which workload calls: the one that the connection's certificate proves, or the one that a mesh's sidecar names. A header is
-//! believed only where the configuration says so, and only from this machine: anybody who reaches the port can write one.
+//! The calling workload: proved by the connection's client certificate, or named by a mesh's sidecar in a header. A header is
+//! trusted only if the configuration says so, and only from this machine: every client that reaches the port can send one.
 
 use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, Request, Response};
 use tonic::body::Body;
 
-use super::{Around, Inner};
+use super::call_layer::{CallLayer, Inner};
 use crate::{config::MeshIdentity, domain::values::workload::Workload};
 
-/// Envoy's, so Istio's.
+/// Envoy's header, and so Istio's.
 const XFCC: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
-/// Linkerd's.
+/// Linkerd's header.
 const LINKERD: HeaderName = HeaderName::from_static("l5d-client-id");
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Where it calls from.
+    /// Its address.
     pub address: SocketAddr,
-    /// What its certificate proves.
+    /// The workload that its client certificate proves.
     pub workload: Option<Workload>,
 }
 
-/// Puts the caller's `Workload` into the request's extensions, and takes the headers out.
+/// Puts the calling `Workload` into the request's extensions, and removes the headers.
 #[derive(Clone, Copy, Debug)]
-pub struct Workloads {
+pub struct WorkloadIdentity {
     mesh: MeshIdentity,
 }
 
-impl Workloads {
-    /// Believes this mesh's header.
+impl WorkloadIdentity {
+    /// Trusts this mesh's header.
     #[must_use]
     pub fn new(mesh: MeshIdentity) -> Self {
         Self { mesh }
     }
 
-    fn of(self, peer: Option<&Peer>, headers: &HeaderMap) -> Option<Workload> {
+    fn find(self, peer: Option<&Peer>, headers: &HeaderMap) -> Option<Workload> {
         let peer = peer?;
         if peer.workload.is_some() {
             return peer.workload.clone();
@@ -52,13 +52,13 @@ impl Workloads {
     }
 }
 
-impl Around for Workloads {
-    fn around<S: Inner>(
+impl CallLayer for WorkloadIdentity {
+    fn handle<S: Inner>(
         self,
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let workload = self.of(request.extensions().get(), request.headers());
+        let workload = self.find(request.extensions().get(), request.headers());
         for name in [XFCC, LINKERD] {
             request.headers_mut().remove(name);
         }
@@ -75,8 +75,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     if values.next().is_some() { None } else { value.to_str().ok() }
 }
 
-/// The one URI of the one element. Several elements are proxies behind each other, the first of which may be anybody's;
-/// several URIs are no SPIFFE certificate.
+/// Returns the URI of the only element. Several elements are a chain of proxies, and a client may have written the first;
+/// a certificate with several URIs is not a SPIFFE certificate.
 fn from_xfcc(header: &str) -> Option<Workload> {
     let mut elements = outside_quotes(header, ',');
     let (element, None) = (elements.next()?, elements.next()) else { return None };
@@ -88,7 +88,7 @@ fn from_xfcc(header: &str) -> Option<Workload> {
     Workload::parse_spiffe(uri).ok()
 }
 
-/// The parts of a text between separators that stand in no quotes: a certificate's subject may hold both.
+/// Splits a text at separators outside quotes: a certificate's subject may contain quotes and separators.
 fn outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |char: char| {
@@ -104,33 +104,33 @@ mod tests {
 
     const ORDERS: &str = "spiffe://example.org/ns/shop/sa/orders";
 
-    fn told(mesh: MeshIdentity, address: &str, headers: &[(HeaderName, &str)]) -> Option<String> {
+    fn identity_of(mesh: MeshIdentity, address: &str, headers: &[(HeaderName, &str)]) -> Option<String> {
         let peer = Peer { address: address.parse().unwrap(), workload: None };
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(name, value.parse().unwrap());
         }
-        Workloads::new(mesh).of(Some(&peer), &map).map(|workload| workload.to_string())
+        WorkloadIdentity::new(mesh).find(Some(&peer), &map).map(|workload| workload.to_string())
     }
 
     #[test]
-    fn a_header_is_believed_where_it_is_configured_and_from_this_machine() {
+    fn a_header_is_trusted_if_it_is_configured_and_from_this_machine() {
         let (xfcc, linkerd) = (format!("By=spiffe://a/b;Hash=1;URI={ORDERS}"), "orders.shop.local");
         let headers = [(XFCC, xfcc.as_str()), (LINKERD, linkerd)];
         for local in ["127.0.0.1:7", "127.0.0.6:7", "[::1]:7", "[::ffff:127.0.0.1]:7"] {
-            assert_eq!(told(MeshIdentity::Xfcc, local, &headers).as_deref(), Some(ORDERS), "{local}");
-            assert_eq!(told(MeshIdentity::Linkerd, local, &headers).as_deref(), Some(linkerd), "{local}");
-            assert_eq!(told(MeshIdentity::None, local, &headers), None, "{local}");
+            assert_eq!(identity_of(MeshIdentity::Xfcc, local, &headers).as_deref(), Some(ORDERS), "{local}");
+            assert_eq!(identity_of(MeshIdentity::Linkerd, local, &headers).as_deref(), Some(linkerd), "{local}");
+            assert_eq!(identity_of(MeshIdentity::None, local, &headers), None, "{local}");
         }
         for remote in ["10.0.0.7:7", "[fd00::1]:7", "[::ffff:10.0.0.7]:7"] {
-            assert_eq!(told(MeshIdentity::Xfcc, remote, &headers), None, "{remote}");
-            assert_eq!(told(MeshIdentity::Linkerd, remote, &headers), None, "{remote}");
+            assert_eq!(identity_of(MeshIdentity::Xfcc, remote, &headers), None, "{remote}");
+            assert_eq!(identity_of(MeshIdentity::Linkerd, remote, &headers), None, "{remote}");
         }
-        assert_eq!(told(MeshIdentity::Linkerd, "127.0.0.1:7", &headers[..1]), None);
+        assert_eq!(identity_of(MeshIdentity::Linkerd, "127.0.0.1:7", &headers[..1]), None);
     }
 
     #[test]
-    fn what_leaves_a_doubt_is_no_identity() {
+    fn an_ambiguous_header_is_not_an_identity() {
         for (header, identity) in [
             (format!("URI={ORDERS}"), Some(ORDERS)),
             (format!("Subject=\"CN=a,O=b;URI=spiffe://evil/x\";uri=\"{ORDERS}\""), Some(ORDERS)),
@@ -142,20 +142,20 @@ mod tests {
             ("Hash=1".to_owned(), None),
             (String::new(), None),
         ] {
-            let told = told(MeshIdentity::Xfcc, "127.0.0.1:7", &[(XFCC, header.as_str())]);
-            assert_eq!(told.as_deref(), identity, "{header}");
+            let found = identity_of(MeshIdentity::Xfcc, "127.0.0.1:7", &[(XFCC, header.as_str())]);
+            assert_eq!(found.as_deref(), identity, "{header}");
         }
         let twice = format!("URI={ORDERS}");
-        assert_eq!(told(MeshIdentity::Xfcc, "127.0.0.1:7", &[(XFCC, &twice), (XFCC, &twice)]), None);
+        assert_eq!(identity_of(MeshIdentity::Xfcc, "127.0.0.1:7", &[(XFCC, &twice), (XFCC, &twice)]), None);
     }
 
     #[test]
-    fn what_the_connection_proves_goes_before_what_a_header_says() {
+    fn the_connections_certificate_overrides_a_header() {
         let workload = Some(Workload::parse_spiffe("spiffe://example.org/proved").unwrap());
         let peer = Peer { address: "127.0.0.1:7".parse().unwrap(), workload: workload.clone() };
         let mut headers = HeaderMap::new();
         headers.insert(XFCC, format!("URI={ORDERS}").parse().unwrap());
-        assert_eq!(Workloads::new(MeshIdentity::Xfcc).of(Some(&peer), &headers), workload);
-        assert_eq!(Workloads::new(MeshIdentity::Xfcc).of(None, &headers), None);
+        assert_eq!(WorkloadIdentity::new(MeshIdentity::Xfcc).find(Some(&peer), &headers), workload);
+        assert_eq!(WorkloadIdentity::new(MeshIdentity::Xfcc).find(None, &headers), None);
     }
 }

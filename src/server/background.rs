@@ -1,4 +1,4 @@
-//! What a server does of its own accord: it looks whether it is ready, and deletes what has grown old.
+//! Background work of a server: it updates its readiness, and deletes expired stored answers.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,25 +9,25 @@ use tracing::{info, warn};
 
 use crate::{domain::requests::contract, layers::token::Verifier, service::Services, telemetry};
 
-/// The process runs. It says nothing of the database, or an outage would restart every replica.
+/// The health service of the process. It does not depend on the database: an outage must not restart every replica.
 pub const LIVENESS: &str = "liveness";
-/// The process takes calls; "" and the contract's services say the same.
+/// The health service of readiness for calls. The empty name and the contract's services report the same.
 pub const READINESS: &str = "readiness";
-/// How often the schema is looked at until it is new enough.
+/// How often the schema's version is checked until it is new enough.
 const SCHEMA_POLL: Duration = Duration::from_secs(1);
-/// How often stored answers that have grown old are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How often expired stored answers are deleted.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Ready once tokens can be verified and the schema is new enough, until the server is told to stop; when it does, health's
-/// Watches end, or they would hold their connections for ever.
-pub(super) async fn follow_readiness(
+/// Reports SERVING once tokens can be verified and the schema is new enough, until `not_ready` is cancelled. When `stop` is
+/// cancelled, health's Watch streams end; they would keep their connections open for ever.
+pub(super) async fn update_readiness(
     mut health: HealthReporter,
     verifier: Verifier,
     services: Services,
-    leaving: CancellationToken,
+    not_ready: CancellationToken,
     stop: CancellationToken,
 ) {
-    let schema = async {
+    let ready = async {
         verifier.ready().await;
         let mut poll = time::interval(SCHEMA_POLL);
         loop {
@@ -37,53 +37,53 @@ pub(super) async fn follow_readiness(
             }
         }
     };
-    if leaving.run_until_cancelled(schema).await.is_some() {
-        report(&health, ServingStatus::Serving).await;
+    if not_ready.run_until_cancelled(ready).await.is_some() {
+        set_readiness(&health, ServingStatus::Serving).await;
         info!("ready");
-        leaving.run_until_cancelled(warn_of_indiscretion(&services)).await;
-        leaving.cancelled().await;
+        not_ready.run_until_cancelled(warn_if_database_logs_customer_data(&services)).await;
+        not_ready.cancelled().await;
     }
-    report(&health, ServingStatus::NotServing).await;
+    set_readiness(&health, ServingStatus::NotServing).await;
     stop.cancelled().await;
-    for service in following_readiness().chain([LIVENESS]) {
+    for service in readiness_services().chain([LIVENESS]) {
         health.clear_service_status(service).await;
     }
 }
 
-/// PostgreSQL's own log is somebody else's, and says more than ours unless it is told not to.
-async fn warn_of_indiscretion(services: &Services) {
+/// PostgreSQL's own log is outside our control. By default it contains values of customers.
+async fn warn_if_database_logs_customer_data(services: &Services) {
     if let Ok(settings) = services.indiscreet_settings().await
         && !settings.is_empty()
     {
-        warn!(settings = settings.join("; "), "PostgreSQL's own log shows customers' data: see docs/telemetry.md");
+        warn!(settings = settings.join("; "), "PostgreSQL's own log may show customer data: see docs/telemetry.md");
     }
 }
 
-/// Deletes what is kept for a time and no longer. An hour that fails is made up for by the next.
-pub(super) async fn sweep(services: Services, stop: CancellationToken) {
-    let sweeping = async {
-        let mut rounds = time::interval_at(time::Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
+/// Deletes expired stored answers every hour. After a failure the next run deletes them.
+pub(super) async fn run_cleanup(services: Services, stop: CancellationToken) {
+    let cleanup = async {
+        let mut runs = time::interval_at(time::Instant::now() + CLEANUP_INTERVAL, CLEANUP_INTERVAL);
         loop {
-            rounds.tick().await;
-            let swept = services.sweep().await;
-            telemetry::measure(|metrics| metrics.swept(swept.as_ref().ok().copied()));
-            match swept {
-                Ok(swept) => info!(swept, "old answers deleted"),
-                Err(cause) => warn!(%cause, "old answers stay until the next sweep"),
+            runs.tick().await;
+            let result = services.sweep().await;
+            telemetry::measure(|metrics| metrics.cleaned_up(result.as_ref().ok().copied()));
+            match result {
+                Ok(deleted) => info!(deleted, "expired stored answers deleted"),
+                Err(cause) => warn!(%cause, "expired stored answers not deleted; the next run tries again"),
             }
         }
     };
-    let _: Option<()> = stop.run_until_cancelled(sweeping).await;
+    let _: Option<()> = stop.run_until_cancelled(cleanup).await;
 }
 
-pub(super) async fn report(health: &HealthReporter, status: ServingStatus) {
-    for service in following_readiness() {
+pub(super) async fn set_readiness(health: &HealthReporter, status: ServingStatus) {
+    for service in readiness_services() {
         health.set_service_status(service, status).await;
     }
 }
 
-/// What follows readiness: its own name, the server as a whole, and every service of the contract.
-fn following_readiness() -> impl Iterator<Item = &'static str> {
+/// The health services that report readiness: its own name, the whole server, and every service of the contract.
+fn readiness_services() -> impl Iterator<Item = &'static str> {
     let services = contract::RPCS.iter().filter_map(|rpc| rpc.name().split_once('/')).map(|(service, _)| service);
     services.chain(["", READINESS]).collect::<BTreeSet<_>>().into_iter()
 }

@@ -1,4 +1,4 @@
-//! Connections: accepted up to so many, encrypted if there is a certificate, and told who is at the other end.
+//! Accepts connections up to a limit, does TLS, and records the peer's identity.
 
 use std::{
     io,
@@ -21,48 +21,49 @@ use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tonic::transport::server::Connected;
 use tracing::{info, warn};
 
-use super::preface::Beginning;
+use super::preface::PrefaceTimeout;
 use crate::{
     config::{Reloadable, Tls},
     domain::values::workload::Workload,
     layers::Peer,
 };
 
-/// How long nothing is accepted after accepting failed, such as for want of file descriptors: else it fails in a loop.
+/// The pause after `accept` failed, for example for lack of file descriptors; without it the failure repeats in a tight
+/// loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a handshake may take: whoever says nothing is not waited for.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a peer may take to begin HTTP/2.
-const PREFACE_LIMIT: Duration = Duration::from_secs(10);
-/// Connections that are there and not yet taken up.
-const WAITING: usize = 64;
+/// Time limit for the TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit for the HTTP/2 preface.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum accepted connections that are not served yet.
+const BACKLOG: usize = 64;
 
-/// A connection, and who is at its other end.
+/// A connection and its peer.
 pub(super) struct Connection {
-    stream: Beginning<Either<TcpStream, Box<TlsStream<TcpStream>>>>,
+    stream: PrefaceTimeout<Either<TcpStream, Box<TlsStream<TcpStream>>>>,
     peer: Peer,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// The connections that come in, so many at most at once, until the order to stop: then nothing listens any more.
+/// Accepts connections, at most `max` at once, until `stop` is cancelled; then the listener is closed.
 pub(super) fn connections(
     listener: TcpListener,
     tls: Option<Reloadable<Tls>>,
-    most: usize,
+    max: usize,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Stream<Item = io::Result<Connection>> + use<> {
-    let (taken, waiting) = mpsc::channel(WAITING);
-    let accepting = accept(listener, tls, Arc::new(Semaphore::new(most)), taken, tasks.clone(), stop.clone());
+    let (sender, accepted) = mpsc::channel(BACKLOG);
+    let accepting = accept(listener, tls, Arc::new(Semaphore::new(max)), sender, tasks.clone(), stop.clone());
     tasks.spawn(stop.run_until_cancelled_owned(accepting));
-    ReceiverStream::new(waiting).map(Ok)
+    ReceiverStream::new(accepted).map(Ok)
 }
 
 async fn accept(
     listener: TcpListener,
     tls: Option<Reloadable<Tls>>,
-    places: Arc<Semaphore>,
-    taken: mpsc::Sender<Connection>,
+    permits: Arc<Semaphore>,
+    sender: mpsc::Sender<Connection>,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
@@ -71,38 +72,38 @@ async fn accept(
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(cause) => {
-                warn!(%cause, "nothing can be accepted");
+                warn!(%cause, "cannot accept connections");
                 time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let place = Arc::clone(&places).try_acquire_owned();
-        if place.is_err() != full {
-            full = place.is_err();
+        let permit = Arc::clone(&permits).try_acquire_owned();
+        if permit.is_err() != full {
+            full = permit.is_err();
             if full {
-                warn!("there are as many connections as there may be: more are closed at once");
+                warn!("maximum number of client connections reached: more are closed at once");
             } else {
-                info!("there is room for connections again");
+                info!("client connections are accepted again");
             }
         }
-        // Closed rather than left to wait: a client that balances goes to another replica.
-        let Ok(place) = place else { continue };
-        // Small messages are whole ones here; a connection that is gone already says so when it is read.
+        // Closed at once, without a wait, so that a client with load balancing tries another replica.
+        let Ok(permit) = permit else { continue };
+        // Messages are small and complete. If the connection is closed already, the next read reports it.
         let _ = stream.set_nodelay(true);
         match &tls {
             None => {
-                let stream = Beginning::new(Either::Left(stream), PREFACE_LIMIT, stop.clone());
+                let stream = PrefaceTimeout::new(Either::Left(stream), PREFACE_TIMEOUT, stop.clone());
                 let peer = Peer { address, workload: None };
-                let _ = taken.send(Connection { stream, peer, _place: place }).await;
+                let _ = sender.send(Connection { stream, peer, _permit: permit }).await;
             }
             Some(tls) => {
-                let (acceptor, taken) = (TlsAcceptor::from(Arc::clone(&tls.get().config)), taken.clone());
+                let (acceptor, sender) = (TlsAcceptor::from(Arc::clone(&tls.get().config)), sender.clone());
                 let stopping = stop.clone();
                 tasks.spawn(stop.clone().run_until_cancelled_owned(async move {
                     if let Some(stream) = handshake(&acceptor, stream, address).await {
-                        let peer = Peer { address, workload: workload(&stream) };
-                        let stream = Beginning::new(Either::Right(Box::new(stream)), PREFACE_LIMIT, stopping);
-                        let _ = taken.send(Connection { stream, peer, _place: place }).await;
+                        let peer = Peer { address, workload: spiffe_id(&stream) };
+                        let stream = PrefaceTimeout::new(Either::Right(Box::new(stream)), PREFACE_TIMEOUT, stopping);
+                        let _ = sender.send(Connection { stream, peer, _permit: permit }).await;
                     }
                 }));
             }
@@ -110,25 +111,25 @@ async fn accept(
     }
 }
 
-/// The encrypted stream, if the handshake succeeds.
+/// Returns the encrypted stream, if the handshake succeeds.
 async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream, address: SocketAddr) -> Option<TlsStream<TcpStream>> {
-    match time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+    match time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
-        // A probe of the port hangs up at once; what else fails, whoever runs the client wants to know from both sides.
+        // A port probe hangs up at once. All other failures are logged, because the client's log often lacks the cause.
         Ok(Err(cause)) if cause.kind() == io::ErrorKind::UnexpectedEof => None,
         Ok(Err(cause)) => {
-            info!(peer = %address, %cause, "no TLS");
+            info!(peer = %address, %cause, "TLS handshake failed");
             None
         }
         Err(_) => {
-            info!(peer = %address, cause = "the handshake took too long", "no TLS");
+            info!(peer = %address, cause = "timeout", "TLS handshake failed");
             None
         }
     }
 }
 
-/// The SPIFFE id of the client's certificate, which was verified. One with several URIs is none of SPIFFE's.
-fn workload(stream: &TlsStream<TcpStream>) -> Option<Workload> {
+/// Returns the SPIFFE id of the client's verified certificate. A certificate with several URIs is not a SPIFFE certificate.
+fn spiffe_id(stream: &TlsStream<TcpStream>) -> Option<Workload> {
     let (_, session) = stream.get_ref();
     let certificate = webpki::EndEntityCert::try_from(session.peer_certificates()?.first()?).ok()?;
     let mut uris = certificate.valid_uri_names();

@@ -1,5 +1,5 @@
-//! How a connection begins: a peer that does not come to speak HTTP/2 is not waited for, neither now nor when the server
-//! stops. The HTTP/2 library waits for the first bytes for ever, and takes no order to stop before they are there.
+//! Closes connections that do not complete the HTTP/2 preface in time, or before the server stops. hyper has no timeout for
+//! the preface, and does not shut a connection down before it.
 
 use std::{
     io,
@@ -14,55 +14,55 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// The client's preface (RFC 9113, section 3.4).
-const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+/// The length of the client's preface (RFC 9113, section 3.4).
+const PREFACE_LENGTH: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
-/// A stream that fails to be read unless its peer has sent the preface in time, and before the server stops.
-pub(super) struct Beginning<S> {
+/// A stream whose reads fail if the peer has not sent the preface in time, or before the server stops.
+pub(super) struct PrefaceTimeout<S> {
     stream: S,
-    awaited: Option<Awaited>,
+    pending: Option<PendingPreface>,
 }
 
-struct Awaited {
-    bytes: usize,
-    time_is_up: Pin<Box<Sleep>>,
+struct PendingPreface {
+    missing_bytes: usize,
+    timeout: Pin<Box<Sleep>>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl<S> Beginning<S> {
-    pub(super) fn new(stream: S, longest: Duration, stop: CancellationToken) -> Self {
-        let (time_is_up, stop) = (Box::pin(sleep(longest)), Box::pin(stop.cancelled_owned()));
-        Self { stream, awaited: Some(Awaited { bytes: PREFACE, time_is_up, stop }) }
+impl<S> PrefaceTimeout<S> {
+    pub(super) fn new(stream: S, timeout: Duration, stop: CancellationToken) -> Self {
+        let (timeout, stop) = (Box::pin(sleep(timeout)), Box::pin(stop.cancelled_owned()));
+        Self { stream, pending: Some(PendingPreface { missing_bytes: PREFACE_LENGTH, timeout, stop }) }
     }
 }
 
-impl Awaited {
-    fn poll_given_up(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
-        if self.time_is_up.as_mut().poll(context).is_ready() || self.stop.as_mut().poll(context).is_ready() {
-            return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the peer has not begun to speak HTTP/2"));
+impl PendingPreface {
+    fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        if self.timeout.as_mut().poll(context).is_ready() || self.stop.as_mut().poll(context).is_ready() {
+            return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the peer has not sent the HTTP/2 preface"));
         }
         Poll::Pending
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Beginning<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PrefaceTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, into);
-        if let Some(awaited) = &mut self.awaited {
+        if let Some(pending) = &mut self.pending {
             if read.is_pending() {
-                return awaited.poll_given_up(context).map(Err);
+                return pending.poll_timeout(context).map(Err);
             }
-            awaited.bytes = awaited.bytes.saturating_sub(into.filled().len() - before);
-            if awaited.bytes == 0 {
-                self.awaited = None;
+            pending.missing_bytes = pending.missing_bytes.saturating_sub(into.filled().len() - before);
+            if pending.missing_bytes == 0 {
+                self.pending = None;
             }
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Beginning<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PrefaceTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -97,19 +97,19 @@ mod tests {
 
     use super::*;
 
-    const LONGEST: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
-    fn pair() -> (DuplexStream, Beginning<DuplexStream>, CancellationToken) {
+    fn pair() -> (DuplexStream, PrefaceTimeout<DuplexStream>, CancellationToken) {
         let stop = CancellationToken::new();
         let (peer, stream) = duplex(1024);
-        (peer, Beginning::new(stream, LONGEST, stop.clone()), stop)
+        (peer, PrefaceTimeout::new(stream, TIMEOUT, stop.clone()), stop)
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_does_not_come_to_the_end_of_the_preface_is_given_up() {
-        for sent in [0, PREFACE - 1] {
+    async fn a_peer_that_does_not_complete_the_preface_times_out() {
+        for sent in [0, PREFACE_LENGTH - 1] {
             let ((mut peer, mut stream, _stop), began) = (pair(), Instant::now());
-            peer.write_all(&[b'P'; PREFACE][..sent]).await.unwrap();
+            peer.write_all(&[b'P'; PREFACE_LENGTH][..sent]).await.unwrap();
             let mut read = Vec::new();
             assert_eq!(stream.read_to_end(&mut read).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
             assert_eq!((read.len(), began.elapsed().as_secs()), (sent, 10));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_that_stops_waits_for_no_preface() {
+    async fn a_stopping_server_does_not_wait_for_a_preface() {
         let ((_peer, mut stream, stop), began) = (pair(), Instant::now());
         stop.cancel();
         assert!(stream.read_u8().await.is_err());
@@ -125,12 +125,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_the_preface_a_peer_may_be_silent_and_a_stop_is_the_connections_own_matter() {
+    async fn after_the_preface_neither_the_timeout_nor_a_stop_ends_a_read() {
         let (mut peer, mut stream, stop) = pair();
-        peer.write_all(&[b'P'; PREFACE]).await.unwrap();
-        stream.read_exact(&mut [0; PREFACE]).await.unwrap();
+        peer.write_all(&[b'P'; PREFACE_LENGTH]).await.unwrap();
+        stream.read_exact(&mut [0; PREFACE_LENGTH]).await.unwrap();
         stop.cancel();
-        assert!(timeout(LONGEST * 6, stream.read_u8()).await.is_err(), "it still waits");
+        assert!(timeout(TIMEOUT * 6, stream.read_u8()).await.is_err(), "it still waits");
         peer.write_u8(1).await.unwrap();
         assert_eq!(stream.read_u8().await.unwrap(), 1);
     }

@@ -1,34 +1,38 @@
-//! A server whose database is not there: what it does by itself.
+//! A server without a database.
+
+use std::time::Duration;
 
 use prost::Message;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
     transport::{Channel, Endpoint},
 };
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus as Told, health_client::HealthClient};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{
+    config::Config,
     domain::requests::principal::Principal,
     grpc::pb::{GetCustomerRequest, WhoAmIRequest, WhoAmIResponse},
     layers::{
         samples::{ISSUER, config},
-        token::tests::{Pair, claims, ed25519, jwks},
+        token::tests::{KeyPair, claims, ed25519, jwks},
     },
 };
 
 const CUSTOMERS: &str = "clientele.v1.CustomerService";
 
-/// A server, a connection to it, and the key of the issuer that it believes.
-async fn started() -> (Running, Channel, Pair) {
+/// A server, a connection to it, and the key of its trusted issuer.
+async fn started() -> (RunningServer, Channel, KeyPair) {
     started_with(|_| {}).await
 }
 
-async fn started_with(change: impl FnOnce(&mut Config)) -> (Running, Channel, Pair) {
+async fn started_with(change: impl FnOnce(&mut Config)) -> (RunningServer, Channel, KeyPair) {
     let pair = ed25519();
     let file = jwks(&[&pair]);
     let mut config = config(file.path());
@@ -39,16 +43,16 @@ async fn started_with(change: impl FnOnce(&mut Config)) -> (Running, Channel, Pa
 }
 
 /// A request with a token of this subject.
-fn from<M>(pair: &Pair, subject: &str, message: M) -> Request<M> {
+fn request_from<M>(pair: &KeyPair, subject: &str, message: M) -> Request<M> {
     let token = pair.sign(&claims(&json!({ "sub": subject })));
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     request
 }
 
-async fn health(channel: &Channel, service: &str) -> Told {
-    let asked = HealthCheckRequest { service: service.to_owned() };
-    HealthClient::new(channel.clone()).check(asked).await.unwrap().into_inner().status()
+async fn health(channel: &Channel, service: &str) -> ServingStatus {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner().status()
 }
 
 async fn refused<M: Message + Default + 'static>(
@@ -66,16 +70,16 @@ async fn refused<M: Message + Default + 'static>(
 #[tokio::test]
 async fn it_is_alive_and_not_ready() {
     let (running, channel, _) = started().await;
-    assert_eq!(health(&channel, LIVENESS).await, Told::Serving);
+    assert_eq!(health(&channel, LIVENESS).await, ServingStatus::Serving);
     for service in ["", READINESS, CUSTOMERS] {
-        assert_eq!(health(&channel, service).await, Told::NotServing, "{service:?}");
+        assert_eq!(health(&channel, service).await, ServingStatus::NotServing, "{service:?}");
     }
     drop(channel);
-    assert_eq!(running.stop().await, Drained::Whole);
+    assert_eq!(running.stop().await, DrainOutcome::Complete);
 }
 
 #[tokio::test]
-async fn every_refusal_of_the_gate_has_its_reason_on_the_wire() {
+async fn every_authentication_error_has_its_reason_on_the_wire() {
     let (_running, channel, _) = started().await;
     let who_am_i = "/clientele.v1.AccessService/WhoAmI";
     let plain = || Request::new(WhoAmIRequest {});
@@ -90,15 +94,16 @@ async fn every_refusal_of_the_gate_has_its_reason_on_the_wire() {
 }
 
 #[tokio::test]
-async fn what_tonic_refuses_has_its_reason_on_the_wire() {
+async fn every_error_that_tonic_makes_has_its_reason_on_the_wire() {
     let operator = |config: &mut Config| config.identity.operators = vec![Principal::new(ISSUER, "root")];
     let (_running, channel, pair) = started_with(operator).await;
     // Field 1 of ListTenants is a number, here it is a text.
     let other = GetCustomerRequest { customer_id: "ada".to_owned(), ..Default::default() };
-    let malformed = refused(&channel, "/clientele.v1.AccountService/ListTenants", from(&pair, "root", other)).await;
+    let malformed =
+        refused(&channel, "/clientele.v1.AccountService/ListTenants", request_from(&pair, "root", other)).await;
     assert_eq!(malformed, (Code::InvalidArgument, "MESSAGE_MALFORMED".to_owned()));
     let large = GetCustomerRequest { customer_id: "a".repeat(300 * 1024), ..Default::default() };
-    let too_large = refused(&channel, "/clientele.v1.AccessService/WhoAmI", from(&pair, "ada", large)).await;
+    let too_large = refused(&channel, "/clientele.v1.AccessService/WhoAmI", request_from(&pair, "ada", large)).await;
     assert_eq!(too_large, (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned()));
 }
 
@@ -111,7 +116,8 @@ async fn a_database_that_never_answers_ends_in_deadline_exceeded() {
         config.limits.deadline = Duration::from_millis(50);
     })
     .await;
-    let late = refused(&channel, "/clientele.v1.AccessService/WhoAmI", from(&pair, "ada", WhoAmIRequest {})).await;
+    let late =
+        refused(&channel, "/clientele.v1.AccessService/WhoAmI", request_from(&pair, "ada", WhoAmIRequest {})).await;
     assert_eq!(late, (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
 }
 
@@ -119,23 +125,25 @@ async fn a_database_that_never_answers_ends_in_deadline_exceeded() {
 async fn stopping_ends_open_watches_and_closes_the_port() {
     let (running, channel, _) = started().await;
     let address = running.address();
-    let asked = HealthCheckRequest { service: LIVENESS.to_owned() };
-    let mut watch = HealthClient::new(channel).watch(asked).await.unwrap().into_inner();
-    assert_eq!(watch.message().await.unwrap().unwrap().status(), Told::Serving);
-    assert_eq!(running.stop().await, Drained::Whole);
+    let request = HealthCheckRequest { service: LIVENESS.to_owned() };
+    let mut watch = HealthClient::new(channel).watch(request).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    assert_eq!(running.stop().await, DrainOutcome::Complete);
     assert!(watch.message().await.unwrap().is_none());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_named_with_what_to_do() {
+async fn an_address_in_use_is_reported_with_what_to_do() {
     let (running, ..) = started().await;
     let pair = ed25519();
     let file = jwks(&[&pair]);
     let mut config = config(file.path());
     config.listen = running.address();
-    let said = start(config).await.err().unwrap().to_string();
-    let wanted =
-        format!("{} is in use: stop what listens there, or choose another address with --listen", running.address());
-    assert_eq!(said, wanted);
+    let error = start(config).await.err().unwrap().to_string();
+    let expected = format!(
+        "{} is in use: stop the process that listens there, or choose another address with --listen",
+        running.address()
+    );
+    assert_eq!(error, expected);
 }

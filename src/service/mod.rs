@@ -32,7 +32,7 @@ use crate::{
     config::Config,
     error::Result,
     store,
-    telemetry::{Sessions, names},
+    telemetry::{PoolStatus, names},
 };
 
 /// All use cases.
@@ -63,8 +63,8 @@ impl Services {
     /// # Errors
     /// A configuration that `Config::verify` refuses.
     pub fn new(config: &Config) -> Result<Self> {
-        let pool = Pool::new(names::MAIN, &config.database, config.database.connections);
-        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_connections);
+        let pool = Pool::new(names::MAIN, &config.database, config.database.pool_size);
+        let searches = Pool::new(names::SEARCH, &config.database, config.database.search_pool_size);
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let cache = AccessCache::new(MAX_AGE);
         let mutations = Mutations::new(pool.clone(), cache.clone());
@@ -82,7 +82,7 @@ impl Services {
 
     /// The current sessions with the database.
     #[must_use]
-    pub fn sessions(&self) -> [Sessions; 2] {
+    pub fn sessions(&self) -> [PoolStatus; 2] {
         [self.pool.sessions(), self.searches.sessions()]
     }
 

@@ -1,92 +1,96 @@
-//! What is looked at only when metrics are read: the pools, the certificate and the runtime.
+//! Gauges that are read only when metrics are scraped: the connection pools, the certificate and the runtime.
 
 use opentelemetry::{KeyValue, metrics::Meter};
 use tokio::runtime::Handle;
 
-use super::{Metrics, metrics::pool, names};
+use super::{
+    metrics::Metrics,
+    names::{self, pool},
+};
 use crate::config::Validity;
 
-/// A pool's sessions at a moment.
+/// The connections of a pool at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sessions {
+pub struct PoolStatus {
     /// The pool's name.
     pub pool: &'static str,
-    /// Those that wait to be used.
+    /// Idle connections.
     pub idle: usize,
-    /// Those that are used.
+    /// Connections in use.
     pub used: usize,
-    /// As many as there may be.
+    /// Maximum connections.
     pub max: usize,
-    /// Whoever waits for one.
+    /// Work that waits for a connection.
     pub waiting: usize,
 }
 
 impl Metrics {
-    /// Looks at the pools whenever metrics are read.
-    pub fn watch(&self, sessions: impl Fn() -> [Sessions; 2] + Clone + Send + Sync + 'static) {
-        let look = sessions.clone();
+    /// Adds the gauges of the connection pools.
+    pub fn add_pool_gauges(&self, status: impl Fn() -> [PoolStatus; 2] + Clone + Send + Sync + 'static) {
+        let read = status.clone();
         let gauge = self.meter.i64_observable_up_down_counter("db.client.connection.count");
         gauge
-            .with_description("Sessions with the database")
+            .with_description("Database connections")
             .with_callback(move |observer| {
-                for Sessions { pool: name, idle, used, .. } in look() {
+                for PoolStatus { pool: name, idle, used, .. } in read() {
                     observer.observe(count(idle), &[pool(name), KeyValue::new(names::DB_STATE, "idle")]);
                     observer.observe(count(used), &[pool(name), KeyValue::new(names::DB_STATE, "used")]);
                 }
             })
             .build();
-        let look = sessions.clone();
+        let read = status.clone();
         let gauge = self.meter.i64_observable_up_down_counter("db.client.connection.max");
         gauge
-            .with_description("As many sessions as there may be")
+            .with_description("Maximum database connections")
             .with_callback(move |observer| {
-                look().iter().for_each(|sessions| observer.observe(count(sessions.max), &[pool(sessions.pool)]));
+                read().iter().for_each(|status| observer.observe(count(status.max), &[pool(status.pool)]));
             })
             .build();
         let gauge = self.meter.i64_observable_up_down_counter("db.client.connection.pending_requests");
         gauge
-            .with_description("Work that waits for a session")
+            .with_description("Work that waits for a database connection")
             .with_callback(move |observer| {
-                sessions()
-                    .iter()
-                    .for_each(|sessions| observer.observe(count(sessions.waiting), &[pool(sessions.pool)]));
+                status().iter().for_each(|status| observer.observe(count(status.waiting), &[pool(status.pool)]));
             })
             .build();
     }
-}
 
-impl Metrics {
-    /// Looks at the certificate that is shown whenever metrics are read.
-    pub fn watch_certificate(&self, shown: impl Fn() -> Validity + Clone + Send + Sync + 'static) {
-        let look = shown.clone();
+    /// Adds the gauges of the server certificate in use.
+    pub fn add_certificate_gauges(&self, validity: impl Fn() -> Validity + Clone + Send + Sync + 'static) {
+        let read = validity.clone();
         self.meter
             .i64_observable_gauge("clientele.tls.certificate.not_before.timestamp")
             .with_unit("s")
-            .with_description("Since when the server's certificate is valid")
-            .with_callback(move |observer| observer.observe(look().from, &[]))
+            .with_description("Start of the server certificate's validity")
+            .with_callback(move |observer| observer.observe(read().not_before, &[]))
             .build();
         self.meter
             .i64_observable_gauge("clientele.tls.certificate.not_after.timestamp")
             .with_unit("s")
-            .with_description("Until when the server's certificate is valid")
-            .with_callback(move |observer| observer.observe(shown().until, &[]))
+            .with_description("End of the server certificate's validity")
+            .with_callback(move |observer| observer.observe(validity().not_after, &[]))
             .build();
+    }
+
+    /// Adds the gauges of the runtime, if there is one: a unit test of a synchronous function has none.
+    pub(super) fn add_runtime_gauges(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            add_runtime_gauges(&self.meter, &runtime);
+        }
     }
 }
 
-/// The runtime, if there is one: in a unit test of a synchronous function there is none.
-pub(super) fn runtime(meter: &Meter) {
-    let Ok(runtime) = Handle::try_current() else { return };
-    let tasks = runtime.clone();
+fn add_runtime_gauges(meter: &Meter, runtime: &Handle) {
+    let (tasks, queue) = (runtime.clone(), runtime.clone());
     meter
         .i64_observable_up_down_counter("clientele.runtime.tasks")
-        .with_description("Tasks that have begun and not ended")
+        .with_description("Tasks that have not ended")
         .with_callback(move |observer| observer.observe(count(tasks.metrics().num_alive_tasks()), &[]))
         .build();
     meter
-        .i64_observable_up_down_counter("clientele.runtime.queue")
+        .i64_observable_up_down_counter("clientele.runtime.queue_depth")
         .with_description("Tasks that wait for a thread")
-        .with_callback(move |observer| observer.observe(count(runtime.metrics().global_queue_depth()), &[]))
+        .with_callback(move |observer| observer.observe(count(queue.metrics().global_queue_depth()), &[]))
         .build();
 }
 

@@ -1,5 +1,5 @@
-//! Logs: a line for each thing that happened, on standard error, so that standard output stays the program's answer. For
-//! people, or one JSON object a line. What happens inside a call has its trace's ids.
+//! Logs on standard error, so that standard output has only the program's result. A line is text for people, or one JSON
+//! object. Lines inside a call have its trace id and span id.
 
 use std::{
     any::Any,
@@ -26,20 +26,22 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// What the access lines are filtered by.
+use super::handle;
+
+/// The target of the access lines.
 pub const ACCESS: &str = "clientele::access";
 
-/// How a line is written.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One flat object a line, as collectors take it.
+    /// One flat JSON object, for collectors.
     Json,
 }
 
 impl Format {
-    /// The format of this name.
+    /// Parses a format's name.
     ///
     /// # Errors
     /// What was expected.
@@ -52,64 +54,64 @@ impl Format {
     }
 }
 
-/// What passes a filter such as `info,clientele::access=warn`.
+/// Parses a filter such as `info,clientele::access=warn`.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn filter(text: &str) -> Result<EnvFilter, String> {
-    EnvFilter::builder().parse(text).map_err(|error| format!("{text:?} is no filter: {error}"))
+    EnvFilter::builder().parse(text).map_err(|error| format!("{text:?} is not a log filter: {error}"))
 }
 
-/// Begins to log what passes the filter. Where something logs already, as in a test before this one, that goes on.
-pub fn init(filter: EnvFilter, format: Format) -> Passing {
+/// Starts logging what passes the filter. If a logger exists already, as in tests, it stays.
+pub fn init(filter: EnvFilter, format: Format) -> LogFilter {
     let text = filter.to_string();
     let (filter, handle) = reload::Layer::new(filter);
-    // Times are UTC. The filter is the layer's own: a global one would stand before whatever else wants to listen.
+    // Times are UTC. The filter applies to this layer only; a global filter would apply to all other layers too.
     let lines = tracing_subscriber::fmt::layer().event_format(Lines::new(format, stderr().is_terminal()));
     let lines = lines.with_writer(stderr).with_filter(filter);
     let _already = tracing_subscriber::registry().with(lines).try_init();
-    Passing { text, handle }
+    LogFilter { text, handle }
 }
 
-/// What passes the filter.
-pub struct Passing {
+/// The filter of the log, which can be changed.
+pub struct LogFilter {
     text: String,
     handle: reload::Handle<EnvFilter, Registry>,
 }
 
-impl Passing {
-    /// Does work whose calls have no access lines, unless they fail by our doing.
+impl LogFilter {
+    /// Runs work whose calls have no access lines, except for server errors.
     pub async fn without_access_lines<T>(&self, work: impl Future<Output = T>) -> T {
         self.set(&format!("{},{ACCESS}=warn", self.text));
-        let done = work.await;
+        let result = work.await;
         self.set(&self.text);
-        done
+        result
     }
 
     fn set(&self, text: &str) {
         if let Ok(filter) = filter(text) {
-            // It fails if another logs: then this one's filter is of no concern.
+            // It fails if another logger is active; this filter has no effect then.
             let _ = self.handle.reload(filter);
         }
     }
 }
 
-/// Has panics told in the log like anything else, and by no other way: where, and what was said if that is a text of
-/// the code. One that was put together may hold anything.
+/// Logs panics like other events, and nowhere else: the location, and the message if it is a constant of the code. A
+/// formatted message may contain anything.
 pub fn report_panics() {
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        error!(target: "clientele::panic", place, said = said(panic.payload()), "panic");
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(target: "clientele::panic", location, panic_message = panic_message(panic.payload()), "panic");
     }));
 }
 
-/// What a panic says, if that is a text of the code.
+/// Returns a panic's message, if it is a constant of the code.
 #[must_use]
-pub fn said(payload: &(dyn Any + Send)) -> &'static str {
-    payload.downcast_ref::<&'static str>().copied().unwrap_or("a text put together at run time, which is not told")
+pub fn panic_message(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("a formatted message, which is not logged")
 }
 
-/// How an event becomes a line.
+/// Formats an event as a line.
 pub(crate) struct Lines {
     format: Format,
     compact: format::Format<Compact>,
@@ -133,7 +135,7 @@ where
                 let mut line = String::with_capacity(256);
                 self.compact.format_event(context, Writer::new(&mut line), event)?;
                 out.write_str(line.trim_end())?;
-                if let Some((trace_id, span_id)) = super::ids() {
+                if let Some((trace_id, span_id)) = handle::ids() {
                     write!(out, " trace_id={trace_id:?} span_id={span_id:?}")?;
                 }
                 writeln!(out)
@@ -142,41 +144,41 @@ where
     }
 }
 
-/// `timestamp`, `level`, `target`, the ids, then the event's own fields, `message` among them, in the order of the code.
+/// Writes `timestamp`, `level`, `target`, the ids, then the event's own fields including `message`, in the code's order.
 fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
     let mut time = String::with_capacity(32);
     SystemTime.format_time(&mut Writer::new(&mut time))?;
     let metadata = event.metadata();
     let mut line = Vec::with_capacity(512);
     let mut serializer = serde_json::Serializer::new(&mut line);
-    let mut fields = Fields { map: serializer.serialize_map(None).map_err(|_| fmt::Error)?, put: Ok(()) };
+    let mut fields = Fields { map: serializer.serialize_map(None).map_err(|_| fmt::Error)?, result: Ok(()) };
     fields.put("timestamp", &time);
     fields.put("level", metadata.level().as_str());
     fields.put("target", metadata.target());
-    if let Some((trace_id, span_id)) = super::ids() {
+    if let Some((trace_id, span_id)) = handle::ids() {
         fields.put("trace_id", &trace_id);
         fields.put("span_id", &span_id);
     }
     event.record(&mut fields);
-    fields.put.and_then(|()| fields.map.end()).map_err(|_| fmt::Error)?;
+    fields.result.and_then(|()| fields.map.end()).map_err(|_| fmt::Error)?;
     writeln!(out, "{}", str::from_utf8(&line).map_err(|_| fmt::Error)?)
 }
 
-/// Writes an event's fields as they come. Numbers and truths stay what they are.
+/// Writes an event's fields in their order. Numbers and booleans keep their type.
 struct Fields<M: SerializeMap> {
     map: M,
-    put: Result<(), M::Error>,
+    result: Result<(), M::Error>,
 }
 
 impl<M: SerializeMap> Fields<M> {
     fn put(&mut self, name: &str, value: impl Serialize) {
-        if self.put.is_ok() {
-            self.put = self.map.serialize_entry(name, &value);
+        if self.result.is_ok() {
+            self.result = self.map.serialize_entry(name, &value);
         }
     }
 
     fn record(&mut self, field: &Field, value: impl Serialize) {
-        // `r#type` is named so in the code alone.
+        // Raw identifiers such as `r#type` are logged without the prefix.
         self.put(field.name().trim_start_matches("r#"), value);
     }
 }
@@ -203,14 +205,14 @@ impl<M: SerializeMap> Visit for Fields<M> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record(field, CustomerDetails(value));
+        self.record(field, DebugText(value));
     }
 }
 
-/// What a value's `Debug` says, as a text.
-struct CustomerDetails<'a>(&'a dyn fmt::Debug);
+/// A value's `Debug` output as a string.
+struct DebugText<'a>(&'a dyn fmt::Debug);
 
-impl Serialize for CustomerDetails<'_> {
+impl Serialize for DebugText<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:?}", self.0))
     }
@@ -225,8 +227,8 @@ mod tests {
     use super::{super::samples::Log, *};
 
     #[test]
-    fn a_filter_that_is_none_is_refused_and_beginning_twice_is_not() {
-        assert!(filter("clientele=loud").unwrap_err().starts_with("\"clientele=loud\" is no filter: "));
+    fn an_invalid_filter_is_rejected_and_starting_twice_is_not() {
+        assert!(filter("clientele=loud").unwrap_err().starts_with("\"clientele=loud\" is not a log filter: "));
         assert_eq!(Format::parse("xml").unwrap_err(), "xml is neither text nor json");
         for format in ["text", "json"] {
             init(filter("info,sqlx=warn").unwrap(), Format::parse(format).unwrap());
@@ -235,10 +237,10 @@ mod tests {
 
     #[test]
     fn a_json_line_is_one_object_with_the_events_own_fields_and_the_calls_ids() {
-        let (log, _listening) = Log::listen(Format::Json);
-        let place = super::super::unrecorded(&opentelemetry::trace::SpanContext::empty_context());
+        let (log, _capturing) = Log::capture(Format::Json);
+        let span = handle::unrecorded_span(&opentelemetry::trace::SpanContext::empty_context());
         {
-            let _call = Context::new().with_remote_span_context(place.clone()).attach();
+            let _call = Context::new().with_remote_span_context(span.clone()).attach();
             info!(number = 7, half = 0.5, yes = true, text = "a \"b\"\nc", none = None::<u8>, "hello");
         }
         info!("outside");
@@ -251,17 +253,17 @@ mod tests {
             (&"INFO".into(), &"clientele::telemetry::logs::tests".into())
         );
         assert!(inside["timestamp"].as_str().unwrap().ends_with('Z'), "{inside}");
-        assert_eq!(inside["trace_id"], place.trace_id().to_string());
-        assert_eq!(inside["span_id"], place.span_id().to_string());
+        assert_eq!(inside["trace_id"], span.trace_id().to_string());
+        assert_eq!(inside["span_id"], span.span_id().to_string());
         assert!(inside.get("none").is_none() && outside.get("trace_id").is_none(), "{inside} {outside}");
     }
 
     #[test]
-    fn of_a_panic_only_a_text_of_the_code_is_told() {
-        let of = |panics: fn()| said(&*panic::catch_unwind(panics).unwrap_err());
+    fn a_panics_message_is_reported_only_if_it_is_a_constant() {
+        let message_of = |panics: fn()| panic_message(&*panic::catch_unwind(panics).unwrap_err());
         let name = String::from("Ada");
-        assert_eq!(of(|| panic!("a text of the code")), "a text of the code");
-        let told = of(|| panic!("{}", std::hint::black_box("Ada Lovelace")));
-        assert!(!told.contains(&name) && told.contains("not told"), "{told}");
+        assert_eq!(message_of(|| panic!("a constant of the code")), "a constant of the code");
+        let message = message_of(|| panic!("{}", std::hint::black_box("Ada Lovelace")));
+        assert!(!message.contains(&name) && message.contains("not logged"), "{message}");
     }
 }

@@ -1,5 +1,5 @@
-//! What is counted and measured, and its text for Prometheus. Every label has a value from a closed list of this code, so
-//! there are as many series with a million customers as with one.
+//! The metrics and their text for Prometheus. Every label has a closed list of values in this code, so the number of series
+//! does not grow with the number of customers.
 
 use std::{
     sync::{
@@ -16,64 +16,59 @@ use opentelemetry::{
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
-use super::{
-    gauges,
-    names::{self, Name},
-};
+use super::names::{self, RpcName, pool};
 
-/// Seconds. A call takes a millisecond or less, one that waits for a lock two seconds, the longest its deadline of 20.
+/// Bucket bounds in seconds. A typical call takes a millisecond or less, one that waits for a lock two seconds, the longest
+/// its deadline of 20.
 const BOUNDS: [f64; 16] =
     [0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-/// What became of a round of sweeping.
-const DONE: &str = "done";
-const FAILED: &str = "failed";
 
-/// Whether something was remembered or had to be found out.
+/// The result of a cache look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheResult {
-    /// It was remembered.
+    /// The entry was cached.
     Hit,
-    /// It had to be found out.
+    /// The entry was not cached.
     Miss,
 }
 
-/// Why a write was done again.
+/// Why a write was retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryReason {
-    /// Somebody else wrote between the reading and the writing.
-    LostRace,
-    /// PostgreSQL undid it because of a deadlock.
+    /// Another call changed the record between the read and the write.
+    Conflict,
+    /// PostgreSQL rolled it back because of a deadlock.
     Deadlock,
 }
 
-/// The instruments of one server.
+/// The metrics of one server.
 pub struct Metrics {
     registry: Registry,
-    /// Metrics are gathered as long as it is there.
+    /// Metrics are collected as long as it exists.
     _provider: SdkMeterProvider,
     pub(super) meter: Meter,
     calls: Histogram<f64>,
     statements: Histogram<f64>,
-    session_waits: Histogram<f64>,
+    connection_waits: Histogram<f64>,
     connects: Histogram<f64>,
-    session_timeouts: Counter<u64>,
-    discarded: Counter<u64>,
-    again: Counter<u64>,
+    connection_timeouts: Counter<u64>,
+    connections_discarded: Counter<u64>,
+    write_retries: Counter<u64>,
     token_cache: Counter<u64>,
     access_cache: Counter<u64>,
-    key_fetches: Counter<u64>,
-    swept: Counter<u64>,
-    sweeps: Counter<u64>,
+    jwks_fetches: Counter<u64>,
+    answers_deleted: Counter<u64>,
+    cleanups: Counter<u64>,
     panics: Counter<u64>,
     spans: Counter<u64>,
-    calls_now: Arc<AtomicI64>,
-    mutations_now: Arc<AtomicI64>,
+    calls_in_flight: Arc<AtomicI64>,
+    mutations_in_flight: Arc<AtomicI64>,
 }
 
 impl Metrics {
     pub(super) fn new(resource: Resource) -> Self {
         let registry = Registry::new();
-        // It fails only for a registry that has one already.
+        // It fails only for a registry that has an exporter already.
         let reader =
             opentelemetry_prometheus::exporter().with_registry(registry.clone()).scope_info_enabled(false).build().ok();
         let provider = SdkMeterProvider::builder().with_resource(resource);
@@ -92,71 +87,73 @@ impl Metrics {
         };
         let counter = |name, description| meter.u64_counter(name).with_description(description).build();
         let gauge = |name, description| {
-            let now = Arc::new(AtomicI64::new(0));
-            let observed = Arc::clone(&now);
+            let count = Arc::new(AtomicI64::new(0));
+            let observed = Arc::clone(&count);
             let gauge = meter.i64_observable_up_down_counter(name).with_description(description);
             gauge.with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[])).build();
-            now
+            count
         };
-        gauges::runtime(&meter);
         let metrics = Self {
-            calls: seconds("rpc.server.call.duration", "How long calls took"),
-            statements: seconds("db.client.operation.duration", "How long statements took"),
-            session_waits: seconds("db.client.connection.wait_time", "How long work waited for a session"),
-            connects: seconds("db.client.connection.create_time", "How long connecting took"),
-            session_timeouts: counter("db.client.connection.timeouts", "Work that got no session in time"),
-            discarded: counter("clientele.db.sessions.discarded", "Sessions closed in the middle of their work"),
-            again: counter("clientele.writes.repeated", "Writes that were done again, and why"),
-            token_cache: counter("clientele.token_cache.requests", "Tokens accepted, remembered or verified"),
-            access_cache: counter("clientele.access_cache.requests", "Memberships looked up, remembered or read"),
-            key_fetches: counter("clientele.issuer.keys.fetches", "Fetches of issuers' keys from their URLs"),
-            swept: counter("clientele.answers.swept", "Stored answers deleted because of their age"),
-            sweeps: counter("clientele.sweeps", "Rounds of deleting old answers"),
+            calls: seconds("rpc.server.call.duration", "Duration of calls"),
+            statements: seconds("db.client.operation.duration", "Duration of SQL statements"),
+            connection_waits: seconds("db.client.connection.wait_time", "Time that work waited for a connection"),
+            connects: seconds("db.client.connection.create_time", "Time to connect"),
+            connection_timeouts: counter("db.client.connection.timeouts", "Work that got no connection in time"),
+            connections_discarded: counter(
+                "clientele.db.connections.discarded",
+                "Connections closed because their work was interrupted",
+            ),
+            write_retries: counter("clientele.write.retries", "Retried writes"),
+            token_cache: counter("clientele.token_cache.requests", "Accepted tokens, by cache result"),
+            access_cache: counter("clientele.access_cache.requests", "Membership look-ups, by cache result"),
+            jwks_fetches: counter("clientele.jwks.fetches", "Fetches of issuers' keys from their URLs"),
+            answers_deleted: counter("clientele.stored_answers.deleted", "Expired stored answers deleted"),
+            cleanups: counter("clientele.cleanup.runs", "Runs of the cleanup of expired stored answers"),
             panics: counter("clientele.panics", "Calls that panicked"),
-            spans: counter("otel.sdk.exporter.span.exported", "Spans sent to the collector, or lost"),
-            calls_now: gauge("clientele.calls.in_flight", "Calls being answered"),
-            mutations_now: gauge("clientele.mutations.in_flight", "Mutations running, their callers there or not"),
+            spans: counter("otel.sdk.exporter.span.exported", "Spans exported to the collector, or lost"),
+            calls_in_flight: gauge("clientele.calls.in_flight", "Calls in flight"),
+            mutations_in_flight: gauge("clientele.mutations.in_flight", "Running mutations, also after a hang-up"),
             meter,
             _provider: provider,
             registry,
         };
-        metrics.begin_at_zero();
+        metrics.start_at_zero();
         metrics
     }
 
-    /// A counter that is not there until it first counts hides its first step from whoever looks at rates.
-    fn begin_at_zero(&self) {
+    /// Makes every counter visible from the start: `rate` cannot see the first step of a counter that appears with it.
+    fn start_at_zero(&self) {
         for name in [names::MAIN, names::SEARCH] {
-            self.session_timeouts.add(0, &[pool(name)]);
+            self.connection_timeouts.add(0, &[pool(name)]);
         }
-        for counter in [&self.discarded, &self.swept, &self.panics, &self.spans] {
+        for counter in [&self.connections_discarded, &self.answers_deleted, &self.panics, &self.spans] {
             counter.add(0, &[]);
         }
-        self.spans.add(0, &[lost()]);
+        self.spans.add(0, &[export_failed()]);
         for counter in [&self.token_cache, &self.access_cache] {
-            for known in [CacheResult::Hit, CacheResult::Miss] {
-                counter.add(0, &[cache_result(known)]);
+            for result in [CacheResult::Hit, CacheResult::Miss] {
+                counter.add(0, &[cache_result(result)]);
             }
         }
-        for why in [RetryReason::LostRace, RetryReason::Deadlock] {
-            self.again.add(0, &[reason(why)]);
+        for reason in [RetryReason::Conflict, RetryReason::Deadlock] {
+            self.write_retries.add(0, &[retry_reason(reason)]);
         }
-        for outcome in [DONE, FAILED] {
-            self.sweeps.add(0, &[KeyValue::new("outcome", outcome)]);
-            self.key_fetches.add(0, &[KeyValue::new("outcome", outcome)]);
+        for success in [true, false] {
+            self.cleanups.add(0, &[success_result(success)]);
+            self.jwks_fetches.add(0, &[success_result(success)]);
         }
     }
 
-    /// All of it, in Prometheus' text format.
+    /// Returns all metrics in Prometheus' text format.
     ///
     /// # Errors
-    /// None that can happen: there is no metric without a name.
+    /// None in practice: every metric has a name.
     pub fn text(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// A call was answered with this code; `failed` says whether by our doing.
-    pub fn call(&self, name: Name, code: &'static str, failed: bool, took: Duration) {
+    /// Records a call that ended with this code; `failed` says whether it is a server error.
+    pub fn call(&self, name: RpcName, code: &'static str, failed: bool, duration: Duration) {
         let labels = [
             KeyValue::new(names::RPC_SYSTEM, "grpc"),
             KeyValue::new(names::RPC_METHOD, name.as_str()),
@@ -164,129 +161,128 @@ impl Metrics {
             KeyValue::new(names::ERROR, code),
         ];
         let labels = if failed { &labels[..] } else { &labels[..3] };
-        self.calls.record(took.as_secs_f64(), labels);
+        self.calls.record(duration.as_secs_f64(), labels);
     }
 
-    /// A statement came to its end.
-    pub(super) fn statement(&self, name: &'static str, failed: Option<&str>, took: Duration) {
+    /// Records a statement that ended.
+    pub(super) fn statement(&self, name: &'static str, error: Option<&str>, duration: Duration) {
         let labels = [KeyValue::new(names::DB_SYSTEM, "postgresql"), KeyValue::new(names::DB_SUMMARY, name)];
-        match failed {
-            None => self.statements.record(took.as_secs_f64(), &labels),
+        match error {
+            None => self.statements.record(duration.as_secs_f64(), &labels),
             Some(error) => {
                 let [system, summary] = labels;
                 let failed = [system, summary, KeyValue::new(names::ERROR, error.to_owned())];
-                self.statements.record(took.as_secs_f64(), &failed);
+                self.statements.record(duration.as_secs_f64(), &failed);
             }
         }
     }
 
-    /// Work got a session of this pool, after waiting for so long.
+    /// Records that work got a connection of this pool, and how long it waited.
     pub fn leased(&self, from: &'static str, waited: Duration) {
-        self.session_waits.record(waited.as_secs_f64(), &[pool(from)]);
+        self.connection_waits.record(waited.as_secs_f64(), &[pool(from)]);
     }
 
-    /// Work got no session of this pool in time.
+    /// Counts work that got no connection of this pool in time.
     pub fn not_leased(&self, from: &'static str) {
-        self.session_timeouts.add(1, &[pool(from)]);
+        self.connection_timeouts.add(1, &[pool(from)]);
     }
 
-    /// A session was opened for this pool.
-    pub fn connected(&self, to: &'static str, took: Duration) {
-        self.connects.record(took.as_secs_f64(), &[pool(to)]);
+    /// Records a new connection of this pool.
+    pub fn connected(&self, to: &'static str, duration: Duration) {
+        self.connects.record(duration.as_secs_f64(), &[pool(to)]);
     }
 
-    /// A session was closed in the middle of its work.
+    /// Counts a connection that was closed because its work was interrupted.
     pub fn discarded(&self) {
-        self.discarded.add(1, &[]);
+        self.connections_discarded.add(1, &[]);
     }
 
-    /// A write is done again.
-    pub fn again(&self, why: RetryReason) {
-        self.again.add(1, &[reason(why)]);
+    /// Counts a retried write.
+    pub fn write_retried(&self, reason: RetryReason) {
+        self.write_retries.add(1, &[retry_reason(reason)]);
     }
 
-    /// A token was accepted.
-    pub fn token(&self, known: CacheResult) {
-        self.token_cache.add(1, &[cache_result(known)]);
+    /// Counts an accepted token.
+    pub fn token_accepted(&self, result: CacheResult) {
+        self.token_cache.add(1, &[cache_result(result)]);
     }
 
-    /// A membership was looked up.
-    pub fn access_looked_up(&self, known: CacheResult) {
-        self.access_cache.add(1, &[cache_result(known)]);
+    /// Counts a membership look-up.
+    pub fn access_looked_up(&self, result: CacheResult) {
+        self.access_cache.add(1, &[cache_result(result)]);
     }
 
-    /// An issuer's keys were fetched, or could not be.
-    pub fn keys_fetched(&self, done: bool) {
-        self.key_fetches.add(1, &[KeyValue::new("outcome", if done { DONE } else { FAILED })]);
+    /// Counts a fetch of an issuer's keys.
+    pub fn jwks_fetched(&self, success: bool) {
+        self.jwks_fetches.add(1, &[success_result(success)]);
     }
 
-    /// A round of sweeping ended: so many answers deleted, or a failure.
-    pub fn swept(&self, deleted: Option<u64>) {
-        self.swept.add(deleted.unwrap_or_default(), &[]);
-        let outcome = if deleted.is_some() { DONE } else { FAILED };
-        self.sweeps.add(1, &[KeyValue::new("outcome", outcome)]);
+    /// Counts a run of the cleanup and the stored answers that it deleted; none if it failed.
+    pub fn cleaned_up(&self, deleted: Option<u64>) {
+        self.answers_deleted.add(deleted.unwrap_or_default(), &[]);
+        self.cleanups.add(1, &[success_result(deleted.is_some())]);
     }
 
-    /// A call panicked.
+    /// Counts a call that panicked.
     pub fn panicked(&self) {
         self.panics.add(1, &[]);
     }
 
-    /// So many spans were sent, or lost.
-    pub(super) fn exported(&self, spans: usize, lost: bool) {
+    /// Counts exported or lost spans.
+    pub(super) fn spans_exported(&self, spans: usize, failed: bool) {
         let spans = u64::try_from(spans).unwrap_or(u64::MAX);
-        let lost = lost.then(self::lost);
-        self.spans.add(spans, lost.as_slice());
+        let error = failed.then(export_failed);
+        self.spans.add(spans, error.as_slice());
     }
 
-    /// Counts a call among those being answered until the guard is dropped.
-    pub fn call_begins(&self) -> Now {
-        Now::begin(&self.calls_now)
+    /// Counts a call in flight until the guard is dropped.
+    pub fn count_call(&self) -> InFlightCount {
+        InFlightCount::start(&self.calls_in_flight)
     }
 
-    /// Counts a mutation among those running until the guard is dropped.
-    pub fn mutation_begins(&self) -> Now {
-        Now::begin(&self.mutations_now)
+    /// Counts a running mutation until the guard is dropped.
+    pub fn count_mutation(&self) -> InFlightCount {
+        InFlightCount::start(&self.mutations_in_flight)
     }
 }
 
-pub(super) fn pool(name: &'static str) -> KeyValue {
-    KeyValue::new(names::DB_POOL, name)
+fn export_failed() -> KeyValue {
+    KeyValue::new(names::ERROR, "export_failed")
 }
 
-fn lost() -> KeyValue {
-    KeyValue::new(names::ERROR, "lost")
-}
-
-fn reason(why: RetryReason) -> KeyValue {
-    let why = match why {
-        RetryReason::LostRace => "lost_race",
+fn retry_reason(reason: RetryReason) -> KeyValue {
+    let value = match reason {
+        RetryReason::Conflict => "conflict",
         RetryReason::Deadlock => "deadlock",
     };
-    KeyValue::new("reason", why)
+    KeyValue::new("reason", value)
 }
 
-fn cache_result(known: CacheResult) -> KeyValue {
-    let how = match known {
+fn cache_result(result: CacheResult) -> KeyValue {
+    let value = match result {
         CacheResult::Hit => "hit",
         CacheResult::Miss => "miss",
     };
-    KeyValue::new("result", how)
+    KeyValue::new("result", value)
 }
 
-/// One of those that are counted now.
-#[derive(Debug)]
-#[must_use = "dropped, it is counted no more"]
-pub struct Now(Arc<AtomicI64>);
+fn success_result(success: bool) -> KeyValue {
+    KeyValue::new("result", if success { "success" } else { "failure" })
+}
 
-impl Now {
-    fn begin(counted: &Arc<AtomicI64>) -> Self {
-        counted.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(counted))
+/// Counts one call or mutation in flight until it is dropped.
+#[derive(Debug)]
+#[must_use = "the count ends when it is dropped"]
+pub struct InFlightCount(Arc<AtomicI64>);
+
+impl InFlightCount {
+    fn start(count: &Arc<AtomicI64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
     }
 }
 
-impl Drop for Now {
+impl Drop for InFlightCount {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

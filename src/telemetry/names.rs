@@ -1,6 +1,6 @@
-//! Names that others read: OpenTelemetry's semantic conventions 1.45 for RPC and databases, in which both are stable,
-//! and ours, which begin with `clientele.`. The conventions' own crate is older than the RPC ones: `rpc.status_code` was
-//! `rpc.response.status_code` in between.
+//! Names in metrics and traces: those of OpenTelemetry's semantic conventions 1.45 for RPC and databases, in which both are
+//! stable, and our own, which begin with `clientele.`. The conventions' own crate is older than the stable RPC names: it calls
+//! `rpc.status_code` `rpc.response.status_code`.
 
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
@@ -13,52 +13,57 @@ pub const SCHEMA: &str = "https://opentelemetry.io/schemas/1.45.0";
 pub const RPC_SYSTEM: &str = "rpc.system.name";
 /// The RPC's full name, or `_OTHER`.
 pub const RPC_METHOD: &str = "rpc.method";
-/// The code of the call's answer, as in `NOT_FOUND`.
+/// The status code of the call, as in `NOT_FOUND`.
 pub const RPC_STATUS: &str = "rpc.status_code";
 /// `postgresql`.
 pub const DB_SYSTEM: &str = "db.system.name";
-/// Which statement it is: the store's function that sends it, as in `customers.load`.
+/// The statement's name: the store's function that sends it, as in `customers.load`.
 pub const DB_SUMMARY: &str = "db.query.summary";
-/// PostgreSQL's code for what went wrong (SQLSTATE).
+/// PostgreSQL's error code (SQLSTATE).
 pub const DB_STATUS: &str = "db.response.status_code";
-/// Which pool of sessions.
+/// The name of the connection pool.
 pub const DB_POOL: &str = "db.client.connection.pool.name";
 /// The pool of everything but searches.
 pub const MAIN: &str = "main";
 /// The pool of searches.
 pub const SEARCH: &str = "search";
-/// What a session of the pool does.
+/// The state of a pool's connection.
 pub const DB_STATE: &str = "db.client.connection.state";
-/// What kind of failure.
+/// The type of an error.
 pub const ERROR: &str = "error.type";
 /// The reason in the error's `ErrorInfo`.
 pub const REASON: &str = "clientele.error.reason";
-/// In which tenant a call acts. On spans alone: metrics have no such label.
+/// The tenant of a call. Only on spans: metrics have no such label.
 pub const TENANT: &str = "clientele.tenant.id";
-/// In which account a call acts. On spans alone.
+/// The acting account of a call. Only on spans.
 pub const ACCOUNT: &str = "clientele.account.id";
 
-/// What a call is called. Never the path as it came: a caller could write anything into logs, and make a series of
-/// metrics of each word.
+/// The RPC's name in telemetry. Never the request's path: a caller could write anything into logs, and create any number of
+/// metric series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// One of the contract, or `_OTHER`.
-    Rpc(&'static str),
-    /// Health and reflection, which probes call all day: neither traced nor logged above debug.
-    Plumbing(&'static str),
+pub enum RpcName {
+    /// An RPC of the contract, or `_OTHER`.
+    Contract(&'static str),
+    /// Health and reflection, which probes call all day: not traced, and logged only at debug.
+    Infrastructure(&'static str),
 }
 
-impl Name {
-    /// The name.
+impl RpcName {
+    /// Returns the name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Rpc(name) | Self::Plumbing(name) => name,
+            Self::Contract(name) | Self::Infrastructure(name) => name,
         }
     }
 }
 
-/// What tells: this service, this version, this process.
+/// The label of a connection pool.
+pub(super) fn pool(name: &'static str) -> KeyValue {
+    KeyValue::new(DB_POOL, name)
+}
+
+/// The source of all telemetry: this service, this version, this process.
 pub(super) fn resource() -> Resource {
     Resource::builder()
         .with_service_name(env!("CARGO_PKG_NAME"))

@@ -1,4 +1,4 @@
-//! What unit tests listen with.
+//! Captures log lines in unit tests.
 
 use std::{
     io,
@@ -10,15 +10,16 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::logs::{Format, Lines};
 
-/// What was logged, on this thread alone.
+/// The log of this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Listens until the guard is dropped.
-    pub(crate) fn listen(format: Format) -> (Self, DefaultGuard) {
-        // While there is a single subscriber, tracing asks whichever thread comes to a line first whether anybody wants it, for
-        // all and for good: so one where nobody listens must not say no. It fails where one is there already.
+    /// Captures until the guard is dropped.
+    pub(crate) fn capture(format: Format) -> (Self, DefaultGuard) {
+        // With a single subscriber, tracing caches for each log statement whether it is enabled, as decided by the first
+        // thread that reaches it. A thread without a subscriber would disable it for all. So a global subscriber must exist;
+        // setting it fails if there is one.
         let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         let log = Self::default();
         let lines = tracing_subscriber::fmt().event_format(Lines::new(format, false)).with_writer(log.clone());

@@ -1,5 +1,5 @@
-//! Statements: how long each took, and a span of its own in a trace that is recorded. A statement is named after the
-//! store's function that sends it; its text and its values are told to nobody.
+//! Measures each SQL statement, and gives it a span if its trace is recorded. A statement's name is that of the store's
+//! function that sends it. SQL text and parameters are never recorded.
 
 use std::{
     borrow::Cow,
@@ -16,44 +16,43 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::Span;
 use pin_project_lite::pin_project;
 
-use super::{Metrics, Telemetry, names};
+use super::{handle::Telemetry, metrics::Metrics, names};
 
-/// A statement that can be told of: what sqlx's `fetch_…` and `execute` return.
+/// A statement: the future that sqlx's `fetch_…` and `execute` return.
 pub trait Statement<T>: Future<Output = Result<T, sqlx::Error>> + Sized {
-    /// The same statement, told under this name. It begins now.
-    fn named(self, name: &'static str) -> Told<Self> {
-        Told { statement: self, watch: Watch::begin(name) }
+    /// Measures the statement under this name. The measurement starts now.
+    fn named(self, name: &'static str) -> MeasuredStatement<Self> {
+        MeasuredStatement { statement: self, measurement: Measurement::start(name) }
     }
 }
 
 impl<T, F: Future<Output = Result<T, sqlx::Error>>> Statement<T> for F {}
 
 pin_project! {
-    /// A statement that is told of.
+    /// A statement that is measured.
     #[must_use = "a statement that is not awaited is not sent"]
-    pub struct Told<F> {
+    pub struct MeasuredStatement<F> {
         #[pin]
         statement: F,
-        watch: Watch,
+        measurement: Measurement,
     }
 }
 
-impl<T, F: Future<Output = Result<T, sqlx::Error>>> Future for Told<F> {
+impl<T, F: Future<Output = Result<T, sqlx::Error>>> Future for MeasuredStatement<F> {
     type Output = Result<T, sqlx::Error>;
 
     fn poll(self: Pin<&mut Self>, waker: &mut Waker<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let done = ready!(this.statement.poll(waker));
-        this.watch.end(done.as_ref().err().map(kind));
-        Poll::Ready(done)
+        let result = ready!(this.statement.poll(waker));
+        this.measurement.end(result.as_ref().err().map(error_type));
+        Poll::Ready(result)
     }
 }
 
-/// What kind of failure it is: PostgreSQL's own code, or where on the way it was lost. Nothing of its text, which may
-/// repeat values.
-fn kind(error: &sqlx::Error) -> Cow<'_, str> {
+/// Returns the error's type: PostgreSQL's code, or the driver's kind of error. Never its text, which may repeat values.
+fn error_type(error: &sqlx::Error) -> Cow<'_, str> {
     match error {
-        sqlx::Error::Database(refused) => refused.code().unwrap_or(Cow::Borrowed("_OTHER")),
+        sqlx::Error::Database(error) => error.code().unwrap_or(Cow::Borrowed("_OTHER")),
         sqlx::Error::Io(_) => Cow::Borrowed("io"),
         sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => Cow::Borrowed("protocol"),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Cow::Borrowed("decode"),
@@ -62,46 +61,46 @@ fn kind(error: &sqlx::Error) -> Cow<'_, str> {
     }
 }
 
-/// The watch over one statement. One that is dropped before its end was cancelled.
-struct Watch {
+/// The measurement of one statement. A statement that is dropped before its end counts as cancelled.
+struct Measurement {
     name: &'static str,
-    begun: Instant,
-    /// None once it ended, or where nobody listens. The span is boxed, as it is large and rare: every call's future holds
-    /// its place.
-    telling: Option<(Arc<Metrics>, Option<Box<Span>>)>,
+    started: Instant,
+    /// None after the end, or without telemetry. The span is boxed, because it is large and rare, and every call's future
+    /// has room for it.
+    sink: Option<(Arc<Metrics>, Option<Box<Span>>)>,
 }
 
-impl Watch {
-    fn begin(name: &'static str) -> Self {
-        let telling = Context::map_current(|context| {
+impl Measurement {
+    fn start(name: &'static str) -> Self {
+        let sink = Context::map_current(|context| {
             let telemetry = context.get::<Telemetry>()?;
             let span = telemetry.traces.as_ref().and_then(|traces| {
-                traces.open_statement(context, name, || {
+                traces.start_statement(context, name, || {
                     vec![KeyValue::new(names::DB_SYSTEM, "postgresql"), KeyValue::new(names::DB_SUMMARY, name)]
                 })
             });
             Some((Arc::clone(&telemetry.metrics), span.map(Box::new)))
         });
-        Self { name, begun: Instant::now(), telling }
+        Self { name, started: Instant::now(), sink }
     }
 
-    fn end(&mut self, failed: Option<Cow<'_, str>>) {
-        let Some((metrics, span)) = self.telling.take() else { return };
-        metrics.statement(self.name, failed.as_deref(), self.begun.elapsed());
+    fn end(&mut self, error: Option<Cow<'_, str>>) {
+        let Some((metrics, span)) = self.sink.take() else { return };
+        metrics.statement(self.name, error.as_deref(), self.started.elapsed());
         let Some(mut span) = span else { return };
-        if let Some(failed) = failed {
-            // SQLSTATE has five characters; our own words have more, or begin with an underscore.
-            if failed.len() == 5 {
-                span.set_attribute(KeyValue::new(names::DB_STATUS, failed.clone().into_owned()));
+        if let Some(error) = error {
+            // An SQLSTATE has five characters; the driver's kinds have other lengths.
+            if error.len() == 5 {
+                span.set_attribute(KeyValue::new(names::DB_STATUS, error.clone().into_owned()));
             }
-            span.set_attribute(KeyValue::new(names::ERROR, failed.into_owned()));
+            span.set_attribute(KeyValue::new(names::ERROR, error.into_owned()));
             span.set_status(Status::error(""));
         }
         span.end();
     }
 }
 
-impl Drop for Watch {
+impl Drop for Measurement {
     fn drop(&mut self) {
         self.end(Some(Cow::Borrowed("cancelled")));
     }

@@ -1,5 +1,5 @@
-//! Traces, sent by OTLP. The SDK gathers spans in a bounded queue, which its own thread empties: a collector that is slow
-//! or gone costs spans, and calls nothing.
+//! Traces, sent by OTLP. The SDK collects spans in a bounded queue, and its own thread sends them: a collector that is slow or
+//! down loses spans but delays no call.
 
 use std::{fmt, path::Path, sync::Arc, thread, time::Duration};
 
@@ -18,60 +18,61 @@ use opentelemetry_sdk::{
 use tokio::{sync::oneshot, time};
 use tonic::transport::Endpoint;
 
-use super::{Metrics, names};
+use super::{metrics::Metrics, names};
 use crate::config::tls;
 
-/// How long a stopping server waits until what it gathered is sent.
-pub(super) const FLUSH: Duration = Duration::from_secs(3);
+/// How long a stopping server waits for the last export.
+pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long connecting to the collector may take, and one export.
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-const EXPORT_LIMIT: Duration = Duration::from_secs(5);
-/// Spans that wait to be sent at most: about four megabytes. What comes then is lost.
-const QUEUE: usize = 4096;
-/// Spans that are sent at once, and how long they wait for others.
-const BATCH: usize = 512;
-const GATHER: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum spans in the queue: about four megabytes. More are lost.
+const MAX_QUEUED: usize = 4096;
+/// Maximum spans in one export, and how often spans are exported.
+const MAX_BATCH: usize = 512;
+const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The collector's address is none.
+/// The collector's address is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("--otlp-endpoint {endpoint}: {cause}")]
-pub struct Unusable {
+pub struct InvalidEndpoint {
     endpoint: String,
     cause: String,
 }
 
-/// The traces of one server, and where they go.
+/// The traces of one server, and the exporter.
 pub(super) struct Traces {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
 }
 
 impl Traces {
-    /// Traces to the collector at this address, over TLS if it is an https one: believed by the authorities in the file, or by
-    /// those that browsers trust. It connects when there is something to send.
+    /// Sends traces to the collector at this address, over TLS if it is an https URL. TLS trusts the file's certificate
+    /// authorities, or without a file the built-in Mozilla roots. It connects at the first export.
     pub(super) fn new(
         endpoint: &str,
-        authorities: Option<&Path>,
+        ca_file: Option<&Path>,
         sample_ratio: f64,
         resource: Resource,
         metrics: &Arc<Metrics>,
-    ) -> Result<Self, Unusable> {
-        let unusable = |cause: &dyn fmt::Display| Unusable { endpoint: endpoint.to_owned(), cause: cause.to_string() };
-        let channel = Endpoint::from_shared(endpoint.to_owned()).map_err(|cause| unusable(&cause))?;
-        let channel = channel.connect_timeout(CONNECT_LIMIT).timeout(EXPORT_LIMIT);
+    ) -> Result<Self, InvalidEndpoint> {
+        let invalid =
+            |cause: &dyn fmt::Display| InvalidEndpoint { endpoint: endpoint.to_owned(), cause: cause.to_string() };
+        let channel = Endpoint::from_shared(endpoint.to_owned()).map_err(|cause| invalid(&cause))?;
+        let channel = channel.connect_timeout(CONNECT_TIMEOUT).timeout(EXPORT_TIMEOUT);
         let channel = if channel.uri().scheme() == Some(&Scheme::HTTPS) {
-            let tls = tls::client(authorities).map_err(|cause| unusable(&cause))?;
+            let tls = tls::client_config(ca_file).map_err(|cause| invalid(&cause))?;
             let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http2().build();
             channel.connect_with_connector_lazy(connector)
         } else {
             channel.connect_lazy()
         };
         let otlp = SpanExporter::builder().with_tonic().with_channel(channel).build();
-        let exporter = Counting { to: otlp.map_err(|cause| unusable(&cause))?, metrics: Arc::clone(metrics) };
+        let exporter = CountingExporter { inner: otlp.map_err(|cause| invalid(&cause))?, metrics: Arc::clone(metrics) };
         let batches = BatchConfigBuilder::default()
-            .with_max_queue_size(QUEUE)
-            .with_max_export_batch_size(BATCH)
-            .with_scheduled_delay(GATHER)
+            .with_max_queue_size(MAX_QUEUED)
+            .with_max_export_batch_size(MAX_BATCH)
+            .with_scheduled_delay(EXPORT_INTERVAL)
             .build();
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
@@ -86,15 +87,16 @@ impl Traces {
         Ok(Self { provider, tracer })
     }
 
-    /// A span below the caller's, or a trace's first; recorded if the trace is sampled.
-    pub(super) fn open(&self, base: &Context, name: &'static str, kind: SpanKind, caller: &SpanContext) -> Context {
+    /// Starts a child span of the caller's span, or a root span; it is recorded if the trace is sampled.
+    pub(super) fn start(&self, base: &Context, name: &'static str, kind: SpanKind, caller: &SpanContext) -> Context {
         let parent = if caller.is_valid() { base.with_remote_span_context(caller.clone()) } else { base.clone() };
         let span = self.tracer.build_with_context(SpanBuilder::from_name(name).with_kind(kind), &parent);
         base.with_span(span)
     }
 
-    /// A statement's span, if its call's trace is recorded. The call itself may have ended: its caller hung up.
-    pub(super) fn open_statement(
+    /// Starts a statement's span, if its call's trace is recorded. The call's own span may have ended, because its caller
+    /// hung up.
+    pub(super) fn start_statement(
         &self,
         context: &Context,
         name: &'static str,
@@ -107,58 +109,58 @@ impl Traces {
         Some(self.tracer.build_with_context(span, context))
     }
 
-    /// Sends what is gathered and is done. The SDK blocks while it does so, whatever the collector does: it gets a thread
-    /// that nobody waits for longer than `FLUSH`.
+    /// Exports the queued spans and shuts down. The SDK blocks meanwhile, so it runs in a thread of its own; the wait is at most
+    /// `FLUSH_TIMEOUT`.
     pub(super) async fn flush(&self) {
         let (sent, done) = oneshot::channel();
         let provider = self.provider.clone();
         thread::spawn(move || {
-            let _: OTelSdkResult = provider.shutdown_with_timeout(FLUSH);
+            let _: OTelSdkResult = provider.shutdown_with_timeout(FLUSH_TIMEOUT);
             sent.send(())
         });
-        if time::timeout(FLUSH, done).await.is_err() {
-            tracing::warn!("the collector did not take the last spans in time; they are lost");
+        if time::timeout(FLUSH_TIMEOUT, done).await.is_err() {
+            tracing::warn!("the collector did not accept the last spans in time; they are lost");
         }
     }
 }
 
 impl Drop for Traces {
-    /// A server that is dropped rather than stopped waits for nobody, as the SDK would in its own drop.
+    /// A server that is dropped without being stopped does not wait; the SDK's own drop would.
     fn drop(&mut self) {
         let provider = self.provider.clone();
         thread::spawn(move || provider.shutdown_with_timeout(Duration::ZERO));
     }
 }
 
-/// Counts what is sent and what is lost.
-struct Counting {
-    to: SpanExporter,
+/// Counts exported and lost spans.
+struct CountingExporter {
+    inner: SpanExporter,
     metrics: Arc<Metrics>,
 }
 
-impl fmt::Debug for Counting {
+impl fmt::Debug for CountingExporter {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to.fmt(out)
+        self.inner.fmt(out)
     }
 }
 
-impl trace::SpanExporter for Counting {
+impl trace::SpanExporter for CountingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
-        let sent = self.to.export(batch).await;
-        self.metrics.exported(spans, sent.is_err());
-        sent
+        let result = self.inner.export(batch).await;
+        self.metrics.spans_exported(spans, result.is_err());
+        result
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.to.shutdown_with_timeout(timeout)
+        self.inner.shutdown_with_timeout(timeout)
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.to.force_flush()
+        self.inner.force_flush()
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.to.set_resource(resource);
+        self.inner.set_resource(resource);
     }
 }

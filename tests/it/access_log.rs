@@ -31,7 +31,7 @@ fn traced<T>(mut request: Request<T>, number: usize) -> Request<T> {
 #[tokio::test]
 async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
     let temp_dir = temp_dir();
-    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--empty"]).ready().await;
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--no-demo-data"]).ready().await;
     let channel = dev.channel().await;
     let mut access = AccessServiceClient::new(channel.clone());
     let mut accounts = AccountServiceClient::new(channel.clone());
@@ -69,7 +69,7 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
             Some(format!("rpc=\"{rpc}\"")),
             Some(format!("code=\"{code}\"")),
             reason.map(|reason| format!("reason=\"{reason}\"")),
-            Some("ms=".to_owned()),
+            Some("duration_ms=".to_owned()),
             Some(format!("trace_id=\"{id}\"")),
         ]
         .into_iter()
@@ -92,8 +92,9 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
 #[tokio::test]
 async fn lines_are_json_objects_with_log_format_json() {
     let temp_dir = temp_dir();
-    let dev =
-        Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--empty", "--log-format", "json"]).ready().await;
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--no-demo-data", "--log-format", "json"])
+        .ready()
+        .await;
     let mut access = AccessServiceClient::new(dev.channel().await);
     let who = dev.request("operator", pb::WhoAmIRequest::default()).await;
     access.who_am_i(traced(who, 0xbbb1)).await.unwrap();

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio};
 
 use clientele::{
-    embedded::{Cluster, Durability, Place, Settings},
+    embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     grpc::pb::{self, account_service_client::AccountServiceClient},
     store::migrations,
 };
@@ -38,18 +38,26 @@ async fn serve_reports_every_problem_and_no_secret() {
         "serve",
         "--listen=nowhere",
         "--database-url=postgres://me:hunter2@db:port/clientele",
-        "--connections=many",
+        "--pool-size=many",
         "--lock-timeout=5",
         "--issuer=https://id.example,clientele,/no/such/jwks.json",
         "--operator=nobody",
         "--sealing-key-file",
         path(&key),
         "--deadline=20s",
-        "--drain=5s",
+        "--drain-timeout=5s",
     ]))
     .await;
-    let options =
-        ["listen", "database-url", "connections", "lock-timeout", "issuer", "operator", "sealing-key-file", "drain"];
+    let options = [
+        "listen",
+        "database-url",
+        "pool-size",
+        "lock-timeout",
+        "issuer",
+        "operator",
+        "sealing-key-file",
+        "drain-timeout",
+    ];
     for option in options.map(|option| format!("- --{option}")) {
         assert!(stderr.contains(&option), "{option} is not in: {stderr}");
     }
@@ -57,8 +65,8 @@ async fn serve_reports_every_problem_and_no_secret() {
 }
 
 async fn postgres() -> Cluster {
-    let (place, durability) = (Place::Temporary, Durability::Fast);
-    Cluster::start(Settings { place, durability, max_connections: 40 }).await.unwrap()
+    let (location, durability) = (ClusterLocation::Temporary, Durability::Fast);
+    Cluster::start(ClusterSettings { location, durability, max_connections: 40 }).await.unwrap()
 }
 
 async fn lines_until(lines: &mut Lines<BufReader<ChildStderr>>, beginning: &str) -> String {

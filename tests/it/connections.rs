@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clientele::server::Drained;
+use clientele::server::DrainOutcome;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -29,7 +29,7 @@ pub(crate) async fn stuck(address: SocketAddr) -> Vec<TcpStream> {
 
 #[tokio::test]
 async fn connections_above_the_limit_are_closed_until_another_ends() {
-    let world = World::start_with(database().await, |config| config.load.connections = 2).await;
+    let world = World::start_with(database().await, |config| config.load.max_client_connections = 2).await;
     let address = world.server.address();
     let admin = world.tenant("acme").await.admin;
     let idle = TcpStream::connect(address).await.unwrap();
@@ -47,14 +47,15 @@ async fn connections_above_the_limit_are_closed_until_another_ends() {
 
 #[tokio::test]
 async fn stuck_peers_and_open_watches_do_not_delay_a_stop() {
-    let world = World::start_with(database().await, |config| config.limits.drain = Duration::from_secs(60)).await;
+    let world =
+        World::start_with(database().await, |config| config.limits.drain_timeout = Duration::from_secs(60)).await;
     let address = world.server.address();
     let stuck = stuck(address).await;
     let request = HealthCheckRequest { service: "liveness".to_owned() };
     let mut watch = HealthClient::new(connect(address)).watch(request).await.unwrap().into_inner();
     watch.message().await.unwrap().unwrap();
 
-    assert_eq!(timeout(Duration::from_secs(20), world.server.stop()).await, Ok(Drained::Whole));
+    assert_eq!(timeout(Duration::from_secs(20), world.server.stop()).await, Ok(DrainOutcome::Complete));
     assert!(watch.message().await.unwrap().is_none(), "the watch ended without an error");
     drop(stuck);
 }

@@ -177,8 +177,8 @@ async fn when_all_connections_are_busy_a_call_waits_and_is_then_overloaded() {
     let wait = Duration::from_millis(300);
     let mut locked = Locked::start(|config| {
         wait_for_locks(config);
-        config.database.connections = 2;
-        config.database.wait = wait;
+        config.database.pool_size = 2;
+        config.database.pool_timeout = wait;
     })
     .await;
     let busy = [(), ()].map(|()| {

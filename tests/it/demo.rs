@@ -209,7 +209,7 @@ async fn demo_data_of_an_older_version_stays_as_it_is() {
     let temp_dir = temp_dir();
     let data = temp_dir.path().join("data");
     let dev = Dev::start(&data).await;
-    assert!(!dev.log_text().contains("of an older version"));
+    assert!(!dev.log_text().contains("from an older version"));
     let made = everything(&dev).await;
     dev.stop(Signal::SIGTERM).await;
 
@@ -218,7 +218,7 @@ async fn demo_data_of_an_older_version_stays_as_it_is() {
     assert_ne!(older.len(), progress.lines().collect::<String>().len());
     fs::write(data.join("demo.json"), older).unwrap();
     let dev = Dev::start(&data).await;
-    assert!(dev.log_text().contains("the demo data is of an older version"), "{}", dev.log_text());
+    assert!(dev.log_text().contains("the demo data is from an older version"), "{}", dev.log_text());
     assert_eq!(everything(&dev).await, made);
     dev.stop(Signal::SIGTERM).await;
 }

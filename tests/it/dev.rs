@@ -59,7 +59,7 @@ async fn dev_keeps_its_data_over_a_restart() {
 #[tokio::test]
 async fn an_empty_dev_has_no_tenant() {
     let temp_dir = temp_dir();
-    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--empty"]);
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--no-demo-data"]);
     let dev = dev.ready().await;
     assert_eq!(dev.tenants().await, []);
     dev.stop(Signal::SIGTERM).await;
@@ -91,8 +91,8 @@ async fn a_dev_that_is_stopped_while_it_starts_leaves_nothing_running() {
 async fn a_second_dev_on_a_folder_reports_the_first() {
     let temp_dir = temp_dir();
     let dev = Dev::start(&temp_dir.path().join("data")).await;
-    let stderr = failure(clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&dev.data)])).await;
-    assert!(stderr.contains(path(&dev.data)) && stderr.contains("--data"), "{stderr}");
+    let stderr = failure(clientele(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path(&dev.data)])).await;
+    assert!(stderr.contains(path(&dev.data)) && stderr.contains("--data-dir"), "{stderr}");
     assert!(stderr.contains(&format!("process {}", dev.child.id().unwrap())), "{stderr}");
     assert_eq!(dev.tenants().await.len(), 1, "the first one still runs");
     dev.stop(Signal::SIGTERM).await;
@@ -104,7 +104,7 @@ async fn a_port_in_use_is_named_before_anything_starts() {
     let data = temp_dir.path().join("data");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _listener = TcpListener::bind(taken).unwrap();
-    let stderr = failure(clientele(&["dev", "--listen", &taken.to_string(), "--data", path(&data)])).await;
+    let stderr = failure(clientele(&["dev", "--listen", &taken.to_string(), "--data-dir", path(&data)])).await;
     assert!(stderr.contains(&format!("port {} is in use", taken.port())), "{stderr}");
     assert!(stderr.contains("--listen 127.0.0.1:0"), "{stderr}");
     assert!(!data.join("postgres").exists());

@@ -8,7 +8,9 @@ use std::pin::pin;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use clientele::embedded::{Cluster, Durability, Environment, Error, Place, Settings, binaries, find_binaries};
+use clientele::embedded::{
+    Cluster, ClusterLocation, ClusterSettings, Durability, Environment, Error, binaries, find_binaries,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use sqlx::postgres::PgConnection;
@@ -17,12 +19,12 @@ use sqlx::{ConnectOptions, Connection, Row};
 /// If this file is in the working directory, the test below acts as the owner that gets killed.
 const HOLD: &str = "clientele-hold";
 
-fn settings(place: Place, durability: Durability) -> Settings {
-    Settings { place, durability, max_connections: 20 }
+fn settings(location: ClusterLocation, durability: Durability) -> ClusterSettings {
+    ClusterSettings { location, durability, max_connections: 20 }
 }
 
-fn temporary() -> Settings {
-    settings(Place::Temporary, Durability::Fast)
+fn temporary() -> ClusterSettings {
+    settings(ClusterLocation::Temporary, Durability::Fast)
 }
 
 /// A folder that every user may enter, so that the data of a cluster started by root can lie there.
@@ -116,7 +118,7 @@ async fn sqlx_and_psql_read_its_url_alike() {
 #[tokio::test]
 async fn kept_data_survives_a_stop_and_a_start() {
     let folder = open_folder();
-    let kept = || settings(Place::Kept(folder.path().join("deep/data")), Durability::Production);
+    let kept = || settings(ClusterLocation::Kept(folder.path().join("deep/data")), Durability::Production);
 
     let cluster = Cluster::start(kept()).await.unwrap();
     run(&cluster, "create table kept as select 'still here' as word").await;
@@ -136,7 +138,7 @@ async fn kept_data_survives_a_stop_and_a_start() {
 #[tokio::test]
 async fn a_start_waits_until_the_previous_server_has_stopped() {
     let folder = open_folder();
-    let kept = || settings(Place::Kept(folder.path().to_owned()), Durability::Fast);
+    let kept = || settings(ClusterLocation::Kept(folder.path().to_owned()), Durability::Fast);
     let first = Cluster::start(kept()).await.unwrap();
     let lock = fs::read_to_string(folder.path().join("postgres/postmaster.pid"));
     // The server is paused, so it cannot stop when it gets the signal.
@@ -152,7 +154,7 @@ async fn a_start_waits_until_the_previous_server_has_stopped() {
 
 #[tokio::test]
 async fn a_crash_loses_nothing_that_was_committed() {
-    let mut cluster = Cluster::start(settings(Place::Temporary, Durability::Production)).await.unwrap();
+    let mut cluster = Cluster::start(settings(ClusterLocation::Temporary, Durability::Production)).await.unwrap();
     assert_eq!(text(&cluster, "show wal_level").await, "replica");
     run(&cluster, "create table kept as select 'committed' as word").await;
     let mut session = connect(&cluster).await;
@@ -309,10 +311,11 @@ async fn data_of_another_version_is_refused_naming_both() {
     let folder = open_folder();
     fs::create_dir(folder.path().join("postgres")).unwrap();
     fs::write(folder.path().join("postgres/PG_VERSION"), "12\n").unwrap();
-    let error = Cluster::start(settings(Place::Kept(folder.path().to_owned()), Durability::Fast)).await.unwrap_err();
+    let error =
+        Cluster::start(settings(ClusterLocation::Kept(folder.path().to_owned()), Durability::Fast)).await.unwrap_err();
     let message = error.to_string();
     assert!(matches!(error, Error::OtherMajor { .. }), "{message}");
-    assert!(message.contains("made by PostgreSQL 12") && message.contains("CLIENTELE_PG_BIN"), "{message}");
+    assert!(message.contains("created by PostgreSQL 12") && message.contains("CLIENTELE_PG_BIN"), "{message}");
 }
 
 #[tokio::test]
@@ -320,7 +323,8 @@ async fn a_folder_with_other_files_is_not_changed() {
     let folder = open_folder();
     fs::create_dir(folder.path().join("postgres")).unwrap();
     fs::write(folder.path().join("postgres/thesis.txt"), "the only copy").unwrap();
-    let error = Cluster::start(settings(Place::Kept(folder.path().to_owned()), Durability::Fast)).await.unwrap_err();
+    let error =
+        Cluster::start(settings(ClusterLocation::Kept(folder.path().to_owned()), Durability::Fast)).await.unwrap_err();
     assert!(matches!(error, Error::NotData(_)), "{error}");
     assert_eq!(fs::read_to_string(folder.path().join("postgres/thesis.txt")).unwrap(), "the only copy");
 }
@@ -335,12 +339,12 @@ async fn data_is_kept_elsewhere_if_postgresqls_user_cannot_enter_the_folder() {
     let data = closed.join("data");
     fs::create_dir_all(&data).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
-    let kept = || settings(Place::Kept(data.clone()), Durability::Fast);
+    let kept = || settings(ClusterLocation::Kept(data.clone()), Durability::Fast);
 
     let cluster = Cluster::start(kept()).await.unwrap();
     run(&cluster, "create table kept as select 'here' as what").await;
     cluster.stop().await.unwrap();
-    let annex = fs::read_link(data.join("annex")).unwrap();
+    let annex = fs::read_link(data.join("postgres-data")).unwrap();
     assert!(annex.join("postgres/PG_VERSION").exists());
 
     let cluster = Cluster::start(kept()).await.unwrap();
@@ -352,7 +356,7 @@ async fn data_is_kept_elsewhere_if_postgresqls_user_cannot_enter_the_folder() {
 #[tokio::test]
 async fn a_server_that_does_not_start_shows_the_end_of_its_log() {
     let folder = open_folder();
-    let kept = || settings(Place::Kept(folder.path().to_owned()), Durability::Fast);
+    let kept = || settings(ClusterLocation::Kept(folder.path().to_owned()), Durability::Fast);
     Cluster::start(kept()).await.unwrap().stop().await.unwrap();
     fs::write(folder.path().join("postgres/postgresql.conf"), "no_such_setting = 1\n").unwrap();
 
@@ -365,7 +369,7 @@ async fn a_server_that_does_not_start_shows_the_end_of_its_log() {
 #[tokio::test]
 async fn a_cluster_without_a_utf8_character_type_is_refused() {
     let folder = open_folder();
-    let kept = || settings(Place::Kept(folder.path().to_owned()), Durability::Fast);
+    let kept = || settings(ClusterLocation::Kept(folder.path().to_owned()), Durability::Fast);
     let cluster = Cluster::start(kept()).await.unwrap();
     run(&cluster, "update pg_database set datctype = 'C' where datname = 'template1'").await;
     cluster.stop().await.unwrap();

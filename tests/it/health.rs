@@ -78,7 +78,7 @@ async fn over_tls_only_the_servers_own_certificate_is_accepted() {
     };
     let (certificate, key) = held(&authority.server(), "tls");
     let (files, read) = ((certificate.clone(), key.clone()), move || Tls::read(&certificate, &key, None));
-    let tls = Reloadable::of_files(Vec::new(), read).unwrap();
+    let tls = Reloadable::from_files(Vec::new(), read).unwrap();
     let world = World::start_with(database().await, |config: &mut Config| config.tls = Some(tls)).await;
     let address = world.server.address().to_string();
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clientele::{grpc::pb, server::Drained};
+use clientele::{grpc::pb, server::DrainOutcome};
 use serde_json::json;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 use tonic::{Code, Request, Status};
@@ -260,7 +260,7 @@ async fn in_the_steady_state_calls_read_no_memberships() {
 /// Stops the server and waits until its sessions have ended and reported their statistics.
 async fn stopped(world: World) {
     let World { server, database, .. } = world;
-    assert_eq!(server.stop().await, Drained::Whole);
+    assert_eq!(server.stop().await, DrainOutcome::Complete);
     let sessions = "select count(*) from pg_stat_activity
                     where datname = current_database() and application_name = 'clientele'";
     until("its sessions have ended", async || {

@@ -28,8 +28,8 @@ async fn search(client: Client) -> Result<usize, Status> {
 async fn stuck_searches_do_not_delay_other_calls() {
     let world = World::start_with(database().await, |config| {
         wait_for_locks(config);
-        config.database.search_connections = 2;
-        config.load.in_flight = 4;
+        config.database.search_pool_size = 2;
+        config.load.max_in_flight = 4;
         wait_in_line(config);
     })
     .await;
@@ -68,8 +68,8 @@ async fn stuck_searches_do_not_delay_other_calls() {
 async fn a_mutation_holds_its_permit_until_it_ends_even_if_its_caller_is_gone() {
     let world = World::start_with(database().await, |config| {
         wait_for_locks(config);
-        config.load.in_flight = 1;
-        config.load.queue_wait = Duration::from_millis(50);
+        config.load.max_in_flight = 1;
+        config.load.queue_timeout = Duration::from_millis(50);
     })
     .await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;

@@ -68,7 +68,7 @@ pub(crate) async fn failure(command: impl BorrowMut<Command>) -> String {
 }
 
 pub(crate) async fn token(data: &Path, subject: &str) -> String {
-    let output = output(clientele(&["token", subject, "--data", path(data)])).await;
+    let output = output(clientele(&["token", subject, "--data-dir", path(data)])).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -95,7 +95,7 @@ impl Dev {
     pub(crate) fn launch(data: &Path, mut command: Command, more: &[&str]) -> Self {
         let log = data.with_extension("log");
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
-        command.args(["dev", "--listen", "127.0.0.1:0", "--data", path(data)]).args(more);
+        command.args(["dev", "--listen", "127.0.0.1:0", "--data-dir", path(data)]).args(more);
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, stdout, data: data.to_owned(), log, url: String::new() }

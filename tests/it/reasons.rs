@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use clientele::{
-    config::{Jwks, Rate},
+    config::{Jwks, RateLimit},
     grpc::pb,
 };
 use sqlx::Connection as _;
@@ -272,8 +272,8 @@ async fn big_customers(admin: &Client) -> Vec<String> {
 async fn waiting(met: &mut Met) {
     let database = database().await;
     let world = World::start_with(database.clone(), |config| {
-        config.database.connections = 1;
-        config.database.wait = Duration::from_millis(50);
+        config.database.pool_size = 1;
+        config.database.pool_timeout = Duration::from_millis(50);
     })
     .await;
     // From here on only the calls need the connection.
@@ -311,8 +311,8 @@ async fn waiting(met: &mut Met) {
 
 /// A server with a rate limit of one call per second.
 async fn too_often(met: &mut Met) {
-    let once = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
-    let world = World::start_with(database().await, |config| config.load.rate = Some(once)).await;
+    let once = RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
+    let world = World::start_with(database().await, |config| config.load.rate_limit = Some(once)).await;
     let calls = repeat_at_once(8, || {
         let client = world.subject("ada");
         async move { client.access().who_am_i(pb::WhoAmIRequest::default()).await }

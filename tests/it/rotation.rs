@@ -35,8 +35,8 @@ async fn start_with_flags(cluster: &Cluster, user: &str, more: &[(&'static str, 
         ]);
         flags.extend(more);
         let mut problems = Problems::default();
-        let said = RawSettings::gather(&flags, &Environment::default(), None, &mut problems);
-        *config = Config::read(&said, &mut problems).unwrap_or_else(|| panic!("{problems}"));
+        let settings = RawSettings::gather(&flags, &Environment::default(), None, &mut problems);
+        *config = Config::read(&settings, &mut problems).unwrap_or_else(|| panic!("{problems}"));
     })
     .await
 }

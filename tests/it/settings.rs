@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use clap::CommandFactory as _;
 use clientele::{
     cli::Arguments,
-    config::settings::{ALL, Kind, OTHERS, Of, Setting},
+    config::settings::{ALL, Commands, Kind, OTHER_VARIABLES, Setting},
 };
 
 use crate::processes::{clientele, failure, output, path, temp_dir};
@@ -30,7 +30,7 @@ fn row(setting: &Setting) -> String {
 
 fn table() -> String {
     let settings: String = ALL.iter().map(row).collect();
-    let others: String = OTHERS.iter().map(|(name, what)| format!("| | `{name}` | | | {what} |\n")).collect();
+    let others: String = OTHER_VARIABLES.iter().map(|(name, what)| format!("| | `{name}` | | | {what} |\n")).collect();
     format!("| flag | environment | file | default | meaning |\n|---|---|---|---|---|\n{settings}{others}")
 }
 
@@ -56,12 +56,12 @@ fn the_commands_accept_the_settings_and_no_other_variables() {
         match command.get_name() {
             "serve" | "check-config" => assert_eq!(flags, settings(|_| true)),
             "health" => assert_eq!(&flags - &BTreeSet::from(["address".to_owned()]), settings(|_| true)),
-            "migrate" => assert_eq!(flags, settings(|setting| setting.of == Of::Database)),
+            "migrate" => assert_eq!(flags, settings(|setting| setting.commands == Commands::Database)),
             "dev" | "token" => {}
             other => panic!("{other}: which settings does it take?"),
         }
         for variable in command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()) {
-            let known = OTHERS.iter().any(|(name, _)| *name == variable);
+            let known = OTHER_VARIABLES.iter().any(|(name, _)| *name == variable);
             assert!(known || ALL.iter().any(|setting| setting.variable() == variable), "{variable}");
         }
     }
@@ -81,17 +81,17 @@ async fn check_config_prints_the_effective_settings_and_their_sources_but_no_sec
     );
     fs::write(&file, settings).unwrap();
     let mut check = clientele(&["check-config", "--listen=127.0.0.1:0", "--config", path(&file)]);
-    check.env("CLIENTELE_DRAIN", "30s").env("CLIENTELE_DEADLINE", "10s");
+    check.env("CLIENTELE_DRAIN_TIMEOUT", "30s").env("CLIENTELE_DEADLINE", "10s");
     let checked = output(check).await;
     let (printed, stderr) = (String::from_utf8(checked.stdout).unwrap(), String::from_utf8(checked.stderr).unwrap());
     assert!(checked.status.success(), "{stderr}");
     assert_eq!(stderr, "the configuration is valid\n");
     for line in [
         "listen: \"127.0.0.1:0\"  # flag",
-        "drain: \"30s\"  # environment",
+        "drain_timeout: \"30s\"  # environment",
         "deadline: \"10s\"  # environment",
         "database_url: (hidden)  # file",
-        "connections: 16  # default",
+        "pool_size: 16  # default",
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{line} is not in:\n{printed}");
     }
@@ -102,7 +102,7 @@ async fn check_config_prints_the_effective_settings_and_their_sources_but_no_sec
 async fn check_config_reports_every_problem_of_every_source() {
     let temp_dir = temp_dir();
     let file = temp_dir.path().join("config.yaml");
-    fs::write(&file, "database_url: hunter2\ndatabse_url: hunter2\ndrain: soon\nconnections: many\n").unwrap();
+    fs::write(&file, "database_url: hunter2\ndatabse_url: hunter2\ndrain_timeout: soon\npool_size: many\n").unwrap();
     let mut check =
         clientele(&["check-config", "--config", path(&file), "--listen", "nowhere", "--log=clientele=loud"]);
     check.args(["--tls-key-file=/nowhere/tls.key", "--trust-mesh-identity=any", "--issuer=a,b,http://c/jwks"]);
@@ -110,22 +110,22 @@ async fn check_config_reports_every_problem_of_every_source() {
     check.env("CLIENTELE_DEADLINE", "5").env("CLIENTELE_LISTN", "x").env("CLIENTELE_PORT", "tcp://10.0.0.1:50051");
     let stderr = failure(check).await;
     for problem in [
-        "- CLIENTELE_LISTN: no setting has this variable, did you mean CLIENTELE_LISTEN?".to_owned(),
+        "- CLIENTELE_LISTN: unknown variable, did you mean CLIENTELE_LISTEN?".to_owned(),
         "- CLIENTELE_PORT: set by Kubernetes".to_owned(),
-        format!("- databse_url in {}: there is no such setting, did you mean database_url?", path(&file)), // typos: on purpose
-        format!("- connections in {}: must be a number", path(&file)),
+        format!("- databse_url in {}: unknown setting, did you mean database_url?", path(&file)), // typos: on purpose
+        format!("- pool_size in {}: must be a number", path(&file)),
         format!("- --database-url (database_url in {}): it must be postgres://", path(&file)),
-        format!("- --drain (drain in {}): soon is no length of time", path(&file)),
-        "- --deadline (CLIENTELE_DEADLINE): 5 is no length of time".to_owned(),
-        "- --listen: nowhere is no address".to_owned(),
+        format!("- --drain-timeout (drain_timeout in {}): soon is not a duration", path(&file)),
+        "- --deadline (CLIENTELE_DEADLINE): 5 is not a duration".to_owned(),
+        "- --listen: nowhere is not an address".to_owned(),
         "- --log: ".to_owned(),
-        "- --issuer: a: its keys must be in a file or come over https".to_owned(),
+        "- --issuer: a: its keys must be in a file or at an https URL".to_owned(),
         "- --tls-key-file needs --tls-cert-file".to_owned(),
-        "- --trust-mesh-identity: any is neither none nor xfcc nor linkerd".to_owned(),
+        "- --trust-mesh-identity: any is not one of none, xfcc, linkerd".to_owned(),
         "- --log-format: xml is neither text nor json".to_owned(),
         "- --sealing-key-file is missing".to_owned(),
         "- --otlp-endpoint collector:4317: it must be http://HOST:4317 or https://HOST:4317".to_owned(),
-        "- --otlp-ca-file is of no use without an --otlp-endpoint that begins with https://".to_owned(),
+        "- --otlp-ca-file needs an --otlp-endpoint that begins with https://".to_owned(),
         "- --otlp-ca-file /nowhere/ca.crt: ".to_owned(),
     ] {
         assert!(stderr.contains(&problem), "{problem} is not in:\n{stderr}");
@@ -139,10 +139,7 @@ async fn every_command_refuses_an_unknown_variable() {
     for command in [&["token", "ada"][..], &["dev"], &["migrate"], &["serve"]] {
         let mut command = clientele(command);
         let stderr = failure(command.current_dir(temp_dir.path()).env("CLIENTELE_LOGS", "info")).await;
-        assert!(
-            stderr.contains("CLIENTELE_LOGS: no setting has this variable, did you mean CLIENTELE_LOG?"),
-            "{stderr}"
-        );
+        assert!(stderr.contains("CLIENTELE_LOGS: unknown variable, did you mean CLIENTELE_LOG?"), "{stderr}");
     }
     assert_eq!(fs::read_dir(temp_dir.path()).unwrap().count(), 0, "no file was made");
 }

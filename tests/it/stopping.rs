@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clientele::{grpc::pb, server::Drained};
+use clientele::{grpc::pb, server::DrainOutcome};
 use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 use tonic::{Code, Status};
@@ -29,7 +29,7 @@ impl Busy {
     async fn start(drain: Duration) -> Self {
         let world = World::start_with(database().await, |config| {
             wait_for_locks(config);
-            config.limits.drain = drain;
+            config.limits.drain_timeout = drain;
         })
         .await;
         let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
@@ -83,7 +83,7 @@ async fn a_stopping_server_finishes_running_calls_and_takes_no_new_ones() {
     sqlx::raw_sql("commit").execute(&mut busy.holder).await.unwrap();
 
     assert_eq!(busy.mutation.await.unwrap().unwrap().status(), pb::CustomerStatus::Active);
-    assert_eq!(stopped.await.unwrap(), Drained::Whole);
+    assert_eq!(stopped.await.unwrap(), DrainOutcome::Complete);
     assert_eq!(kept(&busy.database, &busy.ada).await, ("ACTIVE".to_owned(), 2));
 }
 
@@ -120,14 +120,14 @@ async fn a_stopping_server_finishes_a_mutation_whose_caller_is_gone() {
 
     sqlx::raw_sql("commit").execute(&mut busy.holder).await.unwrap();
 
-    assert_eq!(stopped.await.unwrap(), Drained::Whole);
+    assert_eq!(stopped.await.unwrap(), DrainOutcome::Complete);
     assert_eq!(kept(&busy.database, &busy.ada).await, ("ACTIVE".to_owned(), 2));
 }
 
 #[tokio::test]
 async fn calls_that_do_not_end_in_time_are_cut_off() {
     let busy = Busy::start(Duration::from_millis(300)).await;
-    assert_eq!(timeout(BOUND, busy.world.server.stop()).await, Ok(Drained::CutOff));
+    assert_eq!(timeout(BOUND, busy.world.server.stop()).await, Ok(DrainOutcome::TimedOut));
     drop(busy.holder);
 }
 
@@ -147,6 +147,6 @@ async fn idle_connections_and_watches_do_not_delay_a_stop() {
 
     admin.get(&ada.id).await.unwrap();
 
-    assert_eq!(timeout(BOUND, world.server.stop()).await, Ok(Drained::Whole));
+    assert_eq!(timeout(BOUND, world.server.stop()).await, Ok(DrainOutcome::Complete));
     drop(watches);
 }

@@ -12,7 +12,7 @@ use std::{
 use clientele::{
     config::{Config, MeshIdentity, Reloadable, Tls},
     grpc::pb::{self, access_service_client::AccessServiceClient},
-    server::Drained,
+    server::DrainOutcome,
 };
 use hyper_util::rt::TokioIo;
 use rustls::{
@@ -66,7 +66,7 @@ impl Files {
         let Self { certificate, key, clients } = self;
         let files = [&certificate, &key].into_iter().chain(&clients).cloned().collect();
         let read = move || Tls::read(&certificate, &key, clients.as_deref());
-        let tls = Reloadable::of_files(files, read).unwrap();
+        let tls = Reloadable::from_files(files, read).unwrap();
         move |config| config.tls = Some(tls)
     }
 }
@@ -145,7 +145,7 @@ async fn silent_peers_delay_no_other_peer_and_no_stop() {
     }
     assert!(gets_in(&world, channel(world.server.address(), client(&[&authority], None))).await);
     let stopped = timeout(Duration::from_secs(5), world.server.stop()).await.expect("it does not wait for them");
-    assert_eq!(stopped, Drained::Whole);
+    assert_eq!(stopped, DrainOutcome::Complete);
     for mut stream in silent {
         assert!(matches!(stream.read(&mut [0; 1]).await, Ok(0) | Err(_)));
     }

@@ -16,18 +16,18 @@ use clientele::{
         Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
         parse,
         settings::{
-            CONNECTION_WAIT, CONNECTIONS, DEADLINE, DRAIN, DRAIN_DELAY, LOCK_TIMEOUT, SEARCH_CONNECTIONS,
+            DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT, LOCK_TIMEOUT, POOL_SIZE, POOL_TIMEOUT, SEARCH_POOL_SIZE,
             STATEMENT_TIMEOUT, Setting,
         },
     },
     domain::{requests::principal::Principal, values::enums::Role},
-    embedded::{Cluster, Durability, Place, Settings},
+    embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
         customer_service_client::CustomerServiceClient, history_service_client::HistoryServiceClient,
         tag_service_client::TagServiceClient,
     },
-    server::{self, Running},
+    server::{self, RunningServer},
     store::migrations,
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -70,7 +70,7 @@ pub async fn production() -> &'static Cluster {
 
 /// A PostgreSQL with a migrated template. A test that kills it needs one of its own.
 pub async fn cluster(durability: Durability) -> Cluster {
-    let settings = Settings { place: Place::Temporary, durability, max_connections: 400 };
+    let settings = ClusterSettings { location: ClusterLocation::Temporary, durability, max_connections: 400 };
     let cluster = Cluster::start(settings).await.expect("PostgreSQL starts");
     migrations::create_database(&cluster.options("postgres"), TEMPLATE).await.expect("a template");
     migrations::migrate(&cluster.options(TEMPLATE), || ()).await.expect("the schema is migrated");
@@ -98,7 +98,7 @@ pub async fn database_in(cluster: &Cluster, strategy: &str) -> PgConnectOptions 
 
 /// A server, its database, and the keys of its tokens.
 pub struct World {
-    pub server: Running,
+    pub server: RunningServer,
     pub database: PgConnectOptions,
     pub keys: Keys,
     channel: Channel,
@@ -562,13 +562,13 @@ impl Keys {
             listen: ([127, 0, 0, 1], 0).into(),
             database: Database {
                 options: database.into(),
-                connections: number(&CONNECTIONS),
-                search_connections: number(&SEARCH_CONNECTIONS),
-                wait: default_time(&CONNECTION_WAIT),
+                pool_size: number(&POOL_SIZE),
+                search_pool_size: number(&SEARCH_POOL_SIZE),
+                pool_timeout: default_time(&POOL_TIMEOUT),
                 statement_timeout: default_time(&STATEMENT_TIMEOUT),
                 lock_timeout: default_time(&LOCK_TIMEOUT),
                 discard_unfinished: true,
-                give_up_silent: true,
+                close_unresponsive: true,
             },
             identity: Identity {
                 issuers: vec![Issuer {
@@ -587,7 +587,7 @@ impl Keys {
             limits: Limits {
                 deadline: default_time(&DEADLINE),
                 drain_delay: default_time(&DRAIN_DELAY),
-                drain: default_time(&DRAIN),
+                drain_timeout: default_time(&DRAIN_TIMEOUT),
                 detach: true,
             },
             tls: None,
@@ -613,12 +613,12 @@ fn by_default() -> bool {
 /// vain is refused soon.
 fn patient(config: &mut Config) {
     wait_in_line(config);
-    config.database.connections = 8;
-    config.database.search_connections = 2;
+    config.database.pool_size = 8;
+    config.database.search_pool_size = 2;
     config.database.statement_timeout = Duration::from_secs(20);
     config.database.lock_timeout = Duration::from_secs(1);
     config.limits.deadline = Duration::from_secs(30);
-    config.limits.drain = Duration::from_secs(10);
+    config.limits.drain_timeout = Duration::from_secs(10);
 }
 
 /// The default of a setting that is a length of time.
@@ -629,8 +629,8 @@ fn default_time(setting: &Setting) -> Duration {
 /// For a test that makes far more calls at once than the server has connections: they wait until it is their turn, and
 /// none is refused as OVERLOADED because the machine is slow.
 pub fn wait_in_line(config: &mut Config) {
-    config.database.wait = Duration::from_secs(10);
-    config.load.queue_wait = Duration::from_secs(10);
+    config.database.pool_timeout = Duration::from_secs(10);
+    config.load.queue_timeout = Duration::from_secs(10);
 }
 
 /// For a test that holds a lock: statements wait for it longer than the test does.

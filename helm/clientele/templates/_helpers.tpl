@@ -1,4 +1,4 @@
-{{/* The names of what is made. */}}
+{{/* The name of the chart's objects. */}}
 {{- define "clientele.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
@@ -12,13 +12,13 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What tells this release's objects from all others. Never changes: a Deployment's selector cannot. */}}
+{{/* The labels that select this release's objects. They never change, because a Deployment's selector is immutable. */}}
 {{- define "clientele.selector" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* The replicas, and neither the migration's pod nor the test's. */}}
+{{/* Selects the replicas, but neither the migration's pod nor the test's. */}}
 {{- define "clientele.serverSelector" -}}
 {{ include "clientele.selector" . }}
 app.kubernetes.io/component: server
@@ -58,12 +58,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- include "clientele.portOf" .Values.config.listen -}}
 {{- end -}}
 
-{{/* Nothing if no metrics are served. */}}
+{{/* Empty if no metrics are served. */}}
 {{- define "clientele.metricsPort" -}}
 {{- include "clientele.portOf" (default "" .Values.config.metrics_listen) -}}
 {{- end -}}
 
-{{/* Whole seconds of a TIME such as 500ms, 25s, 5m, 1h, rounded up. */}}
+{{/* The seconds of a duration such as 500ms, 25s, 5m, 1h, rounded up. */}}
 {{- define "clientele.seconds" -}}
 {{- $number := regexFind "^[0-9]+" . | int -}}
 {{- $unit := regexFind "[a-z]+$" . -}}
@@ -74,13 +74,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* Where Secrets are mounted: folders, never single files, or a rotated one would not arrive. */}}
+{{/* The mounts of the Secrets: folders, never single files, because a file mounted by subPath is not updated. */}}
 {{- define "clientele.databaseFolder" -}}/etc/clientele/database{{- end -}}
 {{- define "clientele.sealingFolder" -}}/etc/clientele/sealing{{- end -}}
 {{- define "clientele.tlsFolder" -}}/etc/clientele/tls{{- end -}}
 {{- define "clientele.configFolder" -}}/etc/clientele/config{{- end -}}
 
-{{/* The database's settings, for server and migration alike. */}}
+{{/* The database's settings, for the server and the migration. */}}
 {{- define "clientele.databaseSettings" -}}
 {{- with .Values.database -}}
 {{- if .url -}}
@@ -94,7 +94,7 @@ database_password_file: {{ include "clientele.databaseFolder" $ }}/{{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* The settings of `clientele serve`: `config`, and the paths of what is mounted. */}}
+{{/* The settings of `clientele serve`: `config`, and the paths of the mounted Secrets. */}}
 {{- define "clientele.config" -}}
 {{- $config := omit .Values.config "" -}}
 {{- $config = merge (include "clientele.databaseSettings" . | fromYaml) $config -}}
@@ -114,7 +114,7 @@ database_password_file: {{ include "clientele.databaseFolder" $ }}/{{ . }}
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* Reads that a mesh may try again: `NO_SIDE_EFFECTS` in the protos. A check holds reads.yaml to the shipped service config. */}}
+{{/* The reads that a mesh may retry: `NO_SIDE_EFFECTS` in the protos. `.ci/chart` compares reads.yaml with the service config. */}}
 {{- define "clientele.reads" -}}
 {{- .Files.Get "reads.yaml" -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* Parts that the server's and the migration's pod have in common. */}}
+{{/* Common parts of the server's and the migration's pod. */}}
 
 {{- define "clientele.databaseMount" -}}
 - name: database
@@ -6,7 +6,7 @@
   readOnly: true
 {{- end -}}
 
-{{/* list of the root and the Secret's name. Readable by the group, which is fsGroup. */}}
+{{/* Takes a list of the root and the Secret's name. Readable by the group, which is fsGroup. */}}
 {{- define "clientele.databaseVolume" -}}
 - name: database
   secret:
@@ -15,8 +15,8 @@
 {{- end -}}
 
 {{/*
-A probe of health's service: list of the root and its name. The kubelet's own gRPC probe speaks no TLS: where the pod does, the
-program asks itself.
+A probe of a health service; takes a list of the root and the service's name. The kubelet's gRPC probe does not support TLS: a pod
+with TLS runs `clientele health`.
 */}}
 {{- define "clientele.probe" -}}
 {{- $root := index . 0 -}}

@@ -1,4 +1,4 @@
-//! The calls that make the demo, in the order that they build on each other.
+//! The calls that create the demo, in the order of their dependencies.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,23 @@ use tokio::task::JoinSet;
 use tonic::{Request, transport::Channel};
 
 use super::{
-    Fate, Owner, Record,
+    record::{FinalState, Owner, Record},
     tree::{Node, node},
-    wire::{customer, request, said},
+    wire::{customer, into_result, request},
 };
 use crate::grpc::pb::{
     self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
     customer_service_client::CustomerServiceClient,
 };
 
-/// Calls in flight at once.
-const AT_ONCE: usize = 12;
-/// Why customers of the demo are rejected, suspended and held.
+/// Maximum calls in flight.
+const MAX_IN_FLIGHT: usize = 12;
+/// The reasons of rejections, suspensions and holds.
 const REJECTED: &str = "Not found in the register of companies";
 const SUSPENDED: &str = "Three invoices are overdue";
 const HELD: &str = "Two orders are still to be delivered";
 
-/// What a request_id is for.
+/// The step that a request_id is for.
 #[derive(Clone, Copy)]
 enum Step {
     Account = 1,
@@ -35,17 +35,17 @@ enum Step {
     Archive,
     Hold,
     Tag,
-    Serve,
+    Link,
 }
 
-/// The request_id of one step: the same whenever it is done.
+/// Returns the request_id of one step: always the same.
 fn request_id(step: Step, index: usize) -> String {
     let number = (step as u128) << 32 | index as u128;
     uuid::Builder::from_random_bytes((0xC11E_47E1_E000_0000_u128 << 64 | number).to_be_bytes()).into_uuid().to_string()
 }
 
-/// A demo that is being made.
-pub(super) struct Seeding<'a> {
+/// A demo that is being created.
+pub(super) struct DemoCreation<'a> {
     channel: Channel,
     issuer: &'a str,
     tokens: &'a BTreeMap<&'a str, String>,
@@ -54,22 +54,22 @@ pub(super) struct Seeding<'a> {
     members: BTreeMap<&'static str, String>,
 }
 
-impl<'a> Seeding<'a> {
-    /// Nothing made yet.
+impl<'a> DemoCreation<'a> {
+    /// Starts without any account.
     pub(super) fn new(channel: Channel, issuer: &'a str, tokens: &'a BTreeMap<&'a str, String>) -> Self {
         let (accounts, branches, members) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { channel, issuer, tokens, accounts, branches, members }
     }
 
-    /// The id of an account that is made.
-    pub(super) fn account(&self, owner: Owner) -> String {
+    /// Returns the id of an account that was created.
+    pub(super) fn account_id(&self, owner: Owner) -> String {
         self.accounts.get(&owner).cloned().unwrap_or_default()
     }
 
-    /// A request of a subject that acts in an owner's account.
+    /// Makes a request of a subject that acts in an owner's account.
     fn request<T>(&self, message: T, subject: &str, owner: Owner) -> Result<Request<T>, String> {
-        let token = self.tokens.get(subject).ok_or_else(|| format!("no token of {subject}"))?;
-        request(message, token, &self.account(owner))
+        let token = self.tokens.get(subject).ok_or_else(|| format!("no token for {subject}"))?;
+        request(message, token, &self.account_id(owner))
     }
 
     fn principal(&self, subject: &str) -> pb::Principal {
@@ -80,8 +80,8 @@ impl<'a> Seeding<'a> {
         CustomerServiceClient::new(self.channel.clone())
     }
 
-    /// Makes an account, its members and its branches.
-    pub(super) async fn node(&mut self, owner: Owner) -> Result<(), String> {
+    /// Creates an account, its members and its branches.
+    pub(super) async fn create_account(&mut self, owner: Owner) -> Result<(), String> {
         let Node { name, parent, policies, members, branches } = node(owner);
         let (name, policies, index) = (name.to_owned(), Some(policies()), owner as usize);
         let first = members.iter().find(|(_, role)| *role == pb::Role::Admin).map(|(subject, _)| *subject);
@@ -91,53 +91,62 @@ impl<'a> Seeding<'a> {
             let tenant = Some(pb::Tenant { name, ..Default::default() });
             let request_id = request_id(Step::Account, index);
             let message = pb::CreateTenantRequest { tenant, policies, first_admin, request_id, validate_only: false };
-            said("CreateTenant", client.create_tenant(self.request(message, "operator", owner)?).await)?.account
+            into_result("CreateTenant", client.create_tenant(self.request(message, "operator", owner)?).await)?.account
         } else {
             let account = Some(pb::Account { name, policies, ..Default::default() });
             let request_id = request_id(Step::Account, index);
             let message = pb::CreateAccountRequest { account, first_admin, request_id, validate_only: false };
-            said("CreateAccount", client.create_account(self.request(message, "admin", parent)?).await)?.account
+            into_result("CreateAccount", client.create_account(self.request(message, "admin", parent)?).await)?.account
         };
         self.accounts.insert(owner, account.unwrap_or_default().id);
-        for (place, (subject, role)) in members.iter().enumerate().filter(|(_, (subject, _))| Some(*subject) != first) {
-            let id = self.member(subject, *role, owner, request_id(Step::Member, index << 8 | place)).await?;
+        for (number, (subject, role)) in members.iter().enumerate().filter(|(_, (subject, _))| Some(*subject) != first)
+        {
+            let id = self.add_member(subject, *role, owner, request_id(Step::Member, index << 8 | number)).await?;
             self.members.insert(subject, id);
         }
-        for (place, (name, dms_integrated)) in branches.iter().enumerate() {
+        for (number, (name, dms_integrated)) in branches.iter().enumerate() {
             let branch = pb::Branch { name: (*name).to_owned(), dms_integrated: *dms_integrated, ..Default::default() };
-            let request_id = request_id(Step::Branch, index << 8 | place);
+            let request_id = request_id(Step::Branch, index << 8 | number);
             let message = pb::CreateBranchRequest { branch: Some(branch), request_id, validate_only: false };
-            let made = said("CreateBranch", client.create_branch(self.request(message, "admin", owner)?).await)?;
-            self.branches.entry(owner).or_default().push(made.branch.unwrap_or_default().id);
+            let response = client.create_branch(self.request(message, "admin", owner)?).await;
+            let created = into_result("CreateBranch", response)?;
+            self.branches.entry(owner).or_default().push(created.branch.unwrap_or_default().id);
         }
         Ok(())
     }
 
-    async fn member(&self, subject: &str, role: pb::Role, owner: Owner, request_id: String) -> Result<String, String> {
+    async fn add_member(
+        &self,
+        subject: &str,
+        role: pb::Role,
+        owner: Owner,
+        request_id: String,
+    ) -> Result<String, String> {
         let (principal, role) = (Some(self.principal(subject)), role.into());
         let message = pb::AddMemberRequest { principal, role, request_id, validate_only: false };
         let mut client = AccessServiceClient::new(self.channel.clone());
-        let added = said("AddMember", client.add_member(self.request(message, "admin", owner)?).await)?;
+        let added = into_result("AddMember", client.add_member(self.request(message, "admin", owner)?).await)?;
         Ok(added.member.unwrap_or_default().member_id)
     }
 
-    /// Creates the customers, some at once, and gives their ids in the same order.
-    pub(super) async fn customers(&self, records: &[Record]) -> Result<Vec<String>, String> {
+    /// Creates the customers, several at once, and returns their ids in the same order.
+    pub(super) async fn create_customers(&self, records: &[Record]) -> Result<Vec<String>, String> {
         let mut ids = vec![String::new(); records.len()];
-        for (start, some) in records.chunks(AT_ONCE).enumerate().map(|(chunk, some)| (chunk * AT_ONCE, some)) {
+        for (number, chunk) in records.chunks(MAX_IN_FLIGHT).enumerate() {
             let mut calls = JoinSet::new();
-            for (index, record) in some.iter().enumerate().map(|(offset, record)| (start + offset, record)) {
+            let first = number * MAX_IN_FLIGHT;
+            for (index, record) in chunk.iter().enumerate().map(|(offset, record)| (first + offset, record)) {
                 let branch = self.branches.get(&record.owner).and_then(|branches| branches.get(record.branch));
                 let sales_person = self.members.get(record.sales_person);
                 let customer =
                     customer(record, branch.cloned().unwrap_or_default(), sales_person.cloned().unwrap_or_default());
                 let request_id = request_id(Step::Create, index);
                 let message = pb::CreateCustomerRequest { customer: Some(customer), request_id, ..Default::default() };
-                let request = self.request(message, keeper(record.owner), record.owner)?;
+                let request = self.request(message, creator(record.owner), record.owner)?;
                 let (mut client, name) = (self.customer_service(), record.name);
                 calls.spawn(async move {
-                    let answer = client.create_customer(request).await;
-                    said(name, answer).map(|answer| (index, answer.customer.unwrap_or_default().id))
+                    let response = client.create_customer(request).await;
+                    into_result(name, response).map(|created| (index, created.customer.unwrap_or_default().id))
                 });
             }
             while let Some(call) = calls.join_next().await {
@@ -148,22 +157,23 @@ impl<'a> Seeding<'a> {
         Ok(ids)
     }
 
-    /// Brings each customer to what becomes of it.
-    pub(super) async fn settle(&self, records: &[Record], ids: &[String]) -> Result<(), String> {
+    /// Brings each customer to its final state.
+    pub(super) async fn bring_to_final_state(&self, records: &[Record], ids: &[String]) -> Result<(), String> {
         for (index, (record, id)) in records.iter().zip(ids).enumerate() {
-            match record.fate {
-                Fate::Created => Ok(()),
-                Fate::Approved => self.approve(record, id, index).await,
-                Fate::Rejected => self.reject(record, id, index).await,
-                Fate::Suspended => {
-                    // Where that is automatic it would change nothing, so leave no answer to find after an interruption.
+            match record.final_state {
+                FinalState::Created => Ok(()),
+                FinalState::Approved => self.approve(record, id, index).await,
+                FinalState::Rejected => self.reject(record, id, index).await,
+                FinalState::Suspended => {
+                    // With automatic approval the call would change nothing. It would also have no stored answer to find
+                    // after an interruption.
                     if (node(record.owner).policies)().auto_approve == Some(false) {
                         self.approve(record, id, index).await?;
                     }
                     self.suspend(record, id, index).await
                 }
-                Fate::Archived => self.archive(record, id, index).await,
-                Fate::Held => self.hold(record, id, index).await,
+                FinalState::Archived => self.archive(record, id, index).await,
+                FinalState::Held => self.hold(record, id, index).await,
             }?;
         }
         Ok(())
@@ -172,43 +182,43 @@ impl<'a> Seeding<'a> {
     async fn approve(&self, record: &Record, id: &str, index: usize) -> Result<(), String> {
         let (customer_id, request_id) = (id.to_owned(), request_id(Step::Approve, index));
         let message = pb::ApproveCustomerRequest { customer_id, request_id, ..Default::default() };
-        let request = self.request(message, decider(record.owner), record.owner)?;
-        said(record.name, self.customer_service().approve_customer(request).await).map(drop)
+        let request = self.request(message, approver(record.owner), record.owner)?;
+        into_result(record.name, self.customer_service().approve_customer(request).await).map(drop)
     }
 
     async fn reject(&self, record: &Record, id: &str, index: usize) -> Result<(), String> {
         let (customer_id, request_id) = (id.to_owned(), request_id(Step::Reject, index));
         let reason = REJECTED.to_owned();
         let message = pb::RejectCustomerRequest { customer_id, reason, request_id, ..Default::default() };
-        let request = self.request(message, decider(record.owner), record.owner)?;
-        said(record.name, self.customer_service().reject_customer(request).await).map(drop)
+        let request = self.request(message, approver(record.owner), record.owner)?;
+        into_result(record.name, self.customer_service().reject_customer(request).await).map(drop)
     }
 
     async fn suspend(&self, record: &Record, id: &str, index: usize) -> Result<(), String> {
         let (customer_id, request_id) = (id.to_owned(), request_id(Step::Suspend, index));
         let reason = SUSPENDED.to_owned();
         let message = pb::SuspendCustomerRequest { customer_id, reason, request_id, ..Default::default() };
-        let request = self.request(message, decider(record.owner), record.owner)?;
-        said(record.name, self.customer_service().suspend_customer(request).await).map(drop)
+        let request = self.request(message, approver(record.owner), record.owner)?;
+        into_result(record.name, self.customer_service().suspend_customer(request).await).map(drop)
     }
 
     async fn archive(&self, record: &Record, id: &str, index: usize) -> Result<(), String> {
         let (customer_ids, request_id) = (vec![id.to_owned()], request_id(Step::Archive, index));
         let message = pb::ArchiveCustomersRequest { customer_ids, request_id, ..Default::default() };
-        let request = self.request(message, keeper(record.owner), record.owner)?;
-        said(record.name, self.customer_service().archive_customers(request).await).map(drop)
+        let request = self.request(message, creator(record.owner), record.owner)?;
+        into_result(record.name, self.customer_service().archive_customers(request).await).map(drop)
     }
 
     async fn hold(&self, record: &Record, id: &str, index: usize) -> Result<(), String> {
         let (customer_id, request_id) = (id.to_owned(), request_id(Step::Hold, index));
         let (kind, reason) = ("open-orders".to_owned(), HELD.to_owned());
         let message = pb::PlaceHoldRequest { customer_id, kind, reason, request_id, ..Default::default() };
-        let request = self.request(message, decider(record.owner), record.owner)?;
-        said(record.name, self.customer_service().place_hold(request).await).map(drop)
+        let request = self.request(message, approver(record.owner), record.owner)?;
+        into_result(record.name, self.customer_service().place_hold(request).await).map(drop)
     }
 
-    /// Puts each owner's tags on its customers, a tag a call.
-    pub(super) async fn tag(&self, records: &[Record], ids: &[String]) -> Result<(), String> {
+    /// Adds each owner's tags to its customers, with one call for each tag.
+    pub(super) async fn add_tags(&self, records: &[Record], ids: &[String]) -> Result<(), String> {
         let mut tagged: BTreeMap<(Owner, &str), Vec<String>> = BTreeMap::new();
         for (record, id) in records.iter().zip(ids) {
             for tag in &record.tags {
@@ -216,12 +226,12 @@ impl<'a> Seeding<'a> {
             }
         }
         for (index, ((owner, tag), customer_ids)) in tagged.into_iter().enumerate() {
-            self.put_on(tag, customer_ids, owner, request_id(Step::Tag, index)).await?;
+            self.add_tag(tag, customer_ids, owner, request_id(Step::Tag, index)).await?;
         }
         Ok(())
     }
 
-    async fn put_on(
+    async fn add_tag(
         &self,
         tag: &str,
         customer_ids: Vec<String>,
@@ -230,32 +240,32 @@ impl<'a> Seeding<'a> {
     ) -> Result<(), String> {
         let add_tags = vec![tag.to_owned()];
         let message = pb::ModifyCustomerTagsRequest { customer_ids, add_tags, request_id, ..Default::default() };
-        let request = self.request(message, keeper(owner), owner)?;
-        said(tag, self.customer_service().modify_customer_tags(request).await).map(drop)
+        let request = self.request(message, creator(owner), owner)?;
+        into_result(tag, self.customer_service().modify_customer_tags(request).await).map(drop)
     }
 
-    /// Has the dealer serve a FLEET customer of the distributor: with a number and a tag of its own.
-    pub(super) async fn serve(&self, id: &str) -> Result<(), String> {
+    /// Links a FLEET customer of the distributor to the dealer: with the dealer's own number and tag.
+    pub(super) async fn link_to_dealer(&self, id: &str) -> Result<(), String> {
         let message = pb::UpdateCustomIdRequest {
             customer_id: id.to_owned(),
             system: "dms".to_owned(),
             custom_id: "0080417".to_owned(),
-            request_id: request_id(Step::Serve, 0),
+            request_id: request_id(Step::Link, 0),
             ..Default::default()
         };
-        let request = self.request(message, keeper(Owner::Dealer), Owner::Dealer)?;
-        said("UpdateCustomId", self.customer_service().update_custom_id(request).await)?;
-        self.put_on("serviced here", vec![id.to_owned()], Owner::Dealer, request_id(Step::Serve, 1)).await
+        let request = self.request(message, creator(Owner::Dealer), Owner::Dealer)?;
+        into_result("UpdateCustomId", self.customer_service().update_custom_id(request).await)?;
+        self.add_tag("serviced here", vec![id.to_owned()], Owner::Dealer, request_id(Step::Link, 1)).await
     }
 }
 
-/// Who creates an owner's customers: its own people.
-fn keeper(owner: Owner) -> &'static str {
+/// Returns the subject that creates an owner's customers: its first member.
+fn creator(owner: Owner) -> &'static str {
     node(owner).members.first().map_or("admin", |(subject, _)| subject)
 }
 
-/// Who decides on an owner's customers: its ADMIN, or the distributor's where it has none.
-fn decider(owner: Owner) -> &'static str {
-    let of_its_own = node(owner).members.iter().find(|(_, role)| *role == pb::Role::Admin);
-    of_its_own.map_or("admin", |(subject, _)| subject)
+/// Returns the subject that decides on an owner's customers: its ADMIN, or the distributor's if it has none.
+fn approver(owner: Owner) -> &'static str {
+    let own_admin = node(owner).members.iter().find(|(_, role)| *role == pb::Role::Admin);
+    own_admin.map_or("admin", |(subject, _)| subject)
 }

@@ -1,24 +1,24 @@
-//! The demo's accounts: a tree three deep, in which every account but the distributor's has another of the presets of
-//! policies, by which one service is five portals.
+//! The demo's accounts: a tree of three levels. Each account below the distributor has another preset of policies, so that one
+//! service covers five portals.
 
-use super::Owner;
+use super::record::Owner;
 use crate::grpc::pb;
 
 /// An account of the demo.
 pub(super) struct Node {
-    /// Its name; the distributor's is the tenant's too.
+    /// Its name; the distributor's is also the tenant's.
     pub(super) name: &'static str,
-    /// Whose it is below; the distributor is below itself.
+    /// The account above it; the distributor's own for the distributor.
     pub(super) parent: Owner,
-    /// What it asks of its customers.
+    /// Its policies for customers.
     pub(super) policies: fn() -> pb::AccountPolicies,
-    /// Its members. The first is made with the account if it is an ADMIN, and creates its customers.
+    /// Its members. The first one creates its customers. An ADMIN is created with the account.
     pub(super) members: &'static [(&'static str, pb::Role)],
-    /// Its branches, and whether each works with the dealer management system.
+    /// Its branches, and whether each uses the dealer management system.
     pub(super) branches: &'static [(&'static str, bool)],
 }
 
-/// The account of an owner.
+/// Returns the account of an owner.
 pub(super) const fn node(owner: Owner) -> Node {
     let (parent, no_branches): (_, &[_]) = (Owner::Distributor, &[]);
     match owner {
@@ -67,12 +67,12 @@ pub(super) const fn node(owner: Owner) -> Node {
     }
 }
 
-/// QUICK: a name and an email address will do, and whoever has them is served at once.
+/// QUICK: a name and an email address are enough, and approval is automatic.
 fn quick() -> pb::AccountPolicies {
     pb::AccountPolicies { required_to_approve: paths(&["email"]), ..policies("EUR", "NL") }
 }
 
-/// TELECOM: bills everybody, and has an admin look at each before it is served.
+/// TELECOM: every customer has a billing address, and an admin approves each.
 fn telecom() -> pb::AccountPolicies {
     pb::AccountPolicies {
         required_to_create: paths(&["billing_email"]),
@@ -82,12 +82,12 @@ fn telecom() -> pb::AccountPolicies {
     }
 }
 
-/// DEALER: the number in the dealer management system comes first, and only a service manager changes it.
+/// DEALER: the number in the dealer management system is required, and only a service manager may change it.
 fn dealer() -> pb::AccountPolicies {
     pb::AccountPolicies { required_to_create: paths(&["custom_ids.dms"]), ..policies("EUR", "DE") }
 }
 
-/// MARKETPLACE: what an order brings along; whoever sells may put in the customer's number later.
+/// MARKETPLACE: the fields of an order are required; a member may set the customer's number later.
 fn marketplace() -> pb::AccountPolicies {
     pb::AccountPolicies {
         required_to_create: paths(&[
@@ -103,7 +103,7 @@ fn marketplace() -> pb::AccountPolicies {
     }
 }
 
-/// FULL: an administrator enters an organization, and approves it when nothing is missing.
+/// FULL: an admin creates the organization, and approves it when no field is missing.
 fn full() -> pb::AccountPolicies {
     pb::AccountPolicies {
         required_to_create: paths(&["legal_name"]),

@@ -1,4 +1,4 @@
-//! The demo's records as the contract writes them, and the calls that carry them.
+//! Converts the demo's records to the contract's messages, and makes requests.
 
 use std::net::SocketAddr;
 
@@ -8,10 +8,10 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{Owner, Record};
+use super::record::{Owner, Record};
 use crate::grpc::pb;
 
-/// A record as the contract writes it, kept by this branch and looked after by this member; either may be empty.
+/// Converts a record to a customer with this branch and this sales person; both may be empty.
 pub(super) fn customer(record: &Record, branch_id: String, sales_person_id: String) -> pb::Customer {
     let text = |text: &str| text.to_owned();
     let phone = |number: &str| (!number.is_empty()).then(|| pb::Phone { number: text(number), ..Default::default() });
@@ -60,7 +60,7 @@ pub(super) fn customer(record: &Record, branch_id: String, sales_person_id: Stri
     }
 }
 
-/// A channel to the service.
+/// Connects to the service.
 pub(super) async fn connect(address: SocketAddr) -> Result<Channel, String> {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
     endpoint.connect().await.map_err(|error| format!("cannot connect to {address}: {error}"))
@@ -69,7 +69,7 @@ pub(super) async fn connect(address: SocketAddr) -> Result<Channel, String> {
 pub(super) fn request<T>(message: T, token: &str, account: &str) -> Result<Request<T>, String> {
     let mut request = Request::new(message);
     let mut put = |name: &'static str, value: String| {
-        let value: MetadataValue<Ascii> = value.parse().map_err(|_| format!("{name} is no header"))?;
+        let value: MetadataValue<Ascii> = value.parse().map_err(|_| format!("{name} is not a valid header value"))?;
         request.metadata_mut().insert(name, value);
         Ok::<_, String>(())
     };
@@ -80,7 +80,7 @@ pub(super) fn request<T>(message: T, token: &str, account: &str) -> Result<Reque
     Ok(request)
 }
 
-/// A call's answer, or what the service said instead.
-pub(super) fn said<T>(what: &str, answer: Result<Response<T>, Status>) -> Result<T, String> {
-    answer.map(Response::into_inner).map_err(|status| format!("{what}: {:?}: {}", status.code(), status.message()))
+/// Returns a call's response, or the service's error with what was called.
+pub(super) fn into_result<T>(what: &str, response: Result<Response<T>, Status>) -> Result<T, String> {
+    response.map(Response::into_inner).map_err(|status| format!("{what}: {:?}: {}", status.code(), status.message()))
 }

@@ -1,5 +1,5 @@
-//! The messages of errors: what is wrong and what to do. Every text is constant, or made of what the caller sent or may
-//! see, cut to a length: no SQL, no table, no host, no data of another customer.
+//! The messages of errors: what is wrong and what to do. A text is constant, or made of values that the caller sent or may
+//! see, truncated. It never contains SQL, a table, a host or another customer's data.
 
 use std::{borrow::Cow, fmt};
 
@@ -14,95 +14,90 @@ use crate::{
     error::Error,
 };
 
-/// The message of a fault of ours.
+/// The message of an INTERNAL error.
 pub const INTERNAL: &str = "Internal error. The server's log has the cause under this call's trace id.";
-/// Longest list of names or fields, in bytes.
-const LIST: usize = 600;
-/// Longest field path, in bytes: it may contain keys that the caller chose.
-pub(super) const FIELD: usize = 200;
-/// Longest rule, in bytes.
-pub(super) const RULE: usize = 400;
+/// The message of an unknown RPC.
+pub const RPC_UNKNOWN: &str = "There is no such RPC. Check the method's name against this server's protos.";
+/// Maximum length of a list of names or fields, in bytes.
+const MAX_LIST: usize = 600;
+/// Maximum length of a field path, in bytes: it may contain keys that the caller chose.
+pub(super) const MAX_FIELD: usize = 200;
+/// Maximum length of a rule, in bytes.
+pub(super) const MAX_RULE: usize = 400;
 
-/// The rule that too many custom IDs break.
-pub(super) const TOO_MANY_CUSTOM_IDS: Rule = Rule::new("must be at most 20 per customer; clear one first");
+/// The rule on the number of custom IDs.
+pub(super) const TOO_MANY_CUSTOM_IDS: Rule = Rule::new("must be at most 20 for one customer; clear one first");
 
-/// The message of an error.
-pub(super) fn text(error: &Error) -> Cow<'static, str> {
+/// Returns the message of an error.
+pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
     let constant = match error {
-        Error::TokenInvalid(why) => return format!("The token is refused: {why}.").into(),
+        Error::TokenInvalid(cause) => return format!("The token is invalid: {cause}.").into(),
         Error::RoleTooLow(least) => return role_too_low(*least),
         Error::Invalid(violations) => return summary(violations).into(),
-        Error::Refused { refusal, .. } => return refused(refusal),
+        Error::Refused { refusal, .. } => return for_refusal(refusal),
         Error::NameTaken { free } => return name_taken(free).into(),
-        Error::TokenMissing => "Send a token in the header authorization: Bearer TOKEN.",
+        Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
         Error::AccountRequired => "You are a member of several accounts. Name one in the header clientele-account.",
-        Error::TenantRequired => "Name the tenant in which you act in the header clientele-tenant.",
-        Error::NotAnOperator => "Only platform operators, which the server's configuration lists, may do this.",
-        Error::PageToken => "The page token belongs to another query or account. Start again without a token.",
-        Error::RequestIdReused => "This request_id was used for another request or acting account. Use a new one.",
-        Error::RequestInFlight => "The first call with this request_id is still running. Send the same request again.",
+        Error::TenantRequired => "No tenant is named. Name the tenant in the header clientele-tenant.",
+        Error::NotAnOperator => "Only a platform operator may do this. The server's configuration names them.",
+        Error::PageToken => "The page token does not belong to this query and account. Start again without one.",
+        Error::RequestIdReused => {
+            "This request_id was used before with another request or acting account. Use a new one."
+        }
+        Error::RequestInFlight => "The first call with this request_id is still running. Send the same call again.",
         Error::CustomerNotFound { .. } => "Customer not found, or not visible to the acting account.",
         Error::AccountNotFound => "Account not found, or not one that you can act in.",
         Error::CustomIdTaken { .. } => "Another customer has this custom ID in this account and system.",
         Error::LookupAmbiguous => "Several customers have this custom ID in different systems. Name the system.",
         Error::AnswerTooLarge => {
-            "The response is larger than clients accept. Ask for fewer items, or for the view BASIC."
+            "The response would exceed the clients' size limit. Request fewer customers, or the view BASIC."
         }
-        Error::OrderReferenceTaken => "Another customer of the account has this order reference.",
+        Error::OrderReferenceTaken => "Another customer of the account was created from this order.",
         Error::MemberExists => "The principal is already a member of the account.",
-        Error::TagNotFound => "The acting account has no such tag.",
+        Error::TagNotFound => "Tag not found in the acting account.",
         Error::TagExists => "The acting account already has a tag with this name.",
-        Error::BranchNotFound => "The acting account has no such branch.",
+        Error::BranchNotFound => "Branch not found in the acting account.",
         Error::BranchExists => "The acting account already has a branch with this name.",
-        Error::EtagMismatch { .. } => {
-            "The customer has changed since you read this etag. Read it again and decide again."
-        }
-        Error::Contended | Error::LostRace => {
-            "The record is being changed by other calls. Nothing was written. Retry after the delay."
-        }
-        Error::Deadline => "The deadline passed. A write may still happen: repeat the call with the same request_id.",
+        Error::EtagMismatch { .. } => "The customer has changed since its etag was read. Read it again.",
+        Error::Contended | Error::LostRace => "The record is being changed by other calls. Nothing was written; retry.",
+        Error::Deadline => "The deadline has passed. A write may still happen: repeat it with the same request_id.",
         Error::Overloaded { .. } => "The server is overloaded. Retry after the delay.",
         Error::RateLimited { .. } => "Rate limit exceeded. Retry after the delay.",
-        Error::ShuttingDown => "This server is shutting down. Another server will take the call.",
-        Error::IssuerUnavailable(_) => {
-            "The issuer's signing keys are unavailable. Nothing was done. Retry after the delay."
-        }
+        Error::ShuttingDown => "This server is stopping. Retry on another server.",
+        Error::IssuerUnavailable(_) => "The issuer's signing keys are unavailable. Nothing was done; retry.",
         Error::Unavailable { .. } => {
-            "The database is unavailable. A write may have happened: repeat the call with the same request_id."
+            "The database cannot be reached. A write may have happened: repeat it with the same request_id."
         }
         Error::Database(_) | Error::Internal(_) => INTERNAL,
     };
     constant.into()
 }
 
-fn refused(refusal: &Refusal) -> Cow<'static, str> {
+fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
     match refusal {
         Refusal::RoleTooLow(least) => role_too_low(*least),
         Refusal::FleetOwnedElsewhere => {
-            "Only the account that owns this customer, and those above it, may do this.".into()
+            "Only the account that owns this customer, and accounts above it, may do this.".into()
         }
-        Refusal::RequiredToCreate(paths) => {
-            format!("The account requires these fields: {}.", listed(paths, ", ")).into()
-        }
+        Refusal::RequiredToCreate(paths) => format!("The account requires these fields: {}.", join(paths, ", ")).into(),
         Refusal::RequiredToApprove(paths) => {
-            format!("Fill in these fields before approval: {}.", listed(paths, ", ")).into()
+            format!("Fill in these fields before approval: {}.", join(paths, ", ")).into()
         }
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
-        Refusal::IllegalTransition(why) => format!("The customer's status does not allow this: {why}.").into(),
+        Refusal::IllegalTransition(cause) => format!("The customer's status does not allow this: {cause}.").into(),
         Refusal::BreaksRule(field, rule) => {
-            format!("Together with the stored values, {} {}.", field, cut(rule.text(), RULE)).into()
+            format!("Together with the existing values, {} {}.", field, truncate(rule.text(), MAX_RULE)).into()
         }
         Refusal::TooManyCustomIds => {
-            format!("Together with the stored ones, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
+            format!("Together with the existing ones, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
         }
         Refusal::Narrowed => {
-            "The header clientele-customer narrows the call to one customer, and this RPC changes something else."
-                .into()
+            "The header clientele-customer narrows the call to one customer, but this changes something else.".into()
         }
-        Refusal::LimitReached(limit) => format!("A limit is reached: {limit}.").into(),
+        Refusal::LimitReached(limit) => format!("Limit reached: {limit}.").into(),
         Refusal::TreeTooDeep => {
-            "The tree of accounts is at most 8 levels deep. Create the account at a higher level.".into()
+            "The account tree may be at most 8 levels deep. Create the account at a higher level.".into()
         }
         Refusal::Blocked(blocker) => blocker.text().into(),
     }
@@ -113,22 +108,22 @@ fn role_too_low(least: Role) -> Cow<'static, str> {
 }
 
 fn name_taken(free: &[String]) -> String {
-    let free = listed(free, ", ");
-    let hint = if free.is_empty() { String::new() } else { format!(" These are free: {free}.") };
+    let free = join(free, ", ");
+    let hint = if free.is_empty() { String::new() } else { format!(" These names are free: {free}.") };
     format!("Another customer has this name.{hint}")
 }
 
 fn summary(violations: &Violations) -> String {
     let Some((first, others)) = violations.all().split_first() else { return "A field is invalid.".to_owned() };
     let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
-    format!("{} {}{more}.", cut(&first.field, FIELD), cut(first.rule.text(), RULE))
+    format!("{} {}{more}.", truncate(&first.field, MAX_FIELD), truncate(first.rule.text(), MAX_RULE))
 }
 
-/// A list of as many whole items as fit.
-pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
+/// Joins as many items as fit into a list; no item is truncated.
+pub(super) fn join<T: fmt::Display>(items: &[T], separator: &str) -> String {
     let mut list = String::new();
     for item in items.iter().map(ToString::to_string) {
-        if list.len() + separator.len() + item.len() > LIST {
+        if list.len() + separator.len() + item.len() > MAX_LIST {
             break;
         }
         if !list.is_empty() {
@@ -139,7 +134,7 @@ pub(super) fn listed<T: fmt::Display>(items: &[T], separator: &str) -> String {
     list
 }
 
-/// The beginning of a text, at most so many bytes.
-pub(super) fn cut(text: &str, bytes: usize) -> &str {
+/// Truncates a text to a number of bytes, at a character boundary.
+pub(super) fn truncate(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }

@@ -1,5 +1,5 @@
-//! Turns errors into statuses: one table from the closed set of errors to code and reason, with a message and details.
-//! The cause stays on the server.
+//! Maps each error to its gRPC status: one table from the closed set of errors to code and reason, with a message and
+//! details. The cause is never sent.
 
 mod message;
 
@@ -8,8 +8,8 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-pub use self::message::INTERNAL;
-use self::message::{FIELD, RULE, TOO_MANY_CUSTOM_IDS, cut, listed};
+pub use self::message::{INTERNAL, RPC_UNKNOWN};
+use self::message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate};
 use super::pb::ErrorReason;
 use crate::{
     domain::{
@@ -22,10 +22,10 @@ use crate::{
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "clientele";
-/// Largest message and details in bytes on the wire: clients cut trailers at 8 KiB.
-const LIMIT: usize = 4096;
+/// Maximum size of message and details on the wire: clients reject trailers of more than 8 KiB.
+const MAX_SIZE: usize = 4096;
 
-/// Whether the same bytes can be sent again safely if the result of the call is unknown.
+/// Whether the same bytes may be sent again if the outcome of the call is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
     /// A read, or a mutation with a `request_id`.
@@ -35,23 +35,23 @@ pub enum Repeat {
 }
 
 impl Repeat {
-    /// Whether a call of this RPC can be repeated.
+    /// Returns whether a call of this RPC may be repeated.
     #[must_use]
-    pub fn of(rpc: Rpc, has_request_id: bool) -> Self {
+    pub fn for_rpc(rpc: Rpc, has_request_id: bool) -> Self {
         if rpc.mutates && !has_request_id { Self::Unsafe } else { Self::Safe }
     }
 }
 
-/// The status of an error. Its source is the error itself, which is not sent: the access log has it.
+/// Returns the status of an error. Its source is the error itself, which is never sent; the access line logs it.
 #[must_use]
 pub fn from_error(error: Error, repeat: Repeat) -> Status {
     let (code, reason) = code_and_reason(&error);
-    let message = message::text(&error);
-    let mut details = info(reason, metadata(&error));
-    if let Some(resource) = resource(reason) {
+    let message = message::for_error(&error);
+    let mut details = error_info(reason, metadata(&error));
+    if let Some(resource) = resource_type(reason) {
         details.set_resource_info(resource, "", "", "");
     }
-    if let Some(delay) = retry(&error, repeat) {
+    if let Some(delay) = retry_delay(&error, repeat) {
         details.set_retry_info(Some(delay));
     }
     let mut status = match &error {
@@ -69,13 +69,13 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
     status
 }
 
-/// A status without an error of the service, such as that of bytes that are no message.
+/// Returns a status without a cause, for errors that are found before a service is called, such as bytes that do not decode.
 #[must_use]
-pub fn bare(code: Code, reason: ErrorReason, message: &str) -> Status {
-    Status::with_error_details(code, message, info(reason, HashMap::new()))
+pub fn without_cause(code: Code, reason: ErrorReason, message: &str) -> Status {
+    Status::with_error_details(code, message, error_info(reason, HashMap::new()))
 }
 
-/// The table of codes and reasons.
+/// The table of all errors.
 fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
     use ErrorReason as Reason;
     match error {
@@ -103,7 +103,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
             Refusal::LimitReached(_) => (Code::FailedPrecondition, Reason::LimitReached),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
-            Refusal::Blocked(blocker) => blocked(*blocker),
+            Refusal::Blocked(blocker) => blocker_code_and_reason(*blocker),
         },
         Error::NameTaken { .. } => (Code::AlreadyExists, Reason::NameTaken),
         Error::CustomIdTaken { .. } => (Code::AlreadyExists, Reason::CustomIdTaken),
@@ -127,8 +127,8 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
     }
 }
 
-/// Why a customer cannot be moved; the same reason as in other RPCs, if there is one.
-fn blocked(blocker: Blocker) -> (Code, ErrorReason) {
+/// Why a customer cannot be moved. A blocker that other RPCs also report has the same reason here.
+fn blocker_code_and_reason(blocker: Blocker) -> (Code, ErrorReason) {
     use ErrorReason as Reason;
     match blocker {
         Blocker::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
@@ -152,16 +152,16 @@ fn blocked(blocker: Blocker) -> (Code, ErrorReason) {
 /// The metadata: only keys that `error_reason.proto` names.
 fn metadata(error: &Error) -> HashMap<String, String> {
     let mut metadata = HashMap::new();
-    let mut note = |key: &str, value: String| drop(metadata.insert(key.to_owned(), value));
+    let mut insert = |key: &str, value: String| drop(metadata.insert(key.to_owned(), value));
     match error {
         Error::RoleTooLow(least) | Error::Refused { refusal: Refusal::RoleTooLow(least), .. } => {
-            note("required_role", least.as_str().to_owned());
+            insert("required_role", least.as_str().to_owned());
         }
-        Error::NotAnOperator => note("required_role", "PLATFORM".to_owned()),
+        Error::NotAnOperator => insert("required_role", "PLATFORM".to_owned()),
         Error::EtagMismatch { etag, changed } => {
-            note("etag", etag.clone());
+            insert("etag", etag.clone());
             if let Some(changed) = changed {
-                note("changed_fields", listed(changed, ","));
+                insert("changed_fields", join(changed, ","));
             }
         }
         _ => {}
@@ -169,17 +169,17 @@ fn metadata(error: &Error) -> HashMap<String, String> {
     match error {
         Error::CustomerNotFound { at: Some(field) }
         | Error::Refused { at: Some(field), .. }
-        | Error::CustomIdTaken { field: Some(field) } => note("field", cut(field, FIELD).to_owned()),
+        | Error::CustomIdTaken { field: Some(field) } => insert("field", truncate(field, MAX_FIELD).to_owned()),
         _ => {}
     }
     if let Some(paths) = error.missing_fields() {
-        note("missing_fields", listed(paths, ","));
+        insert("missing_fields", join(paths, ","));
     }
     metadata
 }
 
-/// The type of the resource that does not exist, or exists already. Never its name: it might be another customer's.
-fn resource(reason: ErrorReason) -> Option<&'static str> {
+/// The type of the resource that is missing, or exists already. Never its name: it may be another customer's.
+fn resource_type(reason: ErrorReason) -> Option<&'static str> {
     match reason {
         ErrorReason::CustomerNotFound
         | ErrorReason::NameTaken
@@ -193,12 +193,12 @@ fn resource(reason: ErrorReason) -> Option<&'static str> {
     }
 }
 
-/// The delay after which the same bytes may be sent again, if that is safe and may succeed.
-fn retry(error: &Error, repeat: Repeat) -> Option<Duration> {
+/// Returns when to send the same bytes again, if that is safe and may succeed.
+fn retry_delay(error: &Error, repeat: Repeat) -> Option<Duration> {
     match error {
         Error::Overloaded { retry_after } | Error::RateLimited { retry_after } => Some(*retry_after),
         Error::RequestInFlight => Some(Duration::from_secs(1)),
-        // Nothing was done, and the keys are fetched again in the meantime.
+        // Nothing was done, and the keys are fetched again meanwhile.
         Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),
         Error::Contended | Error::LostRace => Some(Duration::from_millis(100)),
         Error::Unavailable { .. } | Error::ShuttingDown if repeat == Repeat::Safe => Some(Duration::from_secs(1)),
@@ -206,47 +206,49 @@ fn retry(error: &Error, repeat: Repeat) -> Option<Duration> {
     }
 }
 
-fn info(reason: ErrorReason, metadata: HashMap<String, String>) -> ErrorDetails {
+fn error_info(reason: ErrorReason, metadata: HashMap<String, String>) -> ErrorDetails {
     let name = reason.as_str_name();
     ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
 }
 
-/// The status with every violation, or with as many as fit and the number of the others.
+/// Adds every violation, or as many as fit and the number of the others.
 fn with_violations(code: Code, message: &str, details: &ErrorDetails, violations: &Violations) -> Status {
-    let listed: Vec<FieldViolation> = violations
+    let candidates: Vec<FieldViolation> = violations
         .all()
         .iter()
-        // More do not fit.
-        .take(LIMIT / 16)
-        .map(|violation| FieldViolation::new(cut(&violation.field, FIELD), cut(violation.rule.text(), RULE)))
+        // More never fit.
+        .take(MAX_SIZE / 16)
+        .map(|violation| {
+            FieldViolation::new(truncate(&violation.field, MAX_FIELD), truncate(violation.rule.text(), MAX_RULE))
+        })
         .collect();
     let all = violations.all().len();
     let with_first = |count: usize| {
-        let mut first = listed[..count].to_vec();
+        let mut listed = candidates[..count].to_vec();
         if count < all {
-            first.push(FieldViolation::new("", format!("and {} more", all - count)));
+            listed.push(FieldViolation::new("", format!("and {} more", all - count)));
         }
         let mut details = details.clone();
-        details.set_bad_request(first);
+        details.set_bad_request(listed);
         Status::with_error_details(code, message, details)
     };
-    let whole = with_first(listed.len());
-    if on_the_wire(&whole) <= LIMIT {
-        return whole;
+    let complete = with_first(candidates.len());
+    if wire_size(&complete) <= MAX_SIZE {
+        return complete;
     }
-    let counts: Vec<usize> = (1..listed.len()).collect();
-    with_first(counts.partition_point(|count| on_the_wire(&with_first(*count)) <= LIMIT))
+    let counts: Vec<usize> = (1..candidates.len()).collect();
+    with_first(counts.partition_point(|count| wire_size(&with_first(*count)) <= MAX_SIZE))
 }
 
-/// Bytes of message and details on HTTP/2: percent-encoded, and in base64.
-fn on_the_wire(status: &Status) -> usize {
+/// Returns the size of message and details in HTTP/2 headers, in bytes: percent-encoded, and in base64.
+fn wire_size(status: &Status) -> usize {
     let escaped = |byte: u8| !byte.is_ascii_graphic() || b"\"#%<>`?{}".contains(&byte);
     let message: usize = status.message().bytes().map(|byte| if escaped(byte) { 3 } else { 1 }).sum();
     message + (status.details().len() * 4).div_ceil(3)
 }
 
-/// The error behind a status, for the log. tonic's own source would show the error's `Debug`, which for a database
-/// error has values of rows; this one does not.
+/// The error behind a status, for the log. Its `Debug` is its `Display`: the `Debug` of a database error contains values of
+/// rows.
 struct Cause(Error);
 
 impl fmt::Debug for Cause {

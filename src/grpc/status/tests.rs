@@ -7,8 +7,8 @@ use crate::domain::{
 
 const SECRET: &str = "insert into customers at 10.0.0.7";
 
-/// One error of each kind, with whether it has a RetryInfo if a repeat is unsafe, and if it is safe.
-fn every_error() -> Vec<(Error, bool, bool)> {
+/// One error of each kind, with whether it has RetryInfo if repeating is unsafe, and if it is safe.
+fn all_errors() -> Vec<(Error, bool, bool)> {
     let paths = || vec![FieldPath::Whole(Field::Email), FieldPath::Whole(Field::Phone)];
     let never = [
         Error::TokenMissing,
@@ -89,21 +89,21 @@ fn pair(key: &str, value: &str) -> (String, String) {
 
 #[test]
 fn every_reason_of_the_contract_belongs_to_an_error() {
-    // The layers `error_details` and `authenticate` make these from statuses of tonic.
+    // The layers `error_details` and `authenticate` make these.
     let made_elsewhere = [ErrorReason::MessageMalformed, ErrorReason::MessageTooLarge, ErrorReason::RpcUnknown];
-    let used: Vec<String> =
-        every_error().into_iter().map(|(error, ..)| reason(&from_error(error, Repeat::Safe))).collect();
+    let found: Vec<String> =
+        all_errors().into_iter().map(|(error, ..)| reason(&from_error(error, Repeat::Safe))).collect();
     let reasons: Vec<ErrorReason> = (1..1_000).filter_map(|number| ErrorReason::try_from(number).ok()).collect();
     assert!(reasons.len() >= 32);
     for reason in reasons.into_iter().filter(|reason| !made_elsewhere.contains(reason)) {
         let name = reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned();
-        assert!(used.contains(&name), "{name}");
+        assert!(found.contains(&name), "{name}");
     }
 }
 
 #[test]
-fn retry_info_is_sent_only_where_a_repeat_is_safe_and_may_help() {
-    for ((error, when_unsafe, when_safe), (same, ..)) in every_error().into_iter().zip(every_error()) {
+fn an_error_has_retry_info_only_if_a_retry_is_safe_and_may_succeed() {
+    for ((error, when_unsafe, when_safe), (same, ..)) in all_errors().into_iter().zip(all_errors()) {
         let name = error.to_string();
         for (error, repeat, retry) in [(error, Repeat::Unsafe, when_unsafe), (same, Repeat::Safe, when_safe)] {
             assert_eq!(from_error(error, repeat).get_details_retry_info().is_some(), retry, "{name} {repeat:?}");
@@ -112,18 +112,18 @@ fn retry_info_is_sent_only_where_a_repeat_is_safe_and_may_help() {
 }
 
 #[test]
-fn no_status_has_sql_tables_or_hosts() {
-    for (error, ..) in every_error() {
+fn no_status_contains_sql_tables_or_hosts() {
+    for (error, ..) in all_errors() {
         let status = from_error(error, Repeat::Safe);
         let wire = format!("{} {}", status.message(), String::from_utf8_lossy(status.details()));
         assert!(!wire.contains("customers at") && !wire.contains("10.0.0.7") && !wire.contains("insert"), "{wire}");
-        assert!(status.message().ends_with('.') && on_the_wire(&status) <= LIMIT, "{wire}");
+        assert!(status.message().ends_with('.') && wire_size(&status) <= MAX_SIZE, "{wire}");
         assert!(std::error::Error::source(&status).is_some(), "{wire}");
     }
 }
 
 #[test]
-fn the_cause_shows_no_debug_of_a_database_error() {
+fn the_cause_does_not_contain_the_debug_output_of_a_database_error() {
     let status = from_error(Error::Database(sqlx::Error::Configuration(SECRET.into())), Repeat::Safe);
     assert!(!format!("{status:?}").contains("Configuration("), "{status:?}");
 }
@@ -169,7 +169,7 @@ fn a_resource_is_named_by_its_type_alone() {
 }
 
 #[test]
-fn of_a_thousand_violations_as_many_as_fit_are_listed_and_the_others_counted() {
+fn a_thousand_violations_become_as_many_as_fit_and_the_number_of_the_others() {
     let mut violations = Violations::default();
     for index in 0..1000 {
         violations.push(format!("customer.contacts[{index}].email"), Rule::new("must have an @ between two parts"));
@@ -179,25 +179,19 @@ fn of_a_thousand_violations_as_many_as_fit_are_listed_and_the_others_counted() {
     let (last, first) = listed.split_last().unwrap();
     assert_eq!((last.field.as_str(), &last.description), ("", &format!("and {} more", 1000 - first.len())));
     assert_eq!(first[3].field, "customer.contacts[3].email");
-    assert!((3900..=LIMIT).contains(&on_the_wire(&status)), "{}", on_the_wire(&status));
+    assert!((3900..=MAX_SIZE).contains(&wire_size(&status)), "{}", wire_size(&status));
     assert_eq!(status.message(), "customer.contacts[0].email must have an @ between two parts (and 999 more).");
 
     let headers = status.into_http::<()>().headers().iter().map(|(_, value)| value.len()).sum::<usize>();
-    assert!(headers < LIMIT + 64, "the estimate is what is sent: {headers}");
+    assert!(headers < MAX_SIZE + 64, "the estimate is the size that is sent: {headers}");
 }
 
 #[test]
-fn what_a_caller_makes_long_stays_within_the_limit() {
+fn long_values_of_a_caller_stay_within_the_limit() {
     let long = "ß\u{1}".repeat(5000);
     let mut violations = Violations::of(format!("customer.labels.{long}"), Rule::with(long.clone()));
-    assert_eq!(
-        from_error(Error::Invalid(violations.clone()), Repeat::Safe)
-            .get_details_bad_request()
-            .unwrap()
-            .field_violations
-            .len(),
-        1
-    );
+    let status = from_error(Error::Invalid(violations.clone()), Repeat::Safe);
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), 1);
     violations.push(long.clone(), Rule::with(long.clone()));
     for error in [
         Error::Invalid(violations),
@@ -209,14 +203,14 @@ fn what_a_caller_makes_long_stays_within_the_limit() {
         Error::CustomIdTaken { field: Some(long) },
     ] {
         let status = from_error(error, Repeat::Safe);
-        assert!(on_the_wire(&status) <= LIMIT, "{} {status:?}", on_the_wire(&status));
+        assert!(wire_size(&status) <= MAX_SIZE, "{} {status:?}", wire_size(&status));
     }
 }
 
 #[test]
 fn repeating_is_safe_for_reads_and_for_mutations_with_a_request_id() {
     for rpc in crate::domain::requests::contract::RPCS {
-        assert_eq!(Repeat::of(*rpc, true), Repeat::Safe);
-        assert_eq!(Repeat::of(*rpc, false) == Repeat::Unsafe, rpc.mutates);
+        assert_eq!(Repeat::for_rpc(*rpc, true), Repeat::Safe);
+        assert_eq!(Repeat::for_rpc(*rpc, false) == Repeat::Unsafe, rpc.mutates);
     }
 }

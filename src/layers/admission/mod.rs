@@ -1,8 +1,8 @@
-//! As many calls at once as the server answers well, and a short line behind them; whoever comes when that is full is
-//! refused at once, with a word on when to come again. A server that takes more answers none in time.
+//! Limits the calls in flight. A short queue holds calls for a moment; when it is full, a call is rejected at once with a time
+//! to retry. A server that accepts more calls than it can answer answers none in time.
 //!
-//! Searches have a limit of their own, as they have sessions of their own: a flood of them leaves the rest alone. Health
-//! and reflection have none: an overload must not look like a dead server.
+//! Searches have a limit of their own, because they have database connections of their own: a flood of searches does not
+//! affect other calls. Health and reflection have no limit: an overloaded server must not look dead.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,10 @@ use tokio::{
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::body::Body;
 
-use super::{ActiveRequests, Around, Inner};
+use super::{
+    active_requests::ActiveRequests,
+    call_layer::{CallLayer, Inner},
+};
 use crate::{
     config::Config,
     domain::requests::contract,
@@ -24,92 +27,89 @@ use crate::{
 
 /// The RPCs that search.
 const SEARCHES: [&str; 1] = ["/clientele.v1.CustomerService/SearchCustomers"];
-/// Searches in flight for each session that they have: the next one's request is read and its caller known before a
-/// session comes free.
+/// Searches in flight for each of their connections: the next search is decoded and authenticated before a connection is
+/// free.
 const SEARCHES_PER_CONNECTION: usize = 4;
-/// Places for each that may stand in line: a line is for a burst. One so long that few come to its end in time costs them the
-/// wait and us their upkeep.
-const PLACES_PER_IN_LINE: usize = 4;
-/// When a caller should come again that was refused.
+/// Permits for each call in the queue. The queue is for bursts: in a longer queue most calls would wait in vain.
+const PERMITS_PER_QUEUED: usize = 4;
+/// When a rejected caller should retry.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Lets in as many calls as may be in flight.
+/// Admits as many calls as may be in flight.
 #[derive(Clone)]
 pub struct Admission {
     // Shared: a layer is cloned for each call.
-    calls: Arc<Room>,
-    searches: Arc<Room>,
-    // Made once: of a refusal nothing is as dear as spelling it out.
-    refusal: Arc<Response<()>>,
+    calls: Arc<ConcurrencyLimit>,
+    searches: Arc<ConcurrencyLimit>,
+    // Built once: encoding it is the most expensive part of a rejection.
+    rejection: Arc<Response<()>>,
 }
 
-/// A call's place among those in flight. It is given back when the last clone is dropped: a mutation that outlives its
-/// caller keeps one.
+/// A call's permit. It is returned when the last clone is dropped: a call that outlives its caller keeps one.
 #[derive(Clone)]
 pub struct InFlight {
-    _place: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
+    _permit: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
 }
 
 impl Admission {
-    /// Calls in flight are noted in `begun`.
+    /// Admitted calls are counted in `active`.
     #[must_use]
-    pub fn new(config: &Config, begun: &ActiveRequests) -> Self {
-        let room = |places| Arc::new(Room::new(places, config.load.queue_wait, begun));
+    pub fn new(config: &Config, active: &ActiveRequests) -> Self {
+        let limit = |permits| Arc::new(ConcurrencyLimit::new(permits, config.load.queue_timeout, active));
         Self {
-            calls: room(config.load.in_flight),
-            searches: room(config.database.search_connections * SEARCHES_PER_CONNECTION),
-            // Nothing was done: any call may be sent again.
-            refusal: Arc::new(
+            calls: limit(config.load.max_in_flight),
+            searches: limit(config.database.search_pool_size * SEARCHES_PER_CONNECTION),
+            // Nothing was done, so any call may be sent again.
+            rejection: Arc::new(
                 status::from_error(Error::Overloaded { retry_after: RETRY_AFTER }, Repeat::Safe).into_http(),
             ),
         }
     }
 }
 
-impl Around for Admission {
-    async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
+impl CallLayer for Admission {
+    async fn handle<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
-        // What is no RPC of the contract costs nothing worth a place.
+        // A path that is not an RPC of the contract is cheap to answer and needs no permit.
         let Some(rpc) = contract::rpc(path) else { return inner.run(request).await };
-        let room = if SEARCHES.contains(&rpc.path) { &self.searches } else { &self.calls };
-        match room.enter().await {
-            Some(place) => {
-                request.extensions_mut().insert(place.clone());
-                let answer = inner.run(request).await;
-                drop(place);
-                answer
+        let limit = if SEARCHES.contains(&rpc.path) { &self.searches } else { &self.calls };
+        match limit.admit().await {
+            Some(permit) => {
+                request.extensions_mut().insert(permit.clone());
+                let response = inner.run(request).await;
+                drop(permit);
+                response
             }
-            None => self.refusal.as_ref().clone().map(|()| Body::empty()),
+            None => self.rejection.as_ref().clone().map(|()| Body::empty()),
         }
     }
 }
 
-/// Places, and a line for them.
-struct Room {
-    places: Arc<Semaphore>,
-    line: Semaphore,
-    longest: Duration,
-    begun: ActiveRequests,
+/// Permits, and a queue for them.
+struct ConcurrencyLimit {
+    permits: Arc<Semaphore>,
+    queue: Semaphore,
+    queue_timeout: Duration,
+    active: ActiveRequests,
 }
 
-impl Room {
-    /// Some may stand in line, each for `longest`.
-    fn new(places: usize, longest: Duration, begun: &ActiveRequests) -> Self {
-        let line = Semaphore::new((places / PLACES_PER_IN_LINE).max(1));
-        Self { places: Arc::new(Semaphore::new(places)), line, longest, begun: begun.clone() }
+impl ConcurrencyLimit {
+    fn new(permits: usize, queue_timeout: Duration, active: &ActiveRequests) -> Self {
+        let queue = Semaphore::new((permits / PERMITS_PER_QUEUED).max(1));
+        Self { permits: Arc::new(Semaphore::new(permits)), queue, queue_timeout, active: active.clone() }
     }
 
-    async fn enter(&self) -> Option<InFlight> {
-        let place = match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => place,
-            Err(_) => self.stand_in_line().await?,
+    async fn admit(&self) -> Option<InFlight> {
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait_in_queue().await?,
         };
-        Some(InFlight { _place: Arc::new((place, self.begun.begin())) })
+        Some(InFlight { _permit: Arc::new((permit, self.active.start())) })
     }
 
-    async fn stand_in_line(&self) -> Option<OwnedSemaphorePermit> {
-        let _in_line = self.line.try_acquire().ok()?;
-        timeout(self.longest, Arc::clone(&self.places).acquire_owned()).await.ok()?.ok()
+    async fn wait_in_queue(&self) -> Option<OwnedSemaphorePermit> {
+        let _queued = self.queue.try_acquire().ok()?;
+        timeout(self.queue_timeout, Arc::clone(&self.permits).acquire_owned()).await.ok()?.ok()
     }
 }
 

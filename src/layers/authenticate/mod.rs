@@ -1,18 +1,24 @@
-//! Who calls, and may they: a verified token, the acting account, the least role that the contract names. Identity
-//! comes from the request's headers here, and from here on only from its extensions: tonic merges request trailers into
-//! the metadata that handlers see, after the layers ran.
+//! Authenticates the caller and checks its rights: a verified token, the acting account, the role that the contract requires.
+//! Identity comes from the request's headers here, and further in only from its extensions: tonic merges request trailers
+//! into the metadata that handlers see, after the layers ran.
 
 use std::{collections::HashSet, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Request, Response, header::AUTHORIZATION};
 use tonic::{Code, body::Body};
 
-use super::{Around, CONTRACT, Deadline, Inner, RateLimit, Traced, token::Verifier};
+use super::{
+    call_layer::{CONTRACT_PREFIX, CallLayer, Inner},
+    deadline::Deadline,
+    rate::RateLimiter,
+    token::Verifier,
+    trace::TraceInfo,
+};
 use crate::{
     domain::{
         access::caller::{Authenticated, Caller, Operator},
         requests::{
-            contract::{self, Access as Least, Rpc},
+            contract::{self, Access as RequiredAccess, Rpc},
             principal::{Author, Principal},
         },
         values::{
@@ -34,98 +40,98 @@ use crate::{
 const TENANT: HeaderName = HeaderName::from_static("clientele-tenant");
 /// Narrows the call to one customer.
 const CUSTOMER: HeaderName = HeaderName::from_static("clientele-customer");
-/// Names the account in which the call acts.
+/// Names the acting account.
 const ACCOUNT: HeaderName = HeaderName::from_static("clientele-account");
 
-/// Lets in who may call.
+/// Authenticates callers and checks their rights.
 #[derive(Clone)]
 pub struct Authenticate {
     verifier: Verifier,
     access: Arc<Access>,
     operators: Arc<HashSet<Principal>>,
-    rate: Option<Arc<RateLimit>>,
+    rate_limiter: Option<Arc<RateLimiter>>,
 }
 
 impl Authenticate {
-    /// A gate that believes the verifier's issuers, asks `access` for memberships, and knows these platform operators.
+    /// Trusts the verifier's issuers, looks memberships up in `access`, and knows these platform operators.
     #[must_use]
     pub fn new(verifier: Verifier, access: Arc<Access>, operators: impl IntoIterator<Item = Principal>) -> Self {
-        Self { verifier, access, operators: Arc::new(operators.into_iter().collect()), rate: None }
+        Self { verifier, access, operators: Arc::new(operators.into_iter().collect()), rate_limiter: None }
     }
 
-    /// The same gate, where each principal may call so often.
+    /// Adds a rate limit.
     #[must_use]
-    pub fn limited(self, rate: Option<RateLimit>) -> Self {
-        Self { rate: rate.map(Arc::new), ..self }
+    pub fn with_rate_limit(self, limiter: Option<RateLimiter>) -> Self {
+        Self { rate_limiter: limiter.map(Arc::new), ..self }
     }
 
-    /// Decides by what the headers say.
-    async fn admit(&self, rpc: Rpc, arrival: Arrival, claims: Claims) -> Result<Admitted> {
-        let verified = self.verifier.verify(claims.token()?).await?;
-        if let Some(rate) = &self.rate {
-            rate.count(&verified.principal).await?;
+    /// Decides by the headers.
+    async fn admit(&self, rpc: Rpc, arrival: Arrival, headers: IdentityHeaders) -> Result<Admitted> {
+        let verified = self.verifier.verify(headers.token()?).await?;
+        if let Some(limiter) = &self.rate_limiter {
+            limiter.count(&verified.principal).await?;
         }
         call::made_by(&verified.principal);
-        let Arrival { traced, workload, deadline } = arrival;
+        let Arrival { trace, workload, deadline } = arrival;
         let author = Author {
             principal: verified.principal.clone(),
             actors: verified.actors.clone(),
             workload,
             rpc,
-            trace_id: traced.trace_id.clone(),
-            deadline: deadline.map(|Deadline(until)| until.into_std()),
+            trace_id: trace.trace_id.clone(),
+            deadline: deadline.map(|Deadline(at)| at.into_std()),
         };
-        let Acting { tenant, account, customer } = claims.acting()?;
+        let Target { tenant, account, customer } = headers.target()?;
         match rpc.access {
-            Least::Authenticated => {
+            RequiredAccess::Authenticated => {
                 let operator = self.operators.contains(&author.principal);
                 Ok(Admitted::Authenticated(Authenticated { author, tenant, operator }))
             }
-            Least::Platform if self.operators.contains(&author.principal) => {
+            RequiredAccess::Platform if self.operators.contains(&author.principal) => {
                 Ok(Admitted::Operator(Operator { author }))
             }
-            Least::Platform => Err(Error::NotAnOperator),
-            Least::Least(role) => {
+            RequiredAccess::Platform => Err(Error::NotAnOperator),
+            RequiredAccess::Least(role) => {
                 let caller = self.access.caller(author, tenant, account, customer).await?;
-                traced.acts_in(caller.scope().tenant(), caller.scope().root());
+                trace.set_account(caller.scope().tenant(), caller.scope().root());
                 if caller.role() >= role { Ok(Admitted::Caller(caller)) } else { Err(Error::RoleTooLow(role)) }
             }
         }
     }
 }
 
-impl Around for Authenticate {
-    async fn around<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
-        let claims = Claims::take(&mut request);
+impl CallLayer for Authenticate {
+    async fn handle<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
+        let headers = IdentityHeaders::take(&mut request);
         let path = request.uri().path();
         let Some(rpc) = contract::rpc(path) else {
-            // Fail closed: what the contract does not know is not reached, even if some service would answer.
-            return if path.starts_with(CONTRACT) { unknown() } else { inner.run(request).await };
+            // Fail closed: a path that is unknown to the contract is rejected, even if some service would answer it.
+            return if path.starts_with(CONTRACT_PREFIX) { unknown_rpc() } else { inner.run(request).await };
         };
         let arrival = Arrival::of(&request);
-        match self.admit(rpc, arrival, claims).await {
+        match self.admit(rpc, arrival, headers).await {
             Ok(admitted) => {
-                admitted.note(&mut request);
+                admitted.insert_into(&mut request);
                 inner.run(request).await
             }
-            // Whether a mutation may be sent again its message says, which is not read here: its handler refuses it.
+            // Whether a mutation may be repeated depends on its message, which is not decoded here. So its handler rejects
+            // the call.
             Err(error @ Error::Unavailable { .. }) if rpc.mutates => {
                 request.extensions_mut().insert(AccessUnavailable(Arc::new(error)));
                 inner.run(request).await
             }
-            Err(error) => status::from_error(error, Repeat::of(rpc, false)).into_http(),
+            Err(error) => status::from_error(error, Repeat::for_rpc(rpc, false)).into_http(),
         }
     }
 }
 
-fn unknown() -> Response<Body> {
-    let message = "There is no such RPC. Look at this server's protos.";
-    status::bare(Code::Unimplemented, ErrorReason::RpcUnknown, message).into_http()
+fn unknown_rpc() -> Response<Body> {
+    status::without_cause(Code::Unimplemented, ErrorReason::RpcUnknown, status::RPC_UNKNOWN).into_http()
 }
 
-/// What the outer layers noted in the request's extensions.
+/// What the outer layers put into the request's extensions.
 struct Arrival {
-    traced: Traced,
+    trace: TraceInfo,
     workload: Option<Workload>,
     deadline: Option<Deadline>,
 }
@@ -134,14 +140,14 @@ impl Arrival {
     fn of(request: &Request<Body>) -> Self {
         let extensions = request.extensions();
         Self {
-            traced: extensions.get().cloned().unwrap_or_default(),
+            trace: extensions.get().cloned().unwrap_or_default(),
             workload: extensions.get().cloned(),
             deadline: extensions.get().copied(),
         }
     }
 }
 
-/// Who was let in.
+/// An admitted caller.
 enum Admitted {
     Authenticated(Authenticated),
     Operator(Operator),
@@ -149,40 +155,40 @@ enum Admitted {
 }
 
 impl Admitted {
-    fn note(self, request: &mut Request<Body>) {
+    fn insert_into(self, request: &mut Request<Body>) {
         let extensions = request.extensions_mut();
         match self {
-            Self::Authenticated(identified) => drop(extensions.insert(identified)),
+            Self::Authenticated(authenticated) => drop(extensions.insert(authenticated)),
             Self::Operator(operator) => drop(extensions.insert(operator)),
             Self::Caller(caller) => drop(extensions.insert(caller)),
         }
     }
 }
 
-/// What a request's headers claim: not believed yet.
-struct Claims {
+/// The request's headers on identity, not verified yet.
+struct IdentityHeaders {
     authorization: Header,
     tenant: Header,
     account: Header,
     customer: Header,
 }
 
-/// In which place the call wants to act.
-struct Acting {
+/// The tenant, account and customer that the headers name.
+struct Target {
     tenant: Option<TenantId>,
     account: Option<AccountId>,
     customer: Option<CustomerId>,
 }
 
-/// A header that may be there at most once, and is text.
+/// An optional header, which must be text and not repeated.
 type Header = Result<Option<String>, Rule>;
 
-impl Claims {
-    /// Takes them out of the request, so that nothing further in sees the token or an identity that the gate did not
-    /// put there.
+impl IdentityHeaders {
+    /// Takes them out of the request, so that nothing further in sees the token, or an identity that this layer did not
+    /// insert.
     fn take(request: &mut Request<Body>) -> Self {
         let headers = request.headers_mut();
-        let claims = Self {
+        let taken = Self {
             authorization: single(headers, &AUTHORIZATION),
             tenant: single(headers, &TENANT),
             account: single(headers, &ACCOUNT),
@@ -193,29 +199,29 @@ impl Claims {
         extensions.remove::<Authenticated>();
         extensions.remove::<Operator>();
         extensions.remove::<Caller>();
-        claims
+        taken
     }
 
-    /// The bearer token.
+    /// Returns the bearer token.
     fn token(&self) -> Result<&str> {
-        let broken = |why: &str| Error::TokenInvalid(format!("the header authorization {why}"));
-        let header = self.authorization.as_ref().map_err(|rule| broken(rule.text()))?;
+        let invalid = |rule: &str| Error::TokenInvalid(format!("the header authorization {rule}"));
+        let header = self.authorization.as_ref().map_err(|rule| invalid(rule.text()))?;
         let header = header.as_deref().ok_or(Error::TokenMissing)?;
         match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-            _ => Err(broken("must be Bearer, a space and the token")),
+            _ => Err(invalid("must be Bearer, a space and the token")),
         }
     }
 
-    /// The tenant, the account and the customer that the call names.
-    fn acting(&self) -> Result<Acting> {
+    /// Parses the tenant, the account and the customer.
+    fn target(&self) -> Result<Target> {
         let mut violations = Violations::default();
         let tenant = violations.check(TENANT.as_str(), parsed(&self.tenant, TenantId::parse));
         let account = violations.check(ACCOUNT.as_str(), parsed(&self.account, AccountId::parse));
         let customer = violations.check(CUSTOMER.as_str(), parsed(&self.customer, CustomerId::parse));
-        let acting =
-            tenant.zip(account).zip(customer).map(|((tenant, account), customer)| Acting { tenant, account, customer });
-        Ok(violations.finish(acting)?)
+        let target =
+            tenant.zip(account).zip(customer).map(|((tenant, account), customer)| Target { tenant, account, customer });
+        Ok(violations.finish(target)?)
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     layers::{
         samples::{ISSUER, MUTATION, READ, code, config, reason, request, run},
-        token::tests::{Pair, claims as token_claims, ed25519, jwks},
+        token::tests::{KeyPair, claims as token_claims, ed25519, jwks},
     },
     service::Services,
 };
@@ -25,21 +25,21 @@ fn with(headers: &[(&'static str, &[u8])]) -> Request<Body> {
     request
 }
 
-fn claims(headers: &[(&'static str, &[u8])]) -> Claims {
-    Claims::take(&mut with(headers))
+fn headers(headers: &[(&'static str, &[u8])]) -> IdentityHeaders {
+    IdentityHeaders::take(&mut with(headers))
 }
 
 #[test]
 fn a_bearer_token_is_read_whatever_the_schemes_case() {
     for header in ["Bearer t.o.k", "bearer t.o.k", "BEARER  t.o.k "] {
-        assert_eq!(claims(&[("authorization", header.as_bytes())]).token().unwrap(), "t.o.k");
+        assert_eq!(headers(&[("authorization", header.as_bytes())]).token().unwrap(), "t.o.k");
     }
-    assert!(matches!(claims(&[]).token(), Err(Error::TokenMissing)));
+    assert!(matches!(headers(&[]).token(), Err(Error::TokenMissing)));
 }
 
 #[test]
-fn an_authorization_that_is_no_single_bearer_token_is_refused() {
-    for (headers, why) in [
+fn an_authorization_that_is_not_a_single_bearer_token_is_rejected() {
+    for (sent, why) in [
         (
             &[("authorization", b"Basic YTpi".as_slice())][..],
             "the header authorization must be Bearer, a space and the token",
@@ -51,16 +51,16 @@ fn an_authorization_that_is_no_single_bearer_token_is_refused() {
         ),
         (&[("authorization", b"Bearer \xe4")], "the header authorization must be printable ASCII"),
     ] {
-        assert!(matches!(claims(headers).token(), Err(Error::TokenInvalid(said)) if said == why), "{why}");
+        assert!(matches!(headers(sent).token(), Err(Error::TokenInvalid(found)) if found == why), "{why}");
     }
 }
 
 #[test]
 fn the_headers_name_tenant_and_account() {
-    let Acting { tenant, account, .. } = claims(&[("clientele-tenant", ID.as_bytes())]).acting().unwrap();
+    let Target { tenant, account, .. } = headers(&[("clientele-tenant", ID.as_bytes())]).target().unwrap();
     assert_eq!((tenant.unwrap().to_string(), account), (ID.to_owned(), None));
-    let Acting { tenant, account, .. } =
-        claims(&[("clientele-account", ID.to_uppercase().as_bytes())]).acting().unwrap();
+    let Target { tenant, account, .. } =
+        headers(&[("clientele-account", ID.to_uppercase().as_bytes())]).target().unwrap();
     assert_eq!((tenant, account.unwrap().to_string()), (None, ID.to_owned()));
 }
 
@@ -72,26 +72,26 @@ fn every_malformed_header_is_a_violation_of_its_name() {
         (&[("clientele-account", b"\xff")], "must be printable ASCII"),
         (&[("clientele-account", ID.as_bytes()), ("clientele-account", ID.as_bytes())], "must be given once"),
     ] {
-        let Err(Error::Invalid(violations)) = claims(header).acting() else { panic!("{rule}") };
+        let Err(Error::Invalid(violations)) = headers(header).target() else { panic!("{rule}") };
         let [violation] = violations.all() else { panic!("{violations:?}") };
         assert_eq!(violation.field, "clientele-account");
         assert!(violation.rule.text().starts_with(rule), "{violation:?}");
     }
-    let Err(Error::Invalid(both)) = claims(&[("clientele-tenant", b"1"), ("clientele-account", b"2")]).acting() else {
+    let Err(Error::Invalid(both)) = headers(&[("clientele-tenant", b"1"), ("clientele-account", b"2")]).target() else {
         panic!()
     };
     assert_eq!(both.all().len(), 2);
 }
 
 #[test]
-fn nothing_further_in_sees_the_token() {
+fn the_token_is_removed_from_the_request() {
     let mut request = with(&[("authorization", b"Bearer t.o.k"), ("x", b"y")]);
-    Claims::take(&mut request);
+    IdentityHeaders::take(&mut request);
     assert!(!request.headers().contains_key("authorization") && request.headers().contains_key("x"));
 }
 
-/// A gate without a database, which knows the operator "root", and a key to sign tokens for it.
-fn gate() -> (Authenticate, Pair) {
+/// The layer without a database, with the operator "root", and a key to sign tokens.
+fn layer() -> (Authenticate, KeyPair) {
     let pair = ed25519();
     let file = jwks(&[&pair]);
     let config = config(file.path());
@@ -99,31 +99,31 @@ fn gate() -> (Authenticate, Pair) {
     (Authenticate::new(Verifier::load(&config.identity).unwrap(), access, [Principal::new(ISSUER, "root")]), pair)
 }
 
-/// Calls as this subject, and says who the handler was told that it is.
+/// Calls as this subject; the response's headers are the identity that the handler saw.
 async fn call(path: &str, subject: &str) -> Response<Body> {
-    let (gate, pair) = gate();
+    let (layer, pair) = layer();
     let token = pair.sign(&token_claims(&json!({"sub": subject, "act": {"sub": "portal"}})));
     let mut request = request(path);
     request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
     request.headers_mut().insert("clientele-tenant", ID.parse().unwrap());
-    run(gate, request, |request| async move {
+    run(layer, request, |request| async move {
         let mut answer = Response::new(Body::empty());
-        let note = |author: &Author| {
+        let describe = |author: &Author| {
             format!("{} {} {}", author.principal.subject(), author.actors[0].subject(), author.rpc.name())
                 .parse()
                 .unwrap()
         };
-        assert!(request.extensions().get::<Caller>().is_none(), "nobody is a member without a database");
+        assert!(request.extensions().get::<Caller>().is_none(), "there are no members without a database");
         if let Some(AccessUnavailable(failure)) = request.extensions().get() {
             assert!(matches!(**failure, Error::Unavailable { .. }));
-            answer.headers_mut().insert("unadmitted", HeaderValue::from_static("yes"));
+            answer.headers_mut().insert("access-unavailable", HeaderValue::from_static("yes"));
         }
         if let Some(operator) = request.extensions().get::<Operator>() {
-            answer.headers_mut().insert("operator", note(&operator.author));
+            answer.headers_mut().insert("operator", describe(&operator.author));
         }
-        if let Some(identified) = request.extensions().get::<Authenticated>() {
-            assert_eq!(identified.tenant.unwrap().to_string(), ID);
-            answer.headers_mut().insert("identified", note(&identified.author));
+        if let Some(authenticated) = request.extensions().get::<Authenticated>() {
+            assert_eq!(authenticated.tenant.unwrap().to_string(), ID);
+            answer.headers_mut().insert("authenticated", describe(&authenticated.author));
         }
         answer
     })
@@ -131,28 +131,28 @@ async fn call(path: &str, subject: &str) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn the_contract_decides_what_a_handler_is_told_of_its_caller() {
+async fn the_contract_decides_which_identity_a_handler_sees() {
     let anyone = call("/clientele.v1.AccessService/WhoAmI", "ada").await;
-    assert_eq!(anyone.headers()["identified"], "ada portal clientele.v1.AccessService/WhoAmI");
+    assert_eq!(anyone.headers()["authenticated"], "ada portal clientele.v1.AccessService/WhoAmI");
     let operator = call("/clientele.v1.AccountService/CreateTenant", "root").await;
     assert_eq!(operator.headers()["operator"], "root portal clientele.v1.AccountService/CreateTenant");
-    assert!(!anyone.headers().contains_key("operator") && !operator.headers().contains_key("identified"));
+    assert!(!anyone.headers().contains_key("operator") && !operator.headers().contains_key("authenticated"));
 }
 
 #[tokio::test]
 async fn the_author_has_the_deadline_of_its_call() {
-    let (gate, pair) = gate();
+    let (layer, pair) = layer();
     let token = pair.sign(&token_claims(&json!({"sub": "root"})));
-    let until = Instant::now() + Duration::from_secs(7);
-    for deadline in [None, Some(Deadline(until))] {
+    let at = Instant::now() + Duration::from_secs(7);
+    for deadline in [None, Some(Deadline(at))] {
         let mut request = request("/clientele.v1.AccountService/CreateTenant");
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(deadline);
         }
-        let answer = run(gate.clone(), request, move |request| async move {
+        let answer = run(layer.clone(), request, move |request| async move {
             let author = &request.extensions().get::<Operator>().unwrap().author;
-            assert_eq!(author.deadline, deadline.map(|Deadline(until)| until.into_std()));
+            assert_eq!(author.deadline, deadline.map(|Deadline(at)| at.into_std()));
             Response::new(Body::empty())
         });
         assert_eq!(code(&answer.await), Code::Ok);
@@ -160,7 +160,7 @@ async fn the_author_has_the_deadline_of_its_call() {
 }
 
 #[tokio::test]
-async fn only_an_operator_passes_where_the_contract_asks_for_one() {
+async fn only_an_operator_is_admitted_where_the_contract_requires_one() {
     let refused = call("/clientele.v1.AccountService/CreateTenant", "ada").await;
     assert_eq!((code(&refused), reason(&refused).as_str()), (Code::PermissionDenied, "ROLE_TOO_LOW"));
     let status = Status::from_header_map(refused.headers()).unwrap();
@@ -168,7 +168,7 @@ async fn only_an_operator_passes_where_the_contract_asks_for_one() {
 }
 
 #[tokio::test]
-async fn without_its_database_nobody_is_a_member_and_a_read_is_told_to_come_again() {
+async fn without_a_database_a_read_is_unavailable_with_a_time_to_retry() {
     let refused = call(READ, "ada").await;
     assert_eq!((code(&refused), reason(&refused).as_str()), (Code::Unavailable, "DATABASE_UNAVAILABLE"));
     let status = Status::from_header_map(refused.headers()).unwrap();
@@ -176,14 +176,14 @@ async fn without_its_database_nobody_is_a_member_and_a_read_is_told_to_come_agai
 }
 
 #[tokio::test]
-async fn without_its_database_a_mutation_is_left_to_its_handler_to_refuse() {
+async fn without_a_database_a_mutation_is_rejected_by_its_handler() {
     let answer = call(MUTATION, "ada").await;
-    let told: Vec<_> = answer.headers().keys().collect();
-    assert_eq!(told, ["unadmitted"], "no identity");
+    let seen: Vec<_> = answer.headers().keys().collect();
+    assert_eq!(seen, ["access-unavailable"], "no identity");
 }
 
 #[tokio::test]
-async fn an_identity_that_the_gate_did_not_put_there_is_gone_behind_it() {
+async fn an_identity_that_the_layer_did_not_insert_is_removed() {
     let mut health = request("/grpc.health.v1.Health/Check");
     let author = Author {
         principal: Principal::new("i", "s"),
@@ -194,7 +194,7 @@ async fn an_identity_that_the_gate_did_not_put_there_is_gone_behind_it() {
         deadline: None,
     };
     health.extensions_mut().insert(Operator { author });
-    let answer = run(gate().0, health, |request| async move {
+    let answer = run(layer().0, health, |request| async move {
         assert!(request.extensions().get::<Operator>().is_none());
         Response::new(Body::empty())
     });
@@ -202,7 +202,7 @@ async fn an_identity_that_the_gate_did_not_put_there_is_gone_behind_it() {
 }
 
 #[tokio::test]
-async fn a_path_of_the_package_that_is_no_rpc_is_never_reached() {
-    let refused = run(gate().0, request("/clientele.v1.CustomerService/Drop"), |_| async { panic!("reached") }).await;
+async fn an_unknown_path_of_the_package_is_never_served() {
+    let refused = run(layer().0, request("/clientele.v1.CustomerService/Drop"), |_| async { panic!("served") }).await;
     assert_eq!((code(&refused), reason(&refused).as_str()), (Code::Unimplemented, "RPC_UNKNOWN"));
 }

@@ -1,4 +1,4 @@
-//! One GET of an issuer's keys: over https alone, without redirects, within a time and a size.
+//! Fetches an issuer's keys: only over https, without redirects, with a time limit and a size limit.
 
 use std::{path::Path, time::Duration};
 
@@ -10,50 +10,52 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
 use crate::config::tls;
 
-/// How long all of it may take.
+/// Time limit of the whole fetch.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// Longest answer, in bytes. Real ones have a few thousand.
+/// Size limit of the response, in bytes. Real key sets have a few thousand.
 const SIZE_LIMIT: usize = 1024 * 1024;
 
-/// What the issuer answered.
+/// The issuer's response.
 #[derive(Clone, Debug)]
 pub(super) struct Fetched {
-    /// The key set, as it came.
+    /// The key set, as received.
     pub(super) body: Bytes,
-    /// For how long the issuer says that it may be kept.
+    /// How long the issuer allows it to be cached.
     pub(super) max_age: Option<Duration>,
 }
 
-/// Fetches what is there. Authorities are those of the file, read now, or those that browsers trust.
+/// Fetches the keys. Trusts the file's certificate authorities, read now, or without a file the built-in Mozilla roots.
 ///
 /// # Errors
-/// Why not, for the log.
-pub(super) async fn fetch(uri: &Uri, authorities: Option<&Path>) -> Result<Fetched, String> {
-    let fetching = tokio::time::timeout(TIME_LIMIT, get(uri, authorities)).await;
-    fetching.unwrap_or_else(|_| Err(format!("no answer within {} s", TIME_LIMIT.as_secs())))
+/// Why it failed, for the log.
+pub(super) async fn fetch(url: &Uri, ca_file: Option<&Path>) -> Result<Fetched, String> {
+    let fetching = tokio::time::timeout(TIME_LIMIT, get(url, ca_file)).await;
+    fetching.unwrap_or_else(|_| Err(format!("no response within {} s", TIME_LIMIT.as_secs())))
 }
 
-async fn get(uri: &Uri, authorities: Option<&Path>) -> Result<Fetched, String> {
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls::client(authorities)?).https_only().enable_http1();
+async fn get(url: &Uri, ca_file: Option<&Path>) -> Result<Fetched, String> {
+    let tls = tls::client_config(ca_file)?;
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1();
     let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector.build());
-    let request = Request::get(uri).header("accept", "application/json").body(Empty::new());
-    let answer = client.request(request.map_err(|error| error.to_string())?).await.map_err(|error| causes(&error))?;
-    if answer.status() != StatusCode::OK {
-        return Err(format!("answered {}", answer.status()));
+    let request = Request::get(url).header("accept", "application/json").body(Empty::new());
+    let response =
+        client.request(request.map_err(|error| error.to_string())?).await.map_err(|error| with_causes(&error))?;
+    if response.status() != StatusCode::OK {
+        return Err(format!("the response is {}", response.status()));
     }
-    let cached = answer.headers().get(CACHE_CONTROL).and_then(|header| header.to_str().ok());
-    let max_age = cached.and_then(max_age);
-    let body = Limited::new(answer.into_body(), SIZE_LIMIT).collect().await.map_err(|error| causes(&*error))?;
+    let cache_control = response.headers().get(CACHE_CONTROL).and_then(|header| header.to_str().ok());
+    let max_age = cache_control.and_then(max_age);
+    let body = Limited::new(response.into_body(), SIZE_LIMIT).collect().await.map_err(|error| with_causes(&*error))?;
     Ok(Fetched { body: body.to_bytes(), max_age })
 }
 
-/// How long a `cache-control` lets the answer be kept; one that says not at all lets it for no time.
+/// Returns how long a `cache-control` header allows caching; zero if it forbids caching.
 fn max_age(header: &str) -> Option<Duration> {
-    let mut words = header.split(',').map(str::trim);
-    let no = |word: &str| ["no-store", "no-cache"].iter().any(|no| word.eq_ignore_ascii_case(no));
-    words.clone().find_map(|word| no(word).then_some(Duration::ZERO)).or_else(|| {
-        words.find_map(|word| {
-            let (name, seconds) = word.split_once('=')?;
+    let mut directives = header.split(',').map(str::trim);
+    let forbids = |directive: &str| ["no-store", "no-cache"].iter().any(|name| directive.eq_ignore_ascii_case(name));
+    directives.clone().find_map(|directive| forbids(directive).then_some(Duration::ZERO)).or_else(|| {
+        directives.find_map(|directive| {
+            let (name, seconds) = directive.split_once('=')?;
             name.eq_ignore_ascii_case("max-age")
                 .then(|| seconds.trim_matches('"').parse().ok())?
                 .map(Duration::from_secs)
@@ -61,8 +63,8 @@ fn max_age(header: &str) -> Option<Duration> {
     })
 }
 
-/// An error down to its first cause: the outermost says only that it did not work.
-fn causes(error: &dyn std::error::Error) -> String {
+/// Formats an error with all its causes: the outermost error alone does not say why.
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -77,15 +79,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_long_an_answer_may_be_kept() {
-        for (header, told) in [
+    fn cache_control_says_how_long_a_response_may_be_cached() {
+        for (header, seconds) in [
             ("public, max-age=600, must-revalidate", Some(600)),
             ("Max-Age=\"30\"", Some(30)),
             ("no-store, max-age=600", Some(0)),
             ("max-age=soon", None),
             ("public", None),
         ] {
-            assert_eq!(max_age(header), told.map(Duration::from_secs), "{header}");
+            assert_eq!(max_age(header), seconds.map(Duration::from_secs), "{header}");
         }
     }
 }

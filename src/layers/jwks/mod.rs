@@ -1,6 +1,5 @@
-//! An issuer's public keys: a JSON Web Key Set (RFC 7517). A key verifies one algorithm, which its type decides and no
-//! token: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What could not be used is refused here, with the reason, and
-//! not at the first call.
+//! An issuer's public keys: a JSON Web Key Set (RFC 7517). The key's type, and not the token, decides the algorithm: RSA is
+//! RS256, P-256 is ES256, Ed25519 is EdDSA. An unusable key is rejected here with the reason, and not at the first call.
 
 mod fetch;
 mod remote;
@@ -22,16 +21,16 @@ use tracing::info;
 /// A public key.
 #[derive(Debug)]
 pub(super) struct Key {
-    /// What tokens call it.
+    /// Its `kid`.
     pub(super) id: Option<String>,
-    /// The one algorithm that it verifies.
+    /// The only algorithm that it verifies.
     pub(super) algorithm: Algorithm,
     /// The key itself.
-    pub(super) verifies: DecodingKey,
+    pub(super) decoding: DecodingKey,
 }
 
 #[derive(Deserialize)]
-struct Set {
+struct KeySet {
     keys: Vec<Jwk>,
 }
 
@@ -50,86 +49,86 @@ struct Jwk {
     d: Option<IgnoredAny>,
 }
 
-/// The keys of a JWKS file.
+/// Reads the keys of a JWKS file.
 ///
 /// # Errors
-/// Which file, which key and why, as a sentence for whoever starts the server.
-pub(super) fn read(path: &Path) -> Result<Vec<Key>, String> {
+/// Which file, which key and why, as a sentence for the operator who starts the server.
+pub(super) fn read_file(path: &Path) -> Result<Vec<Key>, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string());
-    bytes.and_then(|bytes| parse(&bytes, Err)).map_err(|why| format!("JWKS file {}: {why}", path.display()))
+    bytes.and_then(|bytes| parse(&bytes, Err)).map_err(|cause| format!("JWKS file {}: {cause}", path.display()))
 }
 
-/// What is made of the keys behind a URL, once they were fetched.
-pub(super) fn at<T: Send + Sync + 'static>(
-    uri: &Uri,
-    authorities: Option<PathBuf>,
+/// Makes a value from the keys at a URL, each time they were fetched.
+pub(super) fn from_url<T: Send + Sync + 'static>(
+    url: &Uri,
+    ca_file: Option<PathBuf>,
     make: impl Fn(Vec<Key>) -> T + Send + Sync + 'static,
 ) -> Remote<T> {
     let fetch = {
-        let uri = uri.clone();
+        let url = url.clone();
         move || -> Fetching {
-            let (uri, authorities) = (uri.clone(), authorities.clone());
-            Box::pin(async move { fetch::fetch(&uri, authorities.as_deref()).await })
+            let (url, ca_file) = (url.clone(), ca_file.clone());
+            Box::pin(async move { fetch::fetch(&url, ca_file.as_deref()).await })
         }
     };
-    let name = uri.to_string();
-    // An issuer may well publish keys for others. A set that has one that we can use is no reason to keep an old set.
-    let left_out = {
+    let name = url.to_string();
+    // An issuer may publish keys for other uses too. One usable key is enough to replace the old set.
+    let skip = {
         let name = name.clone();
-        move |why: String| {
-            info!(jwks = name, why, "a key is left out");
+        move |cause: String| {
+            info!(url = name, cause, "an unusable key of the issuer is skipped");
             Ok(())
         }
     };
-    Remote::new(name, fetch, move |bytes| parse(bytes, &left_out).map(&make))
+    Remote::new(name, fetch, move |bytes| parse(bytes, &skip).map(&make))
 }
 
-/// The keys of a JWKS.
+/// Parses the keys of a JWKS.
 ///
 /// # Errors
-/// Which key and why, if `unusable` does not let it pass.
+/// Which key and why, if `unusable` returns the error.
 fn parse(bytes: &[u8], unusable: impl Fn(String) -> Result<(), String>) -> Result<Vec<Key>, String> {
-    let set: Set = serde_json::from_slice(bytes).map_err(|error| format!("not a JSON Web Key Set: {error}"))?;
+    let set: KeySet = serde_json::from_slice(bytes).map_err(|error| format!("not a JSON Web Key Set: {error}"))?;
     let mut keys: Vec<Key> = Vec::with_capacity(set.keys.len());
     for (index, jwk) in set.keys.iter().enumerate() {
-        // Many issuers publish keys for encryption beside those for signatures.
+        // Many issuers publish encryption keys in the same set.
         if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
             continue;
         }
-        let key = key(jwk).and_then(|key| {
+        let key = parse_key(jwk).and_then(|key| {
             let twice = key.id.is_some() && keys.iter().any(|other| other.id == key.id);
             if twice { Err("has the kid of another key".to_owned()) } else { Ok(key) }
         });
         match key {
             Ok(key) => keys.push(key),
-            Err(why) => unusable(format!("keys[{index}] {why}"))?,
+            Err(cause) => unusable(format!("keys[{index}] {cause}"))?,
         }
     }
-    if keys.is_empty() { Err("holds no key that verifies signatures".to_owned()) } else { Ok(keys) }
+    if keys.is_empty() { Err("contains no key that verifies signatures".to_owned()) } else { Ok(keys) }
 }
 
-fn key(jwk: &Jwk) -> Result<Key, String> {
+fn parse_key(jwk: &Jwk) -> Result<Key, String> {
     if jwk.d.is_some() {
-        return Err("is a private key: publish the public part alone".to_owned());
+        return Err("is a private key: publish only the public part".to_owned());
     }
     let (algorithm, name) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
         ("RSA", _) => (Algorithm::RS256, "RS256"),
         ("EC", Some("P-256")) => (Algorithm::ES256, "ES256"),
         ("OKP", Some("Ed25519")) => (Algorithm::EdDSA, "EdDSA"),
-        ("oct", _) => return Err("is a symmetric key: whoever verifies with it could sign with it".to_owned()),
+        ("oct", _) => return Err("is a symmetric key: it can sign tokens too".to_owned()),
         (kty, crv) => {
             let crv = crv.map(|crv| format!(" {crv}")).unwrap_or_default();
-            return Err(format!("is {kty}{crv}; this server takes RSA, EC P-256 and OKP Ed25519"));
+            return Err(format!("is {kty}{crv}; this server accepts RSA, EC P-256 and OKP Ed25519"));
         }
     };
     if let Some(alg) = jwk.alg.as_deref().filter(|alg| *alg != name) {
-        return Err(format!("is for {alg}; a key of its type is taken for {name} alone"));
+        return Err(format!("is for {alg}; a key of its type is accepted only for {name}"));
     }
-    let verifies = match algorithm {
+    let decoding = match algorithm {
         Algorithm::RS256 => {
             let (modulus, exponent) = (bytes(jwk.n.as_deref(), "n")?, bytes(jwk.e.as_deref(), "e")?);
             if !(256..=1024).contains(&modulus.len()) {
-                return Err(format!("has {} bits; RSA keys of 2048 to 8192 are taken", modulus.len() * 8));
+                return Err(format!("has {} bits; RSA keys of 2048 to 8192 bits are accepted", modulus.len() * 8));
             }
             DecodingKey::from_rsa_raw_components(&modulus, &exponent)
         }
@@ -140,7 +139,7 @@ fn key(jwk: &Jwk) -> Result<Key, String> {
         }
         _ => DecodingKey::from_ed_der(&coordinate(jwk.x.as_deref(), "x")?),
     };
-    Ok(Key { id: jwk.kid.clone(), algorithm, verifies })
+    Ok(Key { id: jwk.kid.clone(), algorithm, decoding })
 }
 
 fn coordinate(member: Option<&str>, name: &str) -> Result<Vec<u8>, String> {
@@ -150,7 +149,7 @@ fn coordinate(member: Option<&str>, name: &str) -> Result<Vec<u8>, String> {
 
 fn bytes(member: Option<&str>, name: &str) -> Result<Vec<u8>, String> {
     let member = member.ok_or_else(|| format!("has no {name}"))?;
-    URL_SAFE_NO_PAD.decode(member).map_err(|_| format!("has no base64url in {name}"))
+    URL_SAFE_NO_PAD.decode(member).map_err(|_| format!("is not base64url in {name}"))
 }
 
 #[cfg(test)]
@@ -162,64 +161,62 @@ mod tests {
     fn read_text(text: &str) -> Result<Vec<Key>, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        read(file.path()).map_err(|error| {
+        read_file(file.path()).map_err(|error| {
             assert!(error.starts_with(&format!("JWKS file {}: ", file.path().display())), "{error}");
             error.split_once(": ").unwrap().1.to_owned()
         })
     }
 
-    fn one(key: &str) -> Result<Vec<Key>, String> {
+    fn set_of(key: &str) -> Result<Vec<Key>, String> {
         read_text(&format!(r#"{{"keys":[{{{key}}}]}}"#))
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_with_its_reason() {
+    fn an_unusable_key_is_rejected_with_its_reason() {
         let short = URL_SAFE_NO_PAD.encode([1; 128]);
         let point = URL_SAFE_NO_PAD.encode([1; 32]);
-        for (key, why) in [
-            (
-                r#""kty":"oct","k":"c2VjcmV0""#,
-                "keys[0] is a symmetric key: whoever verifies with it could sign with it",
-            ),
-            (r#""kty":"EC","crv":"P-384""#, "keys[0] is EC P-384; this server takes RSA, EC P-256 and OKP Ed25519"),
-            (r#""kty":"OKP","crv":"X25519""#, "keys[0] is OKP X25519; this server takes RSA, EC P-256 and OKP Ed25519"),
-            (r#""kty":"RSA","alg":"PS256""#, "keys[0] is for PS256; a key of its type is taken for RS256 alone"),
-            (r#""kty":"RSA","alg":"HS256""#, "keys[0] is for HS256; a key of its type is taken for RS256 alone"),
+        let accepted = "this server accepts RSA, EC P-256 and OKP Ed25519";
+        for (key, cause) in [
+            (r#""kty":"oct","k":"c2VjcmV0""#, "keys[0] is a symmetric key: it can sign tokens too"),
+            (r#""kty":"EC","crv":"P-384""#, &format!("keys[0] is EC P-384; {accepted}")),
+            (r#""kty":"OKP","crv":"X25519""#, &format!("keys[0] is OKP X25519; {accepted}")),
+            (r#""kty":"RSA","alg":"PS256""#, "keys[0] is for PS256; a key of its type is accepted only for RS256"),
+            (r#""kty":"RSA","alg":"HS256""#, "keys[0] is for HS256; a key of its type is accepted only for RS256"),
             (r#""kty":"RSA","e":"AQAB""#, "keys[0] has no n"),
-            (r#""kty":"RSA","n":"?","e":"AQAB""#, "keys[0] has no base64url in n"),
+            (r#""kty":"RSA","n":"?","e":"AQAB""#, "keys[0] is not base64url in n"),
             (
                 &format!(r#""kty":"RSA","n":"{short}","e":"AQAB""#),
-                "keys[0] has 1024 bits; RSA keys of 2048 to 8192 are taken",
+                "keys[0] has 1024 bits; RSA keys of 2048 to 8192 bits are accepted",
             ),
             (r#""kty":"OKP","crv":"Ed25519","x":"AQAB""#, "keys[0] has 3 bytes in x, not 32"),
             (
                 &format!(r#""kty":"OKP","crv":"Ed25519","x":"{point}","d":"{point}""#),
-                "keys[0] is a private key: publish the public part alone",
+                "keys[0] is a private key: publish only the public part",
             ),
             (
                 &format!(r#""kty":"OKP","crv":"Ed25519","x":"{point}","use":"enc""#),
-                "holds no key that verifies signatures",
+                "contains no key that verifies signatures",
             ),
         ] {
-            assert_eq!(one(key).unwrap_err(), why);
+            assert_eq!(set_of(key).unwrap_err(), cause);
         }
-        assert_eq!(read_text(r#"{"keys":[]}"#).unwrap_err(), "holds no key that verifies signatures");
+        assert_eq!(read_text(r#"{"keys":[]}"#).unwrap_err(), "contains no key that verifies signatures");
         assert!(read_text("{}").unwrap_err().starts_with("not a JSON Web Key Set: missing field `keys`"));
-        assert!(read(Path::new("/nowhere/jwks.json")).unwrap_err().starts_with("JWKS file /nowhere/jwks.json: "));
+        assert!(read_file(Path::new("/nowhere/jwks.json")).unwrap_err().starts_with("JWKS file /nowhere/jwks.json: "));
     }
 
     #[test]
-    fn of_a_set_that_is_for_others_too_the_usable_keys_are_taken() {
+    fn the_usable_keys_of_a_set_are_kept_if_others_are_skipped() {
         let point = URL_SAFE_NO_PAD.encode([1; 32]);
         let ours = format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{point}"}}"#);
         let theirs = r#"{"kty":"EC","crv":"P-384","kid":"b"}"#;
-        let passed = |set: String| parse(set.as_bytes(), |_| Ok(())).map(|keys| keys.len());
-        assert_eq!(passed(format!(r#"{{"keys":[{theirs},{ours},{theirs}]}}"#)), Ok(1));
-        assert!(passed(format!(r#"{{"keys":[{theirs}]}}"#)).is_err());
+        let usable = |set: String| parse(set.as_bytes(), |_| Ok(())).map(|keys| keys.len());
+        assert_eq!(usable(format!(r#"{{"keys":[{theirs},{ours},{theirs}]}}"#)), Ok(1));
+        assert!(usable(format!(r#"{{"keys":[{theirs}]}}"#)).is_err());
     }
 
     #[test]
-    fn two_keys_of_one_name_are_refused() {
+    fn two_keys_with_the_same_kid_are_rejected() {
         let key = format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"a","x":"{}"}}"#, URL_SAFE_NO_PAD.encode([1; 32]));
         assert_eq!(
             read_text(&format!(r#"{{"keys":[{key},{key}]}}"#)).unwrap_err(),

@@ -1,74 +1,67 @@
-//! Tokens: JWTs of the configured issuers. The issuer's own keys and audience decide, the key decides the algorithm,
-//! and nothing in a token's header has a say but `kid`. Roles are never read from a token.
+//! Tokens: JWTs of the configured issuers. A token is checked with its issuer's keys and audience; the key decides the
+//! algorithm. Of the token's header only `kid` is used. Roles are never read from a token.
 
+mod check;
 mod keys;
 
-use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jsonwebtoken::{Validation, dangerous, decode, decode_header, errors::ErrorKind};
+use jsonwebtoken::{dangerous, decode, decode_header, errors::ErrorKind};
 use moka::future::Cache;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::keys::Keys;
-use super::jwks::Key;
+pub use self::keys::KeyRefresh;
+use self::{
+    check::{Check, LEEWAY},
+    keys::Keys,
+};
 use crate::{
-    config::{Identity, Issuer},
+    config::Identity,
     domain::requests::principal::Principal,
     error::{Error, Result},
     service::clock,
     telemetry::{self, CacheResult},
 };
 
-/// Longest token, in bytes.
+/// Maximum length of a token, in bytes.
 pub const MAX_BYTES: usize = 8 * 1024;
-/// How far clocks may be apart.
-const LEEWAY: Duration = Duration::from_secs(30);
-/// How many verified tokens are remembered, and for how long. A signature costs 25 to 90 µs, remembering one 1 µs.
-const REMEMBERED: u64 = 10_000;
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
-/// How often a start looks whether keys have come.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Most actors in one `act` claim.
+/// Size and lifetime of the cache of verified tokens. Verifying a signature takes 25 to 90 µs, a cache hit 1 µs.
+const CACHE_CAPACITY: u64 = 10_000;
+const CACHE_TTL: Duration = Duration::from_secs(60);
+/// How often a starting server checks whether keys are there.
+const KEYS_POLL: Duration = Duration::from_millis(100);
+/// Maximum actors in one `act` claim.
 const MAX_ACTORS: usize = 8;
 
-/// What a token proves.
+/// The identity that a token proves.
 #[derive(Debug)]
 pub struct Verified {
-    /// Whose rights the call has.
+    /// The principal whose rights the call has.
     pub principal: Principal,
-    /// Who acts for the principal, the last one first.
+    /// The actors on the principal's behalf, the last one first.
     pub actors: Vec<Principal>,
-    /// When it expires, leeway included: seconds since 1970.
-    until: i64,
+    /// The expiry including leeway, in seconds since 1970.
+    expires_at: i64,
 }
 
-/// What is done beside the calls, without end.
-pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Verifies tokens. Its clones share what they remember.
+/// Verifies tokens. Clones share the cache.
 #[derive(Clone)]
 pub struct Verifier {
     issuers: Arc<HashMap<String, Keys>>,
-    seen: Cache<[u8; 32], CustomerRecord>,
+    cache: Cache<[u8; 32], CachedToken>,
 }
 
-/// A token that was verified, and by which keys: it is forgotten when its issuer has others.
+/// A verified token and the keys that verified it. The entry is invalid when its issuer has other keys.
 #[derive(Clone)]
-struct CustomerRecord {
+struct CachedToken {
     verified: Arc<Verified>,
     checks: Arc<Vec<Check>>,
 }
 
-/// A key, and what a token must hold that it signed.
-struct Check {
-    key: Key,
-    validation: Validation,
-}
-
 impl Verifier {
-    /// A verifier with the keys of every issuer.
+    /// Makes a verifier with the keys of every issuer.
     ///
     /// # Errors
     /// A sentence that says which issuer or file is wrong, and why.
@@ -78,116 +71,103 @@ impl Verifier {
             if issuer.issuer.is_empty() || issuer.audience.is_empty() {
                 return Err(format!("issuer {:?}: issuer and audience must both be set", issuer.issuer));
             }
-            let keys = Keys::of(issuer, identity.jwks_ca.clone())?;
+            let keys = Keys::load(issuer, identity.jwks_ca.clone())?;
             if issuers.insert(issuer.issuer.clone(), keys).is_some() {
                 return Err(format!("issuer {:?} is configured twice", issuer.issuer));
             }
         }
         if issuers.is_empty() {
-            return Err("no issuer of tokens is configured: nobody could call".to_owned());
+            return Err("no token issuer is configured: no call could be authenticated".to_owned());
         }
-        let seen = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
-        Ok(Self { issuers: Arc::new(issuers), seen })
+        let cache = Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(CACHE_TTL).build();
+        Ok(Self { issuers: Arc::new(issuers), cache })
     }
 
-    /// What keeps the keys of each issuer fresh, to be run until the server ends.
+    /// Returns the tasks that keep the keys of each issuer fresh. Run them until the server ends.
     #[must_use]
-    pub fn upkeep(&self) -> Vec<Upkeep> {
-        self.issuers.values().cloned().map(Keys::follow).collect()
+    pub fn key_refreshes(&self) -> Vec<KeyRefresh> {
+        self.issuers.values().cloned().map(Keys::refresh).collect()
     }
 
-    /// Waits until some issuer's keys are there, and all others were asked for once. A replica that starts while its
-    /// issuer is away would refuse what those that run accept.
+    /// Waits until the first fetch of every issuer's keys has ended, and at least one issuer has keys. A replica that starts
+    /// while its issuer is down would otherwise reject tokens that the running replicas accept.
     pub async fn ready(&self) {
-        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut poll = tokio::time::interval(KEYS_POLL);
         for keys in self.issuers.values() {
-            keys.tried().await;
+            keys.first_fetch().await;
         }
         while !self.issuers.values().any(|keys| keys.get().is_some()) {
-            looks.tick().await;
+            poll.tick().await;
         }
     }
 
-    /// What the token proves.
+    /// Verifies a token and returns the identity that it proves.
     ///
     /// # Errors
-    /// `TokenInvalid` with the reason.
+    /// `TokenInvalid` with the reason; `IssuerUnavailable` if the issuer's keys could not be fetched.
     pub async fn verify(&self, token: &str) -> Result<Arc<Verified>> {
         self.verify_at(clock::now().timestamp(), token).await
     }
 
     async fn verify_at(&self, now: i64, token: &str) -> Result<Arc<Verified>> {
         if token.len() > MAX_BYTES {
-            return Err(refused(format!("it has more than {MAX_BYTES} bytes")));
+            return Err(invalid(format!("it has more than {MAX_BYTES} bytes")));
         }
-        let mut name = [0; 32];
-        name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        if let Some(CustomerRecord { verified, checks }) = self.seen.get(&name).await
-            && self.issuers.get(verified.principal.issuer()).is_some_and(|keys| keys.are(&checks))
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        if let Some(CachedToken { verified, checks }) = self.cache.get(&hash).await
+            && self.issuers.get(verified.principal.issuer()).is_some_and(|keys| keys.are_current(&checks))
         {
-            telemetry::measure(|metrics| metrics.token(CacheResult::Hit));
-            return if now <= verified.until { Ok(verified) } else { Err(why(&ErrorKind::ExpiredSignature)) };
+            telemetry::measure(|metrics| metrics.token_accepted(CacheResult::Hit));
+            return if now <= verified.expires_at { Ok(verified) } else { Err(rejected(&ErrorKind::ExpiredSignature)) };
         }
-        let seen = self.check(token).await?;
-        telemetry::measure(|metrics| metrics.token(CacheResult::Miss));
-        self.seen.insert(name, seen.clone()).await;
-        Ok(seen.verified)
+        let checked = self.check(token).await?;
+        telemetry::measure(|metrics| metrics.token_accepted(CacheResult::Miss));
+        self.cache.insert(hash, checked.clone()).await;
+        Ok(checked.verified)
     }
 
-    async fn check(&self, token: &str) -> Result<CustomerRecord> {
-        let header = decode_header(token).map_err(|error| why(error.kind()))?;
+    async fn check(&self, token: &str) -> Result<CachedToken> {
+        let header = decode_header(token).map_err(|error| rejected(error.kind()))?;
         if header.crit.is_some() {
-            return Err(refused("its header asks for extensions that this server does not know"));
+            return Err(invalid("its header requires extensions (crit) that this server does not support"));
         }
-        // Which issuer's keys to try. Nothing is believed before the signature.
-        let claimed: Claims = dangerous::insecure_decode_claims(token).map_err(|error| why(error.kind()))?;
-        let (issuer, keys) = claimed
+        // The unverified issuer only selects the keys. Nothing else is used before the signature is verified.
+        let unverified: Claims = dangerous::insecure_decode_claims(token).map_err(|error| rejected(error.kind()))?;
+        let (issuer, keys) = unverified
             .iss
             .as_str()
             .and_then(|issuer| self.issuers.get_key_value(issuer))
-            .ok_or_else(|| why(&ErrorKind::InvalidIssuer))?;
-        let checks = keys.having(issuer, header.kid.as_deref()).await?;
-        let check = choose(&checks, &header)?;
-        let claims =
-            decode::<Claims>(token, &check.key.verifies, &check.validation).map_err(|error| why(error.kind()))?.claims;
-        let unfit = |claim: &str| why(&ErrorKind::InvalidClaimFormat(claim.to_owned()));
-        let expires = claims.exp.as_f64().ok_or_else(|| unfit("exp"))?;
-        let expires = Duration::try_from_secs_f64(expires).map_err(|_| unfit("exp"))?.saturating_add(LEEWAY);
+            .ok_or_else(|| rejected(&ErrorKind::InvalidIssuer))?;
+        let checks = keys.with_kid(issuer, header.kid.as_deref()).await?;
+        let check = select_key(&checks, &header)?;
+        let decoded = decode::<Claims>(token, &check.key.decoding, &check.validation);
+        let claims = decoded.map_err(|error| rejected(error.kind()))?.claims;
+        let malformed = |claim: &str| rejected(&ErrorKind::InvalidClaimFormat(claim.to_owned()));
+        let expires = claims.exp.as_f64().ok_or_else(|| malformed("exp"))?;
+        let expires = Duration::try_from_secs_f64(expires).map_err(|_| malformed("exp"))?.saturating_add(LEEWAY);
         let verified = Arc::new(Verified {
-            principal: Principal::new(issuer, subject(&claims.sub).ok_or_else(|| unfit("sub"))?),
+            principal: Principal::new(issuer, subject(&claims.sub).ok_or_else(|| malformed("sub"))?),
             actors: actors(issuer, claims.act.as_ref())?,
-            until: i64::try_from(expires.as_secs()).unwrap_or(i64::MAX),
+            expires_at: i64::try_from(expires.as_secs()).unwrap_or(i64::MAX),
         });
-        Ok(CustomerRecord { verified, checks })
+        Ok(CachedToken { verified, checks })
     }
 }
 
-impl Check {
-    fn new(issuer: &Issuer, key: Key) -> Self {
-        let mut validation = Validation::new(key.algorithm);
-        // The library checks nbf only if asked, and iss and aud only of tokens that have them, unless required.
-        validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
-        validation.set_issuer(&[&issuer.issuer]);
-        validation.set_audience(&[&issuer.audience]);
-        validation.validate_nbf = true;
-        validation.leeway = LEEWAY.as_secs();
-        Self { key, validation }
-    }
-}
-
-/// The key that the token names, or the only one of its algorithm if it names none.
-fn choose<'a>(checks: &'a [Check], header: &jsonwebtoken::Header) -> Result<&'a Check> {
+/// Selects the key that the token names, or the only key of its algorithm if it names none.
+fn select_key<'a>(checks: &'a [Check], header: &jsonwebtoken::Header) -> Result<&'a Check> {
     let Some(kid) = &header.kid else {
-        let mut fitting = checks.iter().filter(|check| check.key.algorithm == header.alg);
-        return match (fitting.next(), fitting.next()) {
+        let mut candidates = checks.iter().filter(|check| check.key.algorithm == header.alg);
+        return match (candidates.next(), candidates.next()) {
             (Some(check), None) => Ok(check),
-            (None, _) => Err(why(&ErrorKind::InvalidAlgorithm)),
-            (Some(_), Some(_)) => Err(refused("it names no key (kid), and its issuer has several")),
+            (None, _) => Err(rejected(&ErrorKind::InvalidAlgorithm)),
+            (Some(_), Some(_)) => Err(invalid("it has no kid, and its issuer has several keys")),
         };
     };
     let named = checks.iter().find(|check| check.key.id.as_ref() == Some(kid));
-    let check = named.ok_or_else(|| refused("it names a key (kid) that its issuer does not have"))?;
-    if check.key.algorithm == header.alg { Ok(check) } else { Err(why(&ErrorKind::InvalidAlgorithm)) }
+    let check = named.ok_or_else(|| invalid("its issuer has no key with this kid"))?;
+    if check.key.algorithm == header.alg { Ok(check) } else { Err(rejected(&ErrorKind::InvalidAlgorithm)) }
 }
 
 #[derive(Deserialize)]
@@ -201,52 +181,53 @@ struct Claims {
     act: Option<Value>,
 }
 
-/// A subject that is what it reads as: one that parsing would change could pass for another.
+/// Returns a valid subject. One that parsing would change is rejected, because it could impersonate another.
 fn subject(claim: &Value) -> Option<String> {
     let raw = claim.as_str()?;
     Principal::parse_subject(raw).ok().filter(|subject| subject == raw)
 }
 
-/// RFC 8693: the actor, in whose own `act` stands for whom it acts, and so on. An actor of no issuer is of the token's.
+/// Returns the chain of actors (RFC 8693): an actor's own `act` names the actor before it. An actor without an issuer has the
+/// token's issuer.
 fn actors(issuer: &str, act: Option<&Value>) -> Result<Vec<Principal>> {
-    let unfit = || why(&ErrorKind::InvalidClaimFormat("act".to_owned()));
+    let malformed = || rejected(&ErrorKind::InvalidClaimFormat("act".to_owned()));
     let mut actors = Vec::new();
     let mut next = act;
     while let Some(act) = next {
         if actors.len() == MAX_ACTORS {
-            return Err(refused(format!("its act claim names more than {MAX_ACTORS} actors")));
+            return Err(invalid(format!("its act claim names more than {MAX_ACTORS} actors")));
         }
-        let act = act.as_object().ok_or_else(unfit)?;
-        let its_issuer = match act.get("iss") {
+        let act = act.as_object().ok_or_else(malformed)?;
+        let actor_issuer = match act.get("iss") {
             None => issuer.to_owned(),
-            Some(its) => {
-                let raw = its.as_str().ok_or_else(unfit)?;
-                Principal::parse_issuer(raw).ok().filter(|parsed| parsed == raw).ok_or_else(unfit)?
+            Some(named) => {
+                let raw = named.as_str().ok_or_else(malformed)?;
+                Principal::parse_issuer(raw).ok().filter(|parsed| parsed == raw).ok_or_else(malformed)?
             }
         };
-        let its_subject = act.get("sub").and_then(subject).ok_or_else(unfit)?;
-        actors.push(Principal::new(its_issuer, its_subject));
+        let actor_subject = act.get("sub").and_then(subject).ok_or_else(malformed)?;
+        actors.push(Principal::new(actor_issuer, actor_subject));
         next = act.get("act");
     }
     Ok(actors)
 }
 
-fn refused(reason: impl Into<String>) -> Error {
+fn invalid(reason: impl Into<String>) -> Error {
     Error::TokenInvalid(reason.into())
 }
 
-/// Why, in words that hold nothing of the token.
-fn why(kind: &ErrorKind) -> Error {
-    refused(match kind {
+/// Returns the error for the library's error. Its text contains nothing of the token.
+fn rejected(kind: &ErrorKind) -> Error {
+    invalid(match kind {
         ErrorKind::ExpiredSignature => "it has expired".to_owned(),
         ErrorKind::ImmatureSignature => "it is not valid yet".to_owned(),
-        ErrorKind::InvalidIssuer => "it is of no issuer that this server believes".to_owned(),
+        ErrorKind::InvalidIssuer => "its issuer is not trusted".to_owned(),
         ErrorKind::InvalidAudience => "it is for another audience".to_owned(),
-        ErrorKind::InvalidSignature => "its signature does not fit".to_owned(),
-        ErrorKind::InvalidAlgorithm => "it is signed by another algorithm than its issuer's key is for".to_owned(),
-        ErrorKind::MissingRequiredClaim(claim) => format!("it has no {claim} claim that can be used"),
+        ErrorKind::InvalidSignature => "its signature is invalid".to_owned(),
+        ErrorKind::InvalidAlgorithm => "its algorithm is not that of the issuer's key".to_owned(),
+        ErrorKind::MissingRequiredClaim(claim) => format!("its {claim} claim is missing or has a wrong type"),
         ErrorKind::InvalidClaimFormat(claim) => format!("its {claim} claim is malformed"),
-        _ => "it is no signed JWT".to_owned(),
+        _ => "it is not a signed JWT".to_owned(),
     })
 }
 

@@ -1,10 +1,10 @@
-//! Every call has its place in a trace, its measures and one access line. The caller's W3C `traceparent` is continued;
-//! everything further in runs in the call's context, so that each log line there carries its ids and each statement is a
-//! span below the call's. The span itself is recorded only if the trace is sampled.
+//! Every call has a span, metrics and one access line. The caller's W3C `traceparent` is continued. Everything further in runs
+//! in the call's context, so that its log lines have the trace's ids and its statements are child spans. The span is recorded
+//! only if the trace is sampled.
 //!
-//! The line is written when the answer's head is there. A unary error is all head; a unary success is OK from there on;
-//! a stream (health's Watch, reflection) is told by how it began. A call that is dropped before, because its caller
-//! hung up, has a line too: CANCELLED.
+//! The access line is written when the response's head is there. A unary error has its status in the head; a unary success is
+//! OK from there on; a stream (health's Watch, reflection) is logged with the status of its start. A call that is dropped
+//! before, because its caller hung up, has an access line too: CANCELLED.
 
 use std::{
     error::Error as StdError,
@@ -25,7 +25,7 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 use tracing::{debug, error, field::display, info, warn};
 
-use super::{Around, Inner};
+use super::call_layer::{CallLayer, Inner};
 use crate::{
     domain::{
         requests::contract,
@@ -35,89 +35,89 @@ use crate::{
         },
     },
     telemetry::{
-        Now, Telemetry, logs,
-        names::{self, Name},
+        InFlightCount, Telemetry, logs,
+        names::{self, RpcName},
     },
 };
 
-/// Traces calls, measures them and writes their access lines.
+/// Traces and measures calls and writes their access lines.
 #[derive(Clone, Debug)]
 pub struct Trace {
     telemetry: Telemetry,
 }
 
 impl Trace {
-    /// Calls are told of to this.
+    /// Reports calls to this telemetry.
     #[must_use]
     pub fn new(telemetry: Telemetry) -> Self {
         Self { telemetry }
     }
 }
 
-/// The call's place in its trace, in the request's extensions; and where the gate notes for whom the call is, so that
-/// the access line can say it.
+/// The call's trace id, in the request's extensions. `authenticate` adds the acting account for the access line.
 #[derive(Clone, Debug, Default)]
-pub struct Traced {
+pub struct TraceInfo {
     /// The W3C trace id: 32 hexadecimal digits.
     pub trace_id: String,
-    acting: Arc<OnceLock<(TenantId, AccountId)>>,
+    account: Arc<OnceLock<(TenantId, AccountId)>>,
     workload: Option<Workload>,
 }
 
-impl Traced {
-    /// Notes in which tenant and account the call acts.
-    pub fn acts_in(&self, tenant: TenantId, account: AccountId) {
-        // The first note stays; there is one gate.
-        let _ = self.acting.set((tenant, account));
+impl TraceInfo {
+    /// Sets the tenant and the acting account of the call.
+    pub fn set_account(&self, tenant: TenantId, account: AccountId) {
+        // Set once, by `authenticate`.
+        let _ = self.account.set((tenant, account));
     }
 }
 
-impl Around for Trace {
-    fn around<S: Inner>(
+impl CallLayer for Trace {
+    fn handle<S: Inner>(
         self,
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
         let started = Instant::now();
         let workload = request.extensions().get().cloned();
-        let name = name(request.uri().path());
-        let context = self.telemetry.call(name, &caller(request.headers()));
+        let name = rpc_name(request.uri().path());
+        let context = self.telemetry.call_context(name, &parent_span(request.headers()));
         let trace_id = context.span().span_context().trace_id().to_string();
-        let traced = Traced { trace_id, acting: Arc::default(), workload };
-        request.extensions_mut().insert(traced.clone());
+        let info = TraceInfo { trace_id, account: Arc::default(), workload };
+        request.extensions_mut().insert(info.clone());
         let call = {
-            let _here = context.clone().attach();
+            let _attached = context.clone().attach();
             inner.run(request)
         };
         let call = call.with_context(context.clone());
-        let counted = self.telemetry.metrics().call_begins();
-        let line = Line { name, traced, context, telemetry: self.telemetry, _counted: counted, started, told: false };
+        let counted = self.telemetry.metrics().count_call();
+        let line =
+            AccessLine { name, info, context, telemetry: self.telemetry, _counted: counted, started, written: false };
         async move {
             let mut line = line;
             let response = call.await;
-            line.tell(&response);
+            line.write_response(&response);
             response
         }
     }
 }
 
-fn name(path: &str) -> Name {
+fn rpc_name(path: &str) -> RpcName {
     match contract::rpc(path) {
-        Some(rpc) => Name::Rpc(rpc.name()),
-        None if path.starts_with("/grpc.health.v1.") => Name::Plumbing("grpc.health.v1"),
-        None if path.starts_with("/grpc.reflection.") => Name::Plumbing("grpc.reflection"),
-        None => Name::Rpc("_OTHER"),
+        Some(rpc) => RpcName::Contract(rpc.name()),
+        None if path.starts_with("/grpc.health.v1.") => RpcName::Infrastructure("grpc.health.v1"),
+        None if path.starts_with("/grpc.reflection.") => RpcName::Infrastructure("grpc.reflection"),
+        None => RpcName::Contract("_OTHER"),
     }
 }
 
-/// The caller's place in its trace; an invalid one if it names none that can be read.
-fn caller(headers: &HeaderMap) -> SpanContext {
-    // Without what happens to be current here.
-    let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-    let caller = caller.span();
-    let caller = caller.span_context();
-    // Without its `tracestate`, in which it may have written anything, and which would go to the collector with each span.
-    SpanContext::new(caller.trace_id(), caller.span_id(), caller.trace_flags(), true, TraceState::NONE)
+/// Returns the caller's span; invalid if the headers have none that can be parsed.
+fn parent_span(headers: &HeaderMap) -> SpanContext {
+    // An empty context, so that no current span is used instead.
+    let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+    let parent = parent.span();
+    let parent = parent.span_context();
+    // Without the caller's `tracestate`: it may contain anything, and would be sent to the collector with each span.
+    SpanContext::new(parent.trace_id(), parent.span_id(), parent.trace_flags(), true, TraceState::NONE)
 }
 
 struct Headers<'a>(&'a HeaderMap);
@@ -132,53 +132,54 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// The access line of one call, its measures and its span's end. All are written when the call is answered, or dropped
-/// without.
-struct Line {
-    name: Name,
-    traced: Traced,
+/// The access line of one call, its metrics and the end of its span. All are written when the call has its response, or is
+/// dropped.
+struct AccessLine {
+    name: RpcName,
+    info: TraceInfo,
     context: Context,
     telemetry: Telemetry,
-    _counted: Now,
+    _counted: InFlightCount,
     started: Instant,
-    told: bool,
+    written: bool,
 }
 
-impl Line {
-    fn tell(&mut self, response: &Response<Body>) {
+impl AccessLine {
+    fn write_response(&mut self, response: &Response<Body>) {
         let code =
             response.headers().get(Status::GRPC_STATUS).map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
         self.write(code, response.extensions().get());
     }
 
     fn write(&mut self, code: Code, status: Option<&Status>) {
-        self.told = true;
-        let took = self.started.elapsed();
-        self.telemetry.metrics().call(self.name, code_name(code), ours(code), took);
+        self.written = true;
+        let duration = self.started.elapsed();
+        self.telemetry.metrics().call(self.name, code_name(code), is_server_error(code), duration);
         let reason = status.and_then(StatusExt::get_details_error_info).map(|info| info.reason);
         self.end_span(code, reason.as_deref());
         let rpc = self.name.as_str();
-        let acting = self.traced.acting.get();
-        let (tenant, account) = (acting.map(|acting| display(acting.0)), acting.map(|acting| display(acting.1)));
-        let workload = self.traced.workload.as_ref().map(display);
+        let ids = self.info.account.get();
+        let (tenant, account) = (ids.map(|ids| display(ids.0)), ids.map(|ids| display(ids.1)));
+        let workload = self.info.workload.as_ref().map(display);
         let cause = status.map(|status| display(Cause(status)));
-        let ms = (took.as_secs_f64() * 1e5).round() / 1e2;
-        let trace_id = &self.traced.trace_id;
+        let duration_ms = (duration.as_secs_f64() * 1e5).round() / 1e2;
+        let trace_id = &self.info.trace_id;
         let span_id = display(self.context.span().span_context().span_id()).to_string();
-        // One event in each arm: an event's level is part of where it stands in the code.
+        // One event in each arm: tracing needs a constant level for each event.
         macro_rules! line {
             ($level:ident $($cause:tt)*) => {
                 $level!(
                     target: logs::ACCESS, parent: None,
-                    rpc, code = code_name(code), reason, ms, tenant, account, workload, trace_id, span_id $($cause)*
+                    rpc, code = code_name(code), reason, duration_ms, tenant, account, workload, trace_id,
+                    span_id $($cause)*
                 )
             };
         }
         match (code, self.name) {
             (Code::Unknown | Code::Internal | Code::DataLoss, _) => line!(error, cause),
             (Code::Unavailable, _) => line!(warn, cause),
-            (_, Name::Rpc(_)) => line!(info),
-            (_, Name::Plumbing(_)) => line!(debug),
+            (_, RpcName::Contract(_)) => line!(info),
+            (_, RpcName::Infrastructure(_)) => line!(debug),
         }
     }
 
@@ -190,14 +191,14 @@ impl Line {
         span.set_attribute(KeyValue::new(names::RPC_SYSTEM, "grpc"));
         span.set_attribute(KeyValue::new(names::RPC_METHOD, self.name.as_str()));
         span.set_attribute(KeyValue::new(names::RPC_STATUS, code_name(code)));
-        if let Some((tenant, account)) = self.traced.acting.get() {
+        if let Some((tenant, account)) = self.info.account.get() {
             span.set_attribute(KeyValue::new(names::TENANT, tenant.to_string()));
             span.set_attribute(KeyValue::new(names::ACCOUNT, account.to_string()));
         }
         if let Some(reason) = reason {
             span.set_attribute(KeyValue::new(names::REASON, reason.to_owned()));
         }
-        if ours(code) {
+        if is_server_error(code) {
             span.set_attribute(KeyValue::new(names::ERROR, code_name(code)));
             span.set_status(trace::Status::error(""));
         }
@@ -205,8 +206,8 @@ impl Line {
     }
 }
 
-/// Whether a call that ended so failed by the server's doing, as the conventions have it; anything else is the caller's.
-fn ours(code: Code) -> bool {
+/// Whether the code is a server error by OpenTelemetry's conventions; all other errors are the caller's.
+fn is_server_error(code: Code) -> bool {
     matches!(
         code,
         Code::Unknown
@@ -218,15 +219,15 @@ fn ours(code: Code) -> bool {
     )
 }
 
-impl Drop for Line {
+impl Drop for AccessLine {
     fn drop(&mut self) {
-        if !self.told {
+        if !self.written {
             self.write(Code::Cancelled, None);
         }
     }
 }
 
-/// Why an answer is an error, down to the first cause: what the caller is not told.
+/// The error behind a status, with all its causes. It is logged and never sent to the caller.
 struct Cause<'a>(&'a Status);
 
 impl fmt::Display for Cause<'_> {

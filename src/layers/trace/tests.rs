@@ -20,8 +20,8 @@ fn layer() -> Trace {
     Trace::new(Telemetry::new(&config::Telemetry::default()).unwrap())
 }
 
-fn listen() -> (Log, DefaultGuard) {
-    Log::listen(Format::Text)
+fn capture() -> (Log, DefaultGuard) {
+    Log::capture(Format::Text)
 }
 
 fn with_parent(parent: &str) -> Request<Body> {
@@ -31,13 +31,13 @@ fn with_parent(parent: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_call_has_one_line_and_what_is_logged_inside_carries_its_trace() {
-    let (log, _listening) = listen();
+async fn a_call_has_one_access_line_and_its_log_lines_have_its_trace_id() {
+    let (log, _capturing) = capture();
     let (tenant, account) = (TenantId::from_uuid(uuid::Uuid::max()), AccountId::from_uuid(uuid::Uuid::max()));
     run(layer(), with_parent(PARENT), move |request| async move {
-        let traced: &Traced = request.extensions().get().unwrap();
-        assert_eq!(traced.trace_id, "0af7651916cd43dd8448eb211c80319c");
-        traced.acts_in(tenant, account);
+        let trace: &TraceInfo = request.extensions().get().unwrap();
+        assert_eq!(trace.trace_id, "0af7651916cd43dd8448eb211c80319c");
+        trace.set_account(tenant, account);
         info!("inside");
         Response::new(Body::empty())
     })
@@ -54,12 +54,12 @@ async fn a_call_has_one_line_and_what_is_logged_inside_carries_its_trace() {
     assert!(line.contains(&format!("tenant={tenant} account={account} trace_id=\"0af7651916cd43dd8448eb211c80319c\"")));
     assert!(
         !line.contains("b7ad6b7169203331") && !inside.contains("b7ad6b7169203331"),
-        "the parent's span is not ours"
+        "the span id is not the parent's"
     );
 }
 
 #[tokio::test]
-async fn a_broken_traceparent_begins_a_new_trace() {
+async fn an_invalid_traceparent_begins_a_new_trace() {
     for broken in [
         "",
         "00-0-0-01",
@@ -70,7 +70,7 @@ async fn a_broken_traceparent_begins_a_new_trace() {
         let mut request = request(READ);
         request.headers_mut().insert("traceparent", http::HeaderValue::from_bytes(broken.as_bytes()).unwrap());
         run(layer(), request, |request| async move {
-            let id = &request.extensions().get::<Traced>().unwrap().trace_id;
+            let id = &request.extensions().get::<TraceInfo>().unwrap().trace_id;
             assert!(id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit()) && id != &"0".repeat(32));
             assert_ne!(id, "0af7651916cd43dd8448eb211c80319c");
             Response::new(Body::empty())
@@ -80,8 +80,8 @@ async fn a_broken_traceparent_begins_a_new_trace() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_with_its_reason_and_ours_with_its_cause() {
-    let (log, _listening) = listen();
+async fn an_error_is_logged_with_its_reason_and_a_server_error_with_its_cause() {
+    let (log, _capturing) = capture();
     run(layer(), request(READ), |_| async { status::from_error(Error::NotAMember, Repeat::Safe).into_http() }).await;
     run(layer(), request(READ), |_| async { status::from_error(Error::internal("the dog"), Repeat::Safe).into_http() })
         .await;
@@ -98,8 +98,8 @@ async fn an_error_is_told_with_its_reason_and_ours_with_its_cause() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_has_a_line_too() {
-    let (log, _listening) = listen();
+async fn a_dropped_call_has_an_access_line_too() {
+    let (log, _capturing) = capture();
     let mut call = Box::pin(run(layer(), request(READ), |_| pending()));
     assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
     drop(call);
@@ -108,8 +108,8 @@ async fn a_call_that_is_dropped_has_a_line_too() {
 }
 
 #[tokio::test]
-async fn probes_are_told_at_debug_and_a_path_is_never_copied_into_the_log() {
-    let (log, _listening) = listen();
+async fn probes_are_logged_at_debug_and_a_path_is_never_logged() {
+    let (log, _capturing) = capture();
     for path in ["/grpc.health.v1.Health/Check", "/secret%0Apath"] {
         run(layer(), request(path), |_| async { Response::new(Body::empty()) }).await;
     }

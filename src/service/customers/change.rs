@@ -73,7 +73,7 @@ impl Customers {
             if let Some(outcome) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
                 return Ok(outcome);
             }
-            telemetry::measure(|metrics| metrics.again(RetryReason::LostRace));
+            telemetry::measure(|metrics| metrics.write_retried(RetryReason::Conflict));
         }
         let outcome = lease
             .transaction(end(attempt.options), async |conn| {

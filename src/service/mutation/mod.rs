@@ -195,7 +195,9 @@ where
             Err(failure) => failure,
         };
         match retry_reason(&failure) {
-            Some(reason) if Instant::now() + pause < deadline => telemetry::measure(|metrics| metrics.again(reason)),
+            Some(reason) if Instant::now() + pause < deadline => {
+                telemetry::measure(|metrics| metrics.write_retried(reason))
+            }
             _ => return Ok(Err(failure)),
         }
         // The attempt has returned its session, so this pause holds none.
@@ -208,7 +210,7 @@ where
 /// Why the same attempt may succeed if it is run again; none if it fails again.
 fn retry_reason(failure: &Error) -> Option<RetryReason> {
     match failure {
-        Error::LostRace => Some(RetryReason::LostRace),
+        Error::LostRace => Some(RetryReason::Conflict),
         _ if failure.is_retriable() => Some(RetryReason::Deadlock),
         _ => None,
     }

@@ -21,7 +21,7 @@ use crate::{
         call::{self, Share},
         shares::{Permit, Shares},
     },
-    telemetry::{self, Metrics, Sessions, Statement as _},
+    telemetry::{self, Metrics, PoolStatus, Statement as _},
 };
 
 /// A session that has idled longer is asked whether it is still there before it is used.
@@ -104,11 +104,11 @@ impl Pool {
         Self {
             name,
             permits: Shares::new(max, max * WAITING_PER_SESSION),
-            wait: config.wait,
+            wait: config.pool_timeout,
             max,
             idle: Arc::default(),
             connector: Arc::new(Connector::new(name, config)),
-            work_timeout: if config.give_up_silent { config.statement_timeout * STATEMENTS } else { Duration::MAX },
+            work_timeout: if config.close_unresponsive { config.statement_timeout * STATEMENTS } else { Duration::MAX },
             discard_unfinished: config.discard_unfinished,
         }
     }
@@ -164,9 +164,9 @@ impl Pool {
 
     /// Its sessions now.
     #[must_use]
-    pub fn sessions(&self) -> Sessions {
+    pub fn sessions(&self) -> PoolStatus {
         let idle = self.idle.lock().len();
-        Sessions { pool: self.name, idle, used: self.permits.held(), max: self.max, waiting: self.permits.waiting() }
+        PoolStatus { pool: self.name, idle, used: self.permits.held(), max: self.max, waiting: self.permits.waiting() }
     }
 }
 

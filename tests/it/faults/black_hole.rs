@@ -94,11 +94,11 @@ impl Fixture {
         let proxy = Proxy::start(&database).await;
         let world = World::start_with(database.clone(), |config| {
             config.database.options = proxy.before(&database).into();
-            config.database.connections = 1;
+            config.database.pool_size = 1;
             // As in `serve`.
             config.database.statement_timeout = Duration::from_secs(4);
             config.database.lock_timeout = Duration::from_secs(2);
-            config.database.wait = Duration::from_secs(1);
+            config.database.pool_timeout = Duration::from_secs(1);
             config.limits.deadline = Duration::from_secs(20);
             adjust(&mut config.database);
         })
@@ -138,7 +138,7 @@ async fn come_back(fixture: &Fixture) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_connections_are_replaced_within_ten_seconds() {
     let (guarded, unguarded) =
-        tokio::join!(Fixture::start(|_| ()), Fixture::start(|database| database.give_up_silent = false));
+        tokio::join!(Fixture::start(|_| ()), Fixture::start(|database| database.close_unresponsive = false));
     let (guarded, unguarded) = tokio::join!(come_back(&guarded), come_back(&unguarded));
     assert!(guarded, "a silent connection is not replaced");
     assert!(!unguarded, "it is replaced without the guard too, so this test proves nothing");

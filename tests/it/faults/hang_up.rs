@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clientele::{grpc::pb, server::Drained};
+use clientele::{grpc::pb, server::DrainOutcome};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ struct Fixture {
 impl Fixture {
     async fn start(discard_unfinished: bool, detach: bool) -> Self {
         let world = World::start_with(production_database().await, |config| {
-            config.database.connections = CONNECTIONS;
+            config.database.pool_size = CONNECTIONS;
             config.database.discard_unfinished = discard_unfinished;
             config.limits.detach = detach;
         })
@@ -255,7 +255,7 @@ async fn callers_that_hang_up_leave_no_open_transaction_no_lock_and_no_half_writ
         fixture.must_serve().await;
     }
     assert!(fixture.archivings().await > 0 && fixture.acknowledged.len() > 4 * BATCH, "the load did nothing");
-    assert_eq!(fixture.world.server.stop().await, Drained::Whole, "a mutation was left running");
+    assert_eq!(fixture.world.server.stop().await, DrainOutcome::Complete, "a mutation was left running");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -282,7 +282,7 @@ async fn readers_that_give_up_close_no_session() {
     assert_eq!(fixture.damage().await, [""; 0]);
     fixture.must_serve().await;
     assert_eq!(fixture.backends().await, before, "a session was closed, and another one made");
-    assert_eq!(fixture.world.server.stop().await, Drained::Whole, "a read was left running");
+    assert_eq!(fixture.world.server.stop().await, DrainOutcome::Complete, "a read was left running");
 }
 
 /// The positive control: shows that the tests above can fail.

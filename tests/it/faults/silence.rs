@@ -58,7 +58,7 @@ async fn rename(client: &Client, id: &str, request_id: &str) -> Result<pb::Custo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_sessions_are_closed_and_replaced() {
     let world = World::start_with(production_database().await, |config| {
-        config.database.connections = 4;
+        config.database.pool_size = 4;
         config.database.statement_timeout = Duration::from_secs(1);
         config.database.lock_timeout = Duration::from_millis(500);
         config.limits.deadline = Duration::from_secs(20);

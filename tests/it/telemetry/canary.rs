@@ -109,7 +109,7 @@ async fn no_canary_is_in_logs_spans_metrics_or_errors() {
     let collector = Collector::start().await;
     let temp_dir = temp_dir();
     let more = [
-        "--empty",
+        "--no-demo-data",
         "--log",
         "debug",
         "--log-format",
@@ -122,7 +122,7 @@ async fn no_canary_is_in_logs_spans_metrics_or_errors() {
         &collector.endpoint,
     ];
     let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &more).ready().await;
-    let message = "metrics are told";
+    let message = "serving metrics";
     let metrics = objects(&dev)
         .into_iter()
         .find(|line| line["message"] == message)

@@ -53,7 +53,7 @@ async fn stops(world: World) {
 
 fn spans(scrape: &Scrape, lost: bool) -> f64 {
     let of = |labels: &[(&str, &str)]| scrape.value("otel_sdk_exporter_span_exported_total", labels);
-    let lost_ones = of(&[("error_type", "lost")]);
+    let lost_ones = of(&[("error_type", "export_failed")]);
     if lost { lost_ones } else { of(&[]) - lost_ones }
 }
 

@@ -1,6 +1,6 @@
-//! Keys that are fetched: in the background, so that no token waits for its issuer while its key is known; kept through an
-//! outage, for a day; and fetched at once for a token of a key that is not known, but not as often as somebody likes to
-//! make up keys.
+//! Keys from a URL. They are refreshed in the background, so that a token with a known key never waits for its issuer. In an
+//! outage the last keys stay valid for a day. A token with an unknown key triggers a fetch at once, but at most once a minute,
+//! because anyone can make up key ids.
 
 use std::{
     pin::Pin,
@@ -18,161 +18,161 @@ use tracing::{info, warn};
 use super::fetch::Fetched;
 use crate::telemetry;
 
-/// When they are fetched again if the issuer does not say, and the bounds of what it may say.
+/// The interval between fetches if the issuer does not set one, and the bounds of the issuer's value.
 const REFRESH: Duration = Duration::from_secs(5 * 60);
-const REFRESH_AT_LEAST: Duration = Duration::from_secs(60);
-const REFRESH_AT_MOST: Duration = Duration::from_secs(15 * 60);
-/// When they are asked for again that could not be had.
+const MIN_REFRESH: Duration = Duration::from_secs(60);
+const MAX_REFRESH: Duration = Duration::from_secs(15 * 60);
+/// The pause after a failed fetch.
 const RETRY: Duration = Duration::from_secs(15);
-/// How long keys are believed that could not be fetched again.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often a key that is not known makes them be fetched, and how long its token waits for that.
-const UNKNOWN_EVERY: Duration = Duration::from_secs(60);
-const UNKNOWN_WAIT: Duration = Duration::from_secs(2);
+/// How long keys are used that could not be refreshed.
+const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often an unknown key may trigger a fetch, and how long its token waits for that fetch.
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
+const UNKNOWN_KEY_WAIT: Duration = Duration::from_secs(2);
 
 pub(super) type Fetching = Pin<Box<dyn Future<Output = Result<Fetched, String>> + Send>>;
 type Fetch = dyn Fn() -> Fetching + Send + Sync;
 type Make<T> = dyn Fn(&[u8]) -> Result<T, String> + Send + Sync;
 
-/// What is made of a key set that is fetched. Its clones are the same one.
+/// A value made from a fetched key set. Clones share it.
 pub(in crate::layers) struct Remote<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
-    /// Where from, for the log.
-    name: String,
+    /// The URL, for the log.
+    url: String,
     fetch: Box<Fetch>,
     make: Box<Make<T>>,
-    held: RwLock<Option<Held<T>>>,
-    /// Somebody wants them now.
-    wanted: Notify,
-    /// When somebody last did, and which round is for that.
-    asked: Mutex<Option<(Instant, u64)>>,
-    rounds: watch::Sender<Rounds>,
+    cached: RwLock<Option<Cached<T>>>,
+    /// Triggers a fetch now.
+    fetch_now: Notify,
+    /// When an unknown key last triggered a fetch, and the number of that fetch.
+    triggered: Mutex<Option<(Instant, u64)>>,
+    fetches: watch::Sender<Fetches>,
 }
 
-struct Held<T> {
+struct Cached<T> {
     value: Arc<T>,
     body: Bytes,
-    at: Instant,
+    fetched_at: Instant,
 }
 
-/// How often they were asked for, and how often that has come to its end.
+/// The number of fetches, started and ended.
 #[derive(Clone, Copy, Default)]
-struct Rounds {
-    begun: u64,
-    over: u64,
+struct Fetches {
+    started: u64,
+    ended: u64,
 }
 
 impl<T: Send + Sync + 'static> Remote<T> {
-    /// Nothing yet; `follow` fetches.
+    /// Without a value yet; `refresh` fetches.
     pub(super) fn new(
-        name: String,
+        url: String,
         fetch: impl Fn() -> Fetching + Send + Sync + 'static,
         make: impl Fn(&[u8]) -> Result<T, String> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(Inner {
-            name,
+            url,
             fetch: Box::new(fetch),
             make: Box::new(make),
-            held: RwLock::default(),
-            wanted: Notify::new(),
-            asked: Mutex::default(),
-            rounds: watch::Sender::default(),
+            cached: RwLock::default(),
+            fetch_now: Notify::new(),
+            triggered: Mutex::default(),
+            fetches: watch::Sender::default(),
         }))
     }
 
-    /// What is held, unless it is too old to be believed.
+    /// Returns the cached value, unless it is too old.
     pub(in crate::layers) fn get(&self) -> Option<Arc<T>> {
-        let held = self.0.held.read().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref().filter(|held| held.at.elapsed() <= STALE).map(|held| Arc::clone(&held.value))
+        let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
+        cached.as_ref().filter(|cached| cached.fetched_at.elapsed() <= MAX_AGE).map(|cached| Arc::clone(&cached.value))
     }
 
-    /// What is held. If that is not `enough` it is fetched first, unless it was within the last minute, and unless that
-    /// takes too long.
-    pub(in crate::layers) async fn having(&self, enough: impl Fn(&T) -> bool) -> Option<Arc<T>> {
+    /// Returns the cached value. If it does not satisfy the condition, it is fetched first, unless that happened within the
+    /// last minute; the wait is bounded.
+    pub(in crate::layers) async fn get_or_fetch(&self, satisfies: impl Fn(&T) -> bool) -> Option<Arc<T>> {
         match self.get() {
-            Some(held) if enough(&held) => Some(held),
+            Some(value) if satisfies(&value) => Some(value),
             _ => {
-                self.fetched_anew().await;
+                self.fetch_for_unknown_key().await;
                 self.get()
             }
         }
     }
 
-    /// Waits until they were asked for once, whatever came of it.
-    pub(in crate::layers) async fn tried(&self) {
-        let _ = self.0.rounds.subscribe().wait_for(|rounds| rounds.over > 0).await;
+    /// Waits until the first fetch has ended, successful or not.
+    pub(in crate::layers) async fn first_fetch(&self) {
+        let _ = self.0.fetches.subscribe().wait_for(|fetches| fetches.ended > 0).await;
     }
 
-    /// Fetches, again and again.
-    pub(in crate::layers) async fn follow(self) {
+    /// Fetches again and again.
+    pub(in crate::layers) async fn refresh(self) {
         let mut failing = None;
         loop {
-            let pause = match self.round().await {
+            let pause = match self.fetch_once().await {
                 Ok(max_age) => {
                     if failing.take().is_some() {
-                        info!(jwks = self.0.name, "keys are fetched again");
+                        info!(url = self.0.url, "the issuer's keys can be fetched again");
                     }
-                    max_age.unwrap_or(REFRESH).clamp(REFRESH_AT_LEAST, REFRESH_AT_MOST)
+                    max_age.unwrap_or(REFRESH).clamp(MIN_REFRESH, MAX_REFRESH)
                 }
-                Err(why) => {
-                    // An outage is told once, and again if it has another cause.
-                    if failing.as_ref() != Some(&why) {
+                Err(cause) => {
+                    // An outage is logged once, and again if the cause changes.
+                    if failing.as_ref() != Some(&cause) {
                         warn!(
-                            jwks = self.0.name,
-                            why, "keys cannot be fetched: those at hand are used for a day at most"
+                            url = self.0.url,
+                            cause, "the issuer's keys cannot be fetched; the cached keys are used for at most a day"
                         );
                     }
-                    failing = Some(why);
+                    failing = Some(cause);
                     RETRY
                 }
             };
             tokio::select! {
                 () = time::sleep(pause) => {}
-                () = self.0.wanted.notified() => {}
+                () = self.0.fetch_now.notified() => {}
             }
         }
     }
 
-    async fn round(&self) -> Result<Option<Duration>, String> {
-        self.0.rounds.send_modify(|rounds| rounds.begun += 1);
-        let done = (self.0.fetch)().await.and_then(|fetched| self.take(&fetched).map(|()| fetched.max_age));
-        telemetry::measure(|metrics| metrics.keys_fetched(done.is_ok()));
-        self.0.rounds.send_modify(|rounds| rounds.over = rounds.begun);
-        done
+    async fn fetch_once(&self) -> Result<Option<Duration>, String> {
+        self.0.fetches.send_modify(|fetches| fetches.started += 1);
+        let result = (self.0.fetch)().await.and_then(|fetched| self.cache(&fetched).map(|()| fetched.max_age));
+        telemetry::measure(|metrics| metrics.jwks_fetched(result.is_ok()));
+        self.0.fetches.send_modify(|fetches| fetches.ended = fetches.started);
+        result
     }
 
-    /// Holds what was fetched. The same again stays what it is: nothing that hangs on it need be thrown away.
-    fn take(&self, fetched: &Fetched) -> Result<(), String> {
-        let same = {
-            let held = self.0.held.read().unwrap_or_else(PoisonError::into_inner);
-            held.as_ref().filter(|held| held.body == fetched.body).map(|held| Arc::clone(&held.value))
+    /// Caches the fetched keys. An unchanged key set keeps its value, so that verified tokens stay cached.
+    fn cache(&self, fetched: &Fetched) -> Result<(), String> {
+        let unchanged = {
+            let cached = self.0.cached.read().unwrap_or_else(PoisonError::into_inner);
+            cached.as_ref().filter(|cached| cached.body == fetched.body).map(|cached| Arc::clone(&cached.value))
         };
-        let value = match same {
+        let value = match unchanged {
             Some(value) => value,
             None => Arc::new((self.0.make)(&fetched.body)?),
         };
-        let held = Held { value, body: fetched.body.clone(), at: Instant::now() };
-        *self.0.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        let cached = Cached { value, body: fetched.body.clone(), fetched_at: Instant::now() };
+        *self.0.cached.write().unwrap_or_else(PoisonError::into_inner) = Some(cached);
         Ok(())
     }
 
-    /// Waits, for a while, for a round that begins after somebody asked: now, or within the last minute.
-    async fn fetched_anew(&self) {
-        let mut rounds = self.0.rounds.subscribe();
-        let round = {
-            let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            match *asked {
-                Some((at, round)) if at.elapsed() < UNKNOWN_EVERY => round,
+    /// Waits for the fetch that an unknown key triggered, now or within the last minute. The wait is bounded.
+    async fn fetch_for_unknown_key(&self) {
+        let mut fetches = self.0.fetches.subscribe();
+        let number = {
+            let mut triggered = self.0.triggered.lock().unwrap_or_else(PoisonError::into_inner);
+            match *triggered {
+                Some((at, number)) if at.elapsed() < UNKNOWN_KEY_INTERVAL => number,
                 _ => {
-                    let round = rounds.borrow().begun + 1;
-                    *asked = Some((Instant::now(), round));
-                    self.0.wanted.notify_one();
-                    round
+                    let number = fetches.borrow().started + 1;
+                    *triggered = Some((Instant::now(), number));
+                    self.0.fetch_now.notify_one();
+                    number
                 }
             }
         };
-        let _ = time::timeout(UNKNOWN_WAIT, rounds.wait_for(|rounds| rounds.over >= round)).await;
+        let _ = time::timeout(UNKNOWN_KEY_WAIT, fetches.wait_for(|fetches| fetches.ended >= number)).await;
     }
 }
 

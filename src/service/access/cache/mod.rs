@@ -95,7 +95,7 @@ impl AccessCache {
             telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Miss));
             find.await
         };
-        self.entries.try_get_with(key, counted).await.map_err(|shared: Arc<Error>| shared.again())
+        self.entries.try_get_with(key, counted).await.map_err(|shared: Arc<Error>| shared.duplicate())
     }
 
     /// Drops the entries that a commit made stale.

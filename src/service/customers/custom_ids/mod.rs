@@ -87,7 +87,7 @@ impl Customers {
             if let Some(outcome) = lease.run(async |conn| self.decide_ids(conn, attempt, false).await).await? {
                 return Ok(outcome);
             }
-            telemetry::measure(|metrics| metrics.again(RetryReason::LostRace));
+            telemetry::measure(|metrics| metrics.write_retried(RetryReason::Conflict));
         }
         let outcome = lease
             .transaction(end(attempt.options), async |conn| {

@@ -1,0 +1,216 @@
+//! Starts a server: services, layers, health, reflection, the listener.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use opentelemetry::context::FutureExt as _;
+use tokio::net::TcpListener;
+use tokio_stream::Stream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{service::Routes, transport::server::Server};
+use tonic_health::{
+    ServingStatus,
+    server::{HealthReporter, HealthService},
+};
+use tonic_reflection::server::Builder as Reflection;
+use tracing::{error, info};
+
+use super::{
+    background::{LIVENESS, run_cleanup, set_readiness, update_readiness},
+    incoming::{self, Connection},
+    running::RunningServer,
+};
+use crate::{
+    config::{Config, Limits},
+    error::Error,
+    grpc,
+    layers::{
+        ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard,
+        RateLimiter, Trace, WorkloadIdentity, token::Verifier,
+    },
+    service::Services,
+    telemetry::{self, MetricsPort, Telemetry},
+};
+
+/// Maximum concurrent calls on one connection. A mesh's sidecar sends all calls of a node over few connections.
+const MAX_STREAMS: u32 = 256;
+/// Maximum resets by a peer that are not accepted yet, and of streams that the server reset, before the connection is
+/// closed: more than callers that give up cause, fewer than a flood (CVE-2023-44487).
+const MAX_PENDING_RESETS: usize = 256;
+const MAX_ERROR_RESETS: usize = 1024;
+const MAX_HEADERS: u32 = 16 * 1024;
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a server did not start, as a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process listens on the address.
+    #[error("{0} is in use: stop the process that listens there, or choose another address with --listen")]
+    InUse(SocketAddr),
+    /// The server cannot listen on the address.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// Tokens could not be verified.
+    #[error("{0}")]
+    Identity(String),
+    /// The services could not be built.
+    #[error("{0}")]
+    Services(#[from] Error),
+    /// The server cannot listen on the address for metrics.
+    #[error("cannot listen on {address} for metrics: {cause}; choose another address with --metrics-listen")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        cause: io::Error,
+    },
+    /// Traces cannot be sent.
+    #[error("{0}")]
+    Traces(#[from] telemetry::InvalidEndpoint),
+    /// The descriptors cannot be loaded.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// What is wrong with the configuration or the address. An unavailable database is not an error.
+pub async fn start(config: Config) -> Result<RunningServer, StartError> {
+    let verifier = Verifier::load(&config.identity).map_err(StartError::Identity)?;
+    let services = Services::new(&config)?;
+    let telemetry = Telemetry::new(&config.telemetry)?;
+    let pools = services.clone();
+    telemetry.metrics().add_pool_gauges(move || pools.sessions());
+    let health = HealthReporter::new();
+    set_readiness(&health, ServingStatus::NotServing).await;
+    health.set_service_status(LIVENESS, ServingStatus::Serving).await;
+    let routes = routes(&services, &health, config.reflection)?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
+        _ => StartError::Listen { address: config.listen, cause },
+    })?;
+    let address = listener.local_addr().map_err(|cause| StartError::Listen { address: config.listen, cause })?;
+
+    let metrics_port = match config.telemetry.metrics_listen {
+        Some(address) => {
+            Some(MetricsPort::bind(address).await.map_err(|cause| StartError::Metrics { address, cause })?)
+        }
+        None => None,
+    };
+    let metrics_address = metrics_port.as_ref().map(MetricsPort::address);
+
+    let (tasks, requests, stop) = (TaskTracker::new(), ActiveRequests::default(), CancellationToken::new());
+    // Cancelled before `stop`, or with it.
+    let not_ready = stop.child_token();
+    let admission = Admission::new(&config, &requests);
+    // The values that are reloaded while the server runs: issuers' keys, the database's password, sealing keys, the
+    // certificate.
+    let context = telemetry.context();
+    let mut reloads = verifier.key_refreshes();
+    reloads.push(Box::pin(config.database.options.watch()));
+    reloads.push(Box::pin(config.sealing.watch()));
+    if let Some(tls) = &config.tls {
+        let current = tls.clone();
+        telemetry.metrics().add_certificate_gauges(move || current.get().validity);
+        reloads.push(Box::pin(tls.clone().watch()));
+    }
+    for reload in reloads {
+        tasks.spawn(stop.clone().run_until_cancelled_owned(reload).with_context(context.clone()));
+    }
+    let layers = Layers {
+        workload: WorkloadIdentity::new(config.mesh_identity),
+        trace: Trace::new(telemetry.clone()),
+        admission,
+        authenticate: Authenticate::new(verifier.clone(), services.access.clone(), config.identity.operators)
+            .with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
+        limits: config.limits,
+    };
+    let max_connections = config.load.max_client_connections;
+    let connections = incoming::connections(listener, config.tls, max_connections, &tasks, stop.clone());
+    tasks.spawn(serve(connections, routes, layers, &tasks, stop.clone()));
+    let readiness = update_readiness(health, verifier, services.clone(), not_ready.clone(), stop.clone());
+    tasks.spawn(readiness.with_context(context.clone()));
+    tasks.spawn(run_cleanup(services.clone(), stop.clone()).with_context(context));
+    // Not in the set that a stopping server waits for: metrics are served until the last call has ended.
+    let stop_metrics = CancellationToken::new();
+    if let Some(port) = metrics_port {
+        info!(address = %port.address(), "serving metrics");
+        TaskTracker::new().spawn(telemetry::serve_metrics(port, telemetry.clone(), stop_metrics.clone()));
+    }
+    Ok(RunningServer {
+        address,
+        metrics_address,
+        services,
+        tasks,
+        requests,
+        drain_delay: config.limits.drain_delay,
+        drain_timeout: config.limits.drain_timeout,
+        not_ready,
+        stop: stop.drop_guard(),
+        telemetry,
+        _stop_metrics: stop_metrics.drop_guard(),
+    })
+}
+
+/// Returns the contract's services, health, and reflection if it is configured.
+fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Result<Routes, StartError> {
+    let health = HealthService::from_health_reporter(health.clone());
+    let routes = grpc::routes(services).add_service(tonic_health::pb::health_server::HealthServer::new(health));
+    if !reflection {
+        return Ok(routes);
+    }
+    let descriptors = || {
+        Reflection::configure()
+            .register_encoded_file_descriptor_set(grpc::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // grpcurl up to 1.8.7 and grpcio support only v1alpha.
+    Ok(routes.add_service(descriptors().build_v1()?).add_service(descriptors().build_v1alpha()?))
+}
+
+/// The layers that depend on the configuration.
+struct Layers {
+    workload: WorkloadIdentity,
+    trace: Trace,
+    admission: Admission,
+    authenticate: Authenticate,
+    limits: Limits,
+}
+
+/// Serves until `stop` is cancelled and every connection has ended.
+fn serve(
+    connections: impl Stream<Item = io::Result<Connection>> + Send + 'static,
+    routes: Routes,
+    Layers { workload, trace, admission, authenticate, limits }: Layers,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let server = Server::builder()
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
+        .http2_max_local_error_reset_streams(Some(MAX_ERROR_RESETS))
+        .http2_max_header_list_size(MAX_HEADERS)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        // From the outside in; `layers` explains the order.
+        .layer(IntoTower(workload))
+        .layer(IntoTower(trace))
+        .layer(IntoTower(PanicGuard))
+        .layer(IntoTower(AddErrorDetails))
+        .layer(IntoTower(DeadlineLayer::new(limits.deadline)))
+        .layer(IntoTower(admission))
+        .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()))))
+        .layer(IntoTower(authenticate))
+        .add_routes(routes);
+    async move {
+        if let Err(cause) = server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()).await {
+            error!(%cause, "the server failed");
+        }
+    }
+}
