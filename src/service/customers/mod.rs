@@ -6,6 +6,7 @@ mod create;
 mod custom_ids;
 mod find;
 mod migrate;
+mod names;
 mod ownership;
 mod revert;
 mod search;
@@ -259,5 +260,5 @@ fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
 
 /// Names similar to the fields' name, which is taken.
 fn similar_names(fields: &CustomerFields) -> Vec<Name> {
-    find::similar_names(&fields.name, fields.profile.primary_address.get(AddressPart::City))
+    names::similar_names(&fields.name, fields.profile.primary_address.get(AddressPart::City))
 }

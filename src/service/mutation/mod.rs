@@ -196,7 +196,7 @@ where
         };
         match retry_reason(&failure) {
             Some(reason) if Instant::now() + pause < deadline => {
-                telemetry::measure(|metrics| metrics.write_retried(reason))
+                telemetry::measure(|metrics| metrics.write_retried(reason));
             }
             _ => return Ok(Err(failure)),
         }

@@ -14,7 +14,10 @@ use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::{Held, settings};
+use super::{
+    session::{Held, Session},
+    settings::settings,
+};
 use crate::{
     config::{self, Reloadable},
     error::{Error, Result},
@@ -27,15 +30,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// A session with the database.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) connection: PgConnection,
-    /// The generation in which it was made; one of an earlier generation is not used again.
-    pub(super) generation: u64,
-    pub(super) last_used: Instant,
-}
 
 /// Makes sessions with the settings that hold when they are made: a rotated password is for the next one.
 #[derive(Debug)]

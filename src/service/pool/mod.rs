@@ -5,21 +5,26 @@
 //! or the session fell silent, is closed. Sessions are shared fairly among principals, as permits of calls are.
 
 mod connect;
+mod session;
+mod settings;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use sqlx::{Connection as _, PgConnection};
 
-use self::connect::{Connector, Session};
+use self::{
+    connect::Connector,
+    session::{Held, Idle, Session},
+};
 use crate::{
     config,
     error::{Error, Result},
     service::{
         call::{self, Share},
-        shares::{Permit, Shares},
+        shares::Shares,
     },
     telemetry::{self, Metrics, PoolStatus, Statement as _},
 };
@@ -35,28 +40,6 @@ const WAITING_PER_SESSION: usize = 64;
 /// When a caller should come again that no session came free for.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Settings sent at connect. docs/operations.md lists them for a pooler that does not pass them on.
-fn settings(config: &config::Database) -> [(&'static str, String); 8] {
-    let millis = |limit: Duration| limit.as_millis().to_string();
-    [
-        ("statement_timeout", millis(config.statement_timeout)),
-        ("lock_timeout", millis(config.lock_timeout)),
-        ("idle_in_transaction_session_timeout", "5000".to_owned()),
-        // The server notices within two seconds that the client has gone.
-        ("client_connection_check_interval", "2000".to_owned()),
-        // A role may set this one itself: see `store::server_log`.
-        ("log_parameter_max_length_on_error", "0".to_owned()),
-        // The default suits spinning disks: with it a search reads every tenant's candidates instead of looking up two
-        // thousand customers by their keys (66 ms instead of 10).
-        ("random_page_cost", "1.1".to_owned()),
-        // One session is one PostgreSQL process: so the number of sessions bounds the processors that all calls, and a
-        // flood of searches, can use.
-        ("max_parallel_workers_per_gather", "0".to_owned()),
-        // Compiling costs more than executing any of our statements.
-        ("jit", "off".to_owned()),
-    ]
-}
-
 /// The sessions of this process. Clones share them.
 #[derive(Clone)]
 pub struct Pool {
@@ -71,30 +54,6 @@ pub struct Pool {
     /// is gone, and a unit of work, which nothing else ends, would hold its permit for ever.
     work_timeout: Duration,
     discard_unfinished: bool,
-}
-
-/// Sessions that nobody uses now, the most recently used last: the others may idle away, and the last one's caches are warm.
-#[derive(Debug, Default)]
-struct Idle(Mutex<Vec<Session>>);
-
-impl Idle {
-    fn lock(&self) -> MutexGuard<'_, Vec<Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A permit to use one session, and where the session goes afterwards. The permit is given back after the session.
-#[derive(Debug)]
-struct Held {
-    idle: Arc<Idle>,
-    _permit: Permit<Share>,
-}
-
-impl Held {
-    /// Keeps a session for the next unit of work.
-    fn keep(self, session: Session) {
-        self.idle.lock().push(session);
-    }
 }
 
 impl Pool {
@@ -259,6 +218,6 @@ mod tests {
                 None => (name, value.to_owned()),
             })
             .collect();
-        assert_eq!(listed, settings(&config));
+        assert_eq!(listed, settings::settings(&config));
     }
 }

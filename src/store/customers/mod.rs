@@ -6,6 +6,7 @@ mod create;
 pub mod custom_ids;
 mod find;
 pub mod ownership;
+mod record;
 pub mod references;
 pub(super) mod row;
 mod save;
@@ -18,52 +19,24 @@ pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{CustomerInsert, create},
     find::{find_by_custom_id, get_all, lookup},
+    record::{CustomerRecord, LoadedCustomer},
     save::save,
     tagging::{Tagging, save_tagging},
 };
 use crate::{
     domain::{
         access::caller::{Caller, Scope},
-        accounts::policies::Policies,
-        customers::{customer::Customer, link::Link},
-        fields::{field::Field, references::References},
+        fields::references::References,
         requests::options::Repeatable,
         values::{
-            custom_id::CustomIds,
             ids::{AccountId, CustomerId},
             name::Name,
         },
     },
     error::{Error, Result},
-    store::{path, requests::Stored, sql::sql},
+    store::{path, sql::sql},
     telemetry::Statement as _,
 };
-
-/// A customer as the acting account sees it, with what its commands decide by.
-#[derive(Clone, Debug)]
-pub struct CustomerRecord {
-    /// The customer.
-    pub customer: Customer,
-    /// The acting account's link to it.
-    pub link: Link,
-    /// The revision of the owner's link.
-    pub owner_link_revision: i64,
-    /// The owner's custom IDs of it.
-    pub owner_ids: CustomIds,
-    /// The owner's policies.
-    pub policies: std::sync::Arc<Policies>,
-}
-
-/// Everything that a command on one customer decides by.
-#[derive(Clone, Debug)]
-pub struct LoadedCustomer {
-    /// The customer, with its owner's policies as they are now.
-    pub seen: CustomerRecord,
-    /// The stored answer, if the request is a repeat.
-    pub stored: Option<Stored>,
-    /// Of the references that were asked about, the fields whose id is not the owner's.
-    pub foreign: Vec<Field>,
-}
 
 /// Reads one customer as the caller's account sees it. The policies of another owner are read with it; the acting
 /// account's own are the caller's.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{CustomerRecord, LoadedCustomer};
+use super::record::{CustomerRecord, LoadedCustomer};
 use crate::{
     domain::{
         access::caller::Caller,

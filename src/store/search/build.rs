@@ -7,7 +7,7 @@
 
 use sqlx::{Arguments as _, Encode, Postgres, Type, postgres::PgArguments};
 
-use super::{COUNTED, Place, PlaceKey};
+use super::place::{COUNTED, Place, PlaceKey};
 use crate::{
     domain::{
         access::caller::Scope,

@@ -6,26 +6,27 @@
 
 mod build;
 mod filters;
+mod place;
 mod words;
 
 use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, Row as _, types::Json};
 use uuid::Uuid;
 
 use self::build::{Statement, statement};
+use self::place::PlaceKey;
+pub use self::place::{COUNTED, Place};
 use crate::{
     domain::{
         access::caller::Caller,
         fields::{customer_fields::CustomerFields, profile::Profile},
         search::{OrderBy, Search, Searchable},
-        values::{ids::CustomerId, name::Name, timestamp::Timestamp},
+        values::name::Name,
     },
     error::Result,
     store::customers::{CustomerRecord, row::Row},
     telemetry::Statement as _,
 };
 
-/// Totals are counted up to here.
-pub const COUNTED: i64 = 1_000;
 /// Customers whose text one statement of [`fill_in`] makes.
 const AT_ONCE: i64 = 500;
 
@@ -38,20 +39,6 @@ pub struct Hit {
     pub numbers: Vec<String>,
     /// Where it stands.
     pub place: Place,
-}
-
-/// Where a customer stands in a list. The next page goes on behind it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Place {
-    rank: i32,
-    key: PlaceKey,
-    id: CustomerId,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-enum PlaceKey {
-    Name(String),
-    At(Timestamp),
 }
 
 /// What a search found.

@@ -1,6 +1,6 @@
 //! Decides what a command on custom IDs changes: no waiting, no SQL.
 
-use super::Attempt;
+use super::attempt::{Attempt, CustomIdEdit};
 use crate::{
     domain::{
         customers::{
@@ -10,24 +10,11 @@ use crate::{
         },
         history::event_type::EventType,
         refusal::Refusal,
-        values::{
-            custom_id::{CustomId, CustomIds, System},
-            timestamp::Timestamp,
-        },
+        values::{custom_id::CustomIds, timestamp::Timestamp},
     },
     error::{Error, Result},
     store::customers::CustomerRecord,
 };
-
-/// The command on the custom IDs.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::service::customers) enum CustomIdEdit<'a> {
-    /// Makes this change.
-    Change(&'a CustomIdChange),
-    /// Sets those that the customer does not have yet. `found_by` is the one by which it was found: it keeps its
-    /// spelling, and the customer must still have it.
-    Put { ids: &'a CustomIds, found_by: Option<(&'a System, &'a CustomId)> },
-}
 
 /// The changes to write.
 pub(super) struct CustomIdChangeSet {

@@ -2,11 +2,12 @@
 //! reads, the domain decides, and one statement writes if the customer is still at the revision that was read. A change
 //! of both takes two statements, which run under the customer's lock, as does the last try.
 
+mod attempt;
 mod change_set;
 
 use sqlx::PgConnection;
 
-pub(super) use self::change_set::CustomIdEdit;
+pub(super) use self::attempt::{Attempt, CustomIdEdit};
 use self::change_set::{CustomIdChangeSet, change_set};
 use super::{CustomerDetails, Customers};
 use crate::{
@@ -25,7 +26,6 @@ use crate::{
         clock,
         mutation::{Call, end, write},
         pool::Lease,
-        seal::Revisions,
     },
     store::{
         self,
@@ -36,19 +36,6 @@ use crate::{
 
 /// Tries without a lock: two for custom IDs alone, as for other commands on one customer; one if fields may change too.
 const OPTIMISTIC_TRIES: [usize; 2] = [2, 1];
-
-/// One command, with what its tries share.
-pub(super) struct Attempt<'a> {
-    pub(super) caller: &'a Caller,
-    pub(super) id: CustomerId,
-    pub(super) ids: CustomIdEdit<'a>,
-    /// The update of fields that belongs to it.
-    pub(super) fields: Option<&'a Command>,
-    pub(super) options: &'a Options,
-    pub(super) etag: Option<Revisions>,
-    /// The field of the request with the system's custom ID, which an error names if it is taken.
-    pub(super) field: fn(&System) -> String,
-}
 
 impl Customers {
     /// Sets, changes or clears the acting account's custom ID of a customer in one system. Safe to repeat.

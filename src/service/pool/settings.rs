@@ -1,0 +1,27 @@
+//! The settings of every session.
+
+use std::time::Duration;
+
+use crate::config;
+
+/// Settings sent at connect. docs/operations.md lists them for a pooler that does not pass them on.
+pub(super) fn settings(config: &config::Database) -> [(&'static str, String); 8] {
+    let millis = |limit: Duration| limit.as_millis().to_string();
+    [
+        ("statement_timeout", millis(config.statement_timeout)),
+        ("lock_timeout", millis(config.lock_timeout)),
+        ("idle_in_transaction_session_timeout", "5000".to_owned()),
+        // The server notices within two seconds that the client has gone.
+        ("client_connection_check_interval", "2000".to_owned()),
+        // A role may set this one itself: see `store::server_log`.
+        ("log_parameter_max_length_on_error", "0".to_owned()),
+        // The default suits spinning disks: with it a search reads every tenant's candidates instead of looking up two
+        // thousand customers by their keys (66 ms instead of 10).
+        ("random_page_cost", "1.1".to_owned()),
+        // One session is one PostgreSQL process: so the number of sessions bounds the processors that all calls, and a
+        // flood of searches, can use.
+        ("max_parallel_workers_per_gather", "0".to_owned()),
+        // Compiling costs more than executing any of our statements.
+        ("jit", "off".to_owned()),
+    ]
+}

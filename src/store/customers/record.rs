@@ -1,0 +1,39 @@
+//! A customer as statements return it.
+
+use std::sync::Arc;
+
+use crate::{
+    domain::{
+        accounts::policies::Policies,
+        customers::{customer::Customer, link::Link},
+        fields::field::Field,
+        values::custom_id::CustomIds,
+    },
+    store::requests::Stored,
+};
+
+/// A customer as the acting account sees it, with what its commands decide by.
+#[derive(Clone, Debug)]
+pub struct CustomerRecord {
+    /// The customer.
+    pub customer: Customer,
+    /// The acting account's link to it.
+    pub link: Link,
+    /// The revision of the owner's link.
+    pub owner_link_revision: i64,
+    /// The owner's custom IDs of it.
+    pub owner_ids: CustomIds,
+    /// The owner's policies.
+    pub policies: Arc<Policies>,
+}
+
+/// Everything that a command on one customer decides by.
+#[derive(Clone, Debug)]
+pub struct LoadedCustomer {
+    /// The customer, with its owner's policies as they are now.
+    pub seen: CustomerRecord,
+    /// The stored answer, if the request is a repeat.
+    pub stored: Option<Stored>,
+    /// Of the references that were asked about, the fields whose id is not the owner's.
+    pub foreign: Vec<Field>,
+}

@@ -1,0 +1,19 @@
+//! Places in the list of a search.
+
+use crate::domain::values::{ids::CustomerId, timestamp::Timestamp};
+
+/// Totals are counted up to here.
+pub const COUNTED: i64 = 1_000;
+/// Where a customer stands in a list. The next page goes on behind it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    pub(super) rank: i32,
+    pub(super) key: PlaceKey,
+    pub(super) id: CustomerId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) enum PlaceKey {
+    Name(String),
+    At(Timestamp),
+}
