@@ -13,10 +13,9 @@ use crate::{
         requests::answer::Answer,
         values::violation::Rule,
     },
-    error::Error,
     grpc::{
         convert::{page_size, principal, principal_out, role, role_out, time_out},
-        handler::{Answered, mutate, page, read},
+        handler::{Answered, mutate, other_answer, page, read},
         pb::{self, access_service_server::AccessService},
     },
     service::{Services, access::Access},
@@ -69,9 +68,7 @@ impl AccessService for Handlers {
             },
             async |caller, (principal, role), options| {
                 let outcome = self.access.add_member(caller, principal, role, options).await?;
-                let Answer::Member { member } = outcome.value else {
-                    return Err(Error::internal("the stored answer is not of a member"));
-                };
+                let Answer::Member { member } = outcome.value else { return Err(other_answer()) };
                 let member = Some(member_out(&member, !options.validate_only));
                 Ok(pb::AddMemberResponse { member, replayed: outcome.replayed })
             },

@@ -48,6 +48,11 @@ pub(super) trait Mutation: Message {
 
 include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
 
+/// The error of a use case whose stored answer is another one's.
+pub(super) fn other_answer() -> Error {
+    Error::internal("the stored answer is of another use case")
+}
+
 /// An identity that may call mutations.
 pub(super) trait Actor: Send + Sync + 'static {
     /// Adds to a fingerprint what a repeat must have in common with the first call beside its message.

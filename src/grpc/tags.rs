@@ -14,10 +14,10 @@ use crate::{
             violation::{Rule, Violations},
         },
     },
-    error::{Error, Result},
+    error::Result,
     grpc::{
         convert::page_size,
-        handler::{Answered, mutate, page, read},
+        handler::{Answered, mutate, other_answer, page, read},
         pb::{self, tag_service_server::TagService},
     },
     service::{Services, customers::TagNames, tags::Tags},
@@ -105,10 +105,6 @@ impl TagService for Handlers {
 /// The tag of an answer.
 fn tag_of(answer: &Answer) -> Result<pb::Tag> {
     if let Answer::Tag { tag } = answer { Ok(tag_out(tag)) } else { Err(other_answer()) }
-}
-
-fn other_answer() -> Error {
-    Error::internal("the stored answer is not of a tag")
 }
 
 /// Converts a tag to its message.

@@ -1,7 +1,9 @@
-//! What holds for the whole: the rooms of the source, DESIGN 5's rule on keys, the tenant in every statement, and what every
+//! What holds for the whole: the rooms of the source and their imports, DESIGN 5's rule on keys, the tenant in every statement, and what every
 //! table with a `customer_id` says of the commands that move or end a customer.
 
+mod imports;
 mod rooms;
+mod source;
 mod statements;
 mod tenancy;
 
@@ -118,7 +120,7 @@ async fn nothing_runs_in_the_database_by_itself() {
                          )")
     .await;
     assert_eq!((triggers, rules, functions), Default::default());
-    let migrations = std::fs::read_dir(rooms::root().join("migrations")).unwrap();
+    let migrations = std::fs::read_dir(source::root().join("migrations")).unwrap();
     for path in migrations.map(|entry| entry.unwrap().path()).filter(|path| path.extension().unwrap() == "sql") {
         let text = std::fs::read_to_string(&path).unwrap().to_lowercase();
         assert!(!text.contains("create type") && !text.contains("advisory"), "{}", path.display());
@@ -127,7 +129,7 @@ async fn nothing_runs_in_the_database_by_itself() {
 
 /// The table in migrations/README.md: what becomes of a table's rows, by the column's heading.
 pub fn classified() -> BTreeMap<String, BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(rooms::root().join("migrations/README.md")).unwrap();
+    let text = std::fs::read_to_string(source::root().join("migrations/README.md")).unwrap();
     let (_, text) = text.split_once("## Tables with a customer_id").expect("the section");
     let mut lines = text.lines().filter(|line| line.starts_with('|')).map(|line| {
         line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>()

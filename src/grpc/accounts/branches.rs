@@ -11,9 +11,9 @@ use crate::{
     },
     error::Result,
     grpc::{
-        accounts::{other_answer, read::branch_edit, show::branch_out},
+        accounts::{read::branch_edit, show::branch_out},
         convert::page_size,
-        handler::{Answered, mutate, page, read},
+        handler::{Answered, mutate, other_answer, page, read},
         pb,
     },
     service::accounts::Accounts,

@@ -13,12 +13,11 @@ use crate::{
         requests::answer::Answer,
         values::{ids::AccountId, name::AccountName, text::optional},
     },
-    error::Error,
     grpc::{
         access::member_out,
         accounts::{read::policy_choices, show::account_out},
         convert::{page_size, principal},
-        handler::{self, Answered, mutate, page},
+        handler::{self, Answered, mutate, other_answer, page},
         pb::{self, account_service_server::AccountService},
     },
     service::{
@@ -129,8 +128,4 @@ impl AccountService for Handlers {
     async fn list_branches(&self, request: Request<pb::ListBranchesRequest>) -> Answered<pb::ListBranchesResponse> {
         branches::list(&self.accounts, request).await
     }
-}
-
-fn other_answer() -> Error {
-    Error::internal("the stored answer is of another use case")
 }

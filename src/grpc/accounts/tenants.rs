@@ -7,12 +7,11 @@ use crate::{
     grpc::{
         access::member_out,
         accounts::{
-            other_answer,
             read::{name_uniqueness, policy_choices},
             show::{account_out, tenant_out},
         },
         convert::{page_size, principal},
-        handler::{Answered, mutate, page, read},
+        handler::{Answered, mutate, other_answer, page, read},
         pb,
     },
     service::accounts::{Accounts, NewTenant},

@@ -20,7 +20,7 @@ use crate::{
     grpc::{
         MAX_ANSWER,
         convert::{customer_id, is_full},
-        customers::in_view,
+        customers::show::in_view,
         handler::{Answered, read},
         pb,
     },

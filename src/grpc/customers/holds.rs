@@ -9,7 +9,7 @@ use crate::{
     },
     grpc::{
         convert::customer_id,
-        customers::full,
+        customers::show,
         handler::{Answered, mutate},
         pb,
     },
@@ -30,7 +30,7 @@ pub(super) async fn place(
             id.zip(kind).zip(violations.check("reason", Text::parse(&reason)))
         },
         async |caller: &Caller, ((id, kind), reason), options| {
-            let (customer, replayed) = full(customers.place_hold(caller, id, kind, reason, options).await?);
+            let (customer, replayed) = show::outcome(customers.place_hold(caller, id, kind, reason, options).await?);
             Ok(pb::PlaceHoldResponse { customer, replayed })
         },
     )
@@ -49,7 +49,7 @@ pub(super) async fn release(
             id.zip(violations.check("hold_id", HoldId::parse(&hold_id)))
         },
         async |caller: &Caller, (id, hold), options| {
-            let (customer, replayed) = full(customers.release_hold(caller, id, hold, options).await?);
+            let (customer, replayed) = show::outcome(customers.release_hold(caller, id, hold, options).await?);
             Ok(pb::ReleaseHoldResponse { customer, replayed })
         },
     )

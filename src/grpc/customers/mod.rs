@@ -15,16 +15,13 @@ mod upsert;
 use tonic::Request;
 
 use crate::{
-    domain::{access::caller::Caller, requests::options::Outcome, values::status_reason::StatusReason},
+    domain::{access::caller::Caller, values::status_reason::StatusReason},
     grpc::{
         convert::{customer_id, is_full},
         handler::{self, Answered, mutate},
         pb::{self, customer_service_server::CustomerService},
     },
-    service::{
-        Services,
-        customers::{CustomerDetails, Customers},
-    },
+    service::{Services, customers::Customers},
 };
 
 /// The service's handlers.
@@ -50,7 +47,7 @@ impl CustomerService for Handlers {
                 violations.nest("", read::draft(customer))
             },
             async |caller: &Caller, new, options| {
-                let (mut customer, replayed) = full(self.customers.create(caller, &new, options).await?);
+                let (mut customer, replayed) = show::outcome(self.customers.create(caller, &new, options).await?);
                 if let Some(customer) = customer.as_mut().filter(|_| options.validate_only) {
                     // It is not stored, so its id finds nothing.
                     customer.id.clear();
@@ -69,7 +66,7 @@ impl CustomerService for Handlers {
                 id.zip(violations.check("view", is_full(view)))
             },
             async |caller: &Caller, (id, full)| {
-                let customer = Some(in_view(self.customers.get(caller, id).await?, full));
+                let customer = Some(show::in_view(self.customers.get(caller, id).await?, full));
                 Ok(pb::GetCustomerResponse { customer })
             },
         )
@@ -118,7 +115,7 @@ impl CustomerService for Handlers {
                 id.zip(violations.nest("", read::edits(update_mask, &customer)))
             },
             async |caller: &Caller, (id, edits), options| {
-                let (customer, replayed) = full(self.customers.update(caller, id, edits, options).await?);
+                let (customer, replayed) = show::outcome(self.customers.update(caller, id, edits, options).await?);
                 Ok(pb::UpdateCustomerResponse { customer, replayed })
             },
         )
@@ -150,7 +147,7 @@ impl CustomerService for Handlers {
                 customer_id(violations, "customer_id", &id)
             },
             async |caller: &Caller, id, options| {
-                let (customer, replayed) = full(self.customers.approve(caller, id, options).await?);
+                let (customer, replayed) = show::outcome(self.customers.approve(caller, id, options).await?);
                 Ok(pb::ApproveCustomerResponse { customer, replayed })
             },
         )
@@ -170,7 +167,7 @@ impl CustomerService for Handlers {
                 id.zip(violations.check("reason", StatusReason::parse(&reason)))
             },
             async |caller: &Caller, (id, reason), options| {
-                let (customer, replayed) = full(self.customers.reject(caller, id, reason, options).await?);
+                let (customer, replayed) = show::outcome(self.customers.reject(caller, id, reason, options).await?);
                 Ok(pb::RejectCustomerResponse { customer, replayed })
             },
         )
@@ -190,7 +187,7 @@ impl CustomerService for Handlers {
                 id.zip(violations.check("reason", StatusReason::parse(&reason)))
             },
             async |caller: &Caller, (id, reason), options| {
-                let (customer, replayed) = full(self.customers.suspend(caller, id, reason, options).await?);
+                let (customer, replayed) = show::outcome(self.customers.suspend(caller, id, reason, options).await?);
                 Ok(pb::SuspendCustomerResponse { customer, replayed })
             },
         )
@@ -208,7 +205,7 @@ impl CustomerService for Handlers {
                 customer_id(violations, "customer_id", &id)
             },
             async |caller: &Caller, id, options| {
-                let (customer, replayed) = full(self.customers.resume(caller, id, options).await?);
+                let (customer, replayed) = show::outcome(self.customers.resume(caller, id, options).await?);
                 Ok(pb::ResumeCustomerResponse { customer, replayed })
             },
         )
@@ -264,14 +261,4 @@ impl CustomerService for Handlers {
     ) -> Answered<pb::TransferCustomersResponse> {
         ownership::transfer(&self.customers, request).await
     }
-}
-
-/// A customer in the view FULL, and whether it is a stored answer.
-fn full(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
-    (Some(show::full(outcome.value)), outcome.replayed)
-}
-
-/// A customer in the view FULL or BASIC.
-fn in_view(customer: CustomerDetails, full: bool) -> pb::Customer {
-    if full { show::full(customer) } else { show::basic(customer) }
 }

@@ -22,7 +22,7 @@ use crate::{
     error::Result,
     grpc::{
         convert::{is_full, page_size},
-        customers::{in_view, read},
+        customers::{read, show::in_view},
         handler::{self, Answered, fit},
         pb,
     },

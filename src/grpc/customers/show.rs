@@ -9,6 +9,7 @@ use crate::{
             field::{Field, Readers, Shown, View},
             read_only::ReadOnlyField,
         },
+        requests::options::Outcome,
         values::{
             address::{Address, AddressPart},
             contact::Contact,
@@ -32,9 +33,14 @@ pub(super) fn full(details: CustomerDetails) -> pb::Customer {
     message(details, View::Full)
 }
 
-/// The fields of a list's entry.
-pub(super) fn basic(details: CustomerDetails) -> pb::Customer {
-    message(details, View::Basic)
+/// A customer in the view FULL or BASIC.
+pub(super) fn in_view(details: CustomerDetails, full: bool) -> pb::Customer {
+    message(details, if full { View::Full } else { View::Basic })
+}
+
+/// A customer in the view FULL, and whether it is a stored answer.
+pub(super) fn outcome(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
+    (Some(full(outcome.value)), outcome.replayed)
 }
 
 /// Which fields a message has. The tables of fields decide; a field that is left out costs nothing.

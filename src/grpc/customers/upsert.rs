@@ -14,7 +14,7 @@ use crate::{
     },
     grpc::{
         convert::customer_id,
-        customers::{full, read},
+        customers::{read, show},
         handler::{Answered, mutate},
         pb,
     },
@@ -43,7 +43,7 @@ pub(super) async fn update_custom_id(
             id.zip(change)
         },
         async |caller: &Caller, (id, change), options| {
-            let (customer, replayed) = full(customers.update_custom_id(caller, id, &change, options).await?);
+            let (customer, replayed) = show::outcome(customers.update_custom_id(caller, id, &change, options).await?);
             Ok(pb::UpdateCustomIdResponse { customer, replayed })
         },
     )
@@ -62,7 +62,7 @@ pub(super) async fn upsert(
         },
         async |caller: &Caller, upsert, options| {
             let (outcome, upserted) = customers.upsert(caller, &upsert, options).await?;
-            let (mut customer, replayed) = full(outcome);
+            let (mut customer, replayed) = show::outcome(outcome);
             if let Some(customer) = customer.as_mut().filter(|_| options.validate_only)
                 && upserted == Upserted::Created
             {

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fs};
 use self::checker::unrestricted;
 use super::{
     all,
-    rooms::{room, root},
+    source::{layer, root},
 };
 
 /// Statements that are not of one tenant: a part of the text by which they are known, the tables, and the reason.
@@ -72,16 +72,10 @@ fn every_other_statement_is_on_the_list_of_those_that_the_compiler_does_not_chec
     let unchecked =
         BTreeSet::from(unchecked.map(String::from)).into_iter().chain(["store/search/mod.rs: query_with".into()]);
     let mut found = BTreeSet::new();
-    for source in room("store") {
-        for (at, name) in ["query", "raw_sql"].iter().flat_map(|name| source.code.match_indices(name)) {
-            let begins = !source.code[..at].ends_with(|char: char| char == '_' || char.is_alphanumeric());
-            let rest = &source.code[at + name.len()..];
-            let end = rest.find(|char: char| char != '_' && !char.is_alphanumeric()).unwrap_or(rest.len());
-            // A macro has its bang before the parenthesis.
-            if begins && (rest[end..].starts_with('(') || rest[end..].starts_with("::<")) {
-                found.insert(format!("{}: {name}{}", source.path, &rest[..end]));
-            }
-        }
+    for source in layer("store") {
+        let functions = source.calls.iter().filter_map(|path| path.last());
+        let sends = functions.filter(|name| name.starts_with("query") || *name == "raw_sql");
+        found.extend(sends.map(|name| format!("{}: {name}", source.path)));
     }
     assert_eq!(found, unchecked.collect());
 }
