@@ -126,6 +126,7 @@ pub(super) fn role(violations: &mut Violations, field: &str, raw: i32) -> Option
 /// A role as it is told.
 pub(super) fn role_out(role: Role) -> pb::Role {
     match role {
+        Role::Unknown => pb::Role::Unspecified,
         Role::Viewer => pb::Role::Viewer,
         Role::Member => pb::Role::Member,
         Role::ServiceManager => pb::Role::ServiceManager,

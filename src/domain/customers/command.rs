@@ -3,10 +3,11 @@
 
 use crate::domain::{
     access::{caller::Caller, relation::Relation},
-    accounts::policies::Policies,
+    accounts::{account::Account, policies::Policies},
     customers::{
-        customer::{Change, Customer, Status},
+        customer::{Change, Customer},
         hold::Hold,
+        status::Status,
     },
     fields::{edit::Edit, field::FieldPath},
     history::event_type::EventType,
@@ -48,13 +49,15 @@ pub enum Command {
     Unarchive,
 }
 
-/// What a decision rests on beside the customer itself: the owner's policies and its custom IDs of the customer.
+/// What a decision depends on beside the customer itself.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionInputs<'a> {
     /// The owner's policies.
     pub policies: &'a Policies,
     /// The owner's custom IDs of the customer.
     pub owner_ids: &'a CustomIds,
+    /// The acting account: it has the tenant's rule on names.
+    pub acting: &'a Account,
 }
 
 impl Command {
@@ -80,7 +83,7 @@ impl Command {
         match self {
             Self::Update(edits) => customer.update(edits, on),
             Self::Approve => {
-                if !customer.may_approve(|fields| on.policies.required_to_approve.missing(fields, on.owner_ids))? {
+                if !customer.may_approve(|fields| on.policies.missing_to_approve(fields, on.owner_ids))? {
                     return Ok(Change::AlreadyMade);
                 }
                 customer.status = Status::Active;
@@ -138,36 +141,49 @@ impl Customer {
         for edit in goes.into_iter().chain(comes) {
             self.fields.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.as_str(), rule))?;
         }
+        self.fields.profile.keep_unknown(&before.profile);
         if self.fields == before {
             return Ok(Change::AlreadyMade);
         }
         // What was empty before the policy asked for it may stay so; what is filled in may not be emptied.
         let mut missing = required.missing(&self.fields, on.owner_ids);
         missing.retain(|path| !missing_before.contains(path));
-        if missing.is_empty() { Ok(Change::Made(EventType::Updated)) } else { Err(Refusal::RequiredToCreate(missing)) }
+        if !missing.is_empty() {
+            return Err(Refusal::RequiredToCreate(missing));
+        }
+        if self.fields.name.key() != before.name.key() {
+            on.acting.must_know_name_rule()?;
+        }
+        Ok(Change::Made(EventType::Updated))
     }
 
-    /// What the owner's policy still asks for before this customer can become ACTIVE; nothing if it is.
+    /// What the owner's policy still asks for before this customer can become ACTIVE, among the fields that this release knows;
+    /// nothing if it is ACTIVE.
     #[must_use]
     pub fn missing_for_approval(&self, on: DecisionInputs<'_>) -> Vec<FieldPath> {
         match self.status {
-            Status::Active | Status::Suspended { .. } => Vec::new(),
+            Status::Active | Status::Suspended { .. } | Status::Unknown => Vec::new(),
             Status::Pending | Status::Rejected { .. } => {
                 on.policies.required_to_approve.missing(&self.fields, on.owner_ids)
             }
         }
     }
 
-    /// The names of the RPCs that the caller could call on this customer now with an effect.
+    /// The names of the RPCs that the caller could call on this customer now with an effect: none on a customer that holds a
+    /// value of a newer release.
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: DecisionInputs<'_>, at: Timestamp) -> Vec<&'static str> {
+        if self.must_be_known().is_err() {
+            return Vec::new();
+        }
         let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;
-        let custom_id_role = caller.account().policies.custom_id_role;
-        let approvable = || self.may_approve(|fields| on.policies.required_to_approve.missing(fields, on.owner_ids));
+        let has_custom_id_role = caller.account().policies.custom_id_role.role().is_ok_and(|least| caller.role() >= least);
+        let can_move = on.acting.must_know_name_rule().is_ok();
+        let approvable = || self.may_approve(|fields| on.policies.missing_to_approve(fields, on.owner_ids));
         let actions = [
             ("UpdateCustomer", true),
             (MODIFY_TAGS, true),
-            (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || caller.role() >= custom_id_role),
+            (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || has_custom_id_role),
             ("ApproveCustomer", approvable() == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
             ("SuspendCustomer", self.may_suspend() == Ok(true)),
@@ -176,10 +192,10 @@ impl Customer {
             ("ReleaseHold", !self.holds.is_empty()),
             ("ArchiveCustomers", self.archived_at.is_none()),
             ("UnarchiveCustomers", self.archived_at.is_some()),
-            ("MigrateCustomerToReseller", self.may_migrate() == Ok(true)),
+            ("MigrateCustomerToReseller", can_move && self.may_migrate() == Ok(true)),
             // Whether the new account is in use already, and the former owner in reach, is seen when it is called.
-            ("RevertCustomerMigration", self.may_revert(at) == Ok(true)),
-            ("TransferCustomers", self.holds.is_empty()),
+            ("RevertCustomerMigration", can_move && self.may_revert(at) == Ok(true)),
+            ("TransferCustomers", can_move && self.holds.is_empty()),
         ];
         actions
             .into_iter()

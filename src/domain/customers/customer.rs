@@ -5,97 +5,96 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     access::{caller::Scope, relation::Relation},
     accounts::account::{Account, Path},
-    customers::{hold::Hold, migration::Migration},
-    fields::customer_fields::CustomerFields,
+    customers::{hold::Hold, migration::Migration, status::Status},
+    fields::{customer_fields::CustomerFields, field::FieldPath},
     history::event_type::EventType,
     refusal::Refusal,
     requests::principal::Principal,
     values::{
         custom_id::CustomIds,
+        enums::{CustomerType, Origin, Reach, ServiceClass},
         ids::{AccountId, CustomerId, HoldId},
-        status_reason::StatusReason,
         timestamp::Timestamp,
         violation::Rule,
     },
 };
 
-/// Where a customer stands. Being archived is a time stamp beside it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
-    /// Waits to be approved or rejected.
-    Pending,
-    /// Approved.
-    Active,
-    /// Rejected; it can still be approved.
-    Rejected {
-        /// Why.
-        reason: StatusReason,
-    },
-    /// Was ACTIVE, and can be again.
-    Suspended {
-        /// Why.
-        reason: StatusReason,
-    },
-}
-
-impl Status {
-    /// The text that is stored.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Active => "ACTIVE",
-            Self::Rejected { .. } => "REJECTED",
-            Self::Suspended { .. } => "SUSPENDED",
-        }
-    }
-
-    /// Why it is so, where a reason is kept.
-    #[must_use]
-    pub fn reason(&self) -> Option<&StatusReason> {
-        match self {
-            Self::Rejected { reason } | Self::Suspended { reason } => Some(reason),
-            Self::Pending | Self::Active => None,
-        }
-    }
-}
-
 /// When something was done, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// When.
+    #[serde(rename = "at")]
     pub at: Timestamp,
-    /// With whose rights.
+    /// The principal whose rights were used.
+    #[serde(rename = "by")]
     pub by: Principal,
 }
 
 /// One customer, as its row keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
-    /// Never changes, whoever owns it.
+    /// Its id; never changes, whichever account owns it.
+    #[serde(rename = "id")]
     pub id: CustomerId,
     /// The account that owns it.
+    #[serde(rename = "account_id")]
     pub owner: AccountId,
     /// From the owner up to the provider.
+    #[serde(rename = "ancestors")]
     pub path: Path,
     /// Counts changes of this record, from 1.
+    #[serde(rename = "revision")]
     pub revision: i64,
-    /// What clients wrote.
+    /// The fields that clients write.
+    #[serde(rename = "fields")]
     pub fields: CustomerFields,
-    /// Where it stands.
+    /// Its status.
+    #[serde(rename = "status")]
     pub status: Status,
     /// When it was archived, if it is.
+    #[serde(rename = "archived_at")]
     pub archived_at: Option<Timestamp>,
     /// What blocks its migration, transfer, merge and erasure, the oldest first.
-    #[serde(default)]
+    #[serde(rename = "holds", default)]
     pub holds: Vec<Hold>,
-    /// Its migration to a reseller account of its own, the last one.
-    #[serde(default)]
+    /// Its last migration to a reseller account of its own.
+    #[serde(rename = "migration", default)]
     pub migration: Option<Migration>,
     /// Its creation.
+    #[serde(rename = "created")]
     pub created: Stamp,
     /// Its last change.
+    #[serde(rename = "updated")]
     pub updated: Stamp,
+}
+
+/// The words of closed sets that a customer's row holds.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
+pub struct Words<'a> {
+    pub customer_type: CustomerType,
+    pub service_class: ServiceClass,
+    pub reach: Reach,
+    pub origin: Origin,
+    pub status: &'a Status,
+}
+
+impl Words<'_> {
+    /// Refuses words of a newer release.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease` with the first one.
+    pub fn must_be_known(&self) -> Result<(), Refusal> {
+        let unknown = [
+            (*self.status == Status::Unknown, "the customer's status"),
+            (self.customer_type == CustomerType::Unknown, "the customer's type"),
+            (self.service_class == ServiceClass::Unknown, "the customer's service_class"),
+            (self.reach == Reach::Unknown, "the customer's reach"),
+            (self.origin == Origin::Unknown, "the customer's origin"),
+        ];
+        let first = unknown.into_iter().find_map(|(unknown, what)| unknown.then_some(what));
+        first.map_or(Ok(()), |what| Err(Refusal::ValueOfNewerRelease(what)))
+    }
 }
 
 /// Whether a command changed the customer, and what happened, so that its caller knows what to write.
@@ -113,7 +112,8 @@ impl Customer {
     /// `custom_ids` are the owner's.
     ///
     /// # Errors
-    /// `RequiredToCreate` with what the account's policy asks for and the facts leave empty.
+    /// `RequiredToCreate` with what the account's policy asks for and the fields leave empty; `ValueOfNewerRelease` if the
+    /// account's policies or the tenant's rule on names ask for something that this release does not know.
     pub fn create(
         id: CustomerId,
         owner: &Account,
@@ -122,6 +122,8 @@ impl Customer {
         created: Stamp,
     ) -> Result<Self, Refusal> {
         let policies = &owner.policies;
+        policies.must_be_known()?;
+        owner.must_know_name_rule()?;
         if fields.profile.currency.is_none() {
             fields.profile.currency.clone_from(&policies.default_currency);
         }
@@ -151,7 +153,17 @@ impl Customer {
         self.path = account.path.clone();
     }
 
-    /// How the account that looks at it stands to it.
+    /// Refuses to change a customer that holds a value of a newer release: this one does not know what the value means. Every use
+    /// case that writes the customer or an account's link to it asks.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease` with the first such field.
+    pub fn must_be_known(&self) -> Result<(), Refusal> {
+        let CustomerFields { customer_type, service_class, reach, origin, .. } = self.fields;
+        Words { customer_type, service_class, reach, origin, status: &self.status }.must_be_known()
+    }
+
+    /// The relation of the acting account to it.
     #[must_use]
     pub fn relation(&self, scope: &Scope) -> Relation {
         if self.path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below }
@@ -177,10 +189,10 @@ impl Customer {
     /// Whether approving it would change something.
     ///
     /// # Errors
-    /// `Archived`, or `RequiredToApprove` with what is missing.
+    /// `Archived`, `RequiredToApprove` with what is missing, or `ValueOfNewerRelease`.
     pub fn may_approve(
         &self,
-        missing: impl FnOnce(&CustomerFields) -> Vec<crate::domain::fields::field::FieldPath>,
+        missing: impl FnOnce(&CustomerFields) -> Result<Vec<FieldPath>, Refusal>,
     ) -> Result<bool, Refusal> {
         match self.status {
             Status::Active => Ok(false),
@@ -189,9 +201,10 @@ impl Customer {
             }
             Status::Pending | Status::Rejected { .. } => {
                 self.must_be_unarchived()?;
-                let missing = missing(&self.fields);
+                let missing = missing(&self.fields)?;
                 if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
             }
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 
@@ -205,6 +218,7 @@ impl Customer {
             Status::Active => Err(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
             Status::Suspended { .. } => Err(Refusal::IllegalTransition("a SUSPENDED customer cannot be rejected")),
             Status::Pending => self.must_be_unarchived().map(|()| true),
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 
@@ -219,6 +233,7 @@ impl Customer {
             Status::Pending | Status::Rejected { .. } => {
                 Err(Refusal::IllegalTransition("only an ACTIVE customer can be suspended"))
             }
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 
@@ -233,6 +248,7 @@ impl Customer {
             Status::Pending | Status::Rejected { .. } => {
                 Err(Refusal::IllegalTransition("only a SUSPENDED customer can be resumed"))
             }
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 

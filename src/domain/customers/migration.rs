@@ -1,11 +1,11 @@
-//! A customer's migration to a reseller account of its own, and what keeps a customer from being moved at all. One function
-//! a move, which the command and `allowed_actions` share.
+//! A customer's migration to a reseller account of its own, and what blocks moving a customer. The commands and
+//! `allowed_actions` call the same functions, one for each kind of move.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     accounts::account::{Account, MAX_DEPTH},
-    customers::customer::{Customer, Status},
+    customers::{customer::Customer, status::Status},
     refusal::Blocker,
     requests::principal::Principal,
     tags::tag::TagName,
@@ -15,44 +15,55 @@ use crate::domain::{
         enums::Reach,
         ids::{AccountId, BranchId, MemberId},
         timestamp::Timestamp,
+        unknown_fields::UnknownFields,
     },
 };
 
-/// What a migration did with a customer, as the column `customers.migration` keeps it.
+/// What a migration did with a customer: the column `customers.migration`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Migration {
     /// The account that was made of the customer.
+    #[serde(rename = "account_id")]
     pub account: AccountId,
-    /// The account that it came from.
+    /// The owner before.
+    #[serde(rename = "from_account_id")]
     pub from: AccountId,
     /// When.
+    #[serde(rename = "at")]
     pub at: Timestamp,
-    /// The branch that it left.
+    /// The customer's branch before.
+    #[serde(rename = "branch_id", default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchId>,
-    /// The sales person who looked after it.
+    /// The customer's sales person before.
+    #[serde(rename = "sales_person_id", default, skip_serializing_if = "Option::is_none")]
     pub sales_person: Option<MemberId>,
-    /// When it was taken back, if it was.
+    /// When it was reverted, if it was.
+    #[serde(rename = "reverted_at", default, skip_serializing_if = "Option::is_none")]
     pub reverted_at: Option<Timestamp>,
+    /// Fields of a newer release.
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 impl Migration {
-    /// A migration can be taken back for so many days.
+    /// A migration can be reverted within this many days.
     pub const REVERTIBLE_DAYS: i64 = 30;
 
     /// Whether it is in force.
     #[must_use]
-    pub fn stands(&self) -> bool {
+    pub fn is_in_force(&self) -> bool {
         self.reverted_at.is_none()
     }
 }
 
 /// The first admin of a new account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum FirstAdmin {
     /// A member at once.
+    #[serde(rename = "principal")]
     Principal(Principal),
-    /// Invited.
+    /// Invited by email.
+    #[serde(rename = "invited")]
     Invited(Email),
 }
 
@@ -60,20 +71,26 @@ pub enum FirstAdmin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationPlan {
     /// The new account; none if the tree has no room for it.
+    #[serde(rename = "account")]
     pub account: Option<Account>,
     /// Its first admin.
+    #[serde(rename = "admin")]
     pub admin: Option<FirstAdmin>,
     /// The tags that it gets.
+    #[serde(rename = "tags")]
     pub tags: Vec<TagName>,
     /// The custom IDs that it gets.
+    #[serde(rename = "custom_ids")]
     pub custom_ids: CustomIds,
     /// The branch that the customer leaves.
+    #[serde(rename = "branch_id")]
     pub branch: Option<BranchId>,
-    /// The sales person who looks after it no more.
+    /// The sales person that the customer loses.
+    #[serde(rename = "sales_person_id")]
     pub sales_person: Option<MemberId>,
 }
 
-/// What has become of the account that a migration made.
+/// How the account that a migration made is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four findings that do not depend on one another")]
 pub struct AccountUsage {
@@ -91,10 +108,10 @@ impl Customer {
     /// The migration that is in force.
     #[must_use]
     pub fn migrated(&self) -> Option<&Migration> {
-        self.migration.as_ref().filter(|migration| migration.stands())
+        self.migration.as_ref().filter(|migration| migration.is_in_force())
     }
 
-    /// Whether migrating it would change something; what blocks that, whoever is to be the new account's admin.
+    /// Whether migrating it would change something. Who becomes the new account's admin is not looked at.
     ///
     /// # Errors
     /// Everything that blocks it.
@@ -111,13 +128,13 @@ impl Customer {
         ])
     }
 
-    /// Whether taking its migration back would change something; what of the customer itself blocks that.
+    /// Whether reverting its migration would change something. Only the customer itself is looked at.
     ///
     /// # Errors
     /// Everything that blocks it.
     pub fn may_revert(&self, at: Timestamp) -> Result<bool, Vec<Blocker>> {
         let Some(migration) = &self.migration else { return Err(vec![Blocker::NotMigrated]) };
-        if !migration.stands() {
+        if !migration.is_in_force() {
             return Ok(false);
         }
         blocked([
@@ -127,7 +144,7 @@ impl Customer {
         ])
     }
 
-    /// Whether transferring it to this account would change something; what of the customer itself blocks that.
+    /// Whether transferring it to this account would change something. Only the customer itself is looked at.
     ///
     /// # Errors
     /// Everything that blocks it.
@@ -138,7 +155,7 @@ impl Customer {
         blocked([(!self.holds.is_empty(), Blocker::Hold)])
     }
 
-    /// Who is written to if nobody else is named: the primary contact, else the customer.
+    /// The email address of the primary contact, else the customer's.
     #[must_use]
     pub fn email(&self) -> Option<&Email> {
         let profile = &self.fields.profile;
@@ -147,7 +164,7 @@ impl Customer {
 }
 
 impl AccountUsage {
-    /// What of it blocks taking the migration back.
+    /// What in it blocks reverting the migration.
     pub fn blockers(self) -> impl Iterator<Item = Blocker> {
         let found = [
             (self.branch, Blocker::HasBranch),

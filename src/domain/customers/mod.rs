@@ -7,3 +7,4 @@ pub mod dms;
 pub mod hold;
 pub mod link;
 pub mod migration;
+pub mod status;

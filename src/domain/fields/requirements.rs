@@ -7,21 +7,32 @@ use crate::domain::{
     values::custom_id::CustomIds,
 };
 
-/// What must be filled in at some point of a customer's life. Stored as the texts of its paths.
+/// The fields that must be filled in at some point of a customer's life. Stored as the texts of their paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<String>", from = "Vec<String>")]
-pub struct Requirements(Vec<FieldPath>);
+pub struct Requirements(Vec<Requirement>);
+
+/// One required field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Requirement {
+    Known(FieldPath),
+    /// The path of a newer release, as it is stored.
+    Newer(String),
+}
 
 impl From<Requirements> for Vec<String> {
     fn from(requirements: Requirements) -> Self {
-        requirements.0.iter().map(ToString::to_string).collect()
+        requirements.paths()
     }
 }
 
 impl From<Vec<String>> for Requirements {
-    /// Reads what was stored. A path that this server does not know, of a newer one, it cannot ask for.
     fn from(stored: Vec<String>) -> Self {
-        Self(stored.iter().filter_map(|path| FieldPath::parse_required(path)).collect())
+        let read = |path: String| match FieldPath::parse_required(&path) {
+            Some(path) => Requirement::Known(path),
+            None => Requirement::Newer(path),
+        };
+        Self(stored.into_iter().map(read).collect())
     }
 }
 
@@ -29,11 +40,11 @@ impl Requirements {
     /// Most paths in one list.
     pub const MAX: usize = 50;
 
-    /// Requirements of these fields; one that is named again counts once.
+    /// Requirements of these fields; a path that is repeated counts once.
     #[must_use]
     pub fn new(paths: Vec<FieldPath>) -> Self {
-        let mut kept: Vec<FieldPath> = Vec::with_capacity(paths.len());
-        for path in paths {
+        let mut kept: Vec<Requirement> = Vec::with_capacity(paths.len());
+        for path in paths.into_iter().map(Requirement::Known) {
             if !kept.contains(&path) {
                 kept.push(path);
             }
@@ -41,16 +52,30 @@ impl Requirements {
         Self(kept)
     }
 
-    /// The fields.
+    /// The paths as they are stored and shown, those of a newer release too.
     #[must_use]
-    pub fn paths(&self) -> &[FieldPath] {
-        &self.0
+    pub fn paths(&self) -> Vec<String> {
+        let text = |requirement: &Requirement| match requirement {
+            Requirement::Known(path) => path.to_string(),
+            Requirement::Newer(path) => path.clone(),
+        };
+        self.0.iter().map(text).collect()
     }
 
-    /// What is still empty. `owner_ids` are the custom IDs of the customer's owner, whoever acts. Tax and registration
-    /// numbers bind companies alone.
+    /// Whether this release knows every path. If not, it cannot say that nothing is missing.
+    #[must_use]
+    pub fn are_known(&self) -> bool {
+        self.0.iter().all(|requirement| matches!(requirement, Requirement::Known(_)))
+    }
+
+    /// The fields that are still empty, among those that this release knows. `owner_ids` are the custom IDs of the customer's
+    /// owner, whichever account acts. Tax and registration numbers bind companies alone.
     #[must_use]
     pub fn missing(&self, fields: &CustomerFields, owner_ids: &CustomIds) -> Vec<FieldPath> {
-        self.0.iter().filter(|path| path.binds(fields) && !path.is_filled(fields, owner_ids)).cloned().collect()
+        let missing = |requirement: &Requirement| match requirement {
+            Requirement::Known(path) if path.binds(fields) && !path.is_filled(fields, owner_ids) => Some(path.clone()),
+            Requirement::Known(_) | Requirement::Newer(_) => None,
+        };
+        self.0.iter().filter_map(missing).collect()
     }
 }

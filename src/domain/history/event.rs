@@ -1,6 +1,6 @@
 //! What an event tells: which fields changed, from what to what, and who may see which.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -22,9 +22,11 @@ use crate::domain::{
 /// One field's old and new value; null is empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
-    /// What it was.
+    /// The old value.
+    #[serde(rename = "old", default)]
     pub old: Value,
-    /// What it is.
+    /// The new value.
+    #[serde(rename = "new", default)]
     pub new: Value,
 }
 
@@ -160,8 +162,13 @@ impl Changes {
 /// A customer as a flat map from path to value. Empty fields are not in it.
 fn image(customer: &Customer) -> Map<String, Value> {
     let mut flat = Map::new();
+    let mut known = Cow::Borrowed(&customer.fields);
+    if known.profile.has_unknown() {
+        // Who may see a field of a newer release, this one does not know.
+        known.to_mut().profile.drop_unknown();
+    }
     // CustomerFields are plain data with text keys: serializing them cannot fail.
-    let Ok(Value::Object(fields)) = serde_json::to_value(&customer.fields) else { return flat };
+    let Ok(Value::Object(fields)) = serde_json::to_value(&*known) else { return flat };
     for (field, value) in fields {
         match value {
             Value::Object(parts) if BY_PART.contains(&field.as_str()) => {

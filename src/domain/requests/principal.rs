@@ -4,14 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     requests::contract::Rpc,
-    values::{text::Text, violation::Rule, workload::Workload},
+    values::{text::Text, unknown_fields::UnknownFields, violation::Rule, workload::Workload},
 };
 
 /// Who a token names: its issuer and its subject, both compared as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Principal {
+    #[serde(rename = "issuer")]
     issuer: String,
+    #[serde(rename = "subject")]
     subject: String,
+    #[serde(flatten)]
+    unknown: UnknownFields,
 }
 
 impl Principal {
@@ -21,7 +25,7 @@ impl Principal {
     /// A principal of a token that was verified, or of a configuration that was.
     #[must_use]
     pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
-        Self { issuer: issuer.into(), subject: subject.into() }
+        Self { issuer: issuer.into(), subject: subject.into(), unknown: UnknownFields::default() }
     }
 
     /// Checks an issuer: 1 to 255 printable characters without spaces.

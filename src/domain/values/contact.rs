@@ -1,4 +1,4 @@
-//! Contacts: the people at a customer. They are written as a whole list, so the list is where their rules hold.
+//! Contacts: the people at a customer. Clients write the whole list, so the list checks the rules between contacts.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +6,7 @@ use super::email::Email;
 use super::ids::ContactId;
 use super::phone::Phone;
 use super::text::Text;
+use super::unknown_fields::UnknownFields;
 use super::violation::{Rule, Violations};
 
 /// A part of a contact, as a required path names it: `primary_contact.email`.
@@ -15,7 +16,7 @@ pub enum ContactPart {
     FirstName,
     /// Last name.
     LastName,
-    /// What the person does there.
+    /// Job title.
     JobTitle,
     /// E-mail address.
     Email,
@@ -46,33 +47,37 @@ impl ContactPart {
     }
 }
 
-/// A person at a customer. Its parts are in order each by itself; what they must be together, [`Contacts`] says.
+/// A person at a customer. Each part is valid by itself; [`Contacts`] checks the rules between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
-    /// What it is called; never changes.
+    /// The contact's id; never changes.
+    #[serde(rename = "contact_id")]
     pub contact_id: ContactId,
     /// First name, at most 100 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "first_name", skip_serializing_if = "Option::is_none")]
     pub first_name: Option<Text<100>>,
     /// Last name, at most 100 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "last_name", skip_serializing_if = "Option::is_none")]
     pub last_name: Option<Text<100>>,
-    /// What the person does there, at most 100 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Job title, at most 100 characters.
+    #[serde(rename = "job_title", skip_serializing_if = "Option::is_none")]
     pub job_title: Option<Text<100>>,
     /// E-mail address.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
     /// Phone number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "phone", skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
-    /// Whether this is the one to turn to.
-    #[serde(default)]
+    /// Whether this is the customer's primary contact.
+    #[serde(rename = "primary", default)]
     pub primary: bool,
+    /// Fields of a newer release.
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 impl Contact {
-    /// One part, if it is set; of a phone its number.
+    /// One part, if it is set; the phone as its number.
     #[must_use]
     pub fn get(&self, part: ContactPart) -> Option<&str> {
         match part {
@@ -85,10 +90,10 @@ impl Contact {
     }
 }
 
-/// What the rules on the contacts together look at: it can be said of one whose parts break rules of their own, too.
+/// What the rules between contacts depend on. It is also known of a contact whose parts are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outline {
-    /// What it is called; none if that is unknown.
+    /// Its id; none if that is invalid.
     pub contact_id: Option<ContactId>,
     /// Whether it has a first name, a last name or an email.
     pub is_somebody: bool,
@@ -115,10 +120,10 @@ impl Contacts {
     /// The most that a customer has.
     pub const MAX: usize = 50;
 
-    /// Makes a whole of contacts that are each in order. If none is marked primary, the first becomes it.
+    /// Makes the list from contacts that are each valid. If none is marked primary, the first one becomes primary.
     ///
     /// # Errors
-    /// What [`Contacts::check_count`] or [`Contacts::check`] says.
+    /// Those of [`Contacts::check_count`] and [`Contacts::check`].
     pub fn try_new(mut contacts: Vec<Contact>) -> Result<Self, Violations> {
         Self::check_count(contacts.len())?;
         let outlines: Vec<Outline> = contacts.iter().map(Outline::of).collect();
@@ -131,7 +136,7 @@ impl Contacts {
         violations.finish(Some(Self(contacts)))
     }
 
-    /// Whether a customer can have so many.
+    /// Checks the number of contacts.
     ///
     /// # Errors
     /// More than 50; the path is `contacts`.
@@ -143,8 +148,8 @@ impl Contacts {
         Err(Violations::of("contacts", rule))
     }
 
-    /// What is wrong with the contacts together: more than one primary, an id twice, or one that has neither a name nor
-    /// an email. The paths start at the customer: `contacts[3]`, `contacts[3].primary`.
+    /// Checks the rules between contacts: at most one is primary, no id is repeated, each has a name or an email. The
+    /// paths start at the customer: `contacts[3]`, `contacts[3].primary`.
     #[must_use]
     pub fn check(outlines: &[Outline]) -> Violations {
         let mut violations = Violations::default();
@@ -165,7 +170,7 @@ impl Contacts {
         violations
     }
 
-    /// The same where somebody who was among them before, and comes again without an id that was, keeps the id.
+    /// The list with old ids: a contact without a known id that is otherwise equal to one of `before` gets that one's id.
     #[must_use]
     pub fn keeping_ids(mut self, before: &Self) -> Self {
         let named: Vec<ContactId> = self.0.iter().map(|contact| contact.contact_id).collect();
@@ -182,10 +187,21 @@ impl Contacts {
         self
     }
 
-    /// The one to turn to; none only if there are no contacts.
+    /// The primary contact; none only if the list is empty.
     #[must_use]
     pub fn primary(&self) -> Option<&Contact> {
         self.0.iter().find(|contact| contact.primary)
+    }
+
+    /// Keeps the fields that a newer release stored with the contacts of `before` whose ids are still in the list.
+    pub(in crate::domain) fn keep_unknown(&mut self, before: &Self) {
+        for new in &mut self.0 {
+            let Some(old) = before.0.iter().find(|old| old.contact_id == new.contact_id) else { continue };
+            new.unknown.clone_from(&old.unknown);
+            if let Some(phone) = &mut new.phone {
+                phone.keep_unknown(old.phone.as_ref());
+            }
+        }
     }
 
     /// All of them, in the order given.
@@ -194,7 +210,11 @@ impl Contacts {
         &self.0
     }
 
-    /// Whether there are none.
+    pub(in crate::domain) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Contact> {
+        self.0.iter_mut()
+    }
+
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -202,105 +222,4 @@ impl Contacts {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn jan(id: u128) -> Contact {
-        Contact {
-            contact_id: ContactId::from_uuid(Uuid::from_u128(id)),
-            first_name: Some(Text::parse("Jan").unwrap()),
-            last_name: None,
-            job_title: None,
-            email: None,
-            phone: None,
-            primary: false,
-        }
-    }
-
-    #[test]
-    fn the_first_contact_is_primary_unless_another_is() {
-        let contacts = Contacts::try_new(vec![jan(1), jan(2)]).unwrap();
-        assert_eq!(contacts.primary(), contacts.as_slice().first());
-        let contacts = Contacts::try_new(vec![jan(1), Contact { primary: true, ..jan(2) }]).unwrap();
-        assert_eq!(contacts.primary(), contacts.as_slice().last());
-        assert_eq!(Contacts::try_new(vec![]).unwrap().primary(), None);
-    }
-
-    #[test]
-    fn everything_wrong_is_told_at_once() {
-        let nobody = Contact { first_name: None, job_title: Some(Text::parse("CEO").unwrap()), ..jan(3) };
-        let main = |id| Contact { primary: true, ..jan(id) };
-        let refused = Contacts::try_new(vec![main(1), jan(1), nobody, main(4)]).unwrap_err();
-        let told: Vec<_> =
-            refused.all().iter().map(|violation| (violation.field.as_str(), violation.rule.text())).collect();
-        assert_eq!(
-            told,
-            [
-                ("contacts[1].contact_id", "must not repeat that of contacts[0]"),
-                ("contacts[2]", "must have a first name, a last name or an email"),
-                ("contacts[3].primary", "must be set on one contact only; contacts[0] has it"),
-            ]
-        );
-    }
-
-    #[test]
-    fn who_comes_again_without_an_id_keeps_the_old_one() {
-        let piet = |id| Contact { first_name: Some(Text::parse("Piet").unwrap()), ..jan(id) };
-        let contacts = |list| Contacts::try_new(list).unwrap();
-        let before = contacts(vec![jan(1), jan(2), piet(3)]);
-        let again = contacts(vec![jan(11), jan(12), piet(13)]).keeping_ids(&before);
-        assert_eq!(again, before);
-        // One that is named keeps to itself, and a third Jan is new.
-        let more = contacts(vec![Contact { primary: true, ..jan(11) }, jan(2), jan(14)]).keeping_ids(&before);
-        assert_eq!(more, contacts(vec![Contact { primary: true, ..jan(1) }, jan(2), jan(14)]));
-    }
-
-    #[test]
-    fn a_customer_has_at_most_50_contacts() {
-        assert!(Contacts::try_new((1..=50).map(jan).collect()).is_ok());
-        let refused = Contacts::try_new((1..=51).map(jan).collect()).unwrap_err();
-        assert_eq!(refused, Violations::of("contacts", Rule::new("must be at most 50 contacts; these are 51")));
-    }
-
-    #[test]
-    fn every_part_is_read_by_its_name_and_stored_under_it() {
-        let contact = Contact {
-            last_name: Some(Text::parse("Janssen").unwrap()),
-            job_title: Some(Text::parse("CEO").unwrap()),
-            email: Some(Email::parse("Jan.Janssen@company.nl").unwrap()),
-            phone: Some(Phone::parse("+31(0)123456789", "").unwrap()),
-            ..jan(1)
-        };
-        let told = ContactPart::ALL.map(|part| contact.get(part).unwrap());
-        assert_eq!(told, ["Jan", "Janssen", "CEO", "Jan.Janssen@company.nl", "+31(0)123456789"]);
-        let stored = serde_json::to_value(&contact).unwrap();
-        for part in ContactPart::ALL {
-            assert_eq!(ContactPart::parse(part.as_str()), Some(part));
-            assert!(stored.get(part.as_str()).is_some());
-            assert_eq!(jan(1).get(part).is_some(), part == ContactPart::FirstName);
-        }
-        assert_eq!(serde_json::from_value::<Contact>(stored).unwrap(), contact);
-        assert_eq!(ContactPart::parse("shoe_size"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_list_that_is_accepted_has_one_primary_and_is_accepted_again(
-            marks in prop::collection::vec((1_u128..60, any::<bool>(), prop::bool::weighted(0.1)), 0..8),
-        ) {
-            let contacts = marks.into_iter().map(|(id, named, primary)| {
-                let first_name = jan(id).first_name.filter(|_| named || id > 5);
-                Contact { first_name, primary, ..jan(id) }
-            });
-            if let Ok(contacts) = Contacts::try_new(contacts.collect()) {
-                let marked = contacts.as_slice().iter().filter(|contact| contact.primary).count();
-                prop_assert_eq!(marked, contacts.as_slice().len().min(1));
-                prop_assert!(contacts.as_slice().iter().all(|contact| Outline::of(contact).is_somebody));
-                prop_assert_eq!(Contacts::try_new(contacts.as_slice().to_vec()), Ok(contacts));
-            }
-        }
-    }
-}
+mod tests;

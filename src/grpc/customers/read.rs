@@ -281,6 +281,7 @@ fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Op
         email: email?,
         phone: phone?,
         primary: *primary,
+        unknown: Default::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         access::relation::Relation,
-        customers::{customer::Status, dms::DmsLink, hold::Hold},
+        customers::{dms::DmsLink, hold::Hold, status::Status},
         values::{
             address::{Address, AddressPart},
             contact::Contact,
@@ -229,6 +229,7 @@ fn contact(contact: &Contact) -> pb::Contact {
 
 fn status(status: &Status) -> pb::CustomerStatus {
     match status {
+        Status::Unknown => pb::CustomerStatus::Unspecified,
         Status::Pending => pb::CustomerStatus::Pending,
         Status::Active => pb::CustomerStatus::Active,
         Status::Rejected { .. } => pb::CustomerStatus::Rejected,
@@ -238,6 +239,7 @@ fn status(status: &Status) -> pb::CustomerStatus {
 
 fn customer_type(customer_type: CustomerType) -> pb::CustomerType {
     match customer_type {
+        CustomerType::Unknown => pb::CustomerType::Unspecified,
         CustomerType::Business => pb::CustomerType::Business,
         CustomerType::Personal => pb::CustomerType::Personal,
     }
@@ -245,6 +247,7 @@ fn customer_type(customer_type: CustomerType) -> pb::CustomerType {
 
 fn service_class(service_class: ServiceClass) -> pb::ServiceClass {
     match service_class {
+        ServiceClass::Unknown => pb::ServiceClass::Unspecified,
         ServiceClass::Normal => pb::ServiceClass::Normal,
         ServiceClass::Residential => pb::ServiceClass::Residential,
     }
@@ -252,6 +255,7 @@ fn service_class(service_class: ServiceClass) -> pb::ServiceClass {
 
 fn reach(reach: Reach) -> pb::Reach {
     match reach {
+        Reach::Unknown => pb::Reach::Unspecified,
         Reach::Local => pb::Reach::Local,
         Reach::Fleet => pb::Reach::Fleet,
     }
@@ -259,6 +263,7 @@ fn reach(reach: Reach) -> pb::Reach {
 
 fn origin(origin: Origin) -> pb::Origin {
     match origin {
+        Origin::Unknown => pb::Origin::Unspecified,
         Origin::ControlPanel => pb::Origin::ControlPanel,
         Origin::Marketplace => pb::Origin::Marketplace,
         Origin::Api => pb::Origin::Api,

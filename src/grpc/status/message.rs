@@ -41,6 +41,10 @@ pub(super) fn of(error: &Error) -> Cow<'static, str> {
         Error::NotAnOperator => "Only a platform operator of this server's configuration may do this.",
         Error::PageToken => "The page token is not of this query in this account. Begin again without one.",
         Error::RequestIdReused => "This request_id came before with another request or acting account. Take a new one.",
+        Error::AnswerOfNewerRelease => {
+            "A server of a newer release answered the first call with this request_id. Nothing was done again. Send the same to a \
+             server of that release."
+        }
         Error::RequestInFlight => "The first call with this request_id is still running. Send the same again.",
         Error::CustomerNotFound { .. } => "There is no such customer in the acting account's sight.",
         Error::AccountNotFound => "There is no such account in your reach.",
@@ -95,6 +99,10 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
         Refusal::LimitReached(limit) => format!("There is no room for it: {limit}.").into(),
         Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
         Refusal::Blocked(blocker) => blocker.text().into(),
+        Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => {
+            format!("A newer release stored {what}, and this server does not know the value. Use a server of the newer release.")
+                .into()
+        }
     }
 }
 

@@ -165,6 +165,16 @@ pub(super) async fn lock(
     Ok(found)
 }
 
+/// Refuses to change customers that hold values of a newer release.
+///
+/// # Errors
+/// Of the first in the request's order: which value, and where.
+pub(super) fn must_be_known(batch: &[BatchItem], found: &HashMap<CustomerId, CustomerRecord>) -> Result<()> {
+    batch.iter().filter_map(|item| Some((item, found.get(&item.id)?))).try_for_each(|(item, seen)| {
+        seen.customer.must_be_known().map_err(|refusal| Error::refused_at(refusal, item.at()))
+    })
+}
+
 /// The stored answer of a batch, if it came before.
 pub(super) async fn stored(conn: &mut PgConnection, caller: &Caller, options: &Options) -> Result<Option<Answer>> {
     let Some(request) = &options.request else { return Ok(None) };
@@ -187,6 +197,7 @@ async fn archive_locked(
     if let Some(answer) = stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
+    must_be_known(batch, &found)?;
     let at = clock::now();
     let mut touched = Vec::with_capacity(batch.len());
     let mut changed = Vec::new();

@@ -108,8 +108,9 @@ impl Customers {
             // The customer was just found in the caller's sight: the stored answer may be shown.
             return self.replay_seen(caller, loaded.seen, stored.answer(request)?).map(Some);
         }
+        loaded.seen.customer.must_be_known()?;
         let at = clock::now();
-        let (decision, mut after) = decide(command, &loaded, at);
+        let (decision, mut after) = decide(caller, command, &loaded, at);
         if decision == Ok(Change::AlreadyMade) {
             return self.fresh(caller, options, loaded.seen).map(Some);
         }
@@ -192,8 +193,14 @@ impl Customers {
 }
 
 /// What the domain says, and the customer as it would be.
-fn decide(command: &Command, loaded: &LoadedCustomer, at: Timestamp) -> (Result<Change, Refusal>, Customer) {
-    let inputs = DecisionInputs { policies: &loaded.seen.policies, owner_ids: &loaded.seen.owner_ids };
+fn decide(
+    caller: &Caller,
+    command: &Command,
+    loaded: &LoadedCustomer,
+    at: Timestamp,
+) -> (Result<Change, Refusal>, Customer) {
+    let CustomerRecord { policies, owner_ids, .. } = &loaded.seen;
+    let inputs = DecisionInputs { policies, owner_ids, acting: caller.account() };
     let mut after = loaded.seen.customer.clone();
     let decision = command.decide(&mut after, inputs, at);
     (decision, after)

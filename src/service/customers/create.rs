@@ -57,9 +57,10 @@ impl Customers {
         let failure = match retrying(|| self.create_once(caller, draft, options)).await {
             Ok(seen) => return self.fresh(caller, options, seen),
             // What the caller may not do it may not learn the outcome of either.
-            Err(error @ (Error::RoleTooLow(_) | Error::Refused { refusal: Refusal::Narrowed, .. })) => {
-                return Err(error);
-            }
+            Err(
+                error @ (Error::RoleTooLow(_)
+                | Error::Refused { refusal: Refusal::Narrowed | Refusal::RoleOfNewerRelease(_), .. }),
+            ) => return Err(error),
             Err(error) => error,
         };
         let failure =
@@ -136,7 +137,7 @@ impl Customers {
 fn decide(caller: &Caller, account: &Account, draft: &NewCustomer, options: &Options) -> Result<CustomerInsert> {
     let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
     caller.must_not_be_narrowed()?;
-    role(account.policies.create_role)?;
+    role(account.policies.create_role.role()?)?;
     if draft.fields.reach == Reach::Fleet {
         role(Role::ServiceManager)?;
     }

@@ -82,8 +82,9 @@ impl Customers {
     /// Whether a new customer of the acting account may have this name.
     ///
     /// # Errors
-    /// What the database says.
+    /// `ValueOfNewerRelease` under a rule on names that this release does not know.
     pub async fn check_name(&self, caller: &Caller, name: &Name) -> Result<Availability> {
+        caller.account().must_know_name_rule()?;
         let mut candidates = vec![name.clone()];
         candidates.extend(near(name, None));
         let owner = caller.scope().root();

@@ -122,6 +122,7 @@ impl Customers {
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
             return self.replay_migrated(caller, loaded.seen, stored.answer(request)?);
         }
+        before.must_be_known()?;
         let owner = store::accounts::get(conn, scope, before.owner).await?;
         let decision = before.may_migrate();
         if decision == Ok(false) {
@@ -226,6 +227,7 @@ fn in_account(before: &Customer, account: &Account, at: Timestamp) -> Customer {
         branch: after.fields.branch.take(),
         sales_person: after.fields.sales_person.take(),
         reverted_at: None,
+        unknown: Default::default(),
     });
     after.go_to(account);
     after

@@ -179,7 +179,7 @@ impl Customers {
     ) -> Result<Outcome<CustomerDetails>> {
         let placed_by = caller.author().principal.clone();
         let hold_id = HoldId::from_uuid(clock::new_id());
-        let hold = Hold { hold_id, kind, reason, placed_at: clock::now(), placed_by };
+        let hold = Hold { hold_id, kind, reason, placed_at: clock::now(), placed_by, unknown: Default::default() };
         self.change(caller, id, &Command::PlaceHold(hold), options).await
     }
 
@@ -234,7 +234,7 @@ fn not_of_one() -> Error {
 
 /// A customer as it would be: without an etag, as nobody can read that state.
 fn would_be(caller: &Caller, seen: CustomerRecord) -> CustomerDetails {
-    let inputs = DecisionInputs { policies: &seen.policies, owner_ids: &seen.owner_ids };
+    let inputs = DecisionInputs { policies: &seen.policies, owner_ids: &seen.owner_ids, acting: caller.account() };
     CustomerDetails {
         relation: seen.customer.relation(caller.scope()),
         dms_link: DmsLink::of(&seen.customer, &seen.link, caller),

@@ -85,6 +85,9 @@ pub(super) async fn note_clashes(
     moving: &[(Option<BatchItem>, &Customer)],
     blockers: &mut Blockers,
 ) -> Result<()> {
+    if moving.is_empty() {
+        return Ok(());
+    }
     let customers: Vec<&Customer> = moving.iter().map(|(_, customer)| *customer).collect();
     let there = store::customers::ownership::find_conflicts(conn, caller.scope(), to, rule, &customers).await?;
     let there: HashMap<CustomerId, _> = there.into_iter().map(|clash| (clash.customer, clash)).collect();

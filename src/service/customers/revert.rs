@@ -90,6 +90,7 @@ impl Customers {
             let outcome = self.replay_seen(caller, loaded.seen, stored.answer(request)?)?;
             return Ok(outcome.map(|customer| Reverted { customer, blockers: Vec::new() }));
         }
+        before.must_be_known()?;
         if before.migrated().map(|migration| migration.account) != account {
             return Err(Error::Contended);
         }

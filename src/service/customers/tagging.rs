@@ -80,6 +80,7 @@ async fn tag_locked(
     if let Some(answer) = batch::stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
+    batch::must_be_known(batch, &found)?;
     let wanted = match missing(names, &tags) {
         new if new.is_empty() => Wanted::new(names, &tags, Vec::new()),
         new => {

@@ -84,6 +84,7 @@ async fn transfer_locked(
     if let Some(answer) = batch::stored(conn, caller, options).await? {
         return Ok(Done::Answered(Box::new(Outcome::replayed(answer))));
     }
+    batch::must_be_known(batch, &found)?;
     let mut blockers = Blockers::default();
     let (mut moving, mut touched) = (Vec::new(), Vec::with_capacity(batch.len()));
     for named in batch {

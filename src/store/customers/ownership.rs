@@ -25,7 +25,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{Write, json, principal_key, stored},
+    store::{Write, json, principal_key},
     telemetry::Statement as _,
 };
 
@@ -38,7 +38,7 @@ pub async fn hold_name_rule(conn: &mut PgConnection, scope: &Scope) -> Result<Na
     .fetch_one(conn)
     .named("ownership.hold_name_rule")
     .await?;
-    stored(&rule, NameUniqueness::from_str_stored)
+    Ok(NameUniqueness::stored(&rule))
 }
 
 /// Locks an account: nobody creates anything in it until the transaction ends.
@@ -134,7 +134,7 @@ pub async fn find_conflicts(
         &ids,
         &keys,
         &orders as _,
-        name_scope(rule, scope.tenant(), to),
+        name_scope(rule, scope.tenant(), to)?,
         to.get(),
     )
     .fetch_all(conn)
@@ -314,18 +314,20 @@ pub async fn save(
     let tenant = caller.scope().tenant();
     let elements: Vec<Element<'_>> = moves
         .iter()
-        .map(|Move { after, event, changes }| Element {
-            customer_id: after.id.get(),
-            account_id: after.owner.get(),
-            ancestors: after.path.ids().iter().map(|id| id.get()).collect(),
-            name_scope: name_scope(rule, tenant, after.owner),
-            branch_id: after.fields.branch.map(BranchId::get),
-            sales_person_id: after.fields.sales_person.map(MemberId::get),
-            migration: after.migration.as_ref(),
-            event_id: event.get(),
-            changes,
+        .map(|Move { after, event, changes }| {
+            Ok(Element {
+                customer_id: after.id.get(),
+                account_id: after.owner.get(),
+                ancestors: after.path.ids().iter().map(|id| id.get()).collect(),
+                name_scope: name_scope(rule, tenant, after.owner)?,
+                branch_id: after.fields.branch.map(BranchId::get),
+                sales_person_id: after.fields.sales_person.map(MemberId::get),
+                migration: after.migration.as_ref(),
+                event_id: event.get(),
+                changes,
+            })
         })
-        .collect();
+        .collect::<Result<_>>()?;
     sqlx::query!(
         r#"
         with element as materialized (

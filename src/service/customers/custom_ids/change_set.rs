@@ -78,7 +78,7 @@ pub(super) fn change_set(
     let ids = change.decide(&seen.link.custom_ids)?;
     let own = seen.customer.owner == attempt.caller.scope().root();
     let owner_ids = ids.as_ref().filter(|_| own).unwrap_or(&seen.owner_ids);
-    let inputs = DecisionInputs { policies: &seen.policies, owner_ids };
+    let inputs = DecisionInputs { policies: &seen.policies, owner_ids, acting: attempt.caller.account() };
     let mut after = seen.customer.clone();
     let happened = match attempt.fields {
         Some(fields) => fields.decide(&mut after, inputs, at)?,

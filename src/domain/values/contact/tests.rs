@@ -1,0 +1,101 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+fn jan(id: u128) -> Contact {
+    Contact {
+        contact_id: ContactId::from_uuid(Uuid::from_u128(id)),
+        first_name: Some(Text::parse("Jan").unwrap()),
+        last_name: None,
+        job_title: None,
+        email: None,
+        phone: None,
+        primary: false,
+        unknown: UnknownFields::default(),
+    }
+}
+
+#[test]
+fn the_first_contact_is_primary_unless_another_is() {
+    let contacts = Contacts::try_new(vec![jan(1), jan(2)]).unwrap();
+    assert_eq!(contacts.primary(), contacts.as_slice().first());
+    let contacts = Contacts::try_new(vec![jan(1), Contact { primary: true, ..jan(2) }]).unwrap();
+    assert_eq!(contacts.primary(), contacts.as_slice().last());
+    assert_eq!(Contacts::try_new(vec![]).unwrap().primary(), None);
+}
+
+#[test]
+fn all_violations_are_reported_together() {
+    let nobody = Contact { first_name: None, job_title: Some(Text::parse("CEO").unwrap()), ..jan(3) };
+    let main = |id| Contact { primary: true, ..jan(id) };
+    let refused = Contacts::try_new(vec![main(1), jan(1), nobody, main(4)]).unwrap_err();
+    let told: Vec<_> =
+        refused.all().iter().map(|violation| (violation.field.as_str(), violation.rule.text())).collect();
+    assert_eq!(
+        told,
+        [
+            ("contacts[1].contact_id", "must not repeat that of contacts[0]"),
+            ("contacts[2]", "must have a first name, a last name or an email"),
+            ("contacts[3].primary", "must be set on one contact only; contacts[0] has it"),
+        ]
+    );
+}
+
+#[test]
+fn a_contact_sent_again_without_its_id_keeps_the_id() {
+    let piet = |id| Contact { first_name: Some(Text::parse("Piet").unwrap()), ..jan(id) };
+    let contacts = |list| Contacts::try_new(list).unwrap();
+    let before = contacts(vec![jan(1), jan(2), piet(3)]);
+    let again = contacts(vec![jan(11), jan(12), piet(13)]).keeping_ids(&before);
+    assert_eq!(again, before);
+    // The id of a contact that is named is not given to another one; the third Jan is new.
+    let more = contacts(vec![Contact { primary: true, ..jan(11) }, jan(2), jan(14)]).keeping_ids(&before);
+    assert_eq!(more, contacts(vec![Contact { primary: true, ..jan(1) }, jan(2), jan(14)]));
+}
+
+#[test]
+fn a_customer_has_at_most_50_contacts() {
+    assert!(Contacts::try_new((1..=50).map(jan).collect()).is_ok());
+    let refused = Contacts::try_new((1..=51).map(jan).collect()).unwrap_err();
+    assert_eq!(refused, Violations::of("contacts", Rule::new("must be at most 50 contacts; these are 51")));
+}
+
+#[test]
+fn every_part_is_read_by_its_name_and_stored_under_it() {
+    let contact = Contact {
+        last_name: Some(Text::parse("Janssen").unwrap()),
+        job_title: Some(Text::parse("CEO").unwrap()),
+        email: Some(Email::parse("Jan.Janssen@company.nl").unwrap()),
+        phone: Some(Phone::parse("+31(0)123456789", "").unwrap()),
+        ..jan(1)
+    };
+    let told = ContactPart::ALL.map(|part| contact.get(part).unwrap());
+    assert_eq!(told, ["Jan", "Janssen", "CEO", "Jan.Janssen@company.nl", "+31(0)123456789"]);
+    let stored = serde_json::to_value(&contact).unwrap();
+    for part in ContactPart::ALL {
+        assert_eq!(ContactPart::parse(part.as_str()), Some(part));
+        assert!(stored.get(part.as_str()).is_some());
+        assert_eq!(jan(1).get(part).is_some(), part == ContactPart::FirstName);
+    }
+    assert_eq!(serde_json::from_value::<Contact>(stored).unwrap(), contact);
+    assert_eq!(ContactPart::parse("shoe_size"), None);
+}
+
+proptest! {
+    #[test]
+    fn a_list_that_is_accepted_has_one_primary_and_is_accepted_again(
+        marks in prop::collection::vec((1_u128..60, any::<bool>(), prop::bool::weighted(0.1)), 0..8),
+    ) {
+        let contacts = marks.into_iter().map(|(id, named, primary)| {
+            let first_name = jan(id).first_name.filter(|_| named || id > 5);
+            Contact { first_name, primary, ..jan(id) }
+        });
+        if let Ok(contacts) = Contacts::try_new(contacts.collect()) {
+            let marked = contacts.as_slice().iter().filter(|contact| contact.primary).count();
+            prop_assert_eq!(marked, contacts.as_slice().len().min(1));
+            prop_assert!(contacts.as_slice().iter().all(|contact| Outline::of(contact).is_somebody));
+            prop_assert_eq!(Contacts::try_new(contacts.as_slice().to_vec()), Ok(contacts));
+        }
+    }
+}
