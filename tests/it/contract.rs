@@ -1,7 +1,7 @@
 //! Every RPC of the contract: who may call it, and that nobody else's data shows or changes by it. A new RPC fails the
 //! first test until it has its line in the table, which is a case of both.
 
-mod cases;
+pub mod cases;
 
 use std::collections::BTreeSet;
 

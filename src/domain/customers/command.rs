@@ -177,7 +177,8 @@ impl Customer {
             return Vec::new();
         }
         let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;
-        let has_custom_id_role = caller.account().policies.custom_id_role.role().is_ok_and(|least| caller.role() >= least);
+        let has_custom_id_role =
+            caller.account().policies.custom_id_role.role().is_ok_and(|least| caller.role() >= least);
         let can_move = on.acting.must_know_name_rule().is_ok();
         let approvable = || self.may_approve(|fields| on.policies.missing_to_approve(fields, on.owner_ids));
         let actions = [

@@ -100,7 +100,9 @@ mod tests {
             assert_eq!((status.as_str(), status.reason().map(StatusReason::as_str)), (word, reason.as_deref()));
             assert_eq!(serde_json::from_str::<Status>(&serde_json::to_string(&status).unwrap()).unwrap(), status);
         }
-        for (word, reason) in [("ON_TRIAL", None), ("ON_TRIAL", Some("new")), ("ACTIVE", Some("new")), ("REJECTED", None)] {
+        for (word, reason) in
+            [("ON_TRIAL", None), ("ON_TRIAL", Some("new")), ("ACTIVE", Some("new")), ("REJECTED", None)]
+        {
             assert_eq!(Status::stored(word, reason.map(ToOwned::to_owned)), Status::Unknown, "{word} {reason:?}");
         }
     }

@@ -94,7 +94,8 @@ impl Profile {
     #[must_use]
     pub fn has_unknown(&self) -> bool {
         let contacts = self.contacts.as_slice();
-        let phones = [&self.phone, &self.fax].into_iter().chain(contacts.iter().map(|contact| &contact.phone)).flatten();
+        let phones =
+            [&self.phone, &self.fax].into_iter().chain(contacts.iter().map(|contact| &contact.phone)).flatten();
         [&self.unknown, &self.primary_address.unknown, &self.billing_address.unknown, &self.shipping_address.unknown]
             .into_iter()
             .chain(contacts.iter().map(|contact| &contact.unknown))

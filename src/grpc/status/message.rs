@@ -99,10 +99,10 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
         Refusal::LimitReached(limit) => format!("There is no room for it: {limit}.").into(),
         Refusal::TreeTooDeep => "The tree of accounts is at most 8 deep. Create the account further up.".into(),
         Refusal::Blocked(blocker) => blocker.text().into(),
-        Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => {
-            format!("A newer release stored {what}, and this server does not know the value. Use a server of the newer release.")
-                .into()
-        }
+        Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => format!(
+            "A newer release stored {what}, and this server does not know the value. Use a server of the newer release."
+        )
+        .into(),
     }
 }
 

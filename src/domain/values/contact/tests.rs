@@ -55,6 +55,24 @@ fn a_contact_sent_again_without_its_id_keeps_the_id() {
 }
 
 #[test]
+fn a_contact_keeps_the_fields_of_a_newer_release_with_its_id_and_those_of_its_phone_with_the_number() {
+    let with_phone = |id, number: &str| Contact { phone: Some(Phone::parse(number, "").unwrap()), ..jan(id) };
+    let mut stored = serde_json::to_value([with_phone(1, "112"), with_phone(2, "113")]).unwrap();
+    for place in ["/0", "/0/phone", "/1", "/1/phone"] {
+        stored.pointer_mut(place).unwrap()["added"] = place.into();
+    }
+    let before: Contacts = serde_json::from_value(stored.clone()).unwrap();
+    // Sent again in another order: the second without its id, the first with another number.
+    let sent = vec![with_phone(12, "113"), with_phone(1, "114"), with_phone(13, "115")];
+    let mut sent = Contacts(sent).keeping_ids(&before);
+    sent.keep_unknown(&before);
+    let kept = serde_json::to_value(&sent).unwrap();
+    assert_eq!(kept[0], stored[1]);
+    assert_eq!((&kept[1]["added"], kept[1]["phone"].get("added")), (&stored[0]["added"], None));
+    assert_eq!((kept[2].get("added"), kept[2]["phone"].get("added")), (None, None));
+}
+
+#[test]
 fn a_customer_has_at_most_50_contacts() {
     assert!(Contacts::try_new((1..=50).map(jan).collect()).is_ok());
     let refused = Contacts::try_new((1..=51).map(jan).collect()).unwrap_err();
