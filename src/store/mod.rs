@@ -69,8 +69,3 @@ fn path(scope: &Scope) -> Vec<uuid::Uuid> {
 fn json(value: &impl serde::Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(value).map_err(Error::internal)
 }
-
-/// A text that a check constraint keeps within a closed set.
-fn stored<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-    read(text).ok_or_else(|| Error::internal("the database holds another word where one of a closed set is expected"))
-}

@@ -41,6 +41,10 @@ pub(super) fn text(error: &Error) -> Cow<'static, str> {
         Error::NotAnOperator => "Only platform operators, which the server's configuration lists, may do this.",
         Error::PageToken => "The page token belongs to another query or account. Start again without a token.",
         Error::RequestIdReused => "This request_id was used for another request or acting account. Use a new one.",
+        Error::AnswerOfNewerRelease => {
+            "A server of a newer release answered the first call with this request_id. Nothing was done again. Send the same \
+             request to a server of that release."
+        }
         Error::RequestInFlight => "The first call with this request_id is still running. Send the same request again.",
         Error::CustomerNotFound { .. } => "Customer not found, or not visible to the acting account.",
         Error::AccountNotFound => "Account not found, or not one that you can act in.",
@@ -105,6 +109,10 @@ fn refused(refusal: &Refusal) -> Cow<'static, str> {
             "The tree of accounts is at most 8 levels deep. Create the account at a higher level.".into()
         }
         Refusal::Blocked(blocker) => blocker.text().into(),
+        Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => format!(
+            "A newer release stored {what}, and this server does not know the value. Use a server of the newer release."
+        )
+        .into(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{Write, principal_key, stored},
+    store::{Write, principal_key},
     telemetry::Statement as _,
 };
 
@@ -128,7 +128,7 @@ pub async fn list(
             id: MemberId::from_uuid(row.member_id),
             account: AccountId::from_uuid(row.account_id),
             principal: Principal::new(row.issuer, row.subject),
-            role: stored(&row.role, Role::from_str_stored)?,
+            role: Role::stored(&row.role),
             created_at: row.created_at,
         };
         Ok::<_, Error>((row.step, member))

@@ -19,7 +19,7 @@ use crate::{
         values::{enums::NameUniqueness, ids::AccountId, text::Text, timestamp::Timestamp},
     },
     error::{Error, Result},
-    store::{Write, json, principal_key, stored},
+    store::{Write, json, principal_key},
     telemetry::Statement as _,
 };
 
@@ -43,7 +43,7 @@ impl TryFrom<Row> for Account {
             path: Path::stored(row.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             name: Text::stored(row.name),
             policies: Arc::new(row.policies.0),
-            name_uniqueness: stored(&row.name_uniqueness, NameUniqueness::from_str_stored)?,
+            name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
             revision: row.revision,
             tenant_revision: row.tenant_revision,
             created_at: row.created_at,

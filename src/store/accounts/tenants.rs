@@ -12,7 +12,7 @@ use crate::{
         values::{enums::NameUniqueness, ids::TenantId},
     },
     error::{Error, Result},
-    store::{Write, json, principal_key, stored},
+    store::{Write, json, principal_key},
     telemetry::Statement as _,
 };
 
@@ -99,7 +99,7 @@ pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64) 
         Ok(Tenant {
             id: TenantId::from_uuid(row.tenant_id),
             name: row.name,
-            name_uniqueness: stored(&row.name_uniqueness, NameUniqueness::from_str_stored)?,
+            name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
             created_at: row.created_at,
         })
     })
@@ -117,7 +117,7 @@ pub async fn lock_rule(conn: &mut PgConnection, scope: &Scope) -> Result<NameUni
     .named("tenants.lock_rule")
     .await?
     .ok_or(Error::AccountNotFound)?;
-    stored(&rule, NameUniqueness::from_str_stored)
+    Ok(NameUniqueness::stored(&rule))
 }
 
 /// Puts a rule on names in force: on the tenant, and in every customer's unique key.

@@ -101,7 +101,8 @@ pub async fn create(
     slice: &[CustomerInsert],
 ) -> Result<usize> {
     let links: Vec<Link> = slice.iter().map(CustomerInsert::link).collect();
-    let elements: Vec<_> = slice.iter().zip(&links).map(|(new, link)| element(caller, account, new, link)).collect();
+    let scope = name_scope(account.name_uniqueness, caller.scope().tenant(), account.id)?;
+    let elements: Vec<_> = slice.iter().zip(&links).map(|(new, link)| element(account, scope, new, link)).collect();
     let author = caller.author();
     let made = sqlx::query_scalar!(
         r#"
@@ -187,8 +188,8 @@ pub async fn create(
 }
 
 fn element<'a>(
-    caller: &Caller,
     account: &Account,
+    name_scope: Option<Uuid>,
     new: &'a CustomerInsert,
     link: &'a Link,
 ) -> Element<'a, impl Serialize + 'a> {
@@ -197,7 +198,7 @@ fn element<'a>(
     let searchable = Searchable::of(fields);
     Element {
         id: customer.id.get(),
-        name_scope: name_scope(account.name_uniqueness, caller.scope().tenant(), account.id),
+        name_scope,
         r#type: fields.customer_type.as_str(),
         service_class: fields.service_class.as_str(),
         reach: fields.reach.as_str(),

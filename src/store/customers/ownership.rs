@@ -26,7 +26,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{Write, json, principal_key, stored},
+    store::{Write, json, principal_key},
     telemetry::Statement as _,
 };
 
@@ -39,7 +39,7 @@ pub async fn hold_name_rule(conn: &mut PgConnection, scope: &Scope) -> Result<Na
     .fetch_one(conn)
     .named("ownership.hold_name_rule")
     .await?;
-    stored(&rule, NameUniqueness::from_str_stored)
+    Ok(NameUniqueness::stored(&rule))
 }
 
 /// Locks an account: nobody creates anything in it until the transaction ends.
@@ -135,7 +135,7 @@ pub async fn find_conflicts(
         &ids,
         &keys,
         &orders as _,
-        name_scope(rule, scope.tenant(), to),
+        name_scope(rule, scope.tenant(), to)?,
         to.get(),
     )
     .fetch_all(conn)
@@ -290,17 +290,19 @@ pub async fn save(
     let tenant = caller.scope().tenant();
     let elements: Vec<Element<'_>> = moves
         .iter()
-        .map(|Move { after, event, changes }| Element {
-            customer_id: after.id.get(),
-            account_id: after.owner.get(),
-            ancestors: after.path.ids().iter().map(|id| id.get()).collect(),
-            name_scope: name_scope(rule, tenant, after.owner),
-            references: &after.fields.references,
-            migration: after.migration.as_ref(),
-            event_id: event.get(),
-            changes,
+        .map(|Move { after, event, changes }| {
+            Ok(Element {
+                customer_id: after.id.get(),
+                account_id: after.owner.get(),
+                ancestors: after.path.ids().iter().map(|id| id.get()).collect(),
+                name_scope: name_scope(rule, tenant, after.owner)?,
+                references: &after.fields.references,
+                migration: after.migration.as_ref(),
+                event_id: event.get(),
+                changes,
+            })
         })
-        .collect();
+        .collect::<Result<_>>()?;
     sqlx::query!(
         r#"
         with element as materialized (
