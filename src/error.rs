@@ -41,6 +41,9 @@ pub enum Error {
     /// An earlier call had this request_id and other content.
     #[error("request_id reused")]
     RequestIdReused,
+    /// A newer release stored the answer of this request_id. The mutation is done, and is not done again.
+    #[error("stored answer of a newer release")]
+    AnswerOfNewerRelease,
     /// The first call with this request_id is still running.
     #[error("request in flight")]
     RequestInFlight,

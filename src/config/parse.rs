@@ -147,7 +147,7 @@ pub fn principal(text: &str) -> Result<Principal, String> {
 /// What was expected.
 pub fn service_principal(text: &str) -> Result<ServicePrincipal, String> {
     let (role, rest) = text.trim().split_once(' ').unwrap_or((text, ""));
-    let role = Role::from_str_stored(role).ok_or_else(|| {
+    let role = Role::parse(role).ok_or_else(|| {
         format!("{text} is not of the form 'ROLE ISSUER SUBJECT', with VIEWER, MEMBER, SERVICE_MANAGER or ADMIN first")
     })?;
     Ok(ServicePrincipal { principal: principal(rest)?, role })

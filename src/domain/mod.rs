@@ -11,4 +11,6 @@ pub mod requests;
 mod samples;
 pub mod search;
 pub mod tags;
+#[cfg(test)]
+mod tests;
 pub mod values;

@@ -32,6 +32,11 @@ pub enum Refusal {
     TreeTooDeep,
     /// The customer cannot be moved to another account.
     Blocked(Blocker),
+    /// A stored value that a newer release wrote decides about the call; the text says which value.
+    ValueOfNewerRelease(&'static str),
+    /// The same for a role that the caller would need: it is refused like a role that is too low, before stored answers are
+    /// looked at.
+    RoleOfNewerRelease(&'static str),
 }
 
 /// What keeps a customer where it is.

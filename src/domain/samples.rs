@@ -1,6 +1,51 @@
-//! Texts that a hostile, careless or merely foreign client sends, for the property tests of every value.
+//! Values for tests: texts that a hostile, careless or foreign client sends, and one of everything that is stored, with every
+//! field filled in.
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
+use strum::VariantArray as _;
+use uuid::Uuid;
+
+use crate::domain::{
+    access::member::Member,
+    accounts::{
+        account::{Account, Path},
+        branch::{Branch, BranchName},
+        policies::{LeastRole, Policies},
+    },
+    customers::{
+        customer::{Customer, Stamp},
+        hold::Hold,
+        link::Link,
+        migration::Migration,
+        status::Status,
+    },
+    fields::{
+        customer_fields::CustomerFields, field::Field, path::FieldPath, profile::Profile, references::References,
+        requirements::Requirements,
+    },
+    requests::principal::Principal,
+    tags::tag::{Tag, TagName},
+    values::{
+        address::{Address, AddressPart},
+        contact::Contact,
+        contacts::Contacts,
+        custom_id::{CustomId, CustomIds, System},
+        email::Email,
+        enums::{CustomerType, NameUniqueness, Origin, Reach, Role, ServiceClass},
+        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, MemberId, TagId},
+        label::Labels,
+        language::Language,
+        name::Name,
+        phone::Phone,
+        status_reason::StatusReason,
+        tax_id::{TaxId, TaxIds},
+        text::Text,
+        timestamp::Timestamp,
+        unknown_fields::UnknownFields,
+    },
+};
 
 /// Any text, with the characters that matter here far more often than chance would have them.
 pub(super) fn raw() -> impl Strategy<Value = String> {
@@ -35,4 +80,179 @@ pub(super) fn assert_kept(text: &str, most: usize) {
         assert!(!('\u{2066}'..='\u{2069}').contains(&character), "{text:?} holds a bidi isolate");
     }
     assert!(!text.contains("  "), "{text:?} holds two spaces in a row");
+}
+
+/// An id of this number.
+pub(super) fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
+}
+
+/// A timestamp so many days after the first.
+pub(super) fn at(day: u32) -> Timestamp {
+    Timestamp::from_timestamp_micros(1_767_323_045_678_901 + i64::from(day) * 86_400_000_000).unwrap()
+}
+
+pub(super) fn principal(subject: &str) -> Principal {
+    Principal::new("https://issuer.example", subject)
+}
+
+pub(super) fn policies() -> Policies {
+    Policies {
+        required_to_create: Requirements::new(vec![
+            FieldPath::Whole(Field::Email),
+            FieldPath::CustomId(System::parse("erp").unwrap()),
+        ]),
+        required_to_approve: Requirements::new(vec![FieldPath::Whole(Field::TaxIds)]),
+        auto_approve: false,
+        create_role: LeastRole::Known(Role::Admin),
+        custom_id_role: LeastRole::Known(Role::Member),
+        default_currency: Some(Text::parse("Euro").unwrap()),
+        default_region: Some(Text::parse("Netherlands").unwrap()),
+        unknown: UnknownFields::default(),
+    }
+}
+
+pub(super) fn account() -> Account {
+    Account {
+        id: AccountId::from_uuid(id(2)),
+        path: path(),
+        name: Text::parse("Noordzee Cloud").unwrap(),
+        policies: Arc::new(policies()),
+        name_uniqueness: NameUniqueness::Account,
+        revision: 3,
+        tenant_revision: 4,
+        created_at: at(0),
+    }
+}
+
+fn path() -> Path {
+    Path::stored([2, 1].map(|number| AccountId::from_uuid(id(number))).into())
+}
+
+pub(super) fn member() -> Member {
+    Member {
+        id: MemberId::from_uuid(id(3)),
+        account: AccountId::from_uuid(id(2)),
+        principal: principal("ada"),
+        role: Role::ServiceManager,
+        created_at: at(1),
+    }
+}
+
+pub(super) fn branch() -> Branch {
+    Branch {
+        id: BranchId::from_uuid(id(4)),
+        name: BranchName::parse("Harbour").unwrap(),
+        dms_integrated: true,
+        created_at: at(2),
+    }
+}
+
+pub(super) fn tag() -> Tag {
+    Tag { id: TagId::from_uuid(id(5)), name: TagName::parse("vip").unwrap() }
+}
+
+pub(super) fn custom_ids() -> CustomIds {
+    BTreeMap::from([
+        (System::default(), CustomId::parse("K-1").unwrap()),
+        (System::parse("erp").unwrap(), CustomId::parse("00123").unwrap()),
+    ])
+}
+
+pub(super) fn link() -> Link {
+    Link { revision: 2, custom_ids: custom_ids(), tags: vec![tag()] }
+}
+
+fn address(street: &str) -> Address {
+    let mut address = Address::default();
+    for (part, text) in AddressPart::VARIANTS.iter().zip([street, "Building B", "Eindhoven", "NB", "5652AW", "NL"]) {
+        address.set(*part, text).unwrap();
+    }
+    address
+}
+
+fn contact(number: u128, name: &str, primary: bool) -> Contact {
+    Contact {
+        contact_id: ContactId::from_uuid(id(number)),
+        first_name: Some(Text::parse(name).unwrap()),
+        last_name: Some(Text::parse("Janssen").unwrap()),
+        job_title: Some(Text::parse("CEO").unwrap()),
+        email: Some(Email::parse("jan@company.nl").unwrap()),
+        phone: Some(Phone::parse("+31(0)123456789", "12").unwrap()),
+        primary,
+        unknown: UnknownFields::default(),
+    }
+}
+
+pub(super) fn profile() -> Profile {
+    let tax_ids = [("NL006486253B01", "Netherlands"), ("17048595", "")];
+    Profile {
+        legal_name: Some(Text::parse("Copaco Netherlands B.V.").unwrap()),
+        registration_number: Some(Text::parse("17048595").unwrap()),
+        tax_ids: TaxIds::try_new(tax_ids.map(|(value, country)| TaxId::parse(value, country).unwrap()).into()).unwrap(),
+        currency: Some(Text::parse("Euro").unwrap()),
+        industry: Some(Text::parse("Non-profit").unwrap()),
+        primary_address: address("Hoevenweg 21"),
+        billing_address: address("Kanaaldijk 1"),
+        shipping_address: address("Havenkade 3"),
+        contacts: Contacts::try_new(vec![contact(6, "Jan", true), contact(7, "Piet", false)]).unwrap(),
+        email: Some(Email::parse("info@company.nl").unwrap()),
+        billing_email: Some(Email::parse("bills@company.nl").unwrap()),
+        phone: Some(Phone::parse("+31 40 250 5000", "12").unwrap()),
+        fax: Some(Phone::parse("+31 40 250 5001", "").unwrap()),
+        labels: Labels::parse([("tier", "gold"), ("cost-centre", "")]).unwrap(),
+        language: Some(Language::parse("nl-NL").unwrap()),
+        unknown: UnknownFields::default(),
+    }
+}
+
+pub(super) fn hold() -> Hold {
+    Hold {
+        hold_id: HoldId::from_uuid(id(8)),
+        kind: Text::parse("open-orders").unwrap(),
+        reason: Text::parse("two to deliver").unwrap(),
+        placed_at: at(3),
+        placed_by: principal("order-service"),
+        unknown: UnknownFields::default(),
+    }
+}
+
+pub(super) fn references() -> References {
+    [(Field::BranchId, Some(id(4))), (Field::SalesPersonId, Some(id(3)))].into_iter().collect()
+}
+
+pub(super) fn migration() -> Migration {
+    Migration {
+        account: AccountId::from_uuid(id(9)),
+        from: AccountId::from_uuid(id(2)),
+        at: at(4),
+        references: references(),
+        reverted_at: Some(at(5)),
+        unknown: UnknownFields::default(),
+    }
+}
+
+pub(super) fn customer() -> Customer {
+    Customer {
+        id: CustomerId::from_uuid(id(10)),
+        owner: AccountId::from_uuid(id(2)),
+        path: path(),
+        revision: 7,
+        fields: CustomerFields {
+            customer_type: CustomerType::Business,
+            service_class: ServiceClass::Residential,
+            reach: Reach::Fleet,
+            name: Name::parse("Copaco").unwrap(),
+            origin: Origin::Marketplace,
+            references: references(),
+            order_reference: Some(Text::parse("order-1").unwrap()),
+            profile: profile(),
+        },
+        status: Status::Suspended { reason: StatusReason::parse("unpaid").unwrap() },
+        archived_at: Some(at(6)),
+        holds: vec![hold()],
+        migration: Some(migration()),
+        created: Stamp { at: at(2), by: principal("ada") },
+        updated: Stamp { at: at(6), by: principal("max") },
+    }
 }

@@ -97,6 +97,7 @@ pub(super) fn role(violations: &mut Violations, field: &str, raw: i32) -> Option
 /// Converts a role to its enum.
 pub(super) fn role_out(role: Role) -> pb::Role {
     match role {
+        Role::Unknown => pb::Role::Unspecified,
         Role::Viewer => pb::Role::Viewer,
         Role::Member => pb::Role::Member,
         Role::ServiceManager => pb::Role::ServiceManager,

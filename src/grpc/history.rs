@@ -54,6 +54,7 @@ impl HistoryService for Handlers {
 
 fn event_out(event: Event) -> pb::CustomerEvent {
     let event_type = match event.happened {
+        EventType::Unknown => pb::CustomerEventType::Unspecified,
         EventType::Created => pb::CustomerEventType::Created,
         EventType::Updated => pb::CustomerEventType::Updated,
         EventType::Approved => pb::CustomerEventType::Approved,

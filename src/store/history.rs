@@ -18,7 +18,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{customers::admitting, path, sql::sql, stored},
+    store::{customers::admitting, path, sql::sql},
     telemetry::Statement as _,
 };
 
@@ -105,7 +105,7 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
         id: EventId::from_uuid(id),
         seq,
         customer,
-        happened: stored(&happened, EventType::from_str_stored)?,
+        happened: EventType::stored(&happened),
         at,
         principal: Some(Principal::new(issuer, subject)),
         actors: row.actors.map(|actors| actors.0).unwrap_or_default(),

@@ -14,17 +14,9 @@ pub mod tags;
 mod write;
 
 pub use self::write::Write;
-use crate::{
-    domain::access::caller::Scope,
-    error::{Error, Result},
-};
+use crate::domain::access::caller::Scope;
 
 /// The acting account's path, for the FLEET customers of the accounts above it.
 fn path(scope: &Scope) -> Vec<uuid::Uuid> {
     scope.path().ids().iter().map(|id| id.get()).collect()
-}
-
-/// A text that a check constraint keeps within a closed set.
-fn stored<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-    read(text).ok_or_else(|| Error::internal("the database holds another word where one of a closed set is expected"))
 }

@@ -5,7 +5,11 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{
-        requests::{answer::Answer, options::Repeatable, principal::Author},
+        requests::{
+            answer::{Answer, Unreadable},
+            options::Repeatable,
+            principal::Author,
+        },
         values::{ids::TenantId, timestamp::Timestamp},
     },
     error::{Error, Result},
@@ -29,12 +33,15 @@ impl Stored {
     /// The answer, if it answered this request.
     ///
     /// # Errors
-    /// `RequestIdReused` if it answered another one.
+    /// `RequestIdReused` if it answered another one; `AnswerOfNewerRelease`.
     pub fn answer(self, request: &Repeatable) -> Result<Answer> {
         if self.fingerprint != request.fingerprint {
             return Err(Error::RequestIdReused);
         }
-        Answer::stored(self.answer).map_err(Error::internal)
+        Answer::stored(self.answer).map_err(|unreadable| match unreadable {
+            Unreadable::Newer => Error::AnswerOfNewerRelease,
+            Unreadable::Broken => Error::internal("a stored answer that no release has written"),
+        })
     }
 }
 

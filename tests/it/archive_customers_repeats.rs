@@ -78,13 +78,13 @@ async fn the_answer_of_a_thousand_is_stored_as_ids_outcomes_and_revisions() {
     for personal in ["Zanzibar", "company.nl", "Hoevenweg", "Janssen", "17048595", "acme-admin"] {
         assert!(!text.contains(personal), "{personal} is stored");
     }
-    let touched = answer["touched"].as_array().unwrap();
-    assert_eq!(touched.len(), 1_000);
-    for (one, id) in touched.iter().zip(&ids) {
+    let outcomes = answer["outcomes"].as_array().unwrap();
+    assert_eq!(outcomes.len(), 1_000);
+    for (one, id) in outcomes.iter().zip(&ids) {
         let mut keys: Vec<&String> = one.as_object().unwrap().keys().collect();
         keys.sort();
-        assert_eq!(keys, ["changed", "customer", "link_revision", "revision"]);
-        assert_eq!(one["customer"], **id);
+        assert_eq!(keys, ["changed", "customer_id", "link_revision", "revision"]);
+        assert_eq!(one["customer_id"], **id);
     }
     let repeat = archive(&acme.admin, &request).await.unwrap();
     assert!(repeat.replayed);

@@ -1,7 +1,7 @@
 //! Every RPC of the contract: who may call it, and that it neither shows nor changes data of other accounts. A new RPC
 //! fails the first test until it has its line in the table, which gives a case for both.
 
-mod cases;
+pub mod cases;
 
 use std::collections::BTreeSet;
 

@@ -61,6 +61,7 @@ async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
                 "REQUEST_IN_FLIGHT",
                 "CONTENDED",
                 "DATABASE_UNAVAILABLE",
+                "ANSWER_OF_NEWER_RELEASE",
                 "ISSUER_UNAVAILABLE",
             ];
             assert_eq!(status.get_details_retry_info().is_some(), again.contains(&reason.as_str()), "{status:?}");
@@ -178,8 +179,26 @@ async fn customers(world: &World, met: &mut Met) {
     let mut narrowed = lax.admin.clone();
     narrowed.customer = Some(active.id.clone());
     met.note(narrowed.create(customer("Bob")).await);
+    newer(world, &lax, met).await;
     links(&lax, met).await;
     moves(&lax, &active.id, met).await;
+}
+
+/// A customer with a word, and a stored answer of a version, that only a newer release knows.
+async fn newer(world: &World, test_account: &TestAccount, met: &mut Met) {
+    let asked =
+        pb::CreateCustomerRequest { customer: Some(customer("New")), request_id: request_id(), validate_only: false };
+    let made =
+        test_account.admin.customers().create_customer(asked.clone()).await.unwrap().into_inner().customer.unwrap();
+    let newer = format!(
+        "alter table customers drop constraint customers_type_check;
+         update customers set type = 'COOPERATIVE' where id = '{}';
+         update requests set answer = answer || '{{\"v\": 2}}' where request_id = '{}'",
+        made.id, asked.request_id
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(newer)).execute(&mut world.sql().await).await.unwrap();
+    met.note(test_account.admin.archive(&[&made.id]).await);
+    met.note(test_account.admin.customers().create_customer(asked).await);
 }
 
 /// What blocks the move of a customer.

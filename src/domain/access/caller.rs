@@ -127,9 +127,13 @@ impl Caller {
     /// Refuses a caller below a role that data, not the contract's floor, asks for.
     ///
     /// # Errors
-    /// `RoleTooLow` with the least role.
+    /// `RoleTooLow` with the least role; `RoleOfNewerRelease` for a role that this release does not know.
     pub fn must_be(&self, least: Role) -> Result<(), Refusal> {
-        if self.role >= least { Ok(()) } else { Err(Refusal::RoleTooLow(least)) }
+        match least {
+            Role::Unknown => Err(Refusal::RoleOfNewerRelease("the required role")),
+            _ if self.role >= least => Ok(()),
+            _ => Err(Refusal::RoleTooLow(least)),
+        }
     }
 }
 

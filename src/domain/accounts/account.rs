@@ -64,20 +64,28 @@ impl Path {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The account's id.
+    #[serde(rename = "id")]
     pub id: AccountId,
     /// From itself up to its provider.
+    #[serde(rename = "ancestors")]
     pub path: Path,
     /// What people call it.
+    #[serde(rename = "name")]
     pub name: AccountName,
     /// What it asks of its customers.
+    #[serde(rename = "policies")]
     pub policies: Arc<Policies>,
     /// Where customer names must be unique in its tenant.
+    #[serde(rename = "name_uniqueness")]
     pub name_uniqueness: NameUniqueness,
     /// Counts changes of the account.
+    #[serde(rename = "revision")]
     pub revision: i64,
     /// Counts changes of its tenant.
+    #[serde(rename = "tenant_revision")]
     pub tenant_revision: i64,
     /// When it was created.
+    #[serde(rename = "created_at")]
     pub created_at: Timestamp,
 }
 
@@ -105,20 +113,28 @@ impl Account {
         })
     }
 
-    /// Where a new name of one of its customers must be unique: nowhere, in the account or in the tenant. What the
-    /// database's unique key compares.
-    #[must_use]
-    pub fn name_scope(&self, tenant: TenantId) -> Option<uuid::Uuid> {
-        name_scope(self.name_uniqueness, tenant, self.id)
+    /// Refuses what needs the tenant's rule on names if this release does not know the rule.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease`.
+    pub fn must_know_name_rule(&self) -> Result<(), Refusal> {
+        if self.name_uniqueness == NameUniqueness::Unknown { Err(UNKNOWN_NAME_RULE) } else { Ok(()) }
     }
 }
 
-/// Where a customer's name must be unique under a tenant's rule: nowhere, in its owner, or in the tenant.
-#[must_use]
-pub fn name_scope(rule: NameUniqueness, tenant: TenantId, owner: AccountId) -> Option<uuid::Uuid> {
+/// The refusal under a rule on names that this release does not know.
+pub const UNKNOWN_NAME_RULE: Refusal = Refusal::ValueOfNewerRelease("the tenant's name_uniqueness");
+
+/// Where a customer's name must be unique under a tenant's rule: nowhere, in its owner, or in the tenant. The value that the
+/// database's unique key compares.
+///
+/// # Errors
+/// `ValueOfNewerRelease` under a rule that this release does not know.
+pub fn name_scope(rule: NameUniqueness, tenant: TenantId, owner: AccountId) -> Result<Option<uuid::Uuid>, Refusal> {
     match rule {
-        NameUniqueness::None => None,
-        NameUniqueness::Account => Some(owner.get()),
-        NameUniqueness::Tenant => Some(tenant.get()),
+        NameUniqueness::Unknown => Err(UNKNOWN_NAME_RULE),
+        NameUniqueness::None => Ok(None),
+        NameUniqueness::Account => Ok(Some(owner.get())),
+        NameUniqueness::Tenant => Ok(Some(tenant.get())),
     }
 }

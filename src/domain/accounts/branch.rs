@@ -13,12 +13,16 @@ keyed! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Branch {
     /// Its id.
+    #[serde(rename = "id")]
     pub id: BranchId,
     /// Its name.
+    #[serde(rename = "name")]
     pub name: BranchName,
     /// Whether it works with a dealer management system.
+    #[serde(rename = "dms_integrated")]
     pub dms_integrated: bool,
     /// When it was created.
+    #[serde(rename = "created_at")]
     pub created_at: Timestamp,
 }
 

@@ -1,48 +1,124 @@
-//! Policies: what an account asks of its customers and of those who keep them. They make one system of every portal.
+//! Policies: what an account asks of its customers and of the members who work with them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    fields::requirements::Requirements,
-    values::{enums::Role, text::Text},
+    fields::{customer_fields::CustomerFields, path::FieldPath, requirements::Requirements},
+    refusal::Refusal,
+    values::{custom_id::CustomIds, enums::Role, text::Text, unknown_fields::UnknownFields},
 };
 
-/// What an account asks of its customers and of those who keep them: the column `accounts.policies`.
+/// What an account asks of its customers and of the members who work with them: the column `accounts.policies`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policies {
     /// What must be filled in when a customer is created, beside the name.
+    #[serde(rename = "required_to_create")]
     pub required_to_create: Requirements,
     /// What must be filled in before a customer becomes ACTIVE.
+    #[serde(rename = "required_to_approve")]
     pub required_to_approve: Requirements,
-    /// Whether a new customer that has it all is ACTIVE at once.
+    /// Whether a new customer that meets `required_to_approve` is ACTIVE at once.
+    #[serde(rename = "auto_approve")]
     pub auto_approve: bool,
     /// The least role that may create a customer.
-    pub create_role: Role,
+    #[serde(rename = "create_role")]
+    pub create_role: LeastRole,
     /// The least role that may change a custom ID that is set.
-    pub custom_id_role: Role,
-    /// What a customer is billed in that names no currency.
+    #[serde(rename = "custom_id_role")]
+    pub custom_id_role: LeastRole,
+    /// The currency of a new customer that names none.
+    #[serde(rename = "default_currency")]
     pub default_currency: Option<Text<100>>,
     /// The country that forms preselect.
+    #[serde(rename = "default_region")]
     pub default_region: Option<Text<100>>,
+    /// Policies of a newer release. A new account below gets them too.
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 impl Default for Policies {
-    /// What a new provider has that asks for nothing else.
+    /// The policies of a new provider that chooses none.
     fn default() -> Self {
         Self {
             required_to_create: Requirements::default(),
             required_to_approve: Requirements::default(),
             auto_approve: true,
-            create_role: Role::Member,
-            custom_id_role: Role::ServiceManager,
+            create_role: LeastRole::Known(Role::Member),
+            custom_id_role: LeastRole::Known(Role::ServiceManager),
             default_currency: None,
             default_region: None,
+            unknown: UnknownFields::default(),
         }
     }
 }
 
-/// Policies as a request names them: what it leaves out comes from the parent, or from the defaults.
+impl Policies {
+    /// Refuses to decide by required fields that this release does not know.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease`.
+    pub fn must_be_known(&self) -> Result<(), Refusal> {
+        if self.required_to_create.are_known() && self.required_to_approve.are_known() {
+            return Ok(());
+        }
+        Err(Refusal::ValueOfNewerRelease("a required field in the account's policies"))
+    }
+
+    /// What `required_to_approve` asks for and the customer lacks.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease` if this release cannot know that.
+    pub fn missing_to_approve(
+        &self,
+        fields: &CustomerFields,
+        owner_ids: &CustomIds,
+    ) -> Result<Vec<FieldPath>, Refusal> {
+        self.must_be_known()?;
+        Ok(self.required_to_approve.missing(fields, owner_ids))
+    }
+}
+
+/// The least role that a policy asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum LeastRole {
+    /// A role of this release.
+    Known(Role),
+    /// A role of a newer release, as it is stored.
+    Newer(String),
+}
+
+impl LeastRole {
+    /// The role.
+    ///
+    /// # Errors
+    /// `RoleOfNewerRelease`: this release cannot know which roles include it, so it lets in none.
+    pub fn role(&self) -> Result<Role, Refusal> {
+        match self {
+            Self::Known(role) => Ok(*role),
+            Self::Newer(_) => Err(Refusal::RoleOfNewerRelease("a role in the account's policies")),
+        }
+    }
+}
+
+impl From<String> for LeastRole {
+    fn from(stored: String) -> Self {
+        Role::parse(&stored).map_or(Self::Newer(stored), Self::Known)
+    }
+}
+
+impl From<LeastRole> for String {
+    fn from(least: LeastRole) -> Self {
+        match least {
+            LeastRole::Known(role) => role.as_str().to_owned(),
+            LeastRole::Newer(stored) => stored,
+        }
+    }
+}
+
+/// Policies as a request chooses them. Those that it leaves out come from the parent, or from the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyChoices {
     /// See [`Policies::required_to_create`].
@@ -62,17 +138,19 @@ pub struct PolicyChoices {
 }
 
 impl PolicyChoices {
-    /// The choices, and for what they leave out the given policies.
+    /// The chosen policies, and those of `base` for the rest.
     #[must_use]
     pub fn over(self, base: &Policies) -> Policies {
+        let role = |chosen: Option<Role>, base: &LeastRole| chosen.map_or_else(|| base.clone(), LeastRole::Known);
         Policies {
             required_to_create: self.required_to_create.unwrap_or_else(|| base.required_to_create.clone()),
             required_to_approve: self.required_to_approve.unwrap_or_else(|| base.required_to_approve.clone()),
             auto_approve: self.auto_approve.unwrap_or(base.auto_approve),
-            create_role: self.create_role.unwrap_or(base.create_role),
-            custom_id_role: self.custom_id_role.unwrap_or(base.custom_id_role),
+            create_role: role(self.create_role, &base.create_role),
+            custom_id_role: role(self.custom_id_role, &base.custom_id_role),
             default_currency: self.default_currency.unwrap_or_else(|| base.default_currency.clone()),
             default_region: self.default_region.unwrap_or_else(|| base.default_region.clone()),
+            unknown: base.unknown.clone(),
         }
     }
 }

@@ -13,15 +13,21 @@ const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
 const MODIFY_TAGS: &str = "ModifyCustomerTags";
 
 impl Customer {
-    /// The names of the RPCs that would change this customer if the caller called them now.
+    /// The names of the RPCs that would change this customer if the caller called them now: none for a customer that has a
+    /// value of a newer release.
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: DecisionInputs<'_>, at: Timestamp) -> Vec<&'static str> {
+        if self.must_be_known().is_err() {
+            return Vec::new();
+        }
         let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;
-        let custom_id_role = caller.account().policies.custom_id_role;
+        let has_custom_id_role =
+            caller.account().policies.custom_id_role.role().is_ok_and(|least| caller.role() >= least);
+        let can_move = on.acting.must_know_name_rule().is_ok();
         let actions = [
             ("UpdateCustomer", true),
             (MODIFY_TAGS, true),
-            (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || caller.role() >= custom_id_role),
+            (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || has_custom_id_role),
             ("ApproveCustomer", self.may_approve(on) == Ok(true)),
             ("RejectCustomer", self.may_reject() == Ok(true)),
             ("SuspendCustomer", self.may_suspend() == Ok(true)),
@@ -30,10 +36,10 @@ impl Customer {
             ("ReleaseHold", !self.holds.is_empty()),
             ("ArchiveCustomers", self.archived_at.is_none()),
             ("UnarchiveCustomers", self.archived_at.is_some()),
-            ("MigrateCustomerToReseller", self.may_migrate() == Ok(true)),
+            ("MigrateCustomerToReseller", can_move && self.may_migrate() == Ok(true)),
             // The call itself checks whether the new account is in use and the former owner visible.
-            ("RevertCustomerMigration", self.may_revert(at) == Ok(true)),
-            ("TransferCustomers", self.holds.is_empty()),
+            ("RevertCustomerMigration", can_move && self.may_revert(at) == Ok(true)),
+            ("TransferCustomers", can_move && self.holds.is_empty()),
         ];
         actions
             .into_iter()

@@ -2,10 +2,11 @@
 
 use crate::domain::{
     access::caller::Caller,
-    accounts::policies::Policies,
+    accounts::{account::Account, policies::Policies},
     customers::{
-        customer::{Change, Customer, Status},
+        customer::{Change, Customer},
         hold::Hold,
+        status::Status,
     },
     fields::{edit::Edit, path::FieldPath, references::References},
     history::event_type::EventType,
@@ -43,6 +44,8 @@ pub struct DecisionInputs<'a> {
     pub policies: &'a Policies,
     /// The owner's custom IDs of the customer.
     pub owner_ids: &'a CustomIds,
+    /// The acting account: it has the tenant's rule on names.
+    pub acting: &'a Account,
 }
 
 impl Command {
@@ -123,20 +126,28 @@ impl Customer {
         for edit in removals.into_iter().chain(others) {
             self.fields.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.name(), rule))?;
         }
+        self.fields.profile.keep_unknown(&before.profile);
         if self.fields == before {
             return Ok(Change::AlreadyMade);
         }
         // A field that was empty before the policy required it may stay empty; a filled one may not be emptied.
         let mut missing = required.missing(&self.fields, on.owner_ids);
         missing.retain(|path| !missing_before.contains(path));
-        if missing.is_empty() { Ok(Change::Made(EventType::Updated)) } else { Err(Refusal::RequiredToCreate(missing)) }
+        if !missing.is_empty() {
+            return Err(Refusal::RequiredToCreate(missing));
+        }
+        if self.fields.name.key() != before.name.key() {
+            on.acting.must_know_name_rule()?;
+        }
+        Ok(Change::Made(EventType::Updated))
     }
 
-    /// The fields that the owner's policy requires and that are empty, before the customer can become ACTIVE.
+    /// The fields that the owner's policy requires and that are empty, before the customer can become ACTIVE. Required fields
+    /// of a newer release are not among them.
     #[must_use]
     pub fn missing_for_approval(&self, on: DecisionInputs<'_>) -> Vec<FieldPath> {
         match self.status {
-            Status::Active | Status::Suspended { .. } => Vec::new(),
+            Status::Active | Status::Suspended { .. } | Status::Unknown => Vec::new(),
             Status::Pending | Status::Rejected { .. } => {
                 on.policies.required_to_approve.missing(&self.fields, on.owner_ids)
             }

@@ -41,7 +41,7 @@ impl CustomIdChange {
     #[must_use]
     pub fn takes_custom_id_role(&self, reach: Reach, ids: &CustomIds) -> bool {
         match reach {
-            Reach::Local => !self.0.is_empty(),
+            Reach::Local | Reach::Unknown => !self.0.is_empty(),
             Reach::Fleet => self.iter().any(|(system, new)| ids.get(system).is_some_and(|old| Some(old) != new)),
         }
     }

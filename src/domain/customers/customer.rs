@@ -8,66 +8,27 @@ use crate::domain::{
         relation::Relation,
     },
     accounts::account::{Account, Path},
-    customers::{hold::Hold, migration::Migration},
+    customers::{hold::Hold, migration::Migration, status::Status},
     fields::customer_fields::CustomerFields,
     history::event_type::EventType,
     refusal::Refusal,
     requests::principal::Principal,
     values::{
         custom_id::CustomIds,
+        enums::{CustomerType, Origin, Reach, ServiceClass},
         ids::{AccountId, CustomerId},
-        status_reason::StatusReason,
         timestamp::Timestamp,
     },
 };
-
-/// The status of a customer. Being archived is a timestamp beside it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
-    /// Waits to be approved or rejected.
-    Pending,
-    /// Approved.
-    Active,
-    /// Rejected; it can still be approved.
-    Rejected {
-        /// The reason.
-        reason: StatusReason,
-    },
-    /// Was ACTIVE, and can be again.
-    Suspended {
-        /// The reason.
-        reason: StatusReason,
-    },
-}
-
-impl Status {
-    /// The text that is stored.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Active => "ACTIVE",
-            Self::Rejected { .. } => "REJECTED",
-            Self::Suspended { .. } => "SUSPENDED",
-        }
-    }
-
-    /// The reason for it; statuses without one have none.
-    #[must_use]
-    pub fn reason(&self) -> Option<&StatusReason> {
-        match self {
-            Self::Rejected { reason } | Self::Suspended { reason } => Some(reason),
-            Self::Pending | Self::Active => None,
-        }
-    }
-}
 
 /// The time and the author of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// The time.
+    #[serde(rename = "at")]
     pub at: Timestamp,
     /// The principal whose rights were used.
+    #[serde(rename = "by")]
     pub by: Principal,
 }
 
@@ -75,29 +36,67 @@ pub struct Stamp {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// The id. It never changes, also when the owner does.
+    #[serde(rename = "id")]
     pub id: CustomerId,
     /// The account that owns it.
+    #[serde(rename = "account_id")]
     pub owner: AccountId,
     /// The accounts from the owner up to the provider.
+    #[serde(rename = "ancestors")]
     pub path: Path,
     /// The number of changes of this record, from 1.
+    #[serde(rename = "revision")]
     pub revision: i64,
     /// The fields that clients write.
+    #[serde(rename = "fields")]
     pub fields: CustomerFields,
     /// The status.
+    #[serde(rename = "status")]
     pub status: Status,
     /// The time of archiving; none if it is not archived.
+    #[serde(rename = "archived_at")]
     pub archived_at: Option<Timestamp>,
     /// The holds that block its migration, transfer, merge and erasure, the oldest first.
-    #[serde(default)]
+    #[serde(rename = "holds", default)]
     pub holds: Vec<Hold>,
     /// Its last migration to a reseller account of its own.
-    #[serde(default)]
+    #[serde(rename = "migration", default)]
     pub migration: Option<Migration>,
     /// Its creation.
+    #[serde(rename = "created")]
     pub created: Stamp,
     /// Its last change.
+    #[serde(rename = "updated")]
     pub updated: Stamp,
+}
+
+/// The words of closed sets that a customer's row holds.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
+pub struct Words<'a> {
+    pub customer_type: CustomerType,
+    pub service_class: ServiceClass,
+    pub reach: Reach,
+    pub origin: Origin,
+    pub status: &'a Status,
+}
+
+impl Words<'_> {
+    /// Refuses words of a newer release.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease` with the first one.
+    pub fn must_be_known(&self) -> Result<(), Refusal> {
+        let unknown = [
+            (*self.status == Status::Unknown, "the customer's status"),
+            (self.customer_type == CustomerType::Unknown, "the customer's type"),
+            (self.service_class == ServiceClass::Unknown, "the customer's service_class"),
+            (self.reach == Reach::Unknown, "the customer's reach"),
+            (self.origin == Origin::Unknown, "the customer's origin"),
+        ];
+        let first = unknown.into_iter().find_map(|(unknown, what)| unknown.then_some(what));
+        first.map_or(Ok(()), |what| Err(Refusal::ValueOfNewerRelease(what)))
+    }
 }
 
 /// Whether a command changed the customer, and the type of the event to write.
@@ -115,7 +114,8 @@ impl Customer {
     /// for that. `custom_ids` are the owner's.
     ///
     /// # Errors
-    /// `RequiredToCreate` with the fields that the account's policy requires and that are empty.
+    /// `RequiredToCreate` with the fields that the account's policy requires and that are empty; `ValueOfNewerRelease` if the
+    /// account's policies or the tenant's rule on names are of a newer release.
     pub fn create(
         id: CustomerId,
         owner: &Account,
@@ -124,6 +124,8 @@ impl Customer {
         created: Stamp,
     ) -> Result<Self, Refusal> {
         let policies = &owner.policies;
+        policies.must_be_known()?;
+        owner.must_know_name_rule()?;
         if fields.profile.currency.is_none() {
             fields.profile.currency.clone_from(&policies.default_currency);
         }
@@ -145,6 +147,16 @@ impl Customer {
             updated: created.clone(),
             created,
         })
+    }
+
+    /// Refuses to change a customer that has a value of a newer release, whose meaning this release does not know. Every use
+    /// case that writes the customer or an account's link to it asks.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease` with the first such field.
+    pub fn must_be_known(&self) -> Result<(), Refusal> {
+        let CustomerFields { customer_type, service_class, reach, origin, .. } = self.fields;
+        Words { customer_type, service_class, reach, origin, status: &self.status }.must_be_known()
     }
 
     /// The acting account's relation to the customer: owner or above, or below.

@@ -1,28 +1,36 @@
-//! A hold: an order or billing service blocks migrate, transfer, merge and erase until it has drained its own side.
+//! A hold: an order or billing service blocks migrate, transfer, merge and erase until its own work on the customer is done.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     requests::principal::Principal,
-    values::{ids::HoldId, text::Text, timestamp::Timestamp},
+    values::{ids::HoldId, text::Text, timestamp::Timestamp, unknown_fields::UnknownFields},
 };
 
-/// One hold on a customer, as the column `customers.holds` keeps it.
+/// One hold on a customer: an element of the column `customers.holds`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// Its id.
+    #[serde(rename = "hold_id")]
     pub hold_id: HoldId,
-    /// What holds it, such as `open-orders`.
+    /// The kind of work that is open, such as `open-orders`.
+    #[serde(rename = "kind")]
     pub kind: Text<63>,
-    /// Why.
+    /// Why it was placed.
+    #[serde(rename = "reason")]
     pub reason: Text<500>,
-    /// Since when.
+    /// When it was placed.
+    #[serde(rename = "placed_at")]
     pub placed_at: Timestamp,
-    /// By whom.
+    /// The principal that placed it.
+    #[serde(rename = "placed_by")]
     pub placed_by: Principal,
+    /// Fields of a newer release.
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 impl Hold {
-    /// Holds on one customer at most.
+    /// Most holds on one customer.
     pub const MAX: usize = 20;
 }

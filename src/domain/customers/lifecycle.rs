@@ -4,8 +4,9 @@
 use crate::domain::{
     customers::{
         command::DecisionInputs,
-        customer::{Change, Customer, Status},
+        customer::{Change, Customer},
         hold::Hold,
+        status::Status,
     },
     history::event_type::EventType,
     refusal::Refusal,
@@ -33,7 +34,7 @@ impl Customer {
     /// Whether approving it would change something.
     ///
     /// # Errors
-    /// `IllegalTransition` of a SUSPENDED one, `Archived`, or `RequiredToApprove` with the empty fields.
+    /// `IllegalTransition` of a SUSPENDED one, `Archived`, `RequiredToApprove` with the empty fields, or `ValueOfNewerRelease`.
     pub fn may_approve(&self, on: DecisionInputs<'_>) -> Result<bool, Refusal> {
         match self.status {
             Status::Active => Ok(false),
@@ -42,9 +43,10 @@ impl Customer {
             }
             Status::Pending | Status::Rejected { .. } => {
                 self.must_be_unarchived()?;
-                let missing = self.missing_for_approval(on);
+                let missing = on.policies.missing_to_approve(&self.fields, on.owner_ids)?;
                 if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
             }
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 
@@ -58,6 +60,7 @@ impl Customer {
             Status::Active => Err(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
             Status::Suspended { .. } => Err(Refusal::IllegalTransition("a SUSPENDED customer cannot be rejected")),
             Status::Pending => self.must_be_unarchived().map(|()| true),
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 
@@ -72,6 +75,7 @@ impl Customer {
             Status::Pending | Status::Rejected { .. } => {
                 Err(Refusal::IllegalTransition("only an ACTIVE customer can be suspended"))
             }
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 
@@ -86,6 +90,7 @@ impl Customer {
             Status::Pending | Status::Rejected { .. } => {
                 Err(Refusal::IllegalTransition("only a SUSPENDED customer can be resumed"))
             }
+            Status::Unknown => self.must_be_known().map(|()| false),
         }
     }
 

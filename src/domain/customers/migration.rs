@@ -8,43 +8,51 @@ use crate::domain::{
     refusal::Blocker,
     requests::principal::Principal,
     tags::tag::TagName,
-    values::{custom_id::CustomIds, email::Email, ids::AccountId, timestamp::Timestamp},
+    values::{custom_id::CustomIds, email::Email, ids::AccountId, timestamp::Timestamp, unknown_fields::UnknownFields},
 };
 
-/// What a migration did with a customer, as the column `customers.migration` keeps it.
+/// What a migration did with a customer: the column `customers.migration`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Migration {
     /// The account that was made of the customer.
+    #[serde(rename = "account_id")]
     pub account: AccountId,
-    /// The account that it came from.
+    /// The owner before.
+    #[serde(rename = "from_account_id")]
     pub from: AccountId,
     /// When.
+    #[serde(rename = "at")]
     pub at: Timestamp,
     /// The references that it lost: reverting the migration restores them.
     #[serde(flatten)]
     pub references: References,
-    /// When it was taken back, if it was.
+    /// When it was reverted, if it was.
+    #[serde(rename = "reverted_at", default, skip_serializing_if = "Option::is_none")]
     pub reverted_at: Option<Timestamp>,
+    /// Fields of a newer release.
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 impl Migration {
-    /// A migration can be taken back for so many days.
+    /// A migration can be reverted within this many days.
     pub const REVERTIBLE_DAYS: i64 = 30;
 
     /// Whether it is in force.
     #[must_use]
-    pub fn stands(&self) -> bool {
+    pub fn is_in_force(&self) -> bool {
         self.reverted_at.is_none()
     }
 }
 
 /// The first admin of a new account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum FirstAdmin {
     /// A member at once.
+    #[serde(rename = "principal")]
     Principal(Principal),
-    /// Invited.
+    /// Invited by email.
+    #[serde(rename = "invited")]
     Invited(Email),
 }
 
@@ -52,19 +60,23 @@ pub enum FirstAdmin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationPlan {
     /// The new account; none if the tree has no room for it.
+    #[serde(rename = "account")]
     pub account: Option<Account>,
     /// Its first admin.
+    #[serde(rename = "admin")]
     pub admin: Option<FirstAdmin>,
     /// The tags that it gets.
+    #[serde(rename = "tags")]
     pub tags: Vec<TagName>,
     /// The custom IDs that it gets.
+    #[serde(rename = "custom_ids")]
     pub custom_ids: CustomIds,
     /// The references that the customer loses.
     #[serde(flatten)]
     pub references: References,
 }
 
-/// What has become of the account that a migration made.
+/// How the account that a migration made is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four findings that do not depend on one another")]
 pub struct AccountUsage {
@@ -79,7 +91,7 @@ pub struct AccountUsage {
 }
 
 impl AccountUsage {
-    /// What of it blocks taking the migration back.
+    /// What in it blocks reverting the migration.
     pub fn blockers(self) -> impl Iterator<Item = Blocker> {
         let found = [
             (self.branch, Blocker::HasBranch),

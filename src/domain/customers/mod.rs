@@ -10,3 +10,4 @@ mod lifecycle;
 pub mod link;
 pub mod migration;
 mod ownership;
+pub mod status;

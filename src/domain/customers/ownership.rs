@@ -3,10 +3,7 @@
 
 use crate::domain::{
     accounts::account::{Account, MAX_DEPTH},
-    customers::{
-        customer::{Customer, Status},
-        migration::Migration,
-    },
+    customers::{customer::Customer, migration::Migration, status::Status},
     fields::references::References,
     refusal::Blocker,
     values::{email::Email, enums::Reach, ids::AccountId, timestamp::Timestamp},
@@ -23,7 +20,7 @@ impl Customer {
     /// The migration that is in force.
     #[must_use]
     pub fn migrated(&self) -> Option<&Migration> {
-        self.migration.as_ref().filter(|migration| migration.stands())
+        self.migration.as_ref().filter(|migration| migration.is_in_force())
     }
 
     /// Whether migrating it would change something. The new account's admin is not checked here.
@@ -49,7 +46,7 @@ impl Customer {
     /// All blockers.
     pub fn may_revert(&self, at: Timestamp) -> Result<bool, Vec<Blocker>> {
         let Some(migration) = &self.migration else { return Err(vec![Blocker::NotMigrated]) };
-        if !migration.stands() {
+        if !migration.is_in_force() {
             return Ok(false);
         }
         blocked([

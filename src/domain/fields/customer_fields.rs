@@ -17,13 +17,17 @@ use crate::domain::{
 pub struct CustomerFields {
     #[serde(rename = "type")]
     pub customer_type: CustomerType,
+    #[serde(rename = "service_class")]
     pub service_class: ServiceClass,
+    #[serde(rename = "reach")]
     pub reach: Reach,
+    #[serde(rename = "name")]
     pub name: Name,
+    #[serde(rename = "origin")]
     pub origin: Origin,
     #[serde(flatten)]
     pub references: References,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(rename = "order_reference", default, skip_serializing_if = "Option::is_none")]
     pub order_reference: Option<Text<255>>,
     #[serde(flatten)]
     pub profile: Profile,

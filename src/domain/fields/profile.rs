@@ -1,5 +1,5 @@
-//! What a customer is beside what statements read: one document, kept as the column `customers.profile`. Its field names
-//! are the contract's. A field that is empty is left out.
+//! The fields of a customer that no statement reads: one document, the column `customers.profile`. Its field names are the
+//! contract's. An empty field is left out.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,43 +12,47 @@ use crate::domain::values::{
     phone::Phone,
     tax_id::TaxIds,
     text::Text,
+    unknown_fields::UnknownFields,
 };
 
-/// The document. Reading one that an older server wrote must always work: every field has a default.
+/// The document. Every field has a default, so that a document of an older release can be read; fields of a newer release are
+/// kept by every update.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each is the field of that name in the contract's Customer")]
 pub struct Profile {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "legal_name", skip_serializing_if = "Option::is_none")]
     pub legal_name: Option<Text<300>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "registration_number", skip_serializing_if = "Option::is_none")]
     pub registration_number: Option<Text<40>>,
-    #[serde(skip_serializing_if = "TaxIds::is_empty")]
+    #[serde(rename = "tax_ids", skip_serializing_if = "TaxIds::is_empty")]
     pub tax_ids: TaxIds,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "currency", skip_serializing_if = "Option::is_none")]
     pub currency: Option<Text<100>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "industry", skip_serializing_if = "Option::is_none")]
     pub industry: Option<Text<100>>,
-    #[serde(skip_serializing_if = "Address::is_empty")]
+    #[serde(rename = "primary_address", skip_serializing_if = "Address::is_absent")]
     pub primary_address: Address,
-    #[serde(skip_serializing_if = "Address::is_empty")]
+    #[serde(rename = "billing_address", skip_serializing_if = "Address::is_absent")]
     pub billing_address: Address,
-    #[serde(skip_serializing_if = "Address::is_empty")]
+    #[serde(rename = "shipping_address", skip_serializing_if = "Address::is_absent")]
     pub shipping_address: Address,
-    #[serde(skip_serializing_if = "Contacts::is_empty")]
+    #[serde(rename = "contacts", skip_serializing_if = "Contacts::is_empty")]
     pub contacts: Contacts,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "billing_email", skip_serializing_if = "Option::is_none")]
     pub billing_email: Option<Email>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "phone", skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "fax", skip_serializing_if = "Option::is_none")]
     pub fax: Option<Phone>,
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(rename = "labels", skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "language", skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 impl Profile {
@@ -69,5 +73,50 @@ impl Profile {
             AddressKind::Billing => &mut self.billing_address,
             AddressKind::Shipping => &mut self.shipping_address,
         }
+    }
+
+    /// Keeps the fields that a newer release stored in the parts that an update replaced: in an address that was not cleared, in a
+    /// contact with the same id, in a tax ID or a phone that stays. Those beside the parts an update does not touch.
+    pub fn keep_unknown(&mut self, before: &Self) {
+        for kind in [AddressKind::Primary, AddressKind::Billing, AddressKind::Shipping] {
+            self.address_mut(kind).keep_unknown(before.address(kind));
+        }
+        self.contacts.keep_unknown(&before.contacts);
+        self.tax_ids.keep_unknown(&before.tax_ids);
+        for (phone, before) in [(&mut self.phone, &before.phone), (&mut self.fax, &before.fax)] {
+            if let Some(phone) = phone {
+                phone.keep_unknown(before.as_ref());
+            }
+        }
+    }
+
+    /// Whether a newer release stored fields anywhere in it.
+    #[must_use]
+    pub fn has_unknown(&self) -> bool {
+        let contacts = self.contacts.as_slice();
+        let phones =
+            [&self.phone, &self.fax].into_iter().chain(contacts.iter().map(|contact| &contact.phone)).flatten();
+        [&self.unknown, &self.primary_address.unknown, &self.billing_address.unknown, &self.shipping_address.unknown]
+            .into_iter()
+            .chain(contacts.iter().map(|contact| &contact.unknown))
+            .chain(self.tax_ids.as_slice().iter().map(|tax_id| &tax_id.unknown))
+            .chain(phones.map(|phone| &phone.unknown))
+            .any(|unknown| !unknown.is_empty())
+    }
+
+    /// Removes all fields of a newer release: from what is shown, never from what is stored.
+    pub fn drop_unknown(&mut self) {
+        let none = UnknownFields::default;
+        self.unknown = none();
+        for kind in [AddressKind::Primary, AddressKind::Billing, AddressKind::Shipping] {
+            self.address_mut(kind).unknown = none();
+        }
+        self.tax_ids.iter_mut().for_each(|tax_id| tax_id.unknown = none());
+        let contacts = self.contacts.iter_mut().map(|contact| {
+            contact.unknown = none();
+            &mut contact.phone
+        });
+        let phones = [&mut self.phone, &mut self.fax].into_iter().chain(contacts).flatten();
+        phones.for_each(|phone| phone.unknown = none());
     }
 }

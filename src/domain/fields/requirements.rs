@@ -10,18 +10,29 @@ use crate::domain::{
 /// The paths that must be filled in at some point of a customer's life. Stored as texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Vec<String>", from = "Vec<String>")]
-pub struct Requirements(Vec<FieldPath>);
+pub struct Requirements(Vec<Requirement>);
+
+/// One required field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Requirement {
+    Known(FieldPath),
+    /// The path of a newer release, as it is stored.
+    Newer(String),
+}
 
 impl From<Requirements> for Vec<String> {
     fn from(requirements: Requirements) -> Self {
-        requirements.0.iter().map(ToString::to_string).collect()
+        requirements.paths()
     }
 }
 
 impl From<Vec<String>> for Requirements {
-    /// Reads stored paths. It drops a path of a newer release, which this one cannot check.
     fn from(stored: Vec<String>) -> Self {
-        Self(stored.iter().filter_map(|path| FieldPath::parse_required(path)).collect())
+        let read = |path: String| match FieldPath::parse_required(&path) {
+            Some(path) => Requirement::Known(path),
+            None => Requirement::Newer(path),
+        };
+        Self(stored.into_iter().map(read).collect())
     }
 }
 
@@ -32,8 +43,8 @@ impl Requirements {
     /// Requires these paths; a repeated path counts once.
     #[must_use]
     pub fn new(paths: Vec<FieldPath>) -> Self {
-        let mut kept: Vec<FieldPath> = Vec::with_capacity(paths.len());
-        for path in paths {
+        let mut kept: Vec<Requirement> = Vec::with_capacity(paths.len());
+        for path in paths.into_iter().map(Requirement::Known) {
             if !kept.contains(&path) {
                 kept.push(path);
             }
@@ -41,17 +52,33 @@ impl Requirements {
         Self(kept)
     }
 
-    /// The paths.
+    /// The paths as they are stored and shown, those of a newer release too.
     #[must_use]
-    pub fn paths(&self) -> &[FieldPath] {
-        &self.0
+    pub fn paths(&self) -> Vec<String> {
+        let text = |requirement: &Requirement| match requirement {
+            Requirement::Known(path) => path.to_string(),
+            Requirement::Newer(path) => path.clone(),
+        };
+        self.0.iter().map(text).collect()
     }
 
-    /// The paths that are still empty. `owner_ids` are the custom IDs that the customer's owner gave it, whichever account
-    /// acts.
+    /// Whether this release knows every path. If not, it cannot say that nothing is missing.
+    #[must_use]
+    pub fn are_known(&self) -> bool {
+        self.0.iter().all(|requirement| matches!(requirement, Requirement::Known(_)))
+    }
+
+    /// The paths that are still empty, among those that this release knows. `owner_ids` are the custom IDs that the customer's
+    /// owner gave it, whichever account acts.
     #[must_use]
     pub fn missing(&self, fields: &CustomerFields, owner_ids: &CustomIds) -> Vec<FieldPath> {
-        self.0.iter().filter(|path| applies(path, fields) && !is_filled(path, fields, owner_ids)).cloned().collect()
+        let missing = |requirement: &Requirement| match requirement {
+            Requirement::Known(path) if applies(path, fields) && !is_filled(path, fields, owner_ids) => {
+                Some(path.clone())
+            }
+            Requirement::Known(_) | Requirement::Newer(_) => None,
+        };
+        self.0.iter().filter_map(missing).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The events of a customer: which fields changed, their old and new values, and which accounts may read them.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,8 +27,10 @@ use crate::domain::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     /// The old value.
+    #[serde(rename = "old", default)]
     pub old: Value,
     /// The new value.
+    #[serde(rename = "new", default)]
     pub new: Value,
 }
 
@@ -147,8 +149,13 @@ fn is_read_below(path: &str) -> bool {
 /// have paths of their own.
 fn image(customer: &Customer) -> Map<String, Value> {
     let mut flat = Map::new();
+    let mut known = Cow::Borrowed(&customer.fields);
+    if known.profile.has_unknown() {
+        // Who may see a field of a newer release, this one does not know.
+        known.to_mut().profile.drop_unknown();
+    }
     // CustomerFields are plain data with text keys: serializing them cannot fail.
-    let Ok(Value::Object(fields)) = serde_json::to_value(&customer.fields) else { return flat };
+    let Ok(Value::Object(fields)) = serde_json::to_value(&*known) else { return flat };
     for (field, value) in fields {
         match value {
             Value::Object(parts) if Field::parse(&field).is_some_and(|field| field.spec().parts != Parts::None) => {

@@ -1,4 +1,7 @@
-//! The answer of a mutation, as it is stored for a repeat: what came of it, with revisions unsealed.
+//! The answer of a mutation as it is stored for a repeat: its outcome, with revisions unsealed.
+//!
+//! Rule: a stored answer is read as a whole or not at all. A release that stores something else than an older one can read gives
+//! it another version; a new kind of answer gets a new name. Either is an [`Unreadable::Newer`] to the older release.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,13 +21,17 @@ use crate::domain::{
 /// What a batch did with one customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchOutcome {
-    /// Which.
+    /// The customer.
+    #[serde(rename = "customer_id")]
     pub customer: CustomerId,
     /// Whether it changed.
+    #[serde(rename = "changed")]
     pub changed: bool,
     /// Its revision after the call.
+    #[serde(rename = "revision")]
     pub revision: i64,
     /// The revision of the acting account's link.
+    #[serde(rename = "link_revision")]
     pub link_revision: i64,
 }
 
@@ -32,117 +39,169 @@ pub struct BatchOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
     /// Its id, which is also the provider's.
+    #[serde(rename = "id")]
     pub id: TenantId,
     /// The provider's name.
+    #[serde(rename = "name")]
     pub name: String,
     /// Where customer names must be unique.
+    #[serde(rename = "name_uniqueness")]
     pub name_uniqueness: NameUniqueness,
     /// When it was created.
+    #[serde(rename = "created_at")]
     pub created_at: Timestamp,
 }
 
-/// What came of a mutation. The names of the variants are stored.
+/// The outcome of a mutation. `KINDS` lists the names of the variants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
+#[serde(tag = "of")]
 pub enum Answer {
     /// A command on one customer: the customer and the acting account's link.
+    #[serde(rename = "customer")]
     Customer {
         /// The customer.
+        #[serde(rename = "customer")]
         customer: Customer,
         /// The acting account's link to it.
+        #[serde(rename = "link")]
         link: Link,
     },
     /// A batch; ids, outcomes and revisions only.
+    #[serde(rename = "batch")]
     Batch {
         /// In the request's order.
+        #[serde(rename = "outcomes")]
         touched: Vec<BatchOutcome>,
     },
     /// A customer that was migrated to a reseller account of its own.
+    #[serde(rename = "migrated")]
     Migrated {
         /// The customer.
+        #[serde(rename = "customer")]
         customer: Customer,
         /// The acting account's link to it.
+        #[serde(rename = "link")]
         link: Link,
         /// What was done.
+        #[serde(rename = "plan")]
         plan: MigrationPlan,
     },
     /// A new account, and its first admin.
+    #[serde(rename = "account")]
     Account {
         /// The account.
+        #[serde(rename = "account")]
         account: Account,
         /// Its first admin, if one was asked for.
+        #[serde(rename = "admin")]
         admin: Option<Member>,
     },
     /// A new tenant.
+    #[serde(rename = "tenant")]
     Tenant {
         /// The tenant.
+        #[serde(rename = "tenant")]
         tenant: Tenant,
         /// Its provider's account.
+        #[serde(rename = "account")]
         account: Account,
         /// The first admin.
+        #[serde(rename = "admin")]
         admin: Member,
     },
     /// A new member.
+    #[serde(rename = "member")]
     Member {
         /// The member.
+        #[serde(rename = "member")]
         member: Member,
     },
     /// A new or changed branch.
+    #[serde(rename = "branch")]
     Branch {
         /// The branch.
+        #[serde(rename = "branch")]
         branch: Branch,
     },
     /// A new or renamed tag.
+    #[serde(rename = "tag")]
     Tag {
         /// The tag.
+        #[serde(rename = "tag")]
         tag: Tag,
     },
     /// A tag that was deleted.
+    #[serde(rename = "tag_deleted")]
     TagDeleted {
         /// How many customers had it.
+        #[serde(rename = "customers")]
         customers: usize,
     },
 }
 
-/// The shape in which answers are stored today.
-const VERSION: u8 = 1;
+/// The names of the answers that this release knows.
+pub(in crate::domain) const KINDS: [&str; 9] =
+    ["customer", "batch", "migrated", "account", "tenant", "member", "branch", "tag", "tag_deleted"];
+
+/// The version in which this release stores answers.
+const VERSION: u64 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct Versioned<A> {
-    v: u8,
+    #[serde(rename = "v")]
+    version: u64,
     #[serde(flatten)]
     answer: A,
 }
 
-/// [`Answer::Customer`] of what is kept elsewhere.
+/// [`Answer::Customer`] of borrowed values.
 #[derive(Serialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
+#[serde(tag = "of")]
 enum Borrowed<'a> {
-    Customer { customer: &'a Customer, link: &'a Link },
+    #[serde(rename = "customer")]
+    Customer {
+        #[serde(rename = "customer")]
+        customer: &'a Customer,
+        #[serde(rename = "link")]
+        link: &'a Link,
+    },
+}
+
+/// Why a stored answer cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// A newer release stored it.
+    Newer,
+    /// It is not what any release stores.
+    Broken,
 }
 
 impl Answer {
     /// The stored answer of a command on one customer, without a copy of either.
     pub fn of_customer<'a>(customer: &'a Customer, link: &'a Link) -> impl Serialize + 'a {
-        Versioned { v: VERSION, answer: Borrowed::Customer { customer, link } }
+        Versioned { version: VERSION, answer: Borrowed::Customer { customer, link } }
     }
 
     /// The answer as it is stored.
     ///
     /// # Errors
-    /// None that can happen: an answer is plain data.
+    /// None: an answer is plain data.
     pub fn to_stored(&self) -> Result<Value, serde_json::Error> {
-        serde_json::to_value(Versioned { v: VERSION, answer: self })
+        serde_json::to_value(Versioned { version: VERSION, answer: self })
     }
 
     /// Reads a stored answer.
     ///
     /// # Errors
-    /// It is of a version that this server does not know.
-    pub fn stored(stored: Value) -> Result<Self, String> {
-        // serde's own words would repeat what is stored.
-        let stored: Versioned<Self> = serde_json::from_value(stored).map_err(|_| "a stored answer of no known form")?;
-        if stored.v == VERSION { Ok(stored.answer) } else { Err(format!("a stored answer of version {}", stored.v)) }
+    /// Of another version or kind than this release knows, or broken.
+    pub fn stored(stored: Value) -> Result<Self, Unreadable> {
+        let version = stored.get("v").and_then(Value::as_u64).ok_or(Unreadable::Broken)?;
+        let kind = stored.get("of").and_then(Value::as_str).ok_or(Unreadable::Broken)?;
+        if version > VERSION || !KINDS.contains(&kind) {
+            return Err(Unreadable::Newer);
+        }
+        let read = |stored: Versioned<Self>| stored.answer;
+        serde_json::from_value(stored).map(read).map_err(|_| Unreadable::Broken)
     }
 }
 
@@ -151,22 +210,38 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::samples;
 
     #[test]
-    fn an_answer_of_what_is_kept_elsewhere_is_stored_like_any_other() {
-        let id = "01a203ef-05ed-717d-abe5-4cecec2aedc4";
-        let stamp = json!({"at": "2026-11-22T15:45:26.020735Z", "by": {"issuer": "i", "subject": "s"}});
-        let customer: Customer = serde_json::from_value(json!({
-            "id": id, "owner": id, "path": [id], "revision": 1, "status": {"Rejected": {"reason": "no"}},
-            "fields": {"type": "BUSINESS", "service_class": "NORMAL", "reach": "LOCAL", "name": "Zoë", "origin": "API"},
-            "archived_at": null, "created": stamp, "updated": stamp
-        }))
-        .unwrap();
-        let link = Link::default();
+    fn an_answer_of_borrowed_values_is_stored_like_any_other() {
+        let (customer, link) = (samples::customer(), samples::link());
         let borrowed = serde_json::to_string(&Answer::of_customer(&customer, &link)).unwrap();
         let borrowed: Value = serde_json::from_str(&borrowed).unwrap();
         let answer = Answer::Customer { customer, link };
         assert_eq!(borrowed, answer.to_stored().unwrap());
         assert_eq!(Answer::stored(borrowed), Ok(answer));
+    }
+
+    #[test]
+    fn an_answer_of_a_newer_release_is_told_from_a_broken_one() {
+        for newer in [
+            json!({"v": 2, "of": "tag_deleted", "customers": 7}),
+            json!({"v": 2, "of": "invoice"}),
+            json!({"v": 1, "of": "invoice", "number": "7"}),
+        ] {
+            assert_eq!(Answer::stored(newer.clone()), Err(Unreadable::Newer), "{newer}");
+        }
+        for broken in [
+            json!({}),
+            json!([]),
+            json!({"v": 1}),
+            json!({"of": "tag_deleted", "customers": 7}),
+            json!({"v": "1", "of": "tag_deleted", "customers": 7}),
+            json!({"v": 1, "of": "tag_deleted"}),
+        ] {
+            assert_eq!(Answer::stored(broken.clone()), Err(Unreadable::Broken), "{broken}");
+        }
+        let counted = json!({"v": 1, "of": "tag_deleted", "customers": 7, "since": null});
+        assert_eq!(Answer::stored(counted), Ok(Answer::TagDeleted { customers: 7 }), "an added field does no harm");
     }
 }

@@ -6,14 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     requests::contract::Rpc,
-    values::{text::Text, violation::Rule, workload::Workload},
+    values::{text::Text, unknown_fields::UnknownFields, violation::Rule, workload::Workload},
 };
 
 /// The issuer and the subject of a token, both compared byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Principal {
+    #[serde(rename = "issuer")]
     issuer: String,
+    #[serde(rename = "subject")]
     subject: String,
+    #[serde(flatten)]
+    unknown: UnknownFields,
 }
 
 impl Principal {
@@ -23,7 +27,7 @@ impl Principal {
     /// A principal from a verified token or a verified configuration.
     #[must_use]
     pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
-        Self { issuer: issuer.into(), subject: subject.into() }
+        Self { issuer: issuer.into(), subject: subject.into(), unknown: UnknownFields::default() }
     }
 
     /// Checks an issuer: 1 to 255 printable characters without spaces.

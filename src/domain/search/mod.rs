@@ -83,7 +83,8 @@ pub struct Search {
     pub all_of: Vec<Key>,
     /// Has none of these tags.
     pub none_of: Vec<Key>,
-    /// Has one of these statuses, as they are stored. Empty: any but MERGED and ERASED.
+    /// Has one of these statuses, as they are stored. Empty: any that this release knows but MERGED and ERASED; together with
+    /// [`Archived::Show`] those of a newer release too.
     pub statuses: Vec<&'static str>,
     /// Is of one of these types. Empty: any.
     pub types: Vec<CustomerType>,

@@ -13,8 +13,10 @@ keyed! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
     /// Its id.
+    #[serde(rename = "id")]
     pub id: TagId,
     /// Its name.
+    #[serde(rename = "name")]
     pub name: TagName,
 }
 

@@ -1,19 +1,20 @@
-//! Addresses, a text per line. Tables of countries and their parts come later; until then any printable text is one.
+//! Addresses: one text for each part. Any printable text is accepted; there are no tables of countries and states yet.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
 use super::text::Text;
+use super::unknown_fields::UnknownFields;
 use super::violation::Rule;
 
 /// Which of a customer's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddressKind {
-    /// Where it is.
+    /// The customer's own.
     Primary,
-    /// Where its bills go.
+    /// For bills.
     Billing,
-    /// Where its goods go.
+    /// For deliveries.
     Shipping,
 }
 
@@ -22,7 +23,7 @@ pub enum AddressKind {
 pub enum AddressPart {
     /// Street and number.
     Line1,
-    /// What the first line has no room for.
+    /// A second line, such as the building.
     Line2,
     /// City or town.
     City,
@@ -55,28 +56,43 @@ impl AddressPart {
     }
 }
 
-/// An address: each part is left out or printable, of at most 100 characters, the postal code of at most 16.
+/// An address. Each part is absent or a printable text of at most 100 characters, the postal code of at most 16.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "line1", skip_serializing_if = "Option::is_none")]
     line1: Option<Text<100>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "line2", skip_serializing_if = "Option::is_none")]
     line2: Option<Text<100>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "city", skip_serializing_if = "Option::is_none")]
     city: Option<Text<100>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "state", skip_serializing_if = "Option::is_none")]
     state: Option<Text<100>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "postal_code", skip_serializing_if = "Option::is_none")]
     postal_code: Option<Text<16>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "country", skip_serializing_if = "Option::is_none")]
     country: Option<Text<100>>,
+    #[serde(flatten)]
+    pub(in crate::domain) unknown: UnknownFields,
 }
 
 impl Address {
-    /// Whether it says nothing.
+    /// Whether no part is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         AddressPart::VARIANTS.iter().all(|part| self.get(*part).is_none())
+    }
+
+    /// Whether there is nothing to store: no part, and no field of a newer release.
+    #[must_use]
+    pub(in crate::domain) fn is_absent(&self) -> bool {
+        self.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Keeps the fields that a newer release stored with the address `before`, unless the address was cleared.
+    pub(in crate::domain) fn keep_unknown(&mut self, before: &Self) {
+        if self.unknown.is_empty() && !self.is_empty() {
+            self.unknown.clone_from(&before.unknown);
+        }
     }
 
     /// One part, if it is set.
@@ -95,7 +111,7 @@ impl Address {
     /// Sets one part to what a client sent; empty clears it.
     ///
     /// # Errors
-    /// Too long or not printable; the part is then as it was.
+    /// Too long or not printable; the part stays unchanged.
     pub fn set(&mut self, part: AddressPart, raw: &str) -> Result<(), Rule> {
         match part {
             AddressPart::Line1 => self.line1 = Text::parse_optional(raw)?,
@@ -108,7 +124,7 @@ impl Address {
         Ok(())
     }
 
-    /// Takes one part of another address, whether it is set there or not.
+    /// Replaces one part by that of another address, which clears it if it is absent there.
     pub fn replace(&mut self, part: AddressPart, by: Self) {
         match part {
             AddressPart::Line1 => self.line1 = by.line1,
@@ -148,13 +164,29 @@ mod tests {
     }
 
     #[test]
-    fn parts_left_out_are_not_stored() {
+    fn absent_parts_are_not_stored() {
         assert_eq!(serde_json::to_string(&Address::default()).unwrap(), "{}");
         assert_eq!(serde_json::from_str::<Address>("{}").unwrap(), Address::default());
     }
 
     #[test]
-    fn a_refused_part_stays_as_it_was() {
+    fn fields_of_a_newer_release_stay_until_the_address_is_cleared() {
+        let stored = r#"{"city":"Eindhoven","district":"Strijp"}"#;
+        let before: Address = serde_json::from_str(stored).unwrap();
+        let mut changed = before.clone();
+        changed.set(AddressPart::City, "").unwrap();
+        assert!(changed.is_empty() && !changed.is_absent(), "{changed:?}");
+        let mut replaced = Address::default();
+        replaced.set(AddressPart::City, "Eindhoven").unwrap();
+        replaced.keep_unknown(&before);
+        assert_eq!(serde_json::to_string(&replaced).unwrap(), stored);
+        let mut cleared = Address::default();
+        cleared.keep_unknown(&before);
+        assert!(cleared.is_absent());
+    }
+
+    #[test]
+    fn a_refused_part_stays_unchanged() {
         let mut address = Address::default();
         address.set(AddressPart::PostalCode, "5652AW").unwrap();
         let refused = address.set(AddressPart::PostalCode, "5652AW 5652AW 5652AW").unwrap_err();
@@ -164,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+        fn any_input_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
             for &part in AddressPart::VARIANTS {
                 let (mut first, mut again) = (Address::default(), Address::default());
                 if first.set(part, &raw).is_ok() {

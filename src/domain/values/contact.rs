@@ -7,6 +7,7 @@ use super::email::Email;
 use super::ids::ContactId;
 use super::phone::Phone;
 use super::text::Text;
+use super::unknown_fields::UnknownFields;
 
 /// A part of a contact, as a required path names it: `primary_contact.email`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
@@ -15,7 +16,7 @@ pub enum ContactPart {
     FirstName,
     /// Last name.
     LastName,
-    /// What the person does there.
+    /// Job title.
     JobTitle,
     /// E-mail address.
     Email,
@@ -47,30 +48,34 @@ impl ContactPart {
 /// [`Contacts`](super::contacts::Contacts).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
-    /// What it is called; never changes.
+    /// The contact's id; never changes.
+    #[serde(rename = "contact_id")]
     pub contact_id: ContactId,
     /// First name, at most 100 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "first_name", skip_serializing_if = "Option::is_none")]
     pub first_name: Option<Text<100>>,
     /// Last name, at most 100 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "last_name", skip_serializing_if = "Option::is_none")]
     pub last_name: Option<Text<100>>,
-    /// What the person does there, at most 100 characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Job title, at most 100 characters.
+    #[serde(rename = "job_title", skip_serializing_if = "Option::is_none")]
     pub job_title: Option<Text<100>>,
     /// E-mail address.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
     /// Phone number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "phone", skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
-    /// Whether this is the one to turn to.
-    #[serde(default)]
+    /// Whether this is the customer's primary contact.
+    #[serde(rename = "primary", default)]
     pub primary: bool,
+    /// Fields of a newer release.
+    #[serde(flatten)]
+    pub unknown: UnknownFields,
 }
 
 impl Contact {
-    /// One part, if it is set; of a phone its number.
+    /// One part, if it is set; the phone as its number.
     #[must_use]
     pub fn get(&self, part: ContactPart) -> Option<&str> {
         match part {
@@ -98,6 +103,7 @@ mod tests {
             email: None,
             phone: None,
             primary: false,
+            unknown: UnknownFields::default(),
         }
     }
 

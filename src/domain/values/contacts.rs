@@ -109,10 +109,25 @@ impl Contacts {
         self.0.iter().find(|contact| contact.primary)
     }
 
+    /// Keeps the fields that a newer release stored with the contacts of `before` whose ids are still in the list.
+    pub(in crate::domain) fn keep_unknown(&mut self, before: &Self) {
+        for new in &mut self.0 {
+            let Some(old) = before.0.iter().find(|old| old.contact_id == new.contact_id) else { continue };
+            new.unknown.clone_from(&old.unknown);
+            if let Some(phone) = &mut new.phone {
+                phone.keep_unknown(old.phone.as_ref());
+            }
+        }
+    }
+
     /// All of them, in the order given.
     #[must_use]
     pub fn as_slice(&self) -> &[Contact] {
         &self.0
+    }
+
+    pub(in crate::domain) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Contact> {
+        self.0.iter_mut()
     }
 
     /// Whether there are none.
@@ -128,7 +143,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::values::text::Text;
+    use crate::domain::values::{phone::Phone, text::Text, unknown_fields::UnknownFields};
 
     fn jan(id: u128) -> Contact {
         Contact {
@@ -139,6 +154,7 @@ mod tests {
             email: None,
             phone: None,
             primary: false,
+            unknown: UnknownFields::default(),
         }
     }
 
@@ -178,6 +194,24 @@ mod tests {
         // One that is named keeps to itself, and a third Jan is new.
         let more = contacts(vec![Contact { primary: true, ..jan(11) }, jan(2), jan(14)]).keeping_ids(&before);
         assert_eq!(more, contacts(vec![Contact { primary: true, ..jan(1) }, jan(2), jan(14)]));
+    }
+
+    #[test]
+    fn a_contact_keeps_the_fields_of_a_newer_release_with_its_id_and_those_of_its_phone_with_the_number() {
+        let with_phone = |id, number: &str| Contact { phone: Some(Phone::parse(number, "").unwrap()), ..jan(id) };
+        let mut stored = serde_json::to_value([with_phone(1, "112"), with_phone(2, "113")]).unwrap();
+        for place in ["/0", "/0/phone", "/1", "/1/phone"] {
+            stored.pointer_mut(place).unwrap()["added"] = place.into();
+        }
+        let before: Contacts = serde_json::from_value(stored.clone()).unwrap();
+        // Sent again in another order: the second without its id, the first with another number.
+        let sent = vec![with_phone(12, "113"), with_phone(1, "114"), with_phone(13, "115")];
+        let mut sent = Contacts(sent).keeping_ids(&before);
+        sent.keep_unknown(&before);
+        let kept = serde_json::to_value(&sent).unwrap();
+        assert_eq!(kept[0], stored[1]);
+        assert_eq!((&kept[1]["added"], kept[1]["phone"].get("added")), (&stored[0]["added"], None));
+        assert_eq!((kept[2].get("added"), kept[2]["phone"].get("added")), (None, None));
     }
 
     #[test]

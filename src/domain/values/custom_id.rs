@@ -1,4 +1,4 @@
-//! Custom IDs: what an account calls a customer in a system of its own, `(account, system) -> value`.
+//! Custom IDs: an account's own ids for a customer, one in each system: `(account, system) -> value`.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ keyed! {
 }
 
 impl CustomId {
-    /// Parses what a client may leave empty, to clear the value: empty is `None`.
+    /// Parses an optional custom ID: empty is `None`, which clears the value.
     ///
     /// # Errors
     /// As [`CustomId::parse`] does.
@@ -27,16 +27,16 @@ impl CustomId {
 /// The most custom IDs that an account may have of one customer, each in a system of its own.
 pub const MAX_SYSTEMS: usize = 20;
 
-/// By what a look-up found a customer.
+/// How a look-up found a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResolvedBy {
-    /// The account calls it so.
+    /// By a current custom ID.
     Current,
-    /// The account called it so, and no other customer since.
+    /// By an old custom ID that no other customer has got since.
     Alias,
 }
 
-/// What an account calls a customer, by system.
+/// An account's custom IDs of a customer, by system.
 pub type CustomIds = BTreeMap<System, CustomId>;
 
 /// The system a custom ID belongs to, such as `erp`, `dms` or `billing`: a lower-case letter, then up to 31 lower-case
@@ -64,7 +64,7 @@ impl System {
         }
     }
 
-    /// Parses what a client may leave out: empty is the system `default`.
+    /// Parses an optional system: empty is the system `default`.
     ///
     /// # Errors
     /// As [`System::parse`] does.
@@ -130,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+        fn any_input_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
             if let Ok(id) = CustomId::parse(&raw) {
                 samples::assert_kept(id.as_str(), CustomId::MAX_CHARS);
                 prop_assert_eq!(CustomId::parse(id.as_str()), Ok(id.clone()));

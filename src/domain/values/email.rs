@@ -1,4 +1,4 @@
-//! E-mail addresses: the shape of one that can be written to, not whether somebody reads it.
+//! E-mail addresses: their syntax is checked, not whether the mailbox exists.
 
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use super::text::printable;
 use super::violation::Rule;
 
-/// What [`Email::parse`] asks for beyond the RFC 5322 form: a domain with a dot, no `Jan <jan@…>`, no `[192.0.2.1]`.
+/// What [`Email::parse`] requires beside the RFC 5322 syntax: a domain with a dot, no `Jan <jan@…>`, no `[192.0.2.1]`.
 const SHAPE: Options = Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
 
 const MALFORMED: Rule = Rule::new("must be an e-mail address such as Jan.Janssen@company.nl");
 
-/// An e-mail address of at most 254 bytes, at most 64 of them before the @ (RFC 5321, 4.5.3.1). The domain is kept in
-/// lower case; what comes before the @ is the receiver's affair and kept as given.
+/// An e-mail address of at most 254 bytes, at most 64 of them before the @ (RFC 5321, 4.5.3.1). The domain is stored in
+/// lower case. The part before the @ is stored as given: only the receiver may change its case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
@@ -122,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in near()) {
+        fn any_input_is_refused_or_kept_in_its_final_form(raw in near()) {
             if let Ok(email) = Email::parse(&raw) {
                 samples::assert_kept(email.as_str(), Email::MAX_CHARS);
                 prop_assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));

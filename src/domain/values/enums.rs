@@ -1,39 +1,66 @@
-//! The closed sets of the domain. What is stored is the text of a variant, never its number: a dump reads by itself.
+//! The closed sets of the domain. The word of a variant is stored, never its number: a dump can be read without the source. A
+//! word that a newer release stored is read as `Unknown`: reading never fails.
 
-use serde::{Deserialize, Serialize};
-use strum::VariantArray;
+/// Stands for every word of a newer release. No request and no command can store it.
+pub(in crate::domain) const UNKNOWN: &str = "UNSPECIFIED";
 
+/// Declares enums by the words that are stored.
 macro_rules! closed_sets {
     ($($(#[$about:meta])* $name:ident { $($(#[$says:meta])* $variant:ident = $text:literal),+ $(,)? })+) => {$(
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, VariantArray)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
-            $($(#[$says])* #[serde(rename = $text)] $variant,)+
+            /// A word that a newer release stored. No request can name it.
+            Unknown,
+            $($(#[$says])* $variant,)+
         }
 
         impl $name {
-            /// The text that is stored.
+            /// Every variant that this release knows, in order.
+            pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that is stored.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
+                    Self::Unknown => $crate::domain::values::enums::UNKNOWN,
                     $(Self::$variant => $text,)+
                 }
             }
 
-            /// The variant of a stored text, if it is one.
+            /// The variant of a word, if this release knows it.
             #[must_use]
-            pub fn from_str_stored(stored: &str) -> Option<Self> {
-                match stored {
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
                     $($text => Some(Self::$variant),)+
                     _ => None,
                 }
             }
+
+            /// The variant of a stored word.
+            #[must_use]
+            pub fn stored(word: &str) -> Self {
+                Self::parse(word).unwrap_or(Self::Unknown)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <String as serde::Deserialize>::deserialize(deserializer).map(|word| Self::stored(&word))
+            }
         }
     )+};
 }
+pub(in crate::domain) use closed_sets;
 
 closed_sets! {
-    /// What a customer is. Tax and registration numbers are asked of a business only.
+    /// What a customer is. Only a business is asked for tax and registration numbers.
     #[derive(Default)]
     CustomerType {
         /// A company or another organisation.
@@ -53,47 +80,47 @@ closed_sets! {
         Residential = "RESIDENTIAL",
     }
 
-    /// Who sees a customer besides its owner and the accounts above that.
+    /// Which accounts see a customer besides its owner and the accounts above the owner.
     #[derive(Default)]
     Reach {
-        /// Nobody.
+        /// None.
         #[default]
         Local = "LOCAL",
         /// Every account below its owner.
         Fleet = "FLEET",
     }
 
-    /// Where a customer came from.
+    /// How a customer was created.
     #[derive(Default)]
     Origin {
-        /// A reseller's control panel.
+        /// In a reseller's control panel.
         ControlPanel = "CONTROL_PANEL",
-        /// An order of a marketplace.
+        /// By an order of a marketplace.
         Marketplace = "MARKETPLACE",
-        /// Another service, over this API.
+        /// By another service, over this API.
         #[default]
         Api = "API",
-        /// A file.
+        /// From a file.
         Import = "IMPORT",
     }
 
-    /// What a member may do, from least to most: a role includes those before it.
+    /// What a member may do, from least to most: a role includes those before it. An unknown role gives no right.
     #[derive(PartialOrd, Ord)]
     Role {
         /// Reads.
         Viewer = "VIEWER",
-        /// Keeps customers.
+        /// Creates and changes customers.
         Member = "MEMBER",
-        /// Suspends, merges, bills.
+        /// Also suspends, merges and bills customers.
         ServiceManager = "SERVICE_MANAGER",
-        /// Everything in the account and below it.
+        /// May do everything in the account and below it.
         Admin = "ADMIN",
     }
 
-    /// Among whom a customer's name is unique.
+    /// Where a customer's name must be unique.
     #[derive(Default)]
     NameUniqueness {
-        /// Names may repeat.
+        /// Nowhere.
         #[default]
         None = "NONE",
         /// Among the customers of one account.
@@ -112,30 +139,35 @@ mod tests {
 
     macro_rules! round_trip {
         ($($name:ident)+) => {$(
-            for &value in $name::VARIANTS {
-                assert_eq!($name::from_str_stored(value.as_str()), Some(value));
+            for &value in $name::KNOWN {
+                assert_eq!($name::stored(value.as_str()), value);
                 assert_eq!(serde_json::to_value(value).unwrap(), value.as_str());
                 assert_eq!(serde_json::from_value::<$name>(value.as_str().into()).unwrap(), value);
             }
-            assert_eq!($name::from_str_stored(""), None);
+            for word in ["", "OF_A_NEWER_RELEASE", UNKNOWN] {
+                assert_eq!($name::stored(word), $name::Unknown);
+                assert_eq!(serde_json::from_value::<$name>(word.into()).unwrap(), $name::Unknown);
+                assert_eq!($name::parse(word), None);
+            }
         )+};
     }
 
     #[test]
-    fn every_variant_comes_back_from_its_stored_text() {
+    fn every_variant_comes_back_from_its_stored_word_and_any_other_word_is_unknown() {
         round_trip!(CustomerType ServiceClass Reach Origin Role NameUniqueness);
     }
 
     #[test]
-    fn a_role_includes_those_before_it() {
-        assert!(Role::VARIANTS.is_sorted());
+    fn a_role_includes_those_before_it_and_an_unknown_role_none() {
+        assert!(Role::KNOWN.is_sorted());
+        assert!(Role::KNOWN.iter().all(|role| Role::Unknown < *role));
         assert!(
             Role::Viewer < Role::Member && Role::Member < Role::ServiceManager && Role::ServiceManager < Role::Admin
         );
     }
 
     #[test]
-    fn a_customer_is_a_normal_local_business_from_the_api_unless_said_otherwise() {
+    fn a_customer_is_a_normal_local_business_from_the_api_by_default() {
         assert_eq!(CustomerType::default(), CustomerType::Business);
         assert_eq!(ServiceClass::default(), ServiceClass::Normal);
         assert_eq!(Reach::default(), Reach::Local);
@@ -146,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_other_text_is_a_role(raw in samples::raw()) {
-            prop_assert!(Role::from_str_stored(&raw).is_none_or(|role| role.as_str() == raw));
+            prop_assert!(Role::parse(&raw).is_none_or(|role| role.as_str() == raw));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The ids: a UUID each, of a type each, so that a tenant's never stands where an account's belongs.
+//! The ids: each is a UUID with a type of its own, so that a tenant's id cannot be used as an account's.
 //!
-//! Rule: any UUID syntax comes in, lower case with hyphens goes out, and the nil UUID names nothing.
+//! Rule: any UUID syntax is accepted, lower case with hyphens is returned, and the nil UUID names nothing.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ macro_rules! ids {
             /// The most bytes of any syntax that is accepted.
             pub const MAX_CHARS: usize = MAX_CHARS;
 
-            /// Parses what a client sent: with hyphens, without, in braces or as a URN, in either case.
+            /// Parses what a client sent: with hyphens or without, in braces or as a URN, in upper or lower case.
             ///
             /// # Errors
             /// Not a UUID, or the nil one.
@@ -44,7 +44,7 @@ macro_rules! ids {
                 parse(raw).map(Self)
             }
 
-            /// An id that we made or stored.
+            /// An id that this service made or stored.
             #[must_use]
             pub const fn from_uuid(id: Uuid) -> Self {
                 Self(id)
@@ -70,7 +70,7 @@ ids! {
     TenantId
     /// An account of a tenant's tree.
     AccountId
-    /// A customer, whoever owns it; a `UUIDv7`.
+    /// A customer, whichever account owns it; a `UUIDv7`.
     CustomerId
     /// A member: a principal with a role in an account.
     MemberId
@@ -84,12 +84,12 @@ ids! {
     HoldId
     /// A tag of an account.
     TagId
-    /// What a client calls a mutation, so that a repeat gets the first one's answer.
+    /// The id that a client gives a mutation, so that a repeat gets the first answer.
     RequestId
 }
 
 impl TenantId {
-    /// The nil UUID: no tenant, and `CreateTenant`'s place among the stored requests. Never parsed.
+    /// The nil UUID: no tenant. The stored answers of `CreateTenant` have it in their key. Never parsed.
     pub const PLATFORM: Self = Self(Uuid::nil());
 }
 
@@ -103,7 +103,7 @@ mod tests {
     const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
     #[test]
-    fn any_syntax_comes_in_and_one_goes_out() {
+    fn any_syntax_is_accepted_and_one_is_returned() {
         let upper = ID.to_uppercase();
         for raw in [ID, &upper, &ID.replace('-', ""), &format!("{{{ID}}}"), &format!("urn:uuid:{ID}")] {
             assert_eq!(CustomerId::parse(raw).unwrap().to_string(), ID);
@@ -132,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_an_id(raw in prop_oneof![samples::raw(), "[{]?[0-9a-fA-F-]{30,38}[}]?"]) {
+        fn any_input_is_refused_or_an_id(raw in prop_oneof![samples::raw(), "[{]?[0-9a-fA-F-]{30,38}[}]?"]) {
             if let Ok(id) = RequestId::parse(&raw) {
                 prop_assert_eq!(RequestId::parse(&id.to_string()), Ok(id));
             }

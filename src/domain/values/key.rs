@@ -1,7 +1,7 @@
 //! The folded key by which names and custom IDs are compared: case, width and spacing do not matter, accents do.
 //!
-//! Rule: two texts are the same name if and only if their keys are the same bytes, so `PostgreSQL` compares keys with
-//! `COLLATE "C"` and needs no opinion of its own. A change of the folding is a migration of every stored key.
+//! Rule: two texts are the same name if and only if their keys are the same bytes. So `PostgreSQL` compares keys with
+//! `COLLATE "C"`. A change of the folding is a migration of every stored key.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::text::{collapse, is_plain};
 use super::violation::Rule;
 
-/// Two rounds reach a text that another leaves alone, for everything tried so far; the bound says that it ends.
+/// Two rounds have been enough for every text tried so far: a third changed nothing. The bound guarantees an end.
 const MAX_ROUNDS: usize = 4;
 
 /// A text folded for comparison: NFKC, full case folding (not the Turkic one), NFKC, white space collapsed; accents
@@ -20,11 +20,11 @@ const MAX_ROUNDS: usize = 4;
 pub struct Key(String);
 
 impl Key {
-    /// The most bytes of a key that is to be unique: a B-tree of `PostgreSQL` refuses entries above a third of a page
-    /// (2,704 bytes), and beside the key an entry holds ids and a system.
+    /// The most bytes of a unique key: a B-tree of `PostgreSQL` refuses entries above a third of a page (2,704 bytes), and
+    /// an entry holds ids and a system beside the key.
     pub const MAX_BYTES: usize = 2_048;
 
-    /// Folds any text. Folding a key again changes nothing.
+    /// Folds any text. Folding a key again returns the same key.
     #[must_use]
     pub fn fold(text: &str) -> Self {
         if is_plain(text) {
@@ -41,10 +41,10 @@ impl Key {
         Self(key)
     }
 
-    /// Folds a text whose key is to be unique.
+    /// Folds a text whose key must be unique.
     ///
     /// # Errors
-    /// The key has more than [`Key::MAX_BYTES`]: only a long text of characters that stand for many, like U+FDFA.
+    /// The key has more than [`Key::MAX_BYTES`]: only a long text of characters that fold to many, like U+FDFA.
     pub fn try_fold(text: &str) -> Result<Self, Rule> {
         let key = Self::fold(text);
         if key.0.len() > Self::MAX_BYTES {
@@ -65,8 +65,8 @@ fn round(text: &str) -> String {
     collapse(&nfkc.normalize(&CaseMapper::new().fold_string(&nfkc.normalize(text))))
 }
 
-/// Declares a text that is kept as given and compared by its key. A macro, so that a name and a custom ID are
-/// different types with the same one door.
+/// Declares a text that is stored as given and compared by its key. A macro, so that a name and a custom ID are
+/// different types with the same `parse`.
 macro_rules! keyed {
     ($(#[$about:meta])* pub struct $name:ident, at most $max:literal) => {
         $(#[$about])*
@@ -90,27 +90,27 @@ macro_rules! keyed {
                 Ok(Self { key: $crate::domain::values::key::Key::try_fold(&text)?, text })
             }
 
-            /// The text as it is kept and shown.
+            /// The text as it is stored and shown.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.text
             }
 
-            /// What it is compared by.
+            /// The key that it is compared by.
             #[must_use]
             pub fn key(&self) -> &$crate::domain::values::key::Key {
                 &self.key
             }
         }
 
-        /// From what we stored, without today's rule.
+        /// Reads a stored text, without today's rule.
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 Self { key: $crate::domain::values::key::Key::fold(&text), text }
             }
         }
 
-        /// As its text alone: the key is derived.
+        /// Stores the text alone: the key is derived from it.
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.text)

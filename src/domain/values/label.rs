@@ -1,4 +1,4 @@
-//! Labels: what other services hang on a customer, key by key. Clientele searches them and gives them no meaning.
+//! Labels: key-value pairs that other services attach to a customer. Clientele can search by them and gives them no meaning.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl LabelKey {
     }
 }
 
-/// A label's value: at most 500 printable characters, or none.
+/// A label's value: at most 500 printable characters; it may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LabelValue(String);
@@ -60,7 +60,7 @@ impl LabelValue {
         printable(raw, 0..=Self::MAX_CHARS).map(Self)
     }
 
-    /// The value, perhaps empty.
+    /// The value; it may be empty.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -79,14 +79,14 @@ impl Labels {
     /// Parses the whole map that a client sent.
     ///
     /// # Errors
-    /// More than 50 (then nothing else is looked at), a bad key (`labels`, once), bad values (`labels.KEY`, by key).
+    /// More than 50 (nothing else is checked then), invalid keys (`labels`, once), invalid values (`labels.KEY`, by key).
     /// The paths start at the customer.
     pub fn parse<K, V>(raw: impl IntoIterator<Item = (K, V)>) -> Result<Self, Violations>
     where
         K: AsRef<str> + Ord,
         V: AsRef<str>,
     {
-        // A map off the wire has no order; the violations have one.
+        // Sorted, so that violations come in the same order each time.
         let raw: BTreeMap<K, V> = raw.into_iter().collect();
         if raw.len() > Self::MAX {
             return Err(Violations::of("labels", too_many(raw.len())));
@@ -98,7 +98,7 @@ impl Labels {
                     let value = violations.check(format!("labels.{}", key.as_str()), LabelValue::parse(value.as_ref()));
                     labels.extend(value.map(|value| (key, value)));
                 }
-                // A bad key may be of any length and content, so it is not repeated as a path.
+                // An invalid key has any length and content: no path repeats it.
                 Err(rule) => bad_key = Some(rule),
             }
         }
@@ -108,10 +108,10 @@ impl Labels {
         violations.finish(Some(Self(labels)))
     }
 
-    /// Sets one label, new or not.
+    /// Sets one label, new or existing.
     ///
     /// # Errors
-    /// It would be one too many; nothing is changed then.
+    /// It would exceed the limit; nothing changes then.
     pub fn set(&mut self, key: LabelKey, value: LabelValue) -> Result<(), Rule> {
         if self.0.len() >= Self::MAX && !self.0.contains_key(&key) {
             return Err(too_many(self.0.len() + 1));
@@ -120,12 +120,12 @@ impl Labels {
         Ok(())
     }
 
-    /// Removes one label, if it is there.
+    /// Removes one label, if it exists.
     pub fn remove(&mut self, key: &LabelKey) {
         self.0.remove(key);
     }
 
-    /// One label's value, if it is there.
+    /// One label's value, if it exists.
     #[must_use]
     pub fn get(&self, key: &LabelKey) -> Option<&LabelValue> {
         self.0.get(key)
@@ -136,7 +136,7 @@ impl Labels {
         self.0.iter()
     }
 
-    /// Whether there are none.
+    /// Whether the map is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_value_is_told_and_bad_keys_once_by_none_of_their_names() {
+    fn every_invalid_value_is_reported_and_invalid_keys_once_without_their_names() {
         let refused =
             Labels::parse([("b", "\0"), ("a", "\u{200B}"), ("SECRET", ""), ("MORE", ""), ("c", "")]).unwrap_err();
         let fields: Vec<_> = refused.all().iter().map(|violation| violation.field.as_str()).collect();
@@ -199,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(
+        fn any_input_is_refused_or_kept_in_its_final_form(
             key in prop_oneof![samples::raw(), "[a-z0-9._/-]{1,64}"],
             value in samples::raw(),
         ) {

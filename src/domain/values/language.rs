@@ -1,30 +1,30 @@
-//! The language a customer is written to in: the shape of a BCP 47 tag, without the registry behind it.
+//! The customer's language for correspondence: a tag in the syntax of BCP 47, not looked up in the registry.
 
 use serde::{Deserialize, Serialize};
 
 use super::violation::Rule;
 
 /// A language tag such as `nl`, `nl-BE` or `zh-Hant-TW`: at most 35 characters, subtags of 1 to 8 ASCII letters and
-/// digits, the first of 2 to 8 letters; kept in the case that RFC 5646 (2.1.1) recommends.
+/// digits, the first of 2 to 8 letters. Stored in the case that RFC 5646 (2.1.1) recommends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Language(String);
 
 impl Language {
-    /// The most characters that it has: the least that RFC 5646 (4.4.1) asks software to keep.
+    /// The most characters: the least that RFC 5646 (4.4.1) requires software to support.
     pub const MAX_CHARS: usize = 35;
 
-    /// Parses what a client sent, in any case; white space at its ends is trimmed.
+    /// Parses what a client sent, in any case. White space at the ends is trimmed.
     ///
     /// # Errors
-    /// Not of the shape of a tag.
+    /// Not in the syntax of a tag.
     pub fn parse(raw: &str) -> Result<Self, Rule> {
         let raw = raw.trim();
         if raw.len() > Self::MAX_CHARS || !raw.split('-').enumerate().all(|(place, subtag)| is_subtag(place, subtag)) {
             return Err(Rule::new("must be a language tag such as nl, en-GB or zh-Hant-TW"));
         }
         let mut tag = String::with_capacity(raw.len());
-        let mut extended = false; // behind a singleton (`-u-`, `-x-`) nothing is a script or a region
+        let mut extended = false; // after a singleton (`-u-`, `-x-`) no subtag is a script or a region
         for (place, subtag) in raw.split('-').enumerate() {
             if place > 0 {
                 tag.push('-');
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_the_shape_of_a_tag_is_refused_with_examples() {
+    fn other_syntax_is_refused_with_examples() {
         for raw in
             ["", "n", "dutch language", "nl_BE", "nl-", "-nl", "nl--BE", "x-klingon", "12", "né", &"nl-".repeat(12)]
         {
@@ -90,7 +90,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(
+        fn any_input_is_refused_or_kept_in_its_final_form(
             raw in prop_oneof![samples::raw(), "[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}"],
         ) {
             if let Ok(language) = Language::parse(&raw) {

@@ -1,5 +1,5 @@
-//! Value types. Each has one entry point, `parse`, which takes what a client sent and says which rule it breaks. Reading a stored
-//! value back does not use it: a rule may tighten later, and a value that was accepted once stays readable.
+//! Value types. Each has one entry point, `parse`, which takes what a client sent and returns the rule that it breaks. Reading
+//! a stored value does not use it: a rule may become stricter later, and a value that was accepted once stays readable.
 
 pub mod address;
 pub mod contact;
@@ -17,5 +17,6 @@ pub mod status_reason;
 pub mod tax_id;
 pub mod text;
 pub mod timestamp;
+pub mod unknown_fields;
 pub mod violation;
 pub mod workload;

@@ -1,11 +1,11 @@
-//! Names: of customers, which a tenant or an account may want unique, and of accounts, which need not be.
+//! Names of customers, which a tenant may require to be unique, and of accounts, which may repeat.
 
 use super::key::keyed;
 use super::text::Text;
 
 keyed! {
-    /// A customer's short name: 1 to 120 printable characters, kept as given, compared by its folded key where
-    /// `name_uniqueness` says so.
+    /// A customer's short name: 1 to 120 printable characters, stored as given, compared by its folded key where
+    /// `name_uniqueness` requires it.
     pub struct Name, at most 120
 }
 
@@ -44,7 +44,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+        fn any_input_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
             if let Ok(name) = Name::parse(&raw) {
                 samples::assert_kept(name.as_str(), Name::MAX_CHARS);
                 prop_assert!(!name.key().as_str().is_empty());

@@ -1,12 +1,12 @@
-//! Phone and fax numbers, as they are written. Whether a number can be or is one of a plan comes later, as a flag:
-//! what people print on their cards is kept.
+//! Phone and fax numbers as they are written. Whether a number is valid in its numbering plan is not checked yet.
 
 use serde::{Deserialize, Serialize};
 
 use super::text::Text;
+use super::unknown_fields::UnknownFields;
 use super::violation::{Rule, Violations};
 
-/// What is dialled once the number answers: 1 to 40 of digits, `*`, `#`, and pauses `,`, `p`, `w`.
+/// The keys to dial after the call is answered: 1 to 40 digits, `*`, `#`, and the pauses `,`, `p` and `w`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Extension(String);
@@ -36,12 +36,15 @@ impl Extension {
     }
 }
 
-/// A phone or fax number, 1 to 40 printable characters with a digit among them, and an extension.
+/// A phone or fax number: 1 to 40 printable characters with at least one digit, and an optional extension.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phone {
+    #[serde(rename = "number")]
     number: Text<40>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "extension", skip_serializing_if = "Option::is_none")]
     extension: Option<Extension>,
+    #[serde(flatten)]
+    pub(in crate::domain) unknown: UnknownFields,
 }
 
 impl Phone {
@@ -51,15 +54,19 @@ impl Phone {
     /// Parses what a client sent; an empty extension is none.
     ///
     /// # Errors
-    /// What is wrong with `number`, with `extension`, or with both.
+    /// All violations of `number` and `extension`.
     pub fn parse(number: &str, extension: &str) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let number = violations.check("number", parse_number(number));
         let extension = violations.check("extension", super::text::optional(extension, Extension::parse));
-        violations.finish(number.zip(extension).map(|(number, extension)| Self { number, extension }))
+        violations.finish(number.zip(extension).map(|(number, extension)| Self {
+            number,
+            extension,
+            unknown: UnknownFields::default(),
+        }))
     }
 
-    /// Parses what a client may leave out: none if both parts are empty.
+    /// Parses an optional phone: none if both parts are empty.
     ///
     /// # Errors
     /// As [`Phone::parse`] does: an extension needs a number.
@@ -70,13 +77,20 @@ impl Phone {
         Self::parse(number, extension).map(Some)
     }
 
+    /// Keeps the fields that a newer release stored with the phone `before`, if the number is the same.
+    pub(in crate::domain) fn keep_unknown(&mut self, before: Option<&Self>) {
+        if let Some(before) = before.filter(|before| before.number == self.number) {
+            self.unknown.clone_from(&before.unknown);
+        }
+    }
+
     /// The number as it was written.
     #[must_use]
     pub fn number(&self) -> &str {
         self.number.as_str()
     }
 
-    /// What to dial after it, if anything.
+    /// The extension, if there is one.
     #[must_use]
     pub fn extension(&self) -> Option<&str> {
         self.extension.as_ref().map(Extension::as_str)
@@ -104,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn both_parts_are_told_at_once() {
+    fn violations_of_both_parts_are_reported_together() {
         let violations = Phone::parse("none", "ext. 4").unwrap_err();
         let fields: Vec<_> = violations.all().iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["number", "extension"]);
@@ -112,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_may_be_left_out_but_an_extension_needs_a_number() {
+    fn a_phone_is_optional_but_an_extension_needs_a_number() {
         assert_eq!(Phone::parse_optional("", " "), Ok(None));
         assert_eq!(Phone::parse_optional("", "4"), Err(Violations::of("number", Rule::new("must not be empty"))));
     }
 
     #[test]
-    fn a_phone_is_stored_without_an_extension_it_has_not() {
+    fn an_absent_extension_is_not_stored() {
         let phone = Phone::parse("112", "").unwrap();
         let stored = serde_json::to_string(&phone).unwrap();
         assert_eq!(stored, r#"{"number":"112"}"#);
@@ -127,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(
+        fn any_input_is_refused_or_kept_in_its_final_form(
             number in samples::raw(),
             extension in prop_oneof![samples::raw(), "[ 0-9*#,pw]{0,45}"],
         ) {

@@ -1,4 +1,4 @@
-//! A customer's status and why it has it.
+//! The reason of a customer's status.
 
 use super::text::Text;
 
@@ -14,7 +14,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+        fn any_input_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
             if let Ok(reason) = StatusReason::parse(&raw) {
                 samples::assert_kept(reason.as_str(), StatusReason::MAX_CHARS);
                 prop_assert_eq!(StatusReason::parse(reason.as_str()), Ok(reason.clone()));

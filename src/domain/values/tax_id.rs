@@ -1,17 +1,21 @@
-//! Tax IDs as they are written. Formats and check digits per country come later; no outside register is ever asked.
+//! Tax IDs as they are written. Formats and check digits are not checked yet; no external register is asked.
 
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
 use super::text::Text;
+use super::unknown_fields::UnknownFields;
 use super::violation::{Rule, Violations};
 
-/// A tax ID: 1 to 40 printable characters, and the country that gave it if that is known.
+/// A tax ID: 1 to 40 printable characters, and the country that issued it, if known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxId {
+    #[serde(rename = "value")]
     value: Text<40>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "country", skip_serializing_if = "Option::is_none")]
     country: Option<Text<100>>,
+    #[serde(flatten)]
+    pub(in crate::domain) unknown: UnknownFields,
 }
 
 impl TaxId {
@@ -21,12 +25,16 @@ impl TaxId {
     /// Parses what a client sent; an empty country is none.
     ///
     /// # Errors
-    /// What is wrong with `value`, with `country`, or with both.
+    /// All violations of `value` and `country`.
     pub fn parse(value: &str, country: &str) -> Result<Self, Violations> {
         let mut violations = Violations::default();
         let value = violations.check("value", Text::parse(value));
         let country = violations.check("country", Text::parse_optional(country));
-        violations.finish(value.zip(country).map(|(value, country)| Self { value, country }))
+        violations.finish(value.zip(country).map(|(value, country)| Self {
+            value,
+            country,
+            unknown: UnknownFields::default(),
+        }))
     }
 
     /// The ID as it was written.
@@ -35,13 +43,13 @@ impl TaxId {
         self.value.as_str()
     }
 
-    /// The country that gave it, if it was said.
+    /// The country that issued it, if known.
     #[must_use]
     pub fn country(&self) -> Option<&str> {
         self.country.as_ref().map(Text::as_str)
     }
 
-    /// What makes two of them the same.
+    /// Two tax IDs are the same if their keys are equal.
     fn key(&self) -> (Key, Option<Key>) {
         (Key::fold(self.value()), self.country().map(Key::fold))
     }
@@ -56,16 +64,16 @@ impl TaxIds {
     /// The most that a customer has.
     pub const MAX: usize = 20;
 
-    /// Makes a whole of tax IDs that are each in order.
+    /// Makes the list from tax IDs that are each valid.
     ///
     /// # Errors
-    /// What [`TaxIds::check_count`] or [`TaxIds::check`] says.
+    /// Those of [`TaxIds::check_count`] and [`TaxIds::check`].
     pub fn try_new(tax_ids: Vec<TaxId>) -> Result<Self, Violations> {
         Self::check_count(tax_ids.len())?;
         Self::check(tax_ids.iter().map(Some)).finish(Some(Self(tax_ids)))
     }
 
-    /// Whether a customer can have so many.
+    /// Checks the number of tax IDs.
     ///
     /// # Errors
     /// More than 20; the path is `tax_ids`.
@@ -77,8 +85,8 @@ impl TaxIds {
         Err(Violations::of("tax_ids", rule))
     }
 
-    /// Which repeat an earlier one. A place whose tax ID breaks a rule of its own has none. The paths start at the
-    /// customer: `tax_ids[3]`.
+    /// Reports the tax IDs that repeat an earlier one. None stands for a tax ID that is itself invalid. The paths start
+    /// at the customer: `tax_ids[3]`.
     pub fn check<'a>(tax_ids: impl Iterator<Item = Option<&'a TaxId>>) -> Violations {
         let mut violations = Violations::default();
         let keys: Vec<_> = tax_ids.map(|tax_id| tax_id.map(TaxId::key)).collect();
@@ -90,13 +98,26 @@ impl TaxIds {
         violations
     }
 
+    /// Keeps the fields that a newer release stored with the tax IDs of `before` that are still in the list.
+    pub(in crate::domain) fn keep_unknown(&mut self, before: &Self) {
+        for old in before.0.iter().filter(|old| !old.unknown.is_empty()) {
+            if let Some(new) = self.0.iter_mut().find(|new| new.key() == old.key()) {
+                new.unknown.clone_from(&old.unknown);
+            }
+        }
+    }
+
     /// All of them, in the order given.
     #[must_use]
     pub fn as_slice(&self) -> &[TaxId] {
         &self.0
     }
 
-    /// Whether there are none.
+    pub(in crate::domain) fn iter_mut(&mut self) -> std::slice::IterMut<'_, TaxId> {
+        self.0.iter_mut()
+    }
+
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -115,14 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn both_parts_are_told_at_once() {
+    fn violations_of_both_parts_are_reported_together() {
         let violations = TaxId::parse("", &"x".repeat(101)).unwrap_err();
         let fields: Vec<_> = violations.all().iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(fields, ["value", "country"]);
     }
 
     #[test]
-    fn the_same_tax_id_twice_is_refused_however_it_is_written() {
+    fn a_repeated_tax_id_is_refused_in_any_spelling() {
         let twice =
             vec![tax_id("1", ""), tax_id("NL006486253B01", "Netherlands"), tax_id("nl006486253b01", "NETHERLANDS")];
         let refused = TaxIds::try_new(twice).unwrap_err();
@@ -148,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(value in samples::raw(), country in samples::raw()) {
+        fn any_input_is_refused_or_kept_in_its_final_form(value in samples::raw(), country in samples::raw()) {
             if let Ok(tax_id) = TaxId::parse(&value, &country) {
                 samples::assert_kept(tax_id.value(), TaxId::MAX_CHARS);
                 samples::assert_kept(tax_id.country().unwrap_or_default(), 100);

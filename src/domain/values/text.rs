@@ -1,7 +1,7 @@
-//! The one pipeline that every text of a client passes: normalised, trimmed, printable, of a length that we can keep.
+//! The pipeline for every text of a client: normalised, trimmed, printable, and of a bounded length.
 //!
-//! Rule: no other file normalises a text that is to be kept. What looks alike must be alike, and what cannot be seen
-//! must not be there: a zero-width space in a name makes a second customer that nobody can tell from the first.
+//! Rule: no other file normalises a text that is stored. Texts that look the same must be the same, and invisible characters
+//! are refused: a zero-width space in a name would make a second customer that looks like the first.
 
 use std::ops::RangeInclusive;
 
@@ -12,20 +12,20 @@ use serde::{Deserialize, Serialize};
 
 use super::violation::Rule;
 
-/// More bytes than this per allowed character cannot shrink to the limit by composing; it is refused before any
-/// work that costs more than a look. A Hangul syllable written as three jamo, the dearest of living scripts, has nine.
+/// A text with more bytes than this per allowed character cannot become short enough by composing, and is refused before
+/// the expensive steps. A Hangul syllable written as three jamo, the longest of living scripts, has nine.
 const MAX_BYTES_PER_CHAR: usize = 16;
 
-/// A blank that Unicode counts among the symbols: BRAILLE PATTERN BLANK.
+/// BRAILLE PATTERN BLANK: blank, but a symbol by its Unicode category.
 const BRAILLE_BLANK: char = '\u{2800}';
 
-/// Brings a text into the form that is kept: NFC, trimmed, each run of inner white space one space. `chars` is its
-/// length in code points in that form. An empty text passes if `chars` starts at 0.
+/// Converts a text to the form that is stored: NFC, trimmed, each run of inner white space replaced by one space. `chars` is
+/// the allowed length in code points of that form. An empty text is valid if `chars` starts at 0.
 ///
 /// # Errors
-/// Too long, too short, or a character that cannot be seen or is not (yet) one: control characters (tab and line feed
-/// too, except at the ends, where they are trimmed), bidi controls, zero-width and other default-ignorable ones, line
-/// and paragraph separators, private use, unassigned. Characters are numbered from 1, as they were sent.
+/// Too long, too short, or a character that is invisible or unassigned: control characters (tab and line feed too, except at
+/// the ends, where they are trimmed), bidi controls, zero-width and other default-ignorable ones, line and paragraph
+/// separators, private use, unassigned. Characters are numbered from 1, as they were sent.
 pub fn printable(raw: &str, chars: RangeInclusive<usize>) -> Result<String, Rule> {
     if is_plain(raw) {
         return within(raw.len(), &chars).map(|()| raw.to_owned());
@@ -45,15 +45,15 @@ pub fn printable(raw: &str, chars: RangeInclusive<usize>) -> Result<String, Rule
     within(text.chars().count(), &chars).map(|()| text)
 }
 
-/// Parses a text that may be left out: nothing, or nothing but white space, is `None`.
+/// Parses an optional text: an empty one, or white space alone, is `None`.
 ///
 /// # Errors
-/// What `parse` says of any other text.
+/// Those of `parse` for any other text.
 pub fn optional<T>(raw: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Result<Option<T>, Rule> {
     if raw.trim().is_empty() { Ok(None) } else { parse(raw).map(Some) }
 }
 
-/// Whether a text is printable ASCII without spaces at its ends or two in a row: nearly all are, and are done with.
+/// Whether a text is printable ASCII without spaces at its ends or two in a row. Nearly all texts are, and need no more work.
 pub(super) fn is_plain(text: &str) -> bool {
     let mut last = b' ';
     for &byte in text.as_bytes() {
@@ -65,7 +65,7 @@ pub(super) fn is_plain(text: &str) -> bool {
     last != b' '
 }
 
-/// Trims a text and makes each run of white space in it one space.
+/// Trims a text and replaces each run of white space in it by one space.
 pub(in crate::domain) fn collapse(text: &str) -> String {
     let mut collapsed = String::with_capacity(text.len());
     for word in text.split_whitespace() {
@@ -77,7 +77,7 @@ pub(in crate::domain) fn collapse(text: &str) -> String {
     collapsed
 }
 
-/// What a character is that no text may hold, or nothing if it is fine.
+/// Why no text may contain this character; none if it is allowed.
 fn refused(found: char) -> Option<&'static str> {
     if found.is_ascii_graphic() || found == ' ' {
         return None;
@@ -90,7 +90,7 @@ fn refused(found: char) -> Option<&'static str> {
         | GeneralCategory::Format
         | GeneralCategory::LineSeparator
         | GeneralCategory::ParagraphSeparator => Some("invisible or control characters"),
-        // Fillers and variation selectors are letters and marks by category, and just as invisible.
+        // Fillers and variation selectors are letters and marks by category, and invisible too.
         _ if found == BRAILLE_BLANK || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(found) => {
             Some("invisible or control characters")
         }
@@ -111,7 +111,7 @@ fn wrong_length(count: usize, chars: &RangeInclusive<usize>) -> Rule {
     }
 }
 
-/// A text of 1 to `MAX` printable characters without a rule of its own.
+/// A text of 1 to `MAX` printable characters without a further rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Text<const MAX: usize>(String);
@@ -128,7 +128,7 @@ impl<const MAX: usize> Text<MAX> {
         printable(raw, 1..=MAX).map(Self)
     }
 
-    /// Parses what a client may leave out: empty is `None`.
+    /// Parses an optional text: empty is `None`.
     ///
     /// # Errors
     /// As [`Text::parse`] does.
@@ -136,13 +136,13 @@ impl<const MAX: usize> Text<MAX> {
         optional(raw, Self::parse)
     }
 
-    /// A text that was accepted once and stored: today's rules do not look at it.
+    /// A stored text. Today's rules are not applied.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The text in its kept form.
+    /// The text as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -175,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_in_two_ways_is_kept_in_one() {
+    fn two_encodings_of_a_text_are_stored_as_one() {
         assert_eq!(printable("Mu\u{308}nchen", 1..=7).unwrap(), "München");
     }
 
     #[test]
-    fn invisible_and_control_characters_are_refused_with_their_place() {
+    fn invisible_and_control_characters_are_refused_with_their_position() {
         assert_eq!(rule("Copaco\u{200B}"), "must not hold invisible or control characters; character 7 is U+200B");
         assert_eq!(rule(" a\tb"), "must not hold invisible or control characters; character 3 is U+0009");
         for hidden in ["\0", "\n", "\u{85}", "\u{AD}", "\u{202E}", "\u{2066}", "\u{2028}", "\u{FEFF}", "\u{3164}"] {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_counted_in_characters_of_the_kept_form() {
+    fn the_length_is_counted_in_characters_of_the_stored_form() {
         assert_eq!(rule(&"x".repeat(134)), "must be 1 to 120 characters; this has 134");
         assert_eq!(rule(&"é".repeat(121)), "must be 1 to 120 characters; this has 121");
         assert_eq!(rule(&"é".repeat(100_000)), "must be 1 to 120 characters; this has 100000");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_is_refused_unless_it_may_be_left_out() {
+    fn empty_is_refused_unless_it_is_optional() {
         assert_eq!(rule(""), "must not be empty");
         assert_eq!(rule(" \u{A0}\n"), "must not be empty");
         assert_eq!(printable("", 0..=5).unwrap(), "");
@@ -210,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_is_read_back_whatever_todays_rule() {
+    fn a_stored_text_is_read_back_without_todays_rule() {
         let stored: Text<3> = serde_json::from_str(r#""longer than three""#).unwrap();
         assert_eq!(serde_json::to_string(&stored).unwrap(), r#""longer than three""#);
     }
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
+        fn any_input_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
             if let Ok(text) = Text::<40>::parse(&raw) {
                 samples::assert_kept(text.as_str(), 40);
                 prop_assert!(!text.as_str().is_empty());
@@ -226,7 +226,7 @@ mod tests {
         }
 
         #[test]
-        fn the_short_way_for_plain_text_and_the_long_one_agree(raw in "[ -~]{0,30}") {
+        fn the_fast_path_for_plain_text_and_the_slow_one_agree(raw in "[ -~]{0,30}") {
             prop_assert_eq!(printable(&raw, 0..=30).unwrap(), collapse(&raw));
             prop_assert_eq!(is_plain(&raw), !raw.is_empty() && collapse(&raw) == raw);
         }

@@ -1,4 +1,4 @@
-//! Points in time.
+//! Timestamps.
 
 use chrono::{DateTime, Utc};
 

@@ -1,9 +1,9 @@
-//! What is wrong with a request, field by field: every violation at once, each with why and what would do.
+//! The violations of a request, field by field, reported together: each says what is wrong and what is accepted.
 
 use std::borrow::Cow;
 
-/// Why one value is not acceptable and what would be, as a sentence that starts with a verb and ends without a stop:
-/// "must be at most 120 characters; this has 134". It never repeats the value itself, which may be personal data.
+/// The rule that a value breaks, as a sentence that starts with a verb and ends without a stop: "must be at most 120
+/// characters; this has 134". It never repeats the value, which may be personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule(Cow<'static, str>);
 
@@ -14,7 +14,7 @@ impl Rule {
         Self(Cow::Borrowed(text))
     }
 
-    /// A rule whose text carries numbers or names of ours.
+    /// A rule whose text contains numbers or names of ours.
     #[must_use]
     pub fn with(text: String) -> Self {
         Self(Cow::Owned(text))
@@ -27,16 +27,16 @@ impl Rule {
     }
 }
 
-/// One field that broke a rule. `field` is the path as the client wrote it: `customer.tax_ids[1].value`.
+/// One field that breaks a rule. `field` is the path as the client wrote it: `customer.tax_ids[1].value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The path of the field in the request.
     pub field: String,
-    /// What it broke.
+    /// The rule.
     pub rule: Rule,
 }
 
-/// All that is wrong with one request, in the order in which it was found. Empty means nothing is.
+/// All violations of one request, in the order in which they were found. Empty: the request is valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violations(Vec<Violation>);
 
@@ -47,17 +47,17 @@ impl Violations {
         Self(vec![Violation { field: field.into(), rule }])
     }
 
-    /// Notes one violation.
+    /// Adds one violation.
     pub fn push(&mut self, field: impl Into<String>, rule: Rule) {
         self.0.push(Violation { field: field.into(), rule });
     }
 
-    /// Takes a parsed value out of its result, noting what it broke.
+    /// Returns the parsed value, or adds the violation.
     pub fn check<T>(&mut self, field: impl Into<String>, parsed: Result<T, Rule>) -> Option<T> {
         parsed.map_err(|rule| self.push(field, rule)).ok()
     }
 
-    /// Takes a nested message's value out of its result, its paths put below `field`, if that is not empty.
+    /// Returns a nested message's value, or adds its violations with `field` before their paths, unless that is empty.
     pub fn nest<T>(&mut self, field: &str, parsed: Result<T, Violations>) -> Option<T> {
         let below = |path: String| match (field, path.as_str()) {
             ("", _) => path,
@@ -72,10 +72,10 @@ impl Violations {
         None
     }
 
-    /// The whole, if nothing was wrong. `parts` is `Some` whenever no check failed.
+    /// The value, if there are no violations. `parts` is `Some` whenever no check failed.
     ///
     /// # Errors
-    /// All violations, if there are any.
+    /// All violations.
     pub fn finish<T>(self, parts: Option<T>) -> Result<T, Self> {
         match parts {
             Some(whole) if self.0.is_empty() => Ok(whole),
@@ -83,7 +83,7 @@ impl Violations {
         }
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no violations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,5 +1,5 @@
-//! The workload that calls: what its connection proves, beside the principal that its token names. It gives no rights; it is
-//! on record.
+//! The calling workload: the identity that its connection proves, beside the principal that its token names. It gives no rights;
+//! events record it.
 
 use std::fmt;
 
@@ -36,8 +36,8 @@ impl Workload {
         Ok(Self(raw.to_owned()))
     }
 
-    /// What Linkerd calls a client: `orders.shop.serviceaccount.identity.linkerd.cluster.local`, or a SPIFFE id where the
-    /// client is outside of the cluster.
+    /// The identity that Linkerd gives a client: `orders.shop.serviceaccount.identity.linkerd.cluster.local`, or a SPIFFE id for
+    /// a client outside the cluster.
     ///
     /// # Errors
     /// It is neither.
@@ -54,7 +54,7 @@ impl Workload {
         }
     }
 
-    /// The identity as it was proved.
+    /// The proved identity.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn linkerd_names_its_clients_by_dns() {
+    fn linkerd_identities_are_dns_names() {
         for good in ["orders.shop.serviceaccount.identity.linkerd.cluster.local", "spiffe://example.org/vm"] {
             assert_eq!(Workload::parse_linkerd(good).unwrap().as_str(), good);
         }
@@ -111,7 +111,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_kept_as_it_came_or_refused(raw in "(spiffe://)?[ -~ä/]{0,40}") {
+        fn any_input_is_kept_unchanged_or_refused(raw in "(spiffe://)?[ -~ä/]{0,40}") {
             for parse in [Workload::parse_spiffe, Workload::parse_linkerd] {
                 if let Ok(workload) = parse(&raw) {
                     prop_assert_eq!(workload.as_str(), raw.as_str());

@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        accounts::{account::Account, branch::Branch},
+        accounts::{account::Account, branch::Branch, policies::LeastRole},
         fields::requirements::Requirements,
         requests::answer::Tenant,
         values::enums::NameUniqueness,
@@ -16,6 +16,7 @@ use crate::{
 
 fn name_uniqueness_out(rule: NameUniqueness) -> i32 {
     let rule = match rule {
+        NameUniqueness::Unknown => pb::NameUniqueness::Unspecified,
         NameUniqueness::None => pb::NameUniqueness::None,
         NameUniqueness::Account => pb::NameUniqueness::Account,
         NameUniqueness::Tenant => pb::NameUniqueness::Tenant,
@@ -37,8 +38,8 @@ pub(super) fn tenant_out(tenant: &Tenant, stored: bool) -> pb::Tenant {
 pub(in crate::grpc) fn account_out(account: &Account, stored: bool) -> pb::Account {
     let ids = account.path.ids();
     let policies = &account.policies;
-    let paths =
-        |required: &Requirements| pb::FieldPaths { paths: required.paths().iter().map(ToString::to_string).collect() };
+    let paths = |required: &Requirements| pb::FieldPaths { paths: required.paths() };
+    let role = |least: &LeastRole| least.role().map_or(pb::Role::Unspecified, role_out).into();
     pb::Account {
         id: if stored { account.id.to_string() } else { String::new() },
         parent_id: ids.get(1).map(ToString::to_string).unwrap_or_default(),
@@ -48,8 +49,8 @@ pub(in crate::grpc) fn account_out(account: &Account, stored: bool) -> pb::Accou
             required_to_create: Some(paths(&policies.required_to_create)),
             required_to_approve: Some(paths(&policies.required_to_approve)),
             auto_approve: Some(policies.auto_approve),
-            create_role: role_out(policies.create_role).into(),
-            custom_id_role: role_out(policies.custom_id_role).into(),
+            create_role: role(&policies.create_role),
+            custom_id_role: role(&policies.custom_id_role),
             default_currency: policies.default_currency.as_ref().map(|text| text.as_str().to_owned()),
             default_region: policies.default_region.as_ref().map(|text| text.as_str().to_owned()),
         }),

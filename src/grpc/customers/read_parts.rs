@@ -12,6 +12,7 @@ use crate::{
         phone::Phone,
         tax_id::{TaxId, TaxIds},
         text::{Text, optional},
+        unknown_fields::UnknownFields,
         violation::Violations,
     },
     grpc::pb,
@@ -114,5 +115,6 @@ fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Op
         email: email?,
         phone: phone?,
         primary: *primary,
+        unknown: UnknownFields::default(),
     })
 }

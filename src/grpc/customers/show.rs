@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         access::relation::Relation,
-        customers::{customer::Status, dms::DmsLink, hold::Hold},
+        customers::{dms::DmsLink, hold::Hold, status::Status},
         fields::{
             customer_fields::CustomerFields,
             field::{Field, Readers, Shown, View},
@@ -182,6 +182,7 @@ fn contact(contact: &Contact) -> pb::Contact {
 
 fn status(status: &Status) -> pb::CustomerStatus {
     match status {
+        Status::Unknown => pb::CustomerStatus::Unspecified,
         Status::Pending => pb::CustomerStatus::Pending,
         Status::Active => pb::CustomerStatus::Active,
         Status::Rejected { .. } => pb::CustomerStatus::Rejected,
@@ -191,6 +192,7 @@ fn status(status: &Status) -> pb::CustomerStatus {
 
 fn customer_type(customer_type: CustomerType) -> pb::CustomerType {
     match customer_type {
+        CustomerType::Unknown => pb::CustomerType::Unspecified,
         CustomerType::Business => pb::CustomerType::Business,
         CustomerType::Personal => pb::CustomerType::Personal,
     }
@@ -198,6 +200,7 @@ fn customer_type(customer_type: CustomerType) -> pb::CustomerType {
 
 fn service_class(service_class: ServiceClass) -> pb::ServiceClass {
     match service_class {
+        ServiceClass::Unknown => pb::ServiceClass::Unspecified,
         ServiceClass::Normal => pb::ServiceClass::Normal,
         ServiceClass::Residential => pb::ServiceClass::Residential,
     }
@@ -205,6 +208,7 @@ fn service_class(service_class: ServiceClass) -> pb::ServiceClass {
 
 fn reach(reach: Reach) -> pb::Reach {
     match reach {
+        Reach::Unknown => pb::Reach::Unspecified,
         Reach::Local => pb::Reach::Local,
         Reach::Fleet => pb::Reach::Fleet,
     }
@@ -212,6 +216,7 @@ fn reach(reach: Reach) -> pb::Reach {
 
 fn origin(origin: Origin) -> pb::Origin {
     match origin {
+        Origin::Unknown => pb::Origin::Unspecified,
         Origin::ControlPanel => pb::Origin::ControlPanel,
         Origin::Marketplace => pb::Origin::Marketplace,
         Origin::Api => pb::Origin::Api,

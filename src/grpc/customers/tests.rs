@@ -16,11 +16,12 @@ use crate::{
         access::relation::Relation,
         accounts::account::Path,
         customers::{
-            customer::{Customer, Stamp, Status},
+            customer::{Customer, Stamp},
             dms::DmsLink,
             hold::Hold,
             link::Link,
             migration::Migration,
+            status::Status,
         },
         fields::{
             customer_fields::CustomerFields,
@@ -38,6 +39,7 @@ use crate::{
             name::Name,
             status_reason::StatusReason,
             text::Text,
+            unknown_fields::UnknownFields,
         },
     },
     grpc::{DESCRIPTORS, pb},
@@ -124,6 +126,7 @@ fn details(relation: Relation) -> CustomerDetails {
                 reason: Text::parse("one is on its way").unwrap(),
                 placed_at: at,
                 placed_by: principal,
+                unknown: UnknownFields::default(),
             }],
             migration: Some(Migration {
                 account,
@@ -131,6 +134,7 @@ fn details(relation: Relation) -> CustomerDetails {
                 at,
                 references: References::default(),
                 reverted_at: None,
+                unknown: UnknownFields::default(),
             }),
             created: stamp.clone(),
             updated: stamp,

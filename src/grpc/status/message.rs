@@ -45,6 +45,10 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::RequestIdReused => {
             "This request_id was used before with another request or acting account. Use a new one."
         }
+        Error::AnswerOfNewerRelease => {
+            "A server of a newer release answered the first call with this request_id. Nothing was done again. Send the same \
+             request to a server of that release."
+        }
         Error::RequestInFlight => "The first call with this request_id is still running. Send the same call again.",
         Error::CustomerNotFound { .. } => "Customer not found, or not visible to the acting account.",
         Error::AccountNotFound => "Account not found, or not one that you can act in.",
@@ -100,6 +104,10 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
             "The account tree may be at most 8 levels deep. Create the account at a higher level.".into()
         }
         Refusal::Blocked(blocker) => blocker.text().into(),
+        Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => format!(
+            "A newer release stored {what}, and this server does not know the value. Use a server of the newer release."
+        )
+        .into(),
     }
 }
 

@@ -88,6 +88,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::Invalid(_) => (Code::InvalidArgument, Reason::InvalidFields),
         Error::PageToken => (Code::InvalidArgument, Reason::PageTokenInvalid),
         Error::RequestIdReused => (Code::InvalidArgument, Reason::RequestIdReused),
+        Error::AnswerOfNewerRelease => (Code::Unavailable, Reason::AnswerOfNewerRelease),
         Error::RequestInFlight => (Code::Aborted, Reason::RequestInFlight),
         Error::CustomerNotFound { .. } => (Code::NotFound, Reason::CustomerNotFound),
         Error::AccountNotFound => (Code::NotFound, Reason::AccountNotFound),
@@ -104,6 +105,9 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::LimitReached(_) => (Code::FailedPrecondition, Reason::LimitReached),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
             Refusal::Blocked(blocker) => blocker_code_and_reason(*blocker),
+            Refusal::ValueOfNewerRelease(_) | Refusal::RoleOfNewerRelease(_) => {
+                (Code::FailedPrecondition, Reason::ValueOfNewerRelease)
+            }
         },
         Error::NameTaken { .. } => (Code::AlreadyExists, Reason::NameTaken),
         Error::CustomIdTaken { .. } => (Code::AlreadyExists, Reason::CustomIdTaken),
@@ -200,6 +204,8 @@ fn retry_delay(error: &Error, repeat: Repeat) -> Option<Duration> {
         Error::RequestInFlight => Some(Duration::from_secs(1)),
         // Nothing was done, and the keys are fetched again meanwhile.
         Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),
+        // Another server may be of the newer release. Nothing was done.
+        Error::AnswerOfNewerRelease => Some(Duration::from_secs(1)),
         Error::Contended | Error::LostRace => Some(Duration::from_millis(100)),
         Error::Unavailable { .. } | Error::ShuttingDown if repeat == Repeat::Safe => Some(Duration::from_secs(1)),
         _ => None,

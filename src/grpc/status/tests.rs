@@ -38,6 +38,8 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::from(Refusal::Blocked(Blocker::NotMigrated)),
         Error::from(Refusal::Blocked(Blocker::InUse)),
         Error::refused_at(Refusal::LimitReached("a customer has at most 100 tags"), "customer_ids[2]".to_owned()),
+        Error::refused_at(Refusal::ValueOfNewerRelease("the customer's status"), "customer_ids[2]".to_owned()),
+        Error::from(Refusal::RoleOfNewerRelease("a role in the account's policies")),
         Error::TagNotFound,
         Error::TagExists,
         Error::BranchNotFound,
@@ -55,6 +57,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::internal(SECRET),
     ];
     let always = [
+        Error::AnswerOfNewerRelease,
         Error::RequestInFlight,
         Error::Contended,
         Error::LostRace,

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         access::caller::{Caller, Operator},
         accounts::{
-            account::{Account, Path},
+            account::{Account, Path, UNKNOWN_NAME_RULE},
             policies::{Policies, PolicyChoices},
         },
         requests::{
@@ -112,13 +112,18 @@ impl Accounts {
     /// change, which then checks its name, or follows the new rule.
     ///
     /// # Errors
-    /// `NameTaken` if customers have the same name where the new rule forbids it; nothing changes then.
+    /// `NameTaken` if customers have the same name where the new rule forbids it; nothing changes then. `ValueOfNewerRelease`
+    /// if this release does not know the rule that holds.
     pub async fn set_name_uniqueness(&self, caller: &Caller, rule: NameUniqueness) -> Result<()> {
         let options = &Options::default();
         let attempt = |mut lease: Lease| async move {
             lease
                 .transaction(End::Commit, async |conn| {
-                    if store::accounts::tenants::lock_rule(conn, caller.scope()).await? == rule {
+                    let before = store::accounts::tenants::lock_rule(conn, caller.scope()).await?;
+                    if before == NameUniqueness::Unknown {
+                        return Err(UNKNOWN_NAME_RULE.into());
+                    }
+                    if before == rule {
                         return Ok(Outcome::unchanged(()));
                     }
                     store::accounts::tenants::set_rule(conn, caller.scope(), rule).await?;

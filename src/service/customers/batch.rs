@@ -157,6 +157,16 @@ pub(super) async fn lock(
     Ok(records)
 }
 
+/// Refuses to change customers that have values of a newer release.
+///
+/// # Errors
+/// `ValueOfNewerRelease` for the first in the request's order.
+pub(super) fn must_be_known(batch: &[BatchItem], records: &HashMap<CustomerId, CustomerRecord>) -> Result<()> {
+    batch.iter().filter_map(|item| Some((item, records.get(&item.id)?))).try_for_each(|(item, record)| {
+        record.customer.must_be_known().map_err(|refusal| Error::refused_at(refusal, item.field()))
+    })
+}
+
 async fn archive_locked(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -172,6 +182,7 @@ async fn archive_locked(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
+    must_be_known(batch, &records)?;
     let at = clock::now();
     let mut outcomes = Vec::with_capacity(batch.len());
     let mut changes = Vec::new();

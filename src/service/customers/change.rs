@@ -101,8 +101,9 @@ impl Customers {
             let details = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
             return Ok(Some(Outcome::replayed(details)));
         }
+        loaded.seen.customer.must_be_known()?;
         let at = clock::now();
-        let (decision, mut after) = decide(command, &loaded, at);
+        let (decision, mut after) = decide(caller, command, &loaded, at);
         if decision == Ok(Change::AlreadyMade) {
             return self.mutated_details(caller, options, loaded.seen).map(Outcome::unchanged).map(Some);
         }
@@ -181,8 +182,14 @@ impl Customers {
 }
 
 /// The domain's decision, and the customer after it.
-fn decide(command: &Command, loaded: &LoadedCustomer, at: Timestamp) -> (Result<Change, Refusal>, Customer) {
-    let inputs = DecisionInputs { policies: &loaded.seen.policies, owner_ids: &loaded.seen.owner_ids };
+fn decide(
+    caller: &Caller,
+    command: &Command,
+    loaded: &LoadedCustomer,
+    at: Timestamp,
+) -> (Result<Change, Refusal>, Customer) {
+    let CustomerRecord { policies, owner_ids, .. } = &loaded.seen;
+    let inputs = DecisionInputs { policies, owner_ids, acting: caller.account() };
     let mut after = loaded.seen.customer.clone();
     let decision = command.decide(&mut after, inputs, at);
     (decision, after)

@@ -179,7 +179,7 @@ fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Optio
 fn permits(caller: &Caller, account: &Account, new: &NewCustomer) -> Result<()> {
     let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
     caller.must_not_be_narrowed()?;
-    role(account.policies.create_role)?;
+    role(account.policies.create_role.role()?)?;
     if new.fields.reach == Reach::Fleet {
         role(Role::ServiceManager)?;
     }

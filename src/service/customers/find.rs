@@ -82,8 +82,9 @@ impl Customers {
     /// Whether a new customer of the acting account may have this name.
     ///
     /// # Errors
-    /// A failure of the database.
+    /// `ValueOfNewerRelease` under a rule on names of a newer release, or a failure of the database.
     pub async fn check_name(&self, caller: &Caller, name: &Name) -> Result<Availability> {
+        caller.account().must_know_name_rule()?;
         let mut candidates = vec![name.clone()];
         candidates.extend(similar_names(name, None));
         let owner = caller.scope().root();

@@ -33,6 +33,7 @@ use crate::{
             ids::{AccountId, CustomerId, EventId, TagId},
             name::AccountName,
             timestamp::Timestamp,
+            unknown_fields::UnknownFields,
         },
     },
     error::{Error, Result},
@@ -121,6 +122,7 @@ impl Customers {
             let migrated = self.replay_migrated(caller, loaded.seen, stored.answer(request)?)?;
             return Ok(Outcome::replayed(migrated));
         }
+        before.must_be_known()?;
         let owner = store::accounts::get(conn, scope, before.owner).await?;
         let decision = before.may_migrate();
         if decision == Ok(false) {
@@ -218,6 +220,13 @@ async fn create_account(
 fn in_account(before: &Customer, account: &Account, at: Timestamp) -> Customer {
     let mut after = before.clone();
     let references = after.go_to(account);
-    after.migration = Some(Migration { account: account.id, from: before.owner, at, references, reverted_at: None });
+    after.migration = Some(Migration {
+        account: account.id,
+        from: before.owner,
+        at,
+        references,
+        reverted_at: None,
+        unknown: UnknownFields::default(),
+    });
     after
 }

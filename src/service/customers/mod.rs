@@ -182,7 +182,7 @@ impl Customers {
     ) -> Result<Outcome<CustomerDetails>> {
         let placed_by = caller.author().principal.clone();
         let hold_id = HoldId::from_uuid(clock::new_id());
-        let hold = Hold { hold_id, kind, reason, placed_at: clock::now(), placed_by };
+        let hold = Hold { hold_id, kind, reason, placed_at: clock::now(), placed_by, unknown: Default::default() };
         self.change(caller, id, &Command::PlaceHold(hold), options).await
     }
 
@@ -242,7 +242,7 @@ fn other_answer() -> Error {
 
 /// A customer without an etag.
 fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
-    let inputs = DecisionInputs { policies: &record.policies, owner_ids: &record.owner_ids };
+    let inputs = DecisionInputs { policies: &record.policies, owner_ids: &record.owner_ids, acting: caller.account() };
     let relation = record.customer.relation(caller.scope());
     CustomerDetails {
         relation,

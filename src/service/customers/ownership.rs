@@ -88,6 +88,9 @@ pub(super) async fn add_conflicts(
     moving: &[(Option<BatchItem>, &Customer)],
     blockers: &mut Blockers,
 ) -> Result<()> {
+    if moving.is_empty() {
+        return Ok(());
+    }
     let customers: Vec<&Customer> = moving.iter().map(|(_, customer)| *customer).collect();
     let conflicts = store::customers::ownership::find_conflicts(conn, caller.scope(), to, rule, &customers).await?;
     let conflicts: HashMap<CustomerId, _> =

@@ -78,6 +78,7 @@ async fn tag_locked(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
+    batch::must_be_known(batch, &records)?;
     let named = match missing(names, &tags) {
         missing if missing.is_empty() => NamedTags::new(names, &tags, Vec::new()),
         missing => {

@@ -175,6 +175,10 @@ async fn a_failure_that_an_earlier_call_may_explain_looks_for_its_answer_once() 
         let (done, _) = failing(&author, &repeatable(), fail, other).await;
         assert!(matches!(done, Err(Error::RequestIdReused)), "{:?}", fail());
 
+        let newer = Stored::from_columns(Some(vec![7; 32]), Some(serde_json::json!({"v": 2, "of": "tag"})));
+        let (done, _) = failing(&author, &repeatable(), fail, newer).await;
+        assert!(matches!(done, Err(Error::AnswerOfNewerRelease)), "{:?}", fail());
+
         let (done, looks) = failing(&author, &Options::default(), fail, Some(stored())).await;
         assert!(done.is_err() && looks == 0, "{:?}: a call without a request_id", fail());
     }
@@ -183,7 +187,7 @@ async fn a_failure_that_an_earlier_call_may_explain_looks_for_its_answer_once() 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_never_looks_for_a_stored_answer() {
     let author = author(Some(Duration::from_secs(1)));
-    let refusals: [Failure; 21] = [
+    let refusals: [Failure; 24] = [
         // Existence.
         || Error::CustomerNotFound { at: None },
         || Error::CustomerNotFound { at: Some("customer_ids[3]".to_owned()) },
@@ -194,15 +198,18 @@ async fn a_refusal_never_looks_for_a_stored_answer() {
         || Error::RoleTooLow(Role::Admin),
         || Refusal::RoleTooLow(Role::Admin).into(),
         || Refusal::Narrowed.into(),
+        || Refusal::RoleOfNewerRelease("a role in the account's policies").into(),
         || Error::refused_at(Refusal::FleetOwnedElsewhere, "customer_ids[3]".to_owned()),
         // State, after the attempt has looked itself.
         || Refusal::Archived.into(),
+        || Refusal::ValueOfNewerRelease("the customer's status").into(),
         || Refusal::LimitReached("an account has at most 2,000 tags").into(),
         || Refusal::RequiredToCreate(Vec::new()).into(),
         || Error::Invalid(Violations::of("customer.branch_id", Rule::new("must exist"))),
         || Error::EtagMismatch { etag: String::new(), changed: None },
         || Error::CustomIdTaken { field: None },
         || Error::RequestIdReused,
+        || Error::AnswerOfNewerRelease,
         // No refusals of the call, but nothing that an earlier call explains either.
         || Error::Contended,
         || Error::Deadline,

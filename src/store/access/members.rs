@@ -16,7 +16,6 @@ use crate::{
     error::{Error, Result},
     store::{
         sql::mutation,
-        stored,
         write::{NewEvent, Write, created},
     },
     telemetry::Statement as _,
@@ -110,7 +109,7 @@ pub async fn list(
             id: MemberId::from_uuid(row.member_id),
             account: AccountId::from_uuid(row.account_id),
             principal: Principal::new(row.issuer, row.subject),
-            role: stored(&row.role, Role::from_str_stored)?,
+            role: Role::stored(&row.role),
             created_at: row.created_at,
         };
         Ok::<_, Error>((row.step, member))

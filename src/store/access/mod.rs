@@ -24,7 +24,6 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::stored,
     telemetry::Statement as _,
 };
 
@@ -80,7 +79,7 @@ impl TryFrom<AccountRow> for AccountAccess {
     type Error = Error;
 
     fn try_from(row: AccountRow) -> Result<Self> {
-        let name_uniqueness = stored(&row.name_uniqueness, NameUniqueness::from_str_stored)?;
+        let name_uniqueness = NameUniqueness::stored(&row.name_uniqueness);
         let account = match (row.id, row.ancestors, row.name, row.policies, row.revision, row.created_at) {
             (Some(id), Some(ancestors), Some(name), Some(policies), Some(revision), Some(created_at)) => {
                 Some(Account {
@@ -99,7 +98,7 @@ impl TryFrom<AccountRow> for AccountAccess {
         Ok(Self {
             tenant: TenantId::from_uuid(row.tenant_id),
             member_of: AccountId::from_uuid(row.member_of),
-            role: stored(&row.role, Role::from_str_stored)?,
+            role: Role::stored(&row.role),
             account,
             dms_branches: row.dms_branches.into_iter().map(BranchId::from_uuid).collect(),
         })
@@ -209,7 +208,7 @@ pub async fn memberships(
             tenant: TenantId::from_uuid(row.tenant_id),
             account: AccountId::from_uuid(row.account_id),
             account_name: row.name,
-            role: stored(&row.role, Role::from_str_stored)?,
+            role: Role::stored(&row.role),
             member: MemberId::from_uuid(row.member_id),
         })
     })

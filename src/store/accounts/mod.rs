@@ -21,7 +21,6 @@ use crate::{
     error::{Error, Result},
     store::{
         sql::mutation,
-        stored,
         write::{NewEvent, Write, created},
     },
     telemetry::Statement as _,
@@ -47,7 +46,7 @@ impl TryFrom<Row> for Account {
             path: Path::stored(row.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             name: Text::stored(row.name),
             policies: Arc::new(row.policies.0),
-            name_uniqueness: stored(&row.name_uniqueness, NameUniqueness::from_str_stored)?,
+            name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
             revision: row.revision,
             tenant_revision: row.tenant_revision,
             created_at: row.created_at,

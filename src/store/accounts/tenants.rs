@@ -15,7 +15,6 @@ use crate::{
     error::{Error, Result},
     store::{
         sql::mutation,
-        stored,
         write::{NewAnswer, NewEvent, Write},
     },
     telemetry::Statement as _,
@@ -82,7 +81,7 @@ pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64) 
         Ok(Tenant {
             id: TenantId::from_uuid(row.tenant_id),
             name: row.name,
-            name_uniqueness: stored(&row.name_uniqueness, NameUniqueness::from_str_stored)?,
+            name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
             created_at: row.created_at,
         })
     })
@@ -100,7 +99,7 @@ pub async fn lock_rule(conn: &mut PgConnection, scope: &Scope) -> Result<NameUni
     .named("tenants.lock_rule")
     .await?
     .ok_or(Error::AccountNotFound)?;
-    stored(&rule, NameUniqueness::from_str_stored)
+    Ok(NameUniqueness::stored(&rule))
 }
 
 /// Sets the tenant's rule on names, and with it every customer's unique key.

@@ -104,7 +104,7 @@ pub async fn create(
     slice: &[CustomerInsert],
 ) -> Result<usize> {
     let Some(first) = slice.first() else { return Ok(0) };
-    let scope = name_scope(account.name_uniqueness, caller.scope().tenant(), account.id);
+    let scope = name_scope(account.name_uniqueness, caller.scope().tenant(), account.id)?;
     let links: Vec<Link> = slice.iter().map(CustomerInsert::link).collect();
     let elements: Vec<Element<'_>> = slice.iter().zip(&links).map(|(new, link)| element(new, link, scope)).collect();
     let events: Vec<NewEvent<Changes>> = slice.iter().flat_map(CustomerInsert::events).collect();

@@ -11,8 +11,9 @@ use crate::{
         access::caller::Caller,
         accounts::{account::Path, policies},
         customers::{
-            customer::{Customer, Stamp, Status},
+            customer::{Customer, Stamp},
             hold, link, migration,
+            status::Status,
         },
         fields::{customer_fields::CustomerFields, field::Field, profile},
         requests::principal,
@@ -22,13 +23,12 @@ use crate::{
             enums::{CustomerType, Origin, Reach, ServiceClass},
             ids::{AccountId, CustomerId},
             name::Name,
-            status_reason::StatusReason,
             text::Text,
             timestamp::Timestamp,
         },
     },
     error::{Error, Result},
-    store::{requests::Stored, stored},
+    store::requests::Stored,
 };
 
 /// The types of the jsonb columns, by the names that `RECORD` gives them.
@@ -122,18 +122,18 @@ impl Row {
             path: Path::stored(self.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             revision: self.revision,
             fields: CustomerFields {
-                customer_type: stored(&self.r#type, CustomerType::from_str_stored)?,
-                service_class: stored(&self.service_class, ServiceClass::from_str_stored)?,
-                reach: stored(&self.reach, Reach::from_str_stored)?,
+                customer_type: CustomerType::stored(&self.r#type),
+                service_class: ServiceClass::stored(&self.service_class),
+                reach: Reach::stored(&self.reach),
                 name: Name::from(self.name),
-                origin: stored(&self.origin, Origin::from_str_stored)?,
+                origin: Origin::stored(&self.origin),
                 references: [(Field::BranchId, self.branch_id), (Field::SalesPersonId, self.sales_person_id)]
                     .into_iter()
                     .collect(),
                 order_reference: self.order_reference.map(Text::stored),
                 profile: self.profile.0,
             },
-            status: status(&self.status, self.status_reason)?,
+            status: Status::stored(&self.status, self.status_reason),
             archived_at: self.archived_at,
             holds: self.holds.0,
             migration: self.migration.map(|migration| migration.0),
@@ -148,14 +148,4 @@ impl Row {
             policies,
         })
     }
-}
-
-fn status(text: &str, reason: Option<String>) -> Result<Status> {
-    stored(text, |text| match (text, reason) {
-        ("PENDING", None) => Some(Status::Pending),
-        ("ACTIVE", None) => Some(Status::Active),
-        ("REJECTED", Some(reason)) => Some(Status::Rejected { reason: StatusReason::stored(reason) }),
-        ("SUSPENDED", Some(reason)) => Some(Status::Suspended { reason: StatusReason::stored(reason) }),
-        _ => None,
-    })
 }

@@ -7,6 +7,7 @@ use sqlx::{Encode, Postgres, Type, types::Json};
 use super::build::Builder;
 use crate::{
     domain::{
+        customers::status::Status,
         search::{Archived, Search},
         values::ids::{BranchId, MemberId},
     },
@@ -21,8 +22,14 @@ impl Builder {
             Archived::Show => String::new(),
             Archived::Only => " and c.archived_at is not null".to_owned(),
         };
-        if search.statuses.is_empty() {
-            all += " and c.status not in ('MERGED', 'ERASED')";
+        match search.archived {
+            _ if !search.statuses.is_empty() => {}
+            // A status of a newer release is found where everything is asked for.
+            Archived::Show => all += " and c.status not in ('MERGED', 'ERASED')",
+            Archived::Hide | Archived::Only => {
+                let known = Some(owned(&Status::WORDS));
+                self.filter(&mut all, "c.status", "= any(", ")", known)?;
+            }
         }
         let sets = [
             ("c.status", search.statuses.clone()),

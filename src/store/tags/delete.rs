@@ -7,9 +7,13 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::caller::Scope,
+        customers::{customer::Words, status::Status},
         history::{event::Changes, event_type::EventType},
         tags::tag::Tag,
-        values::ids::{CustomerId, EventId},
+        values::{
+            enums::{CustomerType, Origin, Reach, ServiceClass},
+            ids::{CustomerId, EventId},
+        },
     },
     error::Result,
     store::{
@@ -21,10 +25,14 @@ use crate::{
 
 /// Locks the customers that have a locked tag, in id order, at most `limit` of them. They include customers that the acting
 /// account no longer sees.
+///
+/// # Errors
+/// `ValueOfNewerRelease` if one of them holds a word that this release does not know.
 pub async fn lock_customers(conn: &mut PgConnection, scope: &Scope, tag: &Tag, limit: i64) -> Result<Vec<CustomerId>> {
-    let ids = sqlx::query_scalar!(
+    let rows = sqlx::query!(
         r#"
-        select c.id from customers c
+        select c.id, c.type as customer_type, c.service_class, c.reach, c.origin, c.status, c.status_reason
+        from customers c
         where c.tenant_id = $1 and c.id = any(array(
             select ct.customer_id from customer_tags ct where ct.tenant_id = $1 and ct.tag_id = $2 limit $3
         ))
@@ -38,7 +46,19 @@ pub async fn lock_customers(conn: &mut PgConnection, scope: &Scope, tag: &Tag, l
     .fetch_all(conn)
     .named("tags.lock_customers")
     .await?;
-    Ok(ids.into_iter().map(CustomerId::from_uuid).collect())
+    rows.into_iter()
+        .map(|row| {
+            Words {
+                customer_type: CustomerType::stored(&row.customer_type),
+                service_class: ServiceClass::stored(&row.service_class),
+                reach: Reach::stored(&row.reach),
+                origin: Origin::stored(&row.origin),
+                status: &Status::stored(&row.status, row.status_reason),
+            }
+            .must_be_known()?;
+            Ok(CustomerId::from_uuid(row.id))
+        })
+        .collect()
 }
 
 /// Deletes a locked tag and takes it off `customers`, which are all that have it, and locked: each gets a new revision of the

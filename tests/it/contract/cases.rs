@@ -9,18 +9,18 @@ use uuid::Uuid;
 use crate::world::{Client, customer, mask, principal, unknown_id};
 
 /// One RPC, and what its cases need.
-pub(super) struct Case {
+pub struct Case {
     /// As in `CustomerService/GetCustomer`.
-    pub(super) rpc: &'static str,
+    pub rpc: &'static str,
     /// The least role, as in DESIGN 3's table.
-    pub(super) least: &'static str,
-    pub(super) tenancy: Tenancy,
-    pub(super) call: Call,
+    pub least: &'static str,
+    pub tenancy: Tenancy,
+    pub call: Call,
 }
 
 /// How an RPC could reach data of another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tenancy {
+pub enum Tenancy {
     /// It names a customer.
     Customer,
     /// It names an account.
@@ -40,9 +40,9 @@ pub(super) enum Tenancy {
 }
 
 /// The whole answer as text, or the refusal.
-pub(super) type Answer = Pin<Box<dyn Future<Output = Result<String, Status>> + Send>>;
+pub type Answer = Pin<Box<dyn Future<Output = Result<String, Status>> + Send>>;
 /// Calls the RPC, on the customer or account of this id if it names one.
-pub(super) type Call = fn(Client, String) -> Answer;
+pub type Call = fn(Client, String) -> Answer;
 
 macro_rules! call {
     ($service:ident.$rpc:ident, $id:pat => $request:expr) => {
@@ -54,7 +54,7 @@ const fn case(rpc: &'static str, least: &'static str, tenancy: Tenancy, call: Ca
     Case { rpc, least, tenancy, call }
 }
 
-pub(super) const CASES: &[Case] = &[
+pub const CASES: &[Case] = &[
     case("AccessService/WhoAmI", "AUTHENTICATED", Tenancy::Caller, call!(access.who_am_i, _ => pb::WhoAmIRequest {})),
     case("AccessService/AddMember", "ADMIN", Tenancy::Acting, call!(access.add_member, _ => add_member())),
     case(

@@ -107,6 +107,7 @@ impl Customers {
             };
             return Ok(Some(Outcome::replayed(details)));
         }
+        loaded.seen.customer.must_be_known()?;
         let at = clock::now();
         let change_set = change_set(attempt, &loaded.seen, change, at);
         if let Ok(CustomIdChangeSet { customer: None, ids: None }) = change_set {
@@ -170,8 +171,9 @@ impl Customers {
         if let Some(fields) = fields {
             fields.permits(caller, &record.customer)?;
         }
-        let takes_role = change.takes_custom_id_role(record.customer.fields.reach, &record.link.custom_ids);
-        if caller.role() < Role::Admin && takes_role {
+        // An ADMIN has every role except one of a newer release.
+        let must_ask = caller.role() < Role::Admin || caller.account().policies.custom_id_role.role().is_err();
+        if must_ask && change.takes_custom_id_role(record.customer.fields.reach, &record.link.custom_ids) {
             caller.must_be(custom_id_role(conn, caller, record).await?)?;
         }
         Ok(())
@@ -198,8 +200,8 @@ fn is_of(answer: &Answer, id: CustomerId) -> bool {
 async fn custom_id_role(conn: &mut PgConnection, caller: &Caller, record: &CustomerRecord) -> Result<Role> {
     let root = caller.scope().root();
     if record.customer.owner == root {
-        return Ok(record.policies.custom_id_role);
+        return Ok(record.policies.custom_id_role.role()?);
     }
     let account = store::accounts::get(conn, caller.scope(), root).await?;
-    Ok(account.policies.custom_id_role)
+    Ok(account.policies.custom_id_role.role()?)
 }

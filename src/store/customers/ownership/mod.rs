@@ -20,7 +20,6 @@ use crate::{
         },
     },
     error::Result,
-    store::stored,
     telemetry::Statement as _,
 };
 
@@ -33,7 +32,7 @@ pub async fn hold_name_rule(conn: &mut PgConnection, scope: &Scope) -> Result<Na
     .fetch_one(conn)
     .named("ownership.hold_name_rule")
     .await?;
-    stored(&rule, NameUniqueness::from_str_stored)
+    Ok(NameUniqueness::stored(&rule))
 }
 
 /// Locks an account: no call creates anything in it until the transaction ends.
@@ -129,7 +128,7 @@ pub async fn find_conflicts(
         &ids,
         &keys,
         &orders as _,
-        name_scope(rule, scope.tenant(), to),
+        name_scope(rule, scope.tenant(), to)?,
         to.get(),
     )
     .fetch_all(conn)

@@ -131,15 +131,17 @@ pub async fn save(
     let tenant = caller.scope().tenant();
     let elements: Vec<Element<'_>> = moves
         .iter()
-        .map(|Move { after, .. }| Element {
-            id: after.id,
-            account_id: after.owner,
-            ancestors: &after.path,
-            name_scope: name_scope(rule, tenant, after.owner),
-            migration: after.migration.as_ref(),
-            scalars: Scalars::from(after),
+        .map(|Move { after, .. }| {
+            Ok(Element {
+                id: after.id,
+                account_id: after.owner,
+                ancestors: &after.path,
+                name_scope: name_scope(rule, tenant, after.owner)?,
+                migration: after.migration.as_ref(),
+                scalars: Scalars::from(after),
+            })
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let events: Vec<NewEvent<&Changes>> = moves
         .iter()
         .map(|Move { after, event, changes }| NewEvent {

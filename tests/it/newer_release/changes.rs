@@ -1,0 +1,434 @@
+//! Mutations, one of each RPC, of a customer whose documents have fields of a newer release: the fields stay. And of each of
+//! them the repeat whose answer a newer release has stored: it is not executed again.
+
+use std::{collections::BTreeMap, pin::Pin};
+
+use clientele::grpc::pb;
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use uuid::Uuid;
+
+use super::{ADDED, Stage};
+use crate::{
+    rows::rows,
+    world::{Client, TestAccount, assert_refused, customer, full_customer, mask, principal, request_id},
+};
+
+type Answer = Pin<Box<dyn Future<Output = Result<String, Status>> + Send>>;
+
+/// What the requests name.
+#[derive(Clone)]
+pub(super) struct Names {
+    customer: pb::Customer,
+    shop: String,
+    tag: String,
+    branch: String,
+    hold: String,
+}
+
+/// One mutation in the life of the customer.
+pub(super) struct Step {
+    pub(super) rpc: &'static str,
+    /// Makes it possible: a statement before it, or nothing.
+    before: &'static str,
+    call: fn(Client, Names, String) -> Answer,
+}
+
+macro_rules! step {
+    ($rpc:literal, $before:literal, $service:ident.$method:ident, ($names:pat, $request_id:ident) => $request:expr) => {
+        Step {
+            rpc: $rpc,
+            before: $before,
+            call: |client, $names, $request_id| {
+                Box::pin(async move {
+                    let answer = client.$service().$method($request).await?.into_inner();
+                    assert!(!answer.replayed);
+                    Ok(format!("{answer:?}"))
+                })
+            },
+        }
+    };
+}
+
+/// Every mutation of the contract, in an order in which each changes something.
+pub(super) const STEPS: &[Step] = &[
+    step!("CustomerService/RejectCustomer", "", customers.reject_customer, (Names { customer, .. }, request_id) =>
+        pb::RejectCustomerRequest {
+            customer_id: customer.id,
+            reason: "no".to_owned(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("CustomerService/ApproveCustomer", "", customers.approve_customer, (Names { customer, .. }, request_id) =>
+        pb::ApproveCustomerRequest { customer_id: customer.id, request_id, ..Default::default() }
+    ),
+    step!("CustomerService/UpdateCustomer", "", customers.update_customer, (Names { customer, .. }, request_id) =>
+        pb::UpdateCustomerRequest {
+            customer: Some(edited(customer)),
+            update_mask: Some(mask(&[
+                "name", "legal_name", "tax_ids", "primary_address.city", "billing_address", "contacts", "phone", "labels.tier",
+            ])),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("CustomerService/UpsertCustomer", "", customers.upsert_customer, (Names { customer, .. }, request_id) =>
+        pb::UpsertCustomerRequest {
+            customer: Some(pb::Customer { industry: "Retail".to_owned(), ..customer }),
+            update_mask: Some(mask(&["industry"])),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("CustomerService/UpdateCustomId", "", customers.update_custom_id, (Names { customer, .. }, request_id) =>
+        pb::UpdateCustomIdRequest {
+            customer_id: customer.id,
+            system: "erp".to_owned(),
+            custom_id: "00124".to_owned(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("TagService/CreateTag", "", tags.create_tag, (_, request_id) =>
+        pb::CreateTagRequest { name: "new".to_owned(), request_id, ..Default::default() }
+    ),
+    step!("TagService/RenameTag", "", tags.rename_tag, (Names { tag, .. }, request_id) =>
+        pb::RenameTagRequest { tag_id: tag, name: "gold".to_owned(), request_id, ..Default::default() }
+    ),
+    step!("CustomerService/ModifyCustomerTags", "", customers.modify_customer_tags, (Names { customer, .. }, request_id) =>
+        pb::ModifyCustomerTagsRequest {
+            customer_ids: vec![customer.id],
+            add_tags: vec!["gold".to_owned(), "new".to_owned(), "newest".to_owned()],
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("TagService/DeleteTag", "", tags.delete_tag, (Names { tag, .. }, request_id) =>
+        pb::DeleteTagRequest { tag_id: tag, request_id, ..Default::default() }
+    ),
+    step!("CustomerService/SuspendCustomer", "", customers.suspend_customer, (Names { customer, .. }, request_id) =>
+        pb::SuspendCustomerRequest {
+            customer_id: customer.id,
+            reason: "unpaid".to_owned(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("CustomerService/ResumeCustomer", "", customers.resume_customer, (Names { customer, .. }, request_id) =>
+        pb::ResumeCustomerRequest { customer_id: customer.id, request_id, ..Default::default() }
+    ),
+    step!("CustomerService/PlaceHold", "", customers.place_hold, (Names { customer, .. }, request_id) =>
+        pb::PlaceHoldRequest {
+            customer_id: customer.id,
+            kind: "returns".to_owned(),
+            reason: "one to take back".to_owned(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("CustomerService/ReleaseHold", "", customers.release_hold, (Names { customer, hold, .. }, request_id) =>
+        pb::ReleaseHoldRequest { customer_id: customer.id, hold_id: hold, request_id, ..Default::default() }
+    ),
+    step!("CustomerService/ArchiveCustomers", "", customers.archive_customers, (Names { customer, .. }, request_id) =>
+        pb::ArchiveCustomersRequest { customer_ids: vec![customer.id], request_id, ..Default::default() }
+    ),
+    step!("CustomerService/UnarchiveCustomers", "", customers.unarchive_customers, (Names { customer, .. }, request_id) =>
+        pb::UnarchiveCustomersRequest { customer_ids: vec![customer.id], request_id, ..Default::default() }
+    ),
+    step!("AccountService/CreateBranch", "", accounts.create_branch, (_, request_id) =>
+        pb::CreateBranchRequest {
+            branch: Some(pb::Branch { name: "Airport".to_owned(), ..Default::default() }),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("AccountService/UpdateBranch", "", accounts.update_branch, (Names { branch, .. }, request_id) =>
+        pb::UpdateBranchRequest {
+            branch: Some(pb::Branch { id: branch, dms_integrated: true, ..Default::default() }),
+            update_mask: Some(mask(&["dms_integrated"])),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("AccessService/AddMember", "", access.add_member, (_, request_id) =>
+        pb::AddMemberRequest {
+            principal: Some(principal("newcomer")),
+            role: pb::Role::Viewer.into(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("AccountService/CreateAccount", "", accounts.create_account, (_, request_id) =>
+        pb::CreateAccountRequest {
+            account: Some(pb::Account { name: "kiosk".to_owned(), ..Default::default() }),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("AccountService/CreateTenant", "", accounts.create_tenant, (_, request_id) =>
+        pb::CreateTenantRequest {
+            tenant: Some(pb::Tenant { name: "globex".to_owned(), ..Default::default() }),
+            first_admin: Some(principal("globex-admin")),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("CustomerService/CreateCustomer", "", customers.create_customer, (_, request_id) =>
+        pb::CreateCustomerRequest { customer: Some(full_customer("Twin")), request_id, ..Default::default() }
+    ),
+    step!(
+        "CustomerService/MigrateCustomerToReseller",
+        "update customers set holds = '[]' where id = $1",
+        customers.migrate_customer_to_reseller,
+        (Names { customer, .. }, request_id) => pb::MigrateCustomerToResellerRequest {
+            customer_id: customer.id,
+            first_admin: Some(principal("reseller-admin")),
+            copy_custom_ids: true,
+            copy_tags: true,
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("CustomerService/RevertCustomerMigration", "", customers.revert_customer_migration,
+        (Names { customer, .. }, request_id) =>
+        pb::RevertCustomerMigrationRequest { customer_id: customer.id, request_id, ..Default::default() }
+    ),
+    step!("CustomerService/TransferCustomers", "", customers.transfer_customers, (Names { customer, shop, .. }, request_id) =>
+        pb::TransferCustomersRequest {
+            customer_ids: vec![customer.id],
+            account_id: shop,
+            request_id,
+            ..Default::default()
+        }
+    ),
+];
+
+/// Other values in parts and wholes, each of which was there before.
+fn edited(customer: pb::Customer) -> pb::Customer {
+    let mut edited =
+        pb::Customer { legal_name: "Copaco Nederland B.V.".to_owned(), name: "Copaco 2".to_owned(), ..customer };
+    edited.tax_ids.push(pb::TaxId { value: "1".to_owned(), country: String::new() });
+    edited.primary_address.as_mut().unwrap().city = "Utrecht".to_owned();
+    edited.billing_address = Some(pb::Address { line1: "Oudegracht 1".to_owned(), ..Default::default() });
+    edited.contacts[0].first_name = "Johan".to_owned();
+    edited.contacts[0].phone.as_mut().unwrap().extension = "13".to_owned();
+    edited.phone.as_mut().unwrap().extension = "13".to_owned();
+    edited.labels.insert("tier".to_owned(), "gold".to_owned());
+    edited
+}
+
+/// The documents of the customer and of its owner.
+#[derive(Debug, sqlx::FromRow)]
+struct Documents {
+    profile: Value,
+    holds: Value,
+    migration: Option<Value>,
+    created_by: Value,
+    custom_ids: Value,
+    policies: Value,
+}
+
+impl Documents {
+    async fn read(stage: &Stage) -> Self {
+        let read = "
+            select c.profile, c.holds, c.migration, c.created_by, l.custom_ids, a.policies
+            from customers c
+            join accounts a on a.id = $2
+            join customer_links l on l.customer_id = c.id and l.account_id = $2
+            where c.id = $1
+        ";
+        let [id, north] = [&stage.customer.id, &stage.north.account].map(|id| Uuid::parse_str(id).unwrap());
+        sqlx::query_as(read).bind(id).bind(north).fetch_one(&mut stage.world.sql().await).await.unwrap()
+    }
+
+    /// What a newer release would have made of them: a field more in every object, and a custom ID of a system that this
+    /// release would refuse.
+    async fn age(stage: &Stage) -> Self {
+        let mut documents = Self::read(stage).await;
+        let Self { profile, holds, migration, created_by, policies, custom_ids } = &mut documents;
+        for document in [profile, holds, created_by, policies].into_iter().chain(migration) {
+            add(document);
+        }
+        custom_ids["New System"] = "7".into();
+        let write = "
+            with a as (update accounts set policies = $6 where id = $7),
+                 l as (update customer_links set custom_ids = $8 where customer_id = $1 and account_id = $7)
+            update customers set profile = $2, holds = $3, migration = $4, created_by = $5,
+                                 owner_custom_ids = case when account_id = $7 then $8 else owner_custom_ids end
+            where id = $1
+        ";
+        let [id, north] = [&stage.customer.id, &stage.north.account].map(|id| Uuid::parse_str(id).unwrap());
+        let Self { profile, holds, migration, created_by, policies, custom_ids } = &documents;
+        let query = sqlx::query(write).bind(id).bind(profile).bind(holds).bind(migration).bind(created_by);
+        query.bind(policies).bind(north).bind(custom_ids).execute(&mut stage.world.sql().await).await.unwrap();
+        documents
+    }
+
+    /// Asserts that what the step did not take away has kept its added fields.
+    fn assert_kept(&self, before: &Self, rpc: &str) {
+        let places = places(&before.profile);
+        assert!(places.len() >= 9, "{places:?}");
+        for place in places {
+            assert_eq!(added(&self.profile, &place), added(&before.profile, &place), "{rpc}: profile{place}");
+        }
+        let by_id = |holds: &Value| -> BTreeMap<String, Value> {
+            let holds = holds.as_array().unwrap().iter();
+            holds.map(|hold| (hold["hold_id"].as_str().unwrap().to_owned(), hold.clone())).collect()
+        };
+        let (now, then) = (by_id(&self.holds), by_id(&before.holds));
+        for (id, hold) in &now {
+            assert!(then.get(id).is_none_or(|before| before == hold), "{rpc}: {hold}");
+        }
+        let kept = now.keys().filter(|id| then.contains_key(*id)).count();
+        assert_eq!(kept, then.len() - usize::from(rpc.ends_with("ReleaseHold")), "{rpc}: {now:?}");
+        if let Some(migration) = &before.migration {
+            let kept = self.migration.as_ref().unwrap();
+            assert_eq!(added(kept, ""), added(migration, ""), "{rpc}: {kept}");
+        }
+        assert_eq!((&self.created_by, &self.policies), (&before.created_by, &before.policies), "{rpc}");
+        assert_eq!(self.custom_ids["New System"], "7", "{rpc}: {}", self.custom_ids);
+    }
+}
+
+/// The objects of a document whose fields are ours; the keys of labels are the clients'.
+fn places(document: &Value) -> Vec<String> {
+    fn visit(document: &Value, at: &str, found: &mut Vec<String>) {
+        match document {
+            Value::Object(fields) if at != "/labels" && !at.ends_with(ADDED) => {
+                found.push(at.to_owned());
+                fields.iter().for_each(|(name, value)| visit(value, &format!("{at}/{name}"), found));
+            }
+            Value::Array(items) if !at.ends_with(ADDED) => {
+                items.iter().enumerate().for_each(|(place, item)| visit(item, &format!("{at}/{place}"), found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    visit(document, "", &mut found);
+    found
+}
+
+fn add(document: &mut Value) {
+    for place in places(document) {
+        document.pointer_mut(&place).unwrap()[ADDED] = json!({"at": place, "list": [1, null, "ß"]});
+    }
+}
+
+fn added<'a>(document: &'a Value, place: &str) -> Option<&'a Value> {
+    document.pointer(place).and_then(|object| object.get(ADDED))
+}
+
+/// The customer's documents after some life: all that a client may write, and two holds.
+async fn lived() -> (Stage, Names) {
+    let stage = Stage::set().await;
+    let Stage { north, customer, .. } = &stage;
+    north.admin.tag(&[&customer.id], &["vip"], &[]).await.unwrap();
+    for kind in ["orders", "invoices"] {
+        crate::place_hold::place(&north.admin, &customer.id, kind).await.unwrap();
+    }
+    let seen = north.admin.get(&customer.id).await.unwrap();
+    let names = Names {
+        shop: north.child("shop").await.account,
+        tag: seen.tags[0].id.clone(),
+        branch: north.branch("Harbour").await,
+        hold: seen.holds[1].hold_id.clone(),
+        customer: seen,
+    };
+    (stage, names)
+}
+
+/// Who makes a step: the platform's operator or the reseller's admin.
+fn client(stage: &Stage, north: &TestAccount, rpc: &str) -> Client {
+    if rpc == "AccountService/CreateTenant" { stage.world.operator() } else { north.admin.clone() }
+}
+
+/// How often the customer or the link to it has changed.
+async fn revisions(stage: &Stage) -> (i64, i64) {
+    let read = "select revision, (select sum(l.revision)::bigint from customer_links l where l.customer_id = c.id)
+                from customers c where c.id = $1";
+    let id = Uuid::parse_str(&stage.customer.id).unwrap();
+    sqlx::query_as(read).bind(id).fetch_one(&mut stage.world.sql().await).await.unwrap()
+}
+
+#[tokio::test]
+async fn fields_of_a_newer_release_survive_every_mutation_and_no_answer_shows_them() {
+    let (stage, names) = lived().await;
+    for step in STEPS {
+        if !step.before.is_empty() {
+            stage.sql(step.before).await;
+        }
+        let (before, revision) = (Documents::age(&stage).await, revisions(&stage).await);
+        let answer = (step.call)(client(&stage, &stage.north, step.rpc), names.clone(), String::new()).await;
+        let answer = answer.unwrap_or_else(|refused| panic!("{}: {refused:?}", step.rpc));
+        let changed = revisions(&stage).await != revision;
+        assert_eq!(changed, super::words::REFUSED.contains(&step.rpc), "{} changes the customer or its link", step.rpc);
+        Documents::read(&stage).await.assert_kept(&before, step.rpc);
+
+        let seen = format!("{:?}", stage.north.admin.get(&names.customer.id).await.unwrap());
+        let events = format!("{:?}", stage.north.admin.events(&names.customer.id).await.unwrap());
+        for shown in [answer, seen, events] {
+            assert!(!shown.contains(ADDED), "{}: {shown}", step.rpc);
+        }
+    }
+    let inherited = "select bool_and(policies ? 'of_newer_release') from accounts where name = 'kiosk'";
+    let inherited: Option<bool> = sqlx::query_scalar(inherited).fetch_one(&mut stage.world.sql().await).await.unwrap();
+    assert_eq!(inherited, Some(true), "a new account gets its parent's policies");
+}
+
+#[tokio::test]
+async fn a_repeat_whose_answer_a_newer_release_stored_is_not_executed_again() {
+    let (stage, names) = lived().await;
+    for step in STEPS {
+        if !step.before.is_empty() {
+            stage.sql(step.before).await;
+        }
+        let request_id = request_id();
+        let call = || (step.call)(client(&stage, &stage.north, step.rpc), names.clone(), request_id.clone());
+        call().await.unwrap_or_else(|refused| panic!("{}: {refused:?}", step.rpc));
+        let answer = format!("select answer from requests where request_id = '{request_id}'");
+        let answer: Value =
+            sqlx::query_scalar(AssertSqlSafe(answer)).fetch_one(&mut stage.world.sql().await).await.unwrap();
+        assert_eq!(answer["v"], 1, "{}", step.rpc);
+        for (name, value) in [("v", json!(2)), ("of", json!("an invoice"))] {
+            let mut newer = answer.clone();
+            newer[name] = value;
+            store(&stage, &request_id, &newer).await;
+            let before = rows(&stage.world).await;
+            let refused = assert_refused(call().await, Code::Unavailable, "ANSWER_OF_NEWER_RELEASE");
+            assert!(refused.get_details_retry_info().is_some(), "another server may answer: {}", step.rpc);
+            assert_eq!(rows(&stage.world).await, before, "{}", step.rpc);
+        }
+        store(&stage, &request_id, &answer).await;
+    }
+}
+
+async fn store(stage: &Stage, request_id: &str, answer: &Value) {
+    let update = "update requests set answer = $1 where request_id = $2";
+    let id = Uuid::parse_str(request_id).unwrap();
+    let done = sqlx::query(update).bind(answer).bind(id).execute(&mut stage.world.sql().await).await.unwrap();
+    assert_eq!(done.rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn clearing_an_address_clears_what_a_newer_release_stored_in_it() {
+    let stage = Stage::set().await;
+    Documents::age(&stage).await;
+    let (admin, id) = (&stage.north.admin, stage.customer.id.clone());
+    let cleared = pb::Customer { id: id.clone(), ..customer("Copaco") };
+    admin.update(cleared, &["billing_address"]).await.unwrap();
+    let documents = Documents::read(&stage).await;
+    assert_eq!(documents.profile.get("billing_address"), None);
+    // Part by part it stays: this release does not know whether the rest means something without them.
+    let parts =
+        ["line1", "line2", "city", "state", "postal_code", "country"].map(|part| format!("primary_address.{part}"));
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let seen = admin.update(pb::Customer { id, ..customer("Copaco") }, &parts).await.unwrap();
+    assert_eq!(seen.primary_address, None);
+    let documents = Documents::read(&stage).await;
+    assert_eq!(places(&documents.profile["primary_address"]), [""]);
+    assert!(added(&documents.profile, "/primary_address").is_some());
+}
