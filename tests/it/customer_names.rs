@@ -12,7 +12,7 @@ async fn rename(client: &Client, id: &str, name: &str) -> Result<pb::Customer, S
 
 /// The free names that the message suggests.
 fn suggested(status: &Status) -> Vec<String> {
-    let (_, names) = status.message().split_once("These are free: ").unwrap();
+    let (_, names) = status.message().split_once("These names are free: ").unwrap();
     names.strip_suffix('.').unwrap().split(", ").map(str::to_owned).collect()
 }
 
