@@ -73,7 +73,7 @@ impl Blocker {
             }
             Self::TreeTooDeep => "The tree of accounts is at most 8 deep, and the customer's owner is at the bottom.",
             Self::Fleet => "A FLEET customer cannot become a reseller. Set its reach to LOCAL first.",
-            Self::Hold => "A hold is placed on the customer. Whoever placed it releases it.",
+            Self::Hold => "A hold is placed on the customer. The service that placed it releases it.",
             Self::OrderReferenceTaken => "Another customer has its order reference where it goes.",
             Self::NotMigrated => "The customer was never migrated to a reseller account.",
             Self::TooLate => "It was migrated more than 30 days ago.",

@@ -106,7 +106,7 @@ pub(super) async fn mutate<W: Actor, M: Mutation, P, R>(
     answer.map(Response::new).map_err(|error| status::from_error(error, repeat(options.request.is_some())))
 }
 
-/// Takes the identity from the request's extensions, where the gate put it. Identity comes from nowhere else.
+/// Takes the identity from the request's extensions, where layers/authenticate put it. Identity comes from nowhere else.
 fn admit<W: Send + Sync + 'static, M>(
     mut request: Request<M>,
     repeat: impl FnOnce(&M) -> Repeat,
@@ -115,7 +115,7 @@ fn admit<W: Send + Sync + 'static, M>(
         return Err(status::from_error(failure.duplicate(), repeat(request.get_ref())));
     }
     let who = request.extensions_mut().remove::<W>();
-    let who = who.ok_or_else(|| status::from_error(Error::internal("a call passed by the gate"), Repeat::Unsafe))?;
+    let who = who.ok_or_else(|| status::from_error(Error::internal("a call without an identity"), Repeat::Unsafe))?;
     Ok((who, request.into_inner()))
 }
 

@@ -1,5 +1,5 @@
 //! Permits that are shared fairly. There is a fixed number; while others wait, one holder has at most a quarter of them, and the
-//! queue is shared in the same way. Nobody waits while a permit is free.
+//! queue is shared in the same way. No caller waits while a permit is free.
 
 use std::{
     collections::{HashMap, VecDeque},

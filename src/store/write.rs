@@ -33,7 +33,7 @@ pub struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// The write's event, about no customer and visible to whoever may read it: the caller changes what differs.
+    /// The write's event, about no customer and visible to all that may read it. The caller changes what differs.
     pub(super) fn event<C>(&self, r#type: &'static str, changes: C) -> NewEvent<C> {
         NewEvent {
             id: self.event,

@@ -74,7 +74,7 @@ pub struct ActingAccount {
 }
 
 impl Caller {
-    /// Only the gate makes one, from a verified token and the memberships. `narrowed` is the one customer that the call
+    /// Only layers/authenticate makes one, from a verified token and the memberships. `narrowed` is the one customer that the call
     /// may touch, if it says so itself.
     #[must_use]
     pub fn new(author: Author, acting_account: Arc<ActingAccount>, role: Role, narrowed: Option<CustomerId>) -> Self {
@@ -144,7 +144,7 @@ pub struct Operator {
     pub author: Author,
 }
 
-/// Whoever brought a valid token, a member of some account or not.
+/// A caller with a valid token, a member of some account or not.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// Who, and by which RPC.

@@ -36,7 +36,7 @@ pub struct BranchEdit {
 }
 
 impl Branch {
-    /// Branches of one account at most: the gate keeps those with a DMS at hand for every call.
+    /// Branches of one account at most: the access cache keeps those with a DMS for every call.
     pub const MAX_IN_ACCOUNT: usize = 1_000;
 
     /// The branch with its new values.

@@ -1,4 +1,4 @@
-//! How a customer stands to an account's dealer management system (DMS).
+//! The link of a customer to an account's dealer management system (DMS).
 
 use crate::domain::{
     access::caller::Caller,

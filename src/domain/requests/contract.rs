@@ -6,7 +6,7 @@ use crate::domain::values::enums::Role;
 /// The least that a caller must be, by the option `(clientele.v1.access)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Whoever has a valid token.
+    /// Any caller with a valid token.
     Authenticated,
     /// A member of the acting account, or of one above it, with at least this role.
     Least(Role),

@@ -19,9 +19,9 @@ use crate::domain::{
     },
 };
 
-/// Stands where a value begins.
+/// Marks the start of a value.
 const VALUE: char = '\u{1}';
-/// Stands where a word in a value begins.
+/// Marks the start of a word in a value.
 const WORD: char = '\u{2}';
 /// Closes a section.
 pub(super) const SECTION: char = '\u{1d}';

@@ -1,7 +1,7 @@
 //! The closed sets of the domain. The word of a variant is stored, never its number: a dump can be read without the source. A
 //! word that a newer release stored is read as `Unknown`: reading never fails.
 
-/// Stands for every word of a newer release. No request and no command can store it.
+/// Represents every word of a newer release. No request and no command can store it.
 pub(in crate::domain) const UNKNOWN: &str = "UNSPECIFIED";
 
 /// Declares enums by the words that are stored.

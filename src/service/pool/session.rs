@@ -18,7 +18,7 @@ pub(super) struct Session {
     pub(super) last_used: Instant,
 }
 
-/// Sessions that nobody uses now, the most recently used last: the others may idle away, and the last one's caches are warm.
+/// Idle sessions, the most recently used last: the others may idle away, and the last one's caches are warm.
 #[derive(Debug, Default)]
 pub(super) struct Idle(Mutex<Vec<Session>>);
 

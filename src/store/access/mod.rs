@@ -1,4 +1,4 @@
-//! Where a principal stands: its memberships, and the account that it wants to act in. The gate asks when its cache has
+//! Looks up a principal's memberships, and the account that it wants to act in. service/access asks when its cache has
 //! no answer.
 
 pub mod invitations;

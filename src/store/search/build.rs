@@ -24,7 +24,7 @@ pub(super) struct Statement {
     pub(super) arguments: PgArguments,
 }
 
-/// A custom ID that its customer still has, by its present value or an old one: nobody took it since.
+/// A custom ID that its customer still has, by its present value or an old one that no other customer has taken since.
 pub(super) const ALIVE: &str = "(i.is_current or not exists (
     select from custom_ids n
     where n.tenant_id = i.tenant_id and n.account_id = i.account_id and n.system = i.system

@@ -30,14 +30,14 @@ use crate::{
 /// Customers whose text one statement of [`fill_in`] makes.
 const AT_ONCE: i64 = 500;
 
-/// A customer that matches, and where it stands in the list.
+/// A customer that matches, and its position in the list.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The customer.
     pub seen: CustomerRecord,
     /// The acting account's numbers of it, folded, aliases too; none unless they were searched.
     pub numbers: Vec<String>,
-    /// Where it stands.
+    /// Its position.
     pub place: Place,
 }
 

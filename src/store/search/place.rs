@@ -4,7 +4,7 @@ use crate::domain::values::{ids::CustomerId, timestamp::Timestamp};
 
 /// Totals are counted up to here.
 pub const COUNTED: i64 = 1_000;
-/// Where a customer stands in a list. The next page goes on behind it.
+/// The position of a customer in a list. The next page starts after it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     pub(super) rank: i32,

@@ -71,7 +71,7 @@ impl Builder {
         format!("s.customer_id = any((select ids from {name})::uuid[])")
     }
 
-    /// Where a match stands in the order of relevance.
+    /// The rank of a match in the order of relevance.
     pub(super) fn rank(&mut self, search: &Search) -> Result<String> {
         if search.order.by != OrderBy::Relevance || search.query.words().is_empty() {
             return Ok("0".to_owned());
