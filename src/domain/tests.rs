@@ -267,11 +267,14 @@ fn events_do_not_show_added_fields() {
     assert_eq!(Changes::of_new(&customer), plain);
 }
 
+/// Where a document holds a word.
+type Place = fn(&mut Value) -> &mut Value;
+
 #[test]
 fn a_customer_with_an_unknown_word_is_not_changed_and_needs_the_role_for_its_custom_ids() {
     let known = samples::customer();
     assert_eq!(known.must_be_known(), Ok(()));
-    let words: [(&str, &str, fn(&mut Value) -> &mut Value); 5] = [
+    let words: [(&str, &str, Place); 5] = [
         ("the customer's type", "COOPERATIVE", |stored| &mut stored["fields"]["type"]),
         ("the customer's service_class", "PREMIUM", |stored| &mut stored["fields"]["service_class"]),
         ("the customer's reach", "REGION", |stored| &mut stored["fields"]["reach"]),

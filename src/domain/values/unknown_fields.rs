@@ -6,21 +6,39 @@
 
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// The fields of one object beside those that its type names: `#[serde(flatten)]` collects them.
 ///
 /// Clients neither see nor change them, so all values are equal: comparing two objects compares the fields that are known.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UnknownFields(Map<String, Value>);
+#[derive(Clone, Debug, Default)]
+pub struct UnknownFields(
+    // Boxed: nearly always there are none, and a customer holds a dozen of these.
+    Option<Box<Map<String, Value>>>,
+);
 
 impl UnknownFields {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
+    }
+}
+
+impl Serialize for UnknownFields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(fields) => fields.serialize(serializer),
+            None => Map::new().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for UnknownFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Map::deserialize(deserializer)?;
+        Ok(Self((!fields.is_empty()).then(|| Box::new(fields))))
     }
 }
 

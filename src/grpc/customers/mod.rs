@@ -265,7 +265,8 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::RevertCustomerMigrationRequest>,
     ) -> Result<Response<pb::RevertCustomerMigrationResponse>, Status> {
-        ownership::revert(&self.customers, request).await
+        // Boxed: it holds the customer several times, before and after.
+        Box::pin(ownership::revert(&self.customers, request)).await
     }
 
     async fn transfer_customers(
