@@ -356,7 +356,7 @@ async fn revisions(stage: &Stage) -> (i64, i64) {
 
 #[tokio::test]
 async fn fields_of_a_newer_release_survive_every_mutation_and_no_answer_shows_them() {
-    let (stage, names) = lived().await;
+    let (stage, names) = Box::pin(lived()).await;
     for step in STEPS {
         if !step.before.is_empty() {
             stage.sql(step.before).await;
@@ -381,7 +381,7 @@ async fn fields_of_a_newer_release_survive_every_mutation_and_no_answer_shows_th
 
 #[tokio::test]
 async fn a_repeat_whose_answer_a_newer_release_stored_is_not_executed_again() {
-    let (stage, names) = lived().await;
+    let (stage, names) = Box::pin(lived()).await;
     for step in STEPS {
         if !step.before.is_empty() {
             stage.sql(step.before).await;
