@@ -117,11 +117,8 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
 
     let approve = pb::ApproveCustomerRequest { customer_id: id.clone(), ..Default::default() };
     let approved = customers.approve_customer(approve).await?.into_inner().customer.ok_or("no customer")?;
-    report(format!(
-        "approved: {}, allowed actions: {}",
-        approved.status().as_str_name(),
-        approved.allowed_actions.join(", ")
-    ));
+    let actions = approved.allowed_actions.join(", ");
+    report(format!("approved: {}, allowed actions: {actions}", approved.status().as_str_name()));
 
     // The etag names the version of the customer that this client has read. The first etag is out of date: the error lists
     // what changed since. With the current etag the same call succeeds.

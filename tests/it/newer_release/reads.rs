@@ -58,7 +58,7 @@ pub(super) const READS: &[(&str, Read)] = &[
         read!(client, id => {
             let request = pb::SearchCustomersRequest {
                 query: client.get(&id).await?.name,
-                archived: pb::ArchivedFilter::Show.into(),
+                archived: Show.into(),
                 view: FULL,
                 ..Default::default()
             };
