@@ -3,7 +3,13 @@
 //! The statements and their parameters are those that the service really sent, from PostgreSQL's own log, so they cannot
 //! differ from the service's. SQL makes only the values that must differ between executions.
 
-use std::{fs, io::BufRead as _, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs,
+    io::BufRead as _,
+    path::Path,
+    process::Stdio,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use clientele::embedded::Cluster;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -16,11 +22,21 @@ use super::{
     customers::ACTIVE,
 };
 
-/// A UUIDv7 of the current time, like the service's ids: keys that grow.
-const NEW_ID: &str = "lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || \
-                      substr(gen_random_uuid()::text, 16)";
-const NEW_RANDOM_ID: &str = "gen_random_uuid()";
-const NEW_TOKEN: &str = "replace(gen_random_uuid()::text, '-', '')";
+/// Before each transaction: its number among those of its client, from which its new token is made.
+const NEXT: &str = "\\set transaction :transaction + 1\n";
+const NEW_TOKEN: &str = "md5(format('%s %s %s', :began, :client_id, :transaction))";
+
+/// A new id like the service's, the same wherever the transaction names it: a UUIDv7 of about the current time, so that
+/// keys grow, or a random one, after which of them the id to replace is.
+fn new_id(replaced: &str, variable: &str) -> String {
+    match replaced.as_bytes()[14] {
+        b'7' => format!(
+            "(lpad(to_hex(:began::bigint + :transaction::bigint), 12, '0') || '70008' || \
+             lpad(to_hex(:{variable}::bigint), 15, '0'))::uuid::text"
+        ),
+        _ => format!("md5(:{variable}::text)::uuid::text"),
+    }
+}
 
 /// A statement as a session executed it.
 pub struct Statement {
@@ -112,27 +128,42 @@ pub async fn reading(sql: &mut PgConnection, statements: &[Statement], customer:
     if bench.script.contains(&random) { Ok(bench) } else { Err("no statement has the customer's id".into()) }
 }
 
-/// The statements that create a customer, each time with new ids and a new token, but in the same account.
+/// The statements that create a customer, each time with new ids and a new token, but in the same account. An id that stands in
+/// several parameters, as the customer's does, is the same in all of them.
 pub async fn creating(sql: &mut PgConnection, statements: &[Statement], token: &str, kept: &[&str]) -> Result<Bench> {
-    let mut bench = Bench { script: String::new(), variables: Vec::new() };
+    let values = || statements.iter().flat_map(|statement| statement.parameters.iter().flatten());
+    let renewed = values().filter(|value| value.contains(token));
+    let mut ids: Vec<&str> = renewed.flat_map(|value| uuids(value)).filter(|id| !kept.contains(id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let new: Vec<_> = (0..).map(|index| format!("id{index}")).zip(&ids).collect();
+    let mut script = NEXT.to_owned();
+    for (variable, _) in &new {
+        // Up to 53 bits, which pgbench's generator has.
+        script.push_str(&format!("\\set {variable} random(0, 9007199254740991)\n"));
+    }
+    let fillings: Vec<_> = new.iter().map(|(variable, id)| (**id, new_id(id, variable))).collect();
+    let began = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let variables = vec![("transaction".to_owned(), "0".to_owned()), ("began".to_owned(), began.to_string())];
+    let mut bench = Bench { script, variables };
     for statement in statements {
-        let vary = |value: &str, name: &str| value.contains(token).then(|| renewed(value, name, token, kept));
+        let vary = |value: &str, name: &str| fill(value, name, token, &fillings);
         bench.add(sql, statement, vary).await?;
     }
     if bench.script.contains(NEW_TOKEN) { Ok(bench) } else { Err("no statement has the token".into()) }
 }
 
-/// The value with new ids and a new token: an expression, and the template that it fills.
-fn renewed(value: &str, name: &str, token: &str, kept: &[&str]) -> (String, Option<String>) {
-    let mut template = value.replace('%', "%%").replace(token, "%1$s");
-    let mut fillings = vec![NEW_TOKEN];
-    for id in uuids(value).filter(|id| !kept.contains(id)) {
-        if template.contains(id) {
-            fillings.push(if id.as_bytes()[14] == b'7' { NEW_ID } else { NEW_RANDOM_ID });
-            template = template.replace(id, &format!("%{}$s", fillings.len()));
-        }
+/// A value in which the token or an id stands, as an expression with the new ones, and the template that it fills.
+fn fill(value: &str, name: &str, token: &str, ids: &[(&str, String)]) -> Option<(String, Option<String>)> {
+    let mut template = value.replace('%', "%%");
+    let mut fillings = Vec::new();
+    let replacements = ids.iter().map(|(id, new)| (*id, new.as_str())).chain([(token, NEW_TOKEN)]);
+    for (old, new) in replacements.filter(|(old, _)| value.contains(old)) {
+        fillings.push(new);
+        template = template.replace(old, &format!("%{}$s", fillings.len()));
     }
-    (format!("format(:{name}::text, {})", fillings.join(", ")), Some(template))
+    let filled = || (format!("format(:{name}::text, {})", fillings.join(", ")), Some(template));
+    (!fillings.is_empty()).then(filled)
 }
 
 /// The UUIDs in a text.

@@ -27,7 +27,10 @@ use crate::{
     domain::requests::contract,
     error::Error,
     grpc::status::{self, Repeat},
-    service::call::{self, Call},
+    service::{
+        bytes::ByteBudget,
+        call::{self, Call},
+    },
     telemetry,
 };
 
@@ -35,20 +38,21 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Detach {
     tasks: Option<TaskTracker>,
+    budget: ByteBudget,
 }
 
 impl Detach {
-    /// Calls run as tasks of this set; without one they end with their callers.
+    /// Calls run as tasks of this set; without one they end with their callers. What they hold in memory is counted in `budget`.
     #[must_use]
-    pub fn new(tasks: Option<TaskTracker>) -> Self {
-        Self { tasks }
+    pub fn new(tasks: Option<TaskTracker>, budget: ByteBudget) -> Self {
+        Self { tasks, budget }
     }
 }
 
 impl CallLayer for Detach {
     async fn handle<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
         let Some(rpc) = contract::rpc(request.uri().path()) else { return inner.run(request).await };
-        let call = Call::new(rpc.mutates);
+        let call = Call::new(rpc.mutates, self.budget);
         let Some(tasks) = self.tasks else { return call::scope(call, inner.run(request)).await };
         let counted = telemetry::current().filter(|_| rpc.mutates).map(|metrics| metrics.count_mutation());
         // The call keeps its permit until its work ends, even if its caller hangs up.
@@ -150,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn a_mutation_runs_on_when_its_caller_hangs_up() {
         let tasks = TaskTracker::new();
-        assert!(runs_on_after_a_drop(Detach::new(Some(tasks.clone())), MUTATION).await);
+        assert!(runs_on_after_a_drop(Detach::new(Some(tasks.clone()), ByteBudget::new(0)), MUTATION).await);
         tasks.close();
         tasks.wait().await;
     }
@@ -158,17 +162,20 @@ mod tests {
     #[tokio::test]
     async fn a_read_ends_its_unit_of_work_when_its_caller_hangs_up_and_without_this_layer_no_call_does() {
         let tasks = TaskTracker::new();
-        assert!(runs_on_after_a_drop(Detach::new(Some(tasks.clone())), READ).await);
+        assert!(runs_on_after_a_drop(Detach::new(Some(tasks.clone()), ByteBudget::new(0)), READ).await);
         tasks.close();
         tasks.wait().await;
         for path in [READ, MUTATION] {
-            assert!(!runs_on_after_a_drop(Detach::new(None), path).await, "{path}");
+            assert!(!runs_on_after_a_drop(Detach::new(None, ByteBudget::new(0)), path).await, "{path}");
         }
     }
 
     #[tokio::test]
     async fn a_mutation_that_panics_is_internal() {
-        let answer = run(Detach::new(Some(TaskTracker::new())), request(MUTATION), |_| async { panic!("oh") }).await;
+        let answer = run(Detach::new(Some(TaskTracker::new()), ByteBudget::new(0)), request(MUTATION), |_| async {
+            panic!("oh")
+        })
+        .await;
         assert_eq!((code(&answer), reason(&answer).as_str()), (Code::Internal, "INTERNAL"));
     }
 
@@ -185,7 +192,7 @@ mod tests {
         let tasks = TaskTracker::new();
         let mut request = request(MUTATION).map(|_| Body::new(Stalled));
         request.extensions_mut().insert(Deadline(Instant::now() + Duration::from_secs(1)));
-        let call = run(Detach::new(Some(tasks.clone())), request, |request| async {
+        let call = run(Detach::new(Some(tasks.clone()), ByteBudget::new(0)), request, |request| async {
             let mut body = pin!(request.into_body());
             match poll_fn(|context| body.as_mut().poll_frame(context)).await {
                 Some(Err(late)) => late.into_http(),

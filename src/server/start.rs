@@ -27,7 +27,7 @@ use crate::{
         ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard,
         RateLimiter, Trace, WorkloadIdentity, token::Verifier,
     },
-    service::Services,
+    service::{Services, bytes::ByteBudget},
     telemetry::{self, MetricsPort, Telemetry},
 };
 
@@ -37,6 +37,8 @@ const MAX_STREAMS: u32 = 256;
 /// closed: more than callers that give up cause, fewer than a flood (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 256;
 const MAX_ERROR_RESETS: usize = 1024;
+/// Bytes that are held in memory for callers at most.
+const MEMORY: usize = 64 * 1024 * 1024;
 const MAX_HEADERS: u32 = 16 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -129,6 +131,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         admission,
         authenticate: Authenticate::new(verifier.clone(), services.access.clone(), config.identity.operators)
             .with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
+        budget: ByteBudget::new(MEMORY),
         limits: config.limits,
     };
     let max_connections = config.load.max_client_connections;
@@ -180,6 +183,7 @@ struct Layers {
     trace: Trace,
     admission: Admission,
     authenticate: Authenticate,
+    budget: ByteBudget,
     limits: Limits,
 }
 
@@ -187,7 +191,7 @@ struct Layers {
 fn serve(
     connections: impl Stream<Item = io::Result<Connection>> + Send + 'static,
     routes: Routes,
-    Layers { workload, trace, admission, authenticate, limits }: Layers,
+    Layers { workload, trace, admission, authenticate, budget, limits }: Layers,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -205,7 +209,7 @@ fn serve(
         .layer(IntoTower(AddErrorDetails))
         .layer(IntoTower(DeadlineLayer::new(limits.deadline)))
         .layer(IntoTower(admission))
-        .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()))))
+        .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget)))
         .layer(IntoTower(authenticate))
         .add_routes(routes);
     async move {

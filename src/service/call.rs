@@ -2,11 +2,12 @@
 //! none. The detach layer sets it around each call of the contract.
 
 use std::sync::{
-    Arc, OnceLock,
+    Arc, Mutex, OnceLock, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::domain::requests::principal::Principal;
+use super::bytes::{ByteBudget, HeldBytes};
+use crate::{domain::requests::principal::Principal, error::Result};
 
 tokio::task_local! {
     static CALL: Arc<Call>;
@@ -23,13 +24,23 @@ pub struct Call {
     /// Whether it may change something: a mutation goes on after its caller has gone.
     mutates: bool,
     abandoned: AtomicBool,
+    budget: ByteBudget,
+    /// What its rows cost in memory, until it ends.
+    held: Mutex<Option<HeldBytes>>,
 }
 
 impl Call {
-    /// A call whose caller waits for it.
+    /// A call whose caller waits for it. What it holds in memory is counted in `budget`.
     #[must_use]
-    pub fn new(mutates: bool) -> Arc<Self> {
-        Arc::new(Self { principal: OnceLock::new(), mutates, abandoned: AtomicBool::new(false) })
+    pub fn new(mutates: bool, budget: ByteBudget) -> Arc<Self> {
+        let (principal, abandoned, held) = (OnceLock::new(), AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { principal, mutates, abandoned, budget, held })
+    }
+
+    /// Counts bytes that it holds until it ends.
+    fn hold(&self, bytes: usize) -> Result<()> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get_or_insert_with(|| self.budget.holder(self.principal.get().cloned())).grow(bytes)
     }
 
     /// Notes that its caller has gone: it hung up, or its deadline passed.
@@ -62,4 +73,12 @@ pub(super) fn share() -> Share {
 /// Whether the work at hand is a read whose caller has gone.
 pub(super) fn is_pointless() -> bool {
     CALL.try_with(|call| call.is_pointless()).unwrap_or_default()
+}
+
+/// Counts bytes that the call at hand holds in memory until it ends, such as rows being read. Background work is not counted.
+///
+/// # Errors
+/// `Overloaded` at once, if they would exceed the limit of the process or of the call's principal.
+pub fn hold(bytes: usize) -> Result<()> {
+    CALL.try_with(|call| call.hold(bytes)).unwrap_or(Ok(()))
 }

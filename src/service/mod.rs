@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod bytes;
 pub mod call;
 pub mod clock;
 pub mod customers;

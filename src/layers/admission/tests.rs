@@ -14,6 +14,7 @@ use crate::layers::{
     Detach,
     samples::{MUTATION, READ, code, config, reason, request, run},
 };
+use crate::service::bytes::ByteBudget;
 
 const SEARCH: &str = SEARCHES[0];
 
@@ -113,7 +114,8 @@ async fn a_mutation_whose_caller_hung_up_keeps_its_permit_until_it_has_ended() {
     let tasks = TaskTracker::new();
     let (go, ran) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
     let mutation = |admission: Admission| {
-        let (go, ran, detach) = (Arc::clone(&go), Arc::clone(&ran), Detach::new(Some(tasks.clone())));
+        let (go, ran, detach) =
+            (Arc::clone(&go), Arc::clone(&ran), Detach::new(Some(tasks.clone()), ByteBudget::new(0)));
         run(admission, request(MUTATION), move |inner| {
             let (go, ran) = (Arc::clone(&go), Arc::clone(&ran));
             run(detach.clone(), inner.map(|_| Body::empty()), move |_| {
