@@ -13,6 +13,7 @@
 )]
 
 mod access_log;
+mod access_look_ups;
 mod add_member;
 mod approve_customer;
 mod approve_customer_rights;

@@ -71,8 +71,10 @@ impl Access {
     }
 
     async fn find(&self, principal: &Principal, Target { tenant, account }: Target) -> Result<Found> {
-        let service = self.service_role(principal);
-        let service = service.map(|role| Ok((role, tenant.ok_or(Error::TenantRequired)?))).transpose()?;
+        let service = match self.service_role(principal) {
+            Some(role) => Some((role, tenant.ok_or(Error::TenantRequired)?)),
+            None => None,
+        };
         let mut lease = self.pool.lease().await?;
         lease
             .run(async |conn| match (service, account) {

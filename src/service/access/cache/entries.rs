@@ -83,8 +83,7 @@ impl Entries {
         self.remove(principal, target, None);
         let bytes = bytes(principal, &lookup.found);
         let Limits { entries: max_entries, bytes: max_bytes } = self.limits;
-        let (held, held_bytes) =
-            self.principals.get(principal).map_or((0, 0), |held| (held.entries.len(), held.bytes));
+        let (held, held_bytes) = self.principals.get(principal).map_or((0, 0), |held| (held.entries.len(), held.bytes));
         if held >= max_entries / Limits::SHARE || held_bytes + bytes > max_bytes / Limits::SHARE {
             return;
         }

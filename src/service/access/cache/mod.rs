@@ -16,13 +16,13 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
+pub(in crate::service) use self::changes::Stale;
+pub(super) use self::lookup::Target;
 use self::{
     changes::Changes,
     entries::{Entries, Limits},
     lookup::Lookup,
 };
-pub(in crate::service) use self::changes::Stale;
-pub(super) use self::lookup::Target;
 use crate::{
     domain::requests::principal::Principal,
     error::{Error, Result},
