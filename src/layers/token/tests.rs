@@ -169,8 +169,8 @@ async fn only_tokens_of_accepted_types_are_accepted() {
     let file = jwks(&[&pair]);
     let with = |types: &[&str]| {
         let mut identity = config(file.path()).identity;
-        let named = |name: &&str| if name.is_empty() { None } else { Some(*name) };
-        identity.issuers[0].token_types = types.iter().map(|typ| TokenType::of_header(named(typ)).unwrap()).collect();
+        identity.issuers[0].token_types =
+            types.iter().map(|typ| TokenType::of_header((!typ.is_empty()).then_some(*typ)).unwrap()).collect();
         Verifier::load(&identity).unwrap()
     };
     let usual = verifier(&[&pair]);
