@@ -97,6 +97,7 @@ impl AccessCache {
             telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Hit));
             return Ok(found);
         }
+        let arrived = Instant::now();
         loop {
             let joined = self.join(principal, target);
             let Done { asked_by, result } = joined.flight.get_or_init(|| self.ask(joined.call, &find)).await.clone();
@@ -104,7 +105,9 @@ impl AccessCache {
             self.end(&joined, result.as_ref().ok().filter(|_| asked));
             match result {
                 Ok(lookup) if asked => return Ok(lookup.found),
-                Ok(lookup) if self.state().is_usable(principal, target, &lookup, self.max_age) => {
+                Ok(lookup)
+                    if lookup.begun > arrived || self.state().is_usable(principal, target, &lookup, self.max_age) =>
+                {
                     telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Hit));
                     return Ok(lookup.found);
                 }

@@ -187,9 +187,9 @@ async fn a_caller_that_gives_up_takes_no_result_from_those_that_wait_with_it() {
     let find = async || Ok(acting_in(tenant(1), account(1)));
 
     // It is dropped.
-    let mut first = Box::pin(cache.get_or_find(&ada, at(1), never));
+    let mut first = Box::pin(cache.get_or_find(&ada, at(1), &never));
     assert!(waits(&mut first).await);
-    let mut second = Box::pin(cache.get_or_find(&ada, at(1), find));
+    let mut second = Box::pin(cache.get_or_find(&ada, at(1), &find));
     assert!(waits(&mut second).await);
     drop(first);
     assert!(matches!(second.await.unwrap(), Found::ActingAccount(..)));
@@ -197,14 +197,14 @@ async fn a_caller_that_gives_up_takes_no_result_from_those_that_wait_with_it() {
     // It begins no unit of work, as its caller has gone.
     let mut first = Box::pin(cache.get_or_find(&ada, at(2), gone));
     assert!(waits(&mut first).await);
-    let mut second = Box::pin(cache.get_or_find(&ada, at(2), find));
+    let mut second = Box::pin(cache.get_or_find(&ada, at(2), &find));
     assert!(waits(&mut second).await);
     answered.notify_one();
     assert!(matches!(first.await, Err(Error::Deadline)));
     assert!(matches!(second.await.unwrap(), Found::ActingAccount(..)));
 
     // All give up.
-    let mut alone = Box::pin(cache.get_or_find(&ada, at(3), never));
+    let mut alone = Box::pin(cache.get_or_find(&ada, at(3), &never));
     assert!(waits(&mut alone).await);
     drop(alone);
     assert!(cache.state().flights.is_empty());
