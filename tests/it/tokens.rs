@@ -90,6 +90,10 @@ async fn only_tokens_of_the_accepted_types_are_accepted() {
             false => drop(assert_refused(strictly, Code::Unauthenticated, "TOKEN_INVALID")),
         }
     }
+    // Nothing is said of the type of a token that the issuer did not sign.
+    let forged = world.bearer(Keys::new().sign_as(Some("logout+jwt"), claims(&json!({}))));
+    let refused = assert_refused(who(&forged).await, Code::Unauthenticated, "TOKEN_INVALID");
+    assert!(refused.message().contains("its signature is invalid"), "{}", refused.message());
     // What else an issuer signs with the same keys, for the same audience.
     for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "token-introspection+jwt", "oauth-authz-req+jwt", "none", ""]
     {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use self::keys::KeyRefresh;
 use self::{
-    check::{Check, LEEWAY},
+    check::{Check, LEEWAY, check_type},
     keys::Keys,
 };
 use crate::{
@@ -143,7 +143,7 @@ impl Verifier {
         let check = select_key(&checks, &header)?;
         let decoded = decode::<Claims>(token, &check.key.decoding, &check.validation);
         let claims = decoded.map_err(|error| rejected(error.kind()))?.claims;
-        check.check_type(header.typ.as_deref()).map_err(invalid)?;
+        check_type(&check.token_types, header.typ.as_deref()).map_err(invalid)?;
         let malformed = |claim: &str| rejected(&ErrorKind::InvalidClaimFormat(claim.to_owned()));
         let expires = claims.exp.as_f64().ok_or_else(|| malformed("exp"))?;
         let expires = Duration::try_from_secs_f64(expires).map_err(|_| malformed("exp"))?.saturating_add(LEEWAY);

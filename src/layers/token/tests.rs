@@ -78,12 +78,6 @@ impl KeyPair {
         header
     }
 
-    /// A valid token of this type.
-    fn sign_as(&self, typ: Option<&str>) -> String {
-        let header = Header { typ: typ.map(str::to_owned), ..self.header() };
-        encode(&header, &claims(&json!({})), &self.signing).unwrap()
-    }
-
     pub(crate) fn sign(&self, claims: &Value) -> String {
         encode(&self.header(), claims, &self.signing).unwrap()
     }
@@ -161,40 +155,6 @@ async fn invalid_claims_are_rejected_with_their_reason() {
     }
     let clocks_apart = claims(&json!({"exp": now() - 20, "nbf": now() + 20}));
     verifier.verify(&pair.sign(&clocks_apart)).await.unwrap();
-}
-
-#[tokio::test]
-async fn only_tokens_of_accepted_types_are_accepted() {
-    let pair = ed25519();
-    let file = jwks(&[&pair]);
-    let with = |types: &[&str]| {
-        let mut identity = config(file.path()).identity;
-        identity.issuers[0].token_types =
-            types.iter().map(|typ| TokenType::of_header((!typ.is_empty()).then_some(*typ)).unwrap()).collect();
-        Verifier::load(&identity).unwrap()
-    };
-    let usual = verifier(&[&pair]);
-    for good in [None, Some("JWT"), Some("jwt"), Some("at+jwt"), Some("application/at+jwt"), Some("AT+JWT")] {
-        usual.verify(&pair.sign_as(good)).await.unwrap();
-    }
-    for bad in ["logout+jwt", "dpop+jwt", "secevent+jwt", "token-introspection+jwt", "id_token", "none"] {
-        let why = refusal(&usual, &pair.sign_as(Some(bad))).await;
-        assert_eq!(why, format!("its type (typ) is {bad}; accepted are at+jwt, jwt, none"));
-    }
-    // A type that is none is not repeated.
-    let why = refusal(&usual, &pair.sign_as(Some("x\n{}"))).await;
-    assert_eq!(why, "its type (typ) is malformed; accepted are at+jwt, jwt, none");
-    // Nothing is said of a token that the issuer did not sign.
-    let forged = ed25519().sign_as(Some("logout+jwt"));
-    assert_eq!(refusal(&usual, &forged).await, "its signature is invalid");
-
-    let strict = with(&["at+jwt"]);
-    strict.verify(&pair.sign_as(Some("at+jwt"))).await.unwrap();
-    for (bad, name) in [(None, "none"), (Some("JWT"), "jwt")] {
-        let why = refusal(&strict, &pair.sign_as(bad)).await;
-        assert_eq!(why, format!("its type (typ) is {name}; accepted are at+jwt"));
-    }
-    with(&["", "logout+jwt"]).verify(&pair.sign_as(Some("Logout+JWT"))).await.unwrap();
 }
 
 #[tokio::test]

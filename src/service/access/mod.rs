@@ -21,7 +21,7 @@ use crate::{
     service::{mutation::Mutations, pool::Pool, seal::Sealer},
     store::{
         self,
-        access::{Found, Membership},
+        access::{Found, memberships::Membership},
     },
 };
 
@@ -97,6 +97,6 @@ impl Access {
     /// A failure of the database.
     pub async fn memberships(&self, principal: &Principal, tenant: Option<TenantId>) -> Result<Vec<Membership>> {
         let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::access::memberships(conn, principal, tenant).await).await
+        lease.run(async |conn| store::access::memberships::list(conn, principal, tenant).await).await
     }
 }

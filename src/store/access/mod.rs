@@ -2,6 +2,7 @@
 
 pub mod invitations;
 pub mod members;
+pub mod memberships;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::{
         requests::principal::Principal,
         values::{
             enums::{NameUniqueness, Role},
-            ids::{AccountId, BranchId, MemberId, TenantId},
+            ids::{AccountId, BranchId, TenantId},
             text::Text,
             timestamp::Timestamp,
         },
@@ -26,24 +27,6 @@ use crate::{
     error::Result,
     telemetry::Statement as _,
 };
-
-/// Memberships that WhoAmI lists at most. No decision on access depends on this list.
-const LISTED: i64 = 1_000;
-
-/// One membership of a principal.
-#[derive(Clone, Debug)]
-pub struct Membership {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The account.
-    pub account: AccountId,
-    /// The account's name.
-    pub account_name: String,
-    /// The role there and in every account below.
-    pub role: Role,
-    /// The membership's id.
-    pub member: MemberId,
-}
 
 /// The result of a look-up.
 #[derive(Clone, Debug)]
@@ -266,47 +249,4 @@ pub async fn find_service(
     .named("access.find_service")
     .await?;
     Ok(row.map_or(Found::OutOfReach, |row| row.found(true)))
-}
-
-/// Where a principal is a member, by tenant and account; at most [`LISTED`].
-pub async fn memberships(
-    conn: &mut PgConnection,
-    principal: &Principal,
-    tenant: Option<TenantId>,
-) -> Result<Vec<Membership>> {
-    sqlx::query!(
-        r#"
-        select p.tenant_id, m.account_id, m.member_id, m.role, m.name as "name!"
-        from principals p
-        cross join lateral (
-            select m.account_id, m.member_id, m.role,
-                   (select a.name from accounts a where a.tenant_id = m.tenant_id and a.id = m.account_id) as name
-            from members m
-            where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
-            order by m.account_id
-            limit $4
-        ) m
-        where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
-        order by p.tenant_id, m.account_id
-        limit $4
-        "#,
-        tenant.map(TenantId::get),
-        principal.issuer(),
-        principal.subject(),
-        LISTED,
-    )
-    .fetch_all(conn)
-    .named("access.memberships")
-    .await?
-    .into_iter()
-    .map(|row| {
-        Ok(Membership {
-            tenant: TenantId::from_uuid(row.tenant_id),
-            account: AccountId::from_uuid(row.account_id),
-            account_name: row.name,
-            role: Role::stored(&row.role),
-            member: MemberId::from_uuid(row.member_id),
-        })
-    })
-    .collect()
 }
