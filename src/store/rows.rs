@@ -143,8 +143,8 @@ mod tests {
     use super::*;
     use crate::error::Error;
 
-    fn rows(costs: &[usize]) -> impl Stream<Item = sqlx::Result<usize>> {
-        tokio_stream::iter(costs.to_vec()).map(Ok)
+    fn rows(costs: Vec<usize>) -> impl Stream<Item = sqlx::Result<usize>> {
+        tokio_stream::iter(costs).map(Ok)
     }
 
     fn with_cost(cost: usize) -> Result<Option<(usize, usize)>> {
@@ -154,12 +154,12 @@ mod tests {
     #[tokio::test]
     async fn a_page_ends_before_the_row_that_does_not_fit_and_has_at_least_one() {
         let half = PAGE_MEMORY / 2;
-        let page = page(rows(&[half, half, 1, 1]), |_| Ok(()), with_cost).await.unwrap();
-        assert_eq!((page.items, page.full), (vec![half, half], true));
-        let page = page(rows(&[PAGE_MEMORY * 2, 1]), |_| Ok(()), with_cost).await.unwrap();
-        assert_eq!((page.items.len(), page.full), (1, true));
-        let page = page(rows(&[half, half]), |_| Ok(()), with_cost).await.unwrap();
-        assert_eq!((page.items.len(), page.full), (2, false));
+        let read = page(rows(vec![half, half, 1, 1]), |_| Ok(()), with_cost).await.unwrap();
+        assert_eq!((read.items, read.full), (vec![half, half], true));
+        let read = page(rows(vec![PAGE_MEMORY * 2, 1]), |_| Ok(()), with_cost).await.unwrap();
+        assert_eq!((read.items.len(), read.full), (1, true));
+        let read = page(rows(vec![half, half]), |_| Ok(()), with_cost).await.unwrap();
+        assert_eq!((read.items.len(), read.full), (2, false));
     }
 
     #[tokio::test]
@@ -172,11 +172,11 @@ mod tests {
                 row
             })
         };
-        let page = page(counted(&[1, 2, 1, 1]), refuse, with_cost).await;
-        assert!(matches!(page.unwrap_err(), Error::NotAMember));
+        let read = page(counted(vec![1, 2, 1, 1]), refuse, with_cost).await;
+        assert!(matches!(read.unwrap_err(), Error::NotAMember));
         assert_eq!(taken.replace(0), 4);
-        let all = all(counted(&[2, 1, 1]), refuse, |cost| Ok((cost, ()))).await;
-        assert!(matches!(all.unwrap_err(), Error::NotAMember));
+        let read = all(counted(vec![2, 1, 1]), refuse, |cost| Ok((cost, ()))).await;
+        assert!(matches!(read.unwrap_err(), Error::NotAMember));
         assert_eq!(taken.get(), 3);
     }
 }
