@@ -189,7 +189,10 @@ fn each_account_and_view_gets_the_fields_that_the_tables_give_it() {
     let below = |shown: Shown| shown.readers == Readers::Below;
     assert_eq!(names(&show::in_view(details(Relation::OwnerOrAbove), View::Basic)), tabled(basic));
     assert_eq!(names(&show::full(details(Relation::Below))), tabled(below));
-    assert_eq!(names(&show::in_view(details(Relation::Below), View::Basic)), tabled(|shown| basic(shown) && below(shown)));
+    assert_eq!(
+        names(&show::in_view(details(Relation::Below), View::Basic)),
+        tabled(|shown| basic(shown) && below(shown))
+    );
 }
 
 #[test]
