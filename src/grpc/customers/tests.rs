@@ -187,9 +187,12 @@ fn the_owner_reads_every_field_of_the_contract() {
 fn each_account_and_view_gets_the_fields_that_the_tables_give_it() {
     let basic = |shown: Shown| shown.view == View::Basic;
     let below = |shown: Shown| shown.readers == Readers::Below;
-    assert_eq!(names(&show::in_view(details(Relation::OwnerOrAbove), false)), tabled(basic));
+    assert_eq!(names(&show::in_view(details(Relation::OwnerOrAbove), View::Basic)), tabled(basic));
     assert_eq!(names(&show::full(details(Relation::Below))), tabled(below));
-    assert_eq!(names(&show::in_view(details(Relation::Below), false)), tabled(|shown| basic(shown) && below(shown)));
+    assert_eq!(
+        names(&show::in_view(details(Relation::Below), View::Basic)),
+        tabled(|shown| basic(shown) && below(shown))
+    );
 }
 
 #[test]
