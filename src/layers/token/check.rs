@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jsonwebtoken::Validation;
 
-use crate::{config::Issuer, layers::jwks::Key};
+use crate::config::{Issuer, jwks::Key};
 
 /// The accepted clock skew.
 pub(super) const LEEWAY: Duration = Duration::from_secs(30);

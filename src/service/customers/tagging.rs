@@ -59,7 +59,11 @@ impl Customers {
         options: &Options,
     ) -> Result<Outcome<BatchOutcomes>> {
         self.change_batch(caller, options, |mut lease| async move {
-            lease.transaction(end(options), async |conn| tag_locked(conn, caller, batch, names, options).await).await
+            lease
+                .transaction(end(options), async |conn| tag_locked(conn, caller, batch, names, options).await)
+                .await
+                // A tag was renamed to a new tag's name after this call looked for it. The next try finds it.
+                .map_err(|failure| failure.on_key("tags_account_id_name_key_key", Error::LostRace))
         })
         .await
     }
