@@ -120,7 +120,11 @@ mod tests {
             assert!(is_repeat(&batch(ID), &batch(&id)), "{id}");
             let contact = |id: &str| pb::Contact { contact_id: id.to_owned(), ..Default::default() };
             let nested = |id: &str| pb::CreateCustomerRequest {
-                customer: Some(pb::Customer { contacts: vec![contact(id)], branch_id: id.to_owned(), ..Default::default() }),
+                customer: Some(pb::Customer {
+                    contacts: vec![contact(id)],
+                    branch_id: id.to_owned(),
+                    ..Default::default()
+                }),
                 ..Default::default()
             };
             assert!(is_repeat(&nested(ID), &nested(&id)), "{id}");

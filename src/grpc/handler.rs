@@ -119,8 +119,9 @@ fn options(violations: &mut Violations, who: &impl Actor, message: &impl Mutatio
     } else {
         Some(violations.check("request_id", RequestId::parse(message.request_id()))?)
     };
-    let request =
-        id.filter(|_| !message.validate_only()).map(|id| Repeatable { id, fingerprint: fingerprint(&who.around(), message) });
+    let request = id
+        .filter(|_| !message.validate_only())
+        .map(|id| Repeatable { id, fingerprint: fingerprint(&who.around(), message) });
     let etag = (!message.etag().is_empty()).then(|| message.etag().to_owned());
     Some(Options { etag, request, validate_only: message.validate_only() })
 }

@@ -115,12 +115,7 @@ impl Tags {
     }
 
     /// Turns a taken name into `TagExists`, with the tag that has it.
-    async fn named(
-        &self,
-        caller: &Caller,
-        name: &TagName,
-        done: Result<Outcome<Answer>>,
-    ) -> Result<Outcome<Answer>> {
+    async fn named(&self, caller: &Caller, name: &TagName, done: Result<Outcome<Answer>>) -> Result<Outcome<Answer>> {
         match done {
             Err(failure) if failure.broken_key() == Some("tags_account_id_name_key_key") => {}
             done => return done,

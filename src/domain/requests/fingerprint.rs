@@ -25,11 +25,7 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// A fingerprint of these hashes. `fields` has the numbers and names of the message's fields.
     #[must_use]
-    pub fn new(
-        digest: [u8; DIGEST],
-        parts: [[u8; PART]; PARTS],
-        fields: &'static [(usize, &'static str)],
-    ) -> Self {
+    pub fn new(digest: [u8; DIGEST], parts: [[u8; PART]; PARTS], fields: &'static [(usize, &'static str)]) -> Self {
         Self { digest, parts, fields }
     }
 
@@ -49,10 +45,19 @@ impl Fingerprint {
     #[must_use]
     pub fn differing(&self, stored: &[u8]) -> Vec<&'static str> {
         let stored = stored.get(DIGEST..).unwrap_or_default().chunks(PART);
-        let differs: Vec<usize> =
-            self.parts.iter().zip(stored).enumerate().filter(|(_, (own, other))| own != other).map(|(n, _)| n).collect();
+        let differs: Vec<usize> = self
+            .parts
+            .iter()
+            .zip(stored)
+            .enumerate()
+            .filter(|(_, (own, other))| own != other)
+            .map(|(n, _)| n)
+            .collect();
         let name = |part: usize| self.fields.iter().find(|(number, _)| part == (*number).min(PARTS - 1));
-        differs.into_iter().filter_map(|part| if part == 0 { Some(AROUND) } else { name(part).map(|(_, name)| *name) }).collect()
+        differs
+            .into_iter()
+            .filter_map(|part| if part == 0 { Some(AROUND) } else { name(part).map(|(_, name)| *name) })
+            .collect()
     }
 }
 

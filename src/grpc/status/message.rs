@@ -70,9 +70,7 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
             "The work in the database took longer than the server allows, and was stopped. Nothing was written. Ask for less \
              at once: fewer ids, a smaller page, a narrower filter."
         }
-        Error::StatementCancelled => {
-            "The work in the database was cancelled there. Nothing was written; retry."
-        }
+        Error::StatementCancelled => "The work in the database was cancelled there. Nothing was written; retry.",
         Error::Deadline => "The deadline has passed. A write may still happen: repeat it with the same request_id.",
         Error::Overloaded { .. } => "The server is overloaded. Retry after the delay.",
         Error::RateLimited { .. } => "Rate limit exceeded. Retry after the delay.",

@@ -56,9 +56,7 @@ impl Access {
         }
         let by = async {
             let mut lease = self.pool.lease().await?;
-            lease
-                .run(async |conn| store::access::members::find(conn, caller.scope(), &member.principal).await)
-                .await
+            lease.run(async |conn| store::access::members::find(conn, caller.scope(), &member.principal).await).await
         };
         Err(Error::MemberExists { by: by.await.unwrap_or_default() })
     }

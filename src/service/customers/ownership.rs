@@ -116,8 +116,7 @@ pub(super) async fn add_conflicts(
         // Names that are unique in the whole tenant have no twin in the batch.
         let same_name =
             (rule == NameUniqueness::Account).then(|| names.insert(fields.name.key().as_str(), customer.id)).flatten();
-        let same_order =
-            fields.order_reference.as_ref().and_then(|order| orders.insert(order.as_str(), customer.id));
+        let same_order = fields.order_reference.as_ref().and_then(|order| orders.insert(order.as_str(), customer.id));
         // Another one of the batch is seen: the caller named it.
         let twin = |twin: Option<CustomerId>| twin.map(|_| Taken { by: twin });
         let name = conflict.and_then(|conflict| conflict.name).or(twin(same_name));

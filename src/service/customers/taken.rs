@@ -37,9 +37,8 @@ impl Customers {
     async fn name_taken(&self, caller: &Caller, owner: AccountId, fields: &CustomerFields) -> Error {
         let similar = similar_names(fields);
         let (scope, name) = (caller.scope(), &fields.name);
-        let check = self
-            .look(async |conn| store::customers::taken::check_name(conn, scope, owner, name, &similar).await)
-            .await;
+        let check =
+            self.look(async |conn| store::customers::taken::check_name(conn, scope, owner, name, &similar).await).await;
         check.map_or(Error::NameTaken { free: Vec::new(), by: None }, |check| Error::NameTaken {
             free: check.free,
             by: check.by,

@@ -74,7 +74,12 @@ mod tests {
 
     fn key(id: u128) -> Key {
         let tenant = TenantId::from_uuid(Uuid::from_u128(1));
-        Key { tenant, principal: Principal::new("issuer", "ada"), rpc: "rpc", id: RequestId::from_uuid(Uuid::from_u128(id)) }
+        Key {
+            tenant,
+            principal: Principal::new("issuer", "ada"),
+            rpc: "rpc",
+            id: RequestId::from_uuid(Uuid::from_u128(id)),
+        }
     }
 
     #[tokio::test(start_paused = true)]

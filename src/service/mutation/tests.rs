@@ -175,7 +175,8 @@ async fn a_failure_that_an_earlier_call_may_explain_looks_for_its_answer_once() 
         let (done, _) = failing(&author, &repeatable(), fail, other).await;
         assert!(matches!(done, Err(Error::RequestIdReused { .. })), "{:?}", fail());
 
-        let newer = Stored::from_columns(Some(fingerprint(7).to_bytes()), Some(serde_json::json!({"v": 2, "of": "tag"})));
+        let newer =
+            Stored::from_columns(Some(fingerprint(7).to_bytes()), Some(serde_json::json!({"v": 2, "of": "tag"})));
         let (done, _) = failing(&author, &repeatable(), fail, newer).await;
         assert!(matches!(done, Err(Error::AnswerOfNewerRelease)), "{:?}", fail());
 

@@ -12,7 +12,7 @@ use crate::{
         access::caller::{Caller, Scope},
         history::{event::Changes, event_type::EventType},
         values::{
-            custom_id::{CustomIds, System},
+            custom_id::{CustomId, CustomIds, System},
             ids::{CustomerId, EventId},
         },
     },
@@ -41,8 +41,8 @@ struct Row {
     custom_ids: row::CustomIds,
 }
 
-/// Finds the customers out of the acting account's sight that have one of these custom IDs, and locks the account's links
-/// to them.
+/// Finds the customers out of the acting account's sight that have one of these custom IDs, and locks them with the
+/// account's links: a transfer that brings one back repeats the link in the customer's row, and so comes before or after.
 pub async fn find_hidden(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds) -> Result<Vec<HiddenHolder>> {
     let (systems, keys): (Vec<String>, Vec<String>) =
         ids.iter().map(|(system, id)| (system.as_str().to_owned(), id.key().as_str().to_owned())).unzip();
@@ -61,7 +61,7 @@ pub async fn find_hidden(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds
               where i.tenant_id = $1 and i.account_id = $3 and i.is_current
           )
         order by l.customer_id
-        for update of l",
+        for no key update of c, l",
         scope.tenant().get(),
         &systems,
         scope.root().get(),
@@ -73,7 +73,7 @@ pub async fn find_hidden(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds
     .await?;
     let holder = |row: Row| {
         let before = row.custom_ids.0;
-        let has = |(system, id): &(&System, &_)| ids.get(*system).is_some_and(|asked| asked.key() == id.key());
+        let has = |(system, id): &(&System, &CustomId)| ids.get(*system).is_some_and(|asked| asked.key() == id.key());
         let after = before.iter().filter(|pair| !has(pair)).map(|(system, id)| (system.clone(), id.clone())).collect();
         let customer = CustomerId::from_uuid(row.customer_id);
         HiddenHolder { customer, revision: row.revision, link_revision: row.link_revision, before, after }

@@ -146,14 +146,18 @@ impl Customers {
             if let Saved::Taken(_) = saved {
                 must_be_hidden(conn, attempt).await?;
                 // Release and change are two statements, under the customer's lock.
-                if !locked || !release_hidden(conn, caller, &attempt.ids_to_set(), write()).await? {
+                if !locked {
                     return Ok(None);
                 }
+                release_hidden(conn, caller, &attempt.ids_to_set(), write()).await?;
                 saved =
                     store::customers::custom_ids::save(conn, caller, &record, &change, &link, write(), answer).await?;
             }
-            if saved != Saved::Written {
-                return Ok(None);
+            match saved {
+                Saved::Written => {}
+                Saved::Moved => return Ok(None),
+                // It came back, or another call was quicker.
+                Saved::Taken(_) => return must_be_hidden(conn, attempt).await.map(|()| None),
             }
             if record.customer.owner == caller.scope().root() {
                 record.owner_link_revision = link.revision;
