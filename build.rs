@@ -88,10 +88,10 @@ fn mutations(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
         )?;
     }
     for (name, normalized) in parts {
+        let creates = if normalized.contains("creates") { "creates" } else { "_" };
         writeln!(
             code,
-            "impl Part for pb::{name} {{\n    #[allow(unused_variables, reason = \"not every part has an id\")]\n    \
-             fn normalize(&mut self, creates: bool) {{\n{normalized}    }}\n}}"
+            "impl Part for pb::{name} {{\n    fn normalize(&mut self, {creates}: bool) {{\n{normalized}    }}\n}}"
         )?;
     }
     Ok(code)

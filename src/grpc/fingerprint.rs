@@ -153,7 +153,7 @@ mod tests {
         assert!(is_repeat(&update(ID, "Ada"), &whole));
         let create = |customer| pb::CreateCustomerRequest { customer: Some(customer), ..Default::default() };
         assert!(is_repeat(&create(pb::Customer { name: "Ada".to_owned(), ..Default::default() }), &create(read)));
-        let branch = |id: &str| pb::Branch { id: id.to_owned(), account_id: id.to_owned(), ..Default::default() };
+        let branch = |id: &str| pb::Branch { id: id.to_owned(), ..Default::default() };
         let create = |id| pb::CreateBranchRequest { branch: Some(branch(id)), ..Default::default() };
         assert!(is_repeat(&create(ID), &create(OTHER)));
         let update = |id| pb::UpdateBranchRequest { branch: Some(branch(id)), ..Default::default() };

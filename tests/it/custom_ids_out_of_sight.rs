@@ -217,8 +217,9 @@ async fn a_value_is_taken_once_while_its_customer_comes_back() {
         let id = north.admin.create(with_custom_ids("Ada", &[("erp", &value)])).await.unwrap().id;
         acme.admin.transfer(&[&id], &south.account).await.unwrap();
         let bob = north.admin.create(customer("Bob")).await.unwrap().id;
+        let ids = [id.as_str()];
         let (back, set, new) = tokio::join!(
-            acme.admin.transfer(&[&id], &north.account),
+            acme.admin.transfer(&ids, &north.account),
             north.admin.set_id(&bob, "erp", &value),
             north.admin.create(with_custom_ids("Cas", &[("erp", &value)])),
         );

@@ -334,7 +334,7 @@ async fn waiting(met: &mut Met) {
     met.note(cancelled);
     let slow = World::start_with(database.clone(), |config| {
         wait_for_locks(config);
-        config.database.statement_timeout = Duration::from_millis(100);
+        config.database.statement_timeout = Duration::from_secs(1);
     })
     .await;
     let theirs = slow.tenant_with("initech", pb::NameUniqueness::None, manual_approval()).await;

@@ -18,8 +18,9 @@ struct Poller {
 }
 
 impl Poller {
+    /// A poller whose first poll reads everything.
     fn new(client: &Client, look_back: Duration) -> Self {
-        Self { client: client.clone(), look_back, polled_at: now(), seen: Default::default() }
+        Self { client: client.clone(), look_back, polled_at: Duration::ZERO, seen: Default::default() }
     }
 
     /// Reads what changed since the last poll, and its look-back before.

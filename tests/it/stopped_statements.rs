@@ -47,7 +47,7 @@ async fn calls(acme: &TestAccount, id: &str) -> [Result<(), Status>; 4] {
 
 #[tokio::test]
 async fn a_statement_at_its_time_limit_says_that_nothing_was_written_and_what_would_help() {
-    let (world, acme, id, holder) = locked(Duration::from_millis(200)).await;
+    let (world, acme, id, holder) = locked(Duration::from_secs(1)).await;
     for stopped in calls(&acme, &id).await {
         let stopped = assert_refused(stopped, Code::DeadlineExceeded, "STATEMENT_TIMEOUT");
         assert!(stopped.message().contains("Nothing was written"), "{stopped:?}");

@@ -31,7 +31,7 @@ impl Fingerprint {
 
     /// As it is stored.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(self) -> Vec<u8> {
         self.digest.into_iter().chain(self.parts.into_iter().flatten()).collect()
     }
 
