@@ -294,8 +294,8 @@ async fn waiting(met: &mut Met) {
     let world = World::start_with(database.clone(), |config| {
         config.database.pool_size = 1;
         config.database.pool_timeout = Duration::from_millis(50);
-        // Longer than a repeat waits for its first call.
-        config.database.lock_timeout = Duration::from_secs(3);
+        // Long enough for what happens meanwhile.
+        config.database.lock_timeout = Duration::from_secs(5);
     })
     .await;
     // From here on only the calls need the connection.
@@ -316,13 +316,6 @@ async fn waiting(met: &mut Met) {
     let (contended, ()) = tokio::join!(approve(&acme, String::new()), async {
         until_blocked(&world).await;
         met.note(acme.admin.get(&ada.id).await);
-    });
-    met.note(contended);
-    // A repeat while this server still runs the first call.
-    let id = request_id();
-    let (contended, ()) = tokio::join!(approve(&acme, id.clone()), async {
-        until_blocked(&world).await;
-        met.note(approve(&acme, id.clone()).await);
     });
     met.note(contended);
     let (cancelled, ()) = tokio::join!(approve(&acme, String::new()), async {
@@ -350,7 +343,20 @@ async fn waiting(met: &mut Met) {
     let mine = hasty.tenant("globex").await;
     let bob = mine.admin.create(customer("Bob")).await.unwrap();
     sqlx::query("select from customers for update").execute(&mut *held).await.unwrap();
-    met.note(mine.admin.update(pb::Customer { id: bob.id, ..customer("Rob") }, &["name"]).await);
+    // A repeat while this server still runs the first call, whose deadline passes.
+    let rename = pb::UpdateCustomerRequest {
+        customer: Some(pb::Customer { id: bob.id, ..customer("Rob") }),
+        update_mask: Some(mask(&["name"])),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    let (mut one, mut other) = (mine.admin.customers(), mine.admin.customers());
+    let (late, in_flight) = tokio::join!(one.update_customer(rename.clone()), async {
+        until_blocked(&hasty).await;
+        other.update_customer(rename.clone()).await
+    });
+    met.note(late);
+    met.note(in_flight);
 }
 
 /// A server with a rate limit of one call per second.

@@ -96,8 +96,8 @@ async fn while_the_first_call_runs_a_repeat_is_in_flight() {
 async fn while_this_server_runs_the_first_call_a_repeat_waits_and_is_in_flight() {
     let world = World::start_with(database().await, |config| {
         wait_for_locks(config);
-        // The first call has the only session: a repeat waits without one.
-        config.database.pool_size = 1;
+        // The first call has one session. Repeats need none to wait, and one to find who calls.
+        config.database.pool_size = 2;
     })
     .await;
     let acme = world.tenant_with("acme", NameUniqueness::None, manual_approval()).await;

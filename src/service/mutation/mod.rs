@@ -33,6 +33,7 @@
 //! - **a statement that was stopped**: it was rolled back, and a look would add to the load that caused it;
 //! - **a fault of ours**.
 
+mod attempt;
 mod running;
 #[cfg(test)]
 mod samples;
@@ -41,9 +42,9 @@ mod tests;
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use tokio::time::Instant;
 
+pub(super) use self::attempt::{end, find_stored, run_statement, to_stored, write, write_by};
 use self::running::{Key, Running};
 use crate::{
     domain::{
@@ -53,18 +54,14 @@ use crate::{
             options::{Options, Outcome, Repeatable},
             principal::Author,
         },
-        values::{
-            ids::{AccountId, EventId, TenantId},
-            timestamp::Timestamp,
-        },
+        values::ids::TenantId,
     },
     error::{Error, Result},
     service::{
         access::cache::{AccessCache, Stale},
-        clock,
-        pool::{End, Lease, Pool},
+        pool::{Lease, Pool},
     },
-    store::{self, Write, requests::Stored},
+    store::{self, requests::Stored},
     telemetry::{self, RetryReason},
 };
 
@@ -174,7 +171,13 @@ impl Mutations {
         if let Some(request) = call.options.request.filter(|_| may_be_answered(&failure)) {
             // If the look-up fails as well, the first failure says more.
             if let Ok(Some(stored)) = look_up(request).await {
-                return replay(stored.answer(&request)?).await.map(Outcome::replayed);
+                return match replay(stored.answer(&request)?).await {
+                    // This call has written, whatever stopped the read of its answer.
+                    Err(Error::StatementTimeout | Error::StatementCancelled) if failure.is_lost_session() => {
+                        Err(failure)
+                    }
+                    done => done.map(Outcome::replayed),
+                };
             }
         }
         Err(match failure {
@@ -250,51 +253,4 @@ fn may_be_answered(failure: &Error) -> bool {
 /// The value of a mutation whose value is its stored answer.
 pub(super) async fn replay_as_stored(answer: Answer) -> Result<Answer> {
     Ok(answer)
-}
-
-/// The stored answer of this request, for an attempt that looks before it decides.
-///
-/// # Errors
-/// `RequestIdReused`, or a failure of the database.
-pub(super) async fn find_stored(conn: &mut PgConnection, caller: &Caller, options: &Options) -> Result<Option<Answer>> {
-    let Some(request) = &options.request else { return Ok(None) };
-    let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
-    stored.map(|stored| stored.answer(request)).transpose()
-}
-
-/// How the transaction of a mutation ends: `validate_only` writes as well, so that every check is done, and rolls back.
-pub(super) fn end(options: &Options) -> End {
-    if options.validate_only { End::Rollback } else { End::Commit }
-}
-
-/// Runs one statement that writes: by itself, or under `validate_only` in a transaction that is rolled back.
-pub(super) async fn run_statement<T>(
-    lease: &mut Lease,
-    options: &Options,
-    statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
-) -> Result<T> {
-    match end(options) {
-        End::Commit => lease.run(statement).await,
-        End::Rollback => lease.transaction(End::Rollback, statement).await,
-    }
-}
-
-/// A write by a caller, with the id of its event.
-pub(super) fn write<'a>(caller: &'a Caller, at: Timestamp, options: &Options) -> Write<'a> {
-    write_by(caller.author(), Some(caller.scope().root()), at, options)
-}
-
-/// A write by an author, who may act in no account, with the id of its event.
-pub(super) fn write_by<'a>(
-    author: &'a Author,
-    acting: Option<AccountId>,
-    at: Timestamp,
-    options: &Options,
-) -> Write<'a> {
-    Write { author, acting, at, event: EventId::from_uuid(clock::new_id()), request: options.request }
-}
-
-/// The answer in its stored form, if the caller gave a request_id.
-pub(super) fn to_stored(answer: &Answer, options: &Options) -> Result<Option<serde_json::Value>> {
-    options.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)
 }
