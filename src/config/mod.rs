@@ -7,6 +7,7 @@ mod database;
 mod environment;
 mod file;
 mod identity;
+pub mod jwks;
 mod limits;
 mod load;
 pub mod parse;

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use jsonwebtoken::Validation;
 
-use crate::{
-    config::{Issuer, TokenType},
-    layers::jwks::Key,
-};
+use crate::config::{Issuer, TokenType, jwks::Key};
 
 /// The accepted clock skew.
 pub(super) const LEEWAY: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use super::{CustomerDetails, Customers, similar_names};
+use super::{CustomerDetails, Customers, taken::release_hidden};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -28,7 +28,7 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{Call, find_stored, run_statement},
+        mutation::{Call, end, find_stored, run_statement, write},
         pool::Lease,
     },
     store::{
@@ -81,11 +81,7 @@ impl Customers {
         for _ in 0..TRIES {
             let (refusal, replay_first) = match decide(caller, &account, new, options) {
                 Ok(insert) => {
-                    let slice = std::slice::from_ref(&insert);
-                    let written = run_statement(&mut lease, options, async |conn| {
-                        store::customers::create(conn, caller, &account, slice).await
-                    });
-                    if written.await? == 1 {
+                    if save(&mut lease, caller, &account, &insert, options).await? {
                         let details = self.mutated_details(caller, options, record(&account, insert))?;
                         return Ok(Outcome::changed(details));
                     }
@@ -126,37 +122,45 @@ impl Customers {
     /// Turns a broken key into what it means to the caller.
     async fn explain(&self, caller: &Caller, new: &NewCustomer, failure: Error) -> Error {
         match failure.broken_key() {
-            Some("customers_name_key") => self.name_taken(caller, caller.account().id, &new.fields).await,
-            Some("customers_order_reference_key") => Error::OrderReferenceTaken,
-            Some("custom_ids_value_key" | "custom_ids_system_key") => self.custom_id_taken(caller, new).await,
-            _ => failure,
+            Some("custom_ids_value_key" | "custom_ids_system_key") => {
+                let field = |system: &System| format!("customer.custom_ids.{}", system.as_str());
+                self.custom_id_taken(caller, &new.custom_ids, None, field).await
+            }
+            _ => self.explain_taken(caller, caller.account().id, &new.fields, failure).await,
         }
     }
+}
 
-    /// `NameTaken`, with similar names that are free.
-    pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, fields: &CustomerFields) -> Error {
-        let names = similar_names(fields);
-        let free = async {
-            let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &names).await).await
-        };
-        Error::NameTaken { free: free.await.unwrap_or_default() }
-    }
-
-    async fn custom_id_taken(&self, caller: &Caller, new: &NewCustomer) -> Error {
-        let system = self.first_taken(caller, &new.custom_ids).await;
-        Error::CustomIdTaken { field: system.map(|system| format!("customer.custom_ids.{}", system.as_str())) }
-    }
-
-    /// The first system of these in which another customer of the acting account has the custom ID; none if that cannot
-    /// be read.
-    pub(super) async fn first_taken(&self, caller: &Caller, ids: &CustomIds) -> Option<System> {
-        let taken = async {
-            let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| store::customers::custom_ids::first_taken(conn, caller.scope(), ids).await).await
-        };
-        taken.await.ok().flatten()
-    }
+/// Writes a new customer. Returns whether it did: not if the account or its tenant has changed.
+///
+/// A custom ID of a customer that the account does not see any more is not taken: it is released, in one transaction with
+/// the creation.
+async fn save(
+    lease: &mut Lease,
+    caller: &Caller,
+    account: &Account,
+    insert: &CustomerInsert,
+    options: &Options,
+) -> Result<bool> {
+    let slice = std::slice::from_ref(insert);
+    let saved =
+        run_statement(lease, options, async |conn| store::customers::create(conn, caller, account, slice).await).await;
+    let taken = match saved {
+        Err(taken) if taken.broken_key() == Some("custom_ids_value_key") => taken,
+        saved => return Ok(saved? == 1),
+    };
+    let released = async |conn: &mut PgConnection| {
+        let write = write(caller, insert.customer.created.at, options);
+        if !release_hidden(conn, caller, &insert.custom_ids, write).await? {
+            return Err(taken);
+        }
+        match store::customers::create(conn, caller, account, slice).await? {
+            1 => Ok(true),
+            // Nothing is released for a creation that is decided anew.
+            _ => Err(Error::LostRace),
+        }
+    };
+    lease.transaction(end(options), released).await
 }
 
 /// A refusal, by whether the order of checks has it before the replay or after it.
