@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::PathBuf};
 
 use http::Uri;
 
-use super::{jwks, problems::Problems, tls};
+use super::{jwks, problems::Problems, tls, token_types::TokenType};
 use crate::domain::{requests::principal::Principal, values::enums::Role};
 
 /// Trusted issuers and privileged principals.
@@ -27,6 +27,8 @@ pub struct Issuer {
     pub issuer: String,
     /// The audience that the tokens' `aud` must contain.
     pub audience: String,
+    /// The types that the tokens may have.
+    pub token_types: Vec<TokenType>,
     /// Where its public keys are.
     pub jwks: Jwks,
 }
@@ -68,6 +70,9 @@ impl Identity {
         for issuer in &self.issuers {
             problems
                 .require(known.insert(issuer.issuer.as_str()), || format!("--issuer names {} twice", issuer.issuer));
+            problems.require(!issuer.token_types.is_empty(), || {
+                format!("--token-type: no type is accepted of {}; give one for it, or for all issuers", issuer.issuer)
+            });
             if let Err(problem) = issuer.verify() {
                 problems.0.push(format!("--issuer {}: {problem}", issuer.issuer));
             }

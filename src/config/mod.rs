@@ -20,6 +20,7 @@ pub mod settings;
 mod sources;
 mod telemetry;
 pub mod tls;
+mod token_types;
 
 pub use self::{
     database::{Database, database_location},
@@ -35,4 +36,5 @@ pub use self::{
     sources::{Flags, RawSettings, Source},
     telemetry::Telemetry,
     tls::{Tls, Validity},
+    token_types::TokenType,
 };

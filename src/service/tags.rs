@@ -17,7 +17,7 @@ use crate::{
     },
     error::{Error, Result},
     service::{
-        clock,
+        call, clock,
         mutation::{Call, Mutations, end, find_stored, replay_as_stored, to_stored, write},
         page::{self, Page},
         pool::{Lease, Pool},
@@ -47,8 +47,9 @@ impl Tags {
         let after: Option<String> = self.sealer.open_page(&page_context(caller, &caller.scope().narrowed()), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
-        let found =
-            lease.run(async |conn| store::tags::list(conn, caller.scope(), after.as_deref(), limit).await).await?;
+        let found = lease
+            .run(async |conn| store::tags::list(conn, caller.scope(), after.as_deref(), limit, call::hold).await)
+            .await?;
         Ok(Page::of(found, size))
     }
 

@@ -13,6 +13,7 @@
 )]
 
 mod access_log;
+mod access_look_ups;
 mod add_member;
 mod already_exists;
 mod approve_customer;
@@ -21,6 +22,7 @@ mod architecture;
 mod archive_customers;
 mod archive_customers_repeats;
 mod batch_get_customers;
+mod bounded_reads;
 mod check_name_availability;
 mod commands;
 mod connections;
@@ -54,6 +56,7 @@ mod health;
 mod help;
 mod identity;
 mod jwks_url;
+mod large_batches;
 mod list_accounts;
 mod list_branches;
 mod list_customer_events;

@@ -95,6 +95,7 @@ async fn check_config_prints_the_effective_settings_and_their_sources_but_no_sec
         "deadline: \"10s\"  # environment",
         "database_url: (hidden)  # file",
         "pool_size: 16  # default",
+        "token_types: [\"at+jwt\",\"JWT\",\"none\"]  # default",
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{line} is not in:\n{printed}");
     }
@@ -135,6 +136,7 @@ async fn check_config_reports_every_problem_of_every_source() {
     let mut check =
         clientele(&["check-config", "--config", path(&file), "--listen", "nowhere", "--log=clientele=loud"]);
     check.args(["--tls-key-file=/nowhere/tls.key", "--trust-mesh-identity=any", "--issuer=a,b,http://c/jwks"]);
+    check.args(["--token-type=a b c", "--token-type=JWT"]);
     check.args(["--log-format=xml", "--otlp-endpoint=collector:4317", "--otlp-ca-file=/nowhere/ca.crt"]);
     check.env("CLIENTELE_DEADLINE", "5").env("CLIENTELE_LISTN", "x").env("CLIENTELE_PORT", "tcp://10.0.0.1:50051");
     let stderr = failure(check).await;
@@ -150,6 +152,7 @@ async fn check_config_reports_every_problem_of_every_source() {
         "- --log: ".to_owned(),
         "- --issuer: a: its keys must be in a file or at an https URL".to_owned(),
         "- --tls-key-file needs --tls-cert-file".to_owned(),
+        "- --token-type: a b c is not of the form 'TYPE' or 'ISSUER TYPE'".to_owned(),
         "- --trust-mesh-identity: any is not one of none, xfcc, linkerd".to_owned(),
         "- --log-format: xml is neither text nor json".to_owned(),
         "- --sealing-key-file is missing".to_owned(),

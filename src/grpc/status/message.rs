@@ -96,9 +96,7 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
         Refusal::IllegalTransition(cause) => format!("The customer's status does not allow this: {cause}.").into(),
-        Refusal::BreaksRule(field, rule) => {
-            format!("Together with the existing values, {} {}.", field, truncate(rule.text(), MAX_RULE)).into()
-        }
+        Refusal::BreaksRule(violations) => format!("Together with the existing values, {}", summary(violations)).into(),
         Refusal::TooManyCustomIds => {
             format!("Together with the existing ones, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
         }

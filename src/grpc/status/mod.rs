@@ -60,9 +60,10 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
     }
     let mut status = match &error {
         Error::Invalid(violations) => with_violations(code, &message, &details, violations),
-        Error::Refused { refusal: Refusal::BreaksRule(field, rule), .. } => {
-            let field = format!("customer.{field}");
-            with_violations(code, &message, &details, &Violations::of(field, rule.clone()))
+        Error::Refused { refusal: Refusal::BreaksRule(broken), .. } => {
+            let mut violations = Violations::default();
+            violations.nest::<()>("customer", Err(broken.clone()));
+            with_violations(code, &message, &details, &violations)
         }
         Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
             with_violations(code, &message, &details, &Violations::of("custom_ids", TOO_MANY_CUSTOM_IDS))

@@ -32,7 +32,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::from(Refusal::RequiredToApprove(paths())),
         Error::refused_at(Refusal::Archived, "customer_ids[2]".to_owned()),
         Error::from(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
-        Error::from(Refusal::BreaksRule("labels", Rule::new("must be at most 50 labels"))),
+        Error::from(Refusal::BreaksRule(Violations::of("labels", Rule::new("must be at most 50 labels")))),
         Error::from(Refusal::Narrowed),
         Error::from(Refusal::TreeTooDeep),
         Error::refused_at(Refusal::Blocked(Blocker::NameTaken), "customer_ids[2]".to_owned()),
@@ -215,7 +215,7 @@ fn long_values_of_a_caller_stay_within_the_limit() {
     violations.push(long.clone(), Rule::with(long.clone()));
     for error in [
         Error::Invalid(violations),
-        Error::from(Refusal::BreaksRule("labels", Rule::with(long.clone()))),
+        Error::from(Refusal::BreaksRule(Violations::of("labels", Rule::with(long.clone())))),
         Error::NameTaken { free: vec![long.clone(), "Ada 2".to_owned()], by: None },
         Error::NameTaken { free: vec!["ß".repeat(120); 9], by: None },
         Error::from(Refusal::RequiredToApprove(vec![FieldPath::Whole(Field::RegistrationNumber); 50])),

@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, Result},
     service::{
-        clock,
+        call, clock,
         mutation::{Call, replay_as_stored, run_statement, to_stored, write},
         page::{self, Page},
         seal::PageContext,
@@ -78,7 +78,7 @@ impl Access {
         let mut lease = self.pool.lease().await?;
         let found = lease
             .run(async |conn| {
-                store::access::members::list(conn, caller.scope(), inherited, after.as_ref(), limit).await
+                store::access::members::list(conn, caller.scope(), inherited, after.as_ref(), limit, call::hold).await
             })
             .await?;
         Ok(Page::of(found, size))

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     service::{
         access::cache::Stale,
-        clock,
+        call, clock,
         mutation::{Call, end, find_stored, replay_as_stored, to_stored, write},
         page::{self, Page},
         pool::Lease,
@@ -109,7 +109,9 @@ impl Accounts {
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
-            .run(async |conn| store::accounts::branches::list(conn, caller.scope(), after.as_deref(), limit).await)
+            .run(async |conn| {
+                store::accounts::branches::list(conn, caller.scope(), after.as_deref(), limit, call::hold).await
+            })
             .await?;
         Ok(Page::of(found, size))
     }

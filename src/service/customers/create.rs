@@ -22,6 +22,7 @@ use crate::{
             custom_id::{CustomIds, System},
             enums::{Reach, Role},
             ids::{AccountId, CustomerId, EventId},
+            violation::{Rule, Violations},
         },
     },
     error::{Error, Result},
@@ -43,6 +44,8 @@ pub struct NewCustomer {
     pub fields: CustomerFields,
     /// The acting account's custom IDs of it.
     pub custom_ids: CustomIds,
+    /// The places of contacts that came with an id, as those of an existing customer do. A customer is not created with them.
+    pub known_contacts: Vec<usize>,
 }
 
 /// Decisions in one session; after that many changes of the account the runner begins again.
@@ -168,6 +171,7 @@ enum Refused {
 
 fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Options) -> Result<CustomerInsert, Refused> {
     permits(caller, account, new).map_err(Refused::BeforeReplay)?;
+    refuse_known_contacts(new).map_err(Refused::AfterReplay)?;
     let created = Stamp { at: clock::now(), by: caller.author().principal.clone() };
     let id = CustomerId::from_uuid(clock::new_id());
     let customer = Customer::create(id, account, new.fields.clone(), &new.custom_ids, created);
@@ -177,6 +181,16 @@ fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Optio
         events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
         request: options.request,
     })
+}
+
+/// Refuses contacts with an id: a new customer has no contacts that could be known by one.
+fn refuse_known_contacts(new: &NewCustomer) -> Result<()> {
+    let mut violations = Violations::default();
+    for place in &new.known_contacts {
+        let rule = Rule::new("must be empty: the customer is new, and so are its contacts");
+        violations.push(format!("customer.contacts[{place}].contact_id"), rule);
+    }
+    Ok(violations.finish(Some(()))?)
 }
 
 /// Whether the caller may create this customer.

@@ -6,6 +6,7 @@ use super::{CustomerDetails, Customers, names::similar_names};
 use crate::{
     domain::{
         access::caller::Caller,
+        fields::field::View,
         values::{
             custom_id::{CustomId, ResolvedBy, System},
             ids::CustomerId,
@@ -13,6 +14,7 @@ use crate::{
         },
     },
     error::{Error, Result},
+    service::call,
     store::{self, customers::CustomerRecord},
 };
 
@@ -35,19 +37,20 @@ pub struct Availability {
 }
 
 impl Customers {
-    /// Reads customers by their ids; no id may be repeated.
+    /// Reads customers by their ids, in a view; no id may be repeated.
     ///
     /// # Errors
-    /// A failure of the database.
-    pub async fn batch_get(&self, caller: &Caller, ids: &[CustomerId]) -> Result<Found> {
+    /// `AnswerTooLarge`, or a failure of the database.
+    pub async fn batch_get(&self, caller: &Caller, ids: &[CustomerId], view: View) -> Result<Found> {
         let mut lease = self.pool.lease().await?;
-        let records = lease.run(async |conn| store::customers::get_all(conn, caller, ids).await).await?;
+        let records =
+            lease.run(async |conn| store::customers::get_all(conn, caller, ids, view, call::hold).await).await?;
         let mut records: HashMap<CustomerId, CustomerRecord> =
             records.into_iter().map(|record| (record.customer.id, record)).collect();
         let mut found = Found { customers: Vec::with_capacity(records.len()), missing: Vec::new() };
         for id in ids {
             match records.remove(id) {
-                Some(record) => found.customers.push(self.details(caller, record)?),
+                Some(record) => found.customers.push(self.details_in(caller, record, view)?),
                 None => found.missing.push(*id),
             }
         }
@@ -65,7 +68,7 @@ impl Customers {
         system: Option<&System>,
     ) -> Result<(CustomerDetails, ResolvedBy)> {
         let mut lease = self.pool.lease().await?;
-        let hits = lease.run(async |conn| store::customers::lookup(conn, caller, id, system).await).await?;
+        let hits = lease.run(async |conn| store::customers::lookup(conn, caller, id, system, call::hold).await).await?;
         let mut hits = hits.into_iter();
         match (hits.next(), hits.next()) {
             (None, _) => Err(Error::CustomerNotFound { at: None }),

@@ -13,12 +13,13 @@ use crate::{
             ids::{AccountId, MemberId},
         },
     },
-    error::{Error, Result},
+    error::Result,
     store::{
+        rows::{self, Room, Rows},
         sql::mutation,
         write::{NewEvent, Write, created},
     },
-    telemetry::Statement as _,
+    telemetry::{RowStream as _, Statement as _},
 };
 
 /// Makes a principal a member of the acting account.
@@ -90,10 +91,11 @@ pub async fn list(
     inherited: bool,
     after: Option<&After>,
     limit: i64,
-) -> Result<Vec<(i32, Member)>> {
+    room: Room,
+) -> Result<Rows<(i32, Member)>> {
     let accounts: Vec<Uuid> =
         scope.path().ids().iter().take(if inherited { usize::MAX } else { 1 }).map(|id| id.get()).collect();
-    sqlx::query!(
+    let rows = sqlx::query!(
         r#"
         select a.step::int as "step!", m.member_id, m.account_id, m.issuer, m.subject, m.role, m.created_at
         from unnest($2::uuid[]) with ordinality as a (id, step)
@@ -115,11 +117,10 @@ pub async fn list(
         after.map_or("", |after| after.subject.as_str()),
         limit,
     )
-    .fetch_all(conn)
-    .named("members.list")
-    .await?
-    .into_iter()
-    .map(|row| {
+    .fetch(conn)
+    .named("members.list");
+    rows::page(rows, room, |row| {
+        let cost = 2 * (size_of::<Member>() + row.issuer.len() + row.subject.len());
         let member = Member {
             id: MemberId::from_uuid(row.member_id),
             account: AccountId::from_uuid(row.account_id),
@@ -127,7 +128,7 @@ pub async fn list(
             role: Role::stored(&row.role),
             created_at: row.created_at,
         };
-        Ok::<_, Error>((row.step, member))
+        Ok(Some((cost, (row.step, member))))
     })
-    .collect()
+    .await
 }

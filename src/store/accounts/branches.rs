@@ -12,8 +12,12 @@ use crate::{
         values::{ids::BranchId, timestamp::Timestamp},
     },
     error::{Error, Result},
-    store::{sql::mutation, write::Write},
-    telemetry::Statement as _,
+    store::{
+        rows::{self, Room, Rows},
+        sql::mutation,
+        write::Write,
+    },
+    telemetry::{RowStream as _, Statement as _},
 };
 
 struct Row {
@@ -31,7 +35,13 @@ impl From<Row> for Branch {
 }
 
 /// Lists the acting account's branches by folded name, those after the given one.
-pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, limit: i64) -> Result<Vec<Branch>> {
+pub async fn list(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    after: Option<&str>,
+    limit: i64,
+    room: Room,
+) -> Result<Rows<Branch>> {
     let rows = sqlx::query_as!(
         Row,
         r#"
@@ -45,10 +55,13 @@ pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, l
         after.unwrap_or_default(),
         limit,
     )
-    .fetch_all(conn)
-    .named("branches.list")
-    .await?;
-    Ok(rows.into_iter().map(Branch::from).collect())
+    .fetch(conn)
+    .named("branches.list");
+    rows::page(rows, room, |row| {
+        let cost = size_of::<Branch>() + 2 * row.name.len();
+        Ok(Some((cost, Branch::from(row))))
+    })
+    .await
 }
 
 /// Counts the acting account's branches.

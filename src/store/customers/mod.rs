@@ -22,9 +22,9 @@ pub use self::{
     create::{CustomerInsert, create},
     find::{find_by_custom_id, get_all, lookup},
     hidden_ids::{HiddenHolder, find_hidden, release},
-    record::{CustomerRecord, LoadedCustomer},
+    record::{BatchCustomer, CustomerRecord, LoadedCustomer},
     save::save,
-    tagging::{Tagging, save_tagging},
+    tagging::{Tagged, Tagging, read_tags, save_tagging},
 };
 use crate::{
     domain::{
@@ -34,15 +34,15 @@ use crate::{
         values::ids::CustomerId,
     },
     error::{Error, Result},
-    store::{path, sql::sql},
+    store::{path, rows::Room, sql::sql},
     telemetry::Statement as _,
 };
 
 /// Reads one customer as the caller's account sees it. The policies of another owner are read with it; the acting
 /// account's own are the caller's.
-pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
+pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId, room: Room) -> Result<CustomerRecord> {
     let scope = admitting(caller.scope(), id)?;
-    sql!(
+    let row = sql!(
         query_as Row,
         RECORD OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
@@ -55,11 +55,13 @@ pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Re
     .fetch_optional(conn)
     .named("customers.get")
     .await?
-    .ok_or(Error::CustomerNotFound { at: None })?
-    .seen(caller)
+    .ok_or(Error::CustomerNotFound { at: None })?;
+    room(row.cost())?;
+    row.seen(caller)
 }
 
-/// Reads one customer with everything that a command on it decides by, as it is now.
+/// Reads one customer with everything that a command on it decides by, as it is now. Its memory is not counted: there is at
+/// most one for each session.
 pub async fn load(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -80,6 +82,7 @@ pub async fn load(
                   where r.tenant_id = $1 and r.account_id = c.account_id and r.field = t.field and r.id = t.id::uuid
               )
           ) as "foreign?"
+        , false as "cut!"
         from customers c
         left join requests r
           on r.tenant_id = $1 and r.principal = $5 || ' ' || $6 and r.rpc = $7 and r.request_id = $8
