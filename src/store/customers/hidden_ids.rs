@@ -61,7 +61,7 @@ pub async fn find_hidden(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds
               where i.tenant_id = $1 and i.account_id = $3 and i.is_current
           )
         order by l.customer_id
-        for no key update of c, l",
+        for no key update",
         scope.tenant().get(),
         &systems,
         scope.root().get(),
