@@ -72,7 +72,7 @@ pub async fn find_hidden(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds
     .named("custom_ids.find_hidden")
     .await?;
     let holder = |row: Row| {
-        let before = row.custom_ids.0;
+        let before = row.custom_ids.value;
         let has = |(system, id): &(&System, &CustomId)| ids.get(*system).is_some_and(|asked| asked.key() == id.key());
         let after = before.iter().filter(|pair| !has(pair)).map(|(system, id)| (system.clone(), id.clone())).collect();
         let customer = CustomerId::from_uuid(row.customer_id);
