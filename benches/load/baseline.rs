@@ -5,7 +5,9 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG},
+    config::{
+        Config, Connections, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG,
+    },
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
@@ -100,6 +102,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         },
         tls: None,
         mesh_identity: MeshIdentity::None,
+        connections: Connections::default(),
         load: Load::default(),
         reflection: false,
         telemetry: clientele::config::Telemetry::default(),
