@@ -110,9 +110,11 @@ impl<S: Inner> Http2<S> {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                // A peer that does not react to GOAWAY is cut off.
-                () = idle.as_mut(), if going_away && !stopping => return,
-                () = idle.as_mut(), if !going_away && !stopping => {
+                () = idle.as_mut(), if !stopping => {
+                    // A peer that does not react to GOAWAY is cut off.
+                    if going_away {
+                        return;
+                    }
                     going_away = true;
                     connection.as_mut().graceful_shutdown();
                     idle.set(open.idle_for(GOAWAY_TIMEOUT));
