@@ -16,7 +16,7 @@ use clientele::{
         ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard, Trace,
         token::Verifier,
     },
-    service::Services,
+    service::{Services, bytes::ByteBudget},
     telemetry::{self, Telemetry},
 };
 use prost::Message as _;
@@ -67,7 +67,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .layer(IntoTower(DeadlineLayer::new(config.limits.deadline)))
             .layer(IntoTower(Admission::new(&config, &ActiveRequests::default())))
             .layer(IntoTower(authenticate))
-            .layer(IntoTower(Detach::new(None)))
+            .layer(IntoTower(Detach::new(None, ByteBudget::new(0))))
             .add_service(service)
             .serve_with_incoming(incoming)
             .await?;
