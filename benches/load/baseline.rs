@@ -5,9 +5,7 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{
-        Config, Connections, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG,
-    },
+    config::{Config, Connections, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG},
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},

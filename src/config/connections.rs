@@ -55,9 +55,8 @@ impl Connections {
         problems.require((1..=Self::MAX_STREAMS).contains(&self.max_streams), || {
             format!("--max-streams-per-connection must be 1 to {}", Self::MAX_STREAMS)
         });
-        problems.require(!self.idle_timeout.is_zero(), || {
-            "--idle-connection-timeout must be greater than zero".to_owned()
-        });
+        problems
+            .require(!self.idle_timeout.is_zero(), || "--idle-connection-timeout must be greater than zero".to_owned());
     }
 }
 

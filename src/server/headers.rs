@@ -44,7 +44,8 @@ pub(super) fn cut(headers: &mut HeaderMap) {
     }
     let mut kept = HeaderMap::new();
     let lengths = [(AUTHORIZATION, TOKEN_HEADER)].into_iter();
-    let lengths = lengths.chain(OF_MESHES.map(|name| (name, usize::MAX))).chain(OTHERS.map(|name| (name, OTHER_HEADER)));
+    let lengths =
+        lengths.chain(OF_MESHES.map(|name| (name, usize::MAX))).chain(OTHERS.map(|name| (name, OTHER_HEADER)));
     for (name, length) in lengths {
         // Two are enough to refuse a header that must be given once.
         for value in headers.get_all(&name).iter().take(2) {

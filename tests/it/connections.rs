@@ -60,8 +60,7 @@ async fn one_peer_cannot_take_all_connections_unless_it_is_a_trusted_proxy() {
     const OTHER: [u8; 4] = [127, 0, 0, 4];
     let world = World::start_with(database().await, |config| {
         let proxy = "127.0.0.3/32".parse().unwrap();
-        config.connections =
-            Connections { max: 8, max_per_peer: 2, exempt: vec![proxy], ..config.connections.clone() };
+        config.connections = Connections { max: 8, max_per_peer: 2, exempt: vec![proxy], ..config.connections.clone() };
     })
     .await;
     let address = world.server.address();

@@ -13,8 +13,8 @@ use std::{
 
 use clientele::{
     config::{
-        Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal,
-        Telemetry, parse,
+        Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys,
+        ServicePrincipal, Telemetry, parse,
         settings::{
             DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT, LOCK_TIMEOUT, POOL_SIZE, POOL_TIMEOUT, SEARCH_POOL_SIZE,
             STATEMENT_TIMEOUT, Setting,

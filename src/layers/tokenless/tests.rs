@@ -54,8 +54,7 @@ fn messages_are_found_wherever_frames_cut_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_has_begun_must_be_complete_in_time_and_between_messages_there_is_no_limit() {
-    for (frames, first) in
-        [(vec![], true), (vec![&[0, 0, 0][..]], true), (vec![&[0, 0, 0, 0, 1][..], &[7, 0]], false)]
+    for (frames, first) in [(vec![], true), (vec![&[0, 0, 0][..]], true), (vec![&[0, 0, 0, 0, 1][..], &[7, 0]], false)]
     {
         let began = Instant::now();
         assert_eq!(read(MAX_MESSAGE, frames).await.1, Code::DeadlineExceeded, "{first}");
