@@ -36,7 +36,7 @@ mod workload;
 
 pub use active_requests::ActiveRequests;
 pub use admission::{Admission, InFlight};
-pub use authenticate::{Authenticate, MAX_TOKEN};
+pub use authenticate::Authenticate;
 pub use call_layer::{CallLayer, Inner, IntoTower, LayeredService};
 pub use deadline::{Deadline, DeadlineLayer};
 pub use detach::Detach;

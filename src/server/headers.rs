@@ -6,7 +6,7 @@ use http::{
     header::{AUTHORIZATION, CONTENT_TYPE, TE, USER_AGENT},
 };
 
-use crate::layers::MAX_TOKEN;
+use crate::layers::token::MAX_BYTES as MAX_TOKEN;
 
 /// The largest header list that HTTP/2 accepts: 64 KiB of names and values, and 32 bytes for each of 256 headers, as HTTP/2
 /// counts them (RFC 9113, section 6.5.2). h2 answers a list beyond it with HTTP 431. It ends the connection at four times its

@@ -25,7 +25,8 @@ async fn a_header_list_of_up_to_64_kib_is_taken() {
             request.metadata_mut().insert(name, "p".repeat(size).parse().unwrap());
         }
         let read = acme.admin.customers().get_customer(request).await;
-        assert_eq!(read.unwrap().into_inner().customer.unwrap(), ada, "{headers} headers of {size} bytes");
+        let read = read.unwrap_or_else(|refused| panic!("{headers} headers of {size} bytes: {refused:?}"));
+        assert_eq!(read.into_inner().customer.unwrap().etag, ada.etag);
     }
 }
 

@@ -56,14 +56,6 @@ fn an_authorization_that_is_not_a_single_bearer_token_is_rejected() {
 }
 
 #[test]
-fn a_token_may_have_16_kib() {
-    let token = |size: usize| format!("Bearer {}", "t".repeat(size));
-    assert_eq!(headers(&[("authorization", token(MAX_TOKEN).as_bytes())]).token().unwrap().len(), MAX_TOKEN);
-    let larger = headers(&[("authorization", token(MAX_TOKEN + 1).as_bytes())]);
-    assert!(matches!(larger.token(), Err(Error::TokenTooLarge)));
-}
-
-#[test]
 fn the_headers_name_tenant_and_account() {
     let Target { tenant, account, .. } = headers(&[("clientele-tenant", ID.as_bytes())]).target().unwrap();
     assert_eq!((tenant.unwrap().to_string(), account), (ID.to_owned(), None));

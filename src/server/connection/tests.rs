@@ -58,8 +58,8 @@ impl RawPeer {
                 _ => continue,
             };
             let length = if acknowledged.is_empty() { 0 } else { length };
-            self.stream.write_all(&[0, 0, length, kind, ACK, 0, 0, 0, 0]).await.unwrap();
-            self.stream.write_all(acknowledged).await.unwrap();
+            // The server may have closed the connection meanwhile.
+            let _ = self.stream.write_all(&[&[0, 0, length, kind, ACK, 0, 0, 0, 0], acknowledged].concat()).await;
         }
     }
 
