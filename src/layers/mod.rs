@@ -12,6 +12,8 @@
 //!    admission, so that a call keeps its permit until its work has ended.
 //! 7. `authenticate`: verifies the caller and its rights, and its rate limit (`rate`). Nothing is done for an unknown caller.
 //!
+//! Health and reflection have a layer of their own around their services (`tokenless`), which need neither token nor permit.
+//!
 //! A layer is one function around a call (`call_layer`); the tower traits are implemented once, there.
 
 mod active_requests;
@@ -23,10 +25,12 @@ mod detach;
 mod error_details;
 mod jwks;
 mod panic;
+mod peers;
 mod rate;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod token;
+pub mod tokenless;
 mod trace;
 mod workload;
 
@@ -38,6 +42,7 @@ pub use deadline::{Deadline, DeadlineLayer};
 pub use detach::Detach;
 pub use error_details::AddErrorDetails;
 pub use panic::PanicGuard;
+pub use peers::{PeerLimit, PeerPlace};
 pub use rate::RateLimiter;
 pub use trace::{Trace, TraceInfo};
 pub use workload::{Peer, WorkloadIdentity};

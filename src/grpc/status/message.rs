@@ -39,6 +39,7 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::TakenThere { blocker, .. } => blocker.text(),
         Error::RequestIdReused { differs } => return request_id_reused(differs).into(),
         Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
+        Error::TokenTooLarge => "The token is larger than 16 KiB. Get one with fewer claims, for this service alone.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
         Error::AccountRequired => "You are a member of several accounts. Name one in the header clientele-account.",
         Error::TenantRequired => "No tenant is named. Name the tenant in the header clientele-tenant.",
