@@ -24,8 +24,8 @@ use crate::{
     error::Error,
     grpc,
     layers::{
-        ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard,
-        RateLimiter, Trace, WorkloadIdentity, token::Verifier,
+        ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, IntoTower, PanicGuard,
+        RateLimiter, Receive, Trace, VerifyToken, WorkloadIdentity, token::Verifier,
     },
     service::{Services, bytes::ByteBudget},
     telemetry::{self, MetricsPort, Telemetry},
@@ -37,8 +37,6 @@ const MAX_STREAMS: u32 = 256;
 /// closed: more than callers that give up cause, fewer than a flood (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 256;
 const MAX_ERROR_RESETS: usize = 1024;
-/// Bytes that are held in memory for callers at most.
-const MEMORY: usize = 64 * 1024 * 1024;
 const MAX_HEADERS: u32 = 16 * 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -111,6 +109,9 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     // Cancelled before `stop`, or with it.
     let not_ready = stop.child_token();
     let admission = Admission::new(&config, &requests);
+    let budget = ByteBudget::new(config.load.max_bytes_in_flight);
+    let counted = budget.clone();
+    telemetry.metrics().add_memory_gauges(config.load.max_bytes_in_flight, move || counted.held());
     // The values that are reloaded while the server runs: issuers' keys, the database's password, sealing keys, the
     // certificate.
     let context = telemetry.context();
@@ -128,10 +129,11 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let layers = Layers {
         workload: WorkloadIdentity::new(config.mesh_identity),
         trace: Trace::new(telemetry.clone()),
+        verify: VerifyToken::new(verifier.clone()).with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
+        receive: Receive::new(budget.clone(), config.load.message_timeout, &requests),
         admission,
-        authenticate: Authenticate::new(verifier.clone(), services.access.clone(), config.identity.operators)
-            .with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
-        budget: ByteBudget::new(MEMORY),
+        access: CheckAccess::new(services.access.clone(), config.identity.operators),
+        budget,
         limits: config.limits,
     };
     let max_connections = config.load.max_client_connections;
@@ -181,8 +183,10 @@ fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Res
 struct Layers {
     workload: WorkloadIdentity,
     trace: Trace,
+    verify: VerifyToken,
+    receive: Receive,
     admission: Admission,
-    authenticate: Authenticate,
+    access: CheckAccess,
     budget: ByteBudget,
     limits: Limits,
 }
@@ -191,7 +195,7 @@ struct Layers {
 fn serve(
     connections: impl Stream<Item = io::Result<Connection>> + Send + 'static,
     routes: Routes,
-    Layers { workload, trace, admission, authenticate, budget, limits }: Layers,
+    Layers { workload, trace, verify, receive, admission, access, budget, limits }: Layers,
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -208,9 +212,11 @@ fn serve(
         .layer(IntoTower(PanicGuard))
         .layer(IntoTower(AddErrorDetails))
         .layer(IntoTower(DeadlineLayer::new(limits.deadline)))
+        .layer(IntoTower(verify))
+        .layer(IntoTower(receive))
         .layer(IntoTower(admission))
         .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget)))
-        .layer(IntoTower(authenticate))
+        .layer(IntoTower(access))
         .add_routes(routes);
     async move {
         if let Err(cause) = server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()).await {
