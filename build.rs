@@ -88,7 +88,7 @@ fn mutations(pool: &DescriptorPool) -> String {
 /// before it is decoded.
 fn shapes(pool: &DescriptorPool) -> String {
     let mut messages: Vec<MessageDescriptor> = Vec::new();
-    let mut place = |message: MessageDescriptor, messages: &mut Vec<MessageDescriptor>| {
+    let place = |message: MessageDescriptor, messages: &mut Vec<MessageDescriptor>| {
         messages.iter().position(|known| *known == message).unwrap_or_else(|| {
             messages.push(message);
             messages.len() - 1

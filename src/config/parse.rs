@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn sizes_have_a_unit_or_are_bytes() {
-        for (text, bytes) in [("0", 0), ("1000", 1_000), ("512KiB", 524_288), ("64MiB", 67_108_864), ("1GiB", 1 << 30)] {
+        for (text, bytes) in [("0", 0), ("1000", 1_000), ("512KiB", 524_288), ("64MiB", 67_108_864), ("1GiB", 1 << 30)]
+        {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for wrong in ["", "KiB", "-1", "1.5MiB", "64 MiB", "64mib", "64MB", "99999999999999999999", "99999999999GiB"] {

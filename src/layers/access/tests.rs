@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use serde_json::json;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::*;

@@ -186,7 +186,8 @@ impl<K: Eq + Hash + Clone> State<K> {
     fn give_back(&mut self, inner: &Inner<K>) {
         self.free += 1;
         loop {
-            let waits = |(key, granted): &(K, oneshot::Sender<()>)| !granted.is_closed() && self.may_take(key, inner.room);
+            let waits =
+                |(key, granted): &(K, oneshot::Sender<()>)| !granted.is_closed() && self.may_take(key, inner.room);
             let fair = self.queue.iter().position(|waiting| waits(waiting) && self.held_by(&waiting.0) < inner.share);
             let next = fair.or_else(|| self.queue.iter().position(waits));
             let Some((key, grant)) = next.and_then(|next| self.queue.remove(next)) else { return };
