@@ -11,6 +11,7 @@ mod mutation;
 pub mod page;
 pub mod pool;
 pub mod seal;
+pub mod share;
 pub mod shares;
 pub mod tags;
 

@@ -46,6 +46,15 @@ pub struct Verified {
     expires_at: i64,
 }
 
+#[cfg(test)]
+impl Verified {
+    /// The identity of a subject, as a valid token would prove it.
+    pub(super) fn sample(subject: &str) -> Arc<Self> {
+        let principal = Arc::new(Principal::new(super::samples::ISSUER, subject));
+        Arc::new(Self { principal, actors: Vec::new(), expires_at: i64::MAX })
+    }
+}
+
 /// Verifies tokens. Clones share the cache.
 #[derive(Clone)]
 pub struct Verifier {
