@@ -7,6 +7,7 @@ pub mod call;
 pub mod clock;
 pub mod customers;
 pub mod history;
+mod large_batches;
 mod mutation;
 pub mod page;
 pub mod pool;
@@ -25,6 +26,7 @@ use self::{
     accounts::Accounts,
     customers::Customers,
     history::History,
+    large_batches::LargeBatches,
     mutation::Mutations,
     pool::Pool,
     seal::Sealer,
@@ -74,7 +76,13 @@ impl Services {
         Ok(Self {
             access: Arc::new(access),
             accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer)),
-            customers: Customers::new(pool.clone(), searches.clone(), mutations.clone(), Arc::clone(&sealer)),
+            customers: Customers::new(
+                pool.clone(),
+                searches.clone(),
+                mutations.clone(),
+                LargeBatches::new(config.database.pool_size),
+                Arc::clone(&sealer),
+            ),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             tags: Tags::new(pool.clone(), mutations, sealer),
             pool,
