@@ -12,6 +12,7 @@ mod mutation;
 pub mod page;
 pub mod pool;
 pub mod seal;
+pub mod share;
 pub mod shares;
 pub mod tags;
 

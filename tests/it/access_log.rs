@@ -10,7 +10,9 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
     processes::{Dev, clientele, eventually, temp_dir, token},
-    world::unknown_id,
+    raw,
+    telemetry::scrape::scrape_at,
+    world::{unknown_id, until},
 };
 
 /// The log lines of a call with this trace id.
@@ -78,6 +80,12 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
             assert!(line.contains(&part), "no {part} in {line}");
         }
         assert_eq!(line.contains("reason="), reason.is_some(), "{line}");
+        // Who it was, where the call did not end as OK and a token proved it.
+        let proved = [(0xaaa3, "stranger"), (0xaaa4, "operator")];
+        let proved = proved.iter().find(|(call, _)| *call == number).map(|(_, subject)| subject);
+        assert_eq!(line.contains("principal="), proved.is_some(), "{line}");
+        assert!(proved.is_none_or(|subject| line.contains(&format!(" {subject}\" peer=127.0.0.1:"))), "{line}");
+        assert_eq!(line.contains("peer=127.0.0.1:"), code != "OK", "{line}");
     }
 
     dev.signal(Signal::SIGTERM);
@@ -113,5 +121,43 @@ async fn lines_are_json_objects_with_log_format_json() {
             &id.into()
         )
     );
+    dev.stop(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn the_line_of_a_call_that_its_caller_resets_in_the_middle_of_its_message_says_who_it_was() {
+    let temp_dir = temp_dir();
+    let options = ["--no-demo-data", "--log", "debug", "--log-format", "json", "--metrics-listen", "127.0.0.1:0"];
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &options).ready().await;
+    let log = || -> Vec<serde_json::Value> {
+        let log = dev.log_text();
+        log.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect(line)).collect()
+    };
+    let metrics =
+        log().into_iter().find(|line| line["message"] == "serving metrics").expect("the address of the metrics");
+    let metrics = metrics["address"].as_str().unwrap().parse().unwrap();
+
+    let stranger = token(&dev.data, "stranger").await;
+    let bearer = format!("Bearer {}", stranger.trim());
+    let traceparent = format!("00-{}-b7ad6b7169203331-01", trace_id(0xccc1));
+    let headers = [("authorization", bearer.as_str()), ("traceparent", traceparent.as_str())];
+    let connection = raw::connect(dev.url.strip_prefix("http://").unwrap().parse().unwrap()).await;
+    let mut half = connection.begin("/clientele.v1.CustomerService/GetCustomer", &headers).await;
+    half.send(&raw::half_message(10));
+    // Then its token is verified.
+    until("the message is being received", async || {
+        scrape_at(metrics).await.value("clientele_memory_held_bytes", &[]) > 0.0
+    })
+    .await;
+    half.reset();
+
+    let id = trace_id(0xccc1);
+    let line =
+        || log().into_iter().find(|line| line["trace_id"] == id.as_str() && line["target"] == "clientele::access");
+    eventually("the line is written", || line().is_some()).await;
+    let line = line().unwrap();
+    assert_eq!(line["code"], "CANCELLED", "{line}");
+    assert!(line["principal"].as_str().unwrap().ends_with(" stranger"), "{line}");
+    assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
     dev.stop(Signal::SIGTERM).await;
 }

@@ -68,6 +68,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::RequestInFlight,
         Error::Contended,
         Error::LostRace,
+        Error::MessageIncomplete { within: Duration::from_secs(5) },
         Error::LockTimeout { on_stored_answer: false },
         Error::StatementCancelled,
         Error::Overloaded { retry_after: Duration::from_secs(3) },
@@ -101,7 +102,7 @@ fn pair(key: &str, value: &str) -> (String, String) {
 
 #[test]
 fn every_reason_of_the_contract_belongs_to_an_error() {
-    // The layers `error_details` and `authenticate` make these.
+    // The layers `error_details` and `verify` make these.
     let made_elsewhere = [ErrorReason::MessageMalformed, ErrorReason::MessageTooLarge, ErrorReason::RpcUnknown];
     let found: Vec<String> =
         all_errors().into_iter().map(|(error, ..)| reason(&from_error(error, Repeat::Safe))).collect();
