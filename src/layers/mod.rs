@@ -11,6 +11,7 @@
 //! 6. `detach`: outside everything that may ask the database, so that a caller that gives up interrupts no statement; inside
 //!    admission, so that a call keeps its permit until its work has ended.
 //! 7. `authenticate`: verifies the caller and its rights, and its rate limit (`rate`). Nothing is done for an unknown caller.
+//! 8. `respond`: encodes the answer inside the call's task, and counts its bytes until the peer has taken them (`untaken`).
 //!
 //! A layer is one function around a call (`call_layer`); the tower traits are implemented once, there.
 
@@ -24,10 +25,12 @@ mod error_details;
 mod jwks;
 mod panic;
 mod rate;
+mod respond;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod token;
 mod trace;
+mod untaken;
 mod workload;
 
 pub use active_requests::ActiveRequests;
@@ -39,5 +42,7 @@ pub use detach::Detach;
 pub use error_details::AddErrorDetails;
 pub use panic::PanicGuard;
 pub use rate::RateLimiter;
+pub use respond::Respond;
 pub use trace::{Trace, TraceInfo};
+pub use untaken::EndUntaken;
 pub use workload::{Peer, WorkloadIdentity};

@@ -25,7 +25,7 @@ use crate::{
     grpc,
     layers::{
         ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard,
-        RateLimiter, Trace, WorkloadIdentity, token::Verifier,
+        RateLimiter, Respond, Trace, WorkloadIdentity, token::Verifier,
     },
     service::{Services, bytes::ByteBudget},
     telemetry::{self, MetricsPort, Telemetry},
@@ -209,8 +209,9 @@ fn serve(
         .layer(IntoTower(AddErrorDetails))
         .layer(IntoTower(DeadlineLayer::new(limits.deadline)))
         .layer(IntoTower(admission))
-        .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget)))
+        .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget.clone())))
         .layer(IntoTower(authenticate))
+        .layer(IntoTower(Respond::new(budget)))
         .add_routes(routes);
     async move {
         if let Err(cause) = server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()).await {

@@ -43,6 +43,11 @@ impl Call {
         held.get_or_insert_with(|| self.budget.holder(self.principal.get().cloned())).grow(bytes)
     }
 
+    /// Gives back the bytes that it holds.
+    fn release(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Notes that its caller has gone: it hung up, or its deadline passed.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
@@ -66,7 +71,8 @@ pub fn made_by(principal: &Principal) {
 }
 
 /// The share of the work at hand.
-pub(super) fn share() -> Share {
+#[must_use]
+pub fn share() -> Share {
     CALL.try_with(|call| call.principal.get().cloned()).unwrap_or_default()
 }
 
@@ -81,4 +87,9 @@ pub(super) fn is_pointless() -> bool {
 /// `Overloaded` at once, if they would exceed the limit of the process or of the call's principal.
 pub fn hold(bytes: usize) -> Result<()> {
     CALL.try_with(|call| call.hold(bytes)).unwrap_or(Ok(()))
+}
+
+/// Gives back what the call at hand holds: its answer has been made of its rows, and is counted from now on.
+pub fn release() {
+    _ = CALL.try_with(|call| call.release());
 }

@@ -18,7 +18,7 @@ async fn page(client: &Client, id: &str, size: i32, token: &str) -> Result<pb::L
 }
 
 /// Adds so many events to the customer: copies of its last event, the newest last.
-async fn copy_events(world: &World, id: &str, count: i32) {
+pub async fn copy_events(world: &World, id: &str, count: i32) {
     let copy = r"
         insert into events
         select copy.*
