@@ -160,7 +160,7 @@ mod tests {
     use crate::domain::requests::principal::Principal;
 
     fn principal(subject: &str) -> Share {
-        Some(Arc::new(Principal { issuer: "https://idp.example".into(), subject: subject.into() }))
+        Some(Arc::new(Principal::new("https://idp.example", subject)))
     }
 
     #[test]

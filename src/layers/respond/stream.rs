@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Sleep, sleep};
 use tonic::{Status, body::Body};
@@ -43,7 +44,8 @@ impl Streamed {
     fn fail(&mut self, error: Error) -> Option<Result<Frame<Bytes>, Status>> {
         self.body = None;
         let status = status::from_error(error, Repeat::Safe);
-        Some(status.to_header_map().map(Frame::trailers))
+        let mut trailers = HeaderMap::new();
+        Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers)))
     }
 }
 
