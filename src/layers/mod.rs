@@ -14,6 +14,7 @@
 //! 8. `detach`: outside everything that may ask the database, so that a caller that gives up interrupts no statement; inside
 //!    admission, so that a call keeps its permit, and the bytes of its message, until its work has ended.
 //! 9. `access`: checks the caller's rights: the acting account and its role. It may ask the database.
+//! 10. `respond`: encodes the answer inside the call's task, and counts its bytes until the peer has taken them (`untaken`).
 //!
 //! Health and reflection have a layer of their own around their services (`tokenless`), which need neither token nor permit.
 //!
@@ -31,11 +32,13 @@ mod panic;
 mod peers;
 mod rate;
 mod receive;
+mod respond;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod token;
 pub mod tokenless;
 mod trace;
+mod untaken;
 mod verify;
 mod workload;
 
@@ -50,6 +53,8 @@ pub use panic::PanicGuard;
 pub use peers::{PeerLimit, PeerPlace};
 pub use rate::RateLimiter;
 pub use receive::Receive;
+pub use respond::Respond;
 pub use trace::{Trace, TraceInfo};
+pub use untaken::EndUntaken;
 pub use verify::VerifyToken;
 pub use workload::{Peer, WorkloadIdentity};

@@ -28,7 +28,7 @@ use crate::{
     grpc,
     layers::{
         ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, Inner, IntoTower, PanicGuard,
-        RateLimiter, Receive, Trace, VerifyToken, WorkloadIdentity,
+        RateLimiter, Receive, Respond, Trace, VerifyToken, WorkloadIdentity,
         token::Verifier,
         tokenless::{MAX_MESSAGE, Tokenless},
     },
@@ -212,7 +212,8 @@ fn service(
         .layer(IntoTower(verify))
         .layer(IntoTower(receive))
         .layer(IntoTower(admission))
-        .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget)))
+        .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget.clone())))
         .layer(IntoTower(access))
+        .layer(IntoTower(Respond::new(budget)))
         .service(routes.prepare())
 }

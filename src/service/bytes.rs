@@ -106,6 +106,24 @@ impl HeldBytes {
         Ok(())
     }
 
+    /// Holds `more` bytes beside those that it holds, even beyond the limits: for what cannot be refused any more. Nobody gets
+    /// further bytes until enough are given back.
+    pub fn grow_beyond(&mut self, more: usize) {
+        let mut counts = self.budget.counts();
+        counts.total = counts.total.saturating_add(more);
+        let own = counts.by_holder.entry(self.holder.clone()).or_default();
+        *own = own.saturating_add(more);
+        self.bytes = self.bytes.saturating_add(more);
+    }
+
+    /// Takes `bytes` of it, or all if it has fewer, into a part that gives them back on its own.
+    #[must_use]
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { budget: self.budget.clone(), holder: self.holder.clone(), bytes }
+    }
+
     /// Gives back what it holds beyond `bytes`.
     pub fn shrink(&mut self, bytes: usize) {
         let spare = self.bytes.saturating_sub(bytes);
@@ -163,5 +181,28 @@ mod tests {
         drop((all, five));
         assert_eq!(budget.held(), 0);
         assert!(budget.counts().by_holder.is_empty());
+    }
+
+    #[test]
+    fn parts_give_back_their_own_bytes() {
+        let budget = ByteBudget::new(100);
+        let mut whole = budget.hold(principal("a"), 20).unwrap();
+        let (part, rest) = (whole.split(15), whole.split(usize::MAX));
+        assert_eq!((whole.bytes(), part.bytes(), rest.bytes(), budget.held()), (0, 15, 5, 20));
+        drop((whole, rest));
+        assert_eq!(budget.held(), 15);
+        drop(part);
+        assert_eq!(budget.held(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_refused_is_counted_beyond_the_limits() {
+        let budget = ByteBudget::new(100);
+        let mut held = budget.holder(principal("a"));
+        held.grow_beyond(200);
+        assert_eq!((held.bytes(), budget.held()), (200, 200));
+        assert!(held.grow(1).is_err() && budget.hold(principal("b"), 1).is_err());
+        held.shrink(20);
+        assert!(budget.hold(principal("b"), 1).is_ok());
     }
 }

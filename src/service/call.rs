@@ -45,6 +45,11 @@ impl CallContext {
         rows.get_or_insert_with(|| self.budget.holder(self.share.clone())).grow(bytes)
     }
 
+    /// Gives back the bytes of its rows.
+    fn release(&self) {
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Notes that its caller has gone: it hung up, or its deadline passed.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
@@ -62,7 +67,8 @@ pub async fn scope<T>(call: Arc<CallContext>, work: impl Future<Output = T>) -> 
 }
 
 /// The share of the work at hand.
-pub(super) fn share() -> Share {
+#[must_use]
+pub fn share() -> Share {
     CALL.try_with(|call| call.share.clone()).unwrap_or_default()
 }
 
@@ -77,4 +83,9 @@ pub(super) fn is_pointless() -> bool {
 /// `Overloaded` at once, if they would exceed the limit of the process or of the call's principal.
 pub fn hold(bytes: usize) -> Result<()> {
     CALL.try_with(|call| call.hold(bytes)).unwrap_or(Ok(()))
+}
+
+/// Gives back what the call at hand holds: its answer has been made of its rows, and is counted from now on.
+pub fn release() {
+    _ = CALL.try_with(|call| call.release());
 }

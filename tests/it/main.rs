@@ -68,6 +68,7 @@ mod list_members;
 mod list_tags;
 mod list_tenants;
 mod lookup_customer;
+mod memory;
 mod messages;
 mod migrate_customer_to_reseller;
 mod modify_customer_tags;
