@@ -18,6 +18,8 @@
 
 #[path = "load/baseline.rs"]
 mod baseline;
+#[path = "load/bystander.rs"]
+mod bystander;
 #[path = "load/calls.rs"]
 mod calls;
 #[path = "load/child.rs"]
@@ -96,6 +98,14 @@ pub enum Path {
     GetSteady,
     /// The same during a flood of searches.
     GetFlooded,
+    /// A bystander's reads at a constant rate, beside 64 callers of `batch_get` that wait for each answer.
+    BesideBatches,
+    /// The same beside as many such calls, given up at random between none and twice their latency.
+    BesideAbandoned,
+    /// The same beside 1,000 reads a second of one caller on one connection.
+    BesideReads,
+    /// The same, each of those reads reset within 2 ms.
+    BesideResets,
     /// `create` from a client on cores of its own.
     Peak,
     /// The same, at five times the rate that `peak` reached.
@@ -105,7 +115,12 @@ pub enum Path {
 impl Path {
     /// Whether it is one of two paths that are measured alternately, with [`PAIRED_IN_FLIGHT`] calls in flight.
     fn is_paired(self) -> bool {
-        matches!(self, Self::GetSteady | Self::GetFlooded) || self.apart()
+        matches!(self, Self::GetSteady | Self::GetFlooded) || self.beside() || self.apart()
+    }
+
+    /// Whether it measures a bystander beside the calls of others.
+    fn beside(self) -> bool {
+        matches!(self, Self::BesideBatches | Self::BesideAbandoned | Self::BesideReads | Self::BesideResets)
     }
 
     /// Whether it is measured with a client on cores of its own.
@@ -145,6 +160,10 @@ impl Path {
             | Self::Lookup
             | Self::UpdateCustomId
             | Self::Tag1000
+            | Self::BesideBatches
+            | Self::BesideAbandoned
+            | Self::BesideReads
+            | Self::BesideResets
             | Self::Peak
             | Self::Overload => false,
         }
@@ -249,8 +268,15 @@ async fn measure_on_shared_cores(options: &Options, report: &mut Report) -> Resu
             }
         }
     }
-    if options.wants(|path| path.is_paired() && !path.apart()) {
-        measure_paired(&mut fixture, [Path::GetSteady, Path::GetFlooded], options, report).await?;
+    let pairs = [
+        [Path::GetSteady, Path::GetFlooded],
+        [Path::BesideBatches, Path::BesideAbandoned],
+        [Path::BesideReads, Path::BesideResets],
+    ];
+    for pair in pairs {
+        if options.wants(|path| pair.contains(&path)) {
+            measure_paired(&mut fixture, pair, options, report).await?;
+        }
     }
     fixture.end().await
 }

@@ -17,6 +17,9 @@ pub enum Error {
     /// The token does not prove the caller's identity. The text says why and contains nothing of the token.
     #[error("token rejected: {0}")]
     TokenInvalid(String),
+    /// The token is larger than any that is verified.
+    #[error("token too large")]
+    TokenTooLarge,
     /// The caller has no membership (in the tenant that it named).
     #[error("not a member")]
     NotAMember,

@@ -5,7 +5,7 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG},
+    config::{Config, Connections, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG},
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
@@ -14,7 +14,7 @@ use clientele::{
         ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard, Trace,
         token::Verifier,
     },
-    service::Services,
+    service::{Services, bytes::ByteBudget},
     telemetry::{self, Telemetry},
 };
 use prost::Message as _;
@@ -44,7 +44,9 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .max_concurrent_streams(256)
             .http2_max_pending_accept_reset_streams(Some(256))
             .http2_max_local_error_reset_streams(Some(1024))
-            .http2_max_header_list_size(16 * 1024)
+            .http2_max_header_list_size(72 * 1024)
+            .initial_stream_window_size(64 * 1024 - 1)
+            .initial_connection_window_size(128 * 1024)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -63,7 +65,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .layer(IntoTower(DeadlineLayer::new(config.limits.deadline)))
             .layer(IntoTower(Admission::new(&config, &ActiveRequests::default())))
             .layer(IntoTower(authenticate))
-            .layer(IntoTower(Detach::new(None)))
+            .layer(IntoTower(Detach::new(None, ByteBudget::new(0))))
             .add_service(service)
             .serve_with_incoming(incoming)
             .await?;
@@ -100,6 +102,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         },
         tls: None,
         mesh_identity: MeshIdentity::None,
+        connections: Connections::default(),
         load: Load::default(),
         reflection: false,
         telemetry: clientele::config::Telemetry::default(),

@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use clientele::grpc::pb;
-use tonic::Status;
+use tonic::{Status, transport::Channel};
 use uuid::Uuid;
 
 use super::{
     clients::{Call, Caller},
     customers::{self, ACTIVE, CHANGED, PENDING, SEARCHED},
+    issuer::Bearer,
     rng::Rng,
 };
 
@@ -35,6 +36,11 @@ pub struct Get {
 impl Get {
     pub fn new(caller: Caller, count: u64) -> Self {
         Self { caller, rng: Rng::new(), count }
+    }
+
+    /// A caller of its own on this connection.
+    pub fn of(channel: Channel, token: &Bearer, account: &str, count: u64) -> Self {
+        Self::new(Caller::new(channel, 0, token, account), count)
     }
 }
 

@@ -38,6 +38,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A worker's caller on this connection.
+    pub fn new(channel: Channel, worker: u64, token: &Bearer, account: &str) -> Self {
+        Self { client: CustomerServiceClient::new(channel), worker, token: token.clone(), account: account.to_owned() }
+    }
+
     pub fn request<M>(&self, message: M) -> Request<M> {
         authorized(&self.token, Some(&self.account), message)
     }
@@ -73,12 +78,8 @@ impl Clients<'_> {
         for _ in 0..CHANNELS.min(count) {
             channels.push(connect(self.server).await?);
         }
-        let callers = channels.iter().cycle().zip(0..).take(count).map(|(channel, worker)| Caller {
-            client: CustomerServiceClient::new(channel.clone()),
-            worker,
-            token: self.token.clone(),
-            account: self.account.to_owned(),
-        });
+        let callers = channels.iter().cycle().zip(0..).take(count);
+        let callers = callers.map(|(channel, worker)| Caller::new(channel.clone(), worker, self.token, self.account));
         Ok(callers.map(new).collect())
     }
 }

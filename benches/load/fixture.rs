@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use super::{
     Options, Path, Result, WARM_UP, baseline,
+    bystander::Bystander,
     calls::{Approve, BatchGet, Create, Get, Lookup, Tag, UpdateCustomId},
     child::{Scratch, Server},
     clients::{Clients, Measured},
@@ -51,6 +52,7 @@ pub struct Fixture {
     scratch: Scratch,
     sql: PgConnection,
     token: Bearer,
+    bystander: Bystander,
     account: String,
     pending: u64,
     connections: usize,
@@ -105,12 +107,14 @@ impl Fixture {
         let get = pgbench::reading(&mut sql, &model.read, &model.customer, TO_READ).await?;
         let create =
             pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
+        let service = serve(&scratch, &url, options.connections, &LONG_WAITS)?;
+        let bystander = Bystander::make(&service, &issuer, &token, &model.account).await?;
         fs::write(scratch.file("answer"), model.answer.encode_to_vec())?;
         let bare = [baseline::FLAG.to_owned(), scratch.file("answer").display().to_string()];
         let layers = [url.clone(), format!("{ISSUER},{AUDIENCE},{}", scratch.file("jwks.json").display())];
         let empty = [bare.clone(), layers].concat();
         Ok(Self {
-            service: serve(&scratch, &url, options.connections, &LONG_WAITS)?,
+            service,
             bare: Server::start(&std::env::current_exe()?, &bare)?,
             empty: Server::start(&std::env::current_exe()?, &empty)?,
             overloaded,
@@ -119,6 +123,7 @@ impl Fixture {
             scratch,
             sql,
             token,
+            bystander,
             account: model.account,
             pending,
             connections: options.connections,
@@ -189,6 +194,15 @@ impl Fixture {
             }
             Path::UpdateCustomId => service.measure(|caller| UpdateCustomId::new(caller, TO_READ)).await,
             Path::Tag1000 => service.measure(Tag::new).await,
+            Path::BesideBatches | Path::BesideReads => self.bystander.measure(path, &service, TO_READ).await,
+            Path::BesideAbandoned | Path::BesideResets => {
+                let before = lost_sessions(&mut self.sql).await?;
+                let measured = self.bystander.measure(path, &service, TO_READ).await?;
+                match lost_sessions(&mut self.sql).await? - before {
+                    0 => Ok(measured),
+                    lost => Err(format!("{lost} sessions with the database were thrown away").into()),
+                }
+            }
             Path::PgbenchGet | Path::PgbenchCreate => self.pgbench(path, in_flight.min(self.connections), time).await,
             Path::SearchName
             | Path::SearchNameLargest
@@ -233,6 +247,13 @@ impl Fixture {
 
 async fn count(sql: &mut PgConnection) -> Result<i64> {
     Ok(sqlx::query_scalar("select count(*) from customers").fetch_one(sql).await?)
+}
+
+/// Sessions with the database that ended without a farewell.
+async fn lost_sessions(sql: &mut PgConnection) -> Result<i64> {
+    let lost = "select sessions_abandoned + sessions_fatal from pg_stat_database where datname = current_database()";
+    sqlx::raw_sql("select pg_stat_clear_snapshot()").execute(&mut *sql).await?;
+    Ok(sqlx::query_scalar(lost).fetch_one(sql).await?)
 }
 
 async fn numbers(sql: &mut PgConnection) -> Result<Arc<[String]>> {

@@ -15,7 +15,9 @@ use super::{
     token::{self, DevIssuer, OPERATOR},
 };
 use crate::{
-    config::{Config, Database, Identity, Limits, Load, MeshIdentity, Problems, SealingKeys, Telemetry, parse},
+    config::{
+        Config, Connections, Database, Identity, Limits, Load, MeshIdentity, Problems, SealingKeys, Telemetry, parse,
+    },
     domain::requests::principal::Principal,
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     server::{self, RunningServer},
@@ -158,6 +160,7 @@ fn server_config(
         },
         tls: None,
         mesh_identity: MeshIdentity::None,
+        connections: Connections::default(),
         load: Load::default(),
         reflection: true,
         telemetry,

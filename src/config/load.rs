@@ -11,8 +11,6 @@ pub struct Load {
     pub max_in_flight: usize,
     /// How long a call waits in the queue for a permit.
     pub queue_timeout: Duration,
-    /// Maximum client connections.
-    pub max_client_connections: usize,
     /// The rate limit of one principal, if there is one.
     pub rate_limit: Option<RateLimit>,
 }
@@ -30,12 +28,7 @@ impl Default for Load {
     fn default() -> Self {
         // Sixteen calls for each of sixteen connections: enough to keep all connections busy and to batch calls into one
         // statement, and a queue short enough that its last call waits a fraction of a second.
-        Self {
-            max_in_flight: 256,
-            queue_timeout: Duration::from_millis(100),
-            max_client_connections: 4096,
-            rate_limit: None,
-        }
+        Self { max_in_flight: 256, queue_timeout: Duration::from_millis(100), rate_limit: None }
     }
 }
 
@@ -45,7 +38,6 @@ impl Load {
 
     /// Adds its problems.
     pub fn verify(&self, problems: &mut Problems) {
-        problems.require(self.max_client_connections > 0, || "--max-client-connections must be at least 1".to_owned());
         problems.require((1..=Self::MAX_IN_FLIGHT).contains(&self.max_in_flight), || {
             format!("--max-in-flight must be 1 to {}", Self::MAX_IN_FLIGHT)
         });
@@ -71,17 +63,16 @@ mod tests {
     use super::*;
     use crate::config::{
         parse,
-        settings::{MAX_CLIENT_CONNECTIONS, MAX_IN_FLIGHT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT},
+        settings::{MAX_IN_FLIGHT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT},
     };
 
     #[test]
     fn the_defaults_are_those_of_the_settings() {
-        let [max_in_flight, max_client_connections, rate, burst] =
-            [MAX_IN_FLIGHT, MAX_CLIENT_CONNECTIONS, RATE_LIMIT, RATE_BURST]
-                .map(|setting| parse::number(setting.default).unwrap());
+        let [max_in_flight, rate, burst] =
+            [MAX_IN_FLIGHT, RATE_LIMIT, RATE_BURST].map(|setting| parse::number(setting.default).unwrap());
         let queue_timeout = parse::duration(QUEUE_TIMEOUT.default).unwrap();
         let rate_limit = RateLimit::from_settings(rate, burst).unwrap();
-        assert_eq!(Load { max_in_flight, queue_timeout, max_client_connections, rate_limit }, Load::default());
+        assert_eq!(Load { max_in_flight, queue_timeout, rate_limit }, Load::default());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! `settings` is the table of all settings. `sources` collects their values from flags, environment and file. `read` turns
 //! these values into the structs.
 
+mod connections;
 mod database;
 mod environment;
 mod file;
@@ -21,6 +22,7 @@ mod telemetry;
 pub mod tls;
 
 pub use self::{
+    connections::Connections,
     database::{Database, database_location},
     environment::Environment,
     identity::{Identity, Issuer, Jwks, MeshIdentity, ServicePrincipal},

@@ -6,6 +6,7 @@ use std::{fs, path::PathBuf};
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
+    connections::{self, Connections},
     database::Database,
     identity::Identity,
     limits::Limits,
@@ -16,11 +17,12 @@ use super::{
     sealing::SealingKeys,
     server::Config,
     settings::{
-        DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT, ISSUERS,
-        JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_CLIENT_CONNECTIONS, MAX_IN_FLIGHT, METRICS_LISTEN, OPERATORS,
-        OTLP_CA_FILE, OTLP_ENDPOINT, POOL_SIZE, POOL_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT, REFLECTION,
-        SEALING_KEY_FILES, SEARCH_POOL_SIZE, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE,
-        TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
+        DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT,
+        IDLE_CONNECTION_TIMEOUT, ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_CLIENT_CONNECTIONS,
+        MAX_CONNECTIONS_PER_PEER, MAX_IN_FLIGHT, MAX_STREAMS_PER_CONNECTION, METRICS_LISTEN, OPERATORS, OTLP_CA_FILE,
+        OTLP_ENDPOINT, POOL_SIZE, POOL_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT, REFLECTION, SEALING_KEY_FILES,
+        SEARCH_POOL_SIZE, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
+        TLS_KEY_FILE, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY, TRUSTED_PROXIES,
     },
     sources::RawSettings,
     telemetry::Telemetry,
@@ -38,6 +40,7 @@ impl Config {
         let limits = problems.read_and_verify(|problems| limits(raw, problems), Limits::verify);
         let tls = tls(raw, problems);
         let mesh_identity = required(raw, problems, &TRUST_MESH_IDENTITY, parse::mesh_identity);
+        let connections = problems.read_and_verify(|problems| connections(raw, problems), Connections::verify);
         let load = problems.read_and_verify(|problems| load(raw, problems), Load::verify);
         let reflection = required(raw, problems, &REFLECTION, parse::switch);
         let telemetry = problems.read_and_verify(|problems| telemetry(raw, problems), Telemetry::verify);
@@ -49,6 +52,7 @@ impl Config {
             limits: limits?,
             tls: tls?,
             mesh_identity: mesh_identity?,
+            connections: connections?,
             load: load?,
             reflection: reflection?,
             telemetry: telemetry?,
@@ -189,15 +193,24 @@ fn telemetry(raw: &RawSettings, problems: &mut Problems) -> Option<Telemetry> {
 fn load(raw: &RawSettings, problems: &mut Problems) -> Option<Load> {
     let max_in_flight = required(raw, problems, &MAX_IN_FLIGHT, parse::number);
     let queue_timeout = required(raw, problems, &QUEUE_TIMEOUT, parse::duration);
-    let max_client_connections = required(raw, problems, &MAX_CLIENT_CONNECTIONS, parse::number);
     let per_second = required(raw, problems, &RATE_LIMIT, parse::number);
     let burst = required(raw, problems, &RATE_BURST, parse::number);
     let rate_limit = problems.value_of(&raw.label(&RATE_BURST), RateLimit::from_settings(per_second?, burst?));
-    Some(Load {
-        max_in_flight: max_in_flight?,
-        queue_timeout: queue_timeout?,
-        max_client_connections: max_client_connections?,
-        rate_limit: rate_limit?,
+    Some(Load { max_in_flight: max_in_flight?, queue_timeout: queue_timeout?, rate_limit: rate_limit? })
+}
+
+fn connections(raw: &RawSettings, problems: &mut Problems) -> Option<Connections> {
+    let max = required(raw, problems, &MAX_CLIENT_CONNECTIONS, parse::number);
+    let per_peer = required(raw, problems, &MAX_CONNECTIONS_PER_PEER, parse::number);
+    let max_streams = required(raw, problems, &MAX_STREAMS_PER_CONNECTION, parse::number);
+    let proxies = list(raw, problems, &TRUSTED_PROXIES, connections::network);
+    let idle_timeout = required(raw, problems, &IDLE_CONNECTION_TIMEOUT, parse::duration);
+    Some(Connections {
+        max: max?,
+        max_per_peer: Connections::per_peer(per_peer?, max?),
+        exempt: connections::this_machine().into_iter().chain(proxies?).collect(),
+        max_streams: u32::try_from(max_streams?).unwrap_or(u32::MAX),
+        idle_timeout: idle_timeout?,
     })
 }
 

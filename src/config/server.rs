@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{
+    connections::Connections,
     database::Database,
     identity::{Identity, MeshIdentity},
     limits::Limits,
@@ -31,6 +32,8 @@ pub struct Config {
     pub tls: Option<Reloadable<Tls>>,
     /// The proxy header that names the calling workload, if one is trusted besides client certificates.
     pub mesh_identity: MeshIdentity,
+    /// Limits on client connections.
+    pub connections: Connections,
     /// Bounds on concurrent work.
     pub load: Load,
     /// Whether reflection is served.
@@ -51,6 +54,7 @@ impl Config {
         self.sealing.get().verify(&mut problems);
         self.limits.verify(&mut problems);
         self.telemetry.verify(&mut problems);
+        self.connections.verify(&mut problems);
         self.load.verify(&mut problems);
         self.verify_across(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }

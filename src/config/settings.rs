@@ -58,7 +58,11 @@ impl Setting {
     #[must_use]
     pub fn flag(&self) -> String {
         let flag = self.key.replace('_', "-");
-        if self.is_list() { flag.trim_end_matches('s').to_owned() } else { flag }
+        match flag.strip_suffix("ies") {
+            Some(stem) if self.is_list() => format!("{stem}y"),
+            _ if self.is_list() => flag.trim_end_matches('s').to_owned(),
+            _ => flag,
+        }
     }
 
     /// Whether it has several values.
@@ -143,8 +147,18 @@ settings! {
     OTLP_CA_FILE: Serve = "otlp_ca_file", Kind::Text("FILE"), "";
     /// Share of the traces that begin here which is recorded, from 0 to 1. For a trace that a caller began, the caller decides
     TRACE_SAMPLE_RATIO: Serve = "trace_sample_ratio", Kind::Text("RATIO"), "0.05";
-    /// Maximum number of client connections; more are closed at once
-    MAX_CLIENT_CONNECTIONS: Serve = "max_client_connections", Kind::Number, "4096";
+    /// Maximum number of client connections; more are closed at once. Each may hold 128 KiB of unread messages (half a KiB for each
+    /// of its streams, if it may have more than 256)
+    MAX_CLIENT_CONNECTIONS: Serve = "max_client_connections", Kind::Number, "2048";
+    /// Maximum number of client connections of one peer: an IPv4 address or an IPv6 /64 network. 0: a quarter of
+    /// max_client_connections. This machine and trusted_proxies have no such limit
+    MAX_CONNECTIONS_PER_PEER: Serve = "max_connections_per_peer", Kind::Number, "0";
+    /// IP address or network, as in 10.0.0.0/8, of a proxy or load balancer through which many callers connect
+    TRUSTED_PROXIES: Serve = "trusted_proxies", Kind::List("ADDRESS"), "";
+    /// Maximum number of calls at once on one connection
+    MAX_STREAMS_PER_CONNECTION: Serve = "max_streams_per_connection", Kind::Number, "256";
+    /// How long a client connection may be without a call before the server closes it (GOAWAY)
+    IDLE_CONNECTION_TIMEOUT: Serve = "idle_connection_timeout", Kind::Text("DURATION"), "5m";
     /// Maximum number of calls in flight, not counting searches, which have four for each of their database connections
     MAX_IN_FLIGHT: Serve = "max_in_flight", Kind::Number, "256";
     /// How long a call beyond max_in_flight waits in the queue before it fails with OVERLOADED. The queue holds a quarter of
@@ -188,6 +202,7 @@ mod tests {
     #[test]
     fn a_setting_has_one_name_in_three_forms() {
         assert_eq!(SEALING_KEY_FILES.flag(), "sealing-key-file");
+        assert_eq!(TRUSTED_PROXIES.flag(), "trusted-proxy");
         assert_eq!(SEALING_KEY_FILES.variable(), "CLIENTELE_SEALING_KEY_FILES");
         assert_eq!(POOL_TIMEOUT.flag(), "pool-timeout");
         let keys: BTreeSet<&str> = ALL.iter().map(|setting| setting.key).collect();

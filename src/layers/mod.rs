@@ -13,6 +13,8 @@
 //! 7. `authenticate`: verifies the caller and its rights, and its rate limit (`rate`). Nothing is done for an unknown caller.
 //! 8. `respond`: encodes the answer inside the call's task, and counts its bytes until the peer has taken them (`untaken`).
 //!
+//! Health and reflection have a layer of their own around their services (`tokenless`), which need neither token nor permit.
+//!
 //! A layer is one function around a call (`call_layer`); the tower traits are implemented once, there.
 
 mod active_requests;
@@ -24,11 +26,13 @@ mod detach;
 mod error_details;
 mod jwks;
 mod panic;
+mod peers;
 mod rate;
 mod respond;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod token;
+pub mod tokenless;
 mod trace;
 mod untaken;
 mod workload;
@@ -41,6 +45,7 @@ pub use deadline::{Deadline, DeadlineLayer};
 pub use detach::Detach;
 pub use error_details::AddErrorDetails;
 pub use panic::PanicGuard;
+pub use peers::{PeerLimit, PeerPlace};
 pub use rate::RateLimiter;
 pub use respond::Respond;
 pub use trace::{Trace, TraceInfo};

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use tower::{Layer as _, service_fn};
 
 use super::call_layer::{CallLayer, Inner as _, IntoTower};
-use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys};
+use crate::config::{Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys};
 
 /// The trusted issuer, and the audience of its tokens.
 pub(crate) const ISSUER: &str = "https://idp.example";
@@ -41,6 +41,7 @@ pub(crate) fn config(jwks: &Path) -> Config {
         },
         tls: None,
         mesh_identity: MeshIdentity::None,
+        connections: Connections::default(),
         load: Load::default(),
         reflection: true,
         telemetry: crate::config::Telemetry::default(),

@@ -4,8 +4,12 @@
 //! readiness depended on the database, one outage would take all replicas out of the load balancer at once.
 
 mod background;
+mod connection;
+mod drain;
+mod headers;
 pub mod health;
 mod incoming;
+mod limits;
 mod preface;
 mod running;
 mod start;

@@ -1,22 +1,25 @@
 //! Starts a server: services, layers, health, reflection, the listener.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use opentelemetry::context::FutureExt as _;
 use tokio::net::TcpListener;
-use tokio_stream::Stream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{service::Routes, transport::server::Server};
+use tonic::service::{LayerExt as _, Routes};
 use tonic_health::{
     ServingStatus,
+    pb::health_server::HealthServer,
     server::{HealthReporter, HealthService},
 };
 use tonic_reflection::server::Builder as Reflection;
-use tracing::{error, info};
+use tower::ServiceBuilder;
+use tracing::info;
 
 use super::{
     background::{LIVENESS, run_cleanup, set_readiness, update_readiness},
-    incoming::{self, Connection},
+    connection::Http2,
+    incoming,
+    limits::ConnectionLimits,
     running::RunningServer,
 };
 use crate::{
@@ -24,24 +27,17 @@ use crate::{
     error::Error,
     grpc,
     layers::{
-        ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard,
-        RateLimiter, Respond, Trace, WorkloadIdentity, token::Verifier,
+        ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, Inner, IntoTower, PanicGuard,
+        RateLimiter, Respond, Trace, WorkloadIdentity,
+        token::Verifier,
+        tokenless::{MAX_MESSAGE, Tokenless},
     },
     service::{Services, bytes::ByteBudget},
     telemetry::{self, MetricsPort, Telemetry},
 };
 
-/// Maximum concurrent calls on one connection. A mesh's sidecar sends all calls of a node over few connections.
-const MAX_STREAMS: u32 = 256;
-/// Maximum resets by a peer that are not accepted yet, and of streams that the server reset, before the connection is
-/// closed: more than callers that give up cause, fewer than a flood (CVE-2023-44487).
-const MAX_PENDING_RESETS: usize = 256;
-const MAX_ERROR_RESETS: usize = 1024;
 /// Bytes that are held in memory for callers at most.
 const MEMORY: usize = 64 * 1024 * 1024;
-const MAX_HEADERS: u32 = 16 * 1024;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a server did not start, as a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +88,8 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let health = HealthReporter::new();
     set_readiness(&health, ServingStatus::NotServing).await;
     health.set_service_status(LIVENESS, ServingStatus::Serving).await;
-    let routes = routes(&services, &health, config.reflection)?;
+    let budget = ByteBudget::new(MEMORY);
+    let routes = routes(&services, &health, config.reflection, &Tokenless::new(budget.clone()))?;
     let listener = TcpListener::bind(config.listen).await.map_err(|cause| match cause.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
         _ => StartError::Listen { address: config.listen, cause },
@@ -131,12 +128,13 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         admission,
         authenticate: Authenticate::new(verifier.clone(), services.access.clone(), config.identity.operators)
             .with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
-        budget: ByteBudget::new(MEMORY),
+        budget,
         limits: config.limits,
     };
-    let max_connections = config.load.max_client_connections;
-    let connections = incoming::connections(listener, config.tls, max_connections, &tasks, stop.clone());
-    tasks.spawn(serve(connections, routes, layers, &tasks, stop.clone()));
+    let http2 = Http2::new(service(routes, layers, &tasks), &config.connections, &tasks, stop.clone());
+    let limits = ConnectionLimits::new(&config.connections);
+    let accepting = incoming::accept(listener, config.tls, limits, http2, tasks.clone(), stop.clone());
+    tasks.spawn(stop.clone().run_until_cancelled_owned(accepting));
     let readiness = update_readiness(health, verifier, services.clone(), not_ready.clone(), stop.clone());
     tasks.spawn(readiness.with_context(context.clone()));
     tasks.spawn(run_cleanup(services.clone(), stop.clone()).with_context(context));
@@ -162,9 +160,16 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
 }
 
 /// Returns the contract's services, health, and reflection if it is configured.
-fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Result<Routes, StartError> {
-    let health = HealthService::from_health_reporter(health.clone());
-    let routes = grpc::routes(services).add_service(tonic_health::pb::health_server::HealthServer::new(health));
+fn routes(
+    services: &Services,
+    health: &HealthReporter,
+    reflection: bool,
+    tokenless: &Tokenless,
+) -> Result<Routes, StartError> {
+    let tokenless = IntoTower(tokenless.clone());
+    let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
+    let health = health.max_decoding_message_size(MAX_MESSAGE);
+    let routes = grpc::routes(services).add_service(tokenless.named_layer(health));
     if !reflection {
         return Ok(routes);
     }
@@ -174,7 +179,9 @@ fn routes(services: &Services, health: &HealthReporter, reflection: bool) -> Res
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     // grpcurl up to 1.8.7 and grpcio support only v1alpha.
-    Ok(routes.add_service(descriptors().build_v1()?).add_service(descriptors().build_v1alpha()?))
+    let v1 = descriptors().build_v1()?.max_decoding_message_size(MAX_MESSAGE);
+    let v1alpha = descriptors().build_v1alpha()?.max_decoding_message_size(MAX_MESSAGE);
+    Ok(routes.add_service(tokenless.named_layer(v1)).add_service(tokenless.named_layer(v1alpha)))
 }
 
 /// The layers that depend on the configuration.
@@ -187,21 +194,13 @@ struct Layers {
     limits: Limits,
 }
 
-/// Serves until `stop` is cancelled and every connection has ended.
-fn serve(
-    connections: impl Stream<Item = io::Result<Connection>> + Send + 'static,
+/// Returns the service with the layers around it.
+fn service(
     routes: Routes,
     Layers { workload, trace, admission, authenticate, budget, limits }: Layers,
     tasks: &TaskTracker,
-    stop: CancellationToken,
-) -> impl Future<Output = ()> + Send + 'static {
-    let server = Server::builder()
-        .max_concurrent_streams(MAX_STREAMS)
-        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
-        .http2_max_local_error_reset_streams(Some(MAX_ERROR_RESETS))
-        .http2_max_header_list_size(MAX_HEADERS)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+) -> impl Inner {
+    ServiceBuilder::new()
         // From the outside in; `layers` explains the order.
         .layer(IntoTower(workload))
         .layer(IntoTower(trace))
@@ -212,10 +211,5 @@ fn serve(
         .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget.clone())))
         .layer(IntoTower(authenticate))
         .layer(IntoTower(Respond::new(budget)))
-        .add_routes(routes);
-    async move {
-        if let Err(cause) = server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()).await {
-            error!(%cause, "the server failed");
-        }
-    }
+        .service(routes.prepare())
 }

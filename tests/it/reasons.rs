@@ -87,6 +87,7 @@ async fn callers(world: &World, met: &mut Met) {
     for client in [
         world.without_token(),
         world.bearer("a.b.c".to_owned()),
+        world.bearer("t".repeat(20_000)),
         world.subject("stranger"),
         world.subject(SERVICE),
         acme.admin.acting_in(&unknown_id()),

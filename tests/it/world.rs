@@ -13,8 +13,8 @@ use std::{
 
 use clientele::{
     config::{
-        Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
-        parse,
+        Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys,
+        ServicePrincipal, Telemetry, parse,
         settings::{
             DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT, LOCK_TIMEOUT, POOL_SIZE, POOL_TIMEOUT, SEARCH_POOL_SIZE,
             STATEMENT_TIMEOUT, Setting,
@@ -592,6 +592,7 @@ impl Keys {
             },
             tls: None,
             mesh_identity: MeshIdentity::None,
+            connections: Connections::default(),
             load: Load::default(),
             reflection: true,
             telemetry: Telemetry::default(),

@@ -1,8 +1,8 @@
 //! The table of a customer's fields. One row says everything about a field that does not depend on its value: its name and
 //! paths, where it is kept, who reads it, what search, policies, a change of owner and an erasure do with it.
 //!
-//! A new field starts here. The exhaustive matches in `edit.rs` and in `grpc/customers/read.rs`, and the message in
-//! `grpc/customers/show.rs`, then do not compile until they have it; `tests/it/fields.rs` compares the table with the
+//! A new field starts here. The exhaustive match in `grpc/customers/read.rs`, and the message in
+//! `grpc/customers/show.rs`, then do not compile until they have it. `tests/it/fields.rs` compares the table with the
 //! contract and with the schema. `read_only.rs` lists the contract's fields that no update writes.
 
 use strum::VariantArray;

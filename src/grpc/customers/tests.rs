@@ -59,7 +59,7 @@ fn written() -> pb::Customer {
         })
     };
     let phone = |number: &str| Some(pb::Phone { number: number.to_owned(), extension: "12".to_owned() });
-    pb::Customer {
+    with_references(&pb::Customer {
         r#type: pb::CustomerType::Personal.into(),
         service_class: pb::ServiceClass::Residential.into(),
         reach: pb::Reach::Fleet.into(),
@@ -86,14 +86,21 @@ fn written() -> pb::Customer {
         billing_email: "bills@company.nl".to_owned(),
         phone: phone("+31 40 250 5000"),
         fax: phone("+31 40 250 5001"),
-        branch_id: id(2).to_string(),
-        sales_person_id: id(3).to_string(),
         origin: pb::Origin::Marketplace.into(),
         order_reference: "order-7".to_owned(),
         labels: [("segment".to_owned(), "smb".to_owned())].into(),
         language: "nl-NL".to_owned(),
         ..Default::default()
+    })
+}
+
+/// The message with an id in every field of the table that holds one.
+fn with_references(customer: &pb::Customer) -> pb::Customer {
+    let mut message = DynamicMessage::decode(descriptor(), customer.encode_to_vec().as_slice()).unwrap();
+    for (field, number) in Field::VARIANTS.iter().filter(|field| field.spec().reference.is_some()).zip(100..) {
+        message.set_field_by_name(field.name(), prost_reflect::Value::String(id(number).to_string()));
     }
+    message.transcode_to().unwrap()
 }
 
 fn id(number: u128) -> Uuid {

@@ -37,6 +37,7 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::Refused { refusal, .. } => return for_refusal(refusal),
         Error::NameTaken { free } => return name_taken(free).into(),
         Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
+        Error::TokenTooLarge => "The token is larger than 16 KiB. Get one with fewer claims, for this service alone.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
         Error::AccountRequired => "You are a member of several accounts. Name one in the header clientele-account.",
         Error::TenantRequired => "No tenant is named. Name the tenant in the header clientele-tenant.",

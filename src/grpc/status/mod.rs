@@ -81,6 +81,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
     match error {
         Error::TokenMissing => (Code::Unauthenticated, Reason::TokenMissing),
         Error::TokenInvalid(_) => (Code::Unauthenticated, Reason::TokenInvalid),
+        Error::TokenTooLarge => (Code::Unauthenticated, Reason::TokenTooLarge),
         Error::NotAMember => (Code::PermissionDenied, Reason::NotAMember),
         Error::AccountRequired => (Code::InvalidArgument, Reason::AccountRequired),
         Error::TenantRequired => (Code::InvalidArgument, Reason::TenantRequired),

@@ -13,6 +13,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
     let never = [
         Error::TokenMissing,
         Error::TokenInvalid("it has expired".to_owned()),
+        Error::TokenTooLarge,
         Error::NotAMember,
         Error::AccountRequired,
         Error::TenantRequired,

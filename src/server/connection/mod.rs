@@ -1,0 +1,237 @@
+//! Serves one connection: its limits in HTTP/2, its calls, and its end. A connection without a call for a while gets GOAWAY, and
+//! is closed if its peer does not react.
+
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::{body::Incoming, server::conn::http2, service::Service};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, sleep_until},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{Status, body::Body};
+use tracing::debug;
+
+use super::{
+    drain::{Drain, Drained},
+    headers,
+};
+use crate::{
+    config::Connections,
+    layers::{Inner, Peer, PeerLimit, tokenless::TokenlessPlaces},
+};
+
+/// What a stream may send before it is read. A larger message takes more round trips.
+const STREAM_WINDOW: u32 = 64 * 1024 - 1;
+/// What a connection may send before it is read, at least.
+const CONNECTION_WINDOW: u32 = 128 * 1024;
+/// The least part of it for each stream. h2 closes a connection when half of its window is spent on small frames that were not
+/// read; each costs at most 256 bytes of it. So each stream may have one, which is a whole message of most calls.
+const WINDOW_PER_STREAM: u32 = 512;
+/// What of an answer is buffered for a peer that reads slowly.
+const SEND_BUFFER: usize = 64 * 1024;
+const MAX_FRAME: u32 = 16 * 1024;
+/// Maximum resets by a peer that are not accepted yet, and of streams that the server reset, before the connection is
+/// closed: more than callers that give up cause, fewer than a flood (CVE-2023-44487).
+const MAX_PENDING_RESETS: usize = 256;
+const MAX_ERROR_RESETS: usize = 1024;
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the peer of an idle connection has to react to GOAWAY.
+const GOAWAY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves connections. A clone serves the next.
+#[derive(Clone)]
+pub(super) struct Http2<S> {
+    service: S,
+    builder: http2::Builder<TokioExecutor>,
+    idle_timeout: Duration,
+    /// The open calls without a token of each peer.
+    tokenless: PeerLimit,
+    drain: Arc<Drain>,
+    stop: CancellationToken,
+}
+
+impl<S: Inner> Http2<S> {
+    /// Answers calls by this service. When `stop` is cancelled, connections end gracefully.
+    pub(super) fn new(service: S, config: &Connections, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(config.max_streams)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(connection_window(config.max_streams))
+            .max_frame_size(MAX_FRAME)
+            .max_send_buf_size(SEND_BUFFER)
+            .max_header_list_size(headers::MAX_LIST)
+            .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+            .max_local_error_reset_streams(MAX_ERROR_RESETS)
+            .keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        Self {
+            service,
+            builder,
+            idle_timeout: config.idle_timeout,
+            // As many as it may have connections: each may have a health watch.
+            tokenless: PeerLimit::new(config.max_per_peer, config.exempt.clone()),
+            drain: Arc::new(Drain { tasks: tasks.clone(), stop: stop.clone() }),
+            stop,
+        }
+    }
+
+    /// Serves a connection until it has ended.
+    pub(super) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+        let open = OpenCalls::default();
+        let tokenless = TokenlessPlaces::new(&self.tokenless, peer.address.ip());
+        let calls = Calls { service: self.service, open: open.clone(), peer, tokenless, drain: self.drain };
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), calls));
+        let mut stopped = pin!(self.stop.cancelled());
+        let (mut stopping, mut going_away) = (false, false);
+        let mut idle = pin!(open.idle_for(self.idle_timeout));
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(cause) = ended {
+                        debug!(%cause, "a connection failed");
+                    }
+                    return;
+                }
+                () = stopped.as_mut(), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = idle.as_mut(), if !stopping => {
+                    // A peer that does not react to GOAWAY is cut off.
+                    if going_away {
+                        return;
+                    }
+                    going_away = true;
+                    connection.as_mut().graceful_shutdown();
+                    idle.set(open.idle_for(GOAWAY_TIMEOUT));
+                }
+            }
+        }
+    }
+}
+
+/// The window of a connection that may have so many streams, in bytes.
+fn connection_window(max_streams: u32) -> u32 {
+    max_streams.saturating_mul(WINDOW_PER_STREAM).max(CONNECTION_WINDOW)
+}
+
+/// The calls of one connection.
+struct Calls<S> {
+    service: S,
+    open: OpenCalls,
+    peer: Peer,
+    tokenless: TokenlessPlaces,
+    drain: Arc<Drain>,
+}
+
+impl<S: Inner> Service<Request<Incoming>> for Calls<S> {
+    type Response = Response<CountedBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let call = self.open.begin();
+        let mut request = request.map(|body| Body::new(Drained::new(body, Arc::clone(&self.drain))));
+        headers::cut(request.headers_mut());
+        request.extensions_mut().insert(self.peer.clone());
+        self.tokenless.insert_into(&mut request);
+        let response = self.service.clone().run(request);
+        Box::pin(async { Ok(response.await.map(|body| CountedBody { body, _call: call })) })
+    }
+}
+
+/// The open calls of a connection. Clones share the count.
+#[derive(Clone)]
+struct OpenCalls(Arc<Mutex<Count>>);
+
+struct Count {
+    open: usize,
+    /// When the last call ended, or the connection began.
+    since: Instant,
+}
+
+/// Counts a call until it is dropped.
+struct OpenCall(OpenCalls);
+
+impl Default for OpenCalls {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Count { open: 0, since: Instant::now() })))
+    }
+}
+
+impl OpenCalls {
+    fn begin(&self) -> OpenCall {
+        self.count().open += 1;
+        OpenCall(self.clone())
+    }
+
+    /// Waits until no call was open for this time, counted from now on.
+    async fn idle_for(&self, time: Duration) {
+        let mut from = Instant::now();
+        loop {
+            sleep_until(from + time).await;
+            let idle_since = {
+                let count = self.count();
+                (count.open == 0).then_some(count.since)
+            };
+            match idle_since {
+                Some(since) if since <= from => return,
+                Some(since) => from = since,
+                None => from = Instant::now(),
+            }
+        }
+    }
+
+    fn count(&self) -> MutexGuard<'_, Count> {
+        // Nothing in here panics while the count is half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        let mut count = self.0.count();
+        count.open -= 1;
+        count.since = Instant::now();
+    }
+}
+
+/// A response body; its call is open until it is dropped.
+struct CountedBody {
+    body: Body,
+    _call: OpenCall,
+}
+
+impl HttpBody for CountedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests;
