@@ -5,7 +5,7 @@
 
 use std::{env, error::Error, fmt::Write as _, fs, io, path::PathBuf};
 
-use protox::prost_reflect::{DescriptorPool, MethodDescriptor, Value};
+use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor, Value};
 
 const PACKAGE: &str = "clientele.v1";
 /// The folder of the package's files.
@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_source_info(true).include_imports(true).open_files(protos()?)?;
     fs::write(out.join("rpcs.rs"), rpcs(&compiler.descriptor_pool())?)?;
     fs::write(out.join("mutations.rs"), mutations(&compiler.descriptor_pool()))?;
+    fs::write(out.join("shapes.rs"), shapes(&compiler.descriptor_pool()))?;
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
     tonic_prost_build::configure()
@@ -81,6 +82,45 @@ fn mutations(pool: &DescriptorPool) -> String {
             )
         })
         .collect()
+}
+
+/// The shapes of all requests: which fields hold messages, and which lists of numbers. So the fields of a request can be counted
+/// before it is decoded.
+fn shapes(pool: &DescriptorPool) -> String {
+    let mut messages: Vec<MessageDescriptor> = Vec::new();
+    let place = |message: MessageDescriptor, messages: &mut Vec<MessageDescriptor>| {
+        messages.iter().position(|known| *known == message).unwrap_or_else(|| {
+            messages.push(message);
+            messages.len() - 1
+        })
+    };
+    let services = pool.services().filter(|service| service.package_name() == PACKAGE);
+    let requests: String = services
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .map(|method| {
+            let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+            format!("        {path:?} => Some({}),\n", place(method.input(), &mut messages))
+        })
+        .collect();
+    let mut all = String::new();
+    // Messages inside messages are added on the way.
+    let mut next = 0;
+    while let Some(message) = messages.get(next).cloned() {
+        let fields = message.fields().filter_map(|field| {
+            let number = field.number();
+            match field.kind() {
+                Kind::Message(inner) => Some(format!("({number}, Holds::Message({}))", place(inner, &mut messages))),
+                Kind::String | Kind::Bytes => None,
+                _ => field.is_list().then(|| format!("({number}, Holds::Numbers)")),
+            }
+        });
+        all += &format!("    &[{}], // {}\n", fields.collect::<Vec<_>>().join(", "), message.full_name());
+        next += 1;
+    }
+    format!(
+        "static SHAPES: &[&[(u64, Holds)]] = &[\n{all}];\n\n\
+         fn request(path: &str) -> Option<usize> {{\n    match path {{\n{requests}        _ => None,\n    }}\n}}\n"
+    )
 }
 
 /// The variant of `domain::contract::Access` that the RPC's `access` option names.

@@ -40,6 +40,8 @@ def schema_of(key, flag, meaning):
         kind = {"type": "integer", "minimum": 0}
     elif value == "DURATION":
         kind = DURATION
+    elif value == "SIZE":
+        kind = {"type": "string", "pattern": "^[0-9]+([KMG]iB)?$"}
     elif "|" in value:
         kind = {"type": "string", "enum": value.split("|")}
     elif value == "ADDR":

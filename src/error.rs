@@ -120,7 +120,13 @@ pub enum Error {
     /// The call's deadline has passed.
     #[error("deadline exceeded")]
     Deadline,
-    /// The maximum number of calls is in flight, or the pool had no free connection in time.
+    /// The message did not arrive in time. Nothing was done.
+    #[error("message not complete within {within:?}")]
+    MessageIncomplete {
+        /// The time that it had.
+        within: Duration,
+    },
+    /// The maximum number of calls is in flight, the memory for callers is used up, or the pool had no free connection in time.
     #[error("overloaded")]
     Overloaded {
         /// When to retry.

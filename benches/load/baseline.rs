@@ -11,8 +11,8 @@ use clientele::{
         customer_service_server::{CustomerService, CustomerServiceServer},
     },
     layers::{
-        ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, IntoTower, PanicGuard, Trace,
-        token::Verifier,
+        ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, IntoTower, PanicGuard, Receive,
+        Trace, VerifyToken, token::Verifier,
     },
     service::{Services, bytes::ByteBudget},
     telemetry::{self, Telemetry},
@@ -57,15 +57,17 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
         let config = config(url, issuer)?;
         let access = Services::new(&config)?.access;
         let telemetry = Telemetry::new(&config.telemetry)?;
-        let authenticate = Authenticate::new(Verifier::load(&config.identity)?, access, []);
+        let (budget, active) = (ByteBudget::new(config.load.max_bytes_in_flight), ActiveRequests::default());
         server
             .layer(IntoTower(Trace::new(telemetry)))
             .layer(IntoTower(PanicGuard))
             .layer(IntoTower(AddErrorDetails))
             .layer(IntoTower(DeadlineLayer::new(config.limits.deadline)))
-            .layer(IntoTower(Admission::new(&config, &ActiveRequests::default())))
-            .layer(IntoTower(authenticate))
-            .layer(IntoTower(Detach::new(None, ByteBudget::new(0))))
+            .layer(IntoTower(VerifyToken::new(Verifier::load(&config.identity)?)))
+            .layer(IntoTower(Receive::new(budget.clone(), config.load.message_timeout, &active)))
+            .layer(IntoTower(Admission::new(&config, &active)))
+            .layer(IntoTower(Detach::new(None, budget)))
+            .layer(IntoTower(CheckAccess::new(access, [])))
             .add_service(service)
             .serve_with_incoming(incoming)
             .await?;

@@ -11,6 +11,10 @@ pub struct Load {
     pub max_in_flight: usize,
     /// How long a call waits in the queue for a permit.
     pub queue_timeout: Duration,
+    /// How long a message may take to arrive.
+    pub message_timeout: Duration,
+    /// Maximum memory that is held for callers, in bytes.
+    pub max_bytes_in_flight: usize,
     /// The rate limit of one principal, if there is one.
     pub rate_limit: Option<RateLimit>,
 }
@@ -28,18 +32,31 @@ impl Default for Load {
     fn default() -> Self {
         // Sixteen calls for each of sixteen connections: enough to keep all connections busy and to batch calls into one
         // statement, and a queue short enough that its last call waits a fraction of a second.
-        Self { max_in_flight: 256, queue_timeout: Duration::from_millis(100), rate_limit: None }
+        Self {
+            max_in_flight: 256,
+            queue_timeout: Duration::from_millis(100),
+            message_timeout: Duration::from_secs(5),
+            max_bytes_in_flight: 64 * 1024 * 1024,
+            rate_limit: None,
+        }
     }
 }
 
 impl Load {
     /// Far more than one process answers in time.
     const MAX_IN_FLIGHT: usize = 1_000_000;
+    /// A principal's quarter holds the largest answer.
+    const MIN_BYTES: usize = 16 * 1024 * 1024;
 
     /// Adds its problems.
     pub fn verify(&self, problems: &mut Problems) {
         problems.require((1..=Self::MAX_IN_FLIGHT).contains(&self.max_in_flight), || {
             format!("--max-in-flight must be 1 to {}", Self::MAX_IN_FLIGHT)
+        });
+        problems.require(!self.message_timeout.is_zero(), || "--message-timeout must be greater than zero".to_owned());
+        problems.require(self.max_bytes_in_flight >= Self::MIN_BYTES, || {
+            "--max-bytes-in-flight must be at least 16MiB: one principal gets a quarter of it, and an answer has up to 4 MiB"
+                .to_owned()
         });
     }
 }
@@ -63,16 +80,25 @@ mod tests {
     use super::*;
     use crate::config::{
         parse,
-        settings::{MAX_IN_FLIGHT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT},
+        settings::{
+            MAX_BYTES_IN_FLIGHT, MAX_IN_FLIGHT, MESSAGE_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT,
+        },
     };
 
     #[test]
     fn the_defaults_are_those_of_the_settings() {
         let [max_in_flight, rate, burst] =
             [MAX_IN_FLIGHT, RATE_LIMIT, RATE_BURST].map(|setting| parse::number(setting.default).unwrap());
-        let queue_timeout = parse::duration(QUEUE_TIMEOUT.default).unwrap();
-        let rate_limit = RateLimit::from_settings(rate, burst).unwrap();
-        assert_eq!(Load { max_in_flight, queue_timeout, rate_limit }, Load::default());
+        let [queue_timeout, message_timeout] =
+            [QUEUE_TIMEOUT, MESSAGE_TIMEOUT].map(|setting| parse::duration(setting.default).unwrap());
+        let defaults = Load {
+            max_in_flight,
+            queue_timeout,
+            message_timeout,
+            max_bytes_in_flight: parse::size(MAX_BYTES_IN_FLIGHT.default).unwrap(),
+            rate_limit: RateLimit::from_settings(rate, burst).unwrap(),
+        };
+        assert_eq!(defaults, Load::default());
     }
 
     #[test]

@@ -82,6 +82,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     parsed.ok_or_else(|| format!("{text} is not a duration such as 500ms, 20s, 5m or 12h"))
 }
 
+/// Parses a size: a whole number of bytes, or with a unit, as in `512KiB`, `64MiB`, `1GiB`.
+///
+/// # Errors
+/// What was expected.
+pub fn size(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit: Option<usize> = match unit {
+        "" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let parsed = number.parse::<usize>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    parsed.ok_or_else(|| format!("{text} is not a size such as 512KiB, 64MiB, 1GiB or a number of bytes"))
+}
+
 /// Parses a database URL: `postgres://USER:PASSWORD@HOST:5432/DATABASE`, with `sslmode` and the like as its query.
 ///
 /// # Errors
@@ -222,6 +240,17 @@ mod tests {
         assert_eq!(duration("12h"), Ok(Duration::from_secs(43_200)));
         for wrong in ["", "5", "s", "-5s", "1.5s", "5 s", "5d", "99999999999999999999s", "9999999999999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_unit_or_are_bytes() {
+        for (text, bytes) in [("0", 0), ("1000", 1_000), ("512KiB", 524_288), ("64MiB", 67_108_864), ("1GiB", 1 << 30)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "KiB", "-1", "1.5MiB", "64 MiB", "64mib", "64MB", "99999999999999999999", "99999999999GiB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
         }
     }
 

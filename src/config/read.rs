@@ -19,7 +19,7 @@ use super::{
     settings::{
         DATABASE_PASSWORD_FILE, DATABASE_URL, DATABASE_URL_FILE, DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT,
         IDLE_CONNECTION_TIMEOUT, ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_CLIENT_CONNECTIONS,
-        MAX_CONNECTIONS_PER_PEER, MAX_IN_FLIGHT, MAX_STREAMS_PER_CONNECTION, METRICS_LISTEN, OPERATORS, OTLP_CA_FILE,
+        MAX_BYTES_IN_FLIGHT, MAX_CONNECTIONS_PER_PEER, MAX_IN_FLIGHT, MESSAGE_TIMEOUT, MAX_STREAMS_PER_CONNECTION, METRICS_LISTEN, OPERATORS, OTLP_CA_FILE,
         OTLP_ENDPOINT, POOL_SIZE, POOL_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT, REFLECTION, SEALING_KEY_FILES,
         SEARCH_POOL_SIZE, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE, TLS_CLIENT_CA_FILE,
         TLS_KEY_FILE, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY, TRUSTED_PROXIES,
@@ -193,10 +193,18 @@ fn telemetry(raw: &RawSettings, problems: &mut Problems) -> Option<Telemetry> {
 fn load(raw: &RawSettings, problems: &mut Problems) -> Option<Load> {
     let max_in_flight = required(raw, problems, &MAX_IN_FLIGHT, parse::number);
     let queue_timeout = required(raw, problems, &QUEUE_TIMEOUT, parse::duration);
+    let message_timeout = required(raw, problems, &MESSAGE_TIMEOUT, parse::duration);
+    let max_bytes_in_flight = required(raw, problems, &MAX_BYTES_IN_FLIGHT, parse::size);
     let per_second = required(raw, problems, &RATE_LIMIT, parse::number);
     let burst = required(raw, problems, &RATE_BURST, parse::number);
     let rate_limit = problems.value_of(&raw.label(&RATE_BURST), RateLimit::from_settings(per_second?, burst?));
-    Some(Load { max_in_flight: max_in_flight?, queue_timeout: queue_timeout?, rate_limit: rate_limit? })
+    Some(Load {
+        max_in_flight: max_in_flight?,
+        queue_timeout: queue_timeout?,
+        message_timeout: message_timeout?,
+        max_bytes_in_flight: max_bytes_in_flight?,
+        rate_limit: rate_limit?,
+    })
 }
 
 fn connections(raw: &RawSettings, problems: &mut Problems) -> Option<Connections> {

@@ -164,6 +164,11 @@ settings! {
     /// How long a call beyond max_in_flight waits in the queue before it fails with OVERLOADED. The queue holds a quarter of
     /// max_in_flight; when it is full, calls fail at once
     QUEUE_TIMEOUT: Serve = "queue_timeout", Kind::Text("DURATION"), "100ms";
+    /// How long the message of a call may take to arrive; a call whose message is not complete by then fails with MESSAGE_INCOMPLETE
+    MESSAGE_TIMEOUT: Serve = "message_timeout", Kind::Text("DURATION"), "5s";
+    /// Maximum memory that is held for callers at once, such as 64MiB: messages, rows that are read, and answers that are not taken
+    /// yet. One principal has at most a quarter; what would exceed either fails with OVERLOADED. At least 16MiB
+    MAX_BYTES_IN_FLIGHT: Serve = "max_bytes_in_flight", Kind::Text("SIZE"), "64MiB";
     /// Calls per second that one principal may make to one replica, on average; more fail with RATE_LIMITED. 0: no limit
     RATE_LIMIT: Serve = "rate_limit", Kind::Number, "0";
     /// Calls that a principal may make at once after a pause. 0: as many as in one second

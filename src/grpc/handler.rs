@@ -106,7 +106,7 @@ pub(super) async fn mutate<W: Actor, M: Mutation, P, R>(
     answer.map(Response::new).map_err(|error| status::from_error(error, repeat(options.request.is_some())))
 }
 
-/// Takes the identity from the request's extensions, where layers/authenticate put it. Identity comes from nowhere else.
+/// Takes the identity from the request's extensions, where layers/access put it. Identity comes from nowhere else.
 fn admit<W: Send + Sync + 'static, M>(
     mut request: Request<M>,
     repeat: impl FnOnce(&M) -> Repeat,

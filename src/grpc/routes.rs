@@ -2,11 +2,8 @@
 
 use tonic::service::Routes;
 
-use super::{MAX_ANSWER, access, accounts, customers, history, pb, tags};
+use super::{MAX_ANSWER, MAX_REQUEST, access, accounts, customers, history, pb, tags};
 use crate::service::Services;
-
-/// Largest request: several times the largest customer or a batch of a thousand ids.
-const MAX_REQUEST: usize = 256 * 1024;
 
 /// All services of the contract.
 #[must_use]

@@ -3,25 +3,19 @@
 //! read ends the unit of work that has begun, returns its database connection clean, and begins no further unit. So a caller
 //! that gives up costs the database no connection.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame};
 use opentelemetry::context::FutureExt as _;
-use tokio::time::{Sleep, sleep_until};
 use tokio_util::task::TaskTracker;
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 
 use super::{
     admission::InFlight,
     call_layer::{CallLayer, Inner},
-    deadline::Deadline,
     panic,
+    receive::MessageCost,
+    verify::share_of,
 };
 use crate::{
     domain::requests::contract,
@@ -29,7 +23,7 @@ use crate::{
     grpc::status::{self, Repeat},
     service::{
         bytes::ByteBudget,
-        call::{self, Call},
+        call::{self, CallContext},
     },
     telemetry,
 };
@@ -52,12 +46,14 @@ impl Detach {
 impl CallLayer for Detach {
     async fn handle<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
         let Some(rpc) = contract::rpc(request.uri().path()) else { return inner.run(request).await };
-        let call = Call::new(rpc.mutates, self.budget);
+        // The call keeps its permit, and what its message costs stays counted, until its work ends, even if its caller hangs up.
+        let extensions = request.extensions_mut();
+        let (permit, message): (Option<InFlight>, Option<MessageCost>) = (extensions.remove(), extensions.remove());
+        let message = message.map(|MessageCost(held)| held);
+        let call = CallContext::new(share_of(&request), rpc.mutates, self.budget, message);
         let Some(tasks) = self.tasks else { return call::scope(call, inner.run(request)).await };
         let counted = telemetry::current().filter(|_| rpc.mutates).map(|metrics| metrics.count_mutation());
-        // The call keeps its permit until its work ends, even if its caller hangs up.
-        let permit: Option<InFlight> = request.extensions_mut().remove();
-        let work = inner.run(with_body_deadline(request));
+        let work = inner.run(request);
         let work = call::scope(Arc::clone(&call), async {
             let response = work.await;
             drop((counted, permit));
@@ -75,7 +71,7 @@ impl CallLayer for Detach {
 }
 
 /// The caller waits for its call until this is dropped.
-struct CallerWaits(Arc<Call>);
+struct CallerWaits(Arc<CallContext>);
 
 impl Drop for CallerWaits {
     fn drop(&mut self) {
@@ -83,50 +79,11 @@ impl Drop for CallerWaits {
     }
 }
 
-/// Makes the request's body fail at the call's deadline.
-fn with_body_deadline(request: Request<Body>) -> Request<Body> {
-    match request.extensions().get::<Deadline>() {
-        Some(&Deadline(at)) => {
-            request.map(|body| Body::new(DeadlineBody { body, deadline: Box::pin(sleep_until(at)) }))
-        }
-        None => request,
-    }
-}
-
-/// A request body that fails at the call's deadline. The message is read inside the task: a caller that sends half of a
-/// message and then nothing would otherwise keep the task for ever.
-struct DeadlineBody {
-    body: Body,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl HttpBody for DeadlineBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let frame @ Poll::Ready(_) = Pin::new(&mut self.body).poll_frame(context) {
-            return frame;
-        }
-        ready!(self.deadline.as_mut().poll(context));
-        Poll::Ready(Some(Err(status::from_error(Error::Deadline, Repeat::Unsafe))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{
-        future::{pending, poll_fn},
-        pin::pin,
-        sync::Mutex,
-        time::Duration,
-    };
+    use std::{future::poll_fn, sync::Mutex, task::Poll};
 
-    use tokio::{sync::oneshot, time::Instant};
+    use tokio::sync::oneshot;
     use tonic::Code;
 
     use super::*;
@@ -177,30 +134,5 @@ mod tests {
         })
         .await;
         assert_eq!((code(&answer), reason(&answer).as_str()), (Code::Internal, "INTERNAL"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_message_that_never_ends_does_not_keep_its_task() {
-        struct Stalled;
-        impl HttpBody for Stalled {
-            type Data = Bytes;
-            type Error = Status;
-            fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-                Poll::Pending
-            }
-        }
-        let tasks = TaskTracker::new();
-        let mut request = request(MUTATION).map(|_| Body::new(Stalled));
-        request.extensions_mut().insert(Deadline(Instant::now() + Duration::from_secs(1)));
-        let call = run(Detach::new(Some(tasks.clone()), ByteBudget::new(0)), request, |request| async {
-            let mut body = pin!(request.into_body());
-            match poll_fn(|context| body.as_mut().poll_frame(context)).await {
-                Some(Err(late)) => late.into_http(),
-                _ => pending().await,
-            }
-        });
-        assert_eq!(code(&call.await), Code::DeadlineExceeded);
-        tasks.close();
-        tasks.wait().await;
     }
 }

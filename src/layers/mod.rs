@@ -5,21 +5,24 @@
 //!    access line and its trace.
 //! 2. `panic`: inside `trace`, so that a panic has an access line too; outside everything that may panic.
 //! 3. `error_details`: adds the details that every error has to the errors that tonic makes itself.
-//! 4. `deadline`: outside `authenticate`, which may wait for the database.
-//! 5. `admission`: outside `authenticate`, so that a call beyond the limit costs no signature check and no query; inside the
-//!    deadline, because a call may wait here.
-//! 6. `detach`: outside everything that may ask the database, so that a caller that gives up interrupts no statement; inside
-//!    admission, so that a call keeps its permit until its work has ended.
-//! 7. `authenticate`: verifies the caller and its rights, and its rate limit (`rate`). Nothing is done for an unknown caller.
-//! 8. `respond`: encodes the answer inside the call's task, and counts its bytes until the peer has taken them (`untaken`).
+//! 4. `deadline`: outside everything that may wait.
+//! 5. `verify`: verifies the token, and the principal's rate limit (`rate`). It needs no database. Nothing is held or done for an
+//!    unknown caller; all further in know whose share they take.
+//! 6. `receive`: receives the whole message; its bytes are counted as they arrive. Outside admission, so that half a message holds
+//!    no permit.
+//! 7. `admission`: inside the deadline, because a call may wait here; outside everything that may ask the database.
+//! 8. `detach`: outside everything that may ask the database, so that a caller that gives up interrupts no statement; inside
+//!    admission, so that a call keeps its permit, and the bytes of its message, until its work has ended.
+//! 9. `access`: checks the caller's rights: the acting account and its role. It may ask the database.
+//! 10. `respond`: encodes the answer inside the call's task, and counts its bytes until the peer has taken them (`untaken`).
 //!
 //! Health and reflection have a layer of their own around their services (`tokenless`), which need neither token nor permit.
 //!
 //! A layer is one function around a call (`call_layer`); the tower traits are implemented once, there.
 
+mod access;
 mod active_requests;
 mod admission;
-mod authenticate;
 mod call_layer;
 mod deadline;
 mod detach;
@@ -28,6 +31,7 @@ mod jwks;
 mod panic;
 mod peers;
 mod rate;
+mod receive;
 mod respond;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -35,11 +39,12 @@ pub mod token;
 pub mod tokenless;
 mod trace;
 mod untaken;
+mod verify;
 mod workload;
 
+pub use access::CheckAccess;
 pub use active_requests::ActiveRequests;
 pub use admission::{Admission, InFlight};
-pub use authenticate::Authenticate;
 pub use call_layer::{CallLayer, Inner, IntoTower, LayeredService};
 pub use deadline::{Deadline, DeadlineLayer};
 pub use detach::Detach;
@@ -47,7 +52,9 @@ pub use error_details::AddErrorDetails;
 pub use panic::PanicGuard;
 pub use peers::{PeerLimit, PeerPlace};
 pub use rate::RateLimiter;
+pub use receive::Receive;
 pub use respond::Respond;
 pub use trace::{Trace, TraceInfo};
 pub use untaken::EndUntaken;
+pub use verify::VerifyToken;
 pub use workload::{Peer, WorkloadIdentity};

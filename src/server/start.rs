@@ -27,8 +27,8 @@ use crate::{
     error::Error,
     grpc,
     layers::{
-        ActiveRequests, AddErrorDetails, Admission, Authenticate, DeadlineLayer, Detach, Inner, IntoTower, PanicGuard,
-        RateLimiter, Respond, Trace, WorkloadIdentity,
+        ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, Inner, IntoTower, PanicGuard,
+        RateLimiter, Receive, Respond, Trace, VerifyToken, WorkloadIdentity,
         token::Verifier,
         tokenless::{MAX_MESSAGE, Tokenless},
     },
@@ -36,8 +36,6 @@ use crate::{
     telemetry::{self, MetricsPort, Telemetry},
 };
 
-/// Bytes that are held in memory for callers at most.
-const MEMORY: usize = 64 * 1024 * 1024;
 
 /// Why a server did not start, as a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +86,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let health = HealthReporter::new();
     set_readiness(&health, ServingStatus::NotServing).await;
     health.set_service_status(LIVENESS, ServingStatus::Serving).await;
-    let budget = ByteBudget::new(MEMORY);
+    let budget = ByteBudget::new(config.load.max_bytes_in_flight);
     let routes = routes(&services, &health, config.reflection, &Tokenless::new(budget.clone()))?;
     let listener = TcpListener::bind(config.listen).await.map_err(|cause| match cause.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
@@ -108,6 +106,8 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     // Cancelled before `stop`, or with it.
     let not_ready = stop.child_token();
     let admission = Admission::new(&config, &requests);
+    let counted = budget.clone();
+    telemetry.metrics().add_memory_gauges(config.load.max_bytes_in_flight, move || counted.held());
     // The values that are reloaded while the server runs: issuers' keys, the database's password, sealing keys, the
     // certificate.
     let context = telemetry.context();
@@ -125,9 +125,10 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let layers = Layers {
         workload: WorkloadIdentity::new(config.mesh_identity),
         trace: Trace::new(telemetry.clone()),
+        verify: VerifyToken::new(verifier.clone()).with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
+        receive: Receive::new(budget.clone(), config.load.message_timeout, &requests),
         admission,
-        authenticate: Authenticate::new(verifier.clone(), services.access.clone(), config.identity.operators)
-            .with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
+        access: CheckAccess::new(services.access.clone(), config.identity.operators),
         budget,
         limits: config.limits,
     };
@@ -188,8 +189,10 @@ fn routes(
 struct Layers {
     workload: WorkloadIdentity,
     trace: Trace,
+    verify: VerifyToken,
+    receive: Receive,
     admission: Admission,
-    authenticate: Authenticate,
+    access: CheckAccess,
     budget: ByteBudget,
     limits: Limits,
 }
@@ -197,7 +200,7 @@ struct Layers {
 /// Returns the service with the layers around it.
 fn service(
     routes: Routes,
-    Layers { workload, trace, admission, authenticate, budget, limits }: Layers,
+    Layers { workload, trace, verify, receive, admission, access, budget, limits }: Layers,
     tasks: &TaskTracker,
 ) -> impl Inner {
     ServiceBuilder::new()
@@ -207,9 +210,11 @@ fn service(
         .layer(IntoTower(PanicGuard))
         .layer(IntoTower(AddErrorDetails))
         .layer(IntoTower(DeadlineLayer::new(limits.deadline)))
+        .layer(IntoTower(verify))
+        .layer(IntoTower(receive))
         .layer(IntoTower(admission))
         .layer(IntoTower(Detach::new(limits.detach.then(|| tasks.clone()), budget.clone())))
-        .layer(IntoTower(authenticate))
+        .layer(IntoTower(access))
         .layer(IntoTower(Respond::new(budget)))
         .service(routes.prepare())
 }

@@ -1,7 +1,8 @@
 //! A server without a database.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
+use bytes::Bytes;
 use prost::Message;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
@@ -16,13 +17,14 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{
-    config::Config,
+    config::{Config, RateLimit},
     domain::requests::principal::Principal,
     grpc::pb::{GetCustomerRequest, WhoAmIRequest, WhoAmIResponse},
     layers::{
         samples::{ISSUER, config},
         token::tests::{KeyPair, claims, ed25519, jwks},
     },
+    telemetry::{logs::Format, samples::Log},
 };
 
 const CUSTOMERS: &str = "clientele.v1.CustomerService";
@@ -119,6 +121,55 @@ async fn a_database_that_never_answers_ends_in_deadline_exceeded() {
     let late =
         refused(&channel, "/clientele.v1.AccessService/WhoAmI", request_from(&pair, "ada", WhoAmIRequest {})).await;
     assert_eq!(late, (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+}
+
+/// Begins a call as this subject, with so many bytes of a message that never ends, and waits for its end.
+async fn half_message(running: &RunningServer, pair: &KeyPair, subject: &str, timeout: &str, bytes: usize) -> Status {
+    let stream = tokio::net::TcpStream::connect(running.address()).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let calling = async {
+        let token = pair.sign(&claims(&json!({ "sub": subject })));
+        let request = http::Request::post("http://server/clientele.v1.CustomerService/GetCustomer")
+            .header("content-type", "application/grpc")
+            .header("grpc-timeout", timeout)
+            .header("authorization", format!("Bearer {token}"));
+        let mut client = client.ready().await.unwrap();
+        let (answer, mut message) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        let announced = [&[0, 0, 3, 0, 0], vec![0; bytes].as_slice()].concat();
+        message.send_data(Bytes::from(announced), false).unwrap();
+        Status::from_header_map(answer.await.unwrap().headers()).unwrap()
+    };
+    tokio::select! {
+        status = calling => status,
+        ended = connection => panic!("the connection ended: {ended:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_line_of_a_refused_or_unfinished_call_names_its_principal_and_its_peer() {
+    let (log, _capturing) = Log::capture(Format::Text);
+    let (running, _, pair) = started_with(|config| {
+        config.limits.deadline = Duration::from_secs(20);
+        config.load.message_timeout = Duration::from_millis(300);
+        // A principal has a quarter, half of which a call costs at least.
+        config.load.max_bytes_in_flight = 4 * 16 * 1024;
+        config.load.rate_limit = Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN });
+    })
+    .await;
+    for (subject, timeout, bytes, reason) in [
+        ("slow", "20S", 10, "MESSAGE_INCOMPLETE"),
+        ("hasty", "50m", 10, "DEADLINE_EXCEEDED"),
+        ("large", "20S", 10_000, "OVERLOADED"),
+        ("large", "20S", 10, "RATE_LIMITED"),
+    ] {
+        let status = half_message(&running, &pair, subject, timeout, bytes).await;
+        assert_eq!(status.get_details_error_info().unwrap().reason, reason);
+        let lines = log.lines();
+        let line = lines.iter().find(|line| line.contains(&format!("reason=\"{reason}\""))).unwrap_or_else(|| {
+            panic!("no line with {reason}: {lines:?}");
+        });
+        assert!(line.contains(&format!("principal=\"{ISSUER} {subject}\" peer=127.0.0.1:")), "{line}");
+    }
 }
 
 #[tokio::test]

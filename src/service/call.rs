@@ -2,7 +2,7 @@
 //! none. The detach layer sets it around each call of the contract.
 
 use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -10,7 +10,7 @@ use super::bytes::{ByteBudget, HeldBytes};
 use crate::{domain::requests::principal::Principal, error::Result};
 
 tokio::task_local! {
-    static CALL: Arc<Call>;
+    static CALL: Arc<CallContext>;
 }
 
 /// Who shares: permits, sessions and bytes are divided among principals; background work is one holder of its own.
@@ -18,34 +18,37 @@ pub type Share = Option<Arc<Principal>>;
 
 /// One call of the contract.
 #[derive(Debug)]
-pub struct Call {
-    /// Whose share its work takes; not set before the token is verified.
-    principal: OnceLock<Arc<Principal>>,
+pub struct CallContext {
+    /// Whose share its work takes.
+    share: Share,
     /// Whether it may change something: a mutation goes on after its caller has gone.
     mutates: bool,
     abandoned: AtomicBool,
     budget: ByteBudget,
+    /// What its message costs in memory, until it ends.
+    _message: Option<Arc<HeldBytes>>,
     /// What its rows cost in memory, until it ends.
-    held: Mutex<Option<HeldBytes>>,
+    rows: Mutex<Option<HeldBytes>>,
 }
 
-impl Call {
-    /// A call whose caller waits for it. What it holds in memory is counted in `budget`.
+impl CallContext {
+    /// A call whose caller waits for it. What its message costs is counted already; what else it holds in memory is counted in
+    /// `budget`.
     #[must_use]
-    pub fn new(mutates: bool, budget: ByteBudget) -> Arc<Self> {
-        let (principal, abandoned, held) = (OnceLock::new(), AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { principal, mutates, abandoned, budget, held })
+    pub fn new(share: Share, mutates: bool, budget: ByteBudget, message: Option<Arc<HeldBytes>>) -> Arc<Self> {
+        let (abandoned, rows) = (AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { share, mutates, abandoned, budget, _message: message, rows })
     }
 
     /// Counts bytes that it holds until it ends.
     fn hold(&self, bytes: usize) -> Result<()> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get_or_insert_with(|| self.budget.holder(self.principal.get().cloned())).grow(bytes)
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.get_or_insert_with(|| self.budget.holder(self.share.clone())).grow(bytes)
     }
 
     /// Gives back the bytes that it holds.
     fn release(&self) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Notes that its caller has gone: it hung up, or its deadline passed.
@@ -60,20 +63,14 @@ impl Call {
 }
 
 /// Runs work that belongs to a call.
-pub async fn scope<T>(call: Arc<Call>, work: impl Future<Output = T>) -> T {
+pub async fn scope<T>(call: Arc<CallContext>, work: impl Future<Output = T>) -> T {
     CALL.scope(call, work).await
-}
-
-/// Notes the principal of the call at hand, as its token proved it.
-pub fn made_by(principal: &Principal) {
-    // Outside a call there is no share to note; and a call has one principal.
-    _ = CALL.try_with(|call| call.principal.set(Arc::new(principal.clone())));
 }
 
 /// The share of the work at hand.
 #[must_use]
 pub fn share() -> Share {
-    CALL.try_with(|call| call.principal.get().cloned()).unwrap_or_default()
+    CALL.try_with(|call| call.share.clone()).unwrap_or_default()
 }
 
 /// Whether the work at hand is a read whose caller has gone.

@@ -1,4 +1,4 @@
-//! Gauges that are read only when metrics are scraped: the connection pools, the certificate and the runtime.
+//! Gauges that are read only when metrics are scraped: the connection pools, memory, the certificate and the runtime.
 
 use opentelemetry::{KeyValue, metrics::Meter};
 use tokio::runtime::Handle;
@@ -52,6 +52,22 @@ impl Metrics {
             .with_callback(move |observer| {
                 status().iter().for_each(|status| observer.observe(count(status.waiting), &[pool(status.pool)]));
             })
+            .build();
+    }
+
+    /// Adds the gauges of the memory that is held for callers: now, and at most.
+    pub fn add_memory_gauges(&self, limit: usize, held: impl Fn() -> usize + Send + Sync + 'static) {
+        self.meter
+            .i64_observable_up_down_counter("clientele.memory.held")
+            .with_unit("By")
+            .with_description("Memory held for callers")
+            .with_callback(move |observer| observer.observe(count(held()), &[]))
+            .build();
+        self.meter
+            .i64_observable_up_down_counter("clientele.memory.limit")
+            .with_unit("By")
+            .with_description("Maximum memory held for callers")
+            .with_callback(move |observer| observer.observe(count(limit), &[]))
             .build();
     }
 

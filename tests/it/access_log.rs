@@ -10,7 +10,9 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
     processes::{Dev, clientele, eventually, temp_dir, token},
-    world::unknown_id,
+    raw,
+    telemetry::scrape::scrape_at,
+    world::{unknown_id, until},
 };
 
 /// The log lines of a call with this trace id.
@@ -31,7 +33,8 @@ fn traced<T>(mut request: Request<T>, number: usize) -> Request<T> {
 #[tokio::test]
 async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
     let temp_dir = temp_dir();
-    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &["--no-demo-data"]).ready().await;
+    let options = ["--no-demo-data", "--metrics-listen", "127.0.0.1:0"];
+    let dev = Dev::launch(&temp_dir.path().join("data"), clientele(&[]), &options).ready().await;
     let channel = dev.channel().await;
     let mut access = AccessServiceClient::new(channel.clone());
     let mut accounts = AccountServiceClient::new(channel.clone());
@@ -52,6 +55,23 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
     let incomplete = accounts.create_tenant(traced(dev.request("operator", create).await, 0xaaa4)).await;
     assert_eq!(incomplete.unwrap_err().code(), Code::InvalidArgument);
 
+    // A caller that resets its call in the middle of the message.
+    let stranger = token(&dev.data, "stranger").await;
+    let bearer = format!("Bearer {}", stranger.trim());
+    let traceparent = format!("00-{}-b7ad6b7169203331-01", trace_id(0xaaa6));
+    let headers = [("authorization", bearer.as_str()), ("traceparent", traceparent.as_str())];
+    let address = dev.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let connection = raw::connect(address).await;
+    let mut half = connection.begin("/clientele.v1.CustomerService/GetCustomer", &headers).await;
+    half.send(&raw::half_message(10));
+    // Its token is verified: its message is being received.
+    let metrics =
+        dev.log_text().split_once("serving metrics address=").unwrap().1.split_whitespace().next().unwrap().parse();
+    let metrics = metrics.unwrap();
+    until("it is being received", async || scrape_at(metrics).await.value("clientele_memory_held_bytes", &[]) > 0.0)
+        .await;
+    half.reset();
+
     let mut health = HealthClient::new(channel);
     health.check(traced(Request::new(HealthCheckRequest::default()), 0xaaa5)).await.unwrap();
 
@@ -60,6 +80,7 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
         (0xaaa2, "clientele.v1.CustomerService/GetCustomer", "UNAUTHENTICATED", Some("TOKEN_MISSING")),
         (0xaaa3, "clientele.v1.CustomerService/GetCustomer", "PERMISSION_DENIED", Some("NOT_A_MEMBER")),
         (0xaaa4, "clientele.v1.AccountService/CreateTenant", "INVALID_ARGUMENT", Some("INVALID_FIELDS")),
+        (0xaaa6, "clientele.v1.CustomerService/GetCustomer", "CANCELLED", None),
     ] {
         let id = trace_id(number);
         eventually("the line is written", || !lines(&dev, &id).is_empty()).await;
@@ -78,6 +99,12 @@ async fn every_call_has_one_line_with_rpc_code_reason_and_trace_id() {
             assert!(line.contains(&part), "no {part} in {line}");
         }
         assert_eq!(line.contains("reason="), reason.is_some(), "{line}");
+        // Who it was, where the call did not end as OK and a token proved it.
+        let proved = [(0xaaa3, "stranger"), (0xaaa4, "operator"), (0xaaa6, "stranger")];
+        let proved = proved.iter().find(|(call, _)| *call == number).map(|(_, subject)| subject);
+        assert_eq!(line.contains("principal="), proved.is_some(), "{line}");
+        assert!(proved.is_none_or(|subject| line.contains(&format!(" {subject}\" peer=127.0.0.1:"))), "{line}");
+        assert_eq!(line.contains("peer=127.0.0.1:"), code != "OK", "{line}");
     }
 
     dev.signal(Signal::SIGTERM);

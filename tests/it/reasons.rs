@@ -12,7 +12,7 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     messages::{NO_MESSAGE, send, until_ready},
-    protos,
+    protos, raw,
     world::{
         Client, SERVICE, TestAccount, World, customer, database, manual_approval, mask, principal, reason,
         repeat_at_once, request_id, requiring, unknown_id, until, wait_for_locks,
@@ -42,6 +42,7 @@ async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
     Box::pin(customers(&world, &mut met)).await;
     Box::pin(waiting(&mut met)).await;
     too_often(&mut met).await;
+    half_sent(&mut met).await;
     issuer_away(&mut met).await;
     broken(&mut met).await;
 
@@ -56,6 +57,7 @@ async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
             assert_eq!(code, named, "{reason}: {comment}");
             // RetryInfo is present only where the same bytes may succeed.
             let again = [
+                "MESSAGE_INCOMPLETE",
                 "OVERLOADED",
                 "RATE_LIMITED",
                 "REQUEST_IN_FLIGHT",
@@ -340,6 +342,15 @@ async fn too_often(met: &mut Met) {
     for refused in calls.await.into_iter().filter(Result::is_err) {
         met.note(refused);
     }
+}
+
+/// A server that waits for a message only for a moment.
+async fn half_sent(met: &mut Met) {
+    let moment = Duration::from_millis(50);
+    let world = World::start_with(database().await, |config| config.load.message_timeout = moment).await;
+    let connection = raw::connect(world.server.address()).await;
+    let half = connection.half("/clientele.v1.AccessService/WhoAmI", &world.keys.token("ada"), 10).await;
+    met.note(Err::<(), Status>(half.status().await));
 }
 
 async fn until_blocked(world: &World) {

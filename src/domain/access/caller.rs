@@ -74,7 +74,7 @@ pub struct ActingAccount {
 }
 
 impl Caller {
-    /// Only layers/authenticate makes one, from a verified token and the memberships. `narrowed` is the one customer that the call
+    /// Only layers/access makes one, from a verified token and the memberships. `narrowed` is the one customer that the call
     /// may touch, if it says so itself.
     #[must_use]
     pub fn new(author: Author, acting_account: Arc<ActingAccount>, role: Role, narrowed: Option<CustomerId>) -> Self {

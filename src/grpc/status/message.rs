@@ -36,6 +36,10 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::Invalid(violations) => return summary(violations).into(),
         Error::Refused { refusal, .. } => return for_refusal(refusal),
         Error::NameTaken { free } => return name_taken(free).into(),
+        Error::MessageIncomplete { within } => {
+            return format!("The message was not complete within {within:?}. Nothing was done; send it again, faster.")
+                .into();
+        }
         Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
         Error::TokenTooLarge => "The token is larger than 16 KiB. Get one with fewer claims, for this service alone.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",

@@ -123,6 +123,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::EtagMismatch { .. } => (Code::Aborted, Reason::EtagMismatch),
         Error::Contended | Error::LostRace => (Code::Aborted, Reason::Contended),
         Error::Deadline => (Code::DeadlineExceeded, Reason::DeadlineExceeded),
+        Error::MessageIncomplete { .. } => (Code::DeadlineExceeded, Reason::MessageIncomplete),
         Error::Overloaded { .. } => (Code::ResourceExhausted, Reason::Overloaded),
         Error::RateLimited { .. } => (Code::ResourceExhausted, Reason::RateLimited),
         Error::ShuttingDown => (Code::Unavailable, Reason::ShuttingDown),
@@ -203,6 +204,8 @@ fn retry_delay(error: &Error, repeat: Repeat) -> Option<Duration> {
     match error {
         Error::Overloaded { retry_after } | Error::RateLimited { retry_after } => Some(*retry_after),
         Error::RequestInFlight => Some(Duration::from_secs(1)),
+        // Nothing was done.
+        Error::MessageIncomplete { .. } => Some(Duration::from_secs(1)),
         // Nothing was done, and the keys are fetched again meanwhile.
         Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),
         // Another server may be of the newer release. Nothing was done.

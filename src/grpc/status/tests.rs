@@ -62,6 +62,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::RequestInFlight,
         Error::Contended,
         Error::LostRace,
+        Error::MessageIncomplete { within: Duration::from_secs(5) },
         Error::Overloaded { retry_after: Duration::from_secs(3) },
         Error::RateLimited { retry_after: Duration::from_millis(20) },
         Error::IssuerUnavailable(SECRET.to_owned()),
@@ -93,7 +94,7 @@ fn pair(key: &str, value: &str) -> (String, String) {
 
 #[test]
 fn every_reason_of_the_contract_belongs_to_an_error() {
-    // The layers `error_details` and `authenticate` make these.
+    // The layers `error_details` and `verify` make these.
     let made_elsewhere = [ErrorReason::MessageMalformed, ErrorReason::MessageTooLarge, ErrorReason::RpcUnknown];
     let found: Vec<String> =
         all_errors().into_iter().map(|(error, ..)| reason(&from_error(error, Repeat::Safe))).collect();

@@ -1,34 +1,39 @@
 //! Limits the calls in flight. A short queue holds calls for a moment; when it is full, a call is rejected at once with a time
 //! to retry. A server that accepts more calls than it can answer answers none in time.
 //!
+//! Permits are shared fairly among principals (`service::shares`): one has at most three quarters of them, and no more than a
+//! quarter while others wait. A call takes its permit when its message is complete.
+//!
 //! Searches have a limit of their own, because they have database connections of their own: a flood of searches does not
 //! affect other calls. Health and reflection have no limit: an overloaded server must not look dead.
 
 use std::{sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::body::Body;
 
 use super::{
     active_requests::ActiveRequests,
     call_layer::{CallLayer, Inner},
+    verify::share_of,
 };
 use crate::{
     config::Config,
     domain::requests::contract,
     error::Error,
     grpc::status::{self, Repeat},
+    service::{
+        call::Share,
+        shares::{Permit, Shares},
+    },
 };
 
 /// The RPCs that search.
 const SEARCHES: [&str; 1] = ["/clientele.v1.CustomerService/SearchCustomers"];
-/// Searches in flight for each of their connections: the next search is decoded and authenticated before a connection is
-/// free.
+/// Searches in flight for each of their connections: the next search is decoded and its caller's rights are known before a
+/// connection is free.
 const SEARCHES_PER_CONNECTION: usize = 4;
 /// Permits for each call in the queue. The queue is for bursts: in a longer queue most calls would wait in vain.
 const PERMITS_PER_QUEUED: usize = 4;
@@ -48,7 +53,7 @@ pub struct Admission {
 /// A call's permit. It is returned when the last clone is dropped: a call that outlives its caller keeps one.
 #[derive(Clone)]
 pub struct InFlight {
-    _permit: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
+    _permit: Arc<(Permit<Share>, TaskTrackerToken)>,
 }
 
 impl Admission {
@@ -73,7 +78,7 @@ impl CallLayer for Admission {
         // A path that is not an RPC of the contract is cheap to answer and needs no permit.
         let Some(rpc) = contract::rpc(path) else { return inner.run(request).await };
         let limit = if SEARCHES.contains(&rpc.path) { &self.searches } else { &self.calls };
-        match limit.admit().await {
+        match limit.admit(share_of(&request)).await {
             Some(permit) => {
                 request.extensions_mut().insert(permit.clone());
                 let response = inner.run(request).await;
@@ -87,29 +92,20 @@ impl CallLayer for Admission {
 
 /// Permits, and a queue for them.
 struct ConcurrencyLimit {
-    permits: Arc<Semaphore>,
-    queue: Semaphore,
+    permits: Shares<Share>,
     queue_timeout: Duration,
     active: ActiveRequests,
 }
 
 impl ConcurrencyLimit {
     fn new(permits: usize, queue_timeout: Duration, active: &ActiveRequests) -> Self {
-        let queue = Semaphore::new((permits / PERMITS_PER_QUEUED).max(1));
-        Self { permits: Arc::new(Semaphore::new(permits)), queue, queue_timeout, active: active.clone() }
+        let permits = Shares::with_room(permits, (permits / PERMITS_PER_QUEUED).max(1));
+        Self { permits, queue_timeout, active: active.clone() }
     }
 
-    async fn admit(&self) -> Option<InFlight> {
-        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_in_queue().await?,
-        };
+    async fn admit(&self, share: Share) -> Option<InFlight> {
+        let permit = timeout(self.queue_timeout, self.permits.acquire(share)).await.ok()?.ok()?;
         Some(InFlight { _permit: Arc::new((permit, self.active.start())) })
-    }
-
-    async fn wait_in_queue(&self) -> Option<OwnedSemaphorePermit> {
-        let _queued = self.queue.try_acquire().ok()?;
-        timeout(self.queue_timeout, Arc::clone(&self.permits).acquire_owned()).await.ok()?.ok()
     }
 }
 

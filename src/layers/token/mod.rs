@@ -35,11 +35,11 @@ const KEYS_POLL: Duration = Duration::from_millis(100);
 /// Maximum actors in one `act` claim.
 const MAX_ACTORS: usize = 8;
 
-/// The identity that a token proves.
+/// The identity that a token proves. `layers/verify` puts it into the request's extensions.
 #[derive(Debug)]
 pub struct Verified {
     /// The principal whose rights the call has.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// The actors on the principal's behalf, the last one first.
     pub actors: Vec<Principal>,
     /// The expiry including leeway, in seconds since 1970.
@@ -147,7 +147,7 @@ impl Verifier {
         let expires = claims.exp.as_f64().ok_or_else(|| malformed("exp"))?;
         let expires = Duration::try_from_secs_f64(expires).map_err(|_| malformed("exp"))?.saturating_add(LEEWAY);
         let verified = Arc::new(Verified {
-            principal: Principal::new(issuer, subject(&claims.sub).ok_or_else(|| malformed("sub"))?),
+            principal: Arc::new(Principal::new(issuer, subject(&claims.sub).ok_or_else(|| malformed("sub"))?)),
             actors: actors(issuer, claims.act.as_ref())?,
             expires_at: i64::try_from(expires.as_secs()).unwrap_or(i64::MAX),
         });

@@ -124,7 +124,7 @@ async fn a_token_of_each_algorithm_proves_its_subject() {
     for pair in [rsa(), p256(), ed25519()] {
         let verified =
             verifier(&[&pair]).verify(&pair.sign(&claims(&json!({"aud": ["other", AUDIENCE]})))).await.unwrap();
-        assert_eq!(verified.principal, Principal::new(ISSUER, "ada"));
+        assert_eq!(*verified.principal, Principal::new(ISSUER, "ada"));
         assert!(verified.actors.is_empty());
     }
 }
@@ -227,7 +227,7 @@ async fn the_actors_of_an_act_claim_come_last_one_first() {
     let verifier = verifier(&[&pair]);
     let act = json!({"act": {"sub": "support", "act": {"sub": "portal", "iss": "https://portal.example"}}});
     let verified = verifier.verify(&pair.sign(&claims(&act))).await.unwrap();
-    assert_eq!(verified.principal, Principal::new(ISSUER, "ada"));
+    assert_eq!(*verified.principal, Principal::new(ISSUER, "ada"));
     assert_eq!(
         verified.actors,
         [Principal::new(ISSUER, "support"), Principal::new("https://portal.example", "portal")]

@@ -5,10 +5,14 @@
 //! The access line is written when the response's head is there. A unary error has its status in the head; a unary success is
 //! OK from there on; a stream (health's Watch, reflection) is logged with the status of its start. A call that is dropped
 //! before, because its caller hung up, has an access line too: CANCELLED.
+//!
+//! The line of a call that did not end as OK names the peer, and the principal if a token proved one: so the log says who floods a
+//! server, or sends half messages.
 
 use std::{
     error::Error as StdError,
     fmt,
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -25,10 +29,13 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 use tracing::{debug, error, field::display, info, warn};
 
-use super::call_layer::{CallLayer, Inner};
+use super::{
+    call_layer::{CallLayer, Inner},
+    workload::Peer,
+};
 use crate::{
     domain::{
-        requests::contract,
+        requests::{contract, principal::Principal},
         values::{
             ids::{AccountId, TenantId},
             workload::Workload,
@@ -54,19 +61,28 @@ impl Trace {
     }
 }
 
-/// The call's trace id, in the request's extensions. `authenticate` adds the acting account for the access line.
+/// The call's trace id, in the request's extensions. `verify` adds the principal and `access` the acting account for the access
+/// line.
 #[derive(Clone, Debug, Default)]
 pub struct TraceInfo {
     /// The W3C trace id: 32 hexadecimal digits.
     pub trace_id: String,
+    caller: Arc<OnceLock<Arc<Principal>>>,
     account: Arc<OnceLock<(TenantId, AccountId)>>,
     workload: Option<Workload>,
+    peer: Option<SocketAddr>,
 }
 
 impl TraceInfo {
+    /// Sets the principal that the call's token proves.
+    pub fn set_principal(&self, principal: Arc<Principal>) {
+        // Set once, by `verify`.
+        let _ = self.caller.set(principal);
+    }
+
     /// Sets the tenant and the acting account of the call.
     pub fn set_account(&self, tenant: TenantId, account: AccountId) {
-        // Set once, by `authenticate`.
+        // Set once, by `access`.
         let _ = self.account.set((tenant, account));
     }
 }
@@ -79,10 +95,11 @@ impl CallLayer for Trace {
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
         let started = Instant::now();
         let workload = request.extensions().get().cloned();
+        let peer = request.extensions().get().map(|peer: &Peer| peer.address);
         let name = rpc_name(request.uri().path());
         let context = self.telemetry.call_context(name, &parent_span(request.headers()));
         let trace_id = context.span().span_context().trace_id().to_string();
-        let info = TraceInfo { trace_id, account: Arc::default(), workload };
+        let info = TraceInfo { trace_id, caller: Arc::default(), account: Arc::default(), workload, peer };
         request.extensions_mut().insert(info.clone());
         let call = {
             let _attached = context.clone().attach();
@@ -161,6 +178,10 @@ impl AccessLine {
         let ids = self.info.account.get();
         let (tenant, account) = (ids.map(|ids| display(ids.0)), ids.map(|ids| display(ids.1)));
         let workload = self.info.workload.as_ref().map(display);
+        let (principal, peer) = if code == Code::Ok { (None, None) } else { (self.info.caller.get(), self.info.peer) };
+        // Recorded as a text: it is quoted, so that a subject cannot look like another field.
+        let principal = principal.map(|principal| format!("{} {}", principal.issuer(), principal.subject()));
+        let (principal, peer) = (principal.as_deref(), peer.map(display));
         let cause = status.map(|status| display(Cause(status)));
         let duration_ms = (duration.as_secs_f64() * 1e5).round() / 1e2;
         let trace_id = &self.info.trace_id;
@@ -170,8 +191,8 @@ impl AccessLine {
             ($level:ident $($cause:tt)*) => {
                 $level!(
                     target: logs::ACCESS, parent: None,
-                    rpc, code = code_name(code), reason, duration_ms, tenant, account, workload, trace_id,
-                    span_id $($cause)*
+                    rpc, code = code_name(code), reason, duration_ms, tenant, account, workload, principal,
+                    peer, trace_id, span_id $($cause)*
                 )
             };
         }

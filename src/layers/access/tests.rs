@@ -3,14 +3,17 @@ use std::time::Duration;
 use http::HeaderValue;
 use serde_json::json;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{
     layers::{
         samples::{ISSUER, MUTATION, READ, code, config, reason, request, run},
-        token::tests::{KeyPair, claims as token_claims, ed25519, jwks},
+        token::{
+            Verifier,
+            tests::{claims as token_claims, ed25519, jwks},
+        },
     },
     service::Services,
 };
@@ -25,34 +28,8 @@ fn with(headers: &[(&'static str, &[u8])]) -> Request<Body> {
     request
 }
 
-fn headers(headers: &[(&'static str, &[u8])]) -> IdentityHeaders {
-    IdentityHeaders::take(&mut with(headers))
-}
-
-#[test]
-fn a_bearer_token_is_read_whatever_the_schemes_case() {
-    for header in ["Bearer t.o.k", "bearer t.o.k", "BEARER  t.o.k "] {
-        assert_eq!(headers(&[("authorization", header.as_bytes())]).token().unwrap(), "t.o.k");
-    }
-    assert!(matches!(headers(&[]).token(), Err(Error::TokenMissing)));
-}
-
-#[test]
-fn an_authorization_that_is_not_a_single_bearer_token_is_rejected() {
-    for (sent, why) in [
-        (
-            &[("authorization", b"Basic YTpi".as_slice())][..],
-            "the header authorization must be Bearer, a space and the token",
-        ),
-        (&[("authorization", b"t.o.k")], "the header authorization must be Bearer, a space and the token"),
-        (
-            &[("authorization", b"Bearer a"), ("authorization", b"Bearer b")],
-            "the header authorization must be given once",
-        ),
-        (&[("authorization", b"Bearer \xe4")], "the header authorization must be printable ASCII"),
-    ] {
-        assert!(matches!(headers(sent).token(), Err(Error::TokenInvalid(found)) if found == why), "{why}");
-    }
+fn headers(headers: &[(&'static str, &[u8])]) -> TargetHeaders {
+    TargetHeaders::take(&mut with(headers))
 }
 
 #[test]
@@ -83,30 +60,28 @@ fn every_malformed_header_is_a_violation_of_its_name() {
     assert_eq!(both.all().len(), 2);
 }
 
-#[test]
-fn the_token_is_removed_from_the_request() {
-    let mut request = with(&[("authorization", b"Bearer t.o.k"), ("x", b"y")]);
-    IdentityHeaders::take(&mut request);
-    assert!(!request.headers().contains_key("authorization") && request.headers().contains_key("x"));
+/// The layer without a database, with the operator "root".
+fn layer() -> CheckAccess {
+    let access = Services::new(&config("/".as_ref())).unwrap().access;
+    CheckAccess::new(access, [Principal::new(ISSUER, "root")])
 }
 
-/// The layer without a database, with the operator "root", and a key to sign tokens.
-fn layer() -> (Authenticate, KeyPair) {
+/// A call that `verify` has let in, with this subject and an actor.
+async fn verified(path: &str, subject: &str) -> Request<Body> {
     let pair = ed25519();
     let file = jwks(&[&pair]);
-    let config = config(file.path());
-    let access = Services::new(&config).unwrap().access;
-    (Authenticate::new(Verifier::load(&config.identity).unwrap(), access, [Principal::new(ISSUER, "root")]), pair)
+    let verifier = Verifier::load(&config(file.path()).identity).unwrap();
+    let token = pair.sign(&token_claims(&json!({"sub": subject, "act": {"sub": "portal"}})));
+    let mut request = request(path);
+    request.extensions_mut().insert(verifier.verify(&token).await.unwrap());
+    request
 }
 
 /// Calls as this subject; the response's headers are the identity that the handler saw.
 async fn call(path: &str, subject: &str) -> Response<Body> {
-    let (layer, pair) = layer();
-    let token = pair.sign(&token_claims(&json!({"sub": subject, "act": {"sub": "portal"}})));
-    let mut request = request(path);
-    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let mut request = verified(path, subject).await;
     request.headers_mut().insert("clientele-tenant", ID.parse().unwrap());
-    run(layer, request, |request| async move {
+    run(layer(), request, |request| async move {
         let mut answer = Response::new(Body::empty());
         let describe = |author: &Author| {
             format!("{} {} {}", author.principal.subject(), author.actors[0].subject(), author.rpc.name())
@@ -141,16 +116,13 @@ async fn the_contract_decides_which_identity_a_handler_sees() {
 
 #[tokio::test]
 async fn the_author_has_the_deadline_of_its_call() {
-    let (layer, pair) = layer();
-    let token = pair.sign(&token_claims(&json!({"sub": "root"})));
     let at = Instant::now() + Duration::from_secs(7);
     for deadline in [None, Some(Deadline(at))] {
-        let mut request = request("/clientele.v1.AccountService/CreateTenant");
-        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let mut request = verified("/clientele.v1.AccountService/CreateTenant", "root").await;
         if let Some(deadline) = deadline {
             request.extensions_mut().insert(deadline);
         }
-        let answer = run(layer.clone(), request, move |request| async move {
+        let answer = run(layer(), request, move |request| async move {
             let author = &request.extensions().get::<Operator>().unwrap().author;
             assert_eq!(author.deadline, deadline.map(|Deadline(at)| at.into_std()));
             Response::new(Body::empty())
@@ -194,7 +166,7 @@ async fn an_identity_that_the_layer_did_not_insert_is_removed() {
         deadline: None,
     };
     health.extensions_mut().insert(Operator { author });
-    let answer = run(layer().0, health, |request| async move {
+    let answer = run(layer(), health, |request| async move {
         assert!(request.extensions().get::<Operator>().is_none());
         Response::new(Body::empty())
     });
@@ -202,7 +174,7 @@ async fn an_identity_that_the_layer_did_not_insert_is_removed() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_of_the_package_is_never_served() {
-    let refused = run(layer().0, request("/clientele.v1.CustomerService/Drop"), |_| async { panic!("served") }).await;
-    assert_eq!((code(&refused), reason(&refused).as_str()), (Code::Unimplemented, "RPC_UNKNOWN"));
+async fn a_call_without_a_verified_token_is_a_fault_of_the_server() {
+    let refused = run(layer(), request(READ), |_| async { panic!("served") }).await;
+    assert_eq!((code(&refused), reason(&refused).as_str()), (Code::Internal, "INTERNAL"));
 }

@@ -1,18 +1,17 @@
-//! Authenticates the caller and checks its rights: a verified token, the acting account, the role that the contract requires.
-//! Identity comes from the request's headers here, and further in only from its extensions: tonic merges request trailers
-//! into the metadata that handlers see, after the layers ran.
+//! Checks the caller's rights: the acting account, and the role that the contract requires. It may ask the database, so it runs
+//! inside admission, in the call's own task.
 
 use std::{collections::HashSet, sync::Arc};
 
-use http::{HeaderMap, HeaderName, Request, Response, header::AUTHORIZATION};
-use tonic::{Code, body::Body};
+use http::{HeaderName, Request, Response};
+use tonic::body::Body;
 
 use super::{
-    call_layer::{CONTRACT_PREFIX, CallLayer, Inner},
+    call_layer::{CallLayer, Inner},
     deadline::Deadline,
-    rate::RateLimiter,
-    token::Verifier,
+    token::Verified,
     trace::TraceInfo,
+    verify::{Header, single},
 };
 use crate::{
     domain::{
@@ -30,10 +29,9 @@ use crate::{
     error::{Error, Result},
     grpc::{
         AccessUnavailable,
-        pb::ErrorReason,
         status::{self, Repeat},
     },
-    service::{access::Access, call},
+    service::access::Access,
 };
 
 /// Names the tenant in which a service principal acts.
@@ -43,38 +41,26 @@ const CUSTOMER: HeaderName = HeaderName::from_static("clientele-customer");
 /// Names the acting account.
 const ACCOUNT: HeaderName = HeaderName::from_static("clientele-account");
 
-/// Authenticates callers and checks their rights.
+/// Checks the rights of verified callers.
 #[derive(Clone)]
-pub struct Authenticate {
-    verifier: Verifier,
+pub struct CheckAccess {
     access: Arc<Access>,
     operators: Arc<HashSet<Principal>>,
-    rate_limiter: Option<Arc<RateLimiter>>,
 }
 
-impl Authenticate {
-    /// Trusts the verifier's issuers, looks memberships up in `access`, and knows these platform operators.
+impl CheckAccess {
+    /// Looks memberships up in `access`, and knows these platform operators.
     #[must_use]
-    pub fn new(verifier: Verifier, access: Arc<Access>, operators: impl IntoIterator<Item = Principal>) -> Self {
-        Self { verifier, access, operators: Arc::new(operators.into_iter().collect()), rate_limiter: None }
-    }
-
-    /// Adds a rate limit.
-    #[must_use]
-    pub fn with_rate_limit(self, limiter: Option<RateLimiter>) -> Self {
-        Self { rate_limiter: limiter.map(Arc::new), ..self }
+    pub fn new(access: Arc<Access>, operators: impl IntoIterator<Item = Principal>) -> Self {
+        Self { access, operators: Arc::new(operators.into_iter().collect()) }
     }
 
     /// Decides by the headers.
-    async fn admit(&self, rpc: Rpc, arrival: Arrival, headers: IdentityHeaders) -> Result<Admitted> {
-        let verified = self.verifier.verify(headers.token()?).await?;
-        if let Some(limiter) = &self.rate_limiter {
-            limiter.count(&verified.principal).await?;
-        }
-        call::made_by(&verified.principal);
-        let Arrival { trace, workload, deadline } = arrival;
+    async fn admit(&self, rpc: Rpc, arrival: Arrival, headers: TargetHeaders) -> Result<Admitted> {
+        let Arrival { verified, trace, workload, deadline } = arrival;
+        let verified = verified.ok_or_else(|| Error::internal("a call without a verified token"))?;
         let author = Author {
-            principal: verified.principal.clone(),
+            principal: Principal::clone(&verified.principal),
             actors: verified.actors.clone(),
             workload,
             rpc,
@@ -100,15 +86,12 @@ impl Authenticate {
     }
 }
 
-impl CallLayer for Authenticate {
+impl CallLayer for CheckAccess {
     async fn handle<S: Inner>(self, inner: S, mut request: Request<Body>) -> Response<Body> {
-        let headers = IdentityHeaders::take(&mut request);
-        let path = request.uri().path();
-        let Some(rpc) = contract::rpc(path) else {
-            // Fail closed: a path that is unknown to the contract is rejected, even if some service would answer it.
-            return if path.starts_with(CONTRACT_PREFIX) { unknown_rpc() } else { inner.run(request).await };
-        };
-        let arrival = Arrival::of(&request);
+        let headers = TargetHeaders::take(&mut request);
+        // `verify` has rejected all other paths of the package.
+        let Some(rpc) = contract::rpc(request.uri().path()) else { return inner.run(request).await };
+        let arrival = Arrival::of(&mut request);
         match self.admit(rpc, arrival, headers).await {
             Ok(admitted) => {
                 admitted.insert_into(&mut request);
@@ -125,21 +108,19 @@ impl CallLayer for Authenticate {
     }
 }
 
-fn unknown_rpc() -> Response<Body> {
-    status::without_cause(Code::Unimplemented, ErrorReason::RpcUnknown, status::RPC_UNKNOWN).into_http()
-}
-
 /// What the outer layers put into the request's extensions.
 struct Arrival {
+    verified: Option<Arc<Verified>>,
     trace: TraceInfo,
     workload: Option<Workload>,
     deadline: Option<Deadline>,
 }
 
 impl Arrival {
-    fn of(request: &Request<Body>) -> Self {
-        let extensions = request.extensions();
+    fn of(request: &mut Request<Body>) -> Self {
+        let extensions = request.extensions_mut();
         Self {
+            verified: extensions.remove(),
             trace: extensions.get().cloned().unwrap_or_default(),
             workload: extensions.get().cloned(),
             deadline: extensions.get().copied(),
@@ -165,9 +146,8 @@ impl Admitted {
     }
 }
 
-/// The request's headers on identity, not verified yet.
-struct IdentityHeaders {
-    authorization: Header,
+/// The request's headers on what the call acts in, not checked yet.
+struct TargetHeaders {
     tenant: Header,
     account: Header,
     customer: Header,
@@ -180,36 +160,18 @@ struct Target {
     customer: Option<CustomerId>,
 }
 
-/// An optional header, which must be text and not repeated.
-type Header = Result<Option<String>, Rule>;
-
-impl IdentityHeaders {
-    /// Takes them out of the request, so that nothing further in sees the token, or an identity that this layer did not
-    /// insert.
+impl TargetHeaders {
+    /// Reads them, and removes any identity that this layer did not insert.
     fn take(request: &mut Request<Body>) -> Self {
-        let headers = request.headers_mut();
-        let taken = Self {
-            authorization: single(headers, &AUTHORIZATION),
-            tenant: single(headers, &TENANT),
-            account: single(headers, &ACCOUNT),
-            customer: single(headers, &CUSTOMER),
-        };
-        headers.remove(AUTHORIZATION);
         let extensions = request.extensions_mut();
         extensions.remove::<Authenticated>();
         extensions.remove::<Operator>();
         extensions.remove::<Caller>();
-        taken
-    }
-
-    /// Returns the bearer token.
-    fn token(&self) -> Result<&str> {
-        let invalid = |rule: &str| Error::TokenInvalid(format!("the header authorization {rule}"));
-        let header = self.authorization.as_ref().map_err(|rule| invalid(rule.text()))?;
-        let header = header.as_deref().ok_or(Error::TokenMissing)?;
-        match header.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-            _ => Err(invalid("must be Bearer, a space and the token")),
+        let headers = request.headers();
+        Self {
+            tenant: single(headers, &TENANT),
+            account: single(headers, &ACCOUNT),
+            customer: single(headers, &CUSTOMER),
         }
     }
 
@@ -222,18 +184,6 @@ impl IdentityHeaders {
         let target =
             tenant.zip(account).zip(customer).map(|((tenant, account), customer)| Target { tenant, account, customer });
         Ok(violations.finish(target)?)
-    }
-}
-
-fn single(headers: &HeaderMap, name: &HeaderName) -> Header {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => match value.to_str() {
-            Ok(text) => Ok(Some(text.to_owned())),
-            Err(_) => Err(Rule::new("must be printable ASCII")),
-        },
-        (Some(_), Some(_)) => Err(Rule::new("must be given once")),
     }
 }
 
