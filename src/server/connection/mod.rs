@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http2, service::Service};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep_until},
@@ -25,6 +25,7 @@ use tracing::debug;
 use super::{
     drain::{Drain, Drained},
     headers,
+    streams::Streams,
 };
 use crate::{
     config::Connections,
@@ -54,7 +55,7 @@ const GOAWAY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct Http2<S> {
     service: S,
-    builder: http2::Builder<TokioExecutor>,
+    builder: http2::Builder<Streams>,
     idle_timeout: Duration,
     /// The open calls without a token of each peer.
     tokenless: PeerLimit,
@@ -65,7 +66,7 @@ pub(super) struct Http2<S> {
 impl<S: Inner> Http2<S> {
     /// Answers calls by this service. When `stop` is cancelled, connections end gracefully.
     pub(super) fn new(service: S, config: &Connections, tasks: &TaskTracker, stop: CancellationToken) -> Self {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let mut builder = http2::Builder::new(Streams::default());
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(config.max_streams)
