@@ -80,9 +80,7 @@ mod tests {
     use super::*;
     use crate::config::{
         parse,
-        settings::{
-            MAX_BYTES_IN_FLIGHT, MAX_IN_FLIGHT, MESSAGE_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT,
-        },
+        settings::{MAX_BYTES_IN_FLIGHT, MAX_IN_FLIGHT, MESSAGE_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT},
     };
 
     #[test]

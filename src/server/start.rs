@@ -36,7 +36,6 @@ use crate::{
     telemetry::{self, MetricsPort, Telemetry},
 };
 
-
 /// Why a server did not start, as a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -18,9 +18,7 @@ use self::{
 use crate::{
     list_customer_events_pages::copy_events,
     processes::BOUND,
-    world::{
-        Client, TestAccount, World, at_once, connect, customer, production, production_database, repeat_at_once,
-    },
+    world::{Client, TestAccount, World, at_once, connect, customer, production, production_database, repeat_at_once},
 };
 
 const BATCH_GET: &str = "/clientele.v1.CustomerService/BatchGetCustomers";
@@ -69,8 +67,7 @@ impl Attacked {
         ids.push(large.id);
         let globex = world.tenant("globex").await;
         let bystanders = globex.admin.create(customer("Bob")).await.unwrap().id;
-        let serve =
-            Serve::start(&production().await.url(database.get_database().unwrap()), &world.keys).await;
+        let serve = Serve::start(&production().await.url(database.get_database().unwrap()), &world.keys).await;
         let to_serve = |client: Client| client.over(connect(serve.address));
         let viewer = to_serve(acme.member(pb::Role::Viewer).await);
         let (acme, bystander) =
@@ -118,10 +115,8 @@ impl Attacked {
 
     /// Answers that the peer does not take are freed when it has taken nothing of them for 20 s.
     async fn answers_not_taken(&self) {
-        let request = pb::BatchGetCustomersRequest {
-            customer_ids: self.ids[..25].to_vec(),
-            view: pb::CustomerView::Full.into(),
-        };
+        let request =
+            pb::BatchGetCustomersRequest { customer_ids: self.ids[..25].to_vec(), view: pb::CustomerView::Full.into() };
         let peer = Peer::open(self.address(), 65_535).await;
         let answers = at_once((0..200).map(|_| {
             let (peer, client, request) = (peer.clone(), self.viewer.clone(), request.clone());
@@ -155,8 +150,7 @@ impl Attacked {
         let other = pb::Customer { contacts: contacts("Ada")[..49].to_vec(), ..one };
         self.acme.admin.update(other, &["contacts"]).await.unwrap();
         copy_events(&self.world, &ada.id, 998).await;
-        let request =
-            pb::ListCustomerEventsRequest { customer_id: ada.id, page_size: 1_000, ..Default::default() };
+        let request = pb::ListCustomerEventsRequest { customer_id: ada.id, page_size: 1_000, ..Default::default() };
         let list = || {
             let (client, request) = (self.viewer.clone(), request.clone());
             async move { client.history().list_customer_events(request).await.map(|page| page.into_inner().events.len()) }

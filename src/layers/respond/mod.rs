@@ -70,7 +70,9 @@ impl CallLayer for Respond {
             return if is_reflection { response.map(|body| Streamed::body(body, held)) } else { response };
         };
         let mut held = self.budget.holder(call::share());
-        if rpc.mutates && let Err(full) = held.grow(OVERHEAD) {
+        if rpc.mutates
+            && let Err(full) = held.grow(OVERHEAD)
+        {
             return status::from_error(full, Repeat::Safe).into_http();
         }
         let (head, body) = inner.run(request).await.into_parts();
