@@ -109,7 +109,7 @@ impl Frames {
         let mut head = [0; 9];
         self.stream.read_exact(&mut head).await.ok()?;
         let [a, b, c, kind, flags, id @ ..] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap()];
         self.stream.read_exact(&mut payload).await.ok()?;
         match kind {
             SETTINGS if flags != END => self.send(SETTINGS, END, 0, &[]).await,
@@ -119,8 +119,7 @@ impl Frames {
         Some(Frame { kind, flags, stream: u32::from_be_bytes(id), payload })
     }
 
-    /// Reads until a frame of this kind on this stream; none if the connection ends before. A GOAWAY that was not expected is a
-    /// failure, and so is a reset.
+    /// Reads until a frame of this kind on this stream; none if the connection ends before. A GOAWAY before it is a failure.
     pub async fn until(&mut self, kind: u8, id: u32) -> Option<Frame> {
         while let Some(frame) = self.next().await {
             if frame.kind == kind && frame.stream == id {
@@ -154,17 +153,17 @@ pub async fn connect_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
 
 /// A string of HPACK: its length with a prefix of seven bits, and its bytes.
 fn string(text: &[u8], block: &mut Vec<u8>) {
-    let mut length = text.len();
-    if length < 127 {
-        block.push(length as u8);
+    let mut push = |byte: usize| block.push(u8::try_from(byte).unwrap());
+    if text.len() < 127 {
+        push(text.len());
     } else {
-        block.push(127);
-        length -= 127;
-        while length >= 128 {
-            block.push((length % 128 + 128) as u8);
-            length /= 128;
+        push(127);
+        let mut rest = text.len() - 127;
+        while rest >= 128 {
+            push(rest % 128 + 128);
+            rest /= 128;
         }
-        block.push(length as u8);
+        push(rest);
     }
     block.extend(text);
 }
