@@ -8,6 +8,7 @@ mod database;
 mod environment;
 mod file;
 mod identity;
+pub mod jwks;
 mod limits;
 mod load;
 pub mod parse;
@@ -20,6 +21,7 @@ pub mod settings;
 mod sources;
 mod telemetry;
 pub mod tls;
+mod token_types;
 
 pub use self::{
     connections::Connections,
@@ -36,4 +38,5 @@ pub use self::{
     sources::{Flags, RawSettings, Source},
     telemetry::Telemetry,
     tls::{Tls, Validity},
+    token_types::TokenType,
 };

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     domain::{
+        fields::field::View,
         requests::principal::{Author, Principal},
         values::{
             enums::Role,
@@ -116,11 +117,11 @@ pub(super) fn time_out(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.timestamp(), nanos }
 }
 
-/// Whether a request asks for the view FULL.
-pub(super) fn is_full(view: i32) -> Result<bool, Rule> {
-    match pb::CustomerView::try_from(view) {
-        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(false),
-        Ok(pb::CustomerView::Full) => Ok(true),
+/// The view that a request asks for.
+pub(super) fn view(raw: i32) -> Result<View, Rule> {
+    match pb::CustomerView::try_from(raw) {
+        Ok(pb::CustomerView::Unspecified | pb::CustomerView::Basic) => Ok(View::Basic),
+        Ok(pb::CustomerView::Full) => Ok(View::Full),
         Err(_) => Err(Rule::new("must be CUSTOMER_VIEW_BASIC or CUSTOMER_VIEW_FULL")),
     }
 }

@@ -6,6 +6,7 @@ mod convert;
 mod cost;
 mod customers;
 pub mod demo;
+mod fingerprint;
 mod handler;
 mod history;
 pub mod pb;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::call::Share;
+use super::share::Share;
 use crate::error::{Error, Result};
 
 /// One holder has at most one of this many parts of the limit.

@@ -6,15 +6,14 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+pub use super::share::Share;
+
 use super::bytes::{ByteBudget, HeldBytes};
-use crate::{domain::requests::principal::Principal, error::Result};
+use crate::error::Result;
 
 tokio::task_local! {
     static CALL: Arc<CallContext>;
 }
-
-/// Who shares: permits, sessions and bytes are divided among principals; background work is one holder of its own.
-pub type Share = Option<Arc<Principal>>;
 
 /// One call of the contract.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use crate::{
     },
     error::Result,
     service::{
+        call,
         page::{self, Page},
         pool::Pool,
         seal::{PageContext, Sealer},
@@ -46,7 +47,9 @@ impl History {
         let before: Option<i64> = self.sealer.open_page(&page_context(caller, &id), token)?;
         let mut lease = self.pool.lease().await?;
         let found = lease
-            .run(async |conn| store::history::list(conn, caller.scope(), id, before, page::limit(size)).await)
+            .run(async |conn| {
+                store::history::list(conn, caller.scope(), id, before, page::limit(size), call::hold).await
+            })
             .await?;
         let page = Page::of(found.events, size);
         let next = page.items.last().filter(|_| page.more).map(|last| last.seq);

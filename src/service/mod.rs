@@ -7,10 +7,12 @@ pub mod call;
 pub mod clock;
 pub mod customers;
 pub mod history;
+mod large_batches;
 mod mutation;
 pub mod page;
 pub mod pool;
 pub mod seal;
+pub mod share;
 pub mod shares;
 pub mod tags;
 
@@ -24,6 +26,7 @@ use self::{
     accounts::Accounts,
     customers::Customers,
     history::History,
+    large_batches::LargeBatches,
     mutation::Mutations,
     pool::Pool,
     seal::Sealer,
@@ -73,7 +76,13 @@ impl Services {
         Ok(Self {
             access: Arc::new(access),
             accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer)),
-            customers: Customers::new(pool.clone(), searches.clone(), mutations.clone(), Arc::clone(&sealer)),
+            customers: Customers::new(
+                pool.clone(),
+                searches.clone(),
+                mutations.clone(),
+                LargeBatches::new(config.database.pool_size),
+                Arc::clone(&sealer),
+            ),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             tags: Tags::new(pool.clone(), mutations, sealer),
             pool,

@@ -1,5 +1,7 @@
 //! Pages of lists.
 
+use crate::store::rows::Rows;
+
 /// One page.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
@@ -12,8 +14,8 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// A page of at most `size` of the items that were read; [`limit`] says how many to read.
     #[must_use]
-    pub fn of(mut items: Vec<T>, size: usize) -> Self {
-        let more = items.len() > size;
+    pub fn of(Rows { mut items, full }: Rows<T>, size: usize) -> Self {
+        let more = full || items.len() > size;
         items.truncate(size);
         Self { items, more }
     }

@@ -18,9 +18,17 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::{customers::admitting, path, sql::sql},
-    telemetry::Statement as _,
+    store::{
+        customers::admitting,
+        path,
+        rows::{self, PAGE_BYTES, Room, Rows},
+        sql::sql,
+    },
+    telemetry::{RowStream as _, Statement as _},
 };
+
+/// Memory of an event without its changes: the event or its message, its author and up to ten actors.
+const EVENT: usize = 4 * 1024;
 
 struct Row {
     ancestors: Vec<Uuid>,
@@ -37,6 +45,7 @@ struct Row {
     request_id: Option<Uuid>,
     trace_id: Option<String>,
     changes: Option<Json<Changes>>,
+    cut: bool,
 }
 
 /// One page of a customer's events.
@@ -45,7 +54,7 @@ pub struct Page {
     /// The acting account's relation to the customer, which decides what of the events it may read.
     pub relation: Relation,
     /// The events, newest first.
-    pub events: Vec<Event>,
+    pub events: Rows<Event>,
 }
 
 /// Lists a customer's events, newest first, those before `before`. Private changes of other accounts' links are left out.
@@ -58,19 +67,44 @@ pub async fn list(
     customer: CustomerId,
     before: Option<i64>,
     limit: i64,
+    room: Room,
 ) -> Result<Page> {
     let scope = admitting(scope, customer)?;
     let rows = sql!(
         query_as Row,
         r#"
+        with page as materialized (
+            select e.seq, row_number() over (order by e.seq desc) as nth
+            from (
+                select e.seq from events e
+                where e.tenant_id = $1 and e.customer_id = $2 and e.seq < $5
+                  and (e.audience is null or e.audience = $3)
+                order by e.seq desc
+                limit $6
+            ) e
+        ), cut as (
+            select s.seq from (
+                select p.seq, p.nth, sum(e.size) over (order by p.nth rows unbounded preceding) as size
+                from (select page.seq, page.nth from page order by page.nth) p
+                cross join lateral (
+                    select 500 + pg_column_size(e.changes - '{}'::text[]) + pg_column_size(e.actors - '{}'::text[]) as size
+                    from events e
+                    where e.tenant_id = $1 and e.customer_id = $2 and e.seq = p.seq
+                    offset 0
+                ) e
+            ) s
+            where s.size > $7 and s.nth > 1
+            limit 1
+        )
         select c.ancestors, e.id as "id?", e.seq as "seq?", e.at as "at?", e.type as "happened?", e.issuer as "issuer?",
                e.subject as "subject?", e.actors as "actors?: Json<Vec<Principal>>", e.workload as "workload?",
                e.acting_account_id as "acting_account_id?", e.rpc as "rpc?", e.request_id as "request_id?",
-               e.trace_id as "trace_id?", e.changes as "changes?: Json<Changes>"
+               e.trace_id as "trace_id?", e.changes as "changes?: Json<Changes>", exists (select from cut) as "cut!"
         from customers c
         left join lateral (
             select * from events e
             where e.tenant_id = c.tenant_id and e.customer_id = c.id and e.seq < $5
+              and e.seq > coalesce((select cut.seq from cut), -1)
               and (e.audience is null or e.audience = $3)
             order by e.seq desc
             limit $6
@@ -83,25 +117,38 @@ pub async fn list(
         &path(scope),
         before.unwrap_or(i64::MAX),
         limit,
+        PAGE_BYTES,
     )
-    .fetch_all(conn)
-    .named("history.list")
+    .fetch(conn)
+    .named("history.list");
+    let (mut owner_path, mut cut) = (None, false);
+    let page = rows::page(rows, room, |mut row: Row| {
+        cut = row.cut;
+        let ancestors = std::mem::take(&mut row.ancestors);
+        owner_path.get_or_insert_with(|| Path::stored(ancestors.into_iter().map(AccountId::from_uuid).collect()));
+        Ok(event(customer, row).map(|event| (cost(&event), event)))
+    })
     .await?;
-    let first = rows.first().ok_or(Error::CustomerNotFound { at: None })?;
-    let owner_path = Path::stored(first.ancestors.iter().copied().map(AccountId::from_uuid).collect());
+    let owner_path = owner_path.ok_or(Error::CustomerNotFound { at: None })?;
     let relation = if owner_path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below };
-    let events = rows.into_iter().filter_map(|row| event(customer, row).transpose()).collect::<Result<_>>()?;
-    Ok(Page { relation, events })
+    Ok(Page { relation, events: Rows { full: page.full || cut, ..page } })
+}
+
+/// What an event costs in memory at most, as it is or as a message: about the same.
+fn cost(event: &Event) -> usize {
+    let deltas = event.changes.0.iter();
+    EVENT
+        + deltas.map(|(path, delta)| path.len() + rows::cost_of(&delta.old) + rows::cost_of(&delta.new)).sum::<usize>()
 }
 
 /// The row's event; none in the one row of a customer without events.
-fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
+fn event(customer: CustomerId, row: Row) -> Option<Event> {
     let (Some(id), Some(seq), Some(at), Some(happened), Some(issuer), Some(subject), Some(rpc)) =
         (row.id, row.seq, row.at, row.happened, row.issuer, row.subject, row.rpc)
     else {
-        return Ok(None);
+        return None;
     };
-    Ok(Some(Event {
+    Some(Event {
         id: EventId::from_uuid(id),
         seq,
         customer,
@@ -115,7 +162,7 @@ fn event(customer: CustomerId, row: Row) -> Result<Option<Event>> {
         request_id: row.request_id.map(RequestId::from_uuid),
         trace_id: row.trace_id,
         changes: row.changes.map(|changes| changes.0).unwrap_or_default(),
-    }))
+    })
 }
 
 /// Returns which fields of a customer changed after a state that was read, as far as the acting account may see them; none

@@ -7,6 +7,7 @@ pub mod customers;
 pub mod history;
 pub mod migrations;
 pub mod requests;
+pub mod rows;
 pub mod search;
 pub mod server_log;
 mod sql;

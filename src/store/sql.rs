@@ -11,8 +11,12 @@
 /// * `RECORD`: `select` and the columns of [`Row`](super::customers::row::Row) up to the acting account's link, read from
 ///   `customers c`. $3 is the acting account. The link is in the row itself if the acting account owns the customer;
 ///   only otherwise is it looked up.
+/// * `RECORD_IN_VIEW`: the same in a view that leaves out the fields $5 of the profile, and the holds if there are any such
+///   fields. `SIZE_IN_VIEW`: how many bytes of it are read.
+/// * `RECORD_OF_BATCH`: the same columns without what no batch decides by: of the holds the first, of the link its revision.
 /// * `OWNERS_POLICIES`, or `OTHER_OWNERS_POLICIES` for a caller that knows its own: the policies of the owner of `c`.
-/// * `READ_ONLY`: the last columns of `Row`, which a read leaves empty: they are what a command decides by.
+/// * `READ_ONLY`: the last columns of `Row`, which a read leaves empty: they are what a command decides by, and whether a
+///   read was cut.
 /// * `SCALARS`: the columns of `customers` that are read and written under their own name. A new one belongs here.
 /// * `CREATED_COLUMNS`: the columns that a creation writes, without the customer's place in the tree.
 /// * `RECORDED`: the end of a mutation, see [`mutation!`]. `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
@@ -40,19 +44,25 @@ macro_rules! sql {
             $($rest)*
         )
     };
-    (@ $call:tt [$($text:tt)*] RECORD $($rest:tt)*) => {
+    (@ $call:tt [$($text:tt)*] HEAD $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, " SCALARS r#",
+                   c.migration as "migration: row::Migration", c.created_at, c.updated_at,
+                   c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
+            "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] LINK $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             r#"
-            select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, "# SCALARS r#",
-                   c.profile as "profile: row::Profile", c.owner_custom_ids as "owner_ids: row::CustomIds",
-                   c.holds as "holds: row::Holds", c.migration as "migration: row::Migration",
+                   c.owner_custom_ids as "owner_ids!: row::CustomIds",
                    case when c.account_id = $3 and c.owner_tags <> '{}' then (
                        select jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key)
                        from tags t where t.tenant_id = c.tenant_id and t.id = any(c.owner_tags)
                    ) end as "owner_tags: row::Tags",
-                   c.created_at, c.updated_at,
-                   c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
                    case when c.account_id <> $3 then (
                        select jsonb_build_object('revision', l.revision, 'custom_ids', l.custom_ids, 'tags', (
                            select coalesce(
@@ -63,6 +73,50 @@ macro_rules! sql {
                        from customer_links l
                        where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
                    ) end as "link: row::Link"
+            "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] RECORD $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            HEAD r#"c.profile as "profile!: row::Profile", c.holds as "holds!: row::Holds", "# LINK
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] RECORD_IN_VIEW $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            HEAD r#"
+                   c.profile - $5::text[] as "profile!: row::Profile",
+                   case when $5::text[] = '{}' then c.holds else '[]' end as "holds!: row::Holds",
+            "# LINK
+            $($rest)*
+        )
+    };
+    // Taking nothing out of a document reads it uncompressed: its own size is what it has on disk.
+    (@ $call:tt [$($text:tt)*] SIZE_IN_VIEW $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "1000 + pg_column_size(c.profile - $5::text[]) + pg_column_size(c.owner_custom_ids - '{}'::text[])
+             + case when $5::text[] = '{}' then pg_column_size(c.holds - '{}'::text[]) else 0 end
+             + 200 * cardinality(c.owner_tags)"
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] RECORD_OF_BATCH $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            HEAD r#"
+                   '{}'::jsonb as "profile!: row::Profile",
+                   case when c.holds = '[]' then '[]' else jsonb_build_array(c.holds -> 0) end as "holds!: row::Holds",
+                   '{}'::jsonb as "owner_ids!: row::CustomIds", null::jsonb as "owner_tags: row::Tags",
+                   case when c.account_id <> $3 then (
+                       select jsonb_build_object('revision', l.revision, 'custom_ids', '{}'::jsonb)
+                       from customer_links l
+                       where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
+                   ) end as "link: row::Link",
+                   null::jsonb as "policies: row::Policies"
             "#
             $($rest)*
         )
@@ -92,7 +146,7 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             r#"
-            , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
+            , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?", false as "cut!"
             "#
             $($rest)*
         )

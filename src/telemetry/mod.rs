@@ -22,6 +22,6 @@ pub use self::{
     logs::{Format, LogFilter, filter, init},
     metrics::{CacheResult, InFlightCount, Metrics, RetryReason},
     port::{MetricsPort, serve_metrics},
-    statement::{MeasuredStatement, Statement},
+    statement::{MeasuredRows, MeasuredStatement, RowStream, Statement},
     traces::InvalidEndpoint,
 };

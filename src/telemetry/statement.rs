@@ -15,6 +15,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::Span;
 use pin_project_lite::pin_project;
+use tokio_stream::Stream;
 
 use super::{handle::Telemetry, metrics::Metrics, names};
 
@@ -46,6 +47,41 @@ impl<T, F: Future<Output = Result<T, sqlx::Error>>> Future for MeasuredStatement
         let result = ready!(this.statement.poll(waker));
         this.measurement.end(result.as_ref().err().map(error_type));
         Poll::Ready(result)
+    }
+}
+
+/// A statement whose rows are read one by one: the stream that sqlx's `fetch` returns.
+pub trait RowStream<T>: Stream<Item = Result<T, sqlx::Error>> + Sized {
+    /// Measures the statement under this name, until its last row is read.
+    fn named(self, name: &'static str) -> MeasuredRows<Self> {
+        MeasuredRows { rows: self, measurement: Measurement::start(name) }
+    }
+}
+
+impl<T, S: Stream<Item = Result<T, sqlx::Error>>> RowStream<T> for S {}
+
+pin_project! {
+    /// The rows of a statement that is measured.
+    #[must_use = "a statement whose rows are not read is not sent"]
+    pub struct MeasuredRows<S> {
+        #[pin]
+        rows: S,
+        measurement: Measurement,
+    }
+}
+
+impl<T, S: Stream<Item = Result<T, sqlx::Error>>> Stream for MeasuredRows<S> {
+    type Item = Result<T, sqlx::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, waker: &mut Waker<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.project();
+        let row = ready!(this.rows.poll_next(waker));
+        match &row {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => this.measurement.end(Some(error_type(error))),
+            None => this.measurement.end(None),
+        }
+        Poll::Ready(row)
     }
 }
 

@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use crate::{
     create_tag::create,
     modify_customer_tags::{catalogue, pair},
-    world::{Client, World, assert_refused, bad_fields},
+    world::{Client, TestAccount, World, assert_refused, bad_fields, customer},
 };
 
 async fn page(client: &Client, size: i32, token: &str) -> Result<pb::ListTagsResponse, Status> {
@@ -31,7 +31,7 @@ async fn tags_are_sorted_by_folded_name_and_have_counts() {
     assert_eq!(counts, [("Alpha", 1), ("beta", 2), ("GAMMA", 0), ("zulu", 0), ("Émile", 0)], "archived ones count");
     // The provider counts the customers with its own tags, at every level below.
     let north = acme.child("north").await;
-    let eve = north.admin.create(crate::world::customer("Eve")).await.unwrap();
+    let eve = north.admin.create(customer("Eve")).await.unwrap();
     acme.admin.tag(&[&eve.id], &["zulu"], &[]).await.unwrap();
     assert_eq!(catalogue(&acme.admin).await[3], ("zulu".to_owned(), 1));
     assert_eq!(catalogue(&north.admin).await, []);
@@ -70,6 +70,85 @@ async fn pages_show_each_untouched_tag_once_while_others_change() {
         assert_eq!(seen.iter().filter(|other| **other == name).count(), 1, "{name} in {seen:?}");
     }
     assert!(seen.is_sorted());
+}
+
+/// A session of the test's own that checks no foreign keys: with them, many rows take most of a test's time.
+async fn unchecked(world: &World) -> sqlx::PgConnection {
+    let mut sql = world.sql().await;
+    sqlx::raw_sql("set session_replication_role = replica").execute(&mut sql).await.unwrap();
+    sql
+}
+
+fn uuid(id: &str) -> uuid::Uuid {
+    id.parse().unwrap()
+}
+
+/// Puts so many new tags of an account on so many new copies of its customer. Returns the copies.
+async fn put_on(world: &World, account: &TestAccount, customer: &str, tags: i32, copies: i32) -> Vec<uuid::Uuid> {
+    let ids: Vec<_> = world.copies(customer, copies).await.iter().map(|id| uuid(id)).collect();
+    let put_on = "
+        with tag as (
+            insert into tags (tenant_id, id, account_id, name, name_key, created_at)
+            select $1, gen_random_uuid(), $2, n, n, now()
+            from (select 'used ' || lpad(n::text, 4, '0') from generate_series(1, $4) n) t (n)
+            returning id
+        )
+        insert into customer_tags (tenant_id, customer_id, account_id, tag_id)
+        select $1, c.id, $2, t.id from tag t cross join unnest($3::uuid[]) c (id)";
+    let (tenant, account) = (uuid(&account.tenant), uuid(&account.account));
+    let put_on = sqlx::query(put_on).bind(tenant).bind(account).bind(&ids).bind(tags);
+    put_on.execute(&mut unchecked(world).await).await.unwrap();
+    ids
+}
+
+#[tokio::test]
+async fn a_page_ends_where_enough_customers_are_counted_and_shows_each_tag_once() {
+    let world = World::start().await;
+    let (acme, ada, _) = pair(&world).await;
+    put_on(&world, &acme, &ada.id, 602, 300).await;
+    create(&acme.admin, "without customers").await.unwrap();
+    let (mut seen, mut pages, mut token) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let listed = page(&acme.admin, 1_000, &token).await.unwrap();
+        pages.push(listed.tags.iter().map(|used| used.customer_count).sum::<i32>());
+        seen.extend(listed.tags);
+        token = listed.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(pages, [99_900, 80_700], "of 333 and of 269 tags");
+    let last = seen.pop().unwrap();
+    assert_eq!((last.tag.unwrap().name.as_str(), last.customer_count), ("without customers", 0));
+    for (number, used) in seen.iter().enumerate() {
+        assert_eq!(used.tag.as_ref().unwrap().name, format!("used {:04}", number + 1));
+        assert_eq!((used.customer_count, used.more_customers), (300, false));
+    }
+    assert_eq!(seen.len(), 602);
+}
+
+#[tokio::test]
+async fn customers_that_the_account_no_longer_sees_are_not_counted_however_many_there_are() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (north, south) = (acme.child("north").await, acme.child("south").await);
+    let ada = north.admin.create(customer("Ada")).await.unwrap();
+    for (copies, gone, count, more) in
+        [(1_000, 0, 1_000, false), (1_003, 0, 1_000, true), (1_003, 5, 998, false), (1_007, 5, 1_000, true)]
+    {
+        let ids = put_on(&world, &north, &ada.id, 1, copies).await;
+        let go =
+            "update customers set account_id = $3, ancestors = array[$3, $1] where tenant_id = $1 and id = any($2)";
+        let go = sqlx::query(go).bind(uuid(&acme.tenant)).bind(&ids[..gone]).bind(uuid(&south.account));
+        go.execute(&mut unchecked(&world).await).await.unwrap();
+        let used = page(&north.admin, 10, "").await.unwrap().tags.remove(0);
+        assert_eq!(
+            (used.customer_count, used.more_customers),
+            (count, more),
+            "{copies} customers, of which {gone} went"
+        );
+        crate::delete_tag::delete(&north.admin, &used.tag.unwrap().id).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -108,3 +108,41 @@ async fn a_thousand_customers_are_tagged_in_one_call() {
     assert_eq!(catalogue(&acme.admin).await, [("north".to_owned(), 0), ("vip".to_owned(), 0)]);
     assert_consistent(&world).await;
 }
+
+#[tokio::test]
+async fn a_thousand_customers_get_a_hundred_new_tags_in_slices_of_one_transaction() {
+    let world = World::start().await;
+    let (acme, ada, _) = pair(&world).await;
+    let mut ids = world.copies(&ada.id, 999).await;
+    ids.push(ada.id.clone());
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let hundred: Vec<String> = (0..100).map(|number| format!("{number:03} {}", "𝄞".repeat(36))).collect();
+    let hundred: Vec<&str> = hundred.iter().map(String::as_str).collect();
+    let request = Tagging { request_id: crate::world::request_id(), ..tagging(&ids, &hundred, &[]) };
+
+    let answer = modify(&acme.admin, &request).await.unwrap();
+
+    assert!(answer.outcomes.iter().all(|outcome| outcome.changed));
+    let in_order = answer.outcomes.iter().map(|outcome| outcome.customer_id.as_str());
+    assert!(in_order.eq(ids.iter().copied()), "the request's order");
+    assert_consistent(&world).await;
+    assert_eq!(tags_of(&acme.admin, ids[999]).await.len(), 100);
+    assert_eq!(acme.admin.get(ids[999]).await.unwrap().etag, answer.outcomes[999].etag);
+    // Each statement of a transaction has a number, with which it marks the rows that it writes.
+    let statements = "select count(distinct xmin::text), count(distinct cmin::text), count(*) from customer_tags";
+    let written: (i64, i64, i64) = sqlx::query_as(statements).fetch_one(&mut world.sql().await).await.unwrap();
+    assert_eq!(written, (1, 10, 100_000));
+    let replayed = modify(&acme.admin, &request).await.unwrap();
+    assert!(replayed.replayed);
+    assert_eq!(replayed.outcomes, answer.outcomes);
+
+    // All or none: the last customer has no room for another tag, and the slices before it leave nothing.
+    let before = rows(&world).await;
+    acme.admin.tag(&ids[..999], &[], &[hundred[0]]).await.unwrap();
+    let some_removed = rows(&world).await;
+    assert_ne!(some_removed, before);
+    let refused = acme.admin.tag(&ids, &["one more"], &[]).await;
+    let refused = assert_refused(refused, Code::FailedPrecondition, "LIMIT_REACHED");
+    assert_eq!(metadata(&refused, "field").as_deref(), Some("customer_ids[999]"));
+    assert_eq!(rows(&world).await, some_removed);
+}

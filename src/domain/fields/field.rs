@@ -95,6 +95,16 @@ pub enum View {
     Full,
 }
 
+impl View {
+    /// The fields of the profile that it does not have: a read in this view need not read them.
+    #[must_use]
+    pub fn left_out(self) -> Vec<String> {
+        let specs = Field::VARIANTS.iter().map(|field| field.spec());
+        let left_out = specs.filter(|spec| spec.storage == Storage::Profile && spec.shown.view > self);
+        left_out.map(|spec| spec.name.to_owned()).collect()
+    }
+}
+
 /// What a path may name within a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parts {

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     grpc::{
         MAX_ANSWER,
-        convert::{customer_id, is_full},
+        convert::{self, customer_id},
         customers::show::in_view,
         handler::{Answered, read},
         pb,
@@ -38,12 +38,12 @@ pub(super) async fn batch_get(
         request,
         |violations, _, pb::BatchGetCustomersRequest { customer_ids, view }| {
             let ids = ids(violations, &customer_ids);
-            ids.zip(violations.check("view", is_full(view)))
+            ids.zip(violations.check("view", convert::view(view)))
         },
-        async |caller: &Caller, (ids, full)| {
-            let found = customers.batch_get(caller, &ids).await?;
+        async |caller: &Caller, (ids, view)| {
+            let found = customers.batch_get(caller, &ids, view).await?;
             let answer = pb::BatchGetCustomersResponse {
-                customers: found.customers.into_iter().map(|customer| in_view(customer, full)).collect(),
+                customers: found.customers.into_iter().map(|customer| in_view(customer, view)).collect(),
                 missing_ids: found.missing.iter().map(ToString::to_string).collect(),
             };
             // A batch has no second page, and clients reject an answer of that size.
@@ -62,15 +62,15 @@ pub(super) async fn lookup(
         |violations, _, pb::LookupCustomerRequest { custom_id, system, view }| {
             let id = violations.check("custom_id", CustomId::parse(&custom_id));
             let system = violations.check("system", optional(&system, System::parse));
-            id.zip(system).zip(violations.check("view", is_full(view)))
+            id.zip(system).zip(violations.check("view", convert::view(view)))
         },
-        async |caller: &Caller, ((id, system), full)| {
+        async |caller: &Caller, ((id, system), view)| {
             let (customer, by) = customers.lookup(caller, &id, system.as_ref()).await?;
             let resolved_by = match by {
                 ResolvedBy::Current => pb::ResolvedBy::Current,
                 ResolvedBy::Alias => pb::ResolvedBy::Alias,
             };
-            let customer = Some(in_view(customer, full));
+            let customer = Some(in_view(customer, view));
             Ok(pb::LookupCustomerResponse { customer, resolved_by: resolved_by.into() })
         },
     )

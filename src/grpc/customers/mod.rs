@@ -17,7 +17,7 @@ use tonic::Request;
 use crate::{
     domain::{access::caller::Caller, values::status_reason::StatusReason},
     grpc::{
-        convert::{customer_id, is_full},
+        convert::{self, customer_id},
         handler::{self, Answered, mutate},
         pb::{self, customer_service_server::CustomerService},
     },
@@ -63,10 +63,10 @@ impl CustomerService for Handlers {
             request,
             |violations, _, pb::GetCustomerRequest { customer_id: id, view }| {
                 let id = customer_id(violations, "customer_id", &id);
-                id.zip(violations.check("view", is_full(view)))
+                id.zip(violations.check("view", convert::view(view)))
             },
-            async |caller: &Caller, (id, full)| {
-                let customer = Some(show::in_view(self.customers.get(caller, id).await?, full));
+            async |caller: &Caller, (id, view)| {
+                let customer = Some(show::in_view(self.customers.get(caller, id).await?, view));
                 Ok(pb::GetCustomerResponse { customer })
             },
         )

@@ -6,6 +6,7 @@ use tonic::Request;
 use crate::{
     domain::{
         access::caller::Caller,
+        fields::field::View,
         search::{Archived, MAX_LIST, Order, OrderBy, Query, Range, Search, SearchField, fold},
         tags::tag::TagName,
         values::{
@@ -21,7 +22,7 @@ use crate::{
     },
     error::Result,
     grpc::{
-        convert::{is_full, page_size},
+        convert::{self, page_size},
         customers::{read, show::in_view},
         handler::{self, Answered, fit},
         pb,
@@ -31,7 +32,7 @@ use crate::{
 
 /// How the result is presented.
 struct Presentation {
-    full: bool,
+    view: View,
     size: usize,
     token: String,
     count: bool,
@@ -44,9 +45,9 @@ pub(super) async fn search(
     handler::read(
         request,
         |violations, _, message| parse(violations, message),
-        async |caller: &Caller, (search, Presentation { full, size, token, count })| {
-            let found = customers.search(caller, &search, size, &token, count).await?;
-            page(customers, caller, &search, found, full)
+        async |caller: &Caller, (search, Presentation { view, size, token, count })| {
+            let found = customers.search(caller, &search, view, (size, &token), count).await?;
+            page(customers, caller, &search, found, view)
         },
     )
     .await
@@ -105,9 +106,9 @@ fn parse(violations: &mut Violations, message: pb::SearchCustomersRequest) -> Op
         order: violations.check("order_by", order(&order_by, &query)).unwrap_or(BY_NAME),
         query,
     };
-    let full = violations.check("view", is_full(view));
+    let view = violations.check("view", convert::view(view));
     let size = page_size(violations, size);
-    full.zip(size).map(|(full, size)| (search, Presentation { full, size, token, count }))
+    view.zip(size).map(|(view, size)| (search, Presentation { view, size, token, count }))
 }
 
 /// A page, with as many results as fit.
@@ -116,7 +117,7 @@ fn page(
     caller: &Caller,
     search: &Search,
     found: Matches,
-    full: bool,
+    view: View,
 ) -> Result<pb::SearchCustomersResponse> {
     let (total, at_least) = found.total.unwrap_or_default();
     let (cursors, results): (Vec<_>, Vec<_>) = found
@@ -124,7 +125,7 @@ fn page(
         .into_iter()
         .map(|found| {
             let matched_fields = found.fields.into_iter().map(|field| field_out(field).into()).collect();
-            let customer = Some(in_view(found.customer, full));
+            let customer = Some(in_view(found.customer, view));
             (found.cursor, pb::SearchResult { customer, matched_fields })
         })
         .unzip();

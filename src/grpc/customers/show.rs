@@ -30,12 +30,7 @@ use crate::{
 
 /// All fields that the acting account may read.
 pub(super) fn full(details: CustomerDetails) -> pb::Customer {
-    message(details, View::Full)
-}
-
-/// A customer in the view FULL or BASIC.
-pub(super) fn in_view(details: CustomerDetails, full: bool) -> pb::Customer {
-    message(details, if full { View::Full } else { View::Basic })
+    in_view(details, View::Full)
 }
 
 /// A customer in the view FULL, and whether it is a stored answer.
@@ -58,7 +53,8 @@ impl Cut {
     }
 }
 
-fn message(details: CustomerDetails, view: View) -> pb::Customer {
+/// The fields of a view that the acting account may read.
+pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
     use ReadOnlyField as ReadOnly;
     let CustomerDetails { customer, link, relation, dms_link, allowed_actions, missing_for_approval, etag } = details;
     let (fields, profile) = (&customer.fields, &customer.fields.profile);

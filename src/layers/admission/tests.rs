@@ -13,6 +13,7 @@ use super::*;
 use crate::layers::{
     Detach,
     samples::{MUTATION, READ, code, config, reason, request, run},
+    token::Verified,
 };
 use crate::service::bytes::ByteBudget;
 
@@ -29,10 +30,22 @@ fn admission(in_flight: usize, queue_timeout: Duration) -> (Admission, ActiveReq
 
 type Call = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-/// Starts a call; it is answered when `go` is notified.
+/// A request of this subject.
+fn request_of(subject: &str, path: &str) -> Request<Body> {
+    let mut request = request(path);
+    request.extensions_mut().insert(Verified::sample(subject));
+    request
+}
+
+/// Starts a call of a principal that makes no other; it is answered when `go` is notified.
 async fn started(admission: &Admission, path: &str, go: &Arc<Notify>) -> Call {
+    static SUBJECTS: AtomicUsize = AtomicUsize::new(0);
+    started_by(&SUBJECTS.fetch_add(1, Ordering::Relaxed).to_string(), admission, path, go).await
+}
+
+async fn started_by(subject: &str, admission: &Admission, path: &str, go: &Arc<Notify>) -> Call {
     let go = Arc::clone(go);
-    let mut call: Call = Box::pin(run(admission.clone(), request(path), move |_| {
+    let mut call: Call = Box::pin(run(admission.clone(), request_of(subject, path), move |_| {
         let go = Arc::clone(&go);
         async move {
             go.notified().await;
@@ -105,6 +118,22 @@ async fn searches_and_other_calls_have_separate_permits_and_health_needs_none() 
     for path in ["/grpc.health.v1.Health/Check", "/clientele.v1.Nothing/Nothing"] {
         let answer = run(admission.clone(), request(path), |_| async { Response::new(Body::empty()) }).await;
         assert_eq!(code(&answer), Code::Ok, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn one_principal_leaves_a_quarter_of_the_permits_to_others() {
+    let (admission, _) = admission(8, Duration::ZERO);
+    let go = Arc::new(Notify::new());
+    for (path, most) in [(READ, 6), (SEARCH, 3)] {
+        let mut flood = Vec::new();
+        for _ in 0..most {
+            flood.push(started_by("flood", &admission, path, &go).await);
+        }
+        let more = run(admission.clone(), request_of("flood", path), |_| async { panic!("admitted") }).await;
+        assert_eq!(reason(&more), "OVERLOADED", "{path}");
+        let newcomer = run(admission.clone(), request_of("ada", path), |_| async { Response::new(Body::empty()) });
+        assert_eq!(code(&newcomer.await), Code::Ok, "{path}");
     }
 }
 

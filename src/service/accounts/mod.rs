@@ -25,7 +25,7 @@ use crate::{
     error::Result,
     service::{
         access::cache::Stale,
-        clock,
+        call, clock,
         mutation::{Call, Mutations, replay_as_stored, run_statement, to_stored, write},
         page::{self, Page},
         pool::Pool,
@@ -103,8 +103,8 @@ impl Accounts {
         let mut lease = self.pool.lease().await?;
         let found = lease
             .run(async |conn| match all {
-                true => store::accounts::list_descendants(conn, caller.scope(), after, limit).await,
-                false => store::accounts::list_children(conn, caller.scope(), after, limit).await,
+                true => store::accounts::list_descendants(conn, caller.scope(), after, limit, call::hold).await,
+                false => store::accounts::list_children(conn, caller.scope(), after, limit, call::hold).await,
             })
             .await?;
         Ok(Page::of(found, size))

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result},
     service::{
         access::cache::Stale,
-        clock,
+        call, clock,
         mutation::{Call, replay_as_stored, run_statement, to_stored, write_by},
         page::{self, Page},
         pool::{End, Lease},
@@ -95,8 +95,9 @@ impl Accounts {
     pub async fn list_tenants(&self, _: &Operator, size: usize, token: &str) -> Result<Page<Tenant>> {
         let after: Option<TenantId> = self.sealer.open_page(&TENANTS, token)?;
         let mut lease = self.pool.lease().await?;
-        let found =
-            lease.run(async |conn| store::accounts::tenants::list(conn, after, page::limit(size)).await).await?;
+        let found = lease
+            .run(async |conn| store::accounts::tenants::list(conn, after, page::limit(size), call::hold).await)
+            .await?;
         Ok(Page::of(found, size))
     }
 
@@ -135,7 +136,7 @@ impl Accounts {
         let no_answer = async |_| Err(Error::internal("a stored answer of a call without a request_id"));
         let done = self.mutations.run(call, attempt, no_answer).await;
         done.map(|outcome| outcome.value)
-            .map_err(|failure| failure.on_key("customers_name_key", Error::NameTaken { free: Vec::new() }))
+            .map_err(|failure| failure.on_key("customers_name_key", Error::NameTaken { free: Vec::new(), by: None }))
     }
 }
 

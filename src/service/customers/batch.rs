@@ -25,14 +25,14 @@ use crate::{
     },
     error::{Error, Result},
     service::{
-        clock,
+        call, clock,
         mutation::{Call, end, find_stored, replay_as_stored, write},
         pool::Lease,
         seal::Revisions,
     },
     store::{
         self,
-        customers::{Archiving, CustomerRecord},
+        customers::{Archiving, BatchCustomer},
     },
 };
 
@@ -96,7 +96,7 @@ impl Customers {
         direction: Direction,
         options: &Options,
     ) -> Result<Outcome<BatchOutcomes>> {
-        self.change_batch(caller, options, |mut lease| async move {
+        self.change_batch(caller, options, batch.len(), |mut lease| async move {
             lease
                 .transaction(end(options), async |conn| archive_locked(conn, caller, batch, direction, options).await)
                 .await
@@ -104,16 +104,18 @@ impl Customers {
         .await
     }
 
-    /// Runs a command on a batch.
+    /// Runs a command on a batch that writes this many rows.
     pub(super) async fn change_batch<A>(
         &self,
         caller: &Caller,
         options: &Options,
+        writes: usize,
         attempt: impl Fn(Lease) -> A,
     ) -> Result<Outcome<BatchOutcomes>>
     where
         A: Future<Output = Result<Outcome<Answer>>>,
     {
+        let _permit = self.large_batches.admit(caller, writes).await?;
         let done = self.mutations.run(Call::new(caller, options), attempt, replay_as_stored).await?;
         let outcomes = self.batch_outcomes(caller, options, &done.value)?;
         Ok(done.map(|_| outcomes))
@@ -133,7 +135,7 @@ impl Customers {
     }
 }
 
-/// Locks a batch's customers in id order.
+/// Locks a batch's customers in id order, and reads what batches decide by.
 ///
 /// # Errors
 /// Of the first customer in the request's order that does not exist for the caller, or that it may not do this to. The
@@ -143,27 +145,27 @@ pub(super) async fn lock(
     caller: &Caller,
     batch: &[BatchItem],
     permits: impl Fn(&Customer) -> Result<(), Refusal>,
-) -> Result<HashMap<CustomerId, CustomerRecord>> {
+) -> Result<HashMap<CustomerId, BatchCustomer>> {
     let ids: Vec<CustomerId> = batch.iter().map(|item| item.id).collect();
-    let records = store::customers::lock_all(conn, caller, &ids).await?;
-    let records: HashMap<CustomerId, CustomerRecord> =
-        records.into_iter().map(|record| (record.customer.id, record)).collect();
+    let customers = store::customers::lock_all(conn, caller, &ids, call::hold).await?;
+    let customers: HashMap<CustomerId, BatchCustomer> =
+        customers.into_iter().map(|locked| (locked.customer.id, locked)).collect();
     for item in batch {
-        let Some(record) = records.get(&item.id) else {
+        let Some(locked) = customers.get(&item.id) else {
             return Err(Error::CustomerNotFound { at: Some(item.field()) });
         };
-        permits(&record.customer).map_err(|refusal| Error::refused_at(refusal, item.field()))?;
+        permits(&locked.customer).map_err(|refusal| Error::refused_at(refusal, item.field()))?;
     }
-    Ok(records)
+    Ok(customers)
 }
 
 /// Refuses to change customers that have values of a newer release.
 ///
 /// # Errors
 /// `ValueOfNewerRelease` for the first in the request's order.
-pub(super) fn must_be_known(batch: &[BatchItem], records: &HashMap<CustomerId, CustomerRecord>) -> Result<()> {
-    batch.iter().filter_map(|item| Some((item, records.get(&item.id)?))).try_for_each(|(item, record)| {
-        record.customer.must_be_known().map_err(|refusal| Error::refused_at(refusal, item.field()))
+pub(super) fn must_be_known(batch: &[BatchItem], customers: &HashMap<CustomerId, BatchCustomer>) -> Result<()> {
+    batch.iter().filter_map(|item| Some((item, customers.get(&item.id)?))).try_for_each(|(item, locked)| {
+        locked.customer.must_be_known().map_err(|refusal| Error::refused_at(refusal, item.field()))
     })
 }
 
@@ -178,17 +180,17 @@ async fn archive_locked(
         Direction::In => (Command::Archive, EventType::Archived),
         Direction::Out => (Command::Unarchive, EventType::Unarchived),
     };
-    let mut records = lock(conn, caller, batch, |customer| command.permits(caller, customer)).await?;
+    let mut customers = lock(conn, caller, batch, |customer| command.permits(caller, customer)).await?;
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
-    must_be_known(batch, &records)?;
+    must_be_known(batch, &customers)?;
     let at = clock::now();
     let mut outcomes = Vec::with_capacity(batch.len());
     let mut changes = Vec::new();
     for BatchItem { id, .. } in batch {
-        if let Some(record) = records.remove(id) {
-            let (outcome, change) = decide_archiving(&record, direction, at);
+        if let Some(locked) = customers.remove(id) {
+            let (outcome, change) = decide_archiving(&locked, direction, at);
             outcomes.push(outcome);
             changes.extend(change);
         }
@@ -204,8 +206,9 @@ async fn archive_locked(
 }
 
 /// Decides on one customer: its outcome, and what to write if it changes.
-fn decide_archiving(record: &CustomerRecord, direction: Direction, at: Timestamp) -> (BatchOutcome, Option<Archiving>) {
-    let mut after = record.customer.clone();
+fn decide_archiving(locked: &BatchCustomer, direction: Direction, at: Timestamp) -> (BatchOutcome, Option<Archiving>) {
+    let before = &locked.customer;
+    let mut after = before.clone();
     let change = match direction {
         Direction::In => after.archive(at),
         Direction::Out => after.unarchive(),
@@ -214,14 +217,14 @@ fn decide_archiving(record: &CustomerRecord, direction: Direction, at: Timestamp
     let outcome = BatchOutcome {
         customer: after.id,
         changed,
-        revision: record.customer.revision + i64::from(changed),
-        link_revision: record.link.revision,
+        revision: before.revision + i64::from(changed),
+        link_revision: locked.link_revision,
     };
     let archiving = changed.then(|| Archiving {
         customer: after.id,
         revision: outcome.revision,
         event: EventId::from_uuid(clock::new_id()),
-        changes: Changes::of(&record.customer, &after),
+        changes: Changes::of(before, &after),
     });
     (outcome, archiving)
 }

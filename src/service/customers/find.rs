@@ -6,6 +6,7 @@ use super::{CustomerDetails, Customers, names::similar_names};
 use crate::{
     domain::{
         access::caller::Caller,
+        fields::field::View,
         values::{
             custom_id::{CustomId, ResolvedBy, System},
             ids::CustomerId,
@@ -13,6 +14,7 @@ use crate::{
         },
     },
     error::{Error, Result},
+    service::call,
     store::{self, customers::CustomerRecord},
 };
 
@@ -35,19 +37,20 @@ pub struct Availability {
 }
 
 impl Customers {
-    /// Reads customers by their ids; no id may be repeated.
+    /// Reads customers by their ids, in a view; no id may be repeated.
     ///
     /// # Errors
-    /// A failure of the database.
-    pub async fn batch_get(&self, caller: &Caller, ids: &[CustomerId]) -> Result<Found> {
+    /// `AnswerTooLarge`, or a failure of the database.
+    pub async fn batch_get(&self, caller: &Caller, ids: &[CustomerId], view: View) -> Result<Found> {
         let mut lease = self.pool.lease().await?;
-        let records = lease.run(async |conn| store::customers::get_all(conn, caller, ids).await).await?;
+        let records =
+            lease.run(async |conn| store::customers::get_all(conn, caller, ids, view, call::hold).await).await?;
         let mut records: HashMap<CustomerId, CustomerRecord> =
             records.into_iter().map(|record| (record.customer.id, record)).collect();
         let mut found = Found { customers: Vec::with_capacity(records.len()), missing: Vec::new() };
         for id in ids {
             match records.remove(id) {
-                Some(record) => found.customers.push(self.details(caller, record)?),
+                Some(record) => found.customers.push(self.details_in(caller, record, view)?),
                 None => found.missing.push(*id),
             }
         }
@@ -65,7 +68,7 @@ impl Customers {
         system: Option<&System>,
     ) -> Result<(CustomerDetails, ResolvedBy)> {
         let mut lease = self.pool.lease().await?;
-        let hits = lease.run(async |conn| store::customers::lookup(conn, caller, id, system).await).await?;
+        let hits = lease.run(async |conn| store::customers::lookup(conn, caller, id, system, call::hold).await).await?;
         let mut hits = hits.into_iter();
         match (hits.next(), hits.next()) {
             (None, _) => Err(Error::CustomerNotFound { at: None }),
@@ -85,14 +88,12 @@ impl Customers {
     /// `ValueOfNewerRelease` under a rule on names of a newer release, or a failure of the database.
     pub async fn check_name(&self, caller: &Caller, name: &Name) -> Result<Availability> {
         caller.account().must_know_name_rule()?;
-        let mut candidates = vec![name.clone()];
-        candidates.extend(similar_names(name, None));
-        let owner = caller.scope().root();
+        let (scope, similar) = (caller.scope(), similar_names(name, None));
         let mut lease = self.pool.lease().await?;
-        let free = lease
-            .run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &candidates).await)
+        let check = lease
+            .run(async |conn| store::customers::taken::check_name(conn, scope, scope.root(), name, &similar).await)
             .await?;
-        let available = free.first().is_some_and(|first| first == name.as_str());
-        Ok(Availability { available, suggestions: if available { Vec::new() } else { free } })
+        let available = !check.taken;
+        Ok(Availability { available, suggestions: if available { Vec::new() } else { check.free } })
     }
 }

@@ -11,6 +11,7 @@ mod ownership;
 mod revert;
 mod search;
 mod tagging;
+mod taken;
 mod transfer;
 mod upsert;
 
@@ -40,7 +41,7 @@ use crate::{
             hold::Hold,
             link::Link,
         },
-        fields::{customer_fields::CustomerFields, edit::Edit, path::FieldPath},
+        fields::{customer_fields::CustomerFields, edit::Edit, field::View, path::FieldPath},
         requests::{
             answer::Answer,
             options::{Options, Outcome},
@@ -55,7 +56,8 @@ use crate::{
     },
     error::{Error, Result},
     service::{
-        clock,
+        call, clock,
+        large_batches::LargeBatches,
         mutation::Mutations,
         pool::Pool,
         seal::{Revisions, Sealer},
@@ -70,6 +72,7 @@ pub struct Customers {
     /// Searches have sessions of their own, so that they never hold up anything else.
     searches: Pool,
     mutations: Mutations,
+    large_batches: LargeBatches,
     sealer: Arc<Sealer>,
 }
 
@@ -93,8 +96,14 @@ pub struct CustomerDetails {
 }
 
 impl Customers {
-    pub(super) fn new(pool: Pool, searches: Pool, mutations: Mutations, sealer: Arc<Sealer>) -> Self {
-        Self { pool, searches, mutations, sealer }
+    pub(super) fn new(
+        pool: Pool,
+        searches: Pool,
+        mutations: Mutations,
+        large_batches: LargeBatches,
+        sealer: Arc<Sealer>,
+    ) -> Self {
+        Self { pool, searches, mutations, large_batches, sealer }
     }
 
     /// Reads one customer.
@@ -202,14 +211,37 @@ impl Customers {
 
     /// Reads one customer, in one statement.
     async fn get_record(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
-        self.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id).await).await
+        self.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id, call::hold).await).await
     }
 
     /// A stored customer, with its etag.
     fn details(&self, caller: &Caller, record: CustomerRecord) -> Result<CustomerDetails> {
-        let revisions = Revisions { customer: record.customer.revision, link: record.link.revision };
-        let etag = self.sealer.etag(caller.scope(), record.customer.id, revisions)?;
+        let etag = self.etag_of(caller, &record)?;
         Ok(CustomerDetails { etag: Some(etag), ..preview(caller, record) })
+    }
+
+    /// A stored customer in a view. The view BASIC has neither actions nor what its approval requires, and the customer may have
+    /// been read without what they depend on.
+    fn details_in(&self, caller: &Caller, record: CustomerRecord, view: View) -> Result<CustomerDetails> {
+        if view == View::Full {
+            return self.details(caller, record);
+        }
+        let etag = self.etag_of(caller, &record)?;
+        let CustomerRecord { customer, link, .. } = record;
+        Ok(CustomerDetails {
+            relation: customer.relation(caller.scope()),
+            dms_link: DmsLink::of(&customer, &link, caller),
+            allowed_actions: Vec::new(),
+            missing_for_approval: Vec::new(),
+            customer,
+            link,
+            etag: Some(etag),
+        })
+    }
+
+    fn etag_of(&self, caller: &Caller, record: &CustomerRecord) -> Result<String> {
+        let revisions = Revisions { customer: record.customer.revision, link: record.link.revision };
+        self.sealer.etag(caller.scope(), record.customer.id, revisions)
     }
 
     /// The customer that a mutation answers with. Under `validate_only` it has no etag: its state is not stored.
@@ -225,7 +257,7 @@ impl Customers {
     /// The same in a session that the call has already.
     async fn replay_in(&self, conn: &mut PgConnection, caller: &Caller, answer: Answer) -> Result<CustomerDetails> {
         let Answer::Customer { customer, .. } = &answer else { return Err(other_answer()) };
-        let now = store::customers::get(conn, caller, customer.id).await?;
+        let now = store::customers::get(conn, caller, customer.id, call::hold).await?;
         self.replay_over(caller, now, answer)
     }
 

@@ -6,17 +6,19 @@ use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::caller::Caller,
+        fields::field::View,
         search::{Search, SearchField, Searchable},
         values::ids::CustomerId,
     },
     error::Result,
     service::{
+        call,
         page::{self, Page},
         seal::PageContext,
     },
     store::{
         self,
-        search::{COUNTED, Place},
+        search::{COUNTED, Place, Wanted},
     },
 };
 
@@ -50,7 +52,7 @@ struct BoundQuery<'a> {
 }
 
 impl Customers {
-    /// Searches customers.
+    /// Searches customers, and shows them in a view.
     ///
     /// # Errors
     /// `PageToken`.
@@ -58,14 +60,17 @@ impl Customers {
         &self,
         caller: &Caller,
         search: &Search,
-        size: usize,
-        token: &str,
+        view: View,
+        (size, token): (usize, &str),
         count: bool,
     ) -> Result<Matches> {
         let after: Option<Place> = self.sealer.open_page(&page_context(caller, &bound_query(caller, search)), token)?;
         let mut lease = self.searches.lease().await?;
         let found = lease
-            .run(async |conn| store::search::find(conn, caller, search, after.as_ref(), page::limit(size), count).await)
+            .run(async |conn| {
+                let wanted = Wanted { search, view, after: after.as_ref(), limit: page::limit(size), count };
+                store::search::find(conn, caller, &wanted, call::hold).await
+            })
             .await?;
         drop(lease);
         let page = Page::of(found.hits, size);
@@ -78,7 +83,7 @@ impl Customers {
                 } else {
                     search.matched(&Searchable::of(&hit.seen.customer.fields), &hit.numbers)
                 };
-                Ok(Match { customer: self.details(caller, hit.seen)?, fields, cursor: hit.place })
+                Ok(Match { customer: self.details_in(caller, hit.seen, view)?, fields, cursor: hit.place })
             })
             .collect::<Result<_>>()?;
         let total = found.total.map(|total| (total.min(COUNTED), total > COUNTED));

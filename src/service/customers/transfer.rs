@@ -61,6 +61,7 @@ impl Customers {
                 .map_err(conflict_is_lost_race)
         };
         let replay = async |answer| Ok(Attempted::Answered(Box::new(answer)));
+        let _permit = self.large_batches.admit(caller, batch.len()).await?;
         let done = self.mutations.run(Call::new(caller, options), attempt, replay).await?;
         let transferred = match &done.value {
             Attempted::Blocked(blockers) => Transferred { outcomes: Vec::new(), blockers: blockers.clone() },
@@ -82,25 +83,26 @@ async fn transfer_locked(
     let scope = caller.scope();
     let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
     let to = store::accounts::get(conn, scope, to).await?;
-    let records = batch::lock(conn, caller, batch, |customer| customer.must_be_ours(caller)).await?;
+    let customers = batch::lock(conn, caller, batch, |customer| customer.must_be_ours(caller)).await?;
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(Attempted::Answered(Box::new(answer))));
     }
-    batch::must_be_known(batch, &records)?;
+    batch::must_be_known(batch, &customers)?;
     let mut blockers = Blockers::default();
     let (mut moving, mut outcomes) = (Vec::new(), Vec::with_capacity(batch.len()));
     for item in batch {
-        let Some(record) = records.get(&item.id) else { continue };
-        let decision = record.customer.may_transfer(to.id);
+        let Some(locked) = customers.get(&item.id) else { continue };
+        let before = &locked.customer;
+        let decision = before.may_transfer(to.id);
         let changed = decision != Ok(false);
         outcomes.push(BatchOutcome {
             customer: item.id,
             changed,
-            revision: record.customer.revision + i64::from(changed),
-            link_revision: record.link.revision,
+            revision: before.revision + i64::from(changed),
+            link_revision: locked.link_revision,
         });
         if changed {
-            moving.push((Some(*item), &record.customer));
+            moving.push((Some(*item), before));
         }
         blockers.add(item.id, Some(item), decision.err().into_iter().flatten());
     }

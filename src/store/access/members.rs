@@ -13,12 +13,13 @@ use crate::{
             ids::{AccountId, MemberId},
         },
     },
-    error::{Error, Result},
+    error::Result,
     store::{
+        rows::{self, Room, Rows},
         sql::mutation,
         write::{NewEvent, Write, created},
     },
-    telemetry::Statement as _,
+    telemetry::{RowStream as _, Statement as _},
 };
 
 /// Makes a principal a member of the acting account.
@@ -56,6 +57,21 @@ pub async fn add(
     Ok(())
 }
 
+/// Finds the member that a principal is of the acting account.
+pub async fn find(conn: &mut PgConnection, scope: &Scope, principal: &Principal) -> Result<Option<MemberId>> {
+    let id = sqlx::query_scalar!(
+        "select member_id from members where tenant_id = $1 and account_id = $2 and issuer = $3 and subject = $4",
+        scope.tenant().get(),
+        scope.root().get(),
+        principal.issuer(),
+        principal.subject(),
+    )
+    .fetch_optional(conn)
+    .named("members.find")
+    .await?;
+    Ok(id.map(MemberId::from_uuid))
+}
+
 /// The last member of a page: its account's step in the acting account's path, then its issuer and subject.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct After {
@@ -75,10 +91,11 @@ pub async fn list(
     inherited: bool,
     after: Option<&After>,
     limit: i64,
-) -> Result<Vec<(i32, Member)>> {
+    room: Room,
+) -> Result<Rows<(i32, Member)>> {
     let accounts: Vec<Uuid> =
         scope.path().ids().iter().take(if inherited { usize::MAX } else { 1 }).map(|id| id.get()).collect();
-    sqlx::query!(
+    let rows = sqlx::query!(
         r#"
         select a.step::int as "step!", m.member_id, m.account_id, m.issuer, m.subject, m.role, m.created_at
         from unnest($2::uuid[]) with ordinality as a (id, step)
@@ -100,11 +117,10 @@ pub async fn list(
         after.map_or("", |after| after.subject.as_str()),
         limit,
     )
-    .fetch_all(conn)
-    .named("members.list")
-    .await?
-    .into_iter()
-    .map(|row| {
+    .fetch(conn)
+    .named("members.list");
+    rows::page(rows, room, |row| {
+        let cost = 2 * (size_of::<Member>() + row.issuer.len() + row.subject.len());
         let member = Member {
             id: MemberId::from_uuid(row.member_id),
             account: AccountId::from_uuid(row.account_id),
@@ -112,7 +128,7 @@ pub async fn list(
             role: Role::stored(&row.role),
             created_at: row.created_at,
         };
-        Ok::<_, Error>((row.step, member))
+        Ok(Some((cost, (row.step, member))))
     })
-    .collect()
+    .await
 }

@@ -12,8 +12,12 @@ use crate::{
         values::{ids::BranchId, timestamp::Timestamp},
     },
     error::{Error, Result},
-    store::{sql::mutation, write::Write},
-    telemetry::Statement as _,
+    store::{
+        rows::{self, Room, Rows},
+        sql::mutation,
+        write::Write,
+    },
+    telemetry::{RowStream as _, Statement as _},
 };
 
 struct Row {
@@ -31,7 +35,13 @@ impl From<Row> for Branch {
 }
 
 /// Lists the acting account's branches by folded name, those after the given one.
-pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, limit: i64) -> Result<Vec<Branch>> {
+pub async fn list(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    after: Option<&str>,
+    limit: i64,
+    room: Room,
+) -> Result<Rows<Branch>> {
     let rows = sqlx::query_as!(
         Row,
         r#"
@@ -45,10 +55,13 @@ pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, l
         after.unwrap_or_default(),
         limit,
     )
-    .fetch_all(conn)
-    .named("branches.list")
-    .await?;
-    Ok(rows.into_iter().map(Branch::from).collect())
+    .fetch(conn)
+    .named("branches.list");
+    rows::page(rows, room, |row| {
+        let cost = size_of::<Branch>() + 2 * row.name.len();
+        Ok(Some((cost, Branch::from(row))))
+    })
+    .await
 }
 
 /// Counts the acting account's branches.
@@ -62,6 +75,20 @@ pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
     .named("branches.count")
     .await?;
     usize::try_from(count).map_err(Error::internal)
+}
+
+/// Finds the acting account's branch of this name.
+pub async fn find(conn: &mut PgConnection, scope: &Scope, name: &BranchName) -> Result<Option<BranchId>> {
+    let id = sqlx::query_scalar!(
+        "select id from branches where tenant_id = $1 and account_id = $2 and name_key = $3",
+        scope.tenant().get(),
+        scope.root().get(),
+        name.key().as_str(),
+    )
+    .fetch_optional(conn)
+    .named("branches.find")
+    .await?;
+    Ok(id.map(BranchId::from_uuid))
 }
 
 /// Locks one of the acting account's branches until the transaction ends, and reads it.

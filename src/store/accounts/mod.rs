@@ -20,21 +20,30 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        rows::{self, Document, Room, Rows},
         sql::mutation,
         write::{NewEvent, Write, created},
     },
-    telemetry::Statement as _,
+    telemetry::{RowStream as _, Statement as _},
 };
 
 struct Row {
     id: Uuid,
     ancestors: Vec<Uuid>,
     name: String,
-    policies: Json<Policies>,
+    policies: Document<Policies>,
     revision: i64,
     created_at: Timestamp,
     name_uniqueness: String,
     tenant_revision: i64,
+}
+
+impl Row {
+    /// The account of a list, with what it costs in memory at most.
+    fn listed(self) -> Result<Option<(usize, Account)>> {
+        let cost = 2 * (size_of::<Account>() + size_of::<Policies>() + self.name.len()) + 4 * self.policies.bytes;
+        Ok(Some((cost, self.try_into()?)))
+    }
 }
 
 impl TryFrom<Row> for Account {
@@ -45,7 +54,7 @@ impl TryFrom<Row> for Account {
             id: AccountId::from_uuid(row.id),
             path: Path::stored(row.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             name: Text::stored(row.name),
-            policies: Arc::new(row.policies.0),
+            policies: Arc::new(row.policies.value),
             name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
             revision: row.revision,
             tenant_revision: row.tenant_revision,
@@ -120,7 +129,7 @@ pub async fn get(conn: &mut PgConnection, scope: &Scope, id: AccountId) -> Resul
     sqlx::query_as!(
         Row,
         r#"
-        select a.id, a.ancestors, a.name, a.policies as "policies: Json<Policies>", a.revision, a.created_at,
+        select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
                t.name_uniqueness, t.revision as tenant_revision
         from accounts a
         join tenants t on t.tenant_id = a.tenant_id
@@ -143,11 +152,12 @@ pub async fn list_children(
     scope: &Scope,
     after: Option<AccountId>,
     limit: i64,
-) -> Result<Vec<Account>> {
-    sqlx::query_as!(
+    room: Room,
+) -> Result<Rows<Account>> {
+    let rows = sqlx::query_as!(
         Row,
         r#"
-        select a.id, a.ancestors, a.name, a.policies as "policies: Json<Policies>", a.revision, a.created_at,
+        select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
                t.name_uniqueness, t.revision as tenant_revision
         from accounts a
         join tenants t on t.tenant_id = a.tenant_id
@@ -160,12 +170,9 @@ pub async fn list_children(
         after.map_or(Uuid::nil(), AccountId::get),
         limit,
     )
-    .fetch_all(conn)
-    .named("accounts.list_children")
-    .await?
-    .into_iter()
-    .map(Account::try_from)
-    .collect()
+    .fetch(conn)
+    .named("accounts.list_children");
+    rows::page(rows, room, Row::listed).await
 }
 
 /// Lists all accounts below the acting one by id, those after the given one.
@@ -174,11 +181,12 @@ pub async fn list_descendants(
     scope: &Scope,
     after: Option<AccountId>,
     limit: i64,
-) -> Result<Vec<Account>> {
-    sqlx::query_as!(
+    room: Room,
+) -> Result<Rows<Account>> {
+    let rows = sqlx::query_as!(
         Row,
         r#"
-        select a.id, a.ancestors, a.name, a.policies as "policies: Json<Policies>", a.revision, a.created_at,
+        select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
                t.name_uniqueness, t.revision as tenant_revision
         from accounts a
         join tenants t on t.tenant_id = a.tenant_id
@@ -191,10 +199,7 @@ pub async fn list_descendants(
         after.map_or(Uuid::nil(), AccountId::get),
         limit,
     )
-    .fetch_all(conn)
-    .named("accounts.list_descendants")
-    .await?
-    .into_iter()
-    .map(Account::try_from)
-    .collect()
+    .fetch(conn)
+    .named("accounts.list_descendants");
+    rows::page(rows, room, Row::listed).await
 }

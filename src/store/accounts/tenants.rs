@@ -14,10 +14,11 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        rows::{self, Room, Rows},
         sql::mutation,
         write::{NewAnswer, NewEvent, Write},
     },
-    telemetry::Statement as _,
+    telemetry::{RowStream as _, Statement as _},
 };
 
 /// Creates a tenant, its provider's account and that one's first admin.
@@ -64,8 +65,8 @@ pub async fn create(
 }
 
 /// Lists tenants by id, those after the given one.
-pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64) -> Result<Vec<Tenant>> {
-    sqlx::query!(
+pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64, room: Room) -> Result<Rows<Tenant>> {
+    let rows = sqlx::query!(
         r#"
         select tenant_id, name, name_uniqueness, created_at from tenants
         where tenant_id > $1 order by tenant_id limit $2
@@ -73,19 +74,19 @@ pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64) 
         after.map_or(Uuid::nil(), TenantId::get),
         limit,
     )
-    .fetch_all(conn)
-    .named("tenants.list")
-    .await?
-    .into_iter()
-    .map(|row| {
-        Ok(Tenant {
+    .fetch(conn)
+    .named("tenants.list");
+    rows::page(rows, room, |row| {
+        let cost = size_of::<Tenant>() + 2 * row.name.len();
+        let tenant = Tenant {
             id: TenantId::from_uuid(row.tenant_id),
             name: row.name,
             name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
             created_at: row.created_at,
-        })
+        };
+        Ok(Some((cost, tenant)))
     })
-    .collect()
+    .await
 }
 
 /// Locks the tenant's row against creates and returns its rule on names. A plain update would not exclude creates, which

@@ -4,7 +4,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
-    CustomerRecord,
+    BatchCustomer,
     row::{self, Row},
 };
 use crate::{
@@ -20,14 +20,20 @@ use crate::{
     error::Result,
     store::{
         path,
+        rows::{self, Room},
         sql::{mutation, sql},
         write::{NewEvent, Write},
     },
-    telemetry::Statement as _,
+    telemetry::{RowStream as _, Statement as _},
 };
 
-/// Locks those of these customers that the caller sees, in id order, and reads them.
-pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<CustomerRecord>> {
+/// Locks those of these customers that the caller sees, in id order, and reads what batches decide by.
+pub async fn lock_all(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    ids: &[CustomerId],
+    room: Room,
+) -> Result<Vec<BatchCustomer>> {
     let scope = caller.scope();
     let ids: Vec<Uuid> = ids.iter().filter(|id| scope.admits(**id)).map(|id| id.get()).collect();
     let locked = sql!(
@@ -44,9 +50,9 @@ pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerI
     .named("customers.lock_all")
     .await?;
     // A second statement: one that waited for a lock sees the locked row anew, but links and tags as they were before.
-    sql!(
+    let rows = sql!(
         query_as Row,
-        RECORD OWNERS_POLICIES READ_ONLY "
+        RECORD_OF_BATCH READ_ONLY "
         from customers c
         where c.tenant_id = $1 and c.id = any($2) and " VISIBLE,
         scope.tenant().get(),
@@ -54,12 +60,9 @@ pub async fn lock_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerI
         scope.root().get(),
         path(scope) as _,
     )
-    .fetch_all(conn)
-    .named("customers.read_locked")
-    .await?
-    .into_iter()
-    .map(|row: Row| row.seen(caller))
-    .collect()
+    .fetch(conn)
+    .named("customers.read_locked");
+    rows::all(rows, room, |row: Row| Ok((row.cost(), row.of_batch(caller)))).await
 }
 
 /// One customer that is archived or unarchived.

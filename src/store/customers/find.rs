@@ -10,48 +10,87 @@ use super::{
 use crate::{
     domain::{
         access::caller::{Caller, Scope},
+        fields::field::View,
         values::{
             custom_id::{CustomId, System},
             ids::CustomerId,
         },
     },
-    error::Result,
-    store::sql::sql,
-    telemetry::Statement as _,
+    error::{Error, Result},
+    store::{
+        rows::{self, Room},
+        sql::sql,
+    },
+    telemetry::{RowStream as _, Statement as _},
 };
 
-/// Reads those of these customers that the caller's account sees, in no order.
-pub async fn get_all(conn: &mut PgConnection, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<CustomerRecord>> {
+/// Documents of one batch of a read, in bytes as the database keeps them uncompressed.
+const BATCH_BYTES: i64 = 4 * 1024 * 1024;
+
+/// Reads those of these customers that the caller's account sees, in no order, as far as the view shows them.
+///
+/// # Errors
+/// `AnswerTooLarge` if they are larger together than an answer may be. Then no more than one of them is read.
+pub async fn get_all(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    ids: &[CustomerId],
+    view: View,
+    room: Room,
+) -> Result<Vec<CustomerRecord>> {
     let scope = caller.scope();
     let ids: Vec<Uuid> = ids.iter().filter(|id| scope.admits(**id)).map(|id| id.get()).collect();
-    sql!(
+    let rows = sql!(
         query_as Row,
-        RECORD OTHER_OWNERS_POLICIES READ_ONLY "
+        "with asked as materialized (
+            select e.id, e.place from unnest($2::uuid[]) with ordinality as e (id, place)
+        ), cut as (
+            select s.id from (
+                select a.id, sum(c.size) over (order by a.place rows unbounded preceding) as size
+                from (select a.id, a.place from asked a order by a.place) a
+                cross join lateral (
+                    select " SIZE_IN_VIEW " as size from customers c
+                    where c.tenant_id = $1 and c.id = a.id and " VISIBLE "
+                    offset 0
+                ) c
+            ) s
+            where s.size > $6
+            limit 1
+        )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES r#"
+        , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
+        , exists (select from cut) as "cut!"
         from customers c
-        where c.tenant_id = $1 and c.id = any($2) and " VISIBLE,
+        where c.tenant_id = $1 and c.id = any($2) and coalesce(c.id = (select cut.id from cut), true) and "# VISIBLE,
         scope.tenant().get(),
         &ids,
         scope.root().get(),
         path(scope) as _,
+        &view.left_out(),
+        BATCH_BYTES,
     )
-    .fetch_all(conn)
-    .named("customers.get_all")
-    .await?
-    .into_iter()
-    .map(|row: Row| row.seen(caller))
-    .collect()
+    .fetch(conn)
+    .named("customers.get_all");
+    rows::all(
+        rows,
+        room,
+        |row: Row| {
+            if row.cut { Err(Error::AnswerTooLarge) } else { Ok((row.cost(), row.seen(caller)?)) }
+        },
+    )
+    .await
 }
 
 /// Reads the customers that have this custom ID of the acting account: in each system the one that has it now, else the
-/// one that had it last. At most two, and only customers that the caller sees: two mean two or more.
+/// one that had it last, of those that the account sees. At most two: two mean two or more.
 pub async fn lookup(
     conn: &mut PgConnection,
     caller: &Caller,
     id: &CustomId,
     system: Option<&System>,
+    room: Room,
 ) -> Result<Vec<CustomerRecord>> {
     let scope = caller.scope();
-    sql!(
+    let rows = sql!(
         query_as Row,
         RECORD OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
@@ -59,10 +98,12 @@ pub async fn lookup(
           and c.id in (
               select distinct on (i.system) i.customer_id
               from custom_ids i
+              join customers c on c.tenant_id = i.tenant_id and c.id = i.customer_id
               where i.tenant_id = $1 and i.account_id = $3 and i.value_key = $2 and i.system = coalesce($5, i.system)
+                and " VISIBLE "
               order by i.system, i.is_current desc, i.created_at desc
           )
-          and c.id = coalesce($6, c.id) and " VISIBLE "
+          and c.id = coalesce($6, c.id)
         limit 2",
         scope.tenant().get(),
         id.key().as_str(),
@@ -71,12 +112,9 @@ pub async fn lookup(
         system.map(System::as_str),
         scope.narrowed().map(CustomerId::get),
     )
-    .fetch_all(conn)
-    .named("customers.lookup")
-    .await?
-    .into_iter()
-    .map(|row: Row| row.seen(caller))
-    .collect()
+    .fetch(conn)
+    .named("customers.lookup");
+    rows::all(rows, room, |row: Row| Ok((row.cost(), row.seen(caller)?))).await
 }
 
 /// Finds the customer that has this current custom ID of the acting account in one system, if the caller sees it. Aliases

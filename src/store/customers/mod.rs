@@ -5,12 +5,14 @@ mod columns;
 mod create;
 pub mod custom_ids;
 mod find;
+mod hidden_ids;
 pub mod ownership;
 mod record;
 pub mod references;
 pub(super) mod row;
 mod save;
 mod tagging;
+pub mod taken;
 
 use sqlx::{PgConnection, types::Json};
 
@@ -19,30 +21,28 @@ pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{CustomerInsert, create},
     find::{find_by_custom_id, get_all, lookup},
-    record::{CustomerRecord, LoadedCustomer},
+    hidden_ids::{HiddenHolder, find_hidden, release},
+    record::{BatchCustomer, CustomerRecord, LoadedCustomer},
     save::save,
-    tagging::{Tagging, save_tagging},
+    tagging::{Tagged, Tagging, read_tags, save_tagging},
 };
 use crate::{
     domain::{
         access::caller::{Caller, Scope},
         fields::references::References,
         requests::options::Repeatable,
-        values::{
-            ids::{AccountId, CustomerId},
-            name::Name,
-        },
+        values::ids::CustomerId,
     },
     error::{Error, Result},
-    store::{path, sql::sql},
+    store::{path, rows::Room, sql::sql},
     telemetry::Statement as _,
 };
 
 /// Reads one customer as the caller's account sees it. The policies of another owner are read with it; the acting
 /// account's own are the caller's.
-pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
+pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId, room: Room) -> Result<CustomerRecord> {
     let scope = admitting(caller.scope(), id)?;
-    sql!(
+    let row = sql!(
         query_as Row,
         RECORD OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
@@ -55,11 +55,13 @@ pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId) -> Re
     .fetch_optional(conn)
     .named("customers.get")
     .await?
-    .ok_or(Error::CustomerNotFound { at: None })?
-    .seen(caller)
+    .ok_or(Error::CustomerNotFound { at: None })?;
+    room(row.cost())?;
+    row.seen(caller)
 }
 
-/// Reads one customer with everything that a command on it decides by, as it is now.
+/// Reads one customer with everything that a command on it decides by, as it is now. Its memory is not counted: there is at
+/// most one for each session.
 pub async fn load(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -80,6 +82,7 @@ pub async fn load(
                   where r.tenant_id = $1 and r.account_id = c.account_id and r.field = t.field and r.id = t.id::uuid
               )
           ) as "foreign?"
+        , false as "cut!"
         from customers c
         left join requests r
           on r.tenant_id = $1 and r.principal = $5 || ' ' || $6 and r.rpc = $7 and r.request_id = $8
@@ -117,34 +120,6 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Res
     .await?
     .map(|_| ())
     .ok_or(Error::CustomerNotFound { at: None })
-}
-
-/// Returns those of the given names that no customer has where the tenant's rule requires an owner's names to be unique.
-pub async fn free_names(
-    conn: &mut PgConnection,
-    scope: &Scope,
-    owner: AccountId,
-    candidates: &[Name],
-) -> Result<Vec<String>> {
-    let keys: Vec<String> = candidates.iter().map(|name| name.key().as_str().to_owned()).collect();
-    let taken = sqlx::query_scalar!(
-        r#"
-        select c.name_key
-        from tenants t
-        join customers c
-          on c.tenant_id = t.tenant_id
-         and c.name_scope = case t.name_uniqueness when 'ACCOUNT' then $2::uuid when 'TENANT' then t.tenant_id end
-        where t.tenant_id = $1 and c.tenant_id = $1 and c.name_key = any($3)
-        "#,
-        scope.tenant().get(),
-        owner.get(),
-        &keys,
-    )
-    .fetch_all(conn)
-    .named("customers.free_names")
-    .await?;
-    let free = candidates.iter().filter(|name| !taken.iter().any(|key| key == name.key().as_str()));
-    Ok(free.map(|name| name.as_str().to_owned()).collect())
 }
 
 /// The scope, unless the call is narrowed to another customer.

@@ -27,6 +27,16 @@ pub struct CustomerRecord {
     pub policies: Arc<Policies>,
 }
 
+/// A locked customer as a batch decides on it. What no batch decides by was not read: its profile is empty, and of its holds
+/// the first is there. No statement writes these from it.
+#[derive(Clone, Debug)]
+pub struct BatchCustomer {
+    /// The customer.
+    pub customer: Customer,
+    /// The revision of the acting account's link; 0 for one that was never written.
+    pub link_revision: i64,
+}
+
 /// Everything that a command on one customer decides by.
 #[derive(Clone, Debug)]
 pub struct LoadedCustomer {

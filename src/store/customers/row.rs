@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::record::{CustomerRecord, LoadedCustomer};
+use super::record::{BatchCustomer, CustomerRecord, LoadedCustomer};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -28,18 +28,25 @@ use crate::{
         },
     },
     error::{Error, Result},
-    store::requests::Stored,
+    store::{requests::Stored, rows::Document},
 };
 
 /// The types of the jsonb columns, by the names that `RECORD` gives them.
-pub(super) type Profile = Json<profile::Profile>;
-pub(super) type CustomIds = Json<custom_id::CustomIds>;
+pub(super) type Profile = Document<profile::Profile>;
+pub(super) type CustomIds = Document<custom_id::CustomIds>;
 pub(super) type Principal = Json<principal::Principal>;
-pub(super) type Link = Json<link::Link>;
-pub(super) type Tags = Json<Vec<tag::Tag>>;
-pub(super) type Holds = Json<Vec<hold::Hold>>;
-pub(super) type Migration = Json<migration::Migration>;
-pub(super) type Policies = Json<policies::Policies>;
+pub(super) type Link = Document<link::Link>;
+pub(super) type Tags = Document<Vec<tag::Tag>>;
+pub(super) type Holds = Document<Vec<hold::Hold>>;
+pub(super) type Migration = Document<migration::Migration>;
+pub(super) type Policies = Document<policies::Policies>;
+
+/// Memory of a row without its documents: the row, the customer or its message, and the strings in them.
+const ROW: usize = 3 * 1024;
+/// Memory for each byte of a document's text.
+const PER_BYTE: usize = 2;
+/// Memory of one contact, however short its text is.
+const CONTACT: usize = 400;
 
 /// One row of `RECORD` and what follows it, see [`sql!`](crate::store::sql::sql). The statement that is built at run time
 /// names its columns as the checked ones do.
@@ -61,11 +68,11 @@ pub(in crate::store) struct Row {
     pub(super) sales_person_id: Option<Uuid>,
     pub(super) origin: String,
     pub(super) order_reference: Option<String>,
-    #[sqlx(rename = "profile: row::Profile")]
+    #[sqlx(rename = "profile!: row::Profile")]
     pub(super) profile: Profile,
-    #[sqlx(rename = "owner_ids: row::CustomIds")]
+    #[sqlx(rename = "owner_ids!: row::CustomIds")]
     pub(super) owner_ids: CustomIds,
-    #[sqlx(rename = "holds: row::Holds")]
+    #[sqlx(rename = "holds!: row::Holds")]
     pub(super) holds: Holds,
     #[sqlx(rename = "migration: row::Migration")]
     pub(super) migration: Option<Migration>,
@@ -87,9 +94,24 @@ pub(in crate::store) struct Row {
     pub(super) answer: Option<serde_json::Value>,
     #[sqlx(default)]
     pub(super) foreign: Option<Vec<String>>,
+    /// Whether the statement left out rows that are too large together.
+    pub(in crate::store) cut: bool,
 }
 
 impl Row {
+    /// What it costs in memory at most, decoded or as a message: about the same, and never both of all rows.
+    pub(in crate::store) fn cost(&self) -> usize {
+        let of = |document: Option<usize>| document.unwrap_or_default();
+        let documents = self.profile.bytes
+            + self.owner_ids.bytes
+            + self.holds.bytes
+            + of(self.migration.as_ref().map(|document| document.bytes))
+            + of(self.owner_tags.as_ref().map(|document| document.bytes))
+            + of(self.link.as_ref().map(|document| document.bytes))
+            + of(self.policies.as_ref().map(|document| document.bytes));
+        ROW + PER_BYTE * documents + CONTACT * self.profile.value.contacts.as_slice().len()
+    }
+
     /// The row with the stored answer that came along.
     pub(super) fn loaded(mut self, caller: &Caller) -> Result<LoadedCustomer> {
         let stored = Stored::from_columns(self.fingerprint.take(), self.answer.take());
@@ -98,27 +120,41 @@ impl Row {
         Ok(LoadedCustomer { seen: self.seen(caller)?, stored, foreign })
     }
 
+    /// The row as a batch decides on it.
+    pub(super) fn of_batch(self, caller: &Caller) -> BatchCustomer {
+        let own = self.account_id == caller.scope().root().get();
+        let linked = self.link.as_ref().map(|link| link.value.revision).unwrap_or_default();
+        let link_revision = if own { self.owner_link_revision } else { linked };
+        BatchCustomer { customer: self.customer(), link_revision }
+    }
+
     /// The row as the caller's account sees it.
-    pub(in crate::store) fn seen(self, caller: &Caller) -> Result<CustomerRecord> {
-        let owner = AccountId::from_uuid(self.account_id);
-        let own = owner == caller.scope().root();
-        let link = match self.link {
-            Some(Json(link)) => link,
+    pub(in crate::store) fn seen(mut self, caller: &Caller) -> Result<CustomerRecord> {
+        let own = AccountId::from_uuid(self.account_id) == caller.scope().root();
+        let owner_ids = std::mem::take(&mut self.owner_ids.value);
+        let link = match self.link.take() {
+            Some(link) => link.value,
             None if own => link::Link {
                 revision: self.owner_link_revision,
-                custom_ids: self.owner_ids.0.clone(),
-                tags: self.owner_tags.map(|tags| tags.0).unwrap_or_default(),
+                custom_ids: owner_ids.clone(),
+                tags: self.owner_tags.take().map(|tags| tags.value).unwrap_or_default(),
             },
             None => link::Link::default(),
         };
-        let policies = match self.policies {
-            Some(Json(policies)) => Arc::new(policies),
+        let policies = match self.policies.take() {
+            Some(policies) => Arc::new(policies.value),
             None if own => Arc::clone(&caller.account().policies),
             None => return Err(Error::internal("a customer's owner has no policies")),
         };
-        let customer = Customer {
+        let owner_link_revision = self.owner_link_revision;
+        Ok(CustomerRecord { customer: self.customer(), link, owner_link_revision, owner_ids, policies })
+    }
+
+    /// The customer itself.
+    fn customer(self) -> Customer {
+        Customer {
             id: CustomerId::from_uuid(self.id),
-            owner,
+            owner: AccountId::from_uuid(self.account_id),
             path: Path::stored(self.ancestors.into_iter().map(AccountId::from_uuid).collect()),
             revision: self.revision,
             fields: CustomerFields {
@@ -131,21 +167,14 @@ impl Row {
                     .into_iter()
                     .collect(),
                 order_reference: self.order_reference.map(Text::stored),
-                profile: self.profile.0,
+                profile: self.profile.value,
             },
             status: Status::stored(&self.status, self.status_reason),
             archived_at: self.archived_at,
-            holds: self.holds.0,
-            migration: self.migration.map(|migration| migration.0),
+            holds: self.holds.value,
+            migration: self.migration.map(|migration| migration.value),
             created: Stamp { at: self.created_at, by: self.created_by.0 },
             updated: Stamp { at: self.updated_at, by: self.updated_by.0 },
-        };
-        Ok(CustomerRecord {
-            customer,
-            link,
-            owner_link_revision: self.owner_link_revision,
-            owner_ids: self.owner_ids.0,
-            policies,
-        })
+        }
     }
 }

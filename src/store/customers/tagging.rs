@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::caller::Caller,
+        access::caller::{Caller, Scope},
         customers::link::Link,
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
-        values::ids::{CustomerId, EventId},
+        values::ids::{CustomerId, EventId, TagId},
     },
     error::Result,
     store::{
@@ -36,6 +36,39 @@ pub struct Tagging {
     pub after: Link,
 }
 
+/// The acting account's link to a customer that has one: its revision, and its tags.
+#[derive(Clone, Debug)]
+pub struct Tagged {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The revision of the link.
+    pub revision: i64,
+    /// The tags, in no order.
+    pub tags: Vec<TagId>,
+}
+
+/// Reads the acting account's links to locked customers.
+pub async fn read_tags(conn: &mut PgConnection, scope: &Scope, customers: &[CustomerId]) -> Result<Vec<Tagged>> {
+    let rows = sqlx::query!(
+        r#"
+        select customer_id, revision, tags from customer_links
+        where tenant_id = $1 and customer_id = any($2) and account_id = $3
+        "#,
+        scope.tenant().get(),
+        &customers.iter().map(|id| id.get()).collect::<Vec<_>>(),
+        scope.root().get(),
+    )
+    .fetch_all(conn)
+    .named("customers.read_tags")
+    .await?;
+    let tagged = rows.into_iter().map(|row| Tagged {
+        customer: CustomerId::from_uuid(row.customer_id),
+        revision: row.revision,
+        tags: row.tags.into_iter().map(TagId::from_uuid).collect(),
+    });
+    Ok(tagged.collect())
+}
+
 #[derive(Serialize)]
 struct Element {
     customer_id: CustomerId,
@@ -57,13 +90,13 @@ impl From<&Tagging> for Element {
     }
 }
 
-/// Writes the acting account's links to locked customers, with an event each that this account alone sees, and one stored
-/// answer.
+/// Writes the acting account's links to locked customers, with an event each that this account alone sees, and the stored
+/// answer if one is given.
 pub async fn save_tagging(
     conn: &mut PgConnection,
     caller: &Caller,
     changed: &[Tagging],
-    answer: &Answer,
+    answer: Option<&Answer>,
     write: Write<'_>,
 ) -> Result<()> {
     let (tenant, account) = (caller.scope().tenant(), caller.scope().root());
@@ -78,8 +111,9 @@ pub async fn save_tagging(
             ..write.event(EventType::TagsChanged.as_str(), Changes::of_tags(&before.tags, &after.tags))
         })
         .collect();
+    let answer = answer.map(|answer| write.stored_answer(answer)).transpose()?.flatten();
     mutation!(
-        write.recorded(tenant, &events, write.stored_answer(answer)?.as_slice()),
+        write.recorded(tenant, &events, answer.as_slice()),
         "with element as materialized (
             select * from jsonb_to_recordset($12) as e (customer_id uuid, tags uuid[], put_on uuid[], taken_off uuid[])
         ), written as (

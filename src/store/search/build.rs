@@ -2,20 +2,25 @@
 //!
 //! It is a union of arms: the acting account's own customers (or all below it, or the one that the call is narrowed to), and
 //! the FLEET customers of each account above it. Each arm stops at a full page, in order, so that a list by name walks
-//! an index and no more of it than the page. $1 is the tenant, $2 the customer that the call is narrowed to, $3 the acting
-//! account, $4 its path.
+//! an index and no more of it than the page. Of these, documents are read one by one until the page is full: the customer
+//! that no longer fits is the `cut`. $1 is the tenant, $2 the customer that the call is narrowed to, $3 the acting account,
+//! $4 its path, $5 the fields that the view leaves out.
 
 use sqlx::{Arguments as _, Encode, Postgres, Type, postgres::PgArguments};
 
-use super::place::{COUNTED, Place, PlaceKey};
+use super::{
+    Wanted,
+    place::{COUNTED, Place, PlaceKey},
+};
 use crate::{
     domain::{
         access::caller::Scope,
+        fields::field::View,
         search::{OrderBy, Search, SearchField},
         values::ids::CustomerId,
     },
     error::{Error, Result},
-    store::sql::sql,
+    store::{rows::PAGE_BYTES, sql::sql},
 };
 
 /// A statement: constants and numbers of parameters, and the parameters.
@@ -40,12 +45,9 @@ const NUMBERS: &str = "array(
 /// Puts a statement together.
 pub(super) fn statement(
     scope: &Scope,
-    search: &Search,
-    after: Option<&Place>,
-    limit: i64,
-    count: bool,
+    &Wanted { search, view, after, limit, count }: &Wanted<'_>,
 ) -> Result<Statement> {
-    let mut builder = Builder::new(scope)?;
+    let mut builder = Builder::new(scope, view)?;
     let arms = builder.arms(scope, search)?;
     let words = builder.words(search)?;
     let rank = builder.rank(search)?;
@@ -82,15 +84,28 @@ pub(super) fn statement(
     } else {
         format!("{NUMBERS}{ALIVE})")
     };
-    let (with, record) = (builder.with(), sql!(text, RECORD OTHER_OWNERS_POLICIES));
-    let (page, inner, outer) = (page.join(" union all "), order(search, "u"), order(search, "f"));
+    let (with, page, size) = (builder.with(), page.join(" union all "), sql!(text, SIZE_IN_VIEW));
+    let (inner, record) = (order(search, "u"), sql!(text, RECORD_IN_VIEW OTHER_OWNERS_POLICIES));
     let text = format!(
-        "{with}{record}
-        , f.place, f.name_key, {numbers} as numbers, t.total
+        "with {with}page as materialized (
+            select u.*, row_number() over (order by {inner}) as nth
+            from (select * from ({page}) u order by {inner} limit {limit}) u
+        ), cut as (
+            select s.nth from (
+                select p.nth, sum(c.size) over (order by p.nth rows unbounded preceding) as size
+                from (select page.id, page.nth from page order by page.nth) p
+                cross join lateral (
+                    select {size} as size from customers c where c.tenant_id = $1 and c.id = p.id offset 0
+                ) c
+            ) s
+            where s.size > {PAGE_BYTES} and s.nth > 1
+            limit 1
+        ){record}
+        , f.place, f.name_key, {numbers} as numbers, t.total, exists (select from cut) as cut
         from ({total}) t
-        left join (select * from ({page}) u order by {inner} limit {limit}) f on true
+        left join page f on f.nth < coalesce((select cut.nth from cut), {limit} + 1)
         left join customers c on c.tenant_id = $1 and c.id = f.id
-        order by {outer}"
+        order by f.nth"
     );
     Ok(Statement { text, arguments: builder.arguments })
 }
@@ -116,13 +131,14 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    fn new(scope: &Scope) -> Result<Self> {
+    fn new(scope: &Scope, view: View) -> Result<Self> {
         let mut builder = Self { arguments: PgArguments::default(), parameters: 0, numbers: Vec::new() };
         let path: Vec<uuid::Uuid> = scope.path().ids().iter().map(|id| id.get()).collect();
         builder.bind(scope.tenant().get())?;
         builder.bind(scope.narrowed().map(CustomerId::get))?;
         builder.bind(scope.root().get())?;
         builder.bind(path)?;
+        builder.bind(view.left_out())?;
         Ok(builder)
     }
 
@@ -149,7 +165,7 @@ impl Builder {
     }
 
     fn with(&self) -> String {
-        if self.numbers.is_empty() { String::new() } else { format!("with {}", self.numbers.join(", ")) }
+        self.numbers.iter().map(|numbers| format!("{numbers}, ")).collect()
     }
 
     /// What comes behind a place.

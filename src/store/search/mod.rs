@@ -18,13 +18,16 @@ pub use self::place::{COUNTED, Place};
 use crate::{
     domain::{
         access::caller::Caller,
-        fields::{customer_fields::CustomerFields, profile::Profile},
+        fields::{customer_fields::CustomerFields, field::View, profile::Profile},
         search::{OrderBy, Search, Searchable},
         values::name::Name,
     },
     error::Result,
-    store::customers::{CustomerRecord, row::Row},
-    telemetry::Statement as _,
+    store::{
+        customers::{CustomerRecord, row::Row},
+        rows::{self, Room, Rows},
+    },
+    telemetry::{RowStream as _, Statement as _},
 };
 
 /// Customers whose text one statement of [`fill_in`] makes.
@@ -45,41 +48,52 @@ pub struct Hit {
 #[derive(Clone, Debug)]
 pub struct Hits {
     /// In order.
-    pub hits: Vec<Hit>,
+    pub hits: Rows<Hit>,
     /// How many match, if that was asked for; above [`COUNTED`]: at least so many.
     pub total: Option<i64>,
 }
 
-/// Finds customers that the caller sees and the search matches, those behind `after`, at most `limit`.
-pub async fn find(
-    conn: &mut PgConnection,
-    caller: &Caller,
-    search: &Search,
-    after: Option<&Place>,
-    limit: i64,
-    count: bool,
-) -> Result<Hits> {
-    let Statement { text, arguments } = statement(caller.scope(), search, after, limit, count)?;
+/// What of a search's result is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The search.
+    pub search: &'a Search,
+    /// The view in which the customers are shown.
+    pub view: View,
+    /// The position behind which it begins.
+    pub after: Option<&'a Place>,
+    /// The most customers.
+    pub limit: i64,
+    /// Whether all matches are counted.
+    pub count: bool,
+}
+
+/// Finds customers that the caller sees and the search matches.
+pub async fn find(conn: &mut PgConnection, caller: &Caller, wanted: &Wanted<'_>, room: Room) -> Result<Hits> {
+    let Statement { text, arguments } = statement(caller.scope(), wanted)?;
+    let (mut total, mut cut) = (None, false);
     // Not kept: there are more shapes than the session's cache has room for, and a plan that knows the words is the better
     // one.
-    let rows =
-        sqlx::query_with(AssertSqlSafe(text), arguments).persistent(false).fetch_all(conn).named("search.find").await?;
-    let mut found = Hits { hits: Vec::with_capacity(rows.len()), total: None };
-    for row in rows {
-        found.total = row.try_get("total")?;
+    let rows = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(false).fetch(conn).named("search.find");
+    let page = rows::page(rows, room, |row| {
+        total = row.try_get("total")?;
         // The total comes in a row of its own where nothing else does.
-        let Some(rank) = row.try_get::<Option<i32>, _>("place")? else { continue };
-        let key = match search.order.by {
+        let Some(rank) = row.try_get::<Option<i32>, _>("place")? else { return Ok(None) };
+        let key = match wanted.search.order.by {
             OrderBy::Relevance | OrderBy::Name => PlaceKey::Name(row.try_get("name_key")?),
             OrderBy::CreateTime => PlaceKey::At(row.try_get("created_at")?),
             OrderBy::UpdateTime => PlaceKey::At(row.try_get("updated_at")?),
         };
-        let numbers = row.try_get::<Option<_>, _>("numbers")?.unwrap_or_default();
-        let seen = Row::from_row(&row)?.seen(caller)?;
+        let numbers = row.try_get::<Option<Vec<String>>, _>("numbers")?.unwrap_or_default();
+        let customer = Row::from_row(&row)?;
+        let cost = customer.cost() + numbers.iter().map(String::len).sum::<usize>();
+        cut = customer.cut;
+        let seen = customer.seen(caller)?;
         let place = Place { rank, key, id: seen.customer.id };
-        found.hits.push(Hit { seen, numbers, place });
-    }
-    Ok(found)
+        Ok(Some((cost, Hit { seen, numbers, place })))
+    })
+    .await?;
+    Ok(Hits { hits: Rows { full: page.full || cut, ..page }, total })
 }
 
 /// What is to be written for a customer's new facts: nothing if what is searched of it stays.

@@ -17,31 +17,85 @@ use crate::{
     error::{Error, Result},
     store::{
         path,
+        rows::{self, Room, Rows},
         sql::{mutation, sql},
         write::{NewEvent, Write},
     },
-    telemetry::Statement as _,
+    telemetry::{RowStream as _, Statement as _},
 };
 
+/// Customers that are counted for one page: the tag that exceeds it begins the next page.
+const COUNTED_ON_PAGE: i64 = 100_000;
+
 /// Lists the acting account's tags by folded name, those after the given one, with the number of visible customers that
-/// have each.
-pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, limit: i64) -> Result<Vec<TagUse>> {
-    sql!(
+/// have each. Whether a customer is visible is looked up once, however many of the tags it has. If there are so many with a
+/// tag that the first ones may not be all, and one of these is not visible, the tag's own are counted.
+pub async fn list(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    after: Option<&str>,
+    limit: i64,
+    room: Room,
+) -> Result<Rows<TagUse>> {
+    let rows = sql!(
         query,
         r#"
-        select t.id, t.name, (
-            select count(*) from (
-                select from customer_tags ct
-                join customers c on c.tenant_id = ct.tenant_id and c.id = ct.customer_id
-                where ct.tenant_id = t.tenant_id and ct.tag_id = t.id and ct.customer_id = coalesce($6, ct.customer_id)
-                  and "# VISIBLE r#"
+        with page as materialized (
+            select t.id, t.name, t.name_key, row_number() over (order by t.name_key) as nth
+            from (
+                select t.id, t.name, t.name_key from tags t
+                where t.tenant_id = $1 and t.account_id = $3 and t.name_key > $2
+                order by t.name_key
+                limit $5
+            ) t
+        ), cut as (
+            select s.nth from (
+                select p.nth, sum(u.customers) over (order by p.nth rows unbounded preceding) as customers
+                from (select page.id, page.nth from page order by page.nth) p
+                cross join lateral (
+                    select count(*) as customers from (
+                        select from customer_tags ct
+                        where ct.tenant_id = $1 and ct.tag_id = p.id and ct.customer_id = coalesce($6, ct.customer_id)
+                        limit $7
+                    ) as first
+                ) u
+            ) s
+            where s.customers > $8::bigint and s.nth > 1
+            limit 1
+        ), used as materialized (
+            select p.id, u.customer_id
+            from page p
+            cross join lateral (
+                select ct.customer_id from customer_tags ct
+                where ct.tenant_id = $1 and ct.tag_id = p.id and ct.customer_id = coalesce($6, ct.customer_id)
                 limit $7
-            ) as seen
-        ) as "customers!"
-        from tags t
-        where t.tenant_id = $1 and t.account_id = $3 and t.name_key > $2
-        order by t.name_key
-        limit $5
+            ) u
+            where p.nth < coalesce((select cut.nth from cut), $5 + 1)
+        ), visible as materialized (
+            select c.id from customers c
+            where c.tenant_id = $1 and c.id = any(array(select distinct used.customer_id from used)) and "# VISIBLE r#"
+        ), counted as (
+            select u.id, count(*) as looked_at, count(v.id) as customers
+            from used u
+            left join visible v on v.id = u.customer_id
+            group by u.id
+        )
+        select p.id as "id!", p.name as "name!", exists (select from cut) as "cut!",
+               case when n.looked_at is null then 0
+                    when n.looked_at < $7 or n.customers = n.looked_at then n.customers
+                    else (
+                        select count(*) from (
+                            select from customer_tags ct
+                            join customers c on c.tenant_id = ct.tenant_id and c.id = ct.customer_id
+                            where ct.tenant_id = $1 and ct.tag_id = p.id and "# VISIBLE r#"
+                            limit $7
+                        ) as seen
+                    )
+               end as "customers!"
+        from page p
+        left join counted n on n.id = p.id
+        where p.nth < coalesce((select cut.nth from cut), $5 + 1)
+        order by p.nth
         "#,
         scope.tenant().get(),
         after.unwrap_or_default(),
@@ -50,16 +104,34 @@ pub async fn list(conn: &mut PgConnection, scope: &Scope, after: Option<&str>, l
         limit,
         scope.narrowed().map(CustomerId::get),
         i64::try_from(TagUse::COUNTED + 1).map_err(Error::internal)?,
+        COUNTED_ON_PAGE,
+    )
+    .fetch(conn)
+    .named("tags.list");
+    let mut cut = false;
+    let page = rows::page(rows, room, |row| {
+        cut = row.cut;
+        let customers = usize::try_from(row.customers).map_err(Error::internal)?;
+        let tag = Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) };
+        let cost = size_of::<TagUse>() + 2 * (tag.name.as_str().len() + tag.name.key().as_str().len());
+        Ok(Some((cost, TagUse { tag, customers })))
+    })
+    .await?;
+    Ok(Rows { full: page.full || cut, ..page })
+}
+
+/// Reads the acting account's tags of these ids, in no order.
+pub async fn get_all(conn: &mut PgConnection, scope: &Scope, ids: &[TagId]) -> Result<Vec<Tag>> {
+    let rows = sqlx::query!(
+        "select id, name from tags where tenant_id = $1 and id = any($2) and account_id = $3",
+        scope.tenant().get(),
+        &ids.iter().map(|id| id.get()).collect::<Vec<_>>(),
+        scope.root().get(),
     )
     .fetch_all(conn)
-    .named("tags.list")
-    .await?
-    .into_iter()
-    .map(|row| {
-        let customers = usize::try_from(row.customers).map_err(Error::internal)?;
-        Ok(TagUse { tag: Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) }, customers })
-    })
-    .collect()
+    .named("tags.get_all")
+    .await?;
+    Ok(rows.into_iter().map(|row| Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) }).collect())
 }
 
 /// Reads the acting account's tags of these names, by id, and locks them against deletion and renaming until the
@@ -81,6 +153,20 @@ pub async fn hold_named(conn: &mut PgConnection, scope: &Scope, names: &[&TagNam
     .named("tags.hold_named")
     .await?;
     Ok(rows.into_iter().map(|row| Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) }).collect())
+}
+
+/// Finds the acting account's tag of this name.
+pub async fn find(conn: &mut PgConnection, scope: &Scope, name: &TagName) -> Result<Option<TagId>> {
+    let id = sqlx::query_scalar!(
+        "select id from tags where tenant_id = $1 and account_id = $2 and name_key = $3",
+        scope.tenant().get(),
+        scope.root().get(),
+        name.key().as_str(),
+    )
+    .fetch_optional(conn)
+    .named("tags.find")
+    .await?;
+    Ok(id.map(TagId::from_uuid))
 }
 
 /// Locks one of the acting account's tags until the transaction ends: no other call puts it on customers meanwhile.

@@ -101,7 +101,7 @@ impl Source {
 
 /// The functions of sqlx that send a statement.
 fn sends(call: &ExprMethodCall) -> bool {
-    ["execute", "fetch_all", "fetch_one", "fetch_optional"].contains(&call.method.to_string().as_str())
+    ["execute", "fetch", "fetch_all", "fetch_one", "fetch_optional"].contains(&call.method.to_string().as_str())
 }
 
 impl<'ast> Visit<'ast> for Source {
