@@ -12,7 +12,7 @@ use clientele::{
     },
     layers::{
         ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, IntoTower, PanicGuard, Receive,
-        Trace, VerifyToken, token::Verifier,
+        Respond, Trace, VerifyToken, token::Verifier,
     },
     service::{Services, bytes::ByteBudget},
     telemetry::{self, Telemetry},
@@ -66,8 +66,9 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .layer(IntoTower(VerifyToken::new(Verifier::load(&config.identity)?)))
             .layer(IntoTower(Receive::new(budget.clone(), config.load.message_timeout, &active)))
             .layer(IntoTower(Admission::new(&config, &active)))
-            .layer(IntoTower(Detach::new(None, budget)))
+            .layer(IntoTower(Detach::new(None, budget.clone())))
             .layer(IntoTower(CheckAccess::new(access, [])))
+            .layer(IntoTower(Respond::new(budget)))
             .add_service(service)
             .serve_with_incoming(incoming)
             .await?;

@@ -10,7 +10,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::{connection::Http2, limits::ConnectionLimits, preface::PrefaceTimeout};
+use super::{
+    connection::Http2, limits::ConnectionLimits, preface::PrefaceTimeout, streams::ANSWER_TIMEOUT,
+    write_timeout::WriteTimeout,
+};
 use crate::{
     config::{Reloadable, Tls},
     domain::values::workload::Workload,
@@ -52,7 +55,7 @@ pub(super) async fn accept<S: Inner>(
         tasks.spawn(async move {
             let encrypted = stop.clone().run_until_cancelled_owned(encrypted(acceptor, stream, address));
             if let Some(Some((stream, workload))) = encrypted.await {
-                let stream = PrefaceTimeout::new(stream, PREFACE_TIMEOUT, stop);
+                let stream = PrefaceTimeout::new(WriteTimeout::new(stream, ANSWER_TIMEOUT), PREFACE_TIMEOUT, stop);
                 http2.serve(stream, Peer { address, workload }).await;
             }
             drop(place);

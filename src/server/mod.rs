@@ -13,6 +13,8 @@ mod limits;
 mod preface;
 mod running;
 mod start;
+mod streams;
+mod write_timeout;
 
 pub use self::{
     background::{LIVENESS, READINESS},

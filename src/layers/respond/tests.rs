@@ -28,7 +28,7 @@ use crate::{
         EndUntaken, IntoTower,
         samples::{MUTATION, READ, code, reason, request, run},
     },
-    service::call::Call,
+    service::call::CallContext,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,8 +44,8 @@ fn answer(bytes: usize) -> Response<Body> {
 async fn respond(budget: &ByteBudget, subject: &str, path: &str, rows: usize, bytes: usize) -> Response<Body> {
     let rpc = contract::rpc(path).unwrap();
     let respond = Respond::new(budget.clone());
-    call::scope(Call::new(rpc.mutates, budget.clone()), async {
-        call::made_by(&Principal::new("https://idp.example", subject));
+    let share = Some(Arc::new(Principal::new("https://idp.example", subject)));
+    call::scope(CallContext::new(share, rpc.mutates, budget.clone(), None), async {
         run(respond, request(path), move |_| async move {
             call::hold(rows).unwrap();
             answer(bytes)

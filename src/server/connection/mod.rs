@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::{body::Incoming, rt::Executor, server::conn::http2, service::Service};
+use hyper::{body::Incoming, server::conn::http2, service::Service};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -25,10 +25,11 @@ use tracing::debug;
 use super::{
     drain::{Drain, Drained},
     headers,
+    streams::Streams,
 };
 use crate::{
     config::Connections,
-    layers::{EndUntaken, Inner, Peer, PeerLimit, tokenless::TokenlessPlaces},
+    layers::{Inner, Peer, PeerLimit, tokenless::TokenlessPlaces},
 };
 
 /// What a stream may send before it is read. A larger message takes more round trips.
@@ -47,8 +48,6 @@ const MAX_PENDING_RESETS: usize = 256;
 const MAX_ERROR_RESETS: usize = 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a peer may take nothing of an answer before it is freed and its stream reset.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the peer of an idle connection has to react to GOAWAY.
 const GOAWAY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -64,20 +63,10 @@ pub(super) struct Http2<S> {
     stop: CancellationToken,
 }
 
-/// Runs the streams of all connections. A stream ends if its peer does not take its answer.
-#[derive(Clone, Copy)]
-struct Streams;
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
-        tokio::spawn(EndUntaken::new(stream, ANSWER_TIMEOUT));
-    }
-}
-
 impl<S: Inner> Http2<S> {
     /// Answers calls by this service. When `stop` is cancelled, connections end gracefully.
     pub(super) fn new(service: S, config: &Connections, tasks: &TaskTracker, stop: CancellationToken) -> Self {
-        let mut builder = http2::Builder::new(Streams);
+        let mut builder = http2::Builder::new(Streams::default());
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(config.max_streams)

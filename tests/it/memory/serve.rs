@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    future::ready,
     net::SocketAddr,
     path::PathBuf,
 };
@@ -36,12 +37,12 @@ impl Serve {
         serve.args(["--database-url", url, "--operator", &operator, "--sealing-key-file", path(&sealing)]);
         let mut child = serve.stderr(File::create(&log).unwrap()).spawn().unwrap();
         let mut address = None;
-        until("it listens", async || {
+        until("it listens", || {
             let text = fs::read_to_string(&log).unwrap();
             assert!(child.try_wait().unwrap().is_none(), "it ended: {text}");
             let line = text.lines().find_map(|line| line.strip_prefix("listening on ")?.parse().ok());
             address = line;
-            line.is_some()
+            ready(line.is_some())
         })
         .await;
         Self { child, address: address.unwrap(), log, _folder: folder }
