@@ -3,9 +3,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "cargo tells a build script everything by its environment")]
 
-use std::{env, error::Error, fmt::Write as _, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, env, error::Error, fmt::Write as _, fs, io, path::PathBuf};
 
-use protox::prost_reflect::{DescriptorPool, MethodDescriptor, Value};
+use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
 
 const PACKAGE: &str = "clientele.v1";
 /// The folder of the package's files.
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(["proto", "proto/third_party"])?;
     compiler.include_source_info(true).include_imports(true).open_files(protos()?)?;
     fs::write(out.join("rpcs.rs"), rpcs(&compiler.descriptor_pool())?)?;
-    fs::write(out.join("mutations.rs"), mutations(&compiler.descriptor_pool()))?;
+    fs::write(out.join("mutations.rs"), mutations(&compiler.descriptor_pool())?)?;
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
     tonic_prost_build::configure()
@@ -66,21 +66,82 @@ fn rpcs(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// What all requests of mutations have in common, so that handlers read it in one way.
-fn mutations(pool: &DescriptorPool) -> String {
+/// What all requests of mutations have in common, so that handlers read it in one way; and how each is normalized for its
+/// fingerprint.
+fn mutations(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let services = pool.services().filter(|service| service.package_name() == PACKAGE);
-    let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>()).filter(mutates);
-    methods
-        .map(|method| {
-            let message = method.input();
-            let etag = if message.get_field_by_name("etag").is_some() { "&self.etag" } else { "\"\"" };
-            format!(
-                "impl Mutation for pb::{} {{\n    fn request_id(&self) -> &str {{ &self.request_id }}\n    \
-                 fn etag(&self) -> &str {{ {etag} }}\n    fn validate_only(&self) -> bool {{ self.validate_only }}\n}}\n",
-                message.name()
-            )
-        })
-        .collect()
+    let methods: Vec<_> = services.flat_map(|service| service.methods().collect::<Vec<_>>()).filter(mutates).collect();
+    let (mut code, mut parts) = (String::new(), BTreeMap::new());
+    for method in &methods {
+        let message = method.input();
+        let name = message.name();
+        let etag = if message.get_field_by_name("etag").is_some() { "&self.etag" } else { "\"\"" };
+        let fields: Vec<_> = message.fields().map(|field| (field.number(), field.name().to_owned())).collect();
+        let creates = method.name().starts_with("Create");
+        let normalized = normalized(&message, &creates.to_string(), &mut parts)?;
+        writeln!(
+            code,
+            "impl Mutation for pb::{name} {{\n    const FIELDS: &'static [(usize, &'static str)] = &{fields:?};\n    \
+             fn request_id(&self) -> &str {{ &self.request_id }}\n    fn etag(&self) -> &str {{ {etag} }}\n    \
+             fn validate_only(&self) -> bool {{ self.validate_only }}\n    \
+             fn normalize(&mut self) {{\n{normalized}    }}\n}}"
+        )?;
+    }
+    for (name, normalized) in parts {
+        let creates = if normalized.contains("creates") { "creates" } else { "_" };
+        writeln!(
+            code,
+            "impl Part for pb::{name} {{\n    fn normalize(&mut self, {creates}: bool) {{\n{normalized}    }}\n}}"
+        )?;
+    }
+    Ok(code)
+}
+
+/// The statements that normalize a message's fields. Messages within it are added to `parts`.
+fn normalized(
+    message: &MessageDescriptor,
+    creates: &str,
+    parts: &mut BTreeMap<String, String>,
+) -> Result<String, Box<dyn Error>> {
+    let mut code = String::new();
+    for field in message.fields() {
+        let name = field.name();
+        let comment = comment(&field).replace("\n ", " ");
+        if field.containing_oneof().is_some_and(|oneof| !oneof.is_synthetic()) {
+            return Err(format!("{}: build.rs does not know how to normalize a oneof", field.full_name()).into());
+        }
+        if comment.contains("Output only, except in") {
+            writeln!(code, "        if {creates} {{ self.{name}.clear(); }}")?;
+        } else if comment.contains("Output only.") {
+            writeln!(code, "        self.{name} = Default::default();")?;
+            continue;
+        }
+        let is_id = (name == "id" || name.ends_with("_id") || name.ends_with("_ids")) && !name.starts_with("custom_id");
+        match field.kind() {
+            Kind::String if is_id && field.is_list() => {
+                writeln!(code, "        self.{name}.iter_mut().for_each(normalize_id);")?;
+            }
+            Kind::String if is_id => writeln!(code, "        normalize_id(&mut self.{name});")?,
+            Kind::Message(part) if !field.is_map() && part.package_name() == PACKAGE => {
+                writeln!(code, "        self.{name}.iter_mut().for_each(|part| Part::normalize(part, {creates}));")?;
+                if !parts.contains_key(part.name()) {
+                    parts.insert(part.name().to_owned(), String::new());
+                    let part_code = normalized(&part, "creates", parts)?;
+                    parts.insert(part.name().to_owned(), part_code);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(code)
+}
+
+/// The comment above a field.
+fn comment(field: &FieldDescriptor) -> String {
+    let file = field.parent_file();
+    let places = file.file_descriptor_proto().source_code_info.iter().flat_map(|info| &info.location);
+    let place = places.into_iter().find(|place| place.path == field.path());
+    place.map(|place| place.leading_comments().to_owned()).unwrap_or_default()
 }
 
 /// The variant of `domain::contract::Access` that the RPC's `access` option names.

@@ -63,7 +63,7 @@ create table requests (
     principal text collate "C" not null,
     rpc text collate "C" not null,
     request_id uuid not null,
-    -- A hash of the acting account and the decoded message.
+    -- Hashes of the acting account, the narrowed customer and the decoded message: the domain's `Fingerprint`.
     fingerprint bytea not null,
     -- The customer in the answer, for erasure. Null for batches: their answers have only ids.
     customer_id uuid,

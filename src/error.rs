@@ -1,11 +1,17 @@
 //! The closed set of errors of services and stores. It does not depend on gRPC: `grpc::status` maps each to its status.
 
-use std::{error::Error as StdError, time::Duration};
+mod database;
+
+use std::time::Duration;
 
 use crate::domain::{
     fields::path::FieldPath,
-    refusal::Refusal,
-    values::{enums::Role, violation::Violations},
+    refusal::{Blocker, Refusal},
+    values::{
+        enums::Role,
+        ids::{BranchId, CustomerId, MemberId, TagId},
+        violation::Violations,
+    },
 };
 
 /// What went wrong.
@@ -40,7 +46,10 @@ pub enum Error {
     PageToken,
     /// An earlier call had this request_id and other content.
     #[error("request_id reused")]
-    RequestIdReused,
+    RequestIdReused {
+        /// What differs: fields of the request, and what else a repeat must have in common with the first call.
+        differs: Vec<&'static str>,
+    },
     /// A newer release stored the answer of this request_id. The mutation is done, and is not done again.
     #[error("stored answer of a newer release")]
     AnswerOfNewerRelease,
@@ -69,12 +78,16 @@ pub enum Error {
     NameTaken {
         /// Similar names that are free.
         free: Vec<String>,
+        /// The customer that has it, if the caller sees that one. The same in every other error about what is taken.
+        by: Option<CustomerId>,
     },
     /// Another customer has this custom ID.
     #[error("custom ID taken")]
     CustomIdTaken {
         /// The field with the custom ID, as in `customer.custom_ids.erp`, if it is known.
         field: Option<String>,
+        /// The customer that has it.
+        by: Option<CustomerId>,
     },
     /// Several customers have this custom ID in different systems.
     #[error("look-up ambiguous")]
@@ -84,22 +97,44 @@ pub enum Error {
     AnswerTooLarge,
     /// Another customer was created from this order.
     #[error("order reference taken")]
-    OrderReferenceTaken,
+    OrderReferenceTaken {
+        /// The customer that has it.
+        by: Option<CustomerId>,
+    },
+    /// A customer cannot go to an account, because another customer has its name or order reference there.
+    #[error("taken where it goes: {blocker:?}")]
+    TakenThere {
+        /// What is taken.
+        blocker: Blocker,
+        /// The position in a batch.
+        at: Option<String>,
+        /// The customer that has it.
+        by: Option<CustomerId>,
+    },
     /// The principal is a member of the account already.
     #[error("member exists")]
-    MemberExists,
+    MemberExists {
+        /// The member.
+        by: Option<MemberId>,
+    },
     /// The acting account has no such tag.
     #[error("tag not found")]
     TagNotFound,
     /// The acting account has a tag of this name already.
     #[error("tag exists")]
-    TagExists,
+    TagExists {
+        /// The tag.
+        by: Option<TagId>,
+    },
     /// The acting account has no such branch.
     #[error("branch not found")]
     BranchNotFound,
     /// The acting account has a branch of this name already.
     #[error("branch exists")]
-    BranchExists,
+    BranchExists {
+        /// The branch.
+        by: Option<BranchId>,
+    },
     /// The customer changed since the etag was read.
     #[error("etag mismatch")]
     EtagMismatch {
@@ -111,6 +146,18 @@ pub enum Error {
     /// Too many concurrent writes of one record.
     #[error("contended")]
     Contended,
+    /// The statement waited too long for a lock. Nothing was written.
+    #[error("lock timeout")]
+    LockTimeout {
+        /// Whether it waited for another call that stores an answer under the same key: for its own first call.
+        on_stored_answer: bool,
+    },
+    /// The database stopped the statement at its time limit. Nothing was written.
+    #[error("statement timeout")]
+    StatementTimeout,
+    /// Somebody else stopped the statement in the database. Nothing was written.
+    #[error("statement cancelled")]
+    StatementCancelled,
     /// The state that the call was decided on changed before its write. Nothing was written; a retry may succeed.
     #[error("lost race")]
     LostRace,
@@ -172,6 +219,9 @@ impl Error {
             Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
             Self::TenantRequired => Self::TenantRequired,
             Self::Deadline => Self::Deadline,
+            Self::StatementTimeout => Self::StatementTimeout,
+            Self::StatementCancelled => Self::StatementCancelled,
+            Self::LockTimeout { on_stored_answer } => Self::LockTimeout { on_stored_answer: *on_stored_answer },
             other => Self::Internal(other.to_string()),
         }
     }
@@ -197,85 +247,5 @@ impl From<Refusal> for Error {
 impl From<Violations> for Error {
     fn from(violations: Violations) -> Self {
         Self::Invalid(violations)
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    /// Classifies the driver's error: unavailable, statement timeout, undecodable value; or `Database`, which the caller
-    /// interprets, because the meaning depends on the statement.
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => {
-                Self::Unavailable { cause: error.to_string() }
-            }
-            // Class 08: connection; 57P0x: the server stops or starts; 53300: too many connections; 25006: read-only, so a
-            // standby; 42P01: a table is missing, so not migrated yet.
-            sqlx::Error::Database(error)
-                if error.code().is_some_and(|code| {
-                    code.starts_with("08") || code.starts_with("57P0") || matches!(&*code, "53300" | "25006" | "42P01")
-                }) =>
-            {
-                Self::Unavailable { cause: error.code().unwrap_or_default().into_owned() }
-            }
-            // statement_timeout.
-            sqlx::Error::Database(error) if error.code().as_deref() == Some("57014") => Self::Deadline,
-            sqlx::Error::ColumnDecode { index, source } => undecodable(&format!("column {index}"), source.as_ref()),
-            sqlx::Error::Decode(source) => undecodable("a column", source.as_ref()),
-            _ => Self::Database(error),
-        }
-    }
-}
-
-/// A stored value that this program cannot decode. The error says where, but not the value, which the driver's own message
-/// would repeat.
-fn undecodable(column: &str, cause: &(dyn StdError + 'static)) -> Error {
-    Error::Internal(match cause.downcast_ref::<serde_json::Error>() {
-        Some(json) => {
-            format!("{column} cannot be decoded, at line {}, column {} of its JSON", json.line(), json.column())
-        }
-        None => format!("{column} cannot be decoded"),
-    })
-}
-
-/// Classification of a statement's error by SQLSTATE.
-impl Error {
-    fn sqlstate(&self) -> Option<String> {
-        match self {
-            Self::Database(sqlx::Error::Database(error)) => error.code().map(Into::into),
-            _ => None,
-        }
-    }
-
-    /// A deadlock or a serialization failure: a retry may succeed.
-    #[must_use]
-    pub fn is_retriable(&self) -> bool {
-        matches!(self.sqlstate().as_deref(), Some("40P01" | "40001"))
-    }
-
-    /// The connection was lost, or there was none: the work that it was about to commit may be committed.
-    #[must_use]
-    pub fn is_lost_session(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-    }
-
-    /// The statement waited too long for a lock.
-    #[must_use]
-    pub fn is_lock_timeout(&self) -> bool {
-        self.sqlstate().as_deref() == Some("55P03")
-    }
-
-    /// Returns the unique key that the write violates.
-    #[must_use]
-    pub fn broken_key(&self) -> Option<&str> {
-        match self {
-            Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation() => error.constraint(),
-            _ => None,
-        }
-    }
-
-    /// Returns `meaning` if this unique key would be broken, any other error unchanged.
-    #[must_use]
-    pub fn on_key(self, key: &str, meaning: Self) -> Self {
-        if self.broken_key() == Some(key) { meaning } else { self }
     }
 }

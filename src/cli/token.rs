@@ -106,7 +106,8 @@ impl DevIssuer {
     /// Returns the configuration of a server that trusts its tokens.
     pub(super) fn config(&self) -> config::Issuer {
         let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
-        config::Issuer { issuer, audience, jwks: config::Jwks::File(self.key_set.clone()) }
+        let jwks = config::Jwks::File(self.key_set.clone());
+        config::Issuer { issuer, audience, token_types: config::TokenType::usual(), jwks }
     }
 
     /// Signs a token for this subject, valid for `seconds`.

@@ -1,10 +1,10 @@
 //! Trusted token issuers, principals with rights of their own, and the workload identity of a service mesh.
 
-use std::{collections::HashSet, fs, path::PathBuf};
+use std::{collections::HashSet, path::PathBuf};
 
 use http::Uri;
 
-use super::{problems::Problems, tls};
+use super::{jwks, problems::Problems, tls, token_types::TokenType};
 use crate::domain::{requests::principal::Principal, values::enums::Role};
 
 /// Trusted issuers and privileged principals.
@@ -27,6 +27,8 @@ pub struct Issuer {
     pub issuer: String,
     /// The audience that the tokens' `aud` must contain.
     pub audience: String,
+    /// The types that the tokens may have.
+    pub token_types: Vec<TokenType>,
     /// Where its public keys are.
     pub jwks: Jwks,
 }
@@ -68,6 +70,9 @@ impl Identity {
         for issuer in &self.issuers {
             problems
                 .require(known.insert(issuer.issuer.as_str()), || format!("--issuer names {} twice", issuer.issuer));
+            problems.require(!issuer.token_types.is_empty(), || {
+                format!("--token-type: no type is accepted of {}; give one for it, or for all issuers", issuer.issuer)
+            });
             if let Err(problem) = issuer.verify() {
                 problems.0.push(format!("--issuer {}: {problem}", issuer.issuer));
             }
@@ -93,17 +98,11 @@ impl Identity {
 }
 
 impl Issuer {
-    /// Checks that its file is a key set with at least one key. `layers::token` decides which keys are usable. A URL is
-    /// not fetched here.
+    /// Checks its file of keys as a starting server does. A URL is not fetched here.
     fn verify(&self) -> Result<(), String> {
-        let Jwks::File(file) = &self.jwks else { return Ok(()) };
-        let (path, file) = (file, file.display());
-        let bytes = fs::read(path).map_err(|error| format!("cannot read {file}: {error}"))?;
-        let content: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        match content.get("keys").and_then(|keys| keys.as_array()) {
-            Some(keys) if !keys.is_empty() => Ok(()),
-            Some(_) => Err(format!("{file} contains no key")),
-            None => Err(format!("{file} is not a JSON Web Key Set (RFC 7517)")),
+        match &self.jwks {
+            Jwks::File(file) => jwks::read_file(file).map(drop),
+            Jwks::Url(_) => Ok(()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod database;
 mod environment;
 mod file;
 mod identity;
+pub mod jwks;
 mod limits;
 mod load;
 pub mod parse;
@@ -19,6 +20,7 @@ pub mod settings;
 mod sources;
 mod telemetry;
 pub mod tls;
+mod token_types;
 
 pub use self::{
     database::{Database, database_location},
@@ -34,4 +36,5 @@ pub use self::{
     sources::{Flags, RawSettings, Source},
     telemetry::Telemetry,
     tls::{Tls, Validity},
+    token_types::TokenType,
 };

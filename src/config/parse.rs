@@ -12,7 +12,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::Uri;
 use sqlx::postgres::PgConnectOptions;
 
-use super::identity::{Issuer, Jwks, MeshIdentity, ServicePrincipal};
+use super::{
+    identity::{Issuer, Jwks, MeshIdentity, ServicePrincipal},
+    token_types::TokenType,
+};
 use crate::domain::{requests::principal::Principal, values::enums::Role};
 
 /// Parses an address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0`.
@@ -95,7 +98,7 @@ pub fn database_url(text: &str) -> Result<PgConnectOptions, String> {
     PgConnectOptions::from_str(text).map_err(|_| format!("{EXPECTED}, special characters written as %XX"))
 }
 
-/// Parses an issuer of tokens: `ISSUER,AUDIENCE,JWKS`.
+/// Parses an issuer of tokens: `ISSUER,AUDIENCE,JWKS`. Its tokens may have the usual types.
 ///
 /// # Errors
 /// What was expected.
@@ -109,7 +112,7 @@ pub fn issuer(text: &str) -> Result<Issuer, String> {
         return Err(format!("{text} is not of the form ISSUER,AUDIENCE,JWKS"));
     }
     let jwks = self::jwks(jwks).map_err(|problem| format!("{issuer}: {problem}"))?;
-    Ok(Issuer { issuer, audience: audience.to_owned(), jwks })
+    Ok(Issuer { issuer, audience: audience.to_owned(), token_types: TokenType::usual(), jwks })
 }
 
 /// Parses where keys are: a path, or an https URL. An attacker who can change the key set can issue tokens, so the server

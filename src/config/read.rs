@@ -20,11 +20,12 @@ use super::{
         JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_CLIENT_CONNECTIONS, MAX_IN_FLIGHT, METRICS_LISTEN, OPERATORS,
         OTLP_CA_FILE, OTLP_ENDPOINT, POOL_SIZE, POOL_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST, RATE_LIMIT, REFLECTION,
         SEALING_KEY_FILES, SEARCH_POOL_SIZE, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting, TLS_CERT_FILE,
-        TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
+        TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TOKEN_TYPES, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
     },
     sources::RawSettings,
     telemetry::Telemetry,
     tls::Tls,
+    token_types::{self, AcceptedType},
 };
 
 impl Config {
@@ -142,12 +143,22 @@ fn database(raw: &RawSettings, problems: &mut Problems) -> Option<Database> {
 
 fn identity(raw: &RawSettings, problems: &mut Problems) -> Option<Identity> {
     let issuers = list(raw, problems, &ISSUERS, parse::issuer);
+    let types = list(raw, problems, &TOKEN_TYPES, AcceptedType::parse);
     let operators = list(raw, problems, &OPERATORS, parse::principal);
     let service_principals = list(raw, problems, &SERVICE_PRINCIPALS, parse::service_principal);
     // The issuers are verified even if a principal could not be parsed.
     let (operators, service_principals) = (operators.unwrap_or_default(), service_principals.unwrap_or_default());
     let jwks_ca = raw.value(&JWKS_CA_FILE).map(PathBuf::from);
-    Some(Identity { issuers: issuers?, jwks_ca, operators, service_principals })
+    let (mut issuers, types) = issuers.zip(types)?;
+    for named in types.iter().filter_map(|accepted| accepted.issuer.as_ref()) {
+        problems.require(issuers.iter().any(|issuer| issuer.issuer == *named), || {
+            format!("{}: no --issuer is {named}", raw.label(&TOKEN_TYPES))
+        });
+    }
+    for issuer in &mut issuers {
+        issuer.token_types = token_types::of_issuer(&types, &issuer.issuer);
+    }
+    Some(Identity { issuers, jwks_ca, operators, service_principals })
 }
 
 fn sealing(raw: &RawSettings, problems: &mut Problems) -> Option<Reloadable<SealingKeys>> {

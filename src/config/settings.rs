@@ -108,6 +108,9 @@ settings! {
     /// Trusted token issuer, the audience that its tokens must name in `aud`, and its public keys (a JSON Web Key Set, RFC 7517):
     /// a file, which is reloaded when it changes, or an https URL, which is refreshed in the background. At least one
     ISSUERS: Serve = "issuers", Kind::List("ISSUER,AUDIENCE,JWKS"), "";
+    /// Type of tokens (`typ` in a token's header) that is accepted of every issuer, or with an issuer before it, of this issuer, which
+    /// then has no others. `none` is a token without a type. RFC 9068 calls access tokens at+jwt; most issuers call every token JWT
+    TOKEN_TYPES: Serve = "token_types", Kind::List("TYPE"), "at+jwt;JWT;none";
     /// File with the certificate authorities (PEM) for the issuers' https URLs, instead of the built-in Mozilla roots
     JWKS_CA_FILE: Serve = "jwks_ca_file", Kind::Text("FILE"), "";
     /// Platform operator; operators create tenants

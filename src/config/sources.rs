@@ -66,7 +66,7 @@ impl RawSettings {
             };
             let flag = flags.get(setting.key).map(|texts| split(texts.iter().map(String::as_str).collect()));
             let variable = environment.get(&setting.variable()).map(|text| split(vec![text]));
-            let default = (!setting.default.is_empty()).then(|| vec![setting.default.to_owned()]);
+            let default = (!setting.default.is_empty()).then(|| split(vec![setting.default]));
             [
                 (flag, Source::Flag),
                 (variable, Source::Environment),

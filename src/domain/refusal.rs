@@ -2,7 +2,7 @@
 
 use crate::domain::{
     fields::path::FieldPath,
-    values::{enums::Role, violation::Rule},
+    values::{enums::Role, violation::Violations},
 };
 
 /// The closed set of refusals.
@@ -20,8 +20,8 @@ pub enum Refusal {
     Archived,
     /// The customer's status does not allow it.
     IllegalTransition(&'static str),
-    /// Together with what is there already, an update breaks a rule of the customer's field with this path.
-    BreaksRule(&'static str, Rule),
+    /// Together with what is there already, an update breaks rules of the customer's fields with these paths.
+    BreaksRule(Violations),
     /// An account has as many custom IDs of a customer as it may.
     TooManyCustomIds,
     /// The call is narrowed to one customer, and names none.

@@ -28,6 +28,7 @@ use crate::domain::{
     },
     values::{
         address::{Address, AddressKind, AddressPart},
+        contacts::{Contacts, SentContacts},
         custom_id::CustomIds,
         enums::{CustomerType, NameUniqueness, Role},
         ids::TenantId,
@@ -222,14 +223,14 @@ fn added_fields_stay_with_the_contacts_tax_ids_phones_and_addresses_that_an_upda
     let mut contacts = plain.contacts.as_slice().to_vec();
     contacts.reverse();
     contacts[0].first_name = None;
-    let contacts = crate::domain::values::contacts::Contacts::try_new(contacts).unwrap();
+    let contacts = Contacts::try_new(contacts).unwrap();
     let tax_ids = [("1", ""), ("17048595", "")].map(|(value, country)| TaxId::parse(value, country).unwrap());
     let mut address = Address::default();
     address.set(AddressPart::City, "Utrecht").unwrap();
     let mut line = Address::default();
     line.set(AddressPart::City, "Breda").unwrap();
     let (before, after) = updated(vec![
-        Edit::Contacts(contacts),
+        Edit::Contacts(SentContacts { contacts, named: vec![0, 1] }),
         Edit::TaxIds(TaxIds::try_new(tax_ids.into()).unwrap()),
         Edit::Phone(Some(Phone::parse("+31 40 250 5000", "").unwrap())),
         Edit::Fax(Some(Phone::parse("+31 40 250 5009", "").unwrap())),

@@ -19,7 +19,7 @@ use crate::{
         pb::{self, access_service_server::AccessService},
     },
     service::{Services, access::Access},
-    store::access::Membership,
+    store::access::memberships::Membership,
 };
 
 /// The service's handlers.

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
@@ -19,7 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     grpc::{
-        pb,
+        fingerprint::{Mutation, fingerprint},
         status::{self, Repeat},
     },
     service::page::Page,
@@ -36,18 +35,6 @@ pub(super) type Answered<M> = Result<Response<M>, Status>;
 #[derive(Clone, Debug)]
 pub struct AccessUnavailable(pub Arc<Error>);
 
-/// The message of a mutation: what all of them have beside their subject.
-pub(super) trait Mutation: Message {
-    /// The idempotency key; empty without one.
-    fn request_id(&self) -> &str;
-    /// The etag of the state to change; empty without one, and if the message has no such field.
-    fn etag(&self) -> &str;
-    /// Whether the call is checked and not executed.
-    fn validate_only(&self) -> bool;
-}
-
-include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
-
 /// The error of a use case whose stored answer is another one's.
 pub(super) fn other_answer() -> Error {
     Error::internal("the stored answer is of another use case")
@@ -55,21 +42,22 @@ pub(super) fn other_answer() -> Error {
 
 /// An identity that may call mutations.
 pub(super) trait Actor: Send + Sync + 'static {
-    /// Adds to a fingerprint what a repeat must have in common with the first call beside its message.
-    fn add_to(&self, fingerprint: &mut Context);
+    /// What a repeat must have in common with the first call beside its message.
+    fn around(&self) -> Vec<u8>;
 }
 
 impl Actor for Caller {
-    fn add_to(&self, fingerprint: &mut Context) {
+    fn around(&self) -> Vec<u8> {
         let narrowed = self.scope().narrowed().map(CustomerId::get).unwrap_or_default();
-        fingerprint.update(self.scope().root().get().as_bytes());
-        fingerprint.update(narrowed.as_bytes());
+        [self.scope().root().get().into_bytes(), narrowed.into_bytes()].concat()
     }
 }
 
 impl Actor for Operator {
     /// An operator acts in no account.
-    fn add_to(&self, _: &mut Context) {}
+    fn around(&self) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 /// Handles a read: `parse` reads the message, `find` runs the use case and makes the answer.
@@ -131,21 +119,11 @@ fn options(violations: &mut Violations, who: &impl Actor, message: &impl Mutatio
     } else {
         Some(violations.check("request_id", RequestId::parse(message.request_id()))?)
     };
-    let request =
-        id.filter(|_| !message.validate_only()).map(|id| Repeatable { id, fingerprint: fingerprint(who, message) });
+    let request = id
+        .filter(|_| !message.validate_only())
+        .map(|id| Repeatable { id, fingerprint: fingerprint(&who.around(), message) });
     let etag = (!message.etag().is_empty()).then(|| message.etag().to_owned());
     Some(Options { etag, request, validate_only: message.validate_only() })
-}
-
-/// The hash of the acting account, the narrowed customer and the message.
-fn fingerprint(who: &impl Actor, message: &impl Mutation) -> [u8; 32] {
-    let mut hash = Context::new(&SHA256);
-    who.add_to(&mut hash);
-    // Maps are encoded in key order, so equal messages have equal bytes.
-    hash.update(&message.encode_to_vec());
-    let mut fingerprint = [0; 32];
-    fingerprint.copy_from_slice(hash.finish().as_ref());
-    fingerprint
 }
 
 /// A page of a list as messages: as many items as fit into an answer, and the token of the next page, empty after the

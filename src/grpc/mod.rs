@@ -5,6 +5,7 @@ mod accounts;
 mod convert;
 mod customers;
 pub mod demo;
+mod fingerprint;
 mod handler;
 mod history;
 pub mod pb;

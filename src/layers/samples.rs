@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use tower::{Layer as _, service_fn};
 
 use super::call_layer::{CallLayer, Inner as _, IntoTower};
-use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys};
+use crate::config::{Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, TokenType};
 
 /// The trusted issuer, and the audience of its tokens.
 pub(crate) const ISSUER: &str = "https://idp.example";
@@ -17,7 +17,12 @@ pub(crate) const AUDIENCE: &str = "clientele";
 
 /// A configuration with this JWKS file and no database: nothing listens on port 1.
 pub(crate) fn config(jwks: &Path) -> Config {
-    let issuer = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: Jwks::File(jwks.into()) };
+    let issuer = Issuer {
+        issuer: ISSUER.into(),
+        audience: AUDIENCE.into(),
+        jwks: Jwks::File(jwks.into()),
+        token_types: TokenType::usual(),
+    };
     let short = Duration::from_secs(1);
     Config {
         listen: ([127, 0, 0, 1], 0).into(),

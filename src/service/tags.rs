@@ -67,10 +67,10 @@ impl Tags {
     /// `TagExists`, `LimitReached`, `Narrowed`.
     pub async fn create(&self, caller: &Caller, name: &TagName, options: &Options) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
-        self.change(caller, options, |mut lease| async move {
+        let done = self.change(caller, options, |mut lease| async move {
             lease.transaction(end(options), async |conn| create_locked(conn, caller, name, options).await).await
-        })
-        .await
+        });
+        self.named(caller, name, done.await).await
     }
 
     /// Gives a tag another name.
@@ -85,10 +85,10 @@ impl Tags {
         options: &Options,
     ) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
-        self.change(caller, options, |mut lease| async move {
+        let done = self.change(caller, options, |mut lease| async move {
             lease.transaction(end(options), async |conn| rename_locked(conn, caller, id, name, options).await).await
-        })
-        .await
+        });
+        self.named(caller, name, done.await).await
     }
 
     /// Deletes a tag and removes it from all customers. A repeat finds no tag, but the stored answer.
@@ -112,8 +112,20 @@ impl Tags {
     where
         A: Future<Output = Result<Outcome<Answer>>>,
     {
-        let done = self.mutations.run(Call::new(caller, options), attempt, replay_as_stored).await;
-        done.map_err(|failure| failure.on_key("tags_account_id_name_key_key", Error::TagExists))
+        self.mutations.run(Call::new(caller, options), attempt, replay_as_stored).await
+    }
+
+    /// Turns a taken name into `TagExists`, with the tag that has it.
+    async fn named(&self, caller: &Caller, name: &TagName, done: Result<Outcome<Answer>>) -> Result<Outcome<Answer>> {
+        match done {
+            Err(failure) if failure.broken_key() == Some("tags_account_id_name_key_key") => {}
+            done => return done,
+        }
+        let by = async {
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::tags::find(conn, caller.scope(), name).await).await
+        };
+        Err(Error::TagExists { by: by.await.unwrap_or_default() })
     }
 }
 

@@ -35,8 +35,8 @@ impl Stored {
     /// # Errors
     /// `RequestIdReused` if it answered another one; `AnswerOfNewerRelease`.
     pub fn answer(self, request: &Repeatable) -> Result<Answer> {
-        if self.fingerprint != request.fingerprint {
-            return Err(Error::RequestIdReused);
+        if !request.fingerprint.is(&self.fingerprint) {
+            return Err(Error::RequestIdReused { differs: request.fingerprint.differing(&self.fingerprint) });
         }
         Answer::stored(self.answer).map_err(|unreadable| match unreadable {
             Unreadable::Newer => Error::AnswerOfNewerRelease,

@@ -117,7 +117,7 @@ pub(super) struct NewAnswer<A> {
     pub(super) tenant_id: Option<TenantId>,
     pub(super) request_id: RequestId,
     #[serde(serialize_with = "hex")]
-    pub(super) fingerprint: [u8; 32],
+    pub(super) fingerprint: Vec<u8>,
     /// The customer that it is about; none of a batch's, which names customers by their ids alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) customer_id: Option<CustomerId>,
@@ -126,11 +126,12 @@ pub(super) struct NewAnswer<A> {
 
 impl<A> NewAnswer<A> {
     pub(super) fn new(request: &Repeatable, answer: A) -> Self {
-        Self { tenant_id: None, request_id: request.id, fingerprint: request.fingerprint, customer_id: None, answer }
+        let fingerprint = request.fingerprint.to_bytes();
+        Self { tenant_id: None, request_id: request.id, fingerprint, customer_id: None, answer }
     }
 }
 
-fn hex<S: serde::Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+fn hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     use std::fmt::Write as _;
     let text = bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         _ = write!(text, "{byte:02x}");

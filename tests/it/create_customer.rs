@@ -217,7 +217,8 @@ async fn a_new_customer_can_have_custom_ids_in_several_systems() {
         let refused = assert_refused(acme.admin.create(taken).await, Code::AlreadyExists, "CUSTOM_ID_TAKEN");
         assert_eq!(metadata(&refused, "field").as_deref(), Some(field));
         let resource = refused.get_details_resource_info().unwrap();
-        assert_eq!((resource.resource_type.as_str(), resource.resource_name.as_str()), ("clientele.v1.Customer", ""));
+        let named = (resource.resource_type.as_str(), resource.resource_name.as_str());
+        assert_eq!(named, ("clientele.v1.Customer", created.id.as_str()));
     }
     // Leading zeros count. System and account count too.
     acme.admin.create(ids(&[("default", "123"), ("erp", "B-1"), ("billing", "E 1")])).await.unwrap();

@@ -84,6 +84,46 @@ async fn a_stale_etag_names_the_fields_changed_since() {
 }
 
 #[tokio::test]
+async fn an_account_below_the_owner_is_told_only_of_the_fields_that_it_sees() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let dealer = acme.child("dealer").await;
+    let shared = pb::Customer { reach: pb::Reach::Fleet.into(), ..full_customer("Shared") };
+    let shared = acme.admin.create(shared).await.unwrap();
+    let read = dealer.admin.get(&shared.id).await.unwrap();
+    let mut after = pb::Customer {
+        name: "Renamed".to_owned(),
+        currency: "USD".to_owned(),
+        billing_email: "secret@company.nl".to_owned(),
+        ..shared.clone()
+    };
+    after.labels.insert("credit-risk".to_owned(), "high".to_owned());
+    let stale = async |number: &str, etag: &str| {
+        let change = crate::custom_ids::change(&shared.id, "erp", number);
+        let refused = dealer.admin.set(pb::UpdateCustomIdRequest { etag: etag.to_owned(), ..change }).await;
+        assert_refused(refused, Code::Aborted, "ETAG_MISMATCH")
+    };
+    // What it does not see has changed, and nothing else.
+    let hidden = ["currency", "billing_email", "labels.credit-risk"];
+    acme.admin.update(after.clone(), &hidden).await.unwrap();
+    let refused = stale("1", &read.etag).await;
+    assert_eq!(metadata(&refused, "changed_fields").as_deref(), Some(""));
+    let shown = format!("{refused:?}");
+    assert!(hidden.iter().all(|field| !shown.contains(field)), "{shown}");
+
+    acme.admin.update(after, &["name"]).await.unwrap();
+    dealer.admin.set_id(&shared.id, "dms", "7").await.unwrap();
+    let refused = stale("1", &read.etag).await;
+    assert_eq!(metadata(&refused, "changed_fields").as_deref(), Some("custom_ids.dms,name"));
+    // The owner is told of all.
+    let mine = pb::Customer { email: "mine@company.nl".to_owned(), ..shared.clone() };
+    let refused =
+        assert_refused(update(&acme.admin, &shared.etag, mine, &["email"]).await, Code::Aborted, "ETAG_MISMATCH");
+    let changed = metadata(&refused, "changed_fields");
+    assert_eq!(changed.as_deref(), Some("billing_email,currency,labels.credit-risk,name"));
+}
+
+#[tokio::test]
 async fn changed_fields_are_left_out_if_their_events_are_gone() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;

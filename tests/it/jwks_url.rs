@@ -10,7 +10,7 @@ use std::{
 };
 
 use clientele::{
-    config::{Config, Issuer, Jwks},
+    config::{Config, Issuer, Jwks, TokenType},
     grpc::pb,
 };
 use tokio::{
@@ -84,7 +84,8 @@ impl Server {
         let file = authority.file();
         move |config| {
             let jwks = Jwks::Url(url.parse().unwrap());
-            let issuer = Issuer { issuer: REMOTE.to_owned(), audience: AUDIENCE.to_owned(), jwks };
+            let (audience, token_types) = (AUDIENCE.to_owned(), TokenType::usual());
+            let issuer = Issuer { issuer: REMOTE.to_owned(), audience, token_types, jwks };
             config.identity.issuers = vec![issuer];
             config.identity.jwks_ca = Some(file);
         }

@@ -13,7 +13,9 @@
 )]
 
 mod access_log;
+mod access_look_ups;
 mod add_member;
+mod already_exists;
 mod approve_customer;
 mod approve_customer_rights;
 mod architecture;
@@ -34,6 +36,7 @@ mod create_customer_policies;
 mod create_tag;
 mod create_tenant;
 mod custom_ids;
+mod custom_ids_out_of_sight;
 mod customer_names;
 mod deadlines;
 mod delete_tag;
@@ -96,9 +99,12 @@ mod search_pages;
 mod search_property;
 mod search_samples;
 mod search_scope;
+mod search_times;
 mod search_upkeep;
+mod sessions;
 mod settings;
 mod states;
+mod stopped_statements;
 mod stopping;
 mod stored_formats;
 mod suspend_customer;

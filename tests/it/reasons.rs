@@ -60,6 +60,7 @@ async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
                 "RATE_LIMITED",
                 "REQUEST_IN_FLIGHT",
                 "CONTENDED",
+                "STATEMENT_CANCELLED",
                 "DATABASE_UNAVAILABLE",
                 "ANSWER_OF_NEWER_RELEASE",
                 "ISSUER_UNAVAILABLE",
@@ -293,6 +294,8 @@ async fn waiting(met: &mut Met) {
     let world = World::start_with(database.clone(), |config| {
         config.database.pool_size = 1;
         config.database.pool_timeout = Duration::from_millis(50);
+        // Long enough for what happens meanwhile.
+        config.database.lock_timeout = Duration::from_secs(5);
     })
     .await;
     // From here on only the calls need the connection.
@@ -315,7 +318,22 @@ async fn waiting(met: &mut Met) {
         met.note(acme.admin.get(&ada.id).await);
     });
     met.note(contended);
-    met.note(approve(&acme, request_id()).await);
+    let (cancelled, ()) = tokio::join!(approve(&acme, String::new()), async {
+        until_blocked(&world).await;
+        let cancel = "select pg_cancel_backend(pid) from pg_stat_activity
+                      where datname = current_database() and wait_event_type = 'Lock'";
+        sqlx::query(cancel).execute(&mut world.sql().await).await.unwrap();
+    });
+    met.note(cancelled);
+    let slow = World::start_with(database.clone(), |config| {
+        wait_for_locks(config);
+        config.database.statement_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let theirs = slow.tenant_with("initech", pb::NameUniqueness::None, manual_approval()).await;
+    let cas = theirs.admin.create(customer("Cas")).await.unwrap();
+    sqlx::query("select from customers for update").execute(&mut *held).await.unwrap();
+    met.note(theirs.admin.approve(&cas.id).await);
 
     let hasty = World::start_with(database, |config| {
         config.limits.deadline = Duration::from_secs(2);
@@ -325,7 +343,20 @@ async fn waiting(met: &mut Met) {
     let mine = hasty.tenant("globex").await;
     let bob = mine.admin.create(customer("Bob")).await.unwrap();
     sqlx::query("select from customers for update").execute(&mut *held).await.unwrap();
-    met.note(mine.admin.update(pb::Customer { id: bob.id, ..customer("Rob") }, &["name"]).await);
+    // A repeat while this server still runs the first call, whose deadline passes.
+    let rename = pb::UpdateCustomerRequest {
+        customer: Some(pb::Customer { id: bob.id, ..customer("Rob") }),
+        update_mask: Some(mask(&["name"])),
+        request_id: request_id(),
+        ..Default::default()
+    };
+    let (mut one, mut other) = (mine.admin.customers(), mine.admin.customers());
+    let (late, in_flight) = tokio::join!(one.update_customer(rename.clone()), async {
+        until_blocked(&hasty).await;
+        other.update_customer(rename.clone()).await
+    });
+    met.note(late);
+    met.note(in_flight);
 }
 
 /// A server with a rate limit of one call per second.

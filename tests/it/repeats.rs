@@ -123,6 +123,76 @@ async fn another_request_with_the_same_request_id_is_refused() {
 }
 
 #[tokio::test]
+async fn a_repeat_with_ids_in_another_spelling_and_with_output_only_fields_is_the_same_request() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let branch_id = acme.branch("Harbour").await;
+    let asked = pb::Customer { branch_id, ..full_customer("Ada") };
+    let request = request_id();
+    let made = create(&acme.admin, asked.clone(), &request).await.unwrap().customer.unwrap();
+    // As a client sends it that fills in its own copy of the customer meanwhile.
+    let filled = pb::Customer {
+        branch_id: asked.branch_id.to_uppercase(),
+        id: made.id.clone(),
+        account_id: made.account_id.clone(),
+        etag: made.etag.clone(),
+        create_time: made.create_time,
+        allowed_actions: made.allowed_actions.clone(),
+        ..asked.clone()
+    };
+    for (asked, id) in [(filled, request.replace('-', "")), (asked, format!("{{{}}}", request.to_uppercase()))] {
+        let again = create(&acme.admin, asked, &id).await.unwrap();
+        assert!(again.replayed && again.customer.unwrap().id == made.id);
+    }
+    let change = request_id();
+    rename(&acme.admin, &made.id, "Bob", &change).await.unwrap();
+    assert!(rename(&acme.admin, &made.id.to_uppercase(), "Bob", &change.to_uppercase()).await.unwrap().replayed);
+
+    let archive = |ids: &[&str], request: &str| pb::ArchiveCustomersRequest {
+        customer_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        request_id: request.to_owned(),
+        ..Default::default()
+    };
+    let batch = request_id();
+    acme.admin.customers().archive_customers(archive(&[&made.id], &batch)).await.unwrap();
+    let again = archive(&[&format!("urn:uuid:{}", made.id)], &batch);
+    assert!(acme.admin.customers().archive_customers(again).await.unwrap().into_inner().replayed);
+}
+
+#[tokio::test]
+async fn a_reused_request_id_says_what_differs() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (admin, north) = (&acme.admin, acme.child("north").await);
+    let ada = north.admin.create(customer("Ada")).await.unwrap();
+    let request = request_id();
+    let update = |name: &str, etag: &str| pb::UpdateCustomerRequest {
+        customer: Some(pb::Customer { id: ada.id.clone(), ..customer(name) }),
+        update_mask: Some(mask(&["name"])),
+        etag: etag.to_owned(),
+        request_id: request.clone(),
+        ..Default::default()
+    };
+    let call = async |client: &Client, message| client.customers().update_customer(message).await.map(drop);
+    let by_north = &north.admin;
+    call(by_north, update("Bob", &ada.etag)).await.unwrap();
+    let now = by_north.get(&ada.id).await.unwrap().etag;
+    let reused = async |client: &Client, message| {
+        let refused = call(client, message).await;
+        assert_refused(refused, Code::InvalidArgument, "REQUEST_ID_REUSED").message().to_owned()
+    };
+    // The client read the customer again before it repeated its call.
+    let message = reused(by_north, update("Bob", &now)).await;
+    assert!(message.contains("with another etag; the rest is the same"), "{message}");
+    let message = reused(by_north, update("Cas", &ada.etag)).await;
+    assert!(message.contains("These differ: customer."), "{message}");
+    let message = reused(by_north, update("Cas", "")).await;
+    assert!(message.contains("These differ: customer, etag."), "{message}");
+    let message = reused(admin, update("Bob", "")).await;
+    assert!(message.contains("These differ: the acting account or the header clientele-customer, etag."), "{message}");
+}
+
+#[tokio::test]
 async fn a_request_id_belongs_to_its_principal_rpc_and_tenant() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;

@@ -12,7 +12,9 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     repeats::create,
-    world::{World, assert_refused, customer, database, full_customer, reason, request_id},
+    world::{
+        World, assert_refused, customer, database, full_customer, manual_approval, reason, request_id, wait_for_locks,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,4 +90,48 @@ async fn while_the_first_call_runs_a_repeat_is_in_flight() {
     sqlx::raw_sql("commit").execute(&mut first).await.unwrap();
     assert!(waiting.await.unwrap().unwrap().replayed, "the first call ended soon enough");
     assert_eq!(world.rows().await[0], customers);
+}
+
+#[tokio::test]
+async fn while_this_server_runs_the_first_call_a_repeat_waits_and_is_in_flight() {
+    let world = World::start_with(database().await, |config| {
+        wait_for_locks(config);
+        // The first call has one session. Repeats need none to wait, and one to find who calls.
+        config.database.pool_size = 2;
+    })
+    .await;
+    let acme = world.tenant_with("acme", NameUniqueness::None, manual_approval()).await;
+    let id = acme.admin.create(customer("Ada")).await.unwrap().id;
+    let approve = |request: &str| {
+        let (client, customer_id, request_id) = (acme.admin.clone(), id.clone(), request.to_owned());
+        async move {
+            let request = pb::ApproveCustomerRequest { customer_id, request_id, ..Default::default() };
+            client.customers().approve_customer(request).await.map(tonic::Response::into_inner)
+        }
+    };
+    let mut holder = world.sql().await;
+    sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
+    let request = request_id();
+    let first = tokio::spawn(approve(&request));
+    let waits = "select exists (
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+    )";
+    crate::world::until("the first call waits for the row", async || {
+        sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut world.sql().await).await.unwrap()
+    })
+    .await;
+    for spelled in [request.clone(), request.to_uppercase()] {
+        let refused = assert_refused(approve(&spelled).await, Code::Aborted, "REQUEST_IN_FLIGHT");
+        assert!(refused.get_details_retry_info().is_some(), "the same bytes may succeed");
+    }
+    let repeats = JoinSet::from_iter((0..4).map(|_| approve(&request)));
+    sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
+    assert!(!first.await.unwrap().unwrap().replayed);
+    for repeat in repeats.join_all().await {
+        match repeat {
+            Ok(answer) => assert!(answer.replayed),
+            Err(status) => assert_eq!(reason(&status), "REQUEST_IN_FLIGHT"),
+        }
+    }
+    assert!(approve(&request).await.unwrap().replayed);
 }

@@ -8,7 +8,10 @@ use clientele::{
     config::settings::{ALL, Commands, Kind, OTHER_VARIABLES, Setting},
 };
 
-use crate::processes::{clientele, failure, output, path, temp_dir};
+use crate::{
+    processes::{clientele, failure, output, path, temp_dir},
+    world::Keys,
+};
 
 /// A setting's row in README.
 fn row(setting: &Setting) -> String {
@@ -72,7 +75,7 @@ async fn check_config_prints_the_effective_settings_and_their_sources_but_no_sec
     let temp_dir = temp_dir();
     let [file, key, jwks] = ["config.yaml", "key", "jwks.json"].map(|name| temp_dir.path().join(name));
     fs::write(&key, std::array::from_fn::<u8, 32, _>(|index| 255 - u8::try_from(index).unwrap())).unwrap();
-    fs::write(&jwks, r#"{"keys": [{}]}"#).unwrap();
+    fs::copy(Keys::new().jwks(), &jwks).unwrap();
     let settings = format!(
         "database_url: postgres://me:hunter2@db/clientele\nissuers: ['https://id.example,clientele,{}']\n\
          sealing_key_files: ['{}']\ndeadline: 5s\n",
@@ -92,10 +95,37 @@ async fn check_config_prints_the_effective_settings_and_their_sources_but_no_sec
         "deadline: \"10s\"  # environment",
         "database_url: (hidden)  # file",
         "pool_size: 16  # default",
+        "token_types: [\"at+jwt\",\"JWT\",\"none\"]  # default",
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{line} is not in:\n{printed}");
     }
     assert!(!printed.contains("hunter2"), "{printed}");
+}
+
+#[tokio::test]
+async fn check_config_and_serve_refuse_the_same_keys_for_the_same_reason() {
+    let temp_dir = temp_dir();
+    let [jwks, key] = ["jwks.json", "key"].map(|name| temp_dir.path().join(name));
+    fs::write(&key, std::array::from_fn::<u8, 32, _>(|index| 255 - u8::try_from(index).unwrap())).unwrap();
+    let flags = |command: &'static str| {
+        let mut flags = clientele(&[command, "--database-url=postgres://me@db/clientele"]);
+        flags.arg(format!("--issuer=https://id.example,clientele,{}", path(&jwks)));
+        // Another problem is reported beside it.
+        flags.arg(format!("--sealing-key-file={}", path(&key))).arg("--pool-size=many");
+        flags
+    };
+    for (keys, cause) in [
+        (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, "keys[0] is a symmetric key: it can sign tokens too"),
+        (r#"{"keys": [{"kty": "EC", "crv": "P-384"}]}"#, "keys[0] is EC P-384; this server accepts"),
+        (r#"{"keys": []}"#, "contains no key that verifies signatures"),
+        ("{}", "not a JSON Web Key Set"),
+    ] {
+        fs::write(&jwks, keys).unwrap();
+        let [checked, served] = [failure(flags("check-config")).await, failure(flags("serve")).await];
+        assert_eq!(checked, served);
+        assert!(checked.contains("- --issuer https://id.example: JWKS file ") && checked.contains(cause), "{checked}");
+        assert!(checked.contains("- --pool-size: "), "all at once: {checked}");
+    }
 }
 
 #[tokio::test]
@@ -106,6 +136,7 @@ async fn check_config_reports_every_problem_of_every_source() {
     let mut check =
         clientele(&["check-config", "--config", path(&file), "--listen", "nowhere", "--log=clientele=loud"]);
     check.args(["--tls-key-file=/nowhere/tls.key", "--trust-mesh-identity=any", "--issuer=a,b,http://c/jwks"]);
+    check.args(["--token-type=a b c", "--token-type=JWT"]);
     check.args(["--log-format=xml", "--otlp-endpoint=collector:4317", "--otlp-ca-file=/nowhere/ca.crt"]);
     check.env("CLIENTELE_DEADLINE", "5").env("CLIENTELE_LISTN", "x").env("CLIENTELE_PORT", "tcp://10.0.0.1:50051");
     let stderr = failure(check).await;
@@ -121,6 +152,7 @@ async fn check_config_reports_every_problem_of_every_source() {
         "- --log: ".to_owned(),
         "- --issuer: a: its keys must be in a file or at an https URL".to_owned(),
         "- --tls-key-file needs --tls-cert-file".to_owned(),
+        "- --token-type: a b c is not of the form 'TYPE' or 'ISSUER TYPE'".to_owned(),
         "- --trust-mesh-identity: any is not one of none, xfcc, linkerd".to_owned(),
         "- --log-format: xml is neither text nor json".to_owned(),
         "- --sealing-key-file is missing".to_owned(),

@@ -1,7 +1,7 @@
 //! Tokens and their header.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use clientele::grpc::pb;
+use clientele::{config::TokenType, grpc::pb};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tonic::{Code, Request, Status};
@@ -69,6 +69,40 @@ async fn an_invalid_token_is_refused() {
         // The last one is within the allowed clock difference.
         let identity = who(&world.bearer(sign(change))).await.unwrap();
         assert_eq!(identity.principal.unwrap().subject, "max");
+    }
+}
+
+#[tokio::test]
+async fn only_tokens_of_the_accepted_types_are_accepted() {
+    let world = World::start().await;
+    let strict = World::start_with(world.database.clone(), |config| {
+        config.identity.issuers[0].token_types = vec![TokenType::of_header(Some("at+jwt")).unwrap()];
+    })
+    .await;
+    let of = |world: &World, typ: Option<&str>| world.bearer(world.keys.sign_as(typ, claims(&json!({}))));
+    // What identity providers call their access tokens.
+    for typ in [None, Some("JWT"), Some("jwt"), Some("at+jwt"), Some("AT+JWT"), Some("application/at+jwt")] {
+        who(&of(&world, typ)).await.unwrap();
+        let at = typ.is_some_and(|typ| typ.to_lowercase().ends_with("at+jwt"));
+        let strictly = who(&of(&strict, typ)).await;
+        match at {
+            true => drop(strictly.unwrap()),
+            false => drop(assert_refused(strictly, Code::Unauthenticated, "TOKEN_INVALID")),
+        }
+    }
+    // Nothing is said of the type of a token that the issuer did not sign.
+    let forged = world.bearer(Keys::new().sign_as(Some("logout+jwt"), claims(&json!({}))));
+    let refused = assert_refused(who(&forged).await, Code::Unauthenticated, "TOKEN_INVALID");
+    assert!(refused.message().contains("its signature is invalid"), "{}", refused.message());
+    // What else an issuer signs with the same keys, for the same audience.
+    for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "token-introspection+jwt", "oauth-authz-req+jwt", "none", ""]
+    {
+        for world in [&world, &strict] {
+            let refused = who(&of(world, Some(typ))).await;
+            let refused = assert_refused(refused, Code::Unauthenticated, "TOKEN_INVALID");
+            let said = if typ.is_empty() { "malformed" } else { typ };
+            assert!(refused.message().contains(&format!("its type (typ) is {said};")), "{}", refused.message());
+        }
     }
 }
 

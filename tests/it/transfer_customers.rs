@@ -88,8 +88,6 @@ async fn the_sources_links_are_hidden_and_show_again_when_the_customer_returns()
     acme.admin.transfer(&[&id], &south.account).await.unwrap();
     assert_refused(north.admin.lookup("7", "").await, Code::NotFound, "CUSTOMER_NOT_FOUND");
     assert_eq!(catalogue(&north.admin).await, [("vip".to_owned(), 0)]);
-    let taken = north.admin.create(with_custom_ids("Bob", &[("erp", "7")])).await;
-    assert_refused(taken, Code::AlreadyExists, "CUSTOM_ID_TAKEN");
     south.admin.set_id(&id, "erp", "S-1").await.unwrap();
     south.admin.tag(&[&id], &["new"], &[]).await.unwrap();
     consistent(&world).await;

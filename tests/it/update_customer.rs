@@ -3,9 +3,12 @@
 use clientele::grpc::pb::{self, NameUniqueness, Role};
 use tonic::{Code, Status};
 
-use crate::world::{
-    Client, ISSUER, World, assert_refused, bad_fields, customer, full_customer, mask, metadata, request_id, requiring,
-    unknown_id,
+use crate::{
+    rows::rows,
+    world::{
+        Client, ISSUER, World, assert_refused, bad_fields, customer, full_customer, mask, metadata, request_id,
+        requiring, unknown_id,
+    },
 };
 
 async fn validate(client: &Client, asked: pb::Customer, paths: &[&str]) -> Result<pb::Customer, Status> {
@@ -281,4 +284,45 @@ async fn contacts_keep_their_ids_when_they_are_sent_back() {
     assert_eq!(updated.contacts[0], jan);
     assert_ne!(updated.contacts[1].contact_id, "");
     assert_eq!(pb::Contact { contact_id: String::new(), ..updated.contacts[1].clone() }, piet);
+    // In capitals it is the same id, and in another order the same contact.
+    let capitals = updated.contacts[1].contact_id.to_uppercase();
+    let contacts = vec![pb::Contact { contact_id: capitals, ..updated.contacts[1].clone() }, jan.clone()];
+    let turned = acme.admin.update(pb::Customer { contacts, ..created.clone() }, &["contacts"]).await.unwrap();
+    assert_eq!(turned.contacts, [updated.contacts[1].clone(), jan]);
+}
+
+#[tokio::test]
+async fn a_contact_id_that_is_none_of_the_customers_is_refused() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(full_customer("Ada")).await.unwrap();
+    let bob = acme.admin.create(full_customer("Bob")).await.unwrap();
+    let piet = pb::Contact { first_name: "Piet".to_owned(), ..Default::default() };
+    let known = |id: &str| pb::Contact { contact_id: id.to_owned(), ..piet.clone() };
+    let with = |contacts: Vec<pb::Contact>| pb::Customer { contacts, ..ada.clone() };
+    let (hers, his) = (ada.contacts[0].clone(), bob.contacts[0].contact_id.clone());
+    let before = rows(&world).await;
+    // One that nobody has, and one of another customer.
+    let contacts = vec![hers.clone(), known(&unknown_id()), piet.clone(), known(&his)];
+    for validate_only in [false, true] {
+        let asked = pb::UpdateCustomerRequest {
+            customer: Some(with(contacts.clone())),
+            update_mask: Some(mask(&["contacts", "name"])),
+            validate_only,
+            ..Default::default()
+        };
+        let refused = acme.admin.customers().update_customer(asked).await;
+        let refused = assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS");
+        assert_eq!(bad_fields(&refused), ["customer.contacts[1].contact_id", "customer.contacts[3].contact_id"]);
+    }
+    assert_eq!(rows(&world).await, before);
+    // The id of a contact that has been removed is one that nobody has.
+    let without = acme.admin.update(with(vec![piet.clone()]), &["contacts"]).await.unwrap();
+    let refused = acme.admin.update(with(vec![hers]), &["contacts"]).await;
+    assert_eq!(
+        bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS")),
+        ["customer.contacts[0].contact_id"]
+    );
+    let kept = acme.admin.update(with(vec![known(&without.contacts[0].contact_id)]), &["contacts"]).await.unwrap();
+    assert_eq!(kept.contacts, without.contacts);
 }

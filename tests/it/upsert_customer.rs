@@ -54,6 +54,26 @@ async fn a_repeated_full_record_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_contact_id_must_be_one_of_the_customer_that_is_found() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let sent = |contact_id: &str| {
+        let jan = pb::Contact { contact_id: contact_id.to_owned(), first_name: "Jan".to_owned(), ..Default::default() };
+        upsert(pb::Customer { contacts: vec![jan], ..with_custom_ids("Ada", &[("erp", "1")]) }, &["contacts"])
+    };
+    let refused = async |contact_id: &str| {
+        let refused = acme.admin.upsert(sent(contact_id)).await;
+        bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS"))
+    };
+    // It would create the customer, which has no contacts yet.
+    assert_eq!(refused(&unknown_id()).await, ["customer.contacts[0].contact_id"]);
+    let (made, _) = acme.admin.upsert(sent("")).await.unwrap();
+    assert_eq!(refused(&unknown_id()).await, ["customer.contacts[0].contact_id"]);
+    let again = acme.admin.upsert(sent(&made.contacts[0].contact_id)).await.unwrap();
+    assert_eq!(again, (made, UpsertResult::Unchanged));
+}
+
+#[tokio::test]
 async fn the_system_may_be_named_or_is_the_only_one_or_default() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;

@@ -14,7 +14,7 @@ use std::{
 use clientele::{
     config::{
         Config, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, ServicePrincipal, Telemetry,
-        parse,
+        TokenType, parse,
         settings::{
             DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT, LOCK_TIMEOUT, POOL_SIZE, POOL_TIMEOUT, SEARCH_POOL_SIZE,
             STATEMENT_TIMEOUT, Setting,
@@ -546,6 +546,13 @@ impl Keys {
         jsonwebtoken::encode(&header, &claims, &self.0.key).unwrap()
     }
 
+    /// A token of this type with only these claims.
+    pub fn sign_as(&self, typ: Option<&str>, claims: serde_json::Value) -> String {
+        let header =
+            Header { kid: Some("tests".to_owned()), typ: typ.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, &self.0.key).unwrap()
+    }
+
     /// The configuration of a server that accepts these keys.
     pub fn config(&self, database: PgConnectOptions) -> Config {
         let mut config = self.default_config(database);
@@ -574,6 +581,7 @@ impl Keys {
                 issuers: vec![Issuer {
                     issuer: ISSUER.to_owned(),
                     audience: AUDIENCE.to_owned(),
+                    token_types: TokenType::usual(),
                     jwks: Jwks::File(self.jwks()),
                 }],
                 jwks_ca: None,

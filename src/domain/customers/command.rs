@@ -124,7 +124,7 @@ impl Customer {
         // Labels are removed first: there is a limit on their number.
         let (removals, others): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
         for edit in removals.into_iter().chain(others) {
-            self.fields.apply(edit.clone()).map_err(|(field, rule)| Refusal::BreaksRule(field.name(), rule))?;
+            self.fields.apply(edit.clone()).map_err(Refusal::BreaksRule)?;
         }
         self.fields.profile.keep_unknown(&before.profile);
         if self.fields == before {

@@ -10,7 +10,11 @@ use crate::domain::{
     },
     history::event_type::EventType,
     refusal::Refusal,
-    values::{ids::HoldId, timestamp::Timestamp, violation::Rule},
+    values::{
+        ids::HoldId,
+        timestamp::Timestamp,
+        violation::{Rule, Violations},
+    },
 };
 
 impl Customer {
@@ -100,10 +104,8 @@ impl Customer {
     /// `BreaksRule` beyond [`Hold::MAX`].
     pub fn place_hold(&mut self, hold: Hold) -> Result<Change, Refusal> {
         if self.holds.len() >= Hold::MAX {
-            return Err(Refusal::BreaksRule(
-                "holds",
-                Rule::new("must leave at most 20 holds on a customer; release one first"),
-            ));
+            let rule = Rule::new("must leave at most 20 holds on a customer; release one first");
+            return Err(Refusal::BreaksRule(Violations::of("holds", rule)));
         }
         self.holds.push(hold);
         Ok(Change::Made(EventType::HoldPlaced))

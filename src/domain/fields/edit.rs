@@ -6,7 +6,7 @@ use crate::domain::{
     fields::{customer_fields::CustomerFields, field::Field},
     values::{
         address::{Address, AddressKind, AddressPart},
-        contacts::Contacts,
+        contacts::SentContacts,
         email::Email,
         enums::{CustomerType, Reach, ServiceClass},
         label::{LabelKey, LabelValue, Labels},
@@ -15,7 +15,7 @@ use crate::domain::{
         phone::Phone,
         tax_id::TaxIds,
         text::Text,
-        violation::Rule,
+        violation::Violations,
     },
 };
 
@@ -35,7 +35,7 @@ pub enum Edit {
     Address(AddressKind, Address),
     /// One line; the other lines of the address given here are not used.
     AddressPart(AddressKind, AddressPart, Address),
-    Contacts(Contacts),
+    Contacts(SentContacts),
     Email(Option<Email>),
     BillingEmail(Option<Email>),
     Phone(Option<Phone>),
@@ -52,8 +52,9 @@ impl CustomerFields {
     /// Writes one field's new value.
     ///
     /// # Errors
-    /// The field whose rule breaks together with the values that are there, and the rule: too many labels.
-    pub fn apply(&mut self, edit: Edit) -> Result<(), (Field, Rule)> {
+    /// What is wrong together with the values that are there: too many labels, a contact that is none of the customer's. The
+    /// paths start at the customer; nothing changes then.
+    pub fn apply(&mut self, edit: Edit) -> Result<(), Violations> {
         let profile = &mut self.profile;
         match edit {
             Edit::Type(customer_type) => self.customer_type = customer_type,
@@ -67,7 +68,7 @@ impl CustomerFields {
             Edit::Industry(industry) => profile.industry = industry,
             Edit::Address(kind, address) => *profile.address_mut(kind) = address,
             Edit::AddressPart(kind, part, address) => profile.address_mut(kind).replace(part, address),
-            Edit::Contacts(contacts) => profile.contacts = contacts.keeping_ids(&profile.contacts),
+            Edit::Contacts(sent) => profile.contacts = sent.over(&profile.contacts)?,
             Edit::Email(email) => profile.email = email,
             Edit::BillingEmail(email) => profile.billing_email = email,
             Edit::Phone(phone) => profile.phone = phone,
@@ -75,7 +76,9 @@ impl CustomerFields {
             Edit::Reference(field, id) => self.references.set(field, id),
             Edit::OrderReference(reference) => self.order_reference = reference,
             Edit::Labels(labels) => profile.labels = labels,
-            Edit::Label(key, Some(value)) => profile.labels.set(key, value).map_err(|rule| (Field::Labels, rule))?,
+            Edit::Label(key, Some(value)) => {
+                profile.labels.set(key, value).map_err(|rule| Violations::of(Field::Labels.name(), rule))?;
+            }
             Edit::Label(key, None) => profile.labels.remove(&key),
             Edit::Language(language) => profile.language = language,
         }

@@ -137,6 +137,13 @@ impl Changes {
     }
 }
 
+/// Keeps the paths of changes that an account with this relation to the customer may read.
+#[must_use]
+pub fn paths_seen_from(relation: Relation, mut paths: Vec<String>) -> Vec<String> {
+    paths.retain(|path| relation != Relation::Below || is_read_below(path));
+    paths
+}
+
 /// Whether accounts below the owner may read the field of this path. A field that the tables do not have, such as one of a
 /// newer release, they may not.
 fn is_read_below(path: &str) -> bool {

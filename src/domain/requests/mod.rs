@@ -2,5 +2,6 @@
 
 pub mod answer;
 pub mod contract;
+pub mod fingerprint;
 pub mod options;
 pub mod principal;

@@ -1,14 +1,14 @@
 //! The options that every mutation takes, and the outcome that every mutation has.
 
-use crate::domain::values::ids::RequestId;
+use crate::domain::{requests::fingerprint::Fingerprint, values::ids::RequestId};
 
 /// The idempotency key of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeatable {
     /// The caller's own id of the request.
     pub id: RequestId,
-    /// SHA-256 over the acting account and the decoded message: a repeat has the same.
-    pub fingerprint: [u8; 32],
+    /// What a repeat has in common with the first call.
+    pub fingerprint: Fingerprint,
 }
 
 /// The options of a mutation.

@@ -27,6 +27,34 @@ impl Outline {
     }
 }
 
+/// Contacts as a caller sends them, with the places of those that came with an id: only a contact that is there already
+/// has one, as the server gives the ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentContacts {
+    /// The contacts. Those without an id have a new one.
+    pub contacts: Contacts,
+    /// The places of those that came with an id, in order.
+    pub named: Vec<usize>,
+}
+
+impl SentContacts {
+    /// The contacts of a customer that has these so far. One that comes again without its id keeps it.
+    ///
+    /// # Errors
+    /// The contacts whose id is none of these; the paths start at the customer.
+    pub fn over(self, before: &Contacts) -> Result<Contacts, Violations> {
+        let mut violations = Violations::default();
+        let known = |place: &usize| {
+            self.contacts.0.get(*place).is_some_and(|sent| before.0.iter().any(|old| old.contact_id == sent.contact_id))
+        };
+        for place in self.named.iter().filter(|place| !known(place)) {
+            let rule = "must be the id of a contact that the customer has; leave it empty for a new contact";
+            violations.push(format!("contacts[{place}].contact_id"), Rule::new(rule));
+        }
+        violations.finish(Some(self.contacts)).map(|contacts| contacts.keeping_ids(before))
+    }
+}
+
 /// A customer's contacts, at most 50, of which exactly one is primary if there are any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -88,7 +116,7 @@ impl Contacts {
 
     /// The same where somebody who was among them before, and comes again without an id that was, keeps the id.
     #[must_use]
-    pub fn keeping_ids(mut self, before: &Self) -> Self {
+    fn keeping_ids(mut self, before: &Self) -> Self {
         let named: Vec<ContactId> = self.0.iter().map(|contact| contact.contact_id).collect();
         let mut free: Vec<&Contact> = before.0.iter().filter(|old| !named.contains(&old.contact_id)).collect();
         for contact in &mut self.0 {
@@ -194,6 +222,24 @@ mod tests {
         // One that is named keeps to itself, and a third Jan is new.
         let more = contacts(vec![Contact { primary: true, ..jan(11) }, jan(2), jan(14)]).keeping_ids(&before);
         assert_eq!(more, contacts(vec![Contact { primary: true, ..jan(1) }, jan(2), jan(14)]));
+    }
+
+    #[test]
+    fn an_id_that_no_contact_has_is_refused() {
+        let contacts = |list| Contacts::try_new(list).unwrap();
+        let before = contacts(vec![jan(1), jan(2)]);
+        let sent = |named: &[usize]| SentContacts {
+            contacts: contacts(vec![jan(2), jan(9), jan(1), jan(8)]),
+            named: named.to_vec(),
+        };
+        let refused = |named: &[usize]| {
+            let violations = sent(named).over(&before).unwrap_err();
+            violations.all().iter().map(|violation| violation.field.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(&[0, 1, 2, 3]), ["contacts[1].contact_id", "contacts[3].contact_id"]);
+        assert_eq!(refused(&[3]), ["contacts[3].contact_id"]);
+        let kept = sent(&[0, 2]).over(&before).unwrap();
+        assert_eq!(kept, contacts(vec![jan(2), jan(9), jan(1), jan(8)]));
     }
 
     #[test]

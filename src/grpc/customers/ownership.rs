@@ -152,6 +152,7 @@ fn blockers_out(blockers: Vec<Blocked>) -> Vec<pb::BlockedMove> {
             field: blocked.at.unwrap_or_else(|| "customer_id".to_owned()),
             blocker: blocker_out(blocked.blocker).into(),
             message: blocked.blocker.text().to_owned(),
+            taken_by_customer_id: blocked.by.map(|id| id.to_string()).unwrap_or_default(),
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! Reads the fields of a customer: all of a new customer's, or those that an update's mask names.
 
+use std::mem;
+
 use strum::VariantArray as _;
 
 use crate::{
@@ -13,6 +15,7 @@ use crate::{
         },
         values::{
             address::{Address, AddressKind},
+            contacts::SentContacts,
             custom_id::{CustomId, CustomIds, MAX_SYSTEMS, System},
             email::Email,
             enums::{CustomerType, Origin, Reach, ServiceClass},
@@ -48,12 +51,15 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<NewCustomer, Viola
         .collect();
     let parts = name.zip(origin).zip(custom_ids);
     let ((name, origin), custom_ids) = violations.finish(parts)?;
-    let mut fields = CustomerFields::new(name, origin);
-    for edit in edits {
-        let of = |(field, rule): (Field, Rule)| Violations::of(format!("customer.{}", field.name()), rule);
-        fields.apply(edit).map_err(of)?;
+    let (mut fields, mut known_contacts) = (CustomerFields::new(name, origin), Vec::new());
+    let mut violations = Violations::default();
+    for mut edit in edits {
+        if let Edit::Contacts(SentContacts { named, .. }) = &mut edit {
+            known_contacts = mem::take(named);
+        }
+        violations.nest("customer", fields.apply(edit));
     }
-    Ok(NewCustomer { fields, custom_ids })
+    violations.finish(Some(NewCustomer { fields, custom_ids, known_contacts }))
 }
 
 /// Reads the fields that a mask names.

@@ -6,7 +6,7 @@ use crate::{
     domain::values::{
         address::{Address, AddressPart},
         contact::Contact,
-        contacts::{Contacts, Outline},
+        contacts::{Contacts, Outline, SentContacts},
         email::Email,
         ids::ContactId,
         phone::Phone,
@@ -68,21 +68,23 @@ pub(super) fn phone(violations: &mut Violations, at: &str, raw: Option<&pb::Phon
 }
 
 /// Reads contacts: each by itself, then the list.
-pub(super) fn contacts(violations: &mut Violations, raw: &[pb::Contact]) -> Option<Contacts> {
+pub(super) fn contacts(violations: &mut Violations, raw: &[pb::Contact]) -> Option<SentContacts> {
     violations.nest("customer", Contacts::check_count(raw.len()))?;
     let parsed: Vec<Option<Contact>> = raw
         .iter()
         .enumerate()
         .map(|(place, contact)| parse_contact(violations, &format!("customer.contacts[{place}]"), contact))
         .collect();
-    match parsed.into_iter().collect() {
+    let contacts = match parsed.into_iter().collect() {
         Some(whole) => violations.nest("customer", Contacts::try_new(whole)),
         // The rules on the whole list are checked too, as far as the parts that are sent allow it.
         None => {
             let outlines: Vec<Outline> = raw.iter().map(outline).collect();
             violations.nest("customer", Err(Contacts::check(&outlines)))
         }
-    }
+    };
+    let named = raw.iter().enumerate().filter(|(_, contact)| !contact.contact_id.is_empty());
+    contacts.map(|contacts| SentContacts { contacts, named: named.map(|(place, _)| place).collect() })
 }
 
 fn outline(raw: &pb::Contact) -> Outline {

@@ -218,7 +218,9 @@ fn updated(field: Field) -> (CustomerFields, CustomerFields) {
     let bare = CustomerFields::new(Name::parse("Bob").unwrap(), Origin::Api);
     let mut after = bare.clone();
     let mask = prost_types::FieldMask { paths: vec![field.name().to_owned()] };
-    for edit in read::edits(Some(mask), &written()).unwrap() {
+    let mut sent = written();
+    sent.contacts[0].contact_id.clear(); // it is new to this customer
+    for edit in read::edits(Some(mask), &sent).unwrap() {
         after.apply(edit).unwrap();
     }
     (bare, after)

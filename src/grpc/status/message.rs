@@ -35,16 +35,15 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::RoleTooLow(least) => return role_too_low(*least),
         Error::Invalid(violations) => return summary(violations).into(),
         Error::Refused { refusal, .. } => return for_refusal(refusal),
-        Error::NameTaken { free } => return name_taken(free).into(),
+        Error::NameTaken { free, .. } => return name_taken(free).into(),
+        Error::TakenThere { blocker, .. } => blocker.text(),
+        Error::RequestIdReused { differs } => return request_id_reused(differs).into(),
         Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
         Error::AccountRequired => "You are a member of several accounts. Name one in the header clientele-account.",
         Error::TenantRequired => "No tenant is named. Name the tenant in the header clientele-tenant.",
         Error::NotAnOperator => "Only a platform operator may do this. The server's configuration names them.",
         Error::PageToken => "The page token does not belong to this query and account. Start again without one.",
-        Error::RequestIdReused => {
-            "This request_id was used before with another request or acting account. Use a new one."
-        }
         Error::AnswerOfNewerRelease => {
             "A server of a newer release answered the first call with this request_id. Nothing was done again. Send the same \
              request to a server of that release."
@@ -57,14 +56,21 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::AnswerTooLarge => {
             "The response would exceed the clients' size limit. Request fewer customers, or the view BASIC."
         }
-        Error::OrderReferenceTaken => "Another customer of the account was created from this order.",
-        Error::MemberExists => "The principal is already a member of the account.",
+        Error::OrderReferenceTaken { .. } => "Another customer of the account was created from this order.",
+        Error::MemberExists { .. } => "The principal is already a member of the account.",
         Error::TagNotFound => "Tag not found in the acting account.",
-        Error::TagExists => "The acting account already has a tag with this name.",
+        Error::TagExists { .. } => "The acting account already has a tag with this name.",
         Error::BranchNotFound => "Branch not found in the acting account.",
-        Error::BranchExists => "The acting account already has a branch with this name.",
+        Error::BranchExists { .. } => "The acting account already has a branch with this name.",
         Error::EtagMismatch { .. } => "The customer has changed since its etag was read. Read it again.",
-        Error::Contended | Error::LostRace => "The record is being changed by other calls. Nothing was written; retry.",
+        Error::Contended | Error::LostRace | Error::LockTimeout { .. } => {
+            "The record is being changed by other calls. Nothing was written; retry."
+        }
+        Error::StatementTimeout => {
+            "The work in the database took longer than the server allows, and was stopped. Nothing was written. Ask for less \
+             at once: fewer ids, a smaller page, a narrower filter."
+        }
+        Error::StatementCancelled => "The work in the database was cancelled there. Nothing was written; retry.",
         Error::Deadline => "The deadline has passed. A write may still happen: repeat it with the same request_id.",
         Error::Overloaded { .. } => "The server is overloaded. Retry after the delay.",
         Error::RateLimited { .. } => "Rate limit exceeded. Retry after the delay.",
@@ -90,9 +96,7 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
         Refusal::IllegalTransition(cause) => format!("The customer's status does not allow this: {cause}.").into(),
-        Refusal::BreaksRule(field, rule) => {
-            format!("Together with the existing values, {} {}.", field, truncate(rule.text(), MAX_RULE)).into()
-        }
+        Refusal::BreaksRule(violations) => format!("Together with the existing values, {}", summary(violations)).into(),
         Refusal::TooManyCustomIds => {
             format!("Together with the existing ones, custom_ids {}.", TOO_MANY_CUSTOM_IDS.text()).into()
         }
@@ -113,6 +117,16 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
 
 fn role_too_low(least: Role) -> Cow<'static, str> {
     format!("Your role in the acting account is too low: {} or above is required.", least.as_str()).into()
+}
+
+fn request_id_reused(differs: &[&str]) -> String {
+    if differs == ["etag"] {
+        return "This request_id was used before with another etag; the rest is the same. Use a new request_id to change the \
+                state of this etag."
+            .to_owned();
+    }
+    let what = if differs.is_empty() { String::new() } else { format!(" These differ: {}.", join(differs, ", ")) };
+    format!("This request_id was used before with another request.{what} Use a new one.")
 }
 
 fn name_taken(free: &[String]) -> String {

@@ -2,6 +2,7 @@
 //! details. The cause is never sent.
 
 mod message;
+mod resource;
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -9,7 +10,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 pub use self::message::{INTERNAL, RPC_UNKNOWN};
-use self::message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate};
+use self::{
+    message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate},
+    resource::{holder, resource_type},
+};
 use super::pb::ErrorReason;
 use crate::{
     domain::{
@@ -49,16 +53,17 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
     let message = message::for_error(&error);
     let mut details = error_info(reason, metadata(&error));
     if let Some(resource) = resource_type(reason) {
-        details.set_resource_info(resource, "", "", "");
+        details.set_resource_info(resource, holder(&error).unwrap_or_default(), "", "");
     }
     if let Some(delay) = retry_delay(&error, repeat) {
         details.set_retry_info(Some(delay));
     }
     let mut status = match &error {
         Error::Invalid(violations) => with_violations(code, &message, &details, violations),
-        Error::Refused { refusal: Refusal::BreaksRule(field, rule), .. } => {
-            let field = format!("customer.{field}");
-            with_violations(code, &message, &details, &Violations::of(field, rule.clone()))
+        Error::Refused { refusal: Refusal::BreaksRule(broken), .. } => {
+            let mut violations = Violations::default();
+            violations.nest::<()>("customer", Err(broken.clone()));
+            with_violations(code, &message, &details, &violations)
         }
         Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
             with_violations(code, &message, &details, &Violations::of("custom_ids", TOO_MANY_CUSTOM_IDS))
@@ -87,7 +92,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::RoleTooLow(_) | Error::NotAnOperator => (Code::PermissionDenied, Reason::RoleTooLow),
         Error::Invalid(_) => (Code::InvalidArgument, Reason::InvalidFields),
         Error::PageToken => (Code::InvalidArgument, Reason::PageTokenInvalid),
-        Error::RequestIdReused => (Code::InvalidArgument, Reason::RequestIdReused),
+        Error::RequestIdReused { .. } => (Code::InvalidArgument, Reason::RequestIdReused),
         Error::AnswerOfNewerRelease => (Code::Unavailable, Reason::AnswerOfNewerRelease),
         Error::RequestInFlight => (Code::Aborted, Reason::RequestInFlight),
         Error::CustomerNotFound { .. } => (Code::NotFound, Reason::CustomerNotFound),
@@ -113,14 +118,17 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::CustomIdTaken { .. } => (Code::AlreadyExists, Reason::CustomIdTaken),
         Error::LookupAmbiguous => (Code::FailedPrecondition, Reason::LookupAmbiguous),
         Error::AnswerTooLarge => (Code::ResourceExhausted, Reason::AnswerTooLarge),
-        Error::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
-        Error::MemberExists => (Code::AlreadyExists, Reason::MemberExists),
+        Error::OrderReferenceTaken { .. } => (Code::AlreadyExists, Reason::OrderReferenceTaken),
+        Error::TakenThere { blocker, .. } => blocker_code_and_reason(*blocker),
+        Error::MemberExists { .. } => (Code::AlreadyExists, Reason::MemberExists),
         Error::TagNotFound => (Code::NotFound, Reason::TagNotFound),
-        Error::TagExists => (Code::AlreadyExists, Reason::TagExists),
+        Error::TagExists { .. } => (Code::AlreadyExists, Reason::TagExists),
         Error::BranchNotFound => (Code::NotFound, Reason::BranchNotFound),
-        Error::BranchExists => (Code::AlreadyExists, Reason::BranchExists),
+        Error::BranchExists { .. } => (Code::AlreadyExists, Reason::BranchExists),
         Error::EtagMismatch { .. } => (Code::Aborted, Reason::EtagMismatch),
-        Error::Contended | Error::LostRace => (Code::Aborted, Reason::Contended),
+        Error::Contended | Error::LostRace | Error::LockTimeout { .. } => (Code::Aborted, Reason::Contended),
+        Error::StatementTimeout => (Code::DeadlineExceeded, Reason::StatementTimeout),
+        Error::StatementCancelled => (Code::Aborted, Reason::StatementCancelled),
         Error::Deadline => (Code::DeadlineExceeded, Reason::DeadlineExceeded),
         Error::Overloaded { .. } => (Code::ResourceExhausted, Reason::Overloaded),
         Error::RateLimited { .. } => (Code::ResourceExhausted, Reason::RateLimited),
@@ -173,28 +181,14 @@ fn metadata(error: &Error) -> HashMap<String, String> {
     match error {
         Error::CustomerNotFound { at: Some(field) }
         | Error::Refused { at: Some(field), .. }
-        | Error::CustomIdTaken { field: Some(field) } => insert("field", truncate(field, MAX_FIELD).to_owned()),
+        | Error::TakenThere { at: Some(field), .. }
+        | Error::CustomIdTaken { field: Some(field), .. } => insert("field", truncate(field, MAX_FIELD).to_owned()),
         _ => {}
     }
     if let Some(paths) = error.missing_fields() {
         insert("missing_fields", join(paths, ","));
     }
     metadata
-}
-
-/// The type of the resource that is missing, or exists already. Never its name: it may be another customer's.
-fn resource_type(reason: ErrorReason) -> Option<&'static str> {
-    match reason {
-        ErrorReason::CustomerNotFound
-        | ErrorReason::NameTaken
-        | ErrorReason::CustomIdTaken
-        | ErrorReason::OrderReferenceTaken => Some("clientele.v1.Customer"),
-        ErrorReason::AccountNotFound => Some("clientele.v1.Account"),
-        ErrorReason::MemberExists => Some("clientele.v1.Member"),
-        ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),
-        ErrorReason::BranchNotFound | ErrorReason::BranchExists => Some("clientele.v1.Branch"),
-        _ => None,
-    }
 }
 
 /// Returns when to send the same bytes again, if that is safe and may succeed.
@@ -206,7 +200,9 @@ fn retry_delay(error: &Error, repeat: Repeat) -> Option<Duration> {
         Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),
         // Another server may be of the newer release. Nothing was done.
         Error::AnswerOfNewerRelease => Some(Duration::from_secs(1)),
-        Error::Contended | Error::LostRace => Some(Duration::from_millis(100)),
+        Error::Contended | Error::LostRace | Error::LockTimeout { .. } => Some(Duration::from_millis(100)),
+        // Nothing was written.
+        Error::StatementCancelled => Some(Duration::from_secs(1)),
         Error::Unavailable { .. } | Error::ShuttingDown if repeat == Repeat::Safe => Some(Duration::from_secs(1)),
         _ => None,
     }

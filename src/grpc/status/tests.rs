@@ -2,7 +2,11 @@ use super::*;
 use crate::domain::{
     fields::{field::Field, path::FieldPath},
     refusal::Blocker,
-    values::{enums::Role, violation::Rule},
+    values::{
+        enums::Role,
+        ids::{BranchId, CustomerId, MemberId, TagId},
+        violation::Rule,
+    },
 };
 
 const SECRET: &str = "insert into customers at 10.0.0.7";
@@ -20,7 +24,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::NotAnOperator,
         Error::Invalid(Violations::of("customer.name", Rule::new("must not be empty"))),
         Error::PageToken,
-        Error::RequestIdReused,
+        Error::RequestIdReused { differs: vec!["customer", "etag"] },
         Error::CustomerNotFound { at: Some("customer_ids[17]".to_owned()) },
         Error::AccountNotFound,
         Error::from(Refusal::FleetOwnedElsewhere),
@@ -28,7 +32,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::from(Refusal::RequiredToApprove(paths())),
         Error::refused_at(Refusal::Archived, "customer_ids[2]".to_owned()),
         Error::from(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
-        Error::from(Refusal::BreaksRule("labels", Rule::new("must be at most 50 labels"))),
+        Error::from(Refusal::BreaksRule(Violations::of("labels", Rule::new("must be at most 50 labels")))),
         Error::from(Refusal::Narrowed),
         Error::from(Refusal::TreeTooDeep),
         Error::refused_at(Refusal::Blocked(Blocker::NameTaken), "customer_ids[2]".to_owned()),
@@ -41,18 +45,20 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::refused_at(Refusal::ValueOfNewerRelease("the customer's status"), "customer_ids[2]".to_owned()),
         Error::from(Refusal::RoleOfNewerRelease("a role in the account's policies")),
         Error::TagNotFound,
-        Error::TagExists,
+        Error::TagExists { by: None },
         Error::BranchNotFound,
-        Error::BranchExists,
-        Error::NameTaken { free: vec!["Ada 2".to_owned(), "Ada 3".to_owned()] },
+        Error::BranchExists { by: None },
+        Error::NameTaken { free: vec!["Ada 2".to_owned(), "Ada 3".to_owned()], by: None },
         Error::from(Refusal::TooManyCustomIds),
         Error::LookupAmbiguous,
         Error::AnswerTooLarge,
-        Error::CustomIdTaken { field: Some("customer.custom_ids.erp".to_owned()) },
-        Error::OrderReferenceTaken,
-        Error::MemberExists,
+        Error::CustomIdTaken { field: Some("customer.custom_ids.erp".to_owned()), by: None },
+        Error::OrderReferenceTaken { by: None },
+        Error::TakenThere { blocker: Blocker::NameTaken, at: Some("customer_ids[2]".to_owned()), by: None },
+        Error::MemberExists { by: None },
         Error::EtagMismatch { etag: "sealed".to_owned(), changed: Some(vec!["name".to_owned(), "email".to_owned()]) },
         Error::Deadline,
+        Error::StatementTimeout,
         Error::Database(sqlx::Error::Configuration(SECRET.into())),
         Error::internal(SECRET),
     ];
@@ -61,6 +67,8 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::RequestInFlight,
         Error::Contended,
         Error::LostRace,
+        Error::LockTimeout { on_stored_answer: false },
+        Error::StatementCancelled,
         Error::Overloaded { retry_after: Duration::from_secs(3) },
         Error::RateLimited { retry_after: Duration::from_millis(20) },
         Error::IssuerUnavailable(SECRET.to_owned()),
@@ -154,20 +162,29 @@ fn metadata_has_the_contracts_keys() {
 }
 
 #[test]
-fn a_resource_is_named_by_its_type_alone() {
-    for (error, kind) in [
-        (Error::CustomerNotFound { at: None }, "clientele.v1.Customer"),
-        (Error::AccountNotFound, "clientele.v1.Account"),
-        (Error::NameTaken { free: Vec::new() }, "clientele.v1.Customer"),
-        (Error::MemberExists, "clientele.v1.Member"),
-        (Error::TagNotFound, "clientele.v1.Tag"),
-        (Error::TagExists, "clientele.v1.Tag"),
-        (Error::BranchNotFound, "clientele.v1.Branch"),
-        (Error::BranchExists, "clientele.v1.Branch"),
+fn a_resource_is_named_by_its_type_and_by_its_id_if_the_caller_sees_it() {
+    let id = uuid::Uuid::from_u128(7);
+    let (customer, member) = (CustomerId::from_uuid(id), MemberId::from_uuid(id));
+    let (tag, branch) = (TagId::from_uuid(id), BranchId::from_uuid(id));
+    let blocker = Blocker::OrderReferenceTaken;
+    for (error, kind, named) in [
+        (Error::CustomerNotFound { at: None }, "clientele.v1.Customer", false),
+        (Error::AccountNotFound, "clientele.v1.Account", false),
+        (Error::TagNotFound, "clientele.v1.Tag", false),
+        (Error::BranchNotFound, "clientele.v1.Branch", false),
+        (Error::NameTaken { free: Vec::new(), by: None }, "clientele.v1.Customer", false),
+        (Error::NameTaken { free: Vec::new(), by: Some(customer) }, "clientele.v1.Customer", true),
+        (Error::CustomIdTaken { field: None, by: Some(customer) }, "clientele.v1.Customer", true),
+        (Error::OrderReferenceTaken { by: Some(customer) }, "clientele.v1.Customer", true),
+        (Error::TakenThere { blocker, at: None, by: Some(customer) }, "clientele.v1.Customer", true),
+        (Error::MemberExists { by: Some(member) }, "clientele.v1.Member", true),
+        (Error::TagExists { by: Some(tag) }, "clientele.v1.Tag", true),
+        (Error::BranchExists { by: Some(branch) }, "clientele.v1.Branch", true),
     ] {
         let resource = from_error(error, Repeat::Safe).get_details_resource_info().unwrap();
         assert_eq!(resource.resource_type, kind);
-        assert_eq!((resource.resource_name, resource.owner, resource.description), Default::default());
+        assert_eq!(resource.resource_name, if named { id.to_string() } else { String::new() }, "{kind}");
+        assert_eq!((resource.owner, resource.description), Default::default());
     }
 }
 
@@ -198,12 +215,12 @@ fn long_values_of_a_caller_stay_within_the_limit() {
     violations.push(long.clone(), Rule::with(long.clone()));
     for error in [
         Error::Invalid(violations),
-        Error::from(Refusal::BreaksRule("labels", Rule::with(long.clone()))),
-        Error::NameTaken { free: vec![long.clone(), "Ada 2".to_owned()] },
-        Error::NameTaken { free: vec!["ß".repeat(120); 9] },
+        Error::from(Refusal::BreaksRule(Violations::of("labels", Rule::with(long.clone())))),
+        Error::NameTaken { free: vec![long.clone(), "Ada 2".to_owned()], by: None },
+        Error::NameTaken { free: vec!["ß".repeat(120); 9], by: None },
         Error::from(Refusal::RequiredToApprove(vec![FieldPath::Whole(Field::RegistrationNumber); 50])),
         Error::EtagMismatch { etag: "e".repeat(80), changed: Some(vec!["registration_number".to_owned(); 100]) },
-        Error::CustomIdTaken { field: Some(long) },
+        Error::CustomIdTaken { field: Some(long), by: None },
     ] {
         let status = from_error(error, Repeat::Safe);
         assert!(wire_size(&status) <= MAX_SIZE, "{} {status:?}", wire_size(&status));

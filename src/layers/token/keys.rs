@@ -4,9 +4,12 @@ use std::{path::PathBuf, pin::Pin, sync::Arc};
 
 use super::check::Check;
 use crate::{
-    config::{Issuer, Jwks, Reloadable},
+    config::{
+        Issuer, Jwks, Reloadable,
+        jwks::{self, Key},
+    },
     error::{Error, Result},
-    layers::jwks::{self, Key, Remote},
+    layers::jwks::{Remote, from_url},
 };
 
 /// A background task that keeps keys fresh; it never ends.
@@ -29,7 +32,7 @@ impl Keys {
                 let path = file.clone();
                 Reloadable::from_files(vec![file.clone()], move || jwks::read_file(&path).map(&checks)).map(Self::File)
             }
-            Jwks::Url(url) => Ok(Self::Url(jwks::from_url(url, ca_file, checks))),
+            Jwks::Url(url) => Ok(Self::Url(from_url(url, ca_file, checks))),
         }
     }
 

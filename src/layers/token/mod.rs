@@ -1,5 +1,5 @@
 //! Tokens: JWTs of the configured issuers. A token is checked with its issuer's keys and audience; the key decides the
-//! algorithm. Of the token's header only `kid` is used. Roles are never read from a token.
+//! algorithm. Of the token's header only `kid` is used, and `typ` once the signature is verified. Roles are never read from a token.
 
 mod check;
 mod keys;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use self::keys::KeyRefresh;
 use self::{
-    check::{Check, LEEWAY},
+    check::{Check, LEEWAY, check_type},
     keys::Keys,
 };
 use crate::{
@@ -143,6 +143,7 @@ impl Verifier {
         let check = select_key(&checks, &header)?;
         let decoded = decode::<Claims>(token, &check.key.decoding, &check.validation);
         let claims = decoded.map_err(|error| rejected(error.kind()))?.claims;
+        check_type(&check.token_types, header.typ.as_deref()).map_err(invalid)?;
         let malformed = |claim: &str| rejected(&ErrorKind::InvalidClaimFormat(claim.to_owned()));
         let expires = claims.exp.as_f64().ok_or_else(|| malformed("exp"))?;
         let expires = Duration::try_from_secs_f64(expires).map_err(|_| malformed("exp"))?.saturating_add(LEEWAY);

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::*;
 use crate::{
-    config::{Issuer, Jwks},
+    config::{Issuer, Jwks, TokenType},
     layers::samples::{AUDIENCE, ISSUER, config},
 };
 
@@ -280,9 +280,13 @@ fn a_verifier_without_issuer_or_audience_does_not_start() {
     let identity = |issuers| Identity { issuers, jwks_ca: None, operators: vec![], service_principals: vec![] };
     let error = |identity| Verifier::load(&identity).err().unwrap();
     assert_eq!(error(identity(vec![])), "no token issuer is configured: no call could be authenticated");
-    let without_audience =
-        Issuer { issuer: ISSUER.into(), audience: String::new(), jwks: Jwks::File("/nowhere".into()) };
+    let absent = Issuer {
+        issuer: ISSUER.into(),
+        audience: AUDIENCE.into(),
+        token_types: TokenType::usual(),
+        jwks: Jwks::File("/nowhere".into()),
+    };
+    let without_audience = Issuer { audience: String::new(), ..absent.clone() };
     assert!(error(identity(vec![without_audience])).ends_with("issuer and audience must both be set"));
-    let absent = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), jwks: Jwks::File("/nowhere".into()) };
     assert!(error(identity(vec![absent])).starts_with("JWKS file /nowhere: "));
 }

@@ -50,7 +50,15 @@ impl Access {
         };
         let call = Call::new(caller, options).making_stale(Some(stale));
         let done = self.mutations.run(call, attempt, replay_as_stored).await;
-        done.map_err(|failure| failure.on_key("members_principal_key", Error::MemberExists))
+        match done {
+            Err(failure) if failure.broken_key() == Some("members_principal_key") => {}
+            done => return done,
+        }
+        let by = async {
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::access::members::find(conn, caller.scope(), &member.principal).await).await
+        };
+        Err(Error::MemberExists { by: by.await.unwrap_or_default() })
     }
 
     /// Lists the members of the acting account, and on request those of the accounts above it, nearest first. Each

@@ -6,11 +6,11 @@ mod members;
 
 use std::{collections::HashMap, sync::Arc};
 
-use self::cache::{AccessCache, Found, Key};
+use self::cache::{AccessCache, Target};
 use crate::{
     config,
     domain::{
-        access::caller::{ActingAccount, Caller},
+        access::caller::Caller,
         requests::principal::{Author, Principal},
         values::{
             enums::Role,
@@ -21,7 +21,7 @@ use crate::{
     service::{mutation::Mutations, pool::Pool, seal::Sealer},
     store::{
         self,
-        access::{AccountAccess, Membership},
+        access::{Found, memberships::Membership},
     },
 };
 
@@ -60,30 +60,29 @@ impl Access {
         account: Option<AccountId>,
         narrowed: Option<CustomerId>,
     ) -> Result<Caller> {
-        let key = Key { principal: author.principal.clone(), tenant, account };
-        let found = self.cache.get_or_find(key, self.find(&author.principal, tenant, account)).await?;
-        match found {
+        let target = Target { tenant, account };
+        let principal = &author.principal;
+        match self.cache.get_or_find(principal, target, || self.find(principal, target)).await? {
             Found::ActingAccount(acting_account, role) => Ok(Caller::new(author, acting_account, role, narrowed)),
-            Found::NotAMember => Err(Error::NotAMember),
+            Found::Stranger | Found::NotAMember => Err(Error::NotAMember),
             Found::AccountRequired => Err(Error::AccountRequired),
             Found::OutOfReach => Err(Error::AccountNotFound),
         }
     }
 
-    async fn find(&self, principal: &Principal, tenant: Option<TenantId>, account: Option<AccountId>) -> Result<Found> {
+    async fn find(&self, principal: &Principal, Target { tenant, account }: Target) -> Result<Found> {
+        let service = match self.service_role(principal) {
+            Some(role) => Some((role, tenant.ok_or(Error::TenantRequired)?)),
+            None => None,
+        };
         let mut lease = self.pool.lease().await?;
-        if let Some(role) = self.service_principals.get(principal) {
-            let tenant = tenant.ok_or(Error::TenantRequired)?;
-            let access =
-                lease.run(async |conn| store::access::find_service(conn, *role, tenant, account).await).await?;
-            return Ok(within_reach(access.into_iter().collect()));
-        }
-        let access = lease.run(async |conn| store::access::find(conn, principal, tenant, account).await).await?;
-        Ok(match access.as_slice() {
-            [] => Found::NotAMember,
-            [_, _, ..] if account.is_none() => Found::AccountRequired,
-            _ => within_reach(access),
-        })
+        lease
+            .run(async |conn| match (service, account) {
+                (Some((role, tenant)), _) => store::access::find_service(conn, role, tenant, account).await,
+                (None, Some(account)) => store::access::find(conn, principal, tenant, account).await,
+                (None, None) => store::access::find_sole(conn, principal, tenant).await,
+            })
+            .await
     }
 
     /// The role that the principal has in every tenant by configuration.
@@ -98,18 +97,6 @@ impl Access {
     /// A failure of the database.
     pub async fn memberships(&self, principal: &Principal, tenant: Option<TenantId>) -> Result<Vec<Membership>> {
         let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::access::memberships(conn, principal, tenant).await).await
+        lease.run(async |conn| store::access::memberships::list(conn, principal, tenant).await).await
     }
-}
-
-/// The acting account with the highest role of the memberships in it or above it.
-fn within_reach(access: Vec<AccountAccess>) -> Found {
-    access
-        .into_iter()
-        .filter_map(|AccountAccess { tenant, member_of, role, account, dms_branches }| {
-            let account = account?;
-            account.path.contains(member_of).then_some((ActingAccount { tenant, account, dms_branches }, role))
-        })
-        .max_by_key(|(_, role)| *role)
-        .map_or(Found::OutOfReach, |(acting_account, role)| Found::ActingAccount(Arc::new(acting_account), role))
 }

@@ -41,10 +41,10 @@ impl Accounts {
         caller.must_not_be_narrowed()?;
         let id = BranchId::from_uuid(clock::new_id());
         let branch = &Branch { id, name, dms_integrated, created_at: clock::now() };
-        self.change_branch(caller, options, dms_integrated, |mut lease| async move {
+        let done = self.change_branch(caller, options, dms_integrated, |mut lease| async move {
             lease.transaction(end(options), async |conn| create_locked(conn, caller, branch, options).await).await
-        })
-        .await
+        });
+        self.named(caller, Some(&branch.name), done.await).await
     }
 
     /// Changes a branch of the acting account.
@@ -59,10 +59,10 @@ impl Accounts {
         options: &Options,
     ) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
-        self.change_branch(caller, options, edit.dms_integrated.is_some(), |mut lease| async move {
+        let done = self.change_branch(caller, options, edit.dms_integrated.is_some(), |mut lease| async move {
             lease.transaction(end(options), async |conn| update_locked(conn, caller, id, edit, options).await).await
-        })
-        .await
+        });
+        self.named(caller, edit.name.as_ref(), done.await).await
     }
 
     /// Runs a mutation of one branch. If it may change which branches are integrated with a dealer management system,
@@ -79,8 +79,25 @@ impl Accounts {
     {
         let stale = changes_integration.then(|| Stale::Account(caller.scope().tenant(), caller.scope().root()));
         let call = Call::new(caller, options).making_stale(stale);
-        let done = self.mutations.run(call, attempt, replay_as_stored).await;
-        done.map_err(|failure| failure.on_key("branches_account_id_name_key_key", Error::BranchExists))
+        self.mutations.run(call, attempt, replay_as_stored).await
+    }
+
+    /// Turns a taken name into `BranchExists`, with the branch that has it.
+    async fn named(
+        &self,
+        caller: &Caller,
+        name: Option<&BranchName>,
+        done: Result<Outcome<Answer>>,
+    ) -> Result<Outcome<Answer>> {
+        let name = match (done, name) {
+            (Err(failure), Some(name)) if failure.broken_key() == Some("branches_account_id_name_key_key") => name,
+            (done, _) => return done,
+        };
+        let by = async {
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::accounts::branches::find(conn, caller.scope(), name).await).await
+        };
+        Err(Error::BranchExists { by: by.await.unwrap_or_default() })
     }
 
     /// Lists the branches of the acting account by folded name.

@@ -136,7 +136,7 @@ impl Accounts {
         let no_answer = async |_| Err(Error::internal("a stored answer of a call without a request_id"));
         let done = self.mutations.run(call, attempt, no_answer).await;
         done.map(|outcome| outcome.value)
-            .map_err(|failure| failure.on_key("customers_name_key", Error::NameTaken { free: Vec::new() }))
+            .map_err(|failure| failure.on_key("customers_name_key", Error::NameTaken { free: Vec::new(), by: None }))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
             customer::{Change, Customer, Stamp},
         },
         fields::{customer_fields::CustomerFields, references::refuse_foreign},
-        history::event_type::EventType,
+        history::{event::paths_seen_from, event_type::EventType},
         refusal::Refusal,
         requests::options::{Options, Outcome},
         values::{
@@ -155,7 +155,9 @@ impl Customers {
         let Some(read) = etag.filter(|read| *read != current) else { return Ok(()) };
         let scope = caller.scope();
         let [read, now] = [read, current].map(|revisions| (revisions.customer, revisions.link));
+        let relation = record.customer.relation(scope);
         let changed = store::history::changed_since(conn, scope, id, read, now).await?;
+        let changed = changed.map(|paths| paths_seen_from(relation, paths));
         Err(Error::EtagMismatch { etag: self.sealer.etag(scope, id, current)?, changed })
     }
 
@@ -167,16 +169,19 @@ impl Customers {
         command: &Command,
         failure: Error,
     ) -> Error {
-        match failure.broken_key() {
-            Some("customers_order_reference_key") => Error::OrderReferenceTaken,
-            Some("customers_name_key") => match self.get_record(caller, id).await {
-                Ok(record) => {
-                    let fields = edited(command, record.customer.fields);
-                    self.name_taken(caller, record.customer.owner, &fields).await
-                }
-                Err(_) => Error::NameTaken { free: Vec::new() },
-            },
-            _ => failure,
+        if !matches!(failure.broken_key(), Some("customers_order_reference_key" | "customers_name_key")) {
+            return failure;
+        }
+        match self.get_record(caller, id).await {
+            Ok(record) => {
+                let fields = edited(command, record.customer.fields);
+                self.explain_taken(caller, record.customer.owner, &fields, failure).await
+            }
+            // It left the caller's sight meanwhile, or cannot be read: the broken key is what is known.
+            Err(_) if failure.broken_key() == Some("customers_name_key") => {
+                Error::NameTaken { free: Vec::new(), by: None }
+            }
+            Err(_) => Error::OrderReferenceTaken { by: None },
         }
     }
 }

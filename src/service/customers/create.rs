@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use super::{CustomerDetails, Customers, similar_names};
+use super::{CustomerDetails, Customers, taken::release_hidden};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -22,12 +22,13 @@ use crate::{
             custom_id::{CustomIds, System},
             enums::{Reach, Role},
             ids::{AccountId, CustomerId, EventId},
+            violation::{Rule, Violations},
         },
     },
     error::{Error, Result},
     service::{
         clock,
-        mutation::{Call, find_stored, run_statement},
+        mutation::{Call, end, find_stored, run_statement, write},
         pool::Lease,
     },
     store::{
@@ -43,6 +44,8 @@ pub struct NewCustomer {
     pub fields: CustomerFields,
     /// The acting account's custom IDs of it.
     pub custom_ids: CustomIds,
+    /// The places of contacts that came with an id, as those of an existing customer do. A customer is not created with them.
+    pub known_contacts: Vec<usize>,
 }
 
 /// Decisions in one session; after that many changes of the account the runner begins again.
@@ -78,11 +81,7 @@ impl Customers {
         for _ in 0..TRIES {
             let (refusal, replay_first) = match decide(caller, &account, new, options) {
                 Ok(insert) => {
-                    let slice = std::slice::from_ref(&insert);
-                    let written = run_statement(&mut lease, options, async |conn| {
-                        store::customers::create(conn, caller, &account, slice).await
-                    });
-                    if written.await? == 1 {
+                    if save(&mut lease, caller, &account, &insert, options).await? {
                         let details = self.mutated_details(caller, options, record(&account, insert))?;
                         return Ok(Outcome::changed(details));
                     }
@@ -123,37 +122,45 @@ impl Customers {
     /// Turns a broken key into what it means to the caller.
     async fn explain(&self, caller: &Caller, new: &NewCustomer, failure: Error) -> Error {
         match failure.broken_key() {
-            Some("customers_name_key") => self.name_taken(caller, caller.account().id, &new.fields).await,
-            Some("customers_order_reference_key") => Error::OrderReferenceTaken,
-            Some("custom_ids_value_key" | "custom_ids_system_key") => self.custom_id_taken(caller, new).await,
-            _ => failure,
+            Some("custom_ids_value_key" | "custom_ids_system_key") => {
+                let field = |system: &System| format!("customer.custom_ids.{}", system.as_str());
+                self.custom_id_taken(caller, &new.custom_ids, None, field).await
+            }
+            _ => self.explain_taken(caller, caller.account().id, &new.fields, failure).await,
         }
     }
+}
 
-    /// `NameTaken`, with similar names that are free.
-    pub(super) async fn name_taken(&self, caller: &Caller, owner: AccountId, fields: &CustomerFields) -> Error {
-        let names = similar_names(fields);
-        let free = async {
-            let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &names).await).await
-        };
-        Error::NameTaken { free: free.await.unwrap_or_default() }
-    }
-
-    async fn custom_id_taken(&self, caller: &Caller, new: &NewCustomer) -> Error {
-        let system = self.first_taken(caller, &new.custom_ids).await;
-        Error::CustomIdTaken { field: system.map(|system| format!("customer.custom_ids.{}", system.as_str())) }
-    }
-
-    /// The first system of these in which another customer of the acting account has the custom ID; none if that cannot
-    /// be read.
-    pub(super) async fn first_taken(&self, caller: &Caller, ids: &CustomIds) -> Option<System> {
-        let taken = async {
-            let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| store::customers::custom_ids::first_taken(conn, caller.scope(), ids).await).await
-        };
-        taken.await.ok().flatten()
-    }
+/// Writes a new customer. Returns whether it did: not if the account or its tenant has changed.
+///
+/// A custom ID of a customer that the account does not see any more is not taken: it is released, in one transaction with
+/// the creation.
+async fn save(
+    lease: &mut Lease,
+    caller: &Caller,
+    account: &Account,
+    insert: &CustomerInsert,
+    options: &Options,
+) -> Result<bool> {
+    let slice = std::slice::from_ref(insert);
+    let saved =
+        run_statement(lease, options, async |conn| store::customers::create(conn, caller, account, slice).await).await;
+    let taken = match saved {
+        Err(taken) if taken.broken_key() == Some("custom_ids_value_key") => taken,
+        saved => return Ok(saved? == 1),
+    };
+    let released = async |conn: &mut PgConnection| {
+        let write = write(caller, insert.customer.created.at, options);
+        if !release_hidden(conn, caller, &insert.custom_ids, write).await? {
+            return Err(taken);
+        }
+        match store::customers::create(conn, caller, account, slice).await? {
+            1 => Ok(true),
+            // Nothing is released for a creation that is decided anew.
+            _ => Err(Error::LostRace),
+        }
+    };
+    lease.transaction(end(options), released).await
 }
 
 /// A refusal, by whether the order of checks has it before the replay or after it.
@@ -164,6 +171,7 @@ enum Refused {
 
 fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Options) -> Result<CustomerInsert, Refused> {
     permits(caller, account, new).map_err(Refused::BeforeReplay)?;
+    refuse_known_contacts(new).map_err(Refused::AfterReplay)?;
     let created = Stamp { at: clock::now(), by: caller.author().principal.clone() };
     let id = CustomerId::from_uuid(clock::new_id());
     let customer = Customer::create(id, account, new.fields.clone(), &new.custom_ids, created);
@@ -173,6 +181,16 @@ fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Optio
         events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
         request: options.request,
     })
+}
+
+/// Refuses contacts with an id: a new customer has no contacts that could be known by one.
+fn refuse_known_contacts(new: &NewCustomer) -> Result<()> {
+    let mut violations = Violations::default();
+    for place in &new.known_contacts {
+        let rule = Rule::new("must be empty: the customer is new, and so are its contacts");
+        violations.push(format!("customer.contacts[{place}].contact_id"), rule);
+    }
+    Ok(violations.finish(Some(()))?)
 }
 
 /// Whether the caller may create this customer.

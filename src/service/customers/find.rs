@@ -88,14 +88,12 @@ impl Customers {
     /// `ValueOfNewerRelease` under a rule on names of a newer release, or a failure of the database.
     pub async fn check_name(&self, caller: &Caller, name: &Name) -> Result<Availability> {
         caller.account().must_know_name_rule()?;
-        let mut candidates = vec![name.clone()];
-        candidates.extend(similar_names(name, None));
-        let owner = caller.scope().root();
+        let (scope, similar) = (caller.scope(), similar_names(name, None));
         let mut lease = self.pool.lease().await?;
-        let free = lease
-            .run(async |conn| store::customers::free_names(conn, caller.scope(), owner, &candidates).await)
+        let check = lease
+            .run(async |conn| store::customers::taken::check_name(conn, scope, scope.root(), name, &similar).await)
             .await?;
-        let available = free.first().is_some_and(|first| first == name.as_str());
-        Ok(Availability { available, suggestions: if available { Vec::new() } else { free } })
+        let available = !check.taken;
+        Ok(Availability { available, suggestions: if available { Vec::new() } else { check.free } })
     }
 }

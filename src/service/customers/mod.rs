@@ -11,6 +11,7 @@ mod ownership;
 mod revert;
 mod search;
 mod tagging;
+mod taken;
 mod transfer;
 mod upsert;
 

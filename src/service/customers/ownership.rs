@@ -17,13 +17,15 @@ use crate::{
         values::{
             enums::NameUniqueness,
             ids::{AccountId, CustomerId, EventId},
-            text::Text,
             timestamp::Timestamp,
         },
     },
     error::{Error, Result},
     service::clock,
-    store::{self, customers::ownership::Move},
+    store::{
+        self,
+        customers::ownership::{Move, Taken},
+    },
 };
 
 /// A customer that cannot be moved, with one reason.
@@ -35,11 +37,17 @@ pub struct Blocked {
     pub at: Option<String>,
     /// The reason.
     pub blocker: Blocker,
+    /// The customer that has what is taken, if the caller sees it.
+    pub by: Option<CustomerId>,
 }
 
 impl Blocked {
     fn error(self) -> Error {
-        Error::Refused { refusal: Refusal::Blocked(self.blocker), at: self.at }
+        let Self { at, blocker, by, .. } = self;
+        match blocker {
+            Blocker::NameTaken | Blocker::OrderReferenceTaken => Error::TakenThere { blocker, at, by },
+            _ => Error::Refused { refusal: Refusal::Blocked(blocker), at },
+        }
     }
 }
 
@@ -54,8 +62,14 @@ impl Blockers {
         item: Option<&BatchItem>,
         blockers: impl IntoIterator<Item = Blocker>,
     ) {
-        let blocked = blockers.into_iter().map(|blocker| Blocked { customer, at: item.map(BatchItem::field), blocker });
-        self.0.extend(blocked);
+        for blocker in blockers {
+            self.0.push(Blocked { customer, at: item.map(BatchItem::field), blocker, by: None });
+        }
+    }
+
+    fn add_taken(&mut self, customer: CustomerId, item: Option<&BatchItem>, blocker: Blocker, taken: Option<Taken>) {
+        let at = item.map(BatchItem::field);
+        self.0.extend(taken.map(|Taken { by }| Blocked { customer, at, blocker, by }));
     }
 
     /// The same in the order in which a request names the customers.
@@ -101,14 +115,14 @@ pub(super) async fn add_conflicts(
         let fields = &customer.fields;
         // Names that are unique in the whole tenant have no twin in the batch.
         let same_name =
-            rule == NameUniqueness::Account && names.insert(fields.name.key().as_str(), customer.id).is_some();
-        let order = fields.order_reference.as_ref().map(Text::as_str);
-        let same_order = order.is_some_and(|order| orders.insert(order, customer.id).is_some());
-        let found = [
-            (same_name || conflict.is_some_and(|conflict| conflict.name), Blocker::NameTaken),
-            (same_order || conflict.is_some_and(|conflict| conflict.order_reference), Blocker::OrderReferenceTaken),
-        ];
-        blockers.add(customer.id, item.as_ref(), found.into_iter().filter_map(|(is, blocker)| is.then_some(blocker)));
+            (rule == NameUniqueness::Account).then(|| names.insert(fields.name.key().as_str(), customer.id)).flatten();
+        let same_order = fields.order_reference.as_ref().and_then(|order| orders.insert(order.as_str(), customer.id));
+        // Another one of the batch is seen: the caller named it.
+        let twin = |twin: Option<CustomerId>| twin.map(|_| Taken { by: twin });
+        let name = conflict.and_then(|conflict| conflict.name).or(twin(same_name));
+        let order = conflict.and_then(|conflict| conflict.order_reference).or(twin(same_order));
+        blockers.add_taken(customer.id, item.as_ref(), Blocker::NameTaken, name);
+        blockers.add_taken(customer.id, item.as_ref(), Blocker::OrderReferenceTaken, order);
     }
     Ok(())
 }

@@ -65,7 +65,11 @@ impl Customers {
     ) -> Result<Outcome<BatchOutcomes>> {
         let writes = batch.len() * (names.add.len() + names.remove.len());
         self.change_batch(caller, options, writes, |mut lease| async move {
-            lease.transaction(end(options), async |conn| tag_locked(conn, caller, batch, names, options).await).await
+            lease
+                .transaction(end(options), async |conn| tag_locked(conn, caller, batch, names, options).await)
+                .await
+                // A tag was renamed to a new tag's name after this call looked for it. The next try finds it.
+                .map_err(|failure| failure.on_key("tags_account_id_name_key_key", Error::LostRace))
         })
         .await
     }

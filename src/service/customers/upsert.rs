@@ -160,5 +160,5 @@ fn replayed(by_custom_id: bool, stored: &CustomerDetails) -> Upserted {
 
 /// Whether another customer has what the new one was to get.
 fn is_taken(error: &Error) -> bool {
-    matches!(error, Error::CustomIdTaken { .. } | Error::NameTaken { .. } | Error::OrderReferenceTaken)
+    matches!(error, Error::CustomIdTaken { .. } | Error::NameTaken { .. } | Error::OrderReferenceTaken { .. })
 }

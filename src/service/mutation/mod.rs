@@ -1,12 +1,13 @@
 //! The runner of mutations. Every use case that writes goes through [`Mutations::run`], which
 //!
-//! 1. takes a session and runs the attempt, which reads, decides and writes;
-//! 2. runs it again, in another session, after a deadlock or a failed serialization (40P01, 40001) and after a lost
+//! 1. waits for the first call with the same request_id, if this process runs it (`running.rs`);
+//! 2. takes a session and runs the attempt, which reads, decides and writes;
+//! 3. runs it again, in another session, after a deadlock or a failed serialization (40P01, 40001) and after a lost
 //!    race, until the call's deadline. A detached mutation goes on after its caller has left, but begins no retry that
 //!    late;
-//! 3. drops the cached access that the commit made stale: after the commit, or once a commit may have happened; never
+//! 4. drops the cached access that the commit made stale: after the commit, or once a commit may have happened; never
 //!    under `validate_only`, which rolls back, and never after a write that failed or changed nothing;
-//! 4. looks for a stored answer where one may explain the failure.
+//! 5. looks for a stored answer where one may explain the failure.
 //!
 //! # Which failures look for a stored answer
 //!
@@ -19,6 +20,9 @@
 //!   the first call, and may have committed since;
 //! - **a session that was lost during the attempt**: the COMMIT may have been done although its answer was lost.
 //!
+//! Where there is no answer, the first call is in flight only if that is known: this process runs it, or the lock was
+//! that of the key of `requests`. Any other lock is somebody else's: `Contended`.
+//!
 //! Nothing else looks:
 //!
 //! - **a refusal**. The contract checks existence, then rights, then the replay, then state and uniqueness. A refusal
@@ -26,9 +30,11 @@
 //!   that read the state or with [`find_stored`] under the locks that hold it; CreateCustomer, which writes in one
 //!   statement, looks before it returns the refusal;
 //! - **no session** (overloaded, not reachable): nothing was sent, and a look would wait for a session again;
-//! - **a statement timeout**: the statement was rolled back, and a look would add to the load that caused it;
+//! - **a statement that was stopped**: it was rolled back, and a look would add to the load that caused it;
 //! - **a fault of ours**.
 
+mod attempt;
+mod running;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -36,9 +42,10 @@ mod tests;
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use tokio::time::Instant;
 
+pub(super) use self::attempt::{end, find_stored, run_statement, to_stored, write, write_by};
+use self::running::{Key, Running};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -47,18 +54,14 @@ use crate::{
             options::{Options, Outcome, Repeatable},
             principal::Author,
         },
-        values::{
-            ids::{AccountId, EventId, TenantId},
-            timestamp::Timestamp,
-        },
+        values::ids::TenantId,
     },
     error::{Error, Result},
     service::{
         access::cache::{AccessCache, Stale},
-        clock,
-        pool::{End, Lease, Pool},
+        pool::{Lease, Pool},
     },
-    store::{self, Write, requests::Stored},
+    store::{self, requests::Stored},
     telemetry::{self, RetryReason},
 };
 
@@ -67,12 +70,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(128);
 /// Background work has no deadline; its writes are tried again for this long.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a repeat waits for its first call in this process.
+const WAIT_FOR_FIRST_CALL: Duration = Duration::from_secs(1);
 
 /// Runs mutations.
 #[derive(Clone)]
 pub(super) struct Mutations {
     pool: Pool,
     cache: AccessCache,
+    running: Running,
 }
 
 /// One mutating call.
@@ -95,6 +101,12 @@ impl<'a> Call<'a> {
         Self { author, tenant, options, stale: None }
     }
 
+    /// The key of its stored answer, if it may be repeated.
+    fn key(&self) -> Option<Key> {
+        let id = self.options.request?.id;
+        Some(Key { tenant: self.tenant, principal: self.author.principal.clone(), rpc: self.author.rpc.name(), id })
+    }
+
     /// The same call, whose commit makes these cache entries stale.
     pub(super) fn making_stale(self, stale: Option<Stale>) -> Self {
         Self { stale, ..self }
@@ -103,14 +115,14 @@ impl<'a> Call<'a> {
 
 impl Mutations {
     pub(super) fn new(pool: Pool, cache: AccessCache) -> Self {
-        Self { pool, cache }
+        Self { pool, cache, running: Running::default() }
     }
 
     /// Runs a mutation; the module says how. `replay` turns a stored answer into the value of the call.
     ///
     /// # Errors
     /// Those of the attempt and of `replay`; `Contended` for a deadlock, a lost race or a lock timeout;
-    /// `RequestInFlight` if the first call with this request_id still runs; `RequestIdReused`.
+    /// `RequestInFlight` if the first call with this request_id is known to run still; `RequestIdReused`.
     pub(super) async fn run<T, A, R>(
         &self,
         call: Call<'_>,
@@ -144,6 +156,10 @@ impl Mutations {
         F: Future<Output = Result<Option<Stored>>>,
         R: Future<Output = Result<T>>,
     {
+        let _first = match call.key() {
+            Some(key) => Some(self.running.enter(key, WAIT_FOR_FIRST_CALL).await.ok_or(Error::RequestInFlight)?),
+            None => None,
+        };
         let failure = match retried(call.author, lease, attempt).await? {
             Ok(outcome) => {
                 self.drop_stale(&call, outcome.changed);
@@ -155,14 +171,22 @@ impl Mutations {
         if let Some(request) = call.options.request.filter(|_| may_be_answered(&failure)) {
             // If the look-up fails as well, the first failure says more.
             if let Ok(Some(stored)) = look_up(request).await {
-                return replay(stored.answer(&request)?).await.map(Outcome::replayed);
-            }
-            if failure.is_lock_timeout() || failure.broken_key() == Some("requests_pkey") {
-                return Err(Error::RequestInFlight);
+                return match replay(stored.answer(&request)?).await {
+                    // This call has written, whatever stopped the read of its answer.
+                    Err(Error::StatementTimeout | Error::StatementCancelled) if failure.is_lost_session() => {
+                        Err(failure)
+                    }
+                    done => done.map(Outcome::replayed),
+                };
             }
         }
-        let contended = failure.is_lock_timeout() || retry_reason(&failure).is_some();
-        Err(if contended { Error::Contended } else { failure })
+        Err(match failure {
+            Error::LockTimeout { on_stored_answer: true } => Error::RequestInFlight,
+            // A stored answer was in the way, and is gone: nothing says who holds the key now.
+            failure if failure.broken_key() == Some("requests_pkey") => Error::Contended,
+            failure if failure.is_lock_timeout() || retry_reason(&failure).is_some() => Error::Contended,
+            failure => failure,
+        })
     }
 
     fn drop_stale(&self, call: &Call<'_>, committed: bool) {
@@ -229,51 +253,4 @@ fn may_be_answered(failure: &Error) -> bool {
 /// The value of a mutation whose value is its stored answer.
 pub(super) async fn replay_as_stored(answer: Answer) -> Result<Answer> {
     Ok(answer)
-}
-
-/// The stored answer of this request, for an attempt that looks before it decides.
-///
-/// # Errors
-/// `RequestIdReused`, or a failure of the database.
-pub(super) async fn find_stored(conn: &mut PgConnection, caller: &Caller, options: &Options) -> Result<Option<Answer>> {
-    let Some(request) = &options.request else { return Ok(None) };
-    let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
-    stored.map(|stored| stored.answer(request)).transpose()
-}
-
-/// How the transaction of a mutation ends: `validate_only` writes as well, so that every check is done, and rolls back.
-pub(super) fn end(options: &Options) -> End {
-    if options.validate_only { End::Rollback } else { End::Commit }
-}
-
-/// Runs one statement that writes: by itself, or under `validate_only` in a transaction that is rolled back.
-pub(super) async fn run_statement<T>(
-    lease: &mut Lease,
-    options: &Options,
-    statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
-) -> Result<T> {
-    match end(options) {
-        End::Commit => lease.run(statement).await,
-        End::Rollback => lease.transaction(End::Rollback, statement).await,
-    }
-}
-
-/// A write by a caller, with the id of its event.
-pub(super) fn write<'a>(caller: &'a Caller, at: Timestamp, options: &Options) -> Write<'a> {
-    write_by(caller.author(), Some(caller.scope().root()), at, options)
-}
-
-/// A write by an author, who may act in no account, with the id of its event.
-pub(super) fn write_by<'a>(
-    author: &'a Author,
-    acting: Option<AccountId>,
-    at: Timestamp,
-    options: &Options,
-) -> Write<'a> {
-    Write { author, acting, at, event: EventId::from_uuid(clock::new_id()), request: options.request }
-}
-
-/// The answer in its stored form, if the caller gave a request_id.
-pub(super) fn to_stored(answer: &Answer, options: &Options) -> Result<Option<serde_json::Value>> {
-    options.request.map(|_| answer.to_stored()).transpose().map_err(Error::internal)
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
-use crate::error::Error;
+use crate::{domain::requests::fingerprint::Fingerprint, error::Error};
 
 /// An error of PostgreSQL with this SQLSTATE, about this constraint.
 #[derive(Debug)]
@@ -56,4 +56,9 @@ pub(super) fn sqlstate(code: &'static str) -> Error {
 /// A statement would break this unique key.
 pub(super) fn broken_key(name: &'static str) -> Error {
     sqlx::Error::Database(Box::new(Sqlstate("23505", Some(name)))).into()
+}
+
+/// A fingerprint of a message without fields.
+pub(super) fn fingerprint(digest: u8) -> Fingerprint {
+    Fingerprint::new([digest; 32], Default::default(), &[])
 }

@@ -3,7 +3,7 @@ use std::cell::{Cell, RefCell};
 use uuid::Uuid;
 
 use super::{
-    samples::{broken_key, sqlstate},
+    samples::{broken_key, fingerprint, sqlstate},
     *,
 };
 use crate::{
@@ -45,7 +45,7 @@ fn author(deadline: Option<Duration>) -> Author {
 
 fn repeatable() -> Options {
     let id = RequestId::parse(&Uuid::from_u128(7).to_string()).unwrap();
-    Options { request: Some(Repeatable { id, fingerprint: [7; 32] }), ..Options::default() }
+    Options { request: Some(Repeatable { id, fingerprint: fingerprint(7) }), ..Options::default() }
 }
 
 fn tag() -> Answer {
@@ -54,7 +54,7 @@ fn tag() -> Answer {
 
 /// The stored answer of [`repeatable`]'s request.
 fn stored() -> Stored {
-    Stored::from_columns(Some(vec![7; 32]), Some(tag().to_stored().unwrap())).unwrap()
+    Stored::from_columns(Some(fingerprint(7).to_bytes()), Some(tag().to_stored().unwrap())).unwrap()
 }
 
 /// A runner whose database does not exist.
@@ -136,7 +136,7 @@ async fn what_another_try_may_mend_is_tried_again_and_nothing_else() {
         (broken_key("requests_pkey"), 1),
         (Error::Contended, 1),
         (lost_session(), 1),
-        (Error::Deadline, 1),
+        (Error::StatementTimeout, 1),
         (Error::TagNotFound, 1),
     ] {
         let name = format!("{failure:?}");
@@ -171,11 +171,12 @@ async fn a_failure_that_an_earlier_call_may_explain_looks_for_its_answer_once() 
         let (done, looks) = failing(&author, &repeatable(), fail, Some(stored())).await;
         assert_eq!((done.unwrap(), looks), (Outcome::replayed(tag()), 1), "{:?}", fail());
 
-        let other = Stored::from_columns(Some(vec![8; 32]), Some(tag().to_stored().unwrap()));
+        let other = Stored::from_columns(Some(fingerprint(8).to_bytes()), Some(tag().to_stored().unwrap()));
         let (done, _) = failing(&author, &repeatable(), fail, other).await;
-        assert!(matches!(done, Err(Error::RequestIdReused)), "{:?}", fail());
+        assert!(matches!(done, Err(Error::RequestIdReused { .. })), "{:?}", fail());
 
-        let newer = Stored::from_columns(Some(vec![7; 32]), Some(serde_json::json!({"v": 2, "of": "tag"})));
+        let newer =
+            Stored::from_columns(Some(fingerprint(7).to_bytes()), Some(serde_json::json!({"v": 2, "of": "tag"})));
         let (done, _) = failing(&author, &repeatable(), fail, newer).await;
         assert!(matches!(done, Err(Error::AnswerOfNewerRelease)), "{:?}", fail());
 
@@ -207,12 +208,12 @@ async fn a_refusal_never_looks_for_a_stored_answer() {
         || Refusal::RequiredToCreate(Vec::new()).into(),
         || Error::Invalid(Violations::of("customer.branch_id", Rule::new("must exist"))),
         || Error::EtagMismatch { etag: String::new(), changed: None },
-        || Error::CustomIdTaken { field: None },
-        || Error::RequestIdReused,
+        || Error::CustomIdTaken { field: None, by: None },
+        || Error::RequestIdReused { differs: Vec::new() },
         || Error::AnswerOfNewerRelease,
         // No refusals of the call, but nothing that an earlier call explains either.
         || Error::Contended,
-        || Error::Deadline,
+        || Error::StatementTimeout,
         overloaded,
         || Error::internal("a fault"),
         || sqlstate("23514"),
@@ -241,9 +242,10 @@ async fn without_a_session_no_stored_answer_is_looked_for() {
 async fn without_a_stored_answer_the_failure_says_what_to_do() {
     let author = author(Some(Duration::from_secs(1)));
     let (repeatable, once) = (&repeatable(), &Options::default());
-    let expected: [(Failure, &Options, Error); 6] = [
-        (|| sqlstate("55P03"), repeatable, Error::RequestInFlight),
-        (|| broken_key("requests_pkey"), repeatable, Error::RequestInFlight),
+    let expected: [(Failure, &Options, Error); 7] = [
+        (|| Error::LockTimeout { on_stored_answer: true }, repeatable, Error::RequestInFlight),
+        (|| sqlstate("55P03"), repeatable, Error::Contended),
+        (|| broken_key("requests_pkey"), repeatable, Error::Contended),
         (|| sqlstate("55P03"), once, Error::Contended),
         (|| sqlstate("40P01"), repeatable, Error::Contended),
         (lost_session, repeatable, lost_session()),
@@ -261,13 +263,13 @@ async fn entries_around(options: &Options, done: impl Fn() -> Result<Outcome<Ans
     let (author, mutations) = (author(Some(Duration::ZERO)), mutations().await);
     let during = Cell::new((false, false));
     let attempt = |()| async {
-        during.set(cached::has(&mutations.cache).await);
+        during.set(cached::has(&mutations.cache));
         done()
     };
     let call = Call::by(&author, cached::tenant(1), options).making_stale(Some(Stale::Tenant(cached::tenant(1))));
     let look_up = |_| async { Ok(None) };
     let _any = mutations.run_in(call, || async { Ok(()) }, attempt, look_up, replay_as_stored).await;
-    [during.get(), cached::has(&mutations.cache).await]
+    [during.get(), cached::has(&mutations.cache)]
 }
 
 #[tokio::test]

@@ -117,8 +117,9 @@ impl Connector {
             options.application_name("clientele").options(self.settings.iter().map(|(name, value)| (*name, value)));
         let made = match tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(&options)).await {
             Ok(Ok(connection)) => Ok(Session { connection, generation, last_used: Instant::now() }),
-            Ok(Err(cause)) => Err(Error::from(cause)),
-            Err(_) => Err(Error::Unavailable { cause: "connecting took too long".to_owned() }),
+            // Whatever the cause is, a refused password too: there is no session, and so no row whose values it could show.
+            Ok(Err(cause)) => Err(cause.to_string()),
+            Err(_) => Err("connecting took too long".to_owned()),
         };
         let mut failures = self.failures();
         match &made {
@@ -128,10 +129,10 @@ impl Connector {
             }
             Err(cause) => {
                 failures.count = failures.count.saturating_add(1);
-                failures.last = Some((Instant::now(), cause.to_string()));
+                failures.last = Some((Instant::now(), cause.clone()));
             }
         }
-        made
+        made.map_err(|cause| Error::Unavailable { cause })
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {

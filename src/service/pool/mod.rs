@@ -170,18 +170,29 @@ impl Lease {
         end: End,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
-        self.run(async |session| {
+        let mut rolled_back = true;
+        let done = self.run(async |session| {
             sqlx::raw_sql("begin").execute(&mut *session).named("begin").await?;
             let done = work(session).await;
             let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
             match sqlx::raw_sql(last).execute(&mut *session).named(last).await {
                 Ok(_) => done,
-                // The first error says more; but a session that cannot roll back is not returned.
+                // The first error says more; but a session that cannot roll back is not used again.
                 Err(lost) if last == "commit" || done.is_ok() => Err(lost.into()),
-                Err(_) => Err(done.err().unwrap_or(Error::Contended)),
+                Err(_) => {
+                    rolled_back = false;
+                    Err(done.err().unwrap_or(Error::Contended))
+                }
             }
-        })
-        .await
+        });
+        let done = done.await;
+        if !rolled_back && self.reusable {
+            self.reusable = false;
+            if let Some((session, _)) = &self.used {
+                self.pool.lost(session);
+            }
+        }
+        done
     }
 }
 

@@ -57,6 +57,21 @@ pub async fn add(
     Ok(())
 }
 
+/// Finds the member that a principal is of the acting account.
+pub async fn find(conn: &mut PgConnection, scope: &Scope, principal: &Principal) -> Result<Option<MemberId>> {
+    let id = sqlx::query_scalar!(
+        "select member_id from members where tenant_id = $1 and account_id = $2 and issuer = $3 and subject = $4",
+        scope.tenant().get(),
+        scope.root().get(),
+        principal.issuer(),
+        principal.subject(),
+    )
+    .fetch_optional(conn)
+    .named("members.find")
+    .await?;
+    Ok(id.map(MemberId::from_uuid))
+}
+
 /// The last member of a page: its account's step in the acting account's path, then its issuer and subject.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct After {

@@ -1,8 +1,8 @@
-//! Looks up a principal's memberships, and the account that it wants to act in. service/access asks when its cache has
-//! no answer.
+//! Looks up where a principal may act. service/access asks when its cache has no answer.
 
 pub mod invitations;
 pub mod members;
+pub mod memberships;
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        access::caller::ActingAccount,
         accounts::{
             account::{Account, Path},
             policies::Policies,
@@ -18,154 +19,227 @@ use crate::{
         requests::principal::Principal,
         values::{
             enums::{NameUniqueness, Role},
-            ids::{AccountId, BranchId, MemberId, TenantId},
+            ids::{AccountId, BranchId, TenantId},
             text::Text,
             timestamp::Timestamp,
         },
     },
-    error::{Error, Result},
+    error::Result,
     telemetry::Statement as _,
 };
 
-/// More memberships of one principal than this are not looked at.
-pub const MAX_MEMBERSHIPS: i64 = 1_000;
-
-/// One membership of a principal.
+/// The result of a look-up.
 #[derive(Clone, Debug)]
-pub struct Membership {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The account.
-    pub account: AccountId,
-    /// The account's name.
-    pub account_name: String,
-    /// The role there and in every account below.
-    pub role: Role,
-    /// The membership's id.
-    pub member: MemberId,
+pub enum Found {
+    /// The principal may act in this account, with this role.
+    ActingAccount(Arc<ActingAccount>, Role),
+    /// The principal is a member of nothing at all, whatever a call names.
+    Stranger,
+    /// The principal is a member of nothing in the tenant that the call names.
+    NotAMember,
+    /// The principal is a member of several accounts, and the call names none.
+    AccountRequired,
+    /// The account is unknown, or neither one of the principal's nor below one of them.
+    OutOfReach,
 }
 
-/// A membership, and the account in its tenant that the principal wants to act in, if it exists there.
-#[derive(Clone, Debug)]
-pub struct AccountAccess {
-    /// The tenant of both.
-    pub tenant: TenantId,
-    /// Where the principal is a member.
-    pub member_of: AccountId,
-    /// With which role.
-    pub role: Role,
-    /// The wanted account, by default the one it is a member of.
-    pub account: Option<Account>,
-    /// That account's branches that work with a dealer management system.
-    pub dms_branches: Vec<BranchId>,
-}
-
+/// The account that a call acts in, as far as there is one.
 struct AccountRow {
-    tenant_id: Uuid,
-    member_of: Uuid,
-    role: String,
+    tenant_id: Option<Uuid>,
     id: Option<Uuid>,
     ancestors: Option<Vec<Uuid>>,
     name: Option<String>,
     policies: Option<Json<Policies>>,
     revision: Option<i64>,
     created_at: Option<Timestamp>,
-    name_uniqueness: String,
-    tenant_revision: i64,
+    name_uniqueness: Option<String>,
+    tenant_revision: Option<i64>,
+    /// The roles of the memberships in the account and above it.
+    roles: Option<Vec<String>>,
     dms_branches: Vec<Uuid>,
+    /// Memberships in the tenant that the call names, if it names one; counting stops at 2.
+    memberships: i64,
+    is_member_anywhere: bool,
 }
 
-impl TryFrom<AccountRow> for AccountAccess {
-    type Error = Error;
+impl AccountRow {
+    /// What it says of a call that names an account or does not.
+    fn found(self, names_account: bool) -> Found {
+        match self.memberships {
+            0 if self.is_member_anywhere => Found::NotAMember,
+            0 => Found::Stranger,
+            2.. if !names_account => Found::AccountRequired,
+            _ => self.acting().unwrap_or(Found::OutOfReach),
+        }
+    }
 
-    fn try_from(row: AccountRow) -> Result<Self> {
-        let name_uniqueness = NameUniqueness::stored(&row.name_uniqueness);
-        let account = match (row.id, row.ancestors, row.name, row.policies, row.revision, row.created_at) {
-            (Some(id), Some(ancestors), Some(name), Some(policies), Some(revision), Some(created_at)) => {
-                Some(Account {
-                    id: AccountId::from_uuid(id),
-                    path: Path::stored(ancestors.into_iter().map(AccountId::from_uuid).collect()),
-                    name: Text::stored(name),
-                    policies: Arc::new(policies.0),
-                    name_uniqueness,
-                    revision,
-                    tenant_revision: row.tenant_revision,
-                    created_at,
-                })
-            }
-            _ => None,
+    /// The account with the highest of the roles.
+    fn acting(self) -> Option<Found> {
+        let role = self.roles?.iter().map(|role| Role::stored(role)).max()?;
+        let account = Account {
+            id: AccountId::from_uuid(self.id?),
+            path: Path::stored(self.ancestors?.into_iter().map(AccountId::from_uuid).collect()),
+            name: Text::stored(self.name?),
+            policies: Arc::new(self.policies?.0),
+            name_uniqueness: NameUniqueness::stored(&self.name_uniqueness?),
+            revision: self.revision?,
+            tenant_revision: self.tenant_revision?,
+            created_at: self.created_at?,
         };
-        Ok(Self {
-            tenant: TenantId::from_uuid(row.tenant_id),
-            member_of: AccountId::from_uuid(row.member_of),
-            role: Role::stored(&row.role),
-            account,
-            dms_branches: row.dms_branches.into_iter().map(BranchId::from_uuid).collect(),
-        })
+        let dms_branches = self.dms_branches.into_iter().map(BranchId::from_uuid).collect();
+        let acting = ActingAccount { tenant: TenantId::from_uuid(self.tenant_id?), account, dms_branches };
+        Some(Found::ActingAccount(Arc::new(acting), role))
     }
 }
 
-/// A principal's memberships (in one tenant, if one is named), each with the wanted account as its tenant has it.
+/// Looks for the account that a call names: the principal must be a member of it or of one above it. However many
+/// memberships the principal has, those of the account's path alone are read.
 pub async fn find(
     conn: &mut PgConnection,
     principal: &Principal,
     tenant: Option<TenantId>,
-    wanted: Option<AccountId>,
-) -> Result<Vec<AccountAccess>> {
-    sqlx::query_as!(
+    account: AccountId,
+) -> Result<Found> {
+    let row = sqlx::query_as!(
         AccountRow,
         r#"
-        select m.tenant_id, m.account_id as member_of, m.role,
-               a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
+        select a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
                a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
-               t.name_uniqueness, t.revision as tenant_revision,
-               array(
-                   select b.id from branches b
-                   where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
-               ) as "dms_branches!"
-        from principals p
-        join members m on m.tenant_id = p.tenant_id and m.issuer = p.issuer and m.subject = p.subject
-        join tenants t on t.tenant_id = m.tenant_id
-        left join accounts a on a.tenant_id = m.tenant_id and a.id = coalesce($4, m.account_id)
-        where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
-        order by m.tenant_id, m.account_id
-        limit $5
+               a.name_uniqueness as "name_uniqueness?", a.tenant_revision as "tenant_revision?", a.roles as "roles?",
+               coalesce(a.dms_branches, '{}') as "dms_branches!",
+               case when a.id is not null then 1 else (
+                   select count(*) from (
+                       select from principals p
+                       cross join lateral (
+                           select from members m
+                           where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
+                           limit 1
+                       ) m
+                       where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
+                       limit 1
+                   ) mine
+               ) end as "memberships!",
+               a.id is not null or exists (
+                   select from principals p
+                   cross join lateral (
+                       select from members m
+                       where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
+                       limit 1
+                   ) m
+                   where p.issuer = $2 and p.subject = $3
+               ) as "is_member_anywhere!"
+        from (values (true)) as one (one)
+        left join lateral (
+            select a.*, granted.roles,
+                   (select t.name_uniqueness from tenants t where t.tenant_id = a.tenant_id) as name_uniqueness,
+                   (select t.revision from tenants t where t.tenant_id = a.tenant_id) as tenant_revision,
+                   array(
+                       select b.id from branches b
+                       where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
+                   ) as dms_branches
+            from principals p
+            join accounts a on a.tenant_id = p.tenant_id and a.id = $4
+            cross join lateral (
+                select array_agg(m.role) as roles
+                from unnest(a.ancestors) as up (account_id)
+                cross join lateral (
+                    select m.role from members m
+                    where m.tenant_id = a.tenant_id and m.issuer = $2 and m.subject = $3
+                      and m.account_id = up.account_id
+                    limit 1
+                ) m
+            ) granted
+            where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
+              and granted.roles is not null
+            limit 1
+        ) a on true
         "#,
         tenant.map(TenantId::get),
         principal.issuer(),
         principal.subject(),
-        wanted.map(AccountId::get),
-        MAX_MEMBERSHIPS,
+        account.get(),
     )
-    .fetch_all(conn)
+    .fetch_one(conn)
     .named("access.find")
-    .await?
-    .into_iter()
-    .map(AccountAccess::try_from)
-    .collect()
+    .await?;
+    Ok(row.found(true))
 }
 
-/// A service principal's standing in a tenant: its configured role, as if it were a member of the provider's account.
+/// Looks for the account of the principal's only membership (in one tenant, if one is named).
+pub async fn find_sole(conn: &mut PgConnection, principal: &Principal, tenant: Option<TenantId>) -> Result<Found> {
+    let row = sqlx::query_as!(
+        AccountRow,
+        r#"
+        with mine as materialized (
+            select p.tenant_id, m.account_id, m.role
+            from principals p
+            cross join lateral (
+                select m.account_id, m.role from members m
+                where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
+                limit 2
+            ) m
+            where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
+            limit 2
+        )
+        select a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
+               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
+               a.name_uniqueness as "name_uniqueness?", a.tenant_revision as "tenant_revision?", a.roles as "roles?",
+               coalesce(a.dms_branches, '{}') as "dms_branches!",
+               (select count(*) from mine) as "memberships!",
+               a.id is not null or exists (
+                   select from principals p
+                   cross join lateral (
+                       select from members m
+                       where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
+                       limit 1
+                   ) m
+                   where p.issuer = $2 and p.subject = $3
+               ) as "is_member_anywhere!"
+        from (values (true)) as one (one)
+        left join lateral (
+            select a.*, t.name_uniqueness, t.revision as tenant_revision, array[mine.role] as roles,
+                   array(
+                       select b.id from branches b
+                       where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
+                   ) as dms_branches
+            from mine
+            join accounts a on a.tenant_id = mine.tenant_id and a.id = mine.account_id
+            join tenants t on t.tenant_id = a.tenant_id
+            where (select count(*) from mine) = 1
+        ) a on true
+        "#,
+        tenant.map(TenantId::get),
+        principal.issuer(),
+        principal.subject(),
+    )
+    .fetch_one(conn)
+    .named("access.find_sole")
+    .await?;
+    Ok(row.found(false))
+}
+
+/// Looks for the account that a service principal names, by default the provider's: its configured role holds in every
+/// account of the tenant, as if it were a member of the provider's account.
 pub async fn find_service(
     conn: &mut PgConnection,
     role: Role,
     tenant: TenantId,
     wanted: Option<AccountId>,
-) -> Result<Option<AccountAccess>> {
-    sqlx::query_as!(
+) -> Result<Found> {
+    let row = sqlx::query_as!(
         AccountRow,
         r#"
-        select t.tenant_id, t.tenant_id as member_of, $2::text as "role!",
-               a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
+        select a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
                a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
-               t.name_uniqueness, t.revision as tenant_revision,
+               t.name_uniqueness as "name_uniqueness?", t.revision as "tenant_revision?", array[$2::text] as "roles?",
                array(
                    select b.id from branches b
                    where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
-               ) as "dms_branches!"
-        from tenants t
-        left join accounts a on a.tenant_id = t.tenant_id and a.id = coalesce($3, t.tenant_id)
-        where t.tenant_id = $1
+               ) as "dms_branches!",
+               1::bigint as "memberships!", true as "is_member_anywhere!"
+        from accounts a
+        join tenants t on t.tenant_id = a.tenant_id
+        where a.tenant_id = $1 and a.id = coalesce($3, a.tenant_id)
         "#,
         tenant.get(),
         role.as_str(),
@@ -173,44 +247,6 @@ pub async fn find_service(
     )
     .fetch_optional(conn)
     .named("access.find_service")
-    .await?
-    .map(AccountAccess::try_from)
-    .transpose()
-}
-
-/// Where a principal is a member, by tenant and account; at most [`MAX_MEMBERSHIPS`].
-pub async fn memberships(
-    conn: &mut PgConnection,
-    principal: &Principal,
-    tenant: Option<TenantId>,
-) -> Result<Vec<Membership>> {
-    sqlx::query!(
-        r#"
-        select m.tenant_id, m.account_id, m.member_id, m.role, a.name
-        from principals p
-        join members m on m.tenant_id = p.tenant_id and m.issuer = p.issuer and m.subject = p.subject
-        join accounts a on a.tenant_id = m.tenant_id and a.id = m.account_id
-        where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
-        order by m.tenant_id, m.account_id
-        limit $4
-        "#,
-        tenant.map(TenantId::get),
-        principal.issuer(),
-        principal.subject(),
-        MAX_MEMBERSHIPS,
-    )
-    .fetch_all(conn)
-    .named("access.memberships")
-    .await?
-    .into_iter()
-    .map(|row| {
-        Ok(Membership {
-            tenant: TenantId::from_uuid(row.tenant_id),
-            account: AccountId::from_uuid(row.account_id),
-            account_name: row.name,
-            role: Role::stored(&row.role),
-            member: MemberId::from_uuid(row.member_id),
-        })
-    })
-    .collect()
+    .await?;
+    Ok(row.map_or(Found::OutOfReach, |row| row.found(true)))
 }

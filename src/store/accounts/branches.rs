@@ -77,6 +77,20 @@ pub async fn count(conn: &mut PgConnection, scope: &Scope) -> Result<usize> {
     usize::try_from(count).map_err(Error::internal)
 }
 
+/// Finds the acting account's branch of this name.
+pub async fn find(conn: &mut PgConnection, scope: &Scope, name: &BranchName) -> Result<Option<BranchId>> {
+    let id = sqlx::query_scalar!(
+        "select id from branches where tenant_id = $1 and account_id = $2 and name_key = $3",
+        scope.tenant().get(),
+        scope.root().get(),
+        name.key().as_str(),
+    )
+    .fetch_optional(conn)
+    .named("branches.find")
+    .await?;
+    Ok(id.map(BranchId::from_uuid))
+}
+
 /// Locks one of the acting account's branches until the transaction ends, and reads it.
 pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: BranchId) -> Result<Branch> {
     sqlx::query_as!(

@@ -5,11 +5,11 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{
-        access::caller::{Caller, Scope},
+        access::caller::Caller,
         customers::{custom_id_change::CustomIdChange, link::Link},
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
-        values::custom_id::{CustomId, CustomIds, System},
+        values::custom_id::{CustomId, System},
     },
     error::Result,
     store::{
@@ -19,31 +19,6 @@ use crate::{
     },
     telemetry::Statement as _,
 };
-
-/// Finds the first of these custom IDs that a customer of the acting account has; returns its system.
-pub async fn first_taken(conn: &mut PgConnection, scope: &Scope, ids: &CustomIds) -> Result<Option<System>> {
-    let (systems, keys): (Vec<String>, Vec<String>) =
-        ids.iter().map(|(system, id)| (system.as_str().to_owned(), id.key().as_str().to_owned())).unzip();
-    let taken = sqlx::query_scalar!(
-        r#"
-        select c.system
-        from custom_ids c
-        join unnest($3::text[], $4::text[]) as asked (system, value_key)
-          on asked.system = c.system and asked.value_key = c.value_key
-        where c.tenant_id = $1 and c.account_id = $2 and c.is_current
-        order by c.system
-        limit 1
-        "#,
-        scope.tenant().get(),
-        scope.root().get(),
-        &systems,
-        &keys,
-    )
-    .fetch_optional(conn)
-    .named("custom_ids.first_taken")
-    .await?;
-    Ok(taken.and_then(|taken| ids.keys().find(|system| system.as_str() == taken).cloned()))
-}
 
 /// The result of a change of custom IDs.
 #[derive(Clone, Debug, PartialEq, Eq)]

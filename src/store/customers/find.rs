@@ -81,7 +81,7 @@ pub async fn get_all(
 }
 
 /// Reads the customers that have this custom ID of the acting account: in each system the one that has it now, else the
-/// one that had it last. At most two, and only customers that the caller sees: two mean two or more.
+/// one that had it last, of those that the account sees. At most two: two mean two or more.
 pub async fn lookup(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -98,10 +98,12 @@ pub async fn lookup(
           and c.id in (
               select distinct on (i.system) i.customer_id
               from custom_ids i
+              join customers c on c.tenant_id = i.tenant_id and c.id = i.customer_id
               where i.tenant_id = $1 and i.account_id = $3 and i.value_key = $2 and i.system = coalesce($5, i.system)
+                and " VISIBLE "
               order by i.system, i.is_current desc, i.created_at desc
           )
-          and c.id = coalesce($6, c.id) and " VISIBLE "
+          and c.id = coalesce($6, c.id)
         limit 2",
         scope.tenant().get(),
         id.key().as_str(),

@@ -5,12 +5,14 @@ mod columns;
 mod create;
 pub mod custom_ids;
 mod find;
+mod hidden_ids;
 pub mod ownership;
 mod record;
 pub mod references;
 pub(super) mod row;
 mod save;
 mod tagging;
+pub mod taken;
 
 use sqlx::{PgConnection, types::Json};
 
@@ -19,6 +21,7 @@ pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{CustomerInsert, create},
     find::{find_by_custom_id, get_all, lookup},
+    hidden_ids::{HiddenHolder, find_hidden, release},
     record::{BatchCustomer, CustomerRecord, LoadedCustomer},
     save::save,
     tagging::{Tagged, Tagging, read_tags, save_tagging},
@@ -28,10 +31,7 @@ use crate::{
         access::caller::{Caller, Scope},
         fields::references::References,
         requests::options::Repeatable,
-        values::{
-            ids::{AccountId, CustomerId},
-            name::Name,
-        },
+        values::ids::CustomerId,
     },
     error::{Error, Result},
     store::{path, rows::Room, sql::sql},
@@ -120,34 +120,6 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: CustomerId) -> Res
     .await?
     .map(|_| ())
     .ok_or(Error::CustomerNotFound { at: None })
-}
-
-/// Returns those of the given names that no customer has where the tenant's rule requires an owner's names to be unique.
-pub async fn free_names(
-    conn: &mut PgConnection,
-    scope: &Scope,
-    owner: AccountId,
-    candidates: &[Name],
-) -> Result<Vec<String>> {
-    let keys: Vec<String> = candidates.iter().map(|name| name.key().as_str().to_owned()).collect();
-    let taken = sqlx::query_scalar!(
-        r#"
-        select c.name_key
-        from tenants t
-        join customers c
-          on c.tenant_id = t.tenant_id
-         and c.name_scope = case t.name_uniqueness when 'ACCOUNT' then $2::uuid when 'TENANT' then t.tenant_id end
-        where t.tenant_id = $1 and c.tenant_id = $1 and c.name_key = any($3)
-        "#,
-        scope.tenant().get(),
-        owner.get(),
-        &keys,
-    )
-    .fetch_all(conn)
-    .named("customers.free_names")
-    .await?;
-    let free = candidates.iter().filter(|name| !taken.iter().any(|key| key == name.key().as_str()));
-    Ok(free.map(|name| name.as_str().to_owned()).collect())
 }
 
 /// The scope, unless the call is narrowed to another customer.

@@ -155,6 +155,20 @@ pub async fn hold_named(conn: &mut PgConnection, scope: &Scope, names: &[&TagNam
     Ok(rows.into_iter().map(|row| Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) }).collect())
 }
 
+/// Finds the acting account's tag of this name.
+pub async fn find(conn: &mut PgConnection, scope: &Scope, name: &TagName) -> Result<Option<TagId>> {
+    let id = sqlx::query_scalar!(
+        "select id from tags where tenant_id = $1 and account_id = $2 and name_key = $3",
+        scope.tenant().get(),
+        scope.root().get(),
+        name.key().as_str(),
+    )
+    .fetch_optional(conn)
+    .named("tags.find")
+    .await?;
+    Ok(id.map(TagId::from_uuid))
+}
+
 /// Locks one of the acting account's tags until the transaction ends: no other call puts it on customers meanwhile.
 pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: TagId) -> Result<Tag> {
     let name = sqlx::query_scalar!(

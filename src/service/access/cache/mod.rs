@@ -1,109 +1,185 @@
-//! The cache of look-ups of access. A commit of this process drops the entries that it made stale, and no other
-//! tenant's; commits of other processes are seen when an entry has reached its maximum age.
+//! The cache of look-ups of access. A commit of this process makes the entries stale that depend on what it changed, and
+//! no other tenant's; commits of other processes are seen when an entry has reached its maximum age.
+//!
+//! A look-up that began before a commit may have read what was there before. So changes have numbers, and a result counts
+//! only if nothing that it depends on has changed since its look-up began.
 
-use std::{sync::Arc, time::Duration};
+mod changes;
+mod entries;
+mod lookup;
 
-use moka::future::Cache;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use tokio::{sync::OnceCell, time::Instant};
+
+pub(in crate::service) use self::changes::Stale;
+pub(super) use self::lookup::Target;
+use self::{
+    changes::Changes,
+    entries::{Entries, Limits},
+    lookup::Lookup,
+};
 use crate::{
-    domain::{
-        access::caller::ActingAccount,
-        requests::principal::Principal,
-        values::{
-            enums::Role,
-            ids::{AccountId, TenantId},
-        },
-    },
+    domain::requests::principal::Principal,
     error::{Error, Result},
+    store::access::Found,
     telemetry::{self, CacheResult},
 };
 
-/// Maximum age of an entry: a right that was taken away works no longer than this.
+/// Maximum age of an entry, from the begin of its look-up: a right that was taken away works no longer than this.
 pub(in crate::service) const MAX_AGE: Duration = Duration::from_secs(2);
-/// Maximum number of entries.
-const MAX_ENTRIES: u64 = 100_000;
+/// What the cache holds at most; one principal gets a quarter.
+const LIMITS: Limits = Limits { entries: 100_000, bytes: 32 << 20 };
 
-/// What a look-up depends on: the principal, and the tenant and the account that the call names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) principal: Principal,
-    pub(super) tenant: Option<TenantId>,
-    pub(super) account: Option<AccountId>,
-}
+/// A look-up for all calls that miss together.
+type Flight = OnceCell<Done>;
 
-/// The result of a look-up. Refusals are cached too: they cost a query like any other result.
+/// How a look-up ended, and which call asked the database.
 #[derive(Clone, Debug)]
-pub(super) enum Found {
-    ActingAccount(Arc<ActingAccount>, Role),
-    NotAMember,
-    AccountRequired,
-    OutOfReach,
-}
-
-/// Entries that a commit makes stale.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::service) enum Stale {
-    /// Those of a principal whose memberships in the tenant change.
-    Memberships(TenantId, Principal),
-    /// Those of calls that act in the account, whose branches change.
-    Account(TenantId, AccountId),
-    /// Those of calls that act in the tenant, whose rules change.
-    Tenant(TenantId),
-}
-
-impl Stale {
-    fn covers(&self, key: &Key, found: &Found) -> bool {
-        let acting = match found {
-            Found::ActingAccount(acting, _) => Some(acting),
-            Found::NotAMember | Found::AccountRequired | Found::OutOfReach => None,
-        };
-        match self {
-            Self::Memberships(tenant, principal) => {
-                key.principal == *principal
-                    && key.tenant.is_none_or(|named| named == *tenant)
-                    // A call that names no account acts in the only one, so a membership elsewhere changes its result.
-                    && (key.account.is_none() || acting.is_none_or(|acting| acting.tenant == *tenant))
-            }
-            Self::Account(tenant, account) => {
-                acting.is_some_and(|acting| acting.tenant == *tenant && acting.account.id == *account)
-            }
-            Self::Tenant(tenant) => acting.is_some_and(|acting| acting.tenant == *tenant),
-        }
-    }
+struct Done {
+    asked_by: u64,
+    result: Result<Lookup, Arc<Error>>,
 }
 
 /// The cache. Its clones share the entries.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(in crate::service) struct AccessCache {
-    entries: Cache<Key, Found>,
+    max_age: Duration,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    entries: Entries,
+    changes: Changes,
+    flights: HashMap<(Principal, Target), Arc<Flight>>,
+    /// The number of the last call that missed.
+    missed: u64,
+}
+
+impl State {
+    fn is_usable(&self, principal: &Principal, target: Target, lookup: &Lookup, max_age: Duration) -> bool {
+        lookup.begun.elapsed() < max_age && !self.changes.is_stale(principal, target, lookup)
+    }
 }
 
 impl AccessCache {
     pub(in crate::service) fn new(max_age: Duration) -> Self {
-        let entries =
-            Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(max_age).support_invalidation_closures().build();
-        Self { entries }
+        Self::with_limits(max_age, LIMITS)
     }
 
-    /// The entry of this key, or what `find` returns. Callers that miss together share one look-up.
-    pub(super) async fn get_or_find(&self, key: Key, find: impl Future<Output = Result<Found>>) -> Result<Found> {
-        if let Some(found) = self.entries.get(&key).await {
+    fn with_limits(max_age: Duration, limits: Limits) -> Self {
+        let (entries, changes) = (Entries::new(limits), Changes::default());
+        let state = State { entries, changes, flights: HashMap::new(), missed: 0 };
+        Self { max_age, state: Arc::new(Mutex::new(state)) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The cached result, or what `find` returns. Calls that miss together share one look-up, unless a commit came
+    /// between its begin and the call.
+    pub(super) async fn get_or_find<F>(
+        &self,
+        principal: &Principal,
+        target: Target,
+        find: impl Fn() -> F,
+    ) -> Result<Found>
+    where
+        F: Future<Output = Result<Found>>,
+    {
+        if let Some(found) = self.get(principal, target) {
             telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Hit));
             return Ok(found);
         }
-        let counted = async {
-            telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Miss));
-            find.await
-        };
-        self.entries.try_get_with(key, counted).await.map_err(|shared: Arc<Error>| shared.duplicate())
+        let arrived = Instant::now();
+        loop {
+            let joined = self.join(principal, target);
+            let Done { asked_by, result } = joined.flight.get_or_init(|| self.ask(joined.call, &find)).await.clone();
+            let asked = asked_by == joined.call;
+            self.end(&joined, result.as_ref().ok().filter(|_| asked));
+            match result {
+                Ok(lookup) if asked => return Ok(lookup.found),
+                Ok(lookup)
+                    if lookup.begun > arrived || self.state().is_usable(principal, target, &lookup, self.max_age) =>
+                {
+                    telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Hit));
+                    return Ok(lookup.found);
+                }
+                // It began before a commit of which this call may know.
+                Ok(_) => {}
+                // The caller that asked has gone; this one has not.
+                Err(failure) if matches!(*failure, Error::Deadline) && !asked => {}
+                Err(failure) => return Err(failure.duplicate()),
+            }
+        }
     }
 
-    /// Drops the entries that a commit made stale.
+    fn get(&self, principal: &Principal, target: Target) -> Option<Found> {
+        let state = self.state();
+        let lookup = state.entries.get(principal, target)?;
+        state.is_usable(principal, target, lookup, self.max_age).then(|| lookup.found.clone())
+    }
+
+    /// Asks the database.
+    async fn ask<F>(&self, asked_by: u64, find: &impl Fn() -> F) -> Done
+    where
+        F: Future<Output = Result<Found>>,
+    {
+        telemetry::measure(|metrics| metrics.access_looked_up(CacheResult::Miss));
+        let (begun, seen) = (Instant::now(), self.state().changes.last());
+        let result = find().await.map(|found| Lookup { found, begun, seen }).map_err(Arc::new);
+        Done { asked_by, result }
+    }
+
+    /// Joins the look-up of other calls, or begins one.
+    fn join(&self, principal: &Principal, target: Target) -> Joined<'_> {
+        let mut state = self.state();
+        state.missed += 1;
+        let call = state.missed;
+        let key = (principal.clone(), target);
+        let flight = Arc::clone(state.flights.entry(key.clone()).or_default());
+        Joined { cache: self, key, flight, call }
+    }
+
+    /// Ends a look-up: later calls begin another one. What it found is cached, unless that is stale already.
+    fn end(&self, joined: &Joined<'_>, lookup: Option<&Lookup>) {
+        let (principal, target) = (&joined.key.0, joined.key.1);
+        let mut state = self.state();
+        if let Some(lookup) = lookup.filter(|lookup| state.is_usable(principal, target, lookup, self.max_age)) {
+            state.entries.insert(principal, target, lookup.clone(), self.max_age);
+        }
+        if state.flights.get(&joined.key).is_some_and(|flight| Arc::ptr_eq(flight, &joined.flight)) {
+            state.flights.remove(&joined.key);
+        }
+    }
+
+    /// Makes the entries stale that depend on what a commit changed, and the look-ups that began before it.
     pub(in crate::service) fn drop_stale(&self, stale: Stale) {
-        let dropped = self.entries.invalidate_entries_if(move |key, found| stale.covers(key, found));
-        if dropped.is_err() {
-            // The cache was built without support for conditions: every entry may be stale.
-            self.entries.invalidate_all();
+        self.state().changes.note(stale, self.max_age);
+    }
+}
+
+/// A call that waits for a look-up.
+struct Joined<'a> {
+    cache: &'a AccessCache,
+    key: (Principal, Target),
+    flight: Arc<Flight>,
+    call: u64,
+}
+
+impl Drop for Joined<'_> {
+    /// A look-up that all its callers gave up ends with the last of them.
+    fn drop(&mut self) {
+        let mut state = self.cache.state();
+        let is_last = |flight: &Arc<Flight>| Arc::ptr_eq(flight, &self.flight) && Arc::strong_count(flight) == 2;
+        if state.flights.get(&self.key).is_some_and(is_last) {
+            state.flights.remove(&self.key);
         }
     }
 }

@@ -4,11 +4,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::{
+    access::caller::ActingAccount,
     accounts::{
         account::{Account, Path},
         policies::Policies,
     },
-    values::{enums::NameUniqueness, name::AccountName},
+    values::{
+        enums::{NameUniqueness, Role},
+        ids::{AccountId, TenantId},
+        name::AccountName,
+    },
 };
 
 /// A tenant by its number.
@@ -26,11 +31,6 @@ pub(in crate::service) fn principal(subject: &str) -> Principal {
     Principal::new("issuer", subject)
 }
 
-/// The key of a call by this subject that names this tenant and account.
-pub(super) fn key(subject: &str, tenant: Option<TenantId>, account: Option<AccountId>) -> Key {
-    Key { principal: principal(subject), tenant, account }
-}
-
 /// Access as an admin to an account of the tenant.
 pub(super) fn acting_in(tenant: TenantId, account: AccountId) -> Found {
     let account = Account {
@@ -46,18 +46,31 @@ pub(super) fn acting_in(tenant: TenantId, account: AccountId) -> Found {
     Found::ActingAccount(Arc::new(ActingAccount { tenant, account, dms_branches: Vec::new() }), Role::Admin)
 }
 
+/// Looks this up as a call does; the database says what is given.
+pub(super) async fn put(cache: &AccessCache, subject: &str, target: Target, found: &Found) {
+    cache.get_or_find(&principal(subject), target, async || Ok(found.clone())).await.unwrap();
+}
+
+/// Whether the cache has a result for this call.
+pub(super) fn is_cached(cache: &AccessCache, subject: &str, target: Target) -> bool {
+    cache.get(&principal(subject), target).is_some()
+}
+
+/// The account of this number.
+fn only(number: u128) -> Target {
+    Target { tenant: None, account: Some(account(number)) }
+}
+
 /// A cache whose entries outlast any test: for each of the tenants 1 and 2 that of its admin, `ada` and `bob`.
 pub(in crate::service) async fn cache() -> AccessCache {
     let cache = AccessCache::new(Duration::from_secs(3600));
     for (subject, number) in [("ada", 1), ("bob", 2)] {
-        let found = acting_in(tenant(number), account(number));
-        cache.entries.insert(key(subject, None, Some(account(number))), found).await;
+        put(&cache, subject, only(number), &acting_in(tenant(number), account(number))).await;
     }
     cache
 }
 
 /// Whether the cache has the entries of `ada` and of `bob`.
-pub(in crate::service) async fn has(cache: &AccessCache) -> (bool, bool) {
-    let has = async |subject, number| cache.entries.get(&key(subject, None, Some(account(number)))).await.is_some();
-    (has("ada", 1).await, has("bob", 2).await)
+pub(in crate::service) fn has(cache: &AccessCache) -> (bool, bool) {
+    (is_cached(cache, "ada", only(1)), is_cached(cache, "bob", only(2)))
 }

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 pub(super) use self::attempt::{Attempt, CustomIdEdit};
 use self::change_set::{CustomIdChangeSet, change_set};
-use super::{CustomerDetails, Customers};
+use super::{CustomerDetails, Customers, taken::release_hidden};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -119,18 +119,20 @@ impl Customers {
         if change_set.customer.is_some() && change_set.ids.is_some() && !locked {
             return Ok(None);
         }
-        let Some(record) = self.save_change_set(conn, attempt, loaded, change_set, at).await? else { return Ok(None) };
+        let saved = self.save_change_set(conn, attempt, loaded, change_set, (at, locked)).await?;
+        let Some(record) = saved else { return Ok(None) };
         self.mutated_details(caller, options, record).map(Outcome::changed).map(Some)
     }
 
-    /// Writes the change set, the answer with its last part; none if the customer is not at the revision that was read.
+    /// Writes the change set, the answer with its last part; none if the customer is not at the revision that was read, or
+    /// has to be locked first.
     async fn save_change_set(
         &self,
         conn: &mut PgConnection,
         attempt: &Attempt<'_>,
         loaded: LoadedCustomer,
         change_set: CustomIdChangeSet,
-        at: Timestamp,
+        (at, locked): (Timestamp, bool),
     ) -> Result<Option<CustomerRecord>> {
         let caller = attempt.caller;
         let write = || write(caller, at, attempt.options);
@@ -139,10 +141,23 @@ impl Customers {
             let link = Link { revision: record.link.revision + 1, custom_ids: ids, tags: record.link.tags.clone() };
             let answer = Answer::Customer { customer: record.customer.clone(), link: link.clone() };
             let answer = change_set.customer.is_none().then_some(&answer);
-            match store::customers::custom_ids::save(conn, caller, &record, &change, &link, write(), answer).await? {
+            let mut saved =
+                store::customers::custom_ids::save(conn, caller, &record, &change, &link, write(), answer).await?;
+            if let Saved::Taken(_) = saved {
+                must_be_hidden(conn, attempt).await?;
+                // Release and change are two statements, under the customer's lock.
+                if !locked {
+                    return Ok(None);
+                }
+                release_hidden(conn, caller, &attempt.ids_to_set(), write()).await?;
+                saved =
+                    store::customers::custom_ids::save(conn, caller, &record, &change, &link, write(), answer).await?;
+            }
+            match saved {
                 Saved::Written => {}
                 Saved::Moved => return Ok(None),
-                Saved::Taken(system) => return Err(Error::CustomIdTaken { field: Some((attempt.field)(&system)) }),
+                // It came back, or another call was quicker.
+                Saved::Taken(_) => return must_be_hidden(conn, attempt).await.map(|()| None),
             }
             if record.customer.owner == caller.scope().root() {
                 record.owner_link_revision = link.revision;
@@ -183,13 +198,19 @@ impl Customers {
     async fn explain_ids(&self, attempt: &Attempt<'_>, failure: Error) -> Error {
         match (failure.broken_key(), attempt.fields) {
             (Some("custom_ids_value_key"), _) => {
-                let system = self.first_taken(attempt.caller, &attempt.ids_to_set()).await;
-                Error::CustomIdTaken { field: system.map(|system| (attempt.field)(&system)) }
+                self.custom_id_taken(attempt.caller, &attempt.ids_to_set(), Some(attempt.id), attempt.field).await
             }
             (Some(_), Some(fields)) => self.explain_fields(attempt.caller, attempt.id, fields, failure).await,
             _ => failure,
         }
     }
+}
+
+/// Refuses a custom ID that another customer has, if the acting account sees that one.
+async fn must_be_hidden(conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<()> {
+    let ids = attempt.ids_to_set();
+    let taken = store::customers::taken::by_custom_ids(conn, attempt.caller.scope(), &ids, Some(attempt.id)).await?;
+    taken.map_or(Ok(()), |(system, by)| Err(Error::CustomIdTaken { field: Some((attempt.field)(&system)), by }))
 }
 
 fn is_of(answer: &Answer, id: CustomerId) -> bool {

@@ -20,6 +20,7 @@ use crate::{
         },
     },
     error::Result,
+    store::{path, sql::sql},
     telemetry::Statement as _,
 };
 
@@ -81,15 +82,22 @@ pub async fn used(
     Ok(found)
 }
 
+/// A value that another customer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// That customer, if the caller sees it.
+    pub by: Option<CustomerId>,
+}
+
 /// What another customer of the new owner has already.
 #[derive(Clone, Copy, Debug)]
 pub struct Conflict {
     /// The customer that is to go there.
     pub customer: CustomerId,
-    /// Whether another one has its name, where names must be unique.
-    pub name: bool,
-    /// Whether another one has its order reference.
-    pub order_reference: bool,
+    /// Its name, where names must be unique.
+    pub name: Option<Taken>,
+    /// Its order reference.
+    pub order_reference: Option<Taken>,
 }
 
 /// Finds which of the customers that are to go to an account conflict with customers that do not go with them.
@@ -106,26 +114,28 @@ pub async fn find_conflicts(
         .iter()
         .map(|customer| customer.fields.order_reference.as_ref().map(|reference| reference.as_str().to_owned()))
         .collect();
-    sqlx::query!(
+    let rows = sql!(
+        query,
         r#"
-        select found.customer_id as "customer_id!", found.name as "name!", found.order_reference as "order_reference!"
-        from unnest($2::uuid[], $3::text[], $4::text[]) as e (customer_id, name_key, order_reference)
-        cross join lateral (
-            select e.customer_id,
-                   exists (
-                       select from customers c
-                       where c.tenant_id = $1 and c.name_scope = $5 and c.name_key = e.name_key and c.id <> all($2)
-                   ) as name,
-                   exists (
-                       select from customers c
-                       where c.tenant_id = $1 and c.account_id = $6 and c.order_reference = e.order_reference
-                         and c.id <> all($2)
-                   ) as order_reference
-        ) as found
-        where found.name or found.order_reference
+        select e.customer_id as "customer_id!", n.id as "name_id?", n.seen as "name_seen?", o.id as "order_id?",
+               o.seen as "order_seen?"
+        from unnest($2::uuid[], $5::text[], $6::text[]) as e (customer_id, name_key, order_reference)
+        left join lateral (
+            select c.id, "# VISIBLE r#" as seen
+            from customers c
+            where c.tenant_id = $1 and c.name_scope = $7 and c.name_key = e.name_key and c.id <> all($2)
+        ) n on true
+        left join lateral (
+            select c.id, "# VISIBLE r#" as seen
+            from customers c
+            where c.tenant_id = $1 and c.account_id = $8 and c.order_reference = e.order_reference and c.id <> all($2)
+        ) o on true
+        where n.id is not null or o.id is not null
         "#,
         scope.tenant().get(),
         &ids,
+        scope.root().get(),
+        &path(scope),
         &keys,
         &orders as _,
         name_scope(rule, scope.tenant(), to)?,
@@ -133,13 +143,17 @@ pub async fn find_conflicts(
     )
     .fetch_all(conn)
     .named("ownership.find_conflicts")
-    .await?
-    .into_iter()
-    .map(|row| {
-        let customer = CustomerId::from_uuid(row.customer_id);
-        Ok(Conflict { customer, name: row.name, order_reference: row.order_reference })
-    })
-    .collect()
+    .await?;
+    let taken = |id: Option<Uuid>, seen: Option<bool>| {
+        let by = id.filter(|_| seen == Some(true)).map(CustomerId::from_uuid);
+        id.map(|_| Taken { by: by.filter(|id| scope.admits(*id)) })
+    };
+    let conflicts = rows.into_iter().map(|row| Conflict {
+        customer: CustomerId::from_uuid(row.customer_id),
+        name: taken(row.name_id, row.name_seen),
+        order_reference: taken(row.order_id, row.order_seen),
+    });
+    Ok(conflicts.collect())
 }
 
 /// Reads an account's link to a customer, whichever account owns the customer. One that was never written is empty.

@@ -1,0 +1,33 @@
+//! The resource that an error is about.
+
+use crate::{error::Error, grpc::pb::ErrorReason};
+
+/// The type of the resource that is missing, or exists already.
+pub(super) fn resource_type(reason: ErrorReason) -> Option<&'static str> {
+    match reason {
+        ErrorReason::CustomerNotFound
+        | ErrorReason::NameTaken
+        | ErrorReason::CustomIdTaken
+        | ErrorReason::OrderReferenceTaken => Some("clientele.v1.Customer"),
+        ErrorReason::AccountNotFound => Some("clientele.v1.Account"),
+        ErrorReason::MemberExists => Some("clientele.v1.Member"),
+        ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),
+        ErrorReason::BranchNotFound | ErrorReason::BranchExists => Some("clientele.v1.Branch"),
+        _ => None,
+    }
+}
+
+/// The id of the resource that exists already, if the caller sees it. What is missing has none: the answer is the same
+/// whether it is hidden or does not exist.
+pub(super) fn holder(error: &Error) -> Option<String> {
+    match error {
+        Error::NameTaken { by, .. }
+        | Error::CustomIdTaken { by, .. }
+        | Error::OrderReferenceTaken { by }
+        | Error::TakenThere { by, .. } => by.map(|id| id.to_string()),
+        Error::MemberExists { by } => by.map(|id| id.to_string()),
+        Error::TagExists { by } => by.map(|id| id.to_string()),
+        Error::BranchExists { by } => by.map(|id| id.to_string()),
+        _ => None,
+    }
+}
