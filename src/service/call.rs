@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 pub use super::share::Share;
@@ -23,6 +23,8 @@ pub struct CallContext {
     /// Whether it may change something: a mutation goes on after its caller has gone.
     mutates: bool,
     abandoned: AtomicBool,
+    /// Counts parts of a long unit of work that are done.
+    progress: AtomicU64,
     budget: ByteBudget,
     /// What its message costs in memory, until it ends.
     _message: Option<Arc<HeldBytes>>,
@@ -36,7 +38,7 @@ impl CallContext {
     #[must_use]
     pub fn new(share: Share, mutates: bool, budget: ByteBudget, message: Option<Arc<HeldBytes>>) -> Arc<Self> {
         let (abandoned, rows) = (AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { share, mutates, abandoned, budget, _message: message, rows })
+        Arc::new(Self { share, mutates, abandoned, progress: AtomicU64::new(0), budget, _message: message, rows })
     }
 
     /// Counts bytes that it holds until it ends.
@@ -75,6 +77,17 @@ pub fn share() -> Share {
 /// Whether the work at hand is a read whose caller has gone.
 pub(super) fn is_pointless() -> bool {
     CALL.try_with(|call| call.is_pointless()).unwrap_or_default()
+}
+
+/// Notes that a part of the unit of work at hand is done: the session answers, and the next part may take as long again.
+pub(super) fn note_progress() {
+    // Outside a call nothing waits in parts.
+    _ = CALL.try_with(|call| call.progress.fetch_add(1, Ordering::Relaxed));
+}
+
+/// How many parts are done.
+pub(super) fn progress() -> u64 {
+    CALL.try_with(|call| call.progress.load(Ordering::Relaxed)).unwrap_or_default()
 }
 
 /// Counts bytes that the call at hand holds in memory until it ends, such as rows being read. Background work is not counted.

@@ -60,7 +60,7 @@ impl Attacked {
     async fn start() -> Self {
         let database = production_database().await;
         let world = World::start_with(database.clone(), |_| ()).await;
-        let acme = world.tenant("acme").await;
+        let mut acme = world.tenant("acme").await;
         let large = acme.admin.create(large_customer("Large")).await.unwrap();
         assert!((122_000..130_000).contains(&large.encoded_len()), "{}", large.encoded_len());
         let mut ids = world.copies(&large.id, 999).await;
@@ -70,8 +70,8 @@ impl Attacked {
         let serve = Serve::start(&production().await.url(database.get_database().unwrap()), &world.keys).await;
         let to_serve = |client: Client| client.over(connect(serve.address));
         let viewer = to_serve(acme.member(pb::Role::Viewer).await);
-        let (acme, bystander) =
-            (TestAccount { admin: to_serve(acme.admin.clone()), ..acme }, to_serve(globex.admin.clone()));
+        let bystander = to_serve(globex.admin.clone());
+        acme.admin = to_serve(acme.admin.clone());
         Self { serve, world, acme, viewer, bystander, bystanders, ids }
     }
 

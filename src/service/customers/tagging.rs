@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Result},
     service::{
-        clock,
+        call, clock,
         mutation::{end, find_stored, write},
         tags::new_tags,
     },
@@ -113,6 +113,7 @@ async fn tag_locked(
         if !changes.is_empty() {
             let before = std::mem::replace(&mut undone, changes);
             save(conn, caller, &before, None, write).await?;
+            call::note_progress();
         }
     }
     let answer = Answer::Batch { touched: outcomes };

@@ -9,11 +9,13 @@ mod session;
 mod settings;
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use sqlx::{Connection as _, PgConnection};
+use tokio::time::error::Elapsed;
 
 use self::{
     connect::Connector,
@@ -152,7 +154,7 @@ impl Lease {
     pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
         let (session, _) = self.used.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
         self.reusable = false;
-        let done = tokio::time::timeout(self.pool.work_timeout, work(&mut session.connection)).await;
+        let done = in_time(self.pool.work_timeout, work(&mut session.connection)).await;
         let done =
             done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session did not answer in time".to_owned() }));
         self.reusable = !matches!(done, Err(Error::Unavailable { .. }));
@@ -194,6 +196,18 @@ impl Lease {
     }
 }
 
+/// Waits for a unit of work, or for each of its parts, as long as one may take.
+async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut work = pin!(work);
+    loop {
+        let parts = call::progress();
+        match tokio::time::timeout(limit, &mut work).await {
+            Err(_) if call::progress() > parts => {}
+            done => return done,
+        }
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some((mut session, held)) = self.used.take() else { return };
@@ -213,9 +227,24 @@ impl Drop for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::samples;
+    use crate::{layers::samples, service::bytes::ByteBudget};
 
     const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+
+    #[tokio::test(start_paused = true)]
+    async fn each_part_of_a_unit_of_work_may_take_as_long_as_a_whole_one() {
+        let (limit, pause) = (Duration::from_secs(8), Duration::from_secs(5));
+        let call = || call::Call::new(true, ByteBudget::new(1));
+        let silent = tokio::time::sleep(pause * 2);
+        assert!(call::scope(call(), in_time(limit, silent)).await.is_err());
+        let in_parts = async {
+            for _ in 0..4 {
+                tokio::time::sleep(pause).await;
+                call::note_progress();
+            }
+        };
+        assert!(call::scope(call(), in_time(limit, in_parts)).await.is_ok());
+    }
 
     #[test]
     fn operations_md_lists_every_setting_for_a_pooler() {
