@@ -40,7 +40,7 @@ fn fields(mut bytes: &[u8], shape: usize, depth: usize) -> usize {
                         SHAPES.get(shape).and_then(|shape| shape.iter().find(|(number, _)| *number == key >> 3));
                     match holds {
                         Some((_, Holds::Message(shape))) if depth < MAX_DEPTH => {
-                            count += fields(payload, *shape, depth + 1)
+                            count += fields(payload, *shape, depth + 1);
                         }
                         Some((_, Holds::Numbers)) => count += payload.len().div_ceil(PACKED_PER_FIELD),
                         _ => {}

@@ -100,7 +100,7 @@ impl Customers {
         let attempt = &Attempt { caller, id, reseller, options, etag: self.etag(caller, id, options)? };
         let run = |mut lease: Lease| async move {
             lease
-                .transaction(end(options), async |conn| self.migrate_locked(conn, attempt).await)
+                .transaction(end(options), async |conn| Box::pin(self.migrate_locked(conn, attempt)).await)
                 .await
                 .map_err(conflict_is_lost_race)
         };

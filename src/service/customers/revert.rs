@@ -58,7 +58,9 @@ impl Customers {
         let etag = self.etag(caller, id, options)?;
         let attempt = |mut lease: Lease| async move {
             lease
-                .transaction(end(options), async |conn| self.revert_locked(conn, caller, id, options, etag).await)
+                .transaction(end(options), async |conn| {
+                    Box::pin(self.revert_locked(conn, caller, id, options, etag)).await
+                })
                 .await
                 .map_err(conflict_is_lost_race)
         };

@@ -170,8 +170,8 @@ impl Mutations {
         self.drop_stale(&call, failure.is_lost_session());
         if let Some(request) = call.options.request.filter(|_| may_be_answered(&failure)) {
             // If the look-up fails as well, the first failure says more.
-            if let Ok(Some(stored)) = look_up(request).await {
-                return match replay(stored.answer(&request)?).await {
+            if let Ok(Some(stored)) = Box::pin(look_up(request)).await {
+                return match Box::pin(replay(stored.answer(&request)?)).await {
                     // This call has written, whatever stopped the read of its answer.
                     Err(Error::StatementTimeout | Error::StatementCancelled) if failure.is_lost_session() => {
                         Err(failure)
@@ -214,7 +214,8 @@ where
         if let Some(failure) = last.take_if(|_| Instant::now() >= deadline) {
             return Ok(Err(failure));
         }
-        let failure = match attempt(session).await {
+        // Boxed: callers' futures stay small.
+        let failure = match Box::pin(attempt(session)).await {
             Ok(outcome) => return Ok(Ok(outcome)),
             Err(failure) => failure,
         };

@@ -234,7 +234,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_part_of_a_unit_of_work_may_take_as_long_as_a_whole_one() {
         let (limit, pause) = (Duration::from_secs(8), Duration::from_secs(5));
-        let call = || call::Call::new(true, ByteBudget::new(1));
+        let call = || call::CallContext::new(Share::default(), true, ByteBudget::new(1), None);
         let silent = tokio::time::sleep(pause * 2);
         assert!(call::scope(call(), in_time(limit, silent)).await.is_err());
         let in_parts = async {

@@ -71,7 +71,8 @@ impl Customers {
         let tries =
             if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES[usize::from(attempt.fields.is_some())] };
         for _ in 0..tries {
-            if let Some(outcome) = lease.run(async |conn| self.decide_ids(conn, attempt, false).await).await? {
+            if let Some(outcome) = lease.run(async |conn| Box::pin(self.decide_ids(conn, attempt, false)).await).await?
+            {
                 return Ok(outcome);
             }
             telemetry::measure(|metrics| metrics.write_retried(RetryReason::Conflict));
@@ -79,7 +80,7 @@ impl Customers {
         let outcome = lease
             .transaction(end(attempt.options), async |conn| {
                 store::customers::lock(conn, attempt.caller.scope(), attempt.id).await?;
-                self.decide_ids(conn, attempt, true).await
+                Box::pin(self.decide_ids(conn, attempt, true)).await
             })
             .await?;
         outcome.ok_or(Error::Contended)
