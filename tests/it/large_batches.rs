@@ -41,6 +41,8 @@ async fn one_large_batch_runs_for_eight_sessions_and_the_next_waits_or_is_overlo
     let (acme, ada, bob) = pair(&world).await;
     let (first, second) = (world.copies(&ada.id, 201).await, world.copies(&ada.id, 201).await);
     let other = acme.member(pb::Role::Member).await;
+    // A batch with a new tag would also lock the account's lists.
+    acme.admin.tag(&[&ada.id], &["first", "second", "small", "one", "two"], &[]).await.unwrap();
     let mut lock = world.sql().await;
     sqlx::raw_sql("begin").execute(&mut lock).await.unwrap();
     let id: uuid::Uuid = first[0].parse().unwrap();

@@ -9,8 +9,8 @@
 use sqlx::{Arguments as _, Encode, Postgres, Type, postgres::PgArguments};
 
 use super::{
-    Wanted,
     place::{COUNTED, Place, PlaceKey},
+    wanted::Wanted,
 };
 use crate::{
     domain::{

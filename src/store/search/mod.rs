@@ -7,6 +7,7 @@
 mod build;
 mod filters;
 mod place;
+mod wanted;
 mod words;
 
 use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, Row as _, types::Json};
@@ -15,11 +16,12 @@ use uuid::Uuid;
 use self::build::{Statement, statement};
 use self::place::PlaceKey;
 pub use self::place::{COUNTED, Place};
+pub use self::wanted::Wanted;
 use crate::{
     domain::{
         access::caller::Caller,
-        fields::{customer_fields::CustomerFields, field::View, profile::Profile},
-        search::{OrderBy, Search, Searchable},
+        fields::{customer_fields::CustomerFields, profile::Profile},
+        search::{OrderBy, Searchable},
         values::name::Name,
     },
     error::Result,
@@ -51,21 +53,6 @@ pub struct Hits {
     pub hits: Rows<Hit>,
     /// How many match, if that was asked for; above [`COUNTED`]: at least so many.
     pub total: Option<i64>,
-}
-
-/// What of a search's result is read.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    /// The search.
-    pub search: &'a Search,
-    /// The view in which the customers are shown.
-    pub view: View,
-    /// The position behind which it begins.
-    pub after: Option<&'a Place>,
-    /// The most customers.
-    pub limit: i64,
-    /// Whether all matches are counted.
-    pub count: bool,
 }
 
 /// Finds customers that the caller sees and the search matches.
