@@ -1,6 +1,9 @@
 //! The memory of a `serve` process stays bounded, whatever its callers send, ask for, and do not take.
 
 mod peer;
+
+#![expect(clippy::print_stderr, reason = "`--nocapture` shows the figures")]
+
 mod serve;
 
 use std::{collections::HashMap, net::SocketAddr};
