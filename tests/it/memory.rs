@@ -1,9 +1,8 @@
 //! The memory of a `serve` process stays bounded, whatever its callers send, ask for, and do not take.
 
-mod peer;
-
 #![expect(clippy::print_stderr, reason = "`--nocapture` shows the figures")]
 
+mod peer;
 mod serve;
 
 use std::{collections::HashMap, net::SocketAddr};
