@@ -1,8 +1,8 @@
 //! Rows of a read, taken from the session one by one and counted at what they cost in memory.
 //!
-//! Two limits end a page before it has as many rows as were asked for. The statement itself sends no row after [`PAGE_BYTES`]
+//! Two limits end a page before it has as many rows as were asked for. The statement itself sends no row after `PAGE_BYTES`
 //! of documents, so that neither the database nor the session works for what is not shown. And no row is kept after
-//! [`PAGE_MEMORY`]: small objects cost many times their text. Either way the page has at least one row, and the next page
+//! `PAGE_MEMORY`: small objects cost many times their text. Either way the page has at least one row, and the next page
 //! begins after its last.
 
 use std::pin::pin;

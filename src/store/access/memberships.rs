@@ -32,7 +32,7 @@ pub struct Membership {
     pub member: MemberId,
 }
 
-/// Where a principal is a member, by tenant and account; at most [`LISTED`].
+/// Where a principal is a member, by tenant and account; at most `LISTED`.
 pub async fn list(conn: &mut PgConnection, principal: &Principal, tenant: Option<TenantId>) -> Result<Vec<Membership>> {
     sqlx::query!(
         r#"
