@@ -24,7 +24,7 @@ use super::{
 
 /// Before each transaction: its number among those of its client, from which its new token is made.
 const NEXT: &str = "\\set transaction :transaction + 1\n";
-const NEW_TOKEN: &str = "md5(format('%s %s %s', :began, :client_id, :transaction))";
+const NEW_TOKEN: &str = "md5(concat_ws(' ', :began::text, :client_id::text, :transaction::text))";
 
 /// A new id like the service's, the same wherever the transaction names it: a UUIDv7 of about the current time, so that
 /// keys grow, or a random one, after which of them the id to replace is.

@@ -299,6 +299,7 @@ async fn waiting(met: &mut Met) {
         config.database.pool_timeout = Duration::from_millis(50);
         // Long enough for what happens meanwhile.
         config.database.lock_timeout = Duration::from_secs(5);
+        config.database.statement_timeout = Duration::from_secs(20);
     })
     .await;
     // From here on only the calls need the connection.
