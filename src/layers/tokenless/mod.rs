@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::{Body as HttpBody, Frame};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep, sleep},
@@ -22,6 +22,7 @@ use tonic::{Status, body::Body};
 
 use super::{
     call_layer::{CONTRACT_PREFIX, CallLayer, Inner},
+    kept_body::KeptBody,
     peers::{PeerLimit, PeerPlace},
 };
 use crate::{
@@ -99,7 +100,7 @@ impl CallLayer for Tokenless {
         };
         let held = self.budget.holder(None);
         let response = inner.run(request.map(|body| Body::new(Messages::new(body, held)))).await;
-        response.map(|body| Body::new(Placed { body, _place: place }))
+        response.map(|body| Body::new(KeptBody::new(body, place)))
     }
 }
 
@@ -196,29 +197,6 @@ impl Message {
     fn length(&self) -> usize {
         let [_, length @ ..] = self.head;
         self.head.len() + usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX / 2)
-    }
-}
-
-/// A response body that keeps the call's place.
-struct Placed {
-    body: Body,
-    _place: Option<Place>,
-}
-
-impl HttpBody for Placed {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

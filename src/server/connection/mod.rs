@@ -5,13 +5,10 @@ use std::{
     convert::Infallible,
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http2, service::Service};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -19,7 +16,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 use tracing::debug;
 
 use super::{
@@ -29,7 +26,7 @@ use super::{
 };
 use crate::{
     config::Connections,
-    layers::{Inner, Peer, PeerLimit, tokenless::TokenlessPlaces},
+    layers::{Inner, KeptBody, Peer, PeerLimit, tokenless::TokenlessPlaces},
 };
 
 /// What a stream may send before it is read. A larger message takes more round trips.
@@ -140,7 +137,8 @@ struct Calls<S> {
 }
 
 impl<S: Inner> Service<Request<Incoming>> for Calls<S> {
-    type Response = Response<CountedBody>;
+    // The call is open until its response's body is dropped.
+    type Response = Response<KeptBody<OpenCall>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -151,7 +149,7 @@ impl<S: Inner> Service<Request<Incoming>> for Calls<S> {
         request.extensions_mut().insert(self.peer.clone());
         self.tokenless.insert_into(&mut request);
         let response = self.service.clone().run(request);
-        Box::pin(async { Ok(response.await.map(|body| CountedBody { body, _call: call })) })
+        Box::pin(async { Ok(response.await.map(|body| KeptBody::new(body, call))) })
     }
 }
 
@@ -208,29 +206,6 @@ impl Drop for OpenCall {
         let mut count = self.0.count();
         count.open -= 1;
         count.since = Instant::now();
-    }
-}
-
-/// A response body; its call is open until it is dropped.
-struct CountedBody {
-    body: Body,
-    _call: OpenCall,
-}
-
-impl HttpBody for CountedBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
