@@ -19,6 +19,9 @@
 ///   read was cut.
 /// * `SCALARS`: the columns of `customers` that are read and written under their own name. A new one belongs here.
 /// * `CREATED_COLUMNS`: the columns that a creation writes, without the customer's place in the tree.
+/// * `ACTING_ACCOUNT`, `DMS_BRANCHES`: of the account `a` that a call acts in, the first columns of a look-up of access, and
+///   the ids of its branches with a dealer management system.
+/// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
 /// * `RECORDED`: the end of a mutation, see [`mutation!`]. `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
     (@ $call:tt [$($text:tt)*] VISIBLE $($rest:tt)*) => {
@@ -199,6 +202,38 @@ macro_rules! sql {
                 )
                 where exists (select from written)
             )"
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] ACTING_ACCOUNT $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            r#"a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
+               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?""#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] DMS_BRANCHES $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "array(
+                select b.id from branches b
+                where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated
+                limit 1000
+            )"
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] MEMBER_TENANTS $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "principals p
+            cross join lateral (
+                select from members m
+                where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
+                limit 1
+            ) m
+            where p.issuer = $2 and p.subject = $3"
             $($rest)*
         )
     };

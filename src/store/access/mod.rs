@@ -25,6 +25,7 @@ use crate::{
         },
     },
     error::Result,
+    store::sql::sql,
     telemetry::Statement as _,
 };
 
@@ -100,43 +101,25 @@ pub async fn find(
     tenant: Option<TenantId>,
     account: AccountId,
 ) -> Result<Found> {
-    let row = sqlx::query_as!(
-        AccountRow,
+    let row = sql!(
+        query_as AccountRow,
         r#"
-        select a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
-               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
+        select "# ACTING_ACCOUNT r#",
                a.name_uniqueness as "name_uniqueness?", a.tenant_revision as "tenant_revision?", a.roles as "roles?",
                coalesce(a.dms_branches, '{}') as "dms_branches!",
                case when a.id is not null then 1 else (
                    select count(*) from (
-                       select from principals p
-                       cross join lateral (
-                           select from members m
-                           where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
-                           limit 1
-                       ) m
-                       where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
+                       select from "# MEMBER_TENANTS r#" and p.tenant_id = coalesce($1, p.tenant_id)
                        limit 1
                    ) mine
                ) end as "memberships!",
-               a.id is not null or exists (
-                   select from principals p
-                   cross join lateral (
-                       select from members m
-                       where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
-                       limit 1
-                   ) m
-                   where p.issuer = $2 and p.subject = $3
-               ) as "is_member_anywhere!"
+               a.id is not null or exists (select from "# MEMBER_TENANTS r#") as "is_member_anywhere!"
         from (values (true)) as one (one)
         left join lateral (
             select a.*, granted.roles,
                    (select t.name_uniqueness from tenants t where t.tenant_id = a.tenant_id) as name_uniqueness,
                    (select t.revision from tenants t where t.tenant_id = a.tenant_id) as tenant_revision,
-                   array(
-                       select b.id from branches b
-                       where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
-                   ) as dms_branches
+                   "# DMS_BRANCHES r#" as dms_branches
             from principals p
             join accounts a on a.tenant_id = p.tenant_id and a.id = $4
             cross join lateral (
@@ -167,8 +150,8 @@ pub async fn find(
 
 /// Looks for the account of the principal's only membership (in one tenant, if one is named).
 pub async fn find_sole(conn: &mut PgConnection, principal: &Principal, tenant: Option<TenantId>) -> Result<Found> {
-    let row = sqlx::query_as!(
-        AccountRow,
+    let row = sql!(
+        query_as AccountRow,
         r#"
         with mine as materialized (
             select p.tenant_id, m.account_id, m.role
@@ -181,27 +164,15 @@ pub async fn find_sole(conn: &mut PgConnection, principal: &Principal, tenant: O
             where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
             limit 2
         )
-        select a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
-               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
+        select "# ACTING_ACCOUNT r#",
                a.name_uniqueness as "name_uniqueness?", a.tenant_revision as "tenant_revision?", a.roles as "roles?",
                coalesce(a.dms_branches, '{}') as "dms_branches!",
                (select count(*) from mine) as "memberships!",
-               a.id is not null or exists (
-                   select from principals p
-                   cross join lateral (
-                       select from members m
-                       where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
-                       limit 1
-                   ) m
-                   where p.issuer = $2 and p.subject = $3
-               ) as "is_member_anywhere!"
+               a.id is not null or exists (select from "# MEMBER_TENANTS r#") as "is_member_anywhere!"
         from (values (true)) as one (one)
         left join lateral (
             select a.*, t.name_uniqueness, t.revision as tenant_revision, array[mine.role] as roles,
-                   array(
-                       select b.id from branches b
-                       where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
-                   ) as dms_branches
+                   "# DMS_BRANCHES r#" as dms_branches
             from mine
             join accounts a on a.tenant_id = mine.tenant_id and a.id = mine.account_id
             join tenants t on t.tenant_id = a.tenant_id
@@ -226,16 +197,12 @@ pub async fn find_service(
     tenant: TenantId,
     wanted: Option<AccountId>,
 ) -> Result<Found> {
-    let row = sqlx::query_as!(
-        AccountRow,
+    let row = sql!(
+        query_as AccountRow,
         r#"
-        select a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
-               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
+        select "# ACTING_ACCOUNT r#",
                t.name_uniqueness as "name_uniqueness?", t.revision as "tenant_revision?", array[$2::text] as "roles?",
-               array(
-                   select b.id from branches b
-                   where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated limit 1000
-               ) as "dms_branches!",
+               "# DMS_BRANCHES r#" as "dms_branches!",
                1::bigint as "memberships!", true as "is_member_anywhere!"
         from accounts a
         join tenants t on t.tenant_id = a.tenant_id
