@@ -26,8 +26,8 @@ use super::{
 const NEXT: &str = "\\set transaction :transaction + 1\n";
 const NEW_TOKEN: &str = "md5(concat_ws(' ', :began::text, :client_id::text, :transaction::text))";
 
-/// A new id like the service's, the same wherever the transaction names it: a UUIDv7 of about the current time, so that
-/// keys grow, or a random one, after which of them the id to replace is.
+/// A new id of the same kind as the one that it replaces, and the same wherever the transaction names it: a UUIDv7 of about the
+/// current time, so that keys grow, or a random UUID.
 fn new_id(replaced: &str, variable: &str) -> String {
     match replaced.as_bytes()[14] {
         b'7' => format!(

@@ -9,11 +9,9 @@ use std::{
     time::Duration,
 };
 
-use super::share::Share;
+use super::share::{PARTS, Share};
 use crate::error::{Error, Result};
 
-/// One holder has at most one of this many parts of the limit.
-const PARTS: usize = 4;
 /// When a caller should come again that was refused for lack of bytes.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 

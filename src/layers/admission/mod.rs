@@ -5,7 +5,7 @@
 //! quarter while others wait. A call takes its permit when its message is complete.
 //!
 //! Searches have a limit of their own, because they have database connections of their own: a flood of searches does not
-//! affect other calls. Health and reflection have no limit: an overloaded server must not look dead.
+//! affect other calls. Health and reflection take no permit: an overloaded server must not look dead.
 
 use std::{sync::Arc, time::Duration};
 

@@ -13,8 +13,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// While others wait, one holder has at most one of this many parts of the permits.
-const PARTS: usize = 4;
+use super::share::PARTS;
+
 /// A holder of permits `with_room` takes one only while it holds fewer than this many times as many as are free.
 const TIMES_FREE: usize = 3;
 

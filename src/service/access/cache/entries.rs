@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::lookup::{Lookup, Target};
 use crate::{
     domain::{access::caller::ActingAccount, requests::principal::Principal},
+    service::share::PARTS,
     store::access::Found,
 };
 
@@ -20,11 +21,6 @@ use crate::{
 pub(super) struct Limits {
     pub(super) entries: usize,
     pub(super) bytes: usize,
-}
-
-impl Limits {
-    /// One principal gets at most this part.
-    const SHARE: usize = 4;
 }
 
 /// What an entry costs beside the texts and lists that it holds.
@@ -84,7 +80,7 @@ impl Entries {
         let bytes = bytes(principal, &lookup.found);
         let Limits { entries: max_entries, bytes: max_bytes } = self.limits;
         let (held, held_bytes) = self.principals.get(principal).map_or((0, 0), |held| (held.entries.len(), held.bytes));
-        if held >= max_entries / Limits::SHARE || held_bytes + bytes > max_bytes / Limits::SHARE {
+        if held >= max_entries / PARTS || held_bytes + bytes > max_bytes / PARTS {
             return;
         }
         while self.order.len() >= max_entries || self.bytes + bytes > max_bytes {
