@@ -95,7 +95,7 @@ pub async fn migrate(options: &PgConnectOptions, waiting: impl FnOnce()) -> Resu
     MIGRATOR.run_direct(None, &mut conn, false).await?;
     let after = applied(&mut conn).await?;
     // Only the program knows the folding: what a migration cannot compute is filled in here, and again if it broke off.
-    search::fill_in(&mut conn).await?;
+    search::renew(&mut conn).await?;
     conn.close().await?; // the lock goes with it
     Ok(Migrated {
         version: after.iter().copied().max().unwrap_or_default(),

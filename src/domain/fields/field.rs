@@ -146,7 +146,8 @@ impl Field {
             Self::Name => FieldSpec { name: "name", shown: BELOW, search: &[SearchField::Name], ..COLUMN },
             Self::LegalName => FieldSpec { name: "legal_name", shown: BELOW, search: &[SearchField::Name], ..PROFILE },
             Self::RegistrationNumber => {
-                FieldSpec { name: "registration_number", shown: BELOW, business_only: true, ..PROFILE }
+                let search = &[SearchField::Number];
+                FieldSpec { name: "registration_number", shown: BELOW, search, business_only: true, ..PROFILE }
             }
             Self::TaxIds => FieldSpec {
                 name: "tax_ids",
@@ -176,11 +177,16 @@ impl Field {
                 parts: Parts::Address(AddressKind::Shipping),
                 ..PROFILE
             },
-            Self::Contacts => FieldSpec { name: "contacts", shown: BELOW_FULL, ..PROFILE },
+            Self::Contacts => FieldSpec {
+                name: "contacts",
+                shown: BELOW_FULL,
+                search: &[SearchField::Email, SearchField::Phone],
+                ..PROFILE
+            },
             Self::Email => FieldSpec { name: "email", shown: BELOW, search: &[SearchField::Email], ..PROFILE },
-            Self::BillingEmail => FieldSpec { name: "billing_email", ..PROFILE },
+            Self::BillingEmail => FieldSpec { name: "billing_email", search: &[SearchField::Email], ..PROFILE },
             Self::Phone => FieldSpec { name: "phone", shown: BELOW, search: &[SearchField::Phone], ..PROFILE },
-            Self::Fax => FieldSpec { name: "fax", shown: BELOW, ..PROFILE },
+            Self::Fax => FieldSpec { name: "fax", shown: BELOW, search: &[SearchField::Phone], ..PROFILE },
             Self::BranchId => FieldSpec {
                 name: "branch_id",
                 personal: false,

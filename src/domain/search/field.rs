@@ -12,11 +12,11 @@ pub enum SearchField {
     City,
     /// State of the primary address.
     State,
-    /// The acting account's custom IDs, aliases too.
+    /// The acting account's custom IDs, aliases too; order reference; registration number.
     Number,
-    /// Email address.
+    /// Email addresses: the customer's, that of the billing, those of contacts.
     Email,
-    /// Phone number.
+    /// Phone and fax numbers, those of contacts too, with extensions.
     Phone,
     /// Tax IDs.
     TaxId,
@@ -27,5 +27,11 @@ impl SearchField {
     #[must_use]
     pub const fn is_free(self) -> bool {
         matches!(self, Self::Name | Self::City)
+    }
+
+    /// Whether a value is found from its start by the letters and digits of the whole query.
+    #[must_use]
+    pub const fn is_number(self) -> bool {
+        matches!(self, Self::Number | Self::Phone | Self::TaxId)
     }
 }

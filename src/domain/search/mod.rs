@@ -1,20 +1,24 @@
 //! What is searched for, and what was found of it.
 //!
-//! Rule: everything that decides whether a word matches is here and in migrations/0002_customers.sql, which folds custom
-//! IDs in the same way. The database is asked for what these needles are in; which fields matched is then told from the same
-//! text by the same needles.
+//! Rule: everything that decides whether a word matches is here. Words, values and grams are stored as they are made here; the
+//! database is asked for what lies in them, and which fields matched is then told from the same text.
 
 mod field;
+mod fold;
+mod grams;
 mod query;
 mod text;
+mod words;
 
 use serde::Serialize;
 use strum::VariantArray as _;
 
 pub use self::{
     field::SearchField,
-    query::{Query, Word},
-    text::{EXACT, Searchable, fold, number},
+    fold::fold,
+    grams::VERSION,
+    query::{Asked, Query, Word},
+    text::{FREE, GROUP, HIDDEN, SECTION, SECTIONS, Searchable, SearchableIds, Section},
 };
 use crate::domain::values::{
     enums::{CustomerType, Origin, Reach, ServiceClass},
@@ -129,14 +133,21 @@ impl Search {
         !self.origins.is_empty() || !self.labels.is_empty() || self.branch.is_some() || self.sales_person.is_some()
     }
 
-    /// In which fields at least one word of the query lies: of a customer with this text, and these folded numbers.
+    /// In which fields at least one word of the query lies, or a number that starts with it: of a customer with this document, of
+    /// which everything or what accounts below the owner see is shown, and these custom IDs, as their words are stored.
     #[must_use]
-    pub fn matched(&self, text: &Searchable, numbers: &[String]) -> Vec<SearchField> {
+    pub fn matched(&self, doc: &str, is_all_shown: bool, ids: &[String]) -> Vec<SearchField> {
+        let asked = self.query.asked();
+        let (number, value) = (self.query.number(), self.query.value());
         let matches = |field: SearchField| {
-            self.query.words().iter().any(|word| match field {
-                SearchField::Number => word.is_long() && numbers.iter().any(|number| number.contains(word.needle())),
-                _ => word.lies_in(field, text.section(field)),
-            })
+            let lies_in = |section: &str| {
+                asked.iter().flat_map(Asked::lists).flatten().any(|word| word.lies_in(field, section))
+                    || section.contains(&value)
+                    || (field.is_number() && number.as_ref().is_some_and(|number| section.contains(number)))
+            };
+            let shown = SECTIONS.iter().filter(|it| it.field == field && (is_all_shown || it.is_shown_below()));
+            shown.map(|it| it.of(doc)).any(lies_in)
+                || (field == SearchField::Number && ids.iter().any(|id| lies_in(id)))
         };
         SearchField::VARIANTS.iter().copied().filter(|field| self.asks(*field) && matches(*field)).collect()
     }

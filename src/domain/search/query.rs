@@ -1,192 +1,200 @@
-//! The words of a query.
+//! What somebody types to find a customer.
 
 use serde::Serialize;
 
 use super::{
     field::SearchField,
-    text::{EXACT, fold, marked, number, place, separates},
+    fold::fold,
+    grams::{self, Grams},
+    text::{END, VALUE, WORD},
+    words::{self, Token, compact, is_unspaced},
 };
-use crate::domain::values::{text::printable, violation::Rule};
+use crate::domain::values::violation::Rule;
 
-/// A word of fewer characters is looked for where the name begins, and nowhere else.
+/// A word of so many characters lies anywhere in the fields that are searched so; a shorter one starts a word.
 const LONG: usize = 3;
+/// A text with more bytes than this per allowed character is refused before it is folded.
+const MAX_BYTES_PER_CHAR: usize = 16;
 
-/// What somebody types to find a customer: at most 200 characters, at most 10 words.
+/// A query: at most 512 characters, folded. Every character is allowed; those that are no letter, digit or symbol separate words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Query {
     /// The whole, folded.
     whole: String,
     #[serde(skip)]
-    words: Vec<Word>,
+    tokens: Vec<Token>,
+}
+
+/// What one token of a query asks for: that all words of one of these lists lie in the fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked(Vec<Vec<Word>>);
+
+impl Asked {
+    /// The lists: the parts, and the whole if there is punctuation in it.
+    #[must_use]
+    pub fn lists(&self) -> &[Vec<Word>] {
+        &self.0
+    }
 }
 
 impl Query {
-    /// The most characters that it has.
-    pub const MAX_CHARS: usize = 200;
-    /// The most words that it has.
-    pub const MAX_WORDS: usize = 10;
+    /// The most characters that it has, folded.
+    pub const MAX_CHARS: usize = 512;
 
     /// Parses what a client sent; it may be empty.
     ///
     /// # Errors
-    /// Too long, too many words, or not printable.
+    /// Too long.
     pub fn parse(raw: &str) -> Result<Self, Rule> {
-        let folded = fold(&printable(raw, 0..=Self::MAX_CHARS)?);
-        let mut words: Vec<Word> = Vec::new();
-        let mut count = 0;
-        for word in folded.split(' ').filter(|word| !word.is_empty()) {
-            count += 1;
-            if !words.iter().any(|other| other.text == word) {
-                words.push(Word { text: word.to_owned(), needle: needle(word) });
+        let long = |count: usize| {
+            Rule::with(format!("must be at most {} characters; this has {count}", Self::MAX_CHARS))
+        };
+        if raw.len() > Self::MAX_CHARS * MAX_BYTES_PER_CHAR {
+            return Err(long(raw.chars().count()));
+        }
+        let whole = fold(raw);
+        let count = whole.chars().count();
+        if count > Self::MAX_CHARS {
+            return Err(long(count));
+        }
+        let mut tokens: Vec<Token> = Vec::new();
+        for token in words::tokens(&whole) {
+            if !tokens.contains(&token) {
+                tokens.push(token);
             }
         }
-        if count > Self::MAX_WORDS {
-            return Err(Rule::with(format!("must be at most {} words; these are {count}", Self::MAX_WORDS)));
-        }
-        Ok(Self { whole: folded, words })
+        Ok(Self { whole, tokens })
     }
 
-    /// The words, each once. None: nothing is looked for.
+    /// Whether it asks for nothing: every customer matches.
     #[must_use]
-    pub fn words(&self) -> &[Word] {
-        &self.words
+    pub fn is_empty(&self) -> bool {
+        self.whole.is_empty()
     }
 
-    /// How the document of a customer begins whose name begins like this.
+    /// The folded text, to compare with whole names and their starts.
     #[must_use]
-    pub fn as_beginning(&self) -> &str {
+    pub fn as_name(&self) -> &str {
         &self.whole
     }
 
-    /// How the document of a customer begins whose name is this.
+    /// What each token asks for. Empty if the query has neither letter, digit nor symbol: then only a whole value matches.
     #[must_use]
-    pub fn as_name(&self) -> String {
-        format!("{}{EXACT}", self.whole)
+    pub fn asked(&self) -> Vec<Asked> {
+        let words = |parts: &[String]| parts.iter().map(|part| Word(part.clone())).collect();
+        self.tokens
+            .iter()
+            .map(|token| {
+                Asked(std::iter::once(words(&token.parts)).chain(token.whole.iter().map(|it| words(std::slice::from_ref(it)))).collect())
+            })
+            .collect()
     }
 
-    /// The custom ID that is this, as it is stored for searching.
+    /// What starts in a section of numbers if one of them starts with the query; none if the query has neither letter nor digit.
     #[must_use]
-    pub fn as_number(&self) -> String {
-        number(&self.whole)
-    }
-}
-
-/// One word of a query, folded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    text: String,
-    needle: String,
-}
-
-impl Word {
-    /// The word.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn number(&self) -> Option<String> {
+        let compact = compact(&self.whole);
+        (!compact.is_empty()).then(|| format!("{VALUE}{compact}"))
     }
 
-    /// What is in a section of beginnings if and only if a value there, or a word in one, begins with this word.
+    /// What lies in a section if one of its whole values is the query.
     #[must_use]
-    pub fn needle(&self) -> &str {
-        &self.needle
+    pub fn value(&self) -> String {
+        let compact = compact(&self.whole);
+        format!("{VALUE}{}{END}", if compact.is_empty() { &self.whole } else { &compact })
     }
 
-    /// Whether it is looked for beyond the beginning of the name.
+    /// The grams that a matching customer has: all those of one of these lists. Never empty.
     #[must_use]
-    pub fn is_long(&self) -> bool {
-        self.text.chars().nth(LONG - 1).is_some()
-    }
-
-    /// The place, from 0, of a field's section in the document.
-    #[must_use]
-    pub fn place(field: SearchField) -> Option<usize> {
-        place(field)
-    }
-
-    /// Whether it lies in a field, whose section this is.
-    pub(super) fn lies_in(&self, field: SearchField, section: &str) -> bool {
-        match (self.is_long(), field.is_free()) {
-            (true, true) => section.contains(&self.text),
-            (true, false) => section.contains(&self.needle),
-            (false, _) => field == SearchField::Name && section.starts_with(&self.text),
+    pub fn grams(&self) -> Vec<Vec<i32>> {
+        if self.tokens.is_empty() {
+            return vec![vec![grams::value(&self.whole)]];
         }
-    }
-}
-
-/// A word that begins with punctuation is nowhere the beginning of a word, so it must begin the value.
-fn needle(word: &str) -> String {
-    if word.starts_with(separates) { number(word) } else { marked(word) }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::domain::samples;
-
-    #[test]
-    fn a_query_is_words_without_case_and_accents_each_once() {
-        let query = Query::parse("  Société  GÉNÉRALE société ").unwrap();
-        let words: Vec<_> = query.words().iter().map(Word::text).collect();
-        assert_eq!(words, ["societe", "generale"]);
-        assert_eq!(query.as_beginning(), "societe generale societe");
-    }
-
-    #[test]
-    fn a_query_has_at_most_200_characters_and_10_words() {
-        assert!(Query::parse(&"é".repeat(200)).is_ok());
-        assert_eq!(Query::parse(&"é".repeat(201)).unwrap_err().text(), "must be at most 200 characters; this has 201");
-        assert!(Query::parse(&"a ".repeat(10)).is_ok());
-        assert_eq!(Query::parse(&"a ".repeat(11)).unwrap_err().text(), "must be at most 10 words; these are 11");
-        assert!(Query::parse("a\0b").unwrap_err().text().starts_with("must not hold invisible"));
-    }
-
-    #[test]
-    fn a_short_word_is_only_looked_for_where_the_name_begins() {
-        let query = Query::parse("co").unwrap();
-        let word = &query.words()[0];
-        assert!(word.lies_in(SearchField::Name, "copaco\u{1f}"));
-        assert!(!word.lies_in(SearchField::Name, "nv copaco\u{1f}"));
-        assert!(!word.lies_in(SearchField::City, "copaco\u{1f}"));
-    }
-
-    #[test]
-    fn a_word_is_a_beginning_of_a_value_or_of_a_word_in_it() {
-        let value = number("jan.janssen@company.nl");
-        let lies_in = |raw: &str| Query::parse(raw).unwrap().words()[0].lies_in(SearchField::Email, &value);
-        for begins in ["jan", "jan.janssen", "Janssen@comp", "company.nl", "n.nl"] {
-            assert_eq!(lies_in(begins), begins != "n.nl", "{begins}");
-        }
-        for inside in ["anssen", ".janssen", "@company", "ompany", "jan.anssen"] {
-            assert!(!lies_in(inside), "{inside}");
-        }
-        let phone = number("+31(0)123456789");
-        for begins in ["+31", "+31(0)12", "123456", "31(0)"] {
-            assert!(Query::parse(begins).unwrap().words()[0].lies_in(SearchField::Phone, &phone), "{begins}");
-        }
-    }
-
-    proptest! {
-        /// The marks are only another way to say it.
-        #[test]
-        fn a_needle_lies_exactly_where_a_value_or_word_begins(value in "[ab .+@]{1,12}", word in "[ab.+@]{3,5}") {
-            let letters: Vec<char> = value.chars().collect();
-            let begins = (0..letters.len()).any(|place| {
-                let starts_word = !separates(letters[place]) && (place == 0 || separates(letters[place - 1]));
-                let rest: String = letters[place..].iter().collect();
-                (place == 0 || starts_word) && rest.starts_with(&word)
-            });
-            prop_assert_eq!(number(&value).contains(&needle(&word)), begins);
-        }
-
-        #[test]
-        fn whatever_is_sent_is_refused_or_a_query(raw in samples::raw()) {
-            if let Ok(query) = Query::parse(&raw) {
-                prop_assert!(query.words().len() <= Query::MAX_WORDS);
-                prop_assert!(query.words().iter().all(|word| !word.text().is_empty() && !word.text().contains(' ')));
+        let mut lists = vec![Grams::new()];
+        for token in &self.tokens {
+            let either = grams::of_token(token);
+            // One token doubles the lists. The grams of others like it are left out, and what is found is compared anyway.
+            let last = either.len() == 1 || lists.len() == 1;
+            if last {
+                lists = either
+                    .iter()
+                    .flat_map(|more| lists.iter().map(|list| list.union(more).copied().collect()))
+                    .collect();
             }
         }
+        let mut number = Grams::new();
+        let letters = compact(&self.whole);
+        if !letters.is_empty() {
+            grams::of_number(&letters, &mut number);
+            if !lists.iter().any(|list| list.is_subset(&number)) {
+                lists.push(number);
+            }
+        }
+        lists.into_iter().map(|list| list.into_iter().collect()).collect()
+    }
+
+    /// The grams that a customer has whose custom IDs of the acting account match a token or the query: all those of one of these
+    /// lists.
+    #[must_use]
+    pub fn id_grams(&self) -> Vec<Vec<i32>> {
+        if self.tokens.is_empty() {
+            return vec![vec![grams::value(&self.whole)]];
+        }
+        let mut lists: Vec<Grams> = self.tokens.iter().flat_map(grams::of_token).collect();
+        let (mut number, letters) = (Grams::new(), compact(&self.whole));
+        if !letters.is_empty() {
+            grams::of_number(&letters, &mut number);
+            lists.push(number);
+        }
+        lists.sort();
+        lists.dedup();
+        lists.into_iter().map(|list| list.into_iter().collect()).collect()
+    }
+
+    /// The gram of customers with this very name, number or email address.
+    #[must_use]
+    pub fn value_gram(&self) -> i32 {
+        grams::value(&self.whole)
+    }
+
+    /// The gram of customers whose name starts with the query; it is not empty.
+    #[must_use]
+    pub fn name_start_gram(&self) -> i32 {
+        grams::name_start(&self.whole)
+    }
+}
+
+/// One word that is asked for, folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word(String);
+
+impl Word {
+    /// What lies in a section where the word is searched anywhere.
+    #[must_use]
+    pub fn anywhere(&self) -> &str {
+        &self.0
+    }
+
+    /// What lies in a section if a word there starts with this one.
+    #[must_use]
+    pub fn start(&self) -> String {
+        format!("{WORD}{}", self.0)
+    }
+
+    /// Whether it may lie anywhere in a field.
+    #[must_use]
+    pub fn is_anywhere_in(&self, field: SearchField) -> bool {
+        field.is_free() && self.is_free()
+    }
+
+    /// Whether it may lie anywhere in the fields that are searched so.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.0.chars().nth(LONG - 1).is_some() || self.0.chars().any(is_unspaced)
+    }
+
+    pub(super) fn lies_in(&self, field: SearchField, section: &str) -> bool {
+        if self.is_anywhere_in(field) { section.contains(&self.0) } else { section.contains(&self.start()) }
     }
 }

@@ -1,240 +1,268 @@
-//! The text of a customer that is searched, folded.
+//! The text of a customer that is searched.
 //!
-//! A document is a customer's sections in a row, each closed by [`SECTION`]. The sections that are searched anywhere hold
-//! their values as they are, each closed by [`EXACT`]; in the others each value begins with [`VALUE`] and each word in it
-//! with [`WORD`], so that "where a word begins" is a plain substring too. No text of a client holds a control character.
+//! A document is a customer's sections in a row, each closed by [`SECTION`] and each group of them by [`GROUP`]: what is searched
+//! anywhere, what is searched from the start of a word, and what accounts below the owner are not shown. A section is words,
+//! each begun by [`WORD`], and whole values between [`VALUE`] and [`END`]. So "where a word starts" is a plain substring.
+//! No folded text has a control character.
 
-use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use serde::Serialize;
 
-use super::field::SearchField;
+use super::{
+    field::SearchField,
+    fold::fold,
+    grams::{self, Grams, VERSION},
+    words::{compact, tokens},
+};
 use crate::domain::{
-    fields::{customer_fields::CustomerFields, profile::Profile},
-    values::{
-        address::AddressPart,
-        email::Email,
-        key::Key,
-        name::Name,
-        phone::Phone,
-        text::{Text, collapse},
-    },
+    fields::customer_fields::CustomerFields,
+    fields::profile::Profile,
+    values::{address::AddressPart, contact::ContactPart, custom_id::CustomId, email::Email, name::Name, phone::Phone, sort_key::SortKey, tax_id::TaxId, text::Text},
 };
 
-/// Marks the start of a value.
-const VALUE: char = '\u{1}';
-/// Marks the start of a word in a value.
-const WORD: char = '\u{2}';
+/// Begins a whole value: letters and digits alone, or the folded text if it has none.
+pub(super) const VALUE: char = '\u{1}';
+/// Begins a word.
+pub(super) const WORD: char = '\u{2}';
+/// Ends a whole value.
+pub(super) const END: char = '\u{3}';
+/// Closes a group of sections.
+pub const GROUP: char = '\u{1c}';
 /// Closes a section.
-pub(super) const SECTION: char = '\u{1d}';
-/// Closes a value that is searched anywhere: what begins a document and ends with this is the whole name.
-pub const EXACT: char = '\u{1f}';
+pub const SECTION: char = '\u{1d}';
 
-/// The sections of a document, in order.
-const SECTIONS: [SearchField; 6] = [
-    SearchField::Name,
-    SearchField::City,
-    SearchField::State,
-    SearchField::Email,
-    SearchField::Phone,
-    SearchField::TaxId,
+/// A section of the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The field that it is part of.
+    pub field: SearchField,
+    /// The group, from 0.
+    pub group: usize,
+    /// The place among the sections of the group, from 0.
+    pub place: usize,
+}
+
+impl Section {
+    const fn new(field: SearchField, group: usize, place: usize) -> Self {
+        Self { field, group, place }
+    }
+
+    /// Whether accounts below the owner are shown it.
+    #[must_use]
+    pub const fn is_shown_below(self) -> bool {
+        self.group != HIDDEN
+    }
+
+    /// The section of a document.
+    #[must_use]
+    pub fn of(self, doc: &str) -> &str {
+        doc.split(GROUP).nth(self.group).and_then(|group| group.split(SECTION).nth(self.place)).unwrap_or_default()
+    }
+}
+
+/// The group of what is searched anywhere.
+pub const FREE: usize = 0;
+/// The group of what accounts below the owner are not shown.
+pub const HIDDEN: usize = 2;
+
+/// The sections in order. Custom IDs are in none: each account has its own.
+pub const SECTIONS: [Section; 9] = [
+    Section::new(SearchField::Name, FREE, 0),
+    Section::new(SearchField::City, FREE, 1),
+    Section::new(SearchField::State, 1, 0),
+    Section::new(SearchField::Number, 1, 1),
+    Section::new(SearchField::Email, 1, 2),
+    Section::new(SearchField::Phone, 1, 3),
+    Section::new(SearchField::TaxId, 1, 4),
+    Section::new(SearchField::Number, HIDDEN, 0),
+    Section::new(SearchField::Email, HIDDEN, 1),
 ];
 
-/// Folds a text for searching: the key, which knows no case, width or compatibility forms, without its accents.
-///
-/// Accents are the combining marks of Latin, Greek and Cyrillic, the points of Hebrew and the vowel marks of Arabic, and
-/// the strokes of six Latin letters. Marks that make another letter (Japanese voicing, the vowels of Indic scripts) stay.
-#[must_use]
-pub fn fold(text: &str) -> String {
-    let key = Key::fold(text);
-    if key.as_str().is_ascii() {
-        return key.as_str().to_owned();
-    }
-    let apart = DecomposingNormalizerBorrowed::new_nfd().normalize(key.as_str());
-    let bare: String = apart.chars().filter(|letter| !is_accent(*letter)).collect();
-    let whole: String = ComposingNormalizerBorrowed::new_nfc().normalize(&bare).chars().map(without_stroke).collect();
-    // An accent that stood alone stood on a space.
-    collapse(&whole)
-}
-
-/// migrations/0002_customers.sql has the same list for custom IDs.
-fn is_accent(letter: char) -> bool {
-    matches!(letter,
-        '\u{300}'..='\u{36F}'
-        | '\u{591}'..='\u{5BD}' | '\u{5BF}' | '\u{5C1}' | '\u{5C2}' | '\u{5C4}' | '\u{5C5}' | '\u{5C7}'
-        | '\u{64B}'..='\u{65F}' | '\u{670}')
-}
-
-fn without_stroke(letter: char) -> char {
-    match letter {
-        'ø' => 'o',
-        'ł' => 'l',
-        'đ' => 'd',
-        'ħ' => 'h',
-        'ŧ' => 't',
-        'ı' => 'i',
-        other => other,
-    }
-}
-
-/// A folded value as sections that are searched by beginnings have it, and as `custom_ids.search_key` has it.
-#[must_use]
-pub fn number(folded: &str) -> String {
-    format!("{VALUE}{}", marked(folded))
-}
-
-/// The text with a mark where each word begins: at whatever stands first or behind a space or ASCII punctuation, and is
-/// neither. Full-width punctuation has become ASCII by folding.
-pub(super) fn marked(folded: &str) -> String {
-    let mut text = String::with_capacity(folded.len() + 4);
-    let mut apart = true;
-    for letter in folded.chars() {
-        let separates = separates(letter);
-        if apart && !separates {
-            text.push(WORD);
-        }
-        text.push(letter);
-        apart = separates;
-    }
-    text
-}
-
-pub(super) fn separates(letter: char) -> bool {
-    letter == ' ' || letter.is_ascii_punctuation()
-}
-
-/// What of a customer is searched, as `customer_search` keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What of a customer is searched: serialized, the columns of `customer_search`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Searchable {
+    name: String,
+    bucket: u8,
     doc: String,
     country: String,
+    grams: Grams,
+    version: i16,
 }
 
 impl Searchable {
     /// The text of a customer.
     #[must_use]
     pub fn of(fields: &CustomerFields) -> Self {
-        Self::of_parts(&fields.name, &fields.profile)
+        Self::of_parts(&fields.name, fields.order_reference.as_ref().map(Text::as_str), &fields.profile)
     }
 
-    /// The text of a customer of this name and profile.
+    /// The text of a customer of this name, order reference and profile.
     #[must_use]
-    pub fn of_parts(name: &Name, profile: &Profile) -> Self {
-        let mut doc = String::with_capacity(256);
+    pub fn of_parts(name: &Name, order_reference: Option<&str>, profile: &Profile) -> Self {
+        let mut writer = Writer::default();
+        let mut group = FREE;
         for section in SECTIONS {
-            write_section(&mut doc, section, name, profile);
-            doc.push(SECTION);
+            if section.group != group {
+                writer.doc.push(GROUP);
+                group = section.group;
+            }
+            writer.section(section, name, order_reference, profile);
+            writer.doc.push(SECTION);
         }
+        let bucket = SortKey::of(name.as_str()).bucket();
+        let name = fold(name.as_str());
+        grams::add_name_start(&mut writer.grams, &name);
+        grams::add_value(&mut writer.grams, &name);
         let country = profile.primary_address.get(AddressPart::Country).map(fold).unwrap_or_default();
-        Self { doc, country }
+        Self { name, bucket, doc: writer.doc, country, grams: writer.grams, version: VERSION }
     }
 
-    /// The whole text.
+    /// The document.
     #[must_use]
     pub fn doc(&self) -> &str {
         &self.doc
     }
+}
 
-    /// The folded country of the primary address; empty if there is none.
+/// What is searched of custom IDs that one account gave a customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SearchableIds(Grams);
+
+impl SearchableIds {
+    /// Of these custom IDs.
     #[must_use]
-    pub fn country(&self) -> &str {
-        &self.country
+    pub fn of<'a>(ids: impl IntoIterator<Item = &'a CustomId>) -> Self {
+        let mut writer = Writer::default();
+        ids.into_iter().for_each(|id| writer.number(Some(id.as_str())));
+        Self(writer.grams)
     }
 
-    /// One field's part of the text.
-    pub(crate) fn section(&self, field: SearchField) -> &str {
-        place(field).and_then(|place| self.doc.split(SECTION).nth(place)).unwrap_or_default()
+    /// The grams, ascending.
+    #[must_use]
+    pub fn grams(&self) -> Vec<i32> {
+        self.0.iter().copied().collect()
+    }
+
+    /// The text of one custom ID, as `custom_ids.search_words` keeps it: like a section.
+    #[must_use]
+    pub fn words(id: &str) -> String {
+        let mut writer = Writer::default();
+        writer.number(Some(id));
+        writer.doc
     }
 }
 
-/// Where in a document the field's section is, from 0. Numbers are not in it: each account has its own.
-pub(super) fn place(field: SearchField) -> Option<usize> {
-    SECTIONS.iter().position(|section| *section == field)
+#[derive(Default)]
+struct Writer {
+    doc: String,
+    grams: Grams,
 }
 
-fn write_section(doc: &mut String, section: SearchField, name: &Name, profile: &Profile) {
-    let mut free = |value: Option<&str>| {
-        if let Some(value) = value {
-            doc.push_str(&fold(value));
-            doc.push(EXACT);
-        }
-    };
-    match section {
-        SearchField::Name => {
-            free(Some(name.as_str()));
-            free(profile.legal_name.as_ref().map(Text::as_str));
-        }
-        SearchField::City => free(profile.primary_address.get(AddressPart::City)),
-        SearchField::State => write_value(doc, profile.primary_address.get(AddressPart::State)),
-        SearchField::Email => write_value(doc, profile.email.as_ref().map(Email::as_str)),
-        SearchField::Phone => write_written_two_ways(doc, profile.phone.as_ref().map(Phone::number)),
-        SearchField::TaxId => {
-            for tax_id in profile.tax_ids.as_slice() {
-                write_written_two_ways(doc, Some(tax_id.value()));
+impl Writer {
+    fn section(&mut self, section: Section, name: &Name, order_reference: Option<&str>, profile: &Profile) {
+        let contacts = || profile.contacts.as_slice().iter();
+        match (section.field, section.is_shown_below()) {
+            (SearchField::Name, _) => {
+                self.words(Some(name.as_str()), true, Whole::IfNoWord);
+                self.words(profile.legal_name.as_ref().map(Text::as_str), true, Whole::IfNoWord);
+            }
+            (SearchField::City, _) => self.words(profile.primary_address.get(AddressPart::City), true, Whole::IfNoWord),
+            (SearchField::State, _) => {
+                self.words(profile.primary_address.get(AddressPart::State), false, Whole::IfNoWord);
+            }
+            (SearchField::Number, true) => self.number(profile.registration_number.as_ref().map(Text::as_str)),
+            (SearchField::Number, false) => self.number(order_reference),
+            (SearchField::Email, true) => {
+                self.words(profile.email.as_ref().map(Email::as_str), false, Whole::Exact);
+                contacts().for_each(|contact| self.words(contact.get(ContactPart::Email), false, Whole::Exact));
+            }
+            (SearchField::Email, false) => {
+                self.words(profile.billing_email.as_ref().map(Email::as_str), false, Whole::Exact);
+            }
+            (SearchField::Phone, _) => {
+                let phones = [&profile.phone, &profile.fax].into_iter().chain(contacts().map(|contact| &contact.phone));
+                phones.flatten().for_each(|phone| self.phone(phone));
+            }
+            (SearchField::TaxId, _) => {
+                profile.tax_ids.as_slice().iter().for_each(|tax_id| self.tax_id(tax_id));
             }
         }
-        SearchField::Number => {}
     }
-}
 
-fn write_value(doc: &mut String, value: Option<&str>) {
-    if let Some(value) = value {
-        doc.push_str(&number(&fold(value)));
-    }
-}
-
-/// A phone number or tax ID: as it is written, and without the spaces and punctuation in it but a leading `+`.
-fn write_written_two_ways(doc: &mut String, value: Option<&str>) {
-    let Some(value) = value.map(fold) else { return };
-    doc.push_str(&number(&value));
-    let plus = if value.starts_with('+') { "+" } else { "" };
-    let together: String = plus.chars().chain(value.chars().filter(|letter| !separates(*letter))).collect();
-    if together != value {
-        doc.push_str(&number(&together));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::domain::samples;
-
-    #[test]
-    fn case_accents_and_width_do_not_matter() {
-        for (text, folded) in [
-            ("München", "munchen"),
-            ("ＭＵ\u{308}ＮＣＨＥＮ", "munchen"),
-            ("Łódź", "lodz"),
-            ("Straße", "strasse"),
-            ("İstanbul ısı", "istanbul isi"),
-            ("Ｃａｆé", "cafe"),
-            ("ΆΘΉΝΑ", "αθηνα"),
-            ("Йод", "иод"),
-            ("한국", "한국"),
-            ("ガス", "ガス"),
-            ("中国电信", "中国电信"),
-            ("שָׁלוֹם", "שלום"),
-        ] {
-            assert_eq!(fold(text), folded);
+    /// The words of a value, and the whole value where it is compared with the whole query.
+    fn words(&mut self, value: Option<&str>, free: bool, whole: Whole) {
+        let Some(value) = value else { return };
+        let folded = fold(value);
+        let before = self.doc.len();
+        for token in tokens(&folded) {
+            for word in token.words() {
+                self.doc.push(WORD);
+                self.doc.push_str(word);
+                grams::add_word(&mut self.grams, word, free);
+            }
+        }
+        if whole == Whole::Exact || self.doc.len() == before {
+            let letters = compact(&folded);
+            self.whole(if letters.is_empty() { &folded } else { &letters });
         }
     }
 
-    #[test]
-    fn a_word_begins_behind_spaces_and_punctuation() {
-        assert_eq!(marked("jan.janssen@company"), "\u{2}jan.\u{2}janssen@\u{2}company");
-        assert_eq!(marked("+31 (0)12"), "+\u{2}31 (\u{2}0)\u{2}12");
-        assert_eq!(marked("--"), "--");
+    /// A number: its words, and it is found from its start by letters and digits alone.
+    fn number(&mut self, value: Option<&str>) {
+        let Some(value) = value else { return };
+        self.words(Some(value), false, Whole::Exact);
+        grams::add_word(&mut self.grams, &compact(&fold(value)), false);
     }
 
-    proptest! {
-        #[test]
-        fn folding_twice_changes_nothing(raw in samples::raw()) {
-            prop_assert_eq!(fold(&fold(&raw)), fold(&raw));
-        }
+    /// Another form of a number, letters and digits alone.
+    fn form(&mut self, form: &str) {
+        self.whole(form);
+        grams::add_word(&mut self.grams, form, false);
+    }
 
-        #[test]
-        fn every_spelling_of_a_word_is_one(word in "[a-zA-ZÀ-ÖØ-öø-ÿА-я]{1,10}") {
-            prop_assert_eq!(fold(&word.to_uppercase()), fold(&word));
+    /// With and without the prefix of its country, where this is known.
+    fn tax_id(&mut self, tax_id: &TaxId) {
+        self.number(Some(tax_id.value()));
+        let value = compact(&fold(tax_id.value()));
+        match value.split_at_checked(COUNTRY_CODE) {
+            Some((country, rest)) if is_code(country) => {
+                if rest.contains(|letter: char| letter.is_ascii_digit()) {
+                    self.form(rest);
+                }
+            }
+            _ => {
+                let country = tax_id.country().map(fold).filter(|country| is_code(country));
+                country.into_iter().for_each(|country| self.form(&format!("{country}{value}")));
+            }
         }
     }
+
+    fn phone(&mut self, phone: &Phone) {
+        let number = phone.number();
+        match phone.extension() {
+            Some(extension) => self.number(Some(&format!("{number} {extension}"))),
+            None => self.number(Some(number)),
+        }
+    }
+
+    fn whole(&mut self, value: &str) {
+        self.doc.push(VALUE);
+        self.doc.push_str(value);
+        self.doc.push(END);
+        grams::add_value(&mut self.grams, value);
+    }
+}
+
+/// Letters of a country's code.
+const COUNTRY_CODE: usize = 2;
+
+fn is_code(country: &str) -> bool {
+    country.len() == COUNTRY_CODE && country.bytes().all(|letter| letter.is_ascii_lowercase())
+}
+
+/// Whether a value is compared with the whole query too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Exact,
+    /// There is nothing else to find it by.
+    IfNoWord,
 }

@@ -230,7 +230,7 @@ fn order(raw: &str, query: &Query) -> Result<Order, Rule> {
     let mut words = raw.split(' ').filter(|word| !word.is_empty());
     let (field, direction, end) = (words.next(), words.next(), words.next());
     let by = match field {
-        None if query.words().is_empty() => OrderBy::Name,
+        None if query.is_empty() => OrderBy::Name,
         None => OrderBy::Relevance,
         Some("name") => OrderBy::Name,
         Some("create_time") => OrderBy::CreateTime,

@@ -31,7 +31,7 @@ use crate::{
             references::References,
         },
         requests::principal::Principal,
-        search::{SearchField, Searchable},
+        search::{SECTIONS, SearchField, Searchable, Section},
         tags::tag::{Tag, TagName},
         values::{
             enums::Origin,
@@ -262,9 +262,10 @@ fn a_customer_is_found_by_the_fields_that_the_table_says() {
     for &field in Field::VARIANTS {
         let (bare, after) = updated(field);
         let [before, now] = [&bare, &after].map(Searchable::of);
-        let sections = SearchField::VARIANTS.iter().copied();
-        let changed: Vec<SearchField> =
-            sections.filter(|place| before.section(*place) != now.section(*place)).collect();
+        let sections: Vec<&Section> = SECTIONS.iter().filter(|it| it.of(before.doc()) != it.of(now.doc())).collect();
+        let is_shown_below = field.spec().shown.readers == Readers::Below;
+        assert!(sections.iter().all(|section| section.is_shown_below() == is_shown_below), "{field:?}");
+        let changed: Vec<SearchField> = sections.iter().map(|section| section.field).collect();
         assert_eq!(changed, field.spec().search, "{field:?}");
     }
 }

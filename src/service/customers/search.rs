@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
-        access::caller::Caller,
+        access::{caller::Caller, relation::Relation},
         fields::field::View,
-        search::{Search, SearchField, Searchable},
+        search::{Search, SearchField},
         values::ids::CustomerId,
     },
     error::Result,
@@ -78,10 +78,11 @@ impl Customers {
             .items
             .into_iter()
             .map(|hit| {
-                let fields = if search.query.words().is_empty() {
+                let fields = if search.query.is_empty() {
                     Vec::new()
                 } else {
-                    search.matched(&Searchable::of(&hit.seen.customer.fields), &hit.numbers)
+                    let is_all_shown = hit.seen.customer.relation(caller.scope()) == Relation::OwnerOrAbove;
+                    search.matched(&hit.doc, is_all_shown, &hit.ids)
                 };
                 Ok(Match { customer: self.details_in(caller, hit.seen, view)?, fields, cursor: hit.place })
             })

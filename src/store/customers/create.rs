@@ -1,5 +1,7 @@
 //! The first form of a write: a slice of new customers of one account in one statement of plain inserts.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -13,10 +15,10 @@ use crate::{
         fields::references::References,
         history::{event::Changes, event_type::EventType},
         requests::{answer::Answer, options::Repeatable},
-        search::Searchable,
+        search::{Searchable, SearchableIds},
         values::{
             custom_id::{CustomId, CustomIds, System},
-            ids::EventId,
+            ids::{AccountId, EventId},
         },
     },
     error::{Error, Result},
@@ -79,8 +81,9 @@ struct Element<'a> {
     custom_ids: Vec<CustomIdRow<'a>>,
     /// Once more apart from the columns, for the check of what they name.
     refs: &'a References,
-    search_doc: String,
-    search_country: String,
+    text: Searchable,
+    /// Of the owner, who gives the first custom IDs.
+    id_grams: BTreeMap<AccountId, Vec<i32>>,
 }
 
 #[derive(Serialize)]
@@ -88,6 +91,7 @@ struct CustomIdRow<'a> {
     system: &'a str,
     value: &'a str,
     value_key: &'a str,
+    search_words: String,
 }
 
 /// Creates a slice of customers of the caller's account, each with its custom IDs, events and stored answer, or none of
@@ -119,9 +123,9 @@ pub async fn create(
             answers: &answers,
         },
         "with element as materialized (
-            select e.custom_ids, e.refs, e.search_doc, e.search_country, " CREATED_COLUMNS "
+            select e.custom_ids, e.refs, e.text, e.id_grams, " CREATED_COLUMNS "
             from jsonb_to_recordset($12) as e (
-                customer jsonb, custom_ids jsonb, refs jsonb, search_doc text, search_country text
+                customer jsonb, custom_ids jsonb, refs jsonb, text jsonb, id_grams jsonb
             )
             cross join lateral jsonb_populate_record(null::customers, e.customer) as c
         ), rule as materialized (
@@ -147,13 +151,20 @@ pub async fn create(
             insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids)
             select $1, n.id, $13, n.owner_link_revision, n.owner_custom_ids from new n where n.owner_link_revision > 0
         ), custom_id as (
-            insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
-            select $1, $13, i.system, i.value_key, n.id, i.value, true, n.created_at
+            insert into custom_ids (
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words
+            )
+            select $1, $13, i.system, i.value_key, n.id, i.value, true, n.created_at, i.search_words
             from new n
-            cross join lateral jsonb_to_recordset(n.custom_ids) as i (system text, value text, value_key text)
+            cross join lateral jsonb_to_recordset(n.custom_ids) as i (
+                system text, value text, value_key text, search_words text
+            )
         ), search as (
-            insert into customer_search (tenant_id, customer_id, doc, country)
-            select $1, n.id, n.search_doc, n.search_country from new n
+            insert into customer_search (
+                tenant_id, customer_id, account_id, id_grams, name, bucket, doc, country, grams, version
+            )
+            select $1, n.id, $13, n.id_grams, s.name, s.bucket, s.doc, s.country, s.grams, s.version
+            from new n cross join lateral jsonb_populate_record(null::customer_search, n.text) as s
         )" RECORDED,
         Json(&elements) as _,
         account.id.get(),
@@ -167,18 +178,19 @@ pub async fn create(
 }
 
 fn element<'a>(new: &'a CustomerInsert, link: &'a Link, name_scope: Option<Uuid>) -> Element<'a> {
-    let searchable = Searchable::of(&new.customer.fields);
     let row = |(system, id): (&'a System, &'a CustomId)| CustomIdRow {
         system: system.as_str(),
         value: id.as_str(),
         value_key: id.key().as_str(),
+        search_words: SearchableIds::words(id.as_str()),
     };
+    let given = (!new.custom_ids.is_empty()).then(|| SearchableIds::of(new.custom_ids.values()).grams());
     Element {
         customer: CreatedColumns::new(&new.customer, name_scope, link),
         custom_ids: new.custom_ids.iter().map(row).collect(),
         refs: &new.customer.fields.references,
-        search_doc: searchable.doc().to_owned(),
-        search_country: searchable.country().to_owned(),
+        text: Searchable::of(&new.customer.fields),
+        id_grams: given.into_iter().map(|grams| (new.customer.owner, grams)).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
         customers::{custom_id_change::CustomIdChange, link::Link},
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
+        search::SearchableIds,
         values::custom_id::{CustomId, System},
     },
     error::Result,
@@ -37,6 +38,7 @@ struct Element<'a> {
     system: &'a str,
     value: Option<&'a str>,
     value_key: Option<&'a str>,
+    search_words: Option<String>,
 }
 
 /// Writes new custom IDs of the acting account, its link, which gets the next revision, an event for that account alone,
@@ -69,7 +71,9 @@ pub async fn save(
     let saved = mutation!(
         write.recorded(tenant, &[event], answer.as_slice()),
         "with element as materialized (
-            select * from jsonb_to_recordset($12) as e (system text, value text, value_key text)
+            select * from jsonb_to_recordset($12) as e (
+                system text, value text, value_key text, search_words text
+            )
         ), taken as materialized (
             -- The unique key would refuse it, too, but two calls that take each other's ids would first wait for each other.
             select i.system
@@ -102,14 +106,24 @@ pub async fn save(
             -- Counting the retired rows makes this wait for them: the key on current ones is checked row by row. A pure
             -- change of case finds its row, still current, and changes the value alone.
             insert into custom_ids as i (
-                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words
             )
-            select $1, $14, e.system, e.value_key, $13, e.value, true, $9
+            select $1, $14, e.system, e.value_key, $13, e.value, true, $9, e.search_words
             from written cross join element e cross join (select count(*) from retired) as done
             where e.value is not null
             on conflict (tenant_id, account_id, system, value_key, customer_id)
-            do update set value = excluded.value, is_current = true,
+            do update set value = excluded.value, is_current = true, search_words = excluded.search_words,
                           created_at = case when i.is_current then i.created_at else excluded.created_at end
+        ), search as (
+            -- Old values stay, as aliases. The keys of a row are rewritten as a whole, so only if there is a new one.
+            update customer_search s set id_grams = s.id_grams || jsonb_build_object($14::text, (
+                select jsonb_agg(g order by g) from (
+                    select jsonb_array_elements(coalesce(s.id_grams -> $14::text, '[]')) as g
+                    union select jsonb_array_elements($19)
+                ) g
+            ))
+            from written
+            where s.tenant_id = $1 and s.customer_id = $13 and not coalesce(s.id_grams -> $14::text, '[]') @> $19
         )" HAPPENED EVENTS_AND_ANSWERS r#"
         select (select count(*) from written) as "written!", (select min(system) from taken) as taken"#,
         Json(elements(change)) as _,
@@ -119,6 +133,7 @@ pub async fn save(
         before.link.revision,
         after.revision,
         Json(&after.custom_ids) as _,
+        Json(SearchableIds::of(change.iter().filter_map(|(_, id)| id)).grams()) as _,
     )
     .fetch_one(conn)
     .named("custom_ids.save")
@@ -137,6 +152,7 @@ fn elements(change: &CustomIdChange) -> Vec<Element<'_>> {
             system: system.as_str(),
             value: id.map(CustomId::as_str),
             value_key: id.map(|id| id.key().as_str()),
+            search_words: id.map(|id| SearchableIds::words(id.as_str())),
         })
         .collect()
 }

@@ -10,7 +10,6 @@ use crate::{
         customers::customer::Customer,
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
-        search::Searchable,
         values::text::Text,
     },
     error::Result,
@@ -104,11 +103,16 @@ async fn save_fields<A: Serialize>(
                 (" SCALARS ") = (select " SCALARS " from jsonb_populate_record(null::customers, $15)),
                 revision = revision + 1, name_key = $16, profile = $17, holds = $18, updated_at = $9, updated_by = $19
             where tenant_id = $1 and id = $12 and revision = $13 and owner_link_revision = $14
-            returning id
+            returning id, account_id
         ), search as (
-            insert into customer_search (tenant_id, customer_id, doc, country)
-            select $1, w.id, $20, $21 from written w where $20::text is not null
-            on conflict (tenant_id, customer_id) do update set doc = excluded.doc, country = excluded.country
+            insert into customer_search (tenant_id, customer_id, account_id, name, bucket, doc, country, grams, version)
+            select $1, w.id, w.account_id, s.name, s.bucket, s.doc, s.country, s.grams, s.version
+            from written w cross join jsonb_populate_record(null::customer_search, $20) as s
+            where $20::jsonb is not null
+            on conflict (tenant_id, customer_id) do update set
+                (name, bucket, doc, country, grams, version) = (
+                    excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
+                )
         )" RECORDED,
         after.id.get(),
         before.customer.revision,
@@ -118,8 +122,7 @@ async fn save_fields<A: Serialize>(
         Json(&fields.profile) as _,
         Json(&after.holds) as _,
         Json(&after.updated.by) as _,
-        searchable.as_ref().map(Searchable::doc),
-        searchable.as_ref().map(Searchable::country),
+        searchable.map(Json) as _,
     )
     .fetch_one(conn)
     .named("customers.save_fields")

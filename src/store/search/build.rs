@@ -1,25 +1,26 @@
 //! The statement of a search.
 //!
-//! It is a union of arms: the acting account's own customers (or all below it, or the one that the call is narrowed to), and
-//! the FLEET customers of each account above it. Each arm stops at a full page, in order, so that a list by name walks
-//! an index and no more of it than the page. Of these, documents are read one by one until the page is full: the customer
-//! that no longer fits is the `cut`. $1 is the tenant, $2 the customer that the call is narrowed to, $3 the acting account,
-//! $4 its path, $5 the fields that the view leaves out.
+//! It is a union of arms: the acting account's own customers, all below it, the FLEET customers of each account above it, or the one
+//! that the call is narrowed to. Each arm stops at a full page, in order. A list walks an index of that order. A search by words walks
+//! from bucket to bucket, asks the index for each one's candidates and compares their text. In the order of relevance this is
+//! done for each rank, and for a rank only if those before it have not filled the page. Of the page, documents are read one by one
+//! until it is full: the customer that no longer fits is the `cut`.
 
-use sqlx::{Arguments as _, Encode, Postgres, Type, postgres::PgArguments};
+use sqlx::postgres::PgArguments;
 
 use super::{
+    builder::{Arm, Builder, Node, order},
     place::{COUNTED, Place, PlaceKey},
     wanted::Wanted,
+    words::{ALIVE, BoundQuery, Rank},
 };
 use crate::{
     domain::{
         access::caller::Scope,
-        fields::field::View,
         search::{OrderBy, Search, SearchField},
-        values::ids::CustomerId,
+        values::sort_key::SortKey,
     },
-    error::{Error, Result},
+    error::Result,
     store::{rows::PAGE_BYTES, sql::sql},
 };
 
@@ -29,18 +30,14 @@ pub(super) struct Statement {
     pub(super) arguments: PgArguments,
 }
 
-/// A custom ID that its customer still has, by its present value or an old one that no other customer has taken since.
-pub(super) const ALIVE: &str = "(i.is_current or not exists (
-    select from custom_ids n
-    where n.tenant_id = i.tenant_id and n.account_id = i.account_id and n.system = i.system
-      and n.value_key = i.value_key and n.customer_id <> i.customer_id
-      and (n.is_current or n.created_at > i.created_at)
-))";
-
-/// The acting account's numbers of one customer, as they are searched.
-const NUMBERS: &str = "array(
-    select i.search_key from custom_ids i
-    where i.tenant_id = $1 and i.customer_id = c.id and i.account_id = $3 and ";
+/// What every arm of a statement has.
+struct Parts<'a> {
+    search: &'a Search,
+    filters: String,
+    /// What comes behind the place, and the place.
+    behind: Option<(String, &'a Place)>,
+    limit: String,
+}
 
 /// Puts a statement together.
 pub(super) fn statement(
@@ -49,47 +46,42 @@ pub(super) fn statement(
 ) -> Result<Statement> {
     let mut builder = Builder::new(scope, view)?;
     let arms = builder.arms(scope, search)?;
-    let words = builder.words(search)?;
-    let rank = builder.rank(search)?;
     let filters = builder.filters(search)?;
-    let behind = after.map(|after| builder.behind(search, &rank, after)).transpose()?.unwrap_or_default();
+    let behind = match after {
+        Some(after) => Some((builder.behind(search, after)?, after)),
+        None => None,
+    };
     let limit = builder.bind(limit)?;
-    let text_wanted = !search.query.words().is_empty() || !search.countries.is_empty();
-    let join = if text_wanted {
-        " join customer_search s on s.tenant_id = c.tenant_id and s.customer_id = c.id and s.tenant_id = $1"
+    let parts = Parts { search, filters, behind, limit };
+    let asks = !search.query.is_empty();
+    let (with, page, total) = if asks {
+        let query = builder.query(search)?;
+        let (with, page) = builder.matches(&parts, &arms, &query)?;
+        (with, page, builder.count_matches(&parts, &arms, &query, count)?)
     } else {
-        ""
+        (String::new(), list(&parts, &arms), count_list(&parts, &arms, count))
     };
-    let matching = |arm: &String| format!("from customers c{join} where c.tenant_id = $1 and {arm}{filters}{words}");
-    let page: Vec<String> = arms
-        .iter()
-        .map(|arm| {
-            let order = order(search, "c");
-            let from = matching(arm);
-            format!(
-                "(select c.id, {rank} as place, c.name_key, c.created_at, c.updated_at {from}{behind} \
-                 order by {order} limit {limit})"
-            )
-        })
-        .collect();
-    let total = if count {
-        let most = COUNTED + 1;
-        let all: Vec<String> = arms.iter().map(|arm| format!("(select 1 {} limit {most})", matching(arm))).collect();
-        format!("select count(*) as total from (select 1 from ({}) u limit {most}) h", all.join(" union all "))
+    let ids = if asks && search.asks(SearchField::Number) {
+        format!(
+            "array(
+                select i.search_words from custom_ids i
+                where i.tenant_id = $1 and i.customer_id = c.id and i.account_id = $3 and {ALIVE}
+            )"
+        )
     } else {
-        "select null::bigint as total".to_owned()
-    };
-    let numbers = if search.query.words().is_empty() || !search.asks(SearchField::Number) {
         "null::text[]".to_owned()
-    } else {
-        format!("{NUMBERS}{ALIVE})")
     };
-    let (with, page, size) = (builder.with(), page.join(" union all "), sql!(text, SIZE_IN_VIEW));
-    let (inner, record) = (order(search, "u"), sql!(text, RECORD_IN_VIEW OTHER_OWNERS_POLICIES));
+    let doc = if asks {
+        "(select s.doc from customer_search s where s.tenant_id = $1 and s.customer_id = c.id)"
+    } else {
+        "null::text"
+    };
+    let (limit, inner, size) = (&parts.limit, order(search, "u"), sql!(text, SIZE_IN_VIEW));
+    let record = sql!(text, RECORD_IN_VIEW OTHER_OWNERS_POLICIES);
     let text = format!(
         "with {with}page as materialized (
-            select u.*, row_number() over (order by {inner}) as nth
-            from (select * from ({page}) u order by {inner} limit {limit}) u
+            select u.*, row_number() over (order by u.place, {inner}) as nth
+            from (select * from ({page}) u order by u.place, {inner} limit {limit}) u
         ), cut as (
             select s.nth from (
                 select p.nth, sum(c.size) over (order by p.nth rows unbounded preceding) as size
@@ -101,7 +93,7 @@ pub(super) fn statement(
             where s.size > {PAGE_BYTES} and s.nth > 1
             limit 1
         ){record}
-        , f.place, f.name_key, {numbers} as numbers, t.total, exists (select from cut) as cut
+        , f.place, f.name_sort, {ids} as ids, {doc} as doc, t.total, exists (select from cut) as cut
         from ({total}) t
         left join page f on f.nth < coalesce((select cut.nth from cut), {limit} + 1)
         left join customers c on c.tenant_id = $1 and c.id = f.id
@@ -110,80 +102,161 @@ pub(super) fn statement(
     Ok(Statement { text, arguments: builder.arguments })
 }
 
-/// By what a list is sorted, of the arm or union of this name.
-fn order(search: &Search, of: &str) -> String {
-    let turned = if search.order.descending { " desc" } else { "" };
-    match search.order.by {
-        // An arm knows the place by its own name alone.
-        OrderBy::Relevance => format!("place, {of}.name_key, {of}.id"),
-        OrderBy::Name => format!("{of}.name_key{turned}, {of}.id{turned}"),
-        OrderBy::CreateTime => format!("{of}.created_at{turned}, {of}.id{turned}"),
-        OrderBy::UpdateTime => format!("{of}.updated_at{turned}, {of}.id{turned}"),
-    }
+/// Customers without a query: each arm walks an index in order.
+fn list(parts: &Parts<'_>, arms: &[Arm]) -> String {
+    let behind = parts.behind.as_ref().map(|(behind, _)| behind.as_str()).unwrap_or_default();
+    let arm = |arm: &Arm| {
+        format!(
+            "(select c.id, 0 as place, c.name_sort, c.created_at, c.updated_at {}{behind} order by {} limit {})",
+            listed(parts, arm),
+            order(parts.search, "c"),
+            parts.limit
+        )
+    };
+    arms.iter().map(arm).collect::<Vec<_>>().join(" union all ")
 }
 
-/// The parameters so far.
-pub(super) struct Builder {
-    arguments: PgArguments,
-    parameters: usize,
-    /// For each word that is looked for among numbers: the customers that have one, read once for all arms.
-    pub(super) numbers: Vec<String>,
+fn listed(parts: &Parts<'_>, arm: &Arm) -> String {
+    let text = if parts.search.countries.is_empty() {
+        ""
+    } else {
+        " join customer_search s on s.tenant_id = c.tenant_id and s.customer_id = c.id and s.tenant_id = $1"
+    };
+    format!("from customers c{text} where c.tenant_id = $1 and {}{}", arm.whose, parts.filters)
+}
+
+fn count_list(parts: &Parts<'_>, arms: &[Arm], count: bool) -> String {
+    counted(count, || arms.iter().map(|arm| format!("select 1 {}", listed(parts, arm))).collect())
+}
+
+fn counted(count: bool, arms: impl FnOnce() -> Vec<String>) -> String {
+    if !count {
+        return "select null::bigint as total".to_owned();
+    }
+    let most = COUNTED + 1;
+    let all: Vec<String> = arms().into_iter().map(|arm| format!("({arm} limit {most})")).collect();
+    format!("select count(*) as total from (select 1 from ({}) u limit {most}) h", all.join(" union all "))
 }
 
 impl Builder {
-    fn new(scope: &Scope, view: View) -> Result<Self> {
-        let mut builder = Self { arguments: PgArguments::default(), parameters: 0, numbers: Vec::new() };
-        let path: Vec<uuid::Uuid> = scope.path().ids().iter().map(|id| id.get()).collect();
-        builder.bind(scope.tenant().get())?;
-        builder.bind(scope.narrowed().map(CustomerId::get))?;
-        builder.bind(scope.root().get())?;
-        builder.bind(path)?;
-        builder.bind(view.left_out())?;
-        Ok(builder)
-    }
-
-    /// Adds a parameter; what stands for it in the text.
-    pub(super) fn bind<'q, T: Encode<'q, Postgres> + Type<Postgres> + 'q>(&mut self, value: T) -> Result<String> {
-        self.arguments.add(value).map_err(Error::internal)?;
-        self.parameters += 1;
-        Ok(format!("${}", self.parameters))
-    }
-
-    /// Whose customers are looked at.
-    fn arms(&mut self, scope: &Scope, search: &Search) -> Result<Vec<String>> {
-        let from_below = !search.filters_by_hidden();
-        if scope.narrowed().is_some() {
-            let visible = if from_below { sql!(text, VISIBLE) } else { "$3 = any(c.ancestors)" };
-            return Ok(vec![format!("c.id = $2 and {visible}")]);
+    /// Customers that match a query: what goes before the page, and the page.
+    fn matches(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<(String, String)> {
+        if parts.search.order.by != OrderBy::Relevance {
+            return Ok((String::new(), self.ranked(parts, arms, query, Rank::Any, &parts.limit)?));
         }
-        let own = if search.include_descendants { "$3 = any(c.ancestors)" } else { "c.account_id = $3" };
-        let mut arms = vec![own.to_owned()];
-        for above in scope.path().ids().iter().skip(1).filter(|_| from_below) {
-            arms.push(format!("c.account_id = {} and c.reach = 'FLEET'", self.bind(above.get())?));
+        let first = parts.behind.as_ref().map_or(0, |(_, after)| after.rank);
+        let (mut with, mut pages, mut need) = (String::new(), Vec::new(), parts.limit.clone());
+        for rank in Rank::ORDER.into_iter().filter(|rank| rank.number() >= first) {
+            let name = format!("rank{}", rank.number());
+            let page = self.ranked(parts, arms, query, rank, &need)?;
+            with += &format!(
+                "{name} as materialized (
+                    select * from ({page}) u order by {} limit greatest({need}, 0)
+                ), ",
+                order(parts.search, "u")
+            );
+            need += &format!(" - (select count(*) from {name})");
+            pages.push(format!("select * from {name}"));
         }
-        Ok(arms)
+        Ok((with, pages.join(" union all ")))
     }
 
-    fn with(&self) -> String {
-        self.numbers.iter().map(|numbers| format!("{numbers}, ")).collect()
+    /// The matches of one rank in all arms.
+    fn ranked(
+        &mut self,
+        parts: &Parts<'_>,
+        arms: &[Arm],
+        query: &BoundQuery,
+        rank: Rank,
+        need: &str,
+    ) -> Result<String> {
+        let in_order = matches!(parts.search.order.by, OrderBy::Relevance | OrderBy::Name);
+        let place = rank.number();
+        let arms: Vec<String> = arms
+            .iter()
+            .map(|arm| {
+                let behind = parts.behind.as_ref().filter(|(_, after)| rank == Rank::Any || after.rank == place);
+                let stop = format!(" order by {} limit greatest({need}, 0)", order(parts.search, "c"));
+                let (inner, outer) = if in_order { (stop.as_str(), "") } else { ("", stop.as_str()) };
+                let walk = self.walk(parts, arm, query, rank, behind, inner)?;
+                let columns = format!("c.id, {place} as place, c.name_sort, c.created_at, c.updated_at");
+                let outer = if in_order { format!(" limit greatest({need}, 0)") } else { outer.to_owned() };
+                Ok(format!("(select {columns} from {walk}{outer})"))
+            })
+            .collect::<Result<_>>()?;
+        Ok(arms.join(" union all "))
     }
 
-    /// What comes behind a place.
-    fn behind(&mut self, search: &Search, rank: &str, after: &Place) -> Result<String> {
-        let key = match &after.key {
-            PlaceKey::Name(key) => self.bind(key.clone())?,
-            PlaceKey::At(at) => self.bind(*at)?,
+    fn count_matches(
+        &mut self,
+        parts: &Parts<'_>,
+        arms: &[Arm],
+        query: &BoundQuery,
+        count: bool,
+    ) -> Result<String> {
+        let mut all = Vec::new();
+        for arm in arms.iter().filter(|_| count) {
+            all.push(format!("select 1 from {}", self.walk(parts, arm, query, Rank::Any, None, "")?));
+        }
+        Ok(counted(count, || all))
+    }
+
+    /// The matching customers `c` of an arm, from bucket to bucket. `stop` ends each bucket.
+    fn walk(
+        &mut self,
+        parts: &Parts<'_>,
+        arm: &Arm,
+        query: &BoundQuery,
+        rank: Rank,
+        behind: Option<&(String, &Place)>,
+        stop: &str,
+    ) -> Result<String> {
+        let matches = query.matches(parts.search, arm, rank);
+        let filters = &parts.filters;
+        let after = behind.map(|(text, _)| text.as_str()).unwrap_or_default();
+        let columns = "c.id, c.account_id, c.ancestors, c.reach, c.status, c.archived_at, c.name_sort, c.created_at, c.updated_at";
+        let is = format!("{}{filters}{after} and {matches}", arm.whose);
+        if arm.node == Node::Customer {
+            return Ok(format!(
+                "(select {columns} from customers c
+                  join customer_search s on s.tenant_id = $1 and s.customer_id = c.id
+                  where c.tenant_id = $1 and {is}{stop}) c"
+            ));
+        }
+        let candidates = self.candidates(parts.search, arm, rank)?;
+        let (from, to, step) = self.buckets(parts.search, behind)?;
+        // Both are read by their keys alone, so that no statistics can lead to another plan: the index has no column for the
+        // tenant, and would be joined with one that has.
+        Ok(format!(
+            "(select n{} from generate_series({from}, {to}, {step}) n) b
+             cross join lateral (
+                select {columns} from (
+                    select s.customer_id, s.doc, s.name, s.country from customer_search s
+                    where {} and s.tenant_id is not distinct from $1
+                    offset 0
+                ) s
+                cross join lateral (
+                    select c.* from customers c where c.tenant_id = $1 and c.id = s.customer_id offset 0
+                ) c
+                where {is}{stop}
+             ) c",
+            candidates.columns(),
+            candidates.condition(),
+        ))
+    }
+
+    /// The first and the last bucket, and the step from one to the next.
+    fn buckets(&mut self, search: &Search, behind: Option<&(String, &Place)>) -> Result<(String, String, i32)> {
+        let last = i32::from(SortKey::BUCKETS) - 1;
+        let begin = behind.and_then(|(_, after)| match &after.key {
+            PlaceKey::Name(key) => Some(i32::from(key.bucket())),
+            PlaceKey::At(_) => None,
+        });
+        let (from, to, step) = if search.order.descending && search.order.by == OrderBy::Name {
+            (begin.unwrap_or(last), 0, -1)
+        } else {
+            (begin.unwrap_or(0), last, 1)
         };
-        let id = self.bind(after.id.get())?;
-        let beyond = if search.order.descending { "<" } else { ">" };
-        Ok(match search.order.by {
-            OrderBy::Relevance => {
-                let place = self.bind(after.rank)?;
-                format!(" and ({rank}, c.name_key, c.id) > ({place}, {key}, {id})")
-            }
-            OrderBy::Name => format!(" and (c.name_key, c.id) {beyond} ({key}, {id})"),
-            OrderBy::CreateTime => format!(" and (c.created_at, c.id) {beyond} ({key}, {id})"),
-            OrderBy::UpdateTime => format!(" and (c.updated_at, c.id) {beyond} ({key}, {id})"),
-        })
+        Ok((self.bind(from)?, self.bind(to)?, step))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sqlx::{Encode, Postgres, Type, types::Json};
 
-use super::build::Builder;
+use super::builder::Builder;
 use crate::{
     domain::{
         customers::status::Status,

@@ -1,47 +1,49 @@
-//! Searching customers: every statement that reads or keeps `customer_search` but the two that write customers.
+//! Searching customers: every statement that reads or keeps `customer_search` but those that write customers with it.
 //!
 //! The one statement that is put together rather than written: its text is made of constants and of the numbers of
 //! parameters, never of a value. It reads what matches, in order, and the customers with it. Another index takes this
-//! one's place in this file alone.
+//! one's place in this folder alone.
 
 mod build;
+mod builder;
 mod filters;
+mod keys;
 mod place;
+mod renew;
 mod wanted;
 mod words;
 
-use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, Row as _, types::Json};
-use uuid::Uuid;
+use sqlx::{AssertSqlSafe, FromRow as _, PgConnection, Row as _};
 
 use self::build::{Statement, statement};
 use self::place::PlaceKey;
 pub use self::place::{COUNTED, Place};
+pub(super) use self::renew::renew;
 pub use self::wanted::Wanted;
 use crate::{
     domain::{
         access::caller::Caller,
-        fields::{customer_fields::CustomerFields, profile::Profile},
+        fields::customer_fields::CustomerFields,
         search::{OrderBy, Searchable},
-        values::name::Name,
+        values::sort_key::SortKey,
     },
     error::Result,
     store::{
         customers::{CustomerRecord, row::Row},
         rows::{self, Room, Rows},
     },
-    telemetry::{RowStream as _, Statement as _},
+    telemetry::RowStream as _,
 };
-
-/// Customers whose text one statement of [`fill_in`] makes.
-const AT_ONCE: i64 = 500;
 
 /// A customer that matches, and its position in the list.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// The customer.
     pub seen: CustomerRecord,
-    /// The acting account's numbers of it, folded, aliases too; none unless they were searched.
-    pub numbers: Vec<String>,
+    /// Its document; empty without a query.
+    pub doc: String,
+    /// The words of the acting account's custom IDs of it, aliases too; none unless they were searched.
+    pub ids: Vec<String>,
     /// Its position.
     pub place: Place,
 }
@@ -59,25 +61,24 @@ pub struct Hits {
 pub async fn find(conn: &mut PgConnection, caller: &Caller, wanted: &Wanted<'_>, room: Room) -> Result<Hits> {
     let Statement { text, arguments } = statement(caller.scope(), wanted)?;
     let (mut total, mut cut) = (None, false);
-    // Not kept: there are more shapes than the session's cache has room for, and a plan that knows the words is the better
-    // one.
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(false).fetch(conn).named("search.find");
+    let rows = sqlx::query_with(AssertSqlSafe(text), arguments).fetch(conn).named("search.find");
     let page = rows::page(rows, room, |row| {
         total = row.try_get("total")?;
         // The total comes in a row of its own where nothing else does.
         let Some(rank) = row.try_get::<Option<i32>, _>("place")? else { return Ok(None) };
         let key = match wanted.search.order.by {
-            OrderBy::Relevance | OrderBy::Name => PlaceKey::Name(row.try_get("name_key")?),
+            OrderBy::Relevance | OrderBy::Name => PlaceKey::Name(SortKey::from_stored(row.try_get("name_sort")?)),
             OrderBy::CreateTime => PlaceKey::At(row.try_get("created_at")?),
             OrderBy::UpdateTime => PlaceKey::At(row.try_get("updated_at")?),
         };
-        let numbers = row.try_get::<Option<Vec<String>>, _>("numbers")?.unwrap_or_default();
+        let ids = row.try_get::<Option<Vec<String>>, _>("ids")?.unwrap_or_default();
+        let doc = row.try_get::<Option<String>, _>("doc")?.unwrap_or_default();
         let customer = Row::from_row(&row)?;
-        let cost = customer.cost() + numbers.iter().map(String::len).sum::<usize>();
+        let cost = customer.cost() + doc.len() + ids.iter().map(String::len).sum::<usize>();
         cut = customer.cut;
         let seen = customer.seen(caller)?;
         let place = Place { rank, key, id: seen.customer.id };
-        Ok(Some((cost, Hit { seen, numbers, place })))
+        Ok(Some((cost, Hit { seen, doc, ids, place })))
     })
     .await?;
     Ok(Hits { hits: Rows { full: page.full || cut, ..page }, total })
@@ -87,50 +88,4 @@ pub async fn find(conn: &mut PgConnection, caller: &Caller, wanted: &Wanted<'_>,
 pub(super) fn change(before: &CustomerFields, after: &CustomerFields) -> Option<Searchable> {
     let new = Searchable::of(after);
     (Searchable::of(before) != new).then_some(new)
-}
-
-/// Makes the text of customers that have none: those of a database older than the search. Returns how many.
-///
-/// # Errors
-/// What the server says. It can be called again, and goes on.
-pub(super) async fn fill_in(conn: &mut PgConnection) -> sqlx::Result<usize> {
-    let (mut last, mut made) = ((Uuid::nil(), Uuid::nil()), 0);
-    loop {
-        let batch = sqlx::query!(
-            r#"
-            select c.tenant_id, c.id, c.name, c.profile as "profile: Json<Profile>"
-            from customers c
-            where (c.tenant_id, c.id) > ($1, $2) and not exists (
-                select from customer_search s where s.tenant_id = c.tenant_id and s.customer_id = c.id
-            )
-            order by c.tenant_id, c.id
-            limit $3
-            "#,
-            last.0,
-            last.1,
-            AT_ONCE,
-        )
-        .fetch_all(&mut *conn)
-        .named("search.find_unfilled")
-        .await?;
-        let Some(end) = batch.last() else { return Ok(made) };
-        last = (end.tenant_id, end.id);
-        made += batch.len();
-        let texts: Vec<Searchable> =
-            batch.iter().map(|row| Searchable::of_parts(&Name::from(row.name.clone()), &row.profile)).collect();
-        sqlx::query!(
-            r#"
-            insert into customer_search (tenant_id, customer_id, doc, country)
-            select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
-            on conflict do nothing
-            "#,
-            &batch.iter().map(|row| row.tenant_id).collect::<Vec<_>>(),
-            &batch.iter().map(|row| row.id).collect::<Vec<_>>(),
-            &texts.iter().map(|text| text.doc().to_owned()).collect::<Vec<_>>(),
-            &texts.iter().map(|text| text.country().to_owned()).collect::<Vec<_>>(),
-        )
-        .execute(&mut *conn)
-        .named("search.fill_in")
-        .await?;
-    }
 }

@@ -1,100 +1,179 @@
-//! The part of the statement that looks for words.
+//! The part of the statement that compares a customer's text with the query. The index gives candidates; this decides.
 
-use std::fmt::Write as _;
-
-use strum::VariantArray as _;
-
-use super::build::{ALIVE, Builder};
+use super::builder::{Arm, Builder, Shown};
 use crate::{
-    domain::search::{OrderBy, Search, SearchField, Word},
+    domain::search::{Asked, FREE, HIDDEN, Search, SearchField, SECTIONS, Section, Word},
     error::Result,
 };
 
-impl Builder {
-    /// What the words ask of the text: each must lie in one of the fields.
-    pub(super) fn words(&mut self, search: &Search) -> Result<String> {
-        let mut all = String::new();
-        for word in search.query.words() {
-            let any = self.word(search, word)?;
-            let any = if any.is_empty() { "false".to_owned() } else { any.join(" or ") };
-            _ = write!(all, " and ({any})");
-        }
-        Ok(all)
-    }
+/// A custom ID that its customer still has, by its present value or an old one that no other customer has taken since.
+pub(super) const ALIVE: &str = "(i.is_current or not exists (
+    select from custom_ids n
+    where n.tenant_id = i.tenant_id and n.account_id = i.account_id and n.system = i.system
+      and n.value_key = i.value_key and n.customer_id <> i.customer_id
+      and (n.is_current or n.created_at > i.created_at)
+))";
 
-    /// The ways in which a word can match. `like` finds candidates by the index; what lies beside it decides.
-    fn word(&mut self, search: &Search, word: &Word) -> Result<Vec<String>> {
-        let mut any = Vec::new();
-        let text = self.bind(word.text().to_owned())?;
-        if !word.is_long() {
-            if search.asks(SearchField::Name) {
-                let like = self.bind(format!("{}%", literal(word.text())))?;
-                any.push(format!("(s.doc like {like} and starts_with(s.doc, {text}))"));
-            }
-            return Ok(any);
-        }
-        let lies_in = |what: &str, free: bool| {
-            let fields =
-                SearchField::VARIANTS.iter().copied().filter(|field| field.is_free() == free && search.asks(*field));
-            let sections = fields.filter_map(Word::place).map(|place| {
-                let place = place + 1;
-                format!("strpos(split_part(s.doc, chr(29), {place}), {what}) > 0")
-            });
-            sections.collect::<Vec<_>>().join(" or ")
-        };
-        let anywhere = lies_in(&text, true);
-        if !anywhere.is_empty() {
-            let like = self.bind(format!("%{}%", literal(word.text())))?;
-            any.push(format!("(s.doc like {like} and ({anywhere}))"));
-        }
-        let like = self.bind(format!("%{}%", literal(word.needle())))?;
-        let needle = self.bind(word.needle().to_owned())?;
-        let beginnings = lies_in(&needle, false);
-        if !beginnings.is_empty() {
-            any.push(format!("(s.doc like {like} and ({beginnings}))"));
-        }
-        if search.asks(SearchField::Number) {
-            any.push(self.numbered(&format!("i.search_key like {like} and strpos(i.search_key, {needle}) > 0")));
-        }
-        Ok(any)
-    }
+/// The query's parameters.
+pub(super) struct BoundQuery {
+    tokens: Vec<Vec<Vec<BoundWord>>>,
+    number: Option<String>,
+    value: String,
+    whole: String,
+}
 
-    /// That the acting account has such a number for the customer.
-    fn numbered(&mut self, such: &str) -> String {
-        let name = format!("n{}", self.numbers.len());
-        self.numbers.push(format!(
-            "{name} as materialized (
-                select coalesce(array_agg(i.customer_id), '{{}}') as ids from custom_ids i
-                where i.tenant_id = $1 and i.account_id = $3 and {such} and {ALIVE}
-            )"
-        ));
-        format!("s.customer_id = any((select ids from {name})::uuid[])")
-    }
+struct BoundWord {
+    anywhere: Option<String>,
+    start: String,
+}
 
-    /// The rank of a match in the order of relevance.
-    pub(super) fn rank(&mut self, search: &Search) -> Result<String> {
-        if search.order.by != OrderBy::Relevance || search.query.words().is_empty() {
-            return Ok("0".to_owned());
+/// How well a customer matches: the ranks of the order of relevance.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// It has this very name, number or email address.
+    Exact,
+    /// Its name starts with the query.
+    Starts,
+    /// It matches in another way.
+    Matches,
+    /// It matches in any way.
+    Any,
+}
+
+impl Rank {
+    /// The ranks in order.
+    pub(super) const ORDER: [Self; 3] = [Self::Exact, Self::Starts, Self::Matches];
+
+    /// The number that stands for it in a place.
+    pub(super) const fn number(self) -> i32 {
+        match self {
+            Self::Exact | Self::Any => 0,
+            Self::Starts => 1,
+            Self::Matches => 2,
         }
-        let name = self.bind(search.query.as_name())?;
-        let number = self.bind(search.query.as_number())?;
-        let beginning = self.bind(search.query.as_beginning().to_owned())?;
-        let numbered = self.numbered(&format!("i.search_key = {number}"));
-        Ok(format!(
-            "case when starts_with(s.doc, {name}) or {numbered} then 0 \
-             when starts_with(s.doc, {beginning}) then 1 else 2 end"
-        ))
     }
 }
 
-/// A text as `like` takes it literally.
-fn literal(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if matches!(letter, '\\' | '%' | '_') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
+impl Builder {
+    /// Binds what the query asks for.
+    pub(super) fn query(&mut self, search: &Search) -> Result<BoundQuery> {
+        let query = &search.query;
+        let tokens = query.asked();
+        let tokens = tokens.iter().map(|token| self.token(token)).collect::<Result<_>>()?;
+        Ok(BoundQuery {
+            tokens,
+            number: query.number().map(|number| self.bind(number)).transpose()?,
+            value: self.bind(query.value())?,
+            whole: self.bind(query.as_name().to_owned())?,
+        })
     }
-    pattern
+
+    fn token(&mut self, token: &Asked) -> Result<Vec<Vec<BoundWord>>> {
+        token.lists().iter().map(|list| list.iter().map(|word| self.word(word)).collect()).collect()
+    }
+
+    fn word(&mut self, word: &Word) -> Result<BoundWord> {
+        let anywhere = word.is_free().then(|| self.bind(word.anywhere().to_owned())).transpose()?;
+        Ok(BoundWord { anywhere, start: self.bind(word.start())? })
+    }
+}
+
+impl BoundQuery {
+    /// What must hold of the text `s` of a customer `c` of this arm.
+    pub(super) fn matches(&self, search: &Search, arm: &Arm, rank: Rank) -> String {
+        let tokens = self.tokens.iter().map(|token| {
+            any(token.iter().map(|list| all(list.iter().map(|word| word.lies_in(search, arm)))))
+        });
+        let words = if self.tokens.is_empty() { Vec::new() } else { vec![all(tokens)] };
+        let number = self.number.iter().flat_map(|number| sections(search, arm, SearchField::is_number, number));
+        let value = sections(search, arm, |_| self.tokens.is_empty(), &self.value);
+        let found = any(words.into_iter().chain(number).chain(value));
+        let starts = format!("starts_with(s.name, {})", self.whole);
+        match rank {
+            Rank::Any => found,
+            Rank::Exact => format!("{found} and {}", self.exact(search, arm)),
+            Rank::Starts => format!("{found} and {starts} and not {}", self.exact(search, arm)),
+            Rank::Matches => format!("{found} and not {starts} and not {}", self.exact(search, arm)),
+        }
+    }
+
+    /// Whether the name, a number or an email address is the query.
+    fn exact(&self, search: &Search, arm: &Arm) -> String {
+        let everywhere = Search { field: None, ..search.clone() };
+        let is_exact = |field| matches!(field, SearchField::Number | SearchField::Email);
+        any(std::iter::once(format!("s.name = {}", self.whole)).chain(sections(&everywhere, arm, is_exact, &self.value)))
+    }
+}
+
+impl BoundWord {
+    /// That it lies in one of the fields that are asked for.
+    fn lies_in(&self, search: &Search, arm: &Arm) -> String {
+        let start = &self.start;
+        if search.field.is_some() {
+            let lies_in = |section: &Section| {
+                let anywhere = self.anywhere.as_ref().filter(|_| section.field.is_free());
+                contains(arm, *section, anywhere.unwrap_or(start))
+            };
+            let asked = SECTIONS.iter().filter(|section| search.asks(section.field)).filter_map(lies_in);
+            return any(asked.chain(search.asks(SearchField::Number).then(|| numbered(start))));
+        }
+        // In all fields: whole groups are looked through at once.
+        let free = self.anywhere.as_ref().map(|anywhere| format!("strpos({}, {anywhere}) > 0", group(FREE)));
+        let others = match arm.shown {
+            Shown::All => vec![format!("strpos(s.doc, {start}) > 0")],
+            Shown::Below | Shown::ByPlace => {
+                let mut others: Vec<String> =
+                    (FREE..HIDDEN).map(|place| format!("strpos({}, {start}) > 0", group(place))).collect();
+                if arm.shown == Shown::ByPlace {
+                    others.push(format!("$3 = any(c.ancestors) and strpos({}, {start}) > 0", group(HIDDEN)));
+                }
+                others
+            }
+        };
+        any(free.into_iter().chain(others).chain(std::iter::once(numbered(start))))
+    }
+}
+
+/// That a text lies in one of the sections of these fields, or in a custom ID.
+fn sections(search: &Search, arm: &Arm, of: impl Fn(SearchField) -> bool, text: &str) -> Vec<String> {
+    let asked = SECTIONS.iter().filter(|section| search.asks(section.field) && of(section.field));
+    let mut found: Vec<String> = asked.filter_map(|section| contains(arm, *section, text)).collect();
+    found.extend((search.asks(SearchField::Number) && of(SearchField::Number)).then(|| numbered(text)));
+    found
+}
+
+/// That a text lies in a section; none if the acting account is not shown it.
+fn contains(arm: &Arm, section: Section, text: &str) -> Option<String> {
+    let lies = format!("strpos(split_part({}, chr(29), {}), {text}) > 0", group(section.group), section.place + 1);
+    match arm.shown {
+        _ if section.is_shown_below() => Some(lies),
+        Shown::All => Some(lies),
+        Shown::Below => None,
+        Shown::ByPlace => Some(format!("$3 = any(c.ancestors) and {lies}")),
+    }
+}
+
+fn group(place: usize) -> String {
+    format!("split_part(s.doc, chr(28), {})", place + 1)
+}
+
+/// That the acting account gave the customer a custom ID in whose words a text lies.
+fn numbered(text: &str) -> String {
+    format!(
+        "exists (
+            select from custom_ids i
+            where i.tenant_id = $1 and i.customer_id = s.customer_id and i.account_id = $3
+              and strpos(i.search_words, {text}) > 0 and {ALIVE}
+        )"
+    )
+}
+
+fn any(conditions: impl IntoIterator<Item = String>) -> String {
+    let all: Vec<String> = conditions.into_iter().collect();
+    if all.is_empty() { "false".to_owned() } else { format!("({})", all.join(" or ")) }
+}
+
+fn all(conditions: impl IntoIterator<Item = String>) -> String {
+    let all: Vec<String> = conditions.into_iter().collect();
+    if all.is_empty() { "true".to_owned() } else { format!("({})", all.join(" and ")) }
 }

@@ -66,11 +66,17 @@ pub async fn copy_link(
             insert into customer_tags (tenant_id, customer_id, account_id, tag_id)
             select $1, $12, $14, t.id from unnest($15::uuid[]) as t (id)
         ), custom_id as (
-            insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
-            select $1, $14, i.system, i.value_key, $12, i.value, true, $9
+            insert into custom_ids (
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words
+            )
+            select $1, $14, i.system, i.value_key, $12, i.value, true, $9, i.search_words
             from custom_ids i
             where i.tenant_id = $1 and i.customer_id = $12 and i.account_id = $13 and i.is_current
               and i.system = any($18)
+        ), search as (
+            -- Those of the old account are enough to find it; which of them were copied is read from custom_ids.
+            update customer_search s set id_grams = s.id_grams || jsonb_build_object($14::text, s.id_grams -> $13::text)
+            where s.tenant_id = $1 and s.customer_id = $12 and cardinality($18::text[]) > 0 and s.id_grams ? $13::text
         ), written as (
             insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids, tags)
             values ($1, $12, $14, jsonb_array_length($10), $19, $15)
@@ -168,7 +174,11 @@ pub async fn save(
             left join customer_links l
               on l.tenant_id = $1 and l.customer_id = e.id and l.account_id = e.account_id
             where c.tenant_id = $1 and c.id = e.id
-            returning c.id
+            returning c.id, c.account_id
+        ), search as (
+            update customer_search s set account_id = w.account_id
+            from written w
+            where s.tenant_id = $1 and s.customer_id = w.id
         )" RECORDED,
         Json(&elements) as _,
         Json(&write.author.principal) as _,

@@ -1,0 +1,142 @@
+//! The parameters of a statement, and whose customers it looks at.
+
+use sqlx::{Arguments as _, Encode, Postgres, Type, postgres::PgArguments};
+
+use super::place::{Place, PlaceKey};
+use crate::{
+    domain::{
+        access::caller::Scope,
+        fields::field::View,
+        search::{OrderBy, Search},
+        values::ids::CustomerId,
+    },
+    error::{Error, Result},
+    store::sql::sql,
+};
+
+/// The parameters so far. $1 is the tenant, $2 the customer that the call is narrowed to, $3 the acting account, $4 its path, $5
+/// the fields that the view leaves out.
+pub(super) struct Builder {
+    pub(super) arguments: PgArguments,
+    parameters: usize,
+}
+
+/// Customers that the acting account sees for one reason.
+pub(super) struct Arm {
+    /// The condition on the customer `c`.
+    pub(super) whose: String,
+    /// The account, or the tenant, whose keys the index has for their text.
+    pub(super) node: Node,
+    /// What of their text is shown.
+    pub(super) shown: Shown,
+}
+
+/// Whose keys the index is asked for.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Node {
+    /// Those of an account: the parameter.
+    Account(String),
+    /// Those of the tenant.
+    Tenant,
+    /// None: the customer is known.
+    Customer,
+}
+
+impl Node {
+    /// The bits of a key that stand for it.
+    pub(super) fn bits(&self) -> String {
+        match self {
+            Self::Account(parameter) => format!("(uuid_hash_extended({parameter}, 0) << 37)"),
+            Self::Tenant | Self::Customer => "(uuid_hash_extended($1, 1) << 37)".to_owned(),
+        }
+    }
+}
+
+/// Which sections the acting account is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// All.
+    All,
+    /// Those of a customer that it sees through its reach.
+    Below,
+    /// As its place to the owner is.
+    ByPlace,
+}
+
+impl Builder {
+    pub(super) fn new(scope: &Scope, view: View) -> Result<Self> {
+        let mut builder = Self { arguments: PgArguments::default(), parameters: 0 };
+        let path: Vec<uuid::Uuid> = scope.path().ids().iter().map(|id| id.get()).collect();
+        builder.bind(scope.tenant().get())?;
+        builder.bind(scope.narrowed().map(CustomerId::get))?;
+        builder.bind(scope.root().get())?;
+        builder.bind(path)?;
+        builder.bind(view.left_out())?;
+        Ok(builder)
+    }
+
+    /// Adds a parameter; what stands for it in the text.
+    pub(super) fn bind<'q, T: Encode<'q, Postgres> + Type<Postgres> + 'q>(&mut self, value: T) -> Result<String> {
+        self.arguments.add(value).map_err(Error::internal)?;
+        self.parameters += 1;
+        Ok(format!("${}", self.parameters))
+    }
+
+    /// Whose customers are looked at.
+    pub(super) fn arms(&mut self, scope: &Scope, search: &Search) -> Result<Vec<Arm>> {
+        let from_below = !search.filters_by_hidden();
+        if scope.narrowed().is_some() {
+            let visible = if from_below { sql!(text, VISIBLE) } else { "$3 = any(c.ancestors)" };
+            let whose = format!("c.id = $2 and {visible}");
+            return Ok(vec![Arm { whose, node: Node::Customer, shown: Shown::ByPlace }]);
+        }
+        let own = Node::Account("$3".to_owned());
+        let mut arms = Vec::new();
+        match (search.include_descendants, search.query.is_empty()) {
+            // Without a query one walk in the tenant's order gives both.
+            (true, true) => {
+                arms.push(Arm { whose: "$3 = any(c.ancestors)".to_owned(), node: Node::Tenant, shown: Shown::All });
+            }
+            (below, _) => {
+                arms.push(Arm { whose: "c.account_id = $3".to_owned(), node: own, shown: Shown::All });
+                if below {
+                    let whose = "$3 = any(c.ancestors) and c.account_id <> $3".to_owned();
+                    arms.push(Arm { whose, node: Node::Tenant, shown: Shown::All });
+                }
+            }
+        }
+        for above in scope.path().ids().iter().skip(1).filter(|_| from_below) {
+            let above = self.bind(above.get())?;
+            let whose = format!("c.account_id = {above} and c.reach = 'FLEET'");
+            arms.push(Arm { whose, node: Node::Account(above), shown: Shown::Below });
+        }
+        Ok(arms)
+    }
+
+    /// What comes behind a place, in the order of the list or within a rank.
+    pub(super) fn behind(&mut self, search: &Search, after: &Place) -> Result<String> {
+        let key = match &after.key {
+            PlaceKey::Name(key) => self.bind(key.as_bytes().to_vec())?,
+            PlaceKey::At(at) => self.bind(*at)?,
+        };
+        let id = self.bind(after.id.get())?;
+        let beyond = if search.order.descending { "<" } else { ">" };
+        let column = match search.order.by {
+            OrderBy::Relevance | OrderBy::Name => "name_sort",
+            OrderBy::CreateTime => "created_at",
+            OrderBy::UpdateTime => "updated_at",
+        };
+        Ok(format!(" and (c.{column}, c.id) {beyond} ({key}, {id})"))
+    }
+}
+
+/// By what a list is sorted within a rank, of the table or union of this name.
+pub(super) fn order(search: &Search, of: &str) -> String {
+    let turned = if search.order.descending { " desc" } else { "" };
+    let column = match search.order.by {
+        OrderBy::Relevance | OrderBy::Name => "name_sort",
+        OrderBy::CreateTime => "created_at",
+        OrderBy::UpdateTime => "updated_at",
+    };
+    format!("{of}.{column}{turned}, {of}.id{turned}")
+}

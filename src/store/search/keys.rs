@@ -1,0 +1,72 @@
+//! The part of the statement that finds candidates by the index.
+
+use super::{
+    builder::{Arm, Builder, Node},
+    words::Rank,
+};
+use crate::{
+    domain::search::{Search, SearchField},
+    error::Result,
+};
+
+/// A list of keys: of each node these grams, by parameter.
+type Keys = Vec<(Node, String)>;
+
+/// Lists of keys: a candidate has all keys of one of them.
+pub(super) struct Candidates(Vec<Keys>);
+
+impl Candidates {
+    /// The columns of one bucket `n`: a list of keys each.
+    pub(super) fn columns(&self) -> String {
+        let columns = self.0.iter().enumerate().map(|(place, keys)| {
+            let keys: Vec<String> = keys
+                .iter()
+                .map(|(node, grams)| format!("select {} | (n::bigint << 32) | g from unnest({grams}::bigint[]) g", node.bits()))
+                .collect();
+            format!(", array({}) as k{place}", keys.join(" union all "))
+        });
+        columns.collect()
+    }
+
+    /// That a row of `customer_search s` is a candidate of the bucket `b`.
+    pub(super) fn condition(&self) -> String {
+        let lists = 0..self.0.len();
+        let one = |place| {
+            format!("search_keys(s.tenant_id, s.account_id, s.bucket, s.grams, s.id_grams) @> b.k{place}")
+        };
+        format!("({})", lists.map(one).collect::<Vec<_>>().join(" or "))
+    }
+}
+
+impl Builder {
+    /// What the index is asked for, of the customers of an arm and of a rank.
+    pub(super) fn candidates(&mut self, search: &Search, arm: &Arm, rank: Rank) -> Result<Candidates> {
+        let query = &search.query;
+        let own = Node::Account("$3".to_owned());
+        let is_own = arm.node == own;
+        // Custom IDs are the acting account's, whoever owns the customer. Where it is the owner, one list has both.
+        let ids = !is_own && search.asks(SearchField::Number);
+        let value = vec![query.value_gram()];
+        let (of_text, of_ids, more) = match rank {
+            Rank::Exact => (vec![value.clone()], vec![value], None),
+            Rank::Starts => (query.grams(), query.id_grams(), Some(query.name_start_gram())),
+            Rank::Matches | Rank::Any => (query.grams(), query.id_grams(), None),
+        };
+        let more = more.map(|gram| self.grams(&[gram])).transpose()?;
+        let more = || more.iter().map(|more| (arm.node.clone(), more.clone()));
+        let mut lists = Vec::new();
+        for grams in of_text {
+            lists.push(std::iter::once((arm.node.clone(), self.grams(&grams)?)).chain(more()).collect());
+        }
+        // A name that is the query is exact whatever was asked for; so is a custom ID.
+        for grams in of_ids.into_iter().filter(|_| ids || (!is_own && rank == Rank::Exact)) {
+            lists.push(std::iter::once((own.clone(), self.grams(&grams)?)).chain(more()).collect());
+        }
+        Ok(Candidates(lists))
+    }
+
+    /// Grams as bits of keys.
+    fn grams(&mut self, grams: &[i32]) -> Result<String> {
+        self.bind(grams.iter().map(|gram| i64::from(gram.cast_unsigned())).collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,120 @@
+//! Keeps the text of customers that an older release wrote.
+
+use std::collections::BTreeMap;
+
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        fields::profile::Profile,
+        search::{Searchable, SearchableIds, VERSION},
+        values::{custom_id::CustomId, name::Name},
+    },
+    telemetry::Statement as _,
+};
+
+/// Customers whose text one statement makes.
+const AT_ONCE: i64 = 500;
+
+/// The custom IDs that one account gave one customer.
+#[derive(Debug, serde::Deserialize)]
+struct Given {
+    account_id: Uuid,
+    values: Vec<CustomId>,
+}
+
+/// A row of `customer_search`.
+#[derive(serde::Serialize)]
+struct Element<'a> {
+    tenant_id: Uuid,
+    customer_id: Uuid,
+    account_id: Uuid,
+    id_grams: BTreeMap<Uuid, Vec<i32>>,
+    #[serde(flatten)]
+    text: &'a Searchable,
+}
+
+/// Makes the text of customers that have none or an older one, and of their custom IDs. Returns of how many customers.
+///
+/// # Errors
+/// What the server says. It can be called again, and goes on.
+pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usize> {
+    let (mut last, mut made) = ((Uuid::nil(), Uuid::nil()), 0);
+    loop {
+        let batch = sqlx::query!(
+            r#"
+            select c.tenant_id, c.id, c.account_id, c.name, c.order_reference, c.profile as "profile: Json<Profile>", (
+                       select jsonb_agg(g) from (
+                           select i.account_id, jsonb_agg(i.value) as values from custom_ids i
+                           where i.tenant_id = c.tenant_id and i.customer_id = c.id
+                           group by i.account_id
+                       ) g
+                   ) as "given: Json<Vec<Given>>"
+            from customers c
+            where (c.tenant_id, c.id) > ($1, $2) and not exists (
+                select from customer_search s
+                where s.tenant_id = c.tenant_id and s.customer_id = c.id and s.version = $4
+            )
+            order by c.tenant_id, c.id
+            limit $3
+            "#,
+            last.0,
+            last.1,
+            AT_ONCE,
+            VERSION,
+        )
+        .fetch_all(&mut *conn)
+        .named("search.find_old_texts")
+        .await?;
+        let Some(end) = batch.last() else { return Ok(made) };
+        last = (end.tenant_id, end.id);
+        made += batch.len();
+        let texts: Vec<Searchable> = batch
+            .iter()
+            .map(|row| Searchable::of_parts(&Name::from(row.name.clone()), row.order_reference.as_deref(), &row.profile))
+            .collect();
+        let elements: Vec<Element<'_>> = batch
+            .iter()
+            .zip(&texts)
+            .map(|(row, text)| {
+                let given = row.given.iter().flat_map(|given| given.iter());
+                let id_grams = given.map(|it| (it.account_id, SearchableIds::of(&it.values).grams())).collect();
+                Element { tenant_id: row.tenant_id, customer_id: row.id, account_id: row.account_id, id_grams, text }
+            })
+            .collect();
+        let values: Vec<(Uuid, Uuid, String)> = batch
+            .iter()
+            .flat_map(|row| row.given.iter().flat_map(|given| given.iter()).map(move |given| (row, given)))
+            .flat_map(|(row, given)| given.values.iter().map(|id| (row.tenant_id, row.id, id.as_str().to_owned())))
+            .collect();
+        sqlx::query!(
+            "
+            with words as (
+                update custom_ids i set search_words = e.words
+                from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) as e (tenant_id, customer_id, value, words)
+                where i.tenant_id = e.tenant_id and i.customer_id = e.customer_id and i.value = e.value
+                  and i.search_words <> e.words
+            )
+            insert into customer_search (
+                tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
+            )
+            select tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
+            from jsonb_populate_recordset(null::customer_search, $1)
+            on conflict (tenant_id, customer_id) do update set
+                (account_id, name, bucket, doc, country, grams, id_grams, version) = (
+                    excluded.account_id, excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams,
+                    excluded.id_grams, excluded.version
+                )
+            ",
+            Json(&elements) as _,
+            &values.iter().map(|it| it.0).collect::<Vec<_>>(),
+            &values.iter().map(|it| it.1).collect::<Vec<_>>(),
+            &values.iter().map(|it| it.2.clone()).collect::<Vec<_>>(),
+            &values.iter().map(|it| SearchableIds::words(&it.2)).collect::<Vec<_>>(),
+        )
+        .execute(&mut *conn)
+        .named("search.renew_texts")
+        .await?;
+    }
+}
