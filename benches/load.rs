@@ -94,6 +94,15 @@ pub enum Path {
     SearchTag,
     SearchList,
     SearchSecondPage,
+    /// A word that one customer has.
+    SearchRare,
+    SearchTwoWords,
+    SearchCity,
+    SearchNumber,
+    /// A word of two characters.
+    SearchShort,
+    /// A word that no customer has.
+    SearchNone,
     /// Reads of customers at a constant rate.
     GetSteady,
     /// The same during a flood of searches.
@@ -147,6 +156,12 @@ impl Path {
             | Self::SearchTag
             | Self::SearchList
             | Self::SearchSecondPage
+            | Self::SearchRare
+            | Self::SearchTwoWords
+            | Self::SearchCity
+            | Self::SearchNumber
+            | Self::SearchShort
+            | Self::SearchNone
             | Self::GetSteady
             | Self::GetFlooded => true,
             Self::Bare

@@ -210,6 +210,12 @@ impl Fixture {
             | Path::SearchTag
             | Path::SearchList
             | Path::SearchSecondPage
+            | Path::SearchRare
+            | Path::SearchTwoWords
+            | Path::SearchCity
+            | Path::SearchNumber
+            | Path::SearchShort
+            | Path::SearchNone
             | Path::GetSteady
             | Path::GetFlooded => {
                 let search_dataset = self.search_dataset.as_ref().ok_or("the search dataset was not made")?;

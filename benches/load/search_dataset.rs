@@ -23,7 +23,7 @@ use super::{
 use clientele::{
     domain::{
         fields::profile::Profile,
-        search::Searchable,
+        search::{Searchable, SearchableIds},
         values::{
             address::AddressPart,
             custom_id::CustomId,
@@ -126,6 +126,12 @@ impl SearchDataset {
             Path::SearchTag => (SearchKind::Tag, MIDDLE),
             Path::SearchList => (SearchKind::List, MIDDLE),
             Path::SearchSecondPage => (SearchKind::SecondPage, MIDDLE),
+            Path::SearchRare => (SearchKind::Rare, MIDDLE),
+            Path::SearchTwoWords => (SearchKind::TwoWords, MIDDLE),
+            Path::SearchCity => (SearchKind::City, MIDDLE),
+            Path::SearchNumber => (SearchKind::Number, MIDDLE),
+            Path::SearchShort => (SearchKind::Short, MIDDLE),
+            Path::SearchNone => (SearchKind::Nothing, MIDDLE),
             Path::SearchNameLargest => (SearchKind::Name, 0),
             _ => (SearchKind::Name, MIDDLE),
         };
@@ -187,11 +193,12 @@ impl SearchDataset {
             let (columns, key) = (columns.join(", "), model::key(table));
             // Of its custom IDs only the one that all customers have.
             let only = if table == "custom_ids" { "and model.system = 'erp'" } else { "" };
+            let text = if table == "customer_search" { "|| (search_dataset.overrides -> 'text')" } else { "" };
             let insert = format!(
                 "insert into {table} ({columns})
                  select {listed} from {table} model
                  cross join search_dataset
-                 cross join lateral jsonb_populate_record(model, search_dataset.overrides) made
+                 cross join lateral jsonb_populate_record(model, search_dataset.overrides {text}) made
                  where model.{key} = '{one}' {only}"
             );
             sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut *sql).await?;
@@ -258,7 +265,7 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
     profile.tax_ids = TaxIds::try_new(vec![tax_id]).map_err(|_| refused("tax ID"))?;
 
     let custom_id = CustomId::parse(&details.number).map_err(|_| refused("custom ID"))?;
-    let searchable = Searchable::of_parts(&name, &profile);
+    let searchable = Searchable::of_parts(&name, None, &profile);
     let id = customers::id(SEARCHED, number);
     let mut rng = Rng::seeded(TAG_SEED ^ number);
     let tags: Vec<&String> =
@@ -269,6 +276,7 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
         "name": name, "name_key": name.key(), "order_reference": null, "profile": profile,
         "owner_custom_ids": custom_ids, "custom_ids": custom_ids, "owner_tags": tags, "tags": tags,
         "value": custom_id, "value_key": custom_id.key(),
-        "doc": searchable.doc(), "country": searchable.country(),
+        "search_words": SearchableIds::words(custom_id.as_str()), "text": searchable,
+        "id_grams": {&*account.id: SearchableIds::of([&custom_id]).grams()},
     }))
 }

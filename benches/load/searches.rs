@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::{
     clients::{Call, Caller},
-    names::Names,
+    names::{Details, Names},
     rng::Rng,
 };
 
@@ -24,6 +24,18 @@ pub enum SearchKind {
     List,
     /// The same, and the page after the first.
     SecondPage,
+    /// The email address of one customer, in all fields.
+    Rare,
+    /// Two words: of a name, and a city.
+    TwoWords,
+    /// A city, in cities.
+    City,
+    /// A custom ID, in numbers.
+    Number,
+    /// The first two characters of a word of a name, in all fields.
+    Short,
+    /// A word that nobody has, in all fields.
+    Nothing,
 }
 
 /// The customers to search for.
@@ -64,13 +76,33 @@ impl Search {
             }
             SearchKind::List => {}
             SearchKind::SecondPage => message.page_token.clone_from(&self.token),
+            SearchKind::Rare => message.query = format!("info@{}.example", self.details().host),
+            SearchKind::TwoWords => {
+                let details = self.details();
+                let (word, city) = (self.rng.pick(&long(&details.name)).to_string(), details.city);
+                message.query = format!("{word} {city}");
+            }
+            SearchKind::City => {
+                message.query = self.details().city.to_owned();
+                message.field = pb::SearchField::City.into();
+            }
+            SearchKind::Number => {
+                message.query = self.details().number;
+                message.field = pb::SearchField::Number.into();
+            }
+            SearchKind::Short => message.query = self.word().chars().take(2).collect(),
+            SearchKind::Nothing => message.query = format!("qx{}zq", self.rng.below(1_000_000)),
         }
         message
     }
 
+    fn details(&mut self) -> Details {
+        self.subjects.names.customer(*self.rng.pick(&self.subjects.members))
+    }
+
     /// A word of a customer's name; every second time only its start. So common words are searched for often.
     fn word(&mut self) -> String {
-        let details = self.subjects.names.customer(*self.rng.pick(&self.subjects.members));
+        let details = self.details();
         let words = long(&details.name);
         let word = self.rng.pick(&words);
         let most = if self.rng.below(2) == 0 { 4 } else { usize::MAX };
@@ -78,7 +110,7 @@ impl Search {
     }
 
     fn anything(&mut self) -> String {
-        let details = self.subjects.names.customer(*self.rng.pick(&self.subjects.members));
+        let details = self.details();
         match self.rng.below(4) {
             0 => self.word(),
             1 => long(details.city).join(" "),
@@ -88,7 +120,7 @@ impl Search {
     }
 }
 
-/// The words of three or more characters. Shorter ones match only the start of a name.
+/// The words of three or more characters.
 fn long(text: &str) -> Vec<&str> {
     text.split(' ').filter(|word| word.chars().count() >= 3).collect()
 }
@@ -99,7 +131,7 @@ impl Call for Search {
         let query = format!("{:?} {:?}", message.query, message.tags);
         let request = self.caller.request(message);
         let answer = self.caller.client.search_customers(request).await?.into_inner();
-        assert!(!answer.results.is_empty(), "{query}: no customer found");
+        assert_eq!(answer.results.is_empty(), self.kind == SearchKind::Nothing, "{query}");
         if self.kind == SearchKind::SecondPage && self.token.is_empty() {
             self.token = answer.next_page_token; // the first call, while warming up
             assert!(!self.token.is_empty(), "there is no second page");

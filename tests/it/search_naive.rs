@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use clientele::grpc::pb;
+use clientele::{domain::values::sort_key::SortKey, grpc::pb};
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -24,6 +24,7 @@ pub struct Row {
     pub branch: Option<Uuid>,
     pub sales_person: Option<Uuid>,
     pub name: String,
+    pub order_reference: Option<String>,
     pub profile: Value,
     pub created: i64,
     pub updated: i64,
@@ -42,7 +43,7 @@ pub struct Number {
 
 type CustomerColumns = (
     (Uuid, Uuid, Vec<Uuid>, String, String, String, String, String, bool),
-    (Option<Uuid>, Option<Uuid>, String, Value, i64, i64),
+    (Option<Uuid>, Option<Uuid>, String, Value, i64, i64, Option<String>),
 );
 
 /// Reads every customer of the database.
@@ -50,12 +51,12 @@ pub async fn rows(sql: &mut PgConnection) -> Vec<Row> {
     use sqlx::Row as _;
     let text = "select id, account_id, ancestors, type, service_class, reach, origin, status, archived_at is not null,
                        branch_id, sales_person_id, name, profile, (extract(epoch from created_at) * 1000000)::bigint,
-                       (extract(epoch from updated_at) * 1000000)::bigint
+                       (extract(epoch from updated_at) * 1000000)::bigint, order_reference
                 from customers";
     let customers: Vec<CustomerColumns> = sqlx::query(text)
         .map(|row: sqlx::postgres::PgRow| {
             let first = (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6));
-            let second = (row.get(9), row.get(10), row.get(11), row.get(12), row.get(13), row.get(14));
+            let second = (row.get(9), row.get(10), row.get(11), row.get(12), row.get(13), row.get(14), row.get(15));
             ((first.0, first.1, first.2, first.3, first.4, first.5, first.6, row.get(7), row.get(8)), second)
         })
         .fetch_all(&mut *sql)
@@ -87,6 +88,7 @@ pub async fn rows(sql: &mut PgConnection) -> Vec<Row> {
             branch: second.0,
             sales_person: second.1,
             name: second.2,
+            order_reference: second.6,
             profile: second.3,
             created: second.4,
             updated: second.5,
@@ -110,14 +112,14 @@ pub struct Place {
 
 /// The expected content of all pages: customers in order, each with the fields that match.
 pub fn search(rows: &[Row], place: &Place, request: &pb::SearchCustomersRequest) -> Vec<(Uuid, Vec<i32>)> {
-    let words: Vec<String> = fold(&request.query).split_whitespace().map(ToOwned::to_owned).collect();
+    let query = Query::new(&request.query);
     let mut found: Vec<&Row> =
         rows.iter().filter(|row| sees(row, place, request) && fits(row, place, request)).collect();
-    found.retain(|row| words.iter().all(|word| fields(row, place, request).iter().any(|field| lies(word, field))));
-    let by_name = |row: &Row| (folded_name(&row.name), row.id);
+    found.retain(|row| query.finds(&fields(row, place, request)));
+    let by_name = |row: &Row| (SortKey::of(&row.name), row.id);
     match request.order_by.as_str() {
-        "" if words.is_empty() => found.sort_by_key(|row| by_name(row)),
-        "" => found.sort_by_key(|row| (rank(row, place, &request.query), by_name(row))),
+        "" if query.whole.is_empty() => found.sort_by_key(|row| by_name(row)),
+        "" => found.sort_by_key(|row| (rank(row, place, &query), by_name(row))),
         "name" => found.sort_by_key(|row| by_name(row)),
         "name desc" => found.sort_by_key(|row| std::cmp::Reverse(by_name(row))),
         "create_time" => found.sort_by_key(|row| (row.created, row.id)),
@@ -129,12 +131,9 @@ pub fn search(rows: &[Row], place: &Place, request: &pb::SearchCustomersRequest)
     found
         .into_iter()
         .map(|row| {
-            let matched = fields(row, place, request)
-                .into_iter()
-                .filter(|field| words.iter().any(|word| lies(word, field)))
-                .map(|field| field.0.into())
-                .collect();
-            (row.id, matched)
+            let fields = fields(row, place, request);
+            let matched = fields.iter().filter(|field| query.touches(field)).map(|field| field.0.into()).collect();
+            (row.id, if query.whole.is_empty() { Vec::new() } else { matched })
         })
         .collect()
 }
@@ -200,64 +199,139 @@ fn fits(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> bool 
         && within(row.updated, request.updated.as_ref())
 }
 
-/// The requested fields, with their values; the kind of field decides how it is searched.
+/// The requested fields that are shown, with their values.
 fn fields(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> Vec<(pb::SearchField, Vec<String>)> {
     use pb::SearchField as Field;
-    let text = |path: &str| row.profile.pointer(path).and_then(Value::as_str).map(ToOwned::to_owned);
-    let mut all: BTreeMap<i32, (Field, Vec<String>)> = BTreeMap::new();
-    let mut note = |field: Field, values: Vec<String>| drop(all.insert(field.into(), (field, values)));
-    note(Field::Name, std::iter::once(row.name.clone()).chain(text("/legal_name")).collect());
-    note(Field::City, text("/primary_address/city").into_iter().collect());
-    note(Field::State, text("/primary_address/state").into_iter().collect());
-    note(Field::Email, text("/email").into_iter().collect());
-    note(Field::Phone, text("/phone/number").into_iter().flat_map(two_ways).collect());
-    let tax_ids = row.profile.get("tax_ids").and_then(Value::as_array).cloned().unwrap_or_default();
-    let values = tax_ids.iter().filter_map(|tax_id| tax_id["value"].as_str().map(ToOwned::to_owned));
-    note(Field::TaxId, values.flat_map(two_ways).collect());
-    let numbers = row.numbers.iter().filter(|number| number.account == place.account);
-    note(Field::Number, numbers.map(|number| number.value.clone()).collect());
-    all.into_values()
+    all_fields(row, place)
+        .into_iter()
         .filter(|(field, _)| matches!(request.field(), Field::Unspecified | Field::All) || request.field() == *field)
         .collect()
 }
 
-fn two_ways(value: String) -> [String; 2] {
-    let plus = if value.starts_with('+') { "+" } else { "" };
-    let together = value.chars().filter(|letter| !separates(*letter)).collect::<String>();
-    [value, format!("{plus}{together}")]
+fn all_fields(row: &Row, place: &Place) -> Vec<(pb::SearchField, Vec<String>)> {
+    use pb::SearchField as Field;
+    let shown = row.ancestors.contains(&place.account);
+    let text = |path: &str| row.profile.pointer(path).and_then(Value::as_str).map(ToOwned::to_owned);
+    let list = |path: &str| row.profile.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let contacts = list("/contacts");
+    let phone = |phone: &Value| {
+        let part = |name: &str| phone[name].as_str().unwrap_or_default().to_owned();
+        phone.is_object().then(|| format!("{} {}", part("number"), part("extension")))
+    };
+    let phones = ["/phone", "/fax"].into_iter().filter_map(|path| row.profile.pointer(path)).filter_map(phone);
+    let emails = text("/email").into_iter().chain(text("/billing_email").filter(|_| shown));
+    let numbers = row.numbers.iter().filter(|number| number.account == place.account).map(|it| it.value.clone());
+    vec![
+        (Field::Name, std::iter::once(row.name.clone()).chain(text("/legal_name")).collect()),
+        (Field::City, text("/primary_address/city").into_iter().collect()),
+        (Field::State, text("/primary_address/state").into_iter().collect()),
+        (Field::Number, {
+            let order_reference = row.order_reference.clone().filter(|_| shown);
+            numbers.chain(text("/registration_number")).chain(order_reference).collect()
+        }),
+        (Field::Email, emails.chain(contacts.iter().filter_map(|it| Some(it["email"].as_str()?.to_owned()))).collect()),
+        (Field::Phone, phones.chain(contacts.iter().filter_map(|it| phone(&it["phone"]))).collect()),
+        (Field::TaxId, {
+            list("/tax_ids").iter().filter_map(|tax_id| Some(tax_id["value"].as_str()?.to_owned())).collect()
+        }),
+    ]
+}
+
+/// A query as DESIGN 3.3 reads it.
+struct Query {
+    whole: String,
+    /// Each token in its readings: the words of one of them must all match.
+    tokens: Vec<Vec<Vec<String>>>,
+}
+
+impl Query {
+    fn new(text: &str) -> Self {
+        let whole = fold(text);
+        let tokens = whole.split(' ').map(readings).filter(|readings| !readings[0].is_empty()).collect();
+        Self { whole, tokens }
+    }
+
+    fn finds(&self, fields: &[(pb::SearchField, Vec<String>)]) -> bool {
+        if self.whole.is_empty() {
+            return true;
+        }
+        let word = |word: &String| fields.iter().any(|field| lies(word, field));
+        let all = self.tokens.iter().all(|readings| readings.iter().any(|words| words.iter().all(word)));
+        (!self.tokens.is_empty() && all) || fields.iter().any(|field| self.is_whole(field))
+    }
+
+    /// Whether the whole query is or begins a value.
+    fn is_whole(&self, (field, values): &(pb::SearchField, Vec<String>)) -> bool {
+        use pb::SearchField as Field;
+        let query = compact(&self.whole);
+        match field {
+            _ if query.is_empty() => values.iter().any(|value| fold(value) == self.whole),
+            Field::Number | Field::Phone => values.iter().any(|value| compact(&fold(value)).starts_with(&query)),
+            Field::TaxId => values.iter().map(|value| compact(&fold(value))).any(|value| {
+                let (country, rest) = value.split_at_checked(2).unwrap_or_default();
+                let has_prefix = country.chars().all(|it| it.is_ascii_lowercase()) && rest.contains(char::is_numeric);
+                value.starts_with(&query) || (has_prefix && rest.starts_with(&query))
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether a field shows why the customer was found.
+    fn touches(&self, field: &(pb::SearchField, Vec<String>)) -> bool {
+        let mut words = self.tokens.iter().flatten().flatten();
+        words.any(|word| lies(word, field)) || self.is_whole(field)
+    }
+}
+
+/// A token's parts, and its letters and digits as one word if there is punctuation in it.
+fn readings(token: &str) -> Vec<Vec<String>> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut open = false;
+    for letter in token.chars() {
+        if is_symbol(letter) {
+            parts.push(letter.to_string());
+            open = false;
+        } else if letter.is_alphanumeric() {
+            if open {
+                parts.last_mut().unwrap().push(letter);
+            } else {
+                parts.push(letter.to_string());
+            }
+            open = true;
+        } else {
+            open = false;
+        }
+    }
+    let together = compact(token);
+    let punctuated = token.chars().any(|letter| !letter.is_alphanumeric() && !is_symbol(letter));
+    if punctuated && !together.is_empty() { vec![parts, vec![together]] } else { vec![parts] }
+}
+
+fn is_symbol(letter: char) -> bool {
+    "$+<=>^`|~".contains(letter)
+}
+
+fn compact(folded: &str) -> String {
+    folded.chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
 fn lies(word: &str, (field, values): &(pb::SearchField, Vec<String>)) -> bool {
     use pb::SearchField as Field;
-    let values: Vec<String> = values.iter().map(|value| fold(value)).collect();
-    match (word.chars().count() >= 3, field) {
-        (true, Field::Name | Field::City) => values.iter().any(|value| value.contains(word)),
-        (true, _) => values.iter().any(|value| begins_somewhere(value, word)),
-        // The short name, which is the first value.
-        (false, Field::Name) => values[0].starts_with(word),
-        (false, _) => false,
-    }
+    let unspaced = word.chars().any(|letter| ('\u{3040}'..'\u{d7a4}').contains(&letter));
+    let anywhere = matches!(field, Field::Name | Field::City) && (word.chars().count() >= 3 || unspaced);
+    let words = |value: &String| fold(value).split(' ').flat_map(readings).flatten().collect::<Vec<_>>();
+    values.iter().flat_map(words).any(|stored| if anywhere { stored.contains(word) } else { stored.starts_with(word) })
 }
 
-fn begins_somewhere(value: &str, word: &str) -> bool {
-    let mut before = None;
-    value.char_indices().any(|(place, letter)| {
-        let begins = place == 0 || (before.is_some_and(separates) && !separates(letter));
-        before = Some(letter);
-        begins && value[place..].starts_with(word)
-    })
-}
-
-fn separates(letter: char) -> bool {
-    " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".contains(letter)
-}
-
-fn rank(row: &Row, place: &Place, query: &str) -> u8 {
-    let (query, name) = (fold(query), fold(&row.name));
-    let numbered = row.numbers.iter().any(|number| number.account == place.account && fold(&number.value) == query);
+fn rank(row: &Row, place: &Place, query: &Query) -> u8 {
+    let name = fold(&row.name);
+    let exact = all_fields(row, place).into_iter().any(|(field, values)| {
+        matches!(field, pb::SearchField::Number | pb::SearchField::Email)
+            && values.iter().any(|value| !compact(&query.whole).is_empty() && compact(&fold(value)) == compact(&query.whole))
+    });
     match () {
-        () if name == query || numbered => 0,
-        () if name.starts_with(&query) => 1,
+        () if name == query.whole || exact => 0,
+        () if name.starts_with(&query.whole) => 1,
         () => 2,
     }
 }
@@ -265,7 +339,8 @@ fn rank(row: &Row, place: &Place, query: &str) -> u8 {
 /// Folding for the letters of the tests: without accents, width and case.
 pub fn fold(text: &str) -> String {
     let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
-    let bare: String = apart.chars().filter(|letter| !('\u{300}'..='\u{36f}').contains(letter)).collect();
+    let vanishes = |letter: char| ('\u{300}'..='\u{36f}').contains(&letter) || "'’`".contains(letter);
+    let bare: String = apart.chars().filter(|letter| !vanishes(*letter)).collect();
     let whole = ComposingNormalizerBorrowed::new_nfc().normalize(&lower(&bare)).replace('ø', "o").replace('ł', "l");
     whole.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -126,7 +126,7 @@ fn query(rows: &[Row]) -> impl Strategy<Value = String> + use<> {
         1 => (part, foe.clone()).prop_map(|(part, foe)| format!("{foe}{part}")),
         1 => foe.prop_map(String::from),
     ]
-    .prop_map(|query| query.split_whitespace().take(10).collect::<Vec<_>>().join(" "))
+    .prop_map(|query| query.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn tags() -> impl Strategy<Value = Vec<String>> {

@@ -1,7 +1,5 @@
 //! SearchCustomers: after writes.
 
-use std::collections::BTreeMap;
-
 use clientele::{grpc::pb, store::migrations};
 use tonic::Code;
 
@@ -82,16 +80,27 @@ async fn customers_from_before_the_search_are_found_after_the_migration() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     for name in ["Bäckerei", "Other"] {
-        let wanted = pb::Customer { name: name.to_owned(), custom_ids: BTreeMap::new(), ..copaco() };
+        let custom_ids = [("erp".to_owned(), format!("K-{name}"))].into();
+        let order_reference = String::new();
+        let wanted = pb::Customer { name: name.to_owned(), custom_ids, order_reference, ..copaco() };
         acme.admin.create(wanted).await.unwrap();
     }
     let mut sql = world.sql().await;
-    let kept = "select doc, country from customer_search order by doc";
-    let before: Vec<(String, String)> = sqlx::query_as(kept).fetch_all(&mut sql).await.unwrap();
-    sqlx::query("delete from customer_search").execute(&mut sql).await.unwrap();
-    assert!(names(&acme.admin, query("backerei")).await.is_empty());
+    let kept = "select to_jsonb(s) || jsonb_build_object('words', i.search_words)
+                from customer_search s join custom_ids i on i.customer_id = s.customer_id order by s.doc";
+    let before: Vec<serde_json::Value> = sqlx::query_scalar(kept).fetch_all(&mut sql).await.unwrap();
+    assert_eq!(before.len(), 2);
+    // As an older release leaves them: one without a row, one with an old text.
+    sqlx::query("delete from customer_search where name = 'backerei'").execute(&mut sql).await.unwrap();
+    let old = "update customer_search set version = 0, grams = '{}', id_grams = '{}', account_id = null, doc = 'old'";
+    sqlx::query(old).execute(&mut sql).await.unwrap();
+    sqlx::query("update custom_ids set search_words = ''").execute(&mut sql).await.unwrap();
+    for words in ["backerei", "k-other"] {
+        assert!(names(&acme.admin, query(words)).await.is_empty(), "{words}");
+    }
     migrations::migrate(&world.database, || ()).await.unwrap();
     assert_eq!(names(&acme.admin, query("backerei")).await, ["Bäckerei"]);
-    let after: Vec<(String, String)> = sqlx::query_as(kept).fetch_all(&mut sql).await.unwrap();
+    assert_eq!(names(&acme.admin, query("k-other")).await, ["Other"]);
+    let after: Vec<serde_json::Value> = sqlx::query_scalar(kept).fetch_all(&mut sql).await.unwrap();
     assert_eq!(after, before);
 }

@@ -152,10 +152,9 @@ mod tests {
 
     #[test]
     fn hashes_are_stored_and_never_change() {
-        assert_eq!(hash(Kind::Piece, "abc".chars()), hash(Kind::Piece, "abc".chars()));
         insta::assert_compact_debug_snapshot!(
             [hash(Kind::Piece, "abc".chars()), hash(Kind::Start, "ab".chars()), hash(Kind::Anywhere, "田".chars())],
-            @""
+            @"[-421984738, 1836727520, 893099939]"
         );
     }
 }
