@@ -13,6 +13,7 @@ pub mod label;
 pub mod language;
 pub mod name;
 pub mod phone;
+pub mod sort_key;
 pub mod status_reason;
 pub mod tax_id;
 pub mod text;
