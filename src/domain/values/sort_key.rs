@@ -27,7 +27,7 @@ static BUCKETS: LazyLock<Vec<SortKey>> = LazyLock::new(|| {
 
 /// The letter that each bucket but the first begins with. After Latin: Greek, Cyrillic and their neighbours; Hebrew to
 /// Khmer, and what else is between; Hangul, kana and their neighbours; Han up to radical 63, and the rest.
-const FIRST_LETTERS: &str = "abcdefghijklmnopqrstuvwxyzαא가一手";
+const FIRST_LETTERS: &str = "abcdefghijklmnopqrstuvwxyzαאᄀ一手";
 
 /// The sort key of a name: at most [`SortKey::MAX_BYTES`].
 ///
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn spaces_and_punctuation_come_before_digits_and_these_before_letters_and_case_decides_last() {
-        sorted(["—", "(x)", "€uro", "😀", "1", "42", "7", "a", "A", "á", "Á", "ab"]);
+        sorted(["—", "(x)", "😀", "€uro", "1", "42", "7", "a", "A", "á", "Á", "ab"]);
         sorted(["de Vries", "de vriesa", "Devries"]);
         sorted(["resume", "Resume", "résumé", "Résumé", "resumes"]);
     }
@@ -211,7 +211,7 @@ mod tests {
         }
         let digest: String = all.finish().as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         // Another digest: the keys have changed. Write it here and raise `SortKey::VERSION`.
-        assert_eq!((SortKey::VERSION, digest.as_str()), (1, ""));
+        assert_eq!((SortKey::VERSION, digest.as_str()), (1, "0c570d670cd8f302"));
     }
 
     proptest! {
