@@ -4,7 +4,6 @@
 
 drop index customer_search_doc_idx;
 drop index custom_ids_search_key_idx;
-drop extension if exists pg_trgm;
 
 -- A custom ID's words, as the domain's search makes them.
 alter table custom_ids drop column search_key;

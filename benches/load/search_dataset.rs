@@ -22,12 +22,13 @@ use super::{
 };
 use clientele::{
     domain::{
-        fields::profile::Profile,
+        fields::{customer_fields::CustomerFields, profile::Profile},
         search::{Searchable, SearchableIds},
         values::{
             address::AddressPart,
             custom_id::CustomId,
             email::Email,
+            enums::Origin,
             name::Name,
             phone::Phone,
             tax_id::{TaxId, TaxIds},
@@ -265,7 +266,8 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
     profile.tax_ids = TaxIds::try_new(vec![tax_id]).map_err(|_| refused("tax ID"))?;
 
     let custom_id = CustomId::parse(&details.number).map_err(|_| refused("custom ID"))?;
-    let searchable = Searchable::of_parts(&name, None, &profile);
+    let fields = CustomerFields { profile, ..CustomerFields::new(name, Origin::Api) };
+    let (name, profile, searchable) = (&fields.name, &fields.profile, Searchable::of(&fields));
     let id = customers::id(SEARCHED, number);
     let mut rng = Rng::seeded(TAG_SEED ^ number);
     let tags: Vec<&String> =

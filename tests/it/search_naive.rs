@@ -1,7 +1,7 @@
 //! A second, simple implementation of SearchCustomers: it checks every row by the rules of DESIGN 3.3, without an index and
 //! without any search code of the library.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use clientele::{domain::values::sort_key::SortKey, grpc::pb};
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
@@ -304,7 +304,9 @@ fn readings(token: &str) -> Vec<Vec<String>> {
     }
     let together = compact(token);
     let punctuated = token.chars().any(|letter| !letter.is_alphanumeric() && !is_symbol(letter));
-    if punctuated && !together.is_empty() { vec![parts, vec![together]] } else { vec![parts] }
+    let inner = token.trim_matches(|letter: char| !letter.is_alphanumeric());
+    let divided = inner.contains(is_symbol);
+    if punctuated && !divided && !together.is_empty() { vec![parts, vec![together]] } else { vec![parts] }
 }
 
 fn is_symbol(letter: char) -> bool {

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use clientele::grpc::pb;
 use tonic::{Code, Request, Status};
-use uuid::Uuid;
 
 use crate::{
     search_customers::{in_field, names, query, search},
-    world::{Client, TestAccount, World, assert_refused, customer, full_customer, unknown_id, wire},
+    world::{Client, World, assert_refused, customer, full_customer, unknown_id, wire},
 };
 
 #[tokio::test]
@@ -72,22 +71,6 @@ async fn from_below_a_fleet_customer_is_found_only_by_visible_fields() {
     }
 }
 
-/// Gives a customer a custom ID of an account, as UpdateCustomId does: current (`is_current`) or an alias.
-async fn number(world: &World, test_account: &TestAccount, customer: &str, value: &str, is_current: bool) {
-    sqlx::query(
-        "insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
-         values ($1, $2, 'dms', lower($4), $3, $4, $5, clock_timestamp())",
-    )
-    .bind(test_account.tenant.parse::<Uuid>().unwrap())
-    .bind(test_account.account.parse::<Uuid>().unwrap())
-    .bind(customer.parse::<Uuid>().unwrap())
-    .bind(value)
-    .bind(is_current)
-    .execute(&mut world.sql().await)
-    .await
-    .unwrap();
-}
-
 #[tokio::test]
 async fn each_account_searches_its_own_custom_ids_and_their_aliases() {
     let world = World::start().await;
@@ -96,9 +79,9 @@ async fn each_account_searches_its_own_custom_ids_and_their_aliases() {
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Fleet") };
     let fleet = provider.admin.create(fleet).await.unwrap();
     let other = north.admin.create(customer("Other")).await.unwrap();
-    number(&world, &north, &fleet.id, "N-777", true).await;
-    number(&world, &south, &fleet.id, "S-888", true).await;
-    number(&world, &north, &fleet.id, "OLD-1", false).await;
+    for (test_account, value) in [(&north, "OLD-1"), (&north, "N-777"), (&south, "S-888")] {
+        test_account.admin.set_id(&fleet.id, "dms", value).await.unwrap();
+    }
     for (test_account, words, expected) in [
         (&north, "n-777", vec!["Fleet"]),
         (&north, "s-888", vec![]),
@@ -109,7 +92,7 @@ async fn each_account_searches_its_own_custom_ids_and_their_aliases() {
     ] {
         assert_eq!(names(&test_account.admin, query(words)).await, expected, "{words:?}");
     }
-    number(&world, &north, &other.id, "old-1", true).await;
+    north.admin.set_id(&other.id, "dms", "old-1").await.unwrap();
     assert_eq!(names(&north.admin, query("old-1")).await, ["Other"]);
     let lacks = pb::SearchCustomersRequest { lacks_custom_id_system: "dms".to_owned(), ..query("") };
     assert!(names(&north.admin, lacks.clone()).await.is_empty());

@@ -65,8 +65,8 @@ async fn a_write_of_unsearched_fields_does_not_change_the_index() {
     let before: String = sqlx::query_scalar(written).fetch_one(&mut sql).await.unwrap();
     acme.admin.approve(&made.id).await.unwrap();
     acme.admin.archive(&[&made.id]).await.unwrap();
-    let labelled = pb::Customer { labels: [("tier".to_owned(), "gold".to_owned())].into(), ..made.clone() };
-    acme.admin.update(labelled, &["labels"]).await.unwrap();
+    let changed = pb::Customer { currency: "Euro".to_owned(), ..made.clone() };
+    acme.admin.update(changed, &["currency"]).await.unwrap();
     let after: String = sqlx::query_scalar(written).fetch_one(&mut sql).await.unwrap();
     assert_eq!(after, before);
     let renamed = pb::Customer { name: "Other".to_owned(), ..made };

@@ -33,6 +33,8 @@ enum Kind {
     NameStart = 4,
     /// A whole value.
     Value = 5,
+    /// What a filter asks for: a field's name and its value.
+    Filter = 6,
 }
 
 /// FNV-1a of the kind and the characters, folded to 32 bits.
@@ -71,6 +73,11 @@ pub(super) fn add_value(grams: &mut Grams, folded: &str) {
 pub(super) fn add_name_start(grams: &mut Grams, folded: &str) {
     let starts = 1..=folded.chars().count().min(NAME_START);
     grams.extend(starts.map(|length| hash(Kind::NameStart, folded.chars().take(length))));
+}
+
+/// The gram of customers whose field has this value, for filters.
+pub(super) fn filter(field: &str, value: &str) -> i32 {
+    hash(Kind::Filter, field.chars().chain(std::iter::once('=')).chain(value.chars()))
 }
 
 /// The gram of a name that starts with this, which is not empty.

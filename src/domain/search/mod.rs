@@ -4,6 +4,7 @@
 //! database is asked for what lies in them, and which fields matched is then told from the same text.
 
 mod field;
+mod filters;
 mod fold;
 mod grams;
 mod query;
@@ -125,6 +126,13 @@ impl Search {
     #[must_use]
     pub fn asks(&self, field: SearchField) -> bool {
         self.field.is_none_or(|only| only == field)
+    }
+
+    /// The grams that every customer has which the filters let through. A filter that lets several values of a field through has
+    /// none.
+    #[must_use]
+    pub fn filter_grams(&self) -> Vec<i32> {
+        filters::asked(&self.types, &self.service_classes, self.reach, &self.origins, &self.countries, &self.labels)
     }
 
     /// Whether it asks for what an account below the owner is not shown. Who could filter by it would learn it.

@@ -134,14 +134,19 @@ impl Query {
         lists.into_iter().map(|list| list.into_iter().collect()).collect()
     }
 
-    /// The grams that a customer has whose custom IDs of the acting account match a token or the query: all those of one of these
-    /// lists.
+    /// The grams that a customer has whose custom IDs of the acting account match a word of the query or the whole: all those of
+    /// one of these lists.
     #[must_use]
     pub fn id_grams(&self) -> Vec<Vec<i32>> {
         if self.tokens.is_empty() {
             return vec![vec![grams::value(&self.whole)]];
         }
-        let mut lists: Vec<Grams> = self.tokens.iter().flat_map(grams::of_token).collect();
+        let of_word = |word: &str| {
+            let mut of_word = Grams::new();
+            grams::of_word(word, &mut of_word);
+            of_word
+        };
+        let mut lists: Vec<Grams> = self.tokens.iter().flat_map(Token::words).map(of_word).collect();
         let (mut number, letters) = (Grams::new(), compact(&self.whole));
         if !letters.is_empty() {
             grams::of_number(&letters, &mut number);

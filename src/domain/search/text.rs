@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::{
     field::SearchField,
+    filters,
     fold::fold,
     grams::{self, Grams, VERSION},
     words::{compact, tokens},
 };
 use crate::domain::{
     fields::customer_fields::CustomerFields,
-    fields::profile::Profile,
-    values::{address::AddressPart, contact::ContactPart, custom_id::CustomId, email::Email, name::Name, phone::Phone, sort_key::SortKey, tax_id::TaxId, text::Text},
+    values::{address::AddressPart, contact::ContactPart, custom_id::CustomId, email::Email, phone::Phone, sort_key::SortKey, tax_id::TaxId, text::Text},
 };
 
 /// Begins a whole value: letters and digits alone, or the folded text if it has none.
@@ -92,12 +92,6 @@ impl Searchable {
     /// The text of a customer.
     #[must_use]
     pub fn of(fields: &CustomerFields) -> Self {
-        Self::of_parts(&fields.name, fields.order_reference.as_ref().map(Text::as_str), &fields.profile)
-    }
-
-    /// The text of a customer of this name, order reference and profile.
-    #[must_use]
-    pub fn of_parts(name: &Name, order_reference: Option<&str>, profile: &Profile) -> Self {
         let mut writer = Writer::default();
         let mut group = FREE;
         for section in SECTIONS {
@@ -105,14 +99,15 @@ impl Searchable {
                 writer.doc.push(GROUP);
                 group = section.group;
             }
-            writer.section(section, name, order_reference, profile);
+            writer.section(section, fields);
             writer.doc.push(SECTION);
         }
-        let bucket = SortKey::of(name.as_str()).bucket();
-        let name = fold(name.as_str());
+        let name = fold(fields.name.as_str());
         grams::add_name_start(&mut writer.grams, &name);
         grams::add_value(&mut writer.grams, &name);
-        let country = profile.primary_address.get(AddressPart::Country).map(fold).unwrap_or_default();
+        let country = fields.profile.primary_address.get(AddressPart::Country).map(fold).unwrap_or_default();
+        writer.grams.extend(filters::of(fields, &country));
+        let bucket = SortKey::of(fields.name.as_str()).bucket();
         Self { name, bucket, doc: writer.doc, country, grams: writer.grams, version: VERSION }
     }
 
@@ -158,11 +153,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn section(&mut self, section: Section, name: &Name, order_reference: Option<&str>, profile: &Profile) {
+    fn section(&mut self, section: Section, fields: &CustomerFields) {
+        let profile = &fields.profile;
         let contacts = || profile.contacts.as_slice().iter();
         match (section.field, section.is_shown_below()) {
             (SearchField::Name, _) => {
-                self.words(Some(name.as_str()), true, Whole::IfNoWord);
+                self.words(Some(fields.name.as_str()), true, Whole::IfNoWord);
                 self.words(profile.legal_name.as_ref().map(Text::as_str), true, Whole::IfNoWord);
             }
             (SearchField::City, _) => self.words(profile.primary_address.get(AddressPart::City), true, Whole::IfNoWord),
@@ -170,7 +166,7 @@ impl Writer {
                 self.words(profile.primary_address.get(AddressPart::State), false, Whole::IfNoWord);
             }
             (SearchField::Number, true) => self.number(profile.registration_number.as_ref().map(Text::as_str)),
-            (SearchField::Number, false) => self.number(order_reference),
+            (SearchField::Number, false) => self.number(fields.order_reference.as_ref().map(Text::as_str)),
             (SearchField::Email, true) => {
                 self.words(profile.email.as_ref().map(Email::as_str), false, Whole::Exact);
                 contacts().for_each(|contact| self.words(contact.get(ContactPart::Email), false, Whole::Exact));

@@ -10,7 +10,8 @@ use icu_properties::{
 pub(super) struct Token {
     /// What punctuation separates, and each symbol by itself. Never empty.
     pub(super) parts: Vec<String>,
-    /// All letters and digits as one word, if punctuation stands in the token and this is not its only part.
+    /// All letters and digits as one word, if punctuation stands in the token, no symbol stands between them, and this is not its
+    /// only part.
     pub(super) whole: Option<String>,
 }
 
@@ -34,15 +35,18 @@ pub(super) fn tokens(folded: &str) -> impl Iterator<Item = Token> {
 }
 
 fn token(text: &str) -> Option<Token> {
-    let (mut parts, mut part, mut whole, mut separated) = (Vec::new(), String::new(), String::new(), false);
+    let (mut parts, mut part, mut whole) = (Vec::new(), String::new(), String::new());
+    let (mut separated, mut after_symbol, mut divided) = (false, false, false);
     for letter in text.chars() {
         let kind = kind(letter);
         if kind == Kind::Word {
+            divided |= after_symbol;
             part.push(letter);
             whole.push(letter);
             continue;
         }
         separated |= kind == Kind::Separator;
+        after_symbol |= kind == Kind::Symbol && !whole.is_empty();
         if !part.is_empty() {
             parts.push(std::mem::take(&mut part));
         }
@@ -56,7 +60,7 @@ fn token(text: &str) -> Option<Token> {
     if parts.is_empty() {
         return None;
     }
-    let whole = (separated && !whole.is_empty() && parts != [whole.as_str()]).then_some(whole);
+    let whole = (separated && !divided && !whole.is_empty() && parts != [whole.as_str()]).then_some(whole);
     Some(Token { parts, whole })
 }
 
@@ -131,6 +135,7 @@ mod tests {
     fn symbols_and_emoji_are_words() {
         assert_eq!(words("+31 c++ i❤ny 5€"), ["+", "31", "c", "+", "+", "i", "❤", "ny", "5", "€"]);
         assert_eq!(words("+31(0)20"), ["31020", "+", "31", "0", "20"]);
+        assert_eq!(words("(a|b)* (c+)"), ["a", "|", "b", "c", "+"]);
     }
 
     #[test]

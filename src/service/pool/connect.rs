@@ -36,7 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Connector {
     pool: &'static str,
     options: Reloadable<PgConnectOptions>,
-    settings: [(&'static str, String); 8],
+    settings: Vec<(&'static str, String)>,
     /// Counts failures that are taken for the loss of all sessions made before.
     generation: AtomicU64,
     failures: Mutex<Failures>,
@@ -69,7 +69,7 @@ impl Connector {
         Self {
             pool,
             options: config.options.clone(),
-            settings: settings(config),
+            settings: settings(pool, config),
             generation: AtomicU64::default(),
             failures: Mutex::default(),
             alone: AsyncMutex::default(),

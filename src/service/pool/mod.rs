@@ -227,7 +227,7 @@ impl Drop for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{layers::samples, service::bytes::ByteBudget};
+    use crate::{layers::samples, service::bytes::ByteBudget, telemetry::names};
 
     const OPERATIONS: &str = include_str!("../../../docs/operations.md");
 
@@ -258,6 +258,6 @@ mod tests {
                 None => (name, value.to_owned()),
             })
             .collect();
-        assert_eq!(listed, settings::settings(&config));
+        assert_eq!(listed, settings::settings(names::MAIN, &config));
     }
 }

@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
-use crate::config;
+use crate::{config, telemetry::names};
 
-/// Settings sent at connect. docs/operations.md lists them for a pooler that does not pass them on.
-pub(super) fn settings(config: &config::Database) -> [(&'static str, String); 8] {
+/// Settings of this pool's sessions, sent at connect. docs/operations.md lists them for a pooler that does not pass them on.
+pub(super) fn settings(pool: &str, config: &config::Database) -> Vec<(&'static str, String)> {
+    let mut all = common(config).to_vec();
+    // A search is planned once for each of its shapes: planning takes longer than executing most of them. Its statement leaves the
+    // planner no choice that would depend on the words.
+    if pool == names::SEARCH {
+        all.push(("plan_cache_mode", "force_generic_plan".to_owned()));
+    }
+    all
+}
+
+fn common(config: &config::Database) -> [(&'static str, String); 8] {
     let millis = |limit: Duration| limit.as_millis().to_string();
     [
         ("statement_timeout", millis(config.statement_timeout)),

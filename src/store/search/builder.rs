@@ -21,14 +21,31 @@ pub(super) struct Builder {
     parameters: usize,
 }
 
+/// What every arm of a statement has.
+pub(super) struct Parts<'a> {
+    pub(super) search: &'a Search,
+    pub(super) filters: String,
+    /// What comes behind the place, and the place.
+    pub(super) behind: Option<(String, &'a Place)>,
+    pub(super) limit: String,
+}
+
 /// Customers that the acting account sees for one reason.
 pub(super) struct Arm {
     /// The condition on the customer `c`.
     pub(super) whose: String,
+    /// The part of it that an index of the order has.
+    pub(super) index: String,
     /// The account, or the tenant, whose keys the index has for their text.
     pub(super) node: Node,
     /// What of their text is shown.
     pub(super) shown: Shown,
+}
+
+impl Arm {
+    fn new(whose: &str, index: &str, node: Node, shown: Shown) -> Self {
+        Self { whose: whose.to_owned(), index: index.to_owned(), node, shown }
+    }
 }
 
 /// Whose keys the index is asked for.
@@ -88,27 +105,25 @@ impl Builder {
         if scope.narrowed().is_some() {
             let visible = if from_below { sql!(text, VISIBLE) } else { "$3 = any(c.ancestors)" };
             let whose = format!("c.id = $2 and {visible}");
-            return Ok(vec![Arm { whose, node: Node::Customer, shown: Shown::ByPlace }]);
+            let index = "c.id = $2".to_owned();
+            return Ok(vec![Arm { whose, index, node: Node::Customer, shown: Shown::ByPlace }]);
         }
-        let own = Node::Account("$3".to_owned());
         let mut arms = Vec::new();
-        match (search.include_descendants, search.query.is_empty()) {
-            // Without a query one walk in the tenant's order gives both.
-            (true, true) => {
-                arms.push(Arm { whose: "$3 = any(c.ancestors)".to_owned(), node: Node::Tenant, shown: Shown::All });
-            }
-            (below, _) => {
-                arms.push(Arm { whose: "c.account_id = $3".to_owned(), node: own, shown: Shown::All });
-                if below {
-                    let whose = "$3 = any(c.ancestors) and c.account_id <> $3".to_owned();
-                    arms.push(Arm { whose, node: Node::Tenant, shown: Shown::All });
-                }
+        if search.include_descendants && search.query.is_empty() && search.filter_grams().is_empty() {
+            // One walk in the tenant's order gives both.
+            arms.push(Arm::new("$3 = any(c.ancestors)", "true", Node::Tenant, Shown::All));
+        } else {
+            let own = "c.account_id = $3";
+            arms.push(Arm::new(own, own, Node::Account("$3".to_owned()), Shown::All));
+            if search.include_descendants {
+                let below = "$3 = any(c.ancestors) and c.account_id <> $3";
+                arms.push(Arm::new(below, "true", Node::Tenant, Shown::All));
             }
         }
         for above in scope.path().ids().iter().skip(1).filter(|_| from_below) {
             let above = self.bind(above.get())?;
             let whose = format!("c.account_id = {above} and c.reach = 'FLEET'");
-            arms.push(Arm { whose, node: Node::Account(above), shown: Shown::Below });
+            arms.push(Arm::new(&whose, &whose, Node::Account(above), Shown::Below));
         }
         Ok(arms)
     }

@@ -16,6 +16,11 @@ type Keys = Vec<(Node, String)>;
 pub(super) struct Candidates(Vec<Keys>);
 
 impl Candidates {
+    /// Those with all of these keys.
+    pub(super) fn of(keys: Keys) -> Self {
+        Self(vec![keys])
+    }
+
     /// The columns of one bucket `n`: a list of keys each.
     pub(super) fn columns(&self) -> String {
         let columns = self.0.iter().enumerate().map(|(place, keys)| {
@@ -52,7 +57,9 @@ impl Builder {
             Rank::Starts => (query.grams(), query.id_grams(), Some(query.name_start_gram())),
             Rank::Matches | Rank::Any => (query.grams(), query.id_grams(), None),
         };
-        let more = more.map(|gram| self.grams(&[gram])).transpose()?;
+        // What filters ask for is in the same index.
+        let more: Vec<i32> = more.into_iter().chain(search.filter_grams()).collect();
+        let more = if more.is_empty() { None } else { Some(self.grams(&more)?) };
         let more = || more.iter().map(|more| (arm.node.clone(), more.clone()));
         let mut lists = Vec::new();
         for grams in of_text {
@@ -66,7 +73,7 @@ impl Builder {
     }
 
     /// Grams as bits of keys.
-    fn grams(&mut self, grams: &[i32]) -> Result<String> {
+    pub(super) fn grams(&mut self, grams: &[i32]) -> Result<String> {
         self.bind(grams.iter().map(|gram| i64::from(gram.cast_unsigned())).collect::<Vec<_>>())
     }
 }

@@ -8,8 +8,11 @@ mod build;
 mod builder;
 mod filters;
 mod keys;
+mod lists;
 mod place;
+mod ranks;
 mod renew;
+mod walk;
 mod wanted;
 mod words;
 

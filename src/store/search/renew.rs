@@ -7,9 +7,14 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        fields::profile::Profile,
+        fields::{customer_fields::CustomerFields, profile::Profile},
         search::{Searchable, SearchableIds, VERSION},
-        values::{custom_id::CustomId, name::Name},
+        values::{
+            custom_id::CustomId,
+            enums::{CustomerType, Origin, Reach, ServiceClass},
+            name::Name,
+            text::Text,
+        },
     },
     telemetry::Statement as _,
 };
@@ -44,7 +49,8 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
     loop {
         let batch = sqlx::query!(
             r#"
-            select c.tenant_id, c.id, c.account_id, c.name, c.order_reference, c.profile as "profile: Json<Profile>", (
+            select c.tenant_id, c.id, c.account_id, c.name, c.order_reference, c.type, c.service_class, c.reach, c.origin,
+                   c.profile as "profile: Json<Profile>", (
                        select jsonb_agg(g) from (
                            select i.account_id, jsonb_agg(i.value) as values from custom_ids i
                            where i.tenant_id = c.tenant_id and i.customer_id = c.id
@@ -72,7 +78,16 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
         made += batch.len();
         let texts: Vec<Searchable> = batch
             .iter()
-            .map(|row| Searchable::of_parts(&Name::from(row.name.clone()), row.order_reference.as_deref(), &row.profile))
+            .map(|row| {
+                Searchable::of(&CustomerFields {
+                    customer_type: CustomerType::stored(&row.r#type),
+                    service_class: ServiceClass::stored(&row.service_class),
+                    reach: Reach::stored(&row.reach),
+                    order_reference: row.order_reference.clone().map(Text::stored),
+                    profile: row.profile.0.clone(),
+                    ..CustomerFields::new(Name::from(row.name.clone()), Origin::stored(&row.origin))
+                })
+            })
             .collect();
         let elements: Vec<Element<'_>> = batch
             .iter()

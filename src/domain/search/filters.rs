@@ -1,0 +1,60 @@
+//! Grams of what filters ask for, so that the index finds the customers of a rare value.
+
+use super::grams;
+use crate::domain::{
+    fields::customer_fields::CustomerFields,
+    values::{
+        enums::{CustomerType, Origin, Reach, ServiceClass},
+        label::Labels,
+    },
+};
+
+const TYPE: &str = "type";
+const SERVICE_CLASS: &str = "service_class";
+const REACH: &str = "reach";
+const ORIGIN: &str = "origin";
+const COUNTRY: &str = "country";
+const LABEL: &str = "label";
+
+/// Those of a customer, whose folded country this is.
+pub(super) fn of(fields: &CustomerFields, country: &str) -> Vec<i32> {
+    let mut all = vec![
+        grams::filter(TYPE, fields.customer_type.as_str()),
+        grams::filter(SERVICE_CLASS, fields.service_class.as_str()),
+        grams::filter(REACH, fields.reach.as_str()),
+        grams::filter(ORIGIN, fields.origin.as_str()),
+    ];
+    all.extend((!country.is_empty()).then(|| grams::filter(COUNTRY, country)));
+    all.extend(fields.profile.labels.iter().map(|(key, value)| label(key.as_str(), value.as_str())));
+    all
+}
+
+fn label(key: &str, value: &str) -> i32 {
+    grams::filter(LABEL, &format!("{key}={value}"))
+}
+
+/// Of customers with this one value of a field; none if the filter lets several through.
+fn one<'a>(field: &str, mut values: impl Iterator<Item = &'a str>) -> Option<i32> {
+    let only = values.next()?;
+    values.next().is_none().then(|| grams::filter(field, only))
+}
+
+/// Those that every customer has which these filters let through.
+pub(super) fn asked(
+    types: &[CustomerType],
+    classes: &[ServiceClass],
+    reach: Option<Reach>,
+    origins: &[Origin],
+    countries: &[String],
+    labels: &Labels,
+) -> Vec<i32> {
+    let fields = [
+        one(TYPE, types.iter().map(|it| it.as_str())),
+        one(SERVICE_CLASS, classes.iter().map(|it| it.as_str())),
+        one(REACH, reach.iter().map(|it| it.as_str())),
+        one(ORIGIN, origins.iter().map(|it| it.as_str())),
+        one(COUNTRY, countries.iter().map(String::as_str)),
+    ];
+    let labels = labels.iter().map(|(key, value)| label(key.as_str(), value.as_str()));
+    fields.into_iter().flatten().chain(labels).collect()
+}

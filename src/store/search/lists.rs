@@ -1,0 +1,81 @@
+//! Customers without a query: along an index of the order. If a filter lets few of them through, its own index gives them.
+
+use super::{
+    builder::{Arm, Builder, Node, Parts, order},
+    keys::Candidates,
+    walk::{PLACE, UNCOUNTED, Walk, counted, first_or},
+};
+use crate::{domain::search::Range, error::Result};
+
+impl Builder {
+    /// What goes before the page, and the page.
+    pub(super) fn list(&mut self, parts: &Parts<'_>, arms: &[Arm]) -> Result<(String, String)> {
+        let (mut with, mut page) = (String::new(), Vec::new());
+        for (place, arm) in arms.iter().enumerate() {
+            let walk = Walk { arm, matches: None, behind: parts.behind.as_ref() };
+            match self.few(parts, &walk)? {
+                Some(few) => {
+                    let (before, arm) = first_or(parts, &walk, &format!("first{place}"), &few);
+                    with += &before;
+                    page.push(arm);
+                }
+                None => page.push(format!(
+                    "(select {PLACE}, 0 as place {} order by {} limit {})",
+                    walk.along(parts),
+                    order(parts.search, "c"),
+                    parts.limit
+                )),
+            }
+        }
+        Ok((with, page.join(" union all ")))
+    }
+
+    /// Counts all of them, if that was asked for.
+    pub(super) fn count_list(&mut self, parts: &Parts<'_>, arms: &[Arm], count: bool) -> Result<String> {
+        if !count {
+            return Ok(UNCOUNTED.to_owned());
+        }
+        let mut all = Vec::new();
+        for arm in arms {
+            let walk = Walk { arm, matches: None, behind: None };
+            all.push(self.few(parts, &walk)?.unwrap_or_else(|| walk.along(parts)));
+        }
+        Ok(counted(&all))
+    }
+
+    /// All customers of an arm from the index of a filter; none if no filter has one.
+    fn few(&mut self, parts: &Parts<'_>, walk: &Walk<'_>) -> Result<Option<String>> {
+        let search = parts.search;
+        if walk.arm.node == Node::Customer {
+            return Ok(None);
+        }
+        let grams = search.filter_grams();
+        if !grams.is_empty() {
+            let candidates = Candidates::of(vec![(walk.arm.node.clone(), self.grams(&grams)?)]);
+            return Ok(Some(self.buckets(parts, walk, &candidates, "")?));
+        }
+        // Of tags that must all be there one is enough: the filter has the others.
+        let tags = if search.any_of.is_empty() { search.all_of.get(..1) } else { Some(search.any_of.as_slice()) };
+        if let Some(tags) = tags.filter(|tags| !tags.is_empty()) {
+            let names = self.bind(tags.iter().map(|key| key.as_str().to_owned()).collect::<Vec<_>>())?;
+            let tagged = format!(
+                "select distinct g.customer_id as id from customer_tags g
+                 where g.tenant_id = $1 and g.tag_id = any(array(
+                    select t.id from tags t where t.tenant_id = $1 and t.account_id = $3 and t.name_key = any({names})
+                 ))"
+            );
+            return Ok(Some(walk.from(parts, &tagged)));
+        }
+        for (column, range) in [("created_at", search.created), ("updated_at", search.updated)] {
+            if let (Range { from: Some(from), until }, Node::Account(_)) = (range, &walk.arm.node) {
+                let mut within = format!(" and c.{column} >= {}", self.bind(from)?);
+                if let Some(until) = until {
+                    within += &format!(" and c.{column} < {}", self.bind(until)?);
+                }
+                let made = format!("select c.id from customers c where c.tenant_id = $1 and {}{within}", walk.arm.index);
+                return Ok(Some(walk.from(parts, &made)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,153 @@
+//! Walks: from bucket to bucket, and along an index of the order.
+
+use super::{
+    builder::{Arm, Builder, Node, Parts, order},
+    keys::Candidates,
+    place::{COUNTED, Place, PlaceKey},
+};
+use crate::{
+    domain::{
+        search::{OrderBy, Search},
+        values::sort_key::SortKey,
+    },
+    error::Result,
+};
+
+/// Customers that are looked at in order before the index of keys is asked: twenty for each on a page of 50. If a twentieth of
+/// them fits, these fill the page.
+const LOOKED_AT: usize = 1_000;
+
+/// What a walk gives of a customer.
+pub(super) const PLACE: &str = "c.id, c.name_sort, c.created_at, c.updated_at";
+
+const TEXT: &str = " join customer_search s on s.tenant_id = $1 and s.customer_id = c.id";
+
+/// One walk: the conditions on a customer `c`, and on its text `s` if there are any.
+pub(super) struct Walk<'a> {
+    pub(super) arm: &'a Arm,
+    /// What must hold of the text; none if nothing is asked of it.
+    pub(super) matches: Option<String>,
+    /// What comes behind the place.
+    pub(super) behind: Option<&'a (String, &'a Place)>,
+}
+
+impl Walk<'_> {
+    fn condition(&self, parts: &Parts<'_>) -> String {
+        let matches = self.matches.iter().map(|matches| format!(" and {matches}"));
+        format!("{}{}{}{}", self.arm.whose, parts.filters, self.after(), matches.collect::<String>())
+    }
+
+    fn after(&self) -> &str {
+        self.behind.map(|(text, _)| text.as_str()).unwrap_or_default()
+    }
+
+    fn text(&self, parts: &Parts<'_>) -> &'static str {
+        if self.matches.is_some() || !parts.search.countries.is_empty() { TEXT } else { "" }
+    }
+
+    /// All customers, along an index of the order.
+    pub(super) fn along(&self, parts: &Parts<'_>) -> String {
+        format!("from customers c{} where c.tenant_id = $1 and {}", self.text(parts), self.condition(parts))
+    }
+
+    /// The first customers along an index of the order.
+    pub(super) fn first(&self, parts: &Parts<'_>) -> String {
+        format!(
+            "from (
+                select c.* from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}
+             ) c{} where {}",
+            self.arm.index,
+            self.after(),
+            order(parts.search, "c"),
+            self.text(parts),
+            self.condition(parts),
+        )
+    }
+
+    /// Customers that come one by one from `source`, which has a column `id`.
+    pub(super) fn from(&self, parts: &Parts<'_>, source: &str) -> String {
+        format!(
+            "from ({source} offset 0) g
+             cross join lateral (select c.* from customers c where c.tenant_id = $1 and c.id = g.id offset 0) c{}
+             where {}",
+            self.text(parts),
+            self.condition(parts),
+        )
+    }
+}
+
+impl Builder {
+    /// Customers `c` from bucket to bucket. `stop` ends each bucket.
+    pub(super) fn buckets(
+        &mut self,
+        parts: &Parts<'_>,
+        walk: &Walk<'_>,
+        candidates: &Candidates,
+        stop: &str,
+    ) -> Result<String> {
+        if walk.arm.node == Node::Customer {
+            return Ok(format!("from (select {PLACE} {}{stop}) c", walk.along(parts)));
+        }
+        let (from, to, step) = self.bounds(parts.search, walk.behind)?;
+        // Both are read by their keys alone, so that no statistics can lead to another plan: the index has no column for the
+        // tenant, and would be joined with one that has.
+        Ok(format!(
+            "from (select n{} from generate_series({from}, {to}, {step}) n) b
+             cross join lateral (
+                select {PLACE} from (
+                    select s.customer_id, s.doc, s.name, s.country from customer_search s
+                    where {} and s.tenant_id is not distinct from $1
+                    offset 0
+                ) s
+                cross join lateral (
+                    select c.* from customers c where c.tenant_id = $1 and c.id = s.customer_id offset 0
+                ) c
+                where {}{stop}
+             ) c",
+            candidates.columns(),
+            candidates.condition(),
+            walk.condition(parts),
+        ))
+    }
+
+    /// The first and the last bucket, and the step from one to the next.
+    fn bounds(&mut self, search: &Search, behind: Option<&(String, &Place)>) -> Result<(String, String, i32)> {
+        let last = i32::from(SortKey::BUCKETS) - 1;
+        let begin = behind.and_then(|(_, after)| match &after.key {
+            PlaceKey::Name(key) => Some(i32::from(key.bucket())),
+            PlaceKey::At(_) => None,
+        });
+        let (from, to, step) = if search.order.descending && search.order.by == OrderBy::Name {
+            (begin.unwrap_or(last), 0, -1)
+        } else {
+            (begin.unwrap_or(0), last, 1)
+        };
+        Ok((self.bind(from)?, self.bind(to)?, step))
+    }
+}
+
+/// What a page has of an arm: the first customers in order if they fill it, else `rest`, which is only executed then. Returns what
+/// goes before the page, and the arm.
+pub(super) fn first_or(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, rest: &str) -> (String, String) {
+    let (order, limit) = (order(parts.search, "c"), &parts.limit);
+    let with = format!(
+        "{name} as materialized (select {PLACE} {} order by {order} limit {limit}), ",
+        walk.first(parts)
+    );
+    let is_full = format!("(select count(*) from {name}) >= {limit}");
+    let arm = format!(
+        "(select {PLACE}, 0 as place from {name} c where {is_full}) union all
+         (select {PLACE}, 0 as place {rest} order by {order} limit case when {is_full} then 0 else {limit} end)"
+    );
+    (with, arm)
+}
+
+/// A statement that counts what the arms find, up to the most that is counted.
+pub(super) fn counted(arms: &[String]) -> String {
+    let most = COUNTED + 1;
+    let all: Vec<String> = arms.iter().map(|arm| format!("(select 1 {arm} limit {most})")).collect();
+    format!("select count(*) as total from (select 1 from ({}) u limit {most}) h", all.join(" union all "))
+}
+
+/// Nothing is counted.
+pub(super) const UNCOUNTED: &str = "select null::bigint as total";
