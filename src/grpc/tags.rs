@@ -44,7 +44,8 @@ impl TagService for Handlers {
             },
             async |caller: &Caller, (size, token)| {
                 let tags = self.tags.list(caller, size, &token).await?;
-                let (tags, next_page_token) = page(&tags, use_out, |last| self.tags.tags_token(caller, last))?;
+                let token = |(last, _): &(_, _)| self.tags.tags_token(caller, last);
+                let (tags, next_page_token) = page(&tags, |(_, used)| use_out(used), token)?;
                 Ok(pb::ListTagsResponse { tags, next_page_token })
             },
         )

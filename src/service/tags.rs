@@ -23,7 +23,7 @@ use crate::{
         pool::{Lease, Pool},
         seal::{PageContext, Sealer},
     },
-    store,
+    store::{self, rows::ByName},
 };
 
 /// The use cases on tags.
@@ -39,26 +39,26 @@ impl Tags {
         Self { pool, mutations, sealer }
     }
 
-    /// Lists the acting account's tags by folded name, each with its number of customers.
+    /// Lists the acting account's tags by name, each with its position and its number of customers.
     ///
     /// # Errors
     /// `PageToken`.
-    pub async fn list(&self, caller: &Caller, size: usize, token: &str) -> Result<Page<TagUse>> {
-        let after: Option<String> = self.sealer.open_page(&page_context(caller, &caller.scope().narrowed()), token)?;
+    pub async fn list(&self, caller: &Caller, size: usize, token: &str) -> Result<Page<(ByName, TagUse)>> {
+        let after: Option<ByName> = self.sealer.open_page(&page_context(caller, &caller.scope().narrowed()), token)?;
+        let after = after.unwrap_or_default();
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
-        let found = lease
-            .run(async |conn| store::tags::list(conn, caller.scope(), after.as_deref(), limit, call::hold).await)
-            .await?;
+        let found =
+            lease.run(async |conn| store::tags::list(conn, caller.scope(), &after, limit, call::hold).await).await?;
         Ok(Page::of(found, size))
     }
 
-    /// The token of the page after this tag.
+    /// The token of the page after this position.
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn tags_token(&self, caller: &Caller, last: &TagUse) -> Result<String> {
-        self.sealer.page_token(&page_context(caller, &caller.scope().narrowed()), last.tag.name.key())
+    pub fn tags_token(&self, caller: &Caller, last: &ByName) -> Result<String> {
+        self.sealer.page_token(&page_context(caller, &caller.scope().narrowed()), last)
     }
 
     /// Adds a tag to the catalogue.

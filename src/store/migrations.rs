@@ -11,7 +11,10 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{store::search, telemetry::Statement as _};
+use crate::{
+    store::{search, sort_keys},
+    telemetry::Statement as _,
+};
 
 /// The migrations that this program was built with. The lock is ours: a migrator that waits for sqlx's own inside a
 /// statement deadlocks with another one's `create index concurrently`. What a newer program applied is let be.
@@ -94,7 +97,9 @@ pub async fn migrate(options: &PgConnectOptions, waiting: impl FnOnce()) -> Resu
     let before = applied(&mut conn).await?;
     MIGRATOR.run_direct(None, &mut conn, false).await?;
     let after = applied(&mut conn).await?;
-    // Only the program knows the folding: what a migration cannot compute is filled in here, and again if it broke off.
+    // Only the program knows the folding and the order of names: what a migration cannot compute is filled in here, and
+    // again if it broke off.
+    sort_keys::fill_in(&mut conn).await?;
     search::fill_in(&mut conn).await?;
     conn.close().await?; // the lock goes with it
     Ok(Migrated {

@@ -10,6 +10,7 @@ pub mod requests;
 pub mod rows;
 pub mod search;
 pub mod server_log;
+mod sort_keys;
 mod sql;
 pub mod tags;
 mod write;

@@ -7,7 +7,7 @@
 
 use std::pin::pin;
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sqlx::{
     Decode, Postgres, Type,
@@ -16,8 +16,9 @@ use sqlx::{
     types::Json,
 };
 use tokio_stream::{Stream, StreamExt as _};
+use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{domain::values::sort_key::SortKey, error::Result};
 
 /// Asks for room in memory for so many bytes more.
 ///
@@ -39,6 +40,23 @@ pub struct Rows<T> {
     pub items: Vec<T>,
     /// Whether the page is full, and the list goes on after it.
     pub full: bool,
+}
+
+/// The position of an item in a list by name: the next page begins after it. It is what the database sorts by: the stored
+/// key, which is empty where it is not computed yet, and the id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByName {
+    /// The stored sort key of the name.
+    pub key: SortKey,
+    /// The item's id.
+    pub id: Uuid,
+}
+
+impl ByName {
+    /// The position of a row.
+    pub(super) fn new(name_sort: Vec<u8>, id: Uuid) -> Self {
+        Self { key: SortKey::from_stored(name_sort), id }
+    }
 }
 
 /// Reads a page: rows until it is full. `convert` makes an item of a row, with what it costs in memory; none for a row that

@@ -42,8 +42,8 @@ macro_rules! sql {
     (@ $call:tt [$($text:tt)*] CREATED_COLUMNS $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            "id, revision, owner_link_revision, owner_custom_ids, name_key, name_scope, profile, created_at, updated_at,
-             created_by, updated_by, " SCALARS
+            "id, revision, owner_link_revision, owner_custom_ids, name_key, name_sort, name_scope, profile, created_at,
+             updated_at, created_by, updated_by, " SCALARS
             $($rest)*
         )
     };
@@ -63,13 +63,13 @@ macro_rules! sql {
             r#"
                    c.owner_custom_ids as "owner_ids!: row::CustomIds",
                    case when c.account_id = $3 and c.owner_tags <> '{}' then (
-                       select jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key)
+                       select jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_sort, t.id)
                        from tags t where t.tenant_id = c.tenant_id and t.id = any(c.owner_tags)
                    ) end as "owner_tags: row::Tags",
                    case when c.account_id <> $3 then (
                        select jsonb_build_object('revision', l.revision, 'custom_ids', l.custom_ids, 'tags', (
                            select coalesce(
-                               jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key), '[]'
+                               jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_sort, t.id), '[]'
                            )
                            from tags t where t.tenant_id = l.tenant_id and t.id = any(l.tags)
                        ))

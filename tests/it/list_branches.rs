@@ -20,7 +20,7 @@ pub async fn names(client: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn branches_of_the_acting_account_are_sorted_by_folded_name() {
+async fn branches_of_the_acting_account_are_sorted_by_name() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;

@@ -75,6 +75,7 @@ mod modify_customer_tags;
 mod modify_customer_tags_limits;
 mod modify_customer_tags_repeats;
 mod moved_tables;
+mod name_order;
 mod narrowed;
 mod newer_release;
 mod operations;

@@ -48,9 +48,9 @@ async fn copies(world: &World, of: &str, count: i32) {
                    profile, owner_custom_ids, created_at, updated_at, created_by, updated_by";
     let text = format!(
         "with copy as (
-             insert into customers (tenant_id, id, name, name_key, {columns})
+             insert into customers (tenant_id, id, name, name_key, name_sort, {columns})
              select tenant_id, gen_random_uuid(), name || ' ' || lpad(n::text, 5, '0'),
-                    name_key || ' ' || lpad(n::text, 5, '0'), {columns}
+                    name_key || ' ' || lpad(n::text, 5, '0'), name_sort || int4send(n), {columns}
              from customers, generate_series(1, $2) n
              where id = $1
              returning tenant_id, id, name_key

@@ -16,7 +16,7 @@ impl Link {
     /// # Errors
     /// `LimitReached` with more than [`Tag::MAX_ON_CUSTOMER`] after it.
     pub fn retag(&mut self, add: &[Tag], remove: &HashSet<TagId>) -> Result<Change, Refusal> {
-        let before = self.tags.clone();
+        let mut before = self.tags.clone();
         self.tags.retain(|tag| !remove.contains(&tag.id));
         for tag in add {
             if !self.tags.iter().any(|there| there.id == tag.id) {
@@ -26,7 +26,9 @@ impl Link {
         if self.tags.len() > Tag::MAX_ON_CUSTOMER && self.tags.len() > before.len() {
             return Err(Refusal::LimitReached("a customer has at most 100 tags of one account"));
         }
-        self.tags.sort_by(|one, other| one.name.key().cmp(other.name.key()));
+        Tag::sort(&mut self.tags);
+        // They may come in another order: a stored sort key may be missing or older.
+        Tag::sort(&mut before);
         if self.tags == before {
             return Ok(Change::AlreadyMade);
         }

@@ -69,8 +69,8 @@ pub(super) async fn list(
         },
         async |caller: &Caller, (size, token)| {
             let branches = accounts.list_branches(caller, size, &token).await?;
-            let token = |last: &_| accounts.branches_token(caller, last);
-            let (branches, next_page_token) = page(&branches, |branch| branch_out(branch, true), token)?;
+            let token = |(last, _): &(_, _)| accounts.branches_token(caller, last);
+            let (branches, next_page_token) = page(&branches, |(_, branch)| branch_out(branch, true), token)?;
             Ok(pb::ListBranchesResponse { branches, next_page_token })
         },
     )

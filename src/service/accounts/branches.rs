@@ -23,7 +23,7 @@ use crate::{
         pool::Lease,
         seal::PageContext,
     },
-    store,
+    store::{self, rows::ByName},
 };
 
 impl Accounts {
@@ -100,28 +100,27 @@ impl Accounts {
         Err(Error::BranchExists { by: by.await.unwrap_or_default() })
     }
 
-    /// Lists the branches of the acting account by folded name.
+    /// Lists the branches of the acting account by name, each with its position.
     ///
     /// # Errors
     /// `PageToken`.
-    pub async fn list_branches(&self, caller: &Caller, size: usize, token: &str) -> Result<Page<Branch>> {
-        let after: Option<String> = self.sealer.open_page(&branches_context(caller), token)?;
+    pub async fn list_branches(&self, caller: &Caller, size: usize, token: &str) -> Result<Page<(ByName, Branch)>> {
+        let after: Option<ByName> = self.sealer.open_page(&branches_context(caller), token)?;
+        let after = after.unwrap_or_default();
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
-            .run(async |conn| {
-                store::accounts::branches::list(conn, caller.scope(), after.as_deref(), limit, call::hold).await
-            })
+            .run(async |conn| store::accounts::branches::list(conn, caller.scope(), &after, limit, call::hold).await)
             .await?;
         Ok(Page::of(found, size))
     }
 
-    /// The token of the page after this branch.
+    /// The token of the page after this position.
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn branches_token(&self, caller: &Caller, last: &Branch) -> Result<String> {
-        self.sealer.page_token(&branches_context(caller), last.name.key())
+    pub fn branches_token(&self, caller: &Caller, last: &ByName) -> Result<String> {
+        self.sealer.page_token(&branches_context(caller), last)
     }
 }
 

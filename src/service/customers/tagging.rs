@@ -151,7 +151,7 @@ async fn read_links(
         store::tags::get_all(conn, caller.scope(), &on).await?.into_iter().map(|tag| (tag.id, tag)).collect();
     let links = tagged.into_iter().map(|Tagged { customer, revision, tags: ids }| {
         let mut tags: Vec<Tag> = ids.iter().filter_map(|id| tags.get(id)).cloned().collect();
-        tags.sort_by(|one, other| one.name.key().cmp(other.name.key()));
+        Tag::sort(&mut tags);
         (customer, Link { revision, tags, ..Link::default() })
     });
     Ok(links.collect())

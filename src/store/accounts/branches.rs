@@ -9,11 +9,11 @@ use crate::{
         access::caller::Scope,
         accounts::branch::{Branch, BranchName},
         history::event::Changes,
-        values::{ids::BranchId, timestamp::Timestamp},
+        values::{ids::BranchId, sort_key::SortKey, timestamp::Timestamp},
     },
     error::{Error, Result},
     store::{
-        rows::{self, Room, Rows},
+        rows::{self, ByName, Room, Rows},
         sql::mutation,
         write::Write,
     },
@@ -34,32 +34,34 @@ impl From<Row> for Branch {
     }
 }
 
-/// Lists the acting account's branches by folded name, those after the given one.
+/// Lists the acting account's branches by name, those after the given position.
 pub async fn list(
     conn: &mut PgConnection,
     scope: &Scope,
-    after: Option<&str>,
+    after: &ByName,
     limit: i64,
     room: Room,
-) -> Result<Rows<Branch>> {
-    let rows = sqlx::query_as!(
-        Row,
+) -> Result<Rows<(ByName, Branch)>> {
+    let rows = sqlx::query!(
         r#"
-        select id, name, dms_integrated, created_at from branches
-        where tenant_id = $1 and account_id = $2 and name_key > $3
-        order by name_key
-        limit $4
+        select id, name, name_sort, dms_integrated, created_at from branches
+        where tenant_id = $1 and account_id = $2 and (name_sort, id) > ($3, $4)
+        order by name_sort, id
+        limit $5
         "#,
         scope.tenant().get(),
         scope.root().get(),
-        after.unwrap_or_default(),
+        after.key.as_bytes(),
+        after.id,
         limit,
     )
     .fetch(conn)
     .named("branches.list");
     rows::page(rows, room, |row| {
-        let cost = size_of::<Branch>() + 2 * row.name.len();
-        Ok(Some((cost, Branch::from(row))))
+        let cost = size_of::<(ByName, Branch)>() + 2 * row.name.len() + row.name_sort.len();
+        let at = ByName::new(row.name_sort, row.id);
+        let (id, name, dms_integrated, created_at) = (row.id, row.name, row.dms_integrated, row.created_at);
+        Ok(Some((cost, (at, Branch::from(Row { id, name, dms_integrated, created_at })))))
     })
     .await
 }
@@ -123,18 +125,20 @@ pub async fn create(
     write: Write<'_>,
 ) -> Result<()> {
     let event = write.event("BRANCH_CREATED", Changes::of_branch(None, branch));
+    let name_sort = SortKey::of(branch.name.as_str());
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
         "with written as (
-            insert into branches (tenant_id, id, account_id, name, name_key, dms_integrated, created_at)
-            values ($1, $13, $12, $14, $15, $16, $9)
+            insert into branches (tenant_id, id, account_id, name, name_key, name_sort, dms_integrated, created_at)
+            values ($1, $13, $12, $14, $15, $16, $17, $9)
             returning id
         )" RECORDED,
         scope.root().get(),
         branch.id.get(),
         branch.name.as_str(),
         branch.name.key().as_str(),
+        name_sort.as_bytes(),
         branch.dms_integrated,
     )
     .fetch_one(conn)
@@ -156,11 +160,12 @@ pub async fn update(
     write: Write<'_>,
 ) -> Result<()> {
     let event = write.event("BRANCH_UPDATED", Changes::of_branch(Some(before), after));
+    let name_sort = SortKey::of(after.name.as_str());
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
         "with written as (
-            update branches set name = $14, name_key = $15, dms_integrated = $16
+            update branches set name = $14, name_key = $15, name_sort = $16, dms_integrated = $17
             where tenant_id = $1 and id = $13 and account_id = $12
             returning id
         )" RECORDED,
@@ -168,6 +173,7 @@ pub async fn update(
         after.id.get(),
         after.name.as_str(),
         after.name.key().as_str(),
+        name_sort.as_bytes(),
         after.dms_integrated,
     )
     .fetch_one(conn)

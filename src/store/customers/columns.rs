@@ -8,7 +8,7 @@ use crate::domain::{
     customers::{customer::Customer, link::Link},
     fields::{profile::Profile, references::References},
     requests::principal::Principal,
-    values::{custom_id::CustomIds, ids::CustomerId, text::Text, timestamp::Timestamp},
+    values::{custom_id::CustomIds, ids::CustomerId, sort_key::SortKey, text::Text, timestamp::Timestamp},
 };
 
 /// The columns of `SCALARS`, see [`sql!`](crate::store::sql::sql).
@@ -53,6 +53,7 @@ pub(super) struct CreatedColumns<'a> {
     owner_link_revision: i64,
     owner_custom_ids: &'a CustomIds,
     name_key: &'a str,
+    name_sort: SortKey,
     name_scope: Option<Uuid>,
     profile: &'a Profile,
     created_at: Timestamp,
@@ -72,6 +73,7 @@ impl<'a> CreatedColumns<'a> {
             owner_link_revision: link.revision,
             owner_custom_ids: &link.custom_ids,
             name_key: customer.fields.name.key().as_str(),
+            name_sort: SortKey::of(customer.fields.name.as_str()),
             name_scope,
             profile: &customer.fields.profile,
             created_at: customer.created.at,

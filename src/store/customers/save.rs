@@ -11,7 +11,7 @@ use crate::{
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
         search::Searchable,
-        values::text::Text,
+        values::{sort_key::SortKey, text::Text},
     },
     error::Result,
     store::{
@@ -96,13 +96,15 @@ async fn save_fields<A: Serialize>(
     let fields = &after.fields;
     // The searched text changes rarely, and writing it costs every index of it.
     let searchable = search::change(&before.customer.fields, fields);
+    let name_sort = SortKey::of(fields.name.as_str());
     let saved = mutation!(
         recorded,
         "with written as (
             -- name_scope stays: a change of the tenant's rule sets it on every row.
             update customers set
                 (" SCALARS ") = (select " SCALARS " from jsonb_populate_record(null::customers, $15)),
-                revision = revision + 1, name_key = $16, profile = $17, holds = $18, updated_at = $9, updated_by = $19
+                revision = revision + 1, name_key = $16, name_sort = $22, profile = $17, holds = $18, updated_at = $9,
+                updated_by = $19
             where tenant_id = $1 and id = $12 and revision = $13 and owner_link_revision = $14
             returning id
         ), search as (
@@ -120,6 +122,7 @@ async fn save_fields<A: Serialize>(
         Json(&after.updated.by) as _,
         searchable.as_ref().map(Searchable::doc),
         searchable.as_ref().map(Searchable::country),
+        name_sort.as_bytes(),
     )
     .fetch_one(conn)
     .named("customers.save_fields")

@@ -67,7 +67,7 @@ pub(super) fn statement(
             let order = order(search, "c");
             let from = matching(arm);
             format!(
-                "(select c.id, {rank} as place, c.name_key, c.created_at, c.updated_at {from}{behind} \
+                "(select c.id, {rank} as place, c.name_sort, c.created_at, c.updated_at {from}{behind} \
                  order by {order} limit {limit})"
             )
         })
@@ -101,7 +101,7 @@ pub(super) fn statement(
             where s.size > {PAGE_BYTES} and s.nth > 1
             limit 1
         ){record}
-        , f.place, f.name_key, {numbers} as numbers, t.total, exists (select from cut) as cut
+        , f.place, f.name_sort, {numbers} as numbers, t.total, exists (select from cut) as cut
         from ({total}) t
         left join page f on f.nth < coalesce((select cut.nth from cut), {limit} + 1)
         left join customers c on c.tenant_id = $1 and c.id = f.id
@@ -115,8 +115,8 @@ fn order(search: &Search, of: &str) -> String {
     let turned = if search.order.descending { " desc" } else { "" };
     match search.order.by {
         // An arm knows the place by its own name alone.
-        OrderBy::Relevance => format!("place, {of}.name_key, {of}.id"),
-        OrderBy::Name => format!("{of}.name_key{turned}, {of}.id{turned}"),
+        OrderBy::Relevance => format!("place, {of}.name_sort, {of}.id"),
+        OrderBy::Name => format!("{of}.name_sort{turned}, {of}.id{turned}"),
         OrderBy::CreateTime => format!("{of}.created_at{turned}, {of}.id{turned}"),
         OrderBy::UpdateTime => format!("{of}.updated_at{turned}, {of}.id{turned}"),
     }
@@ -171,7 +171,7 @@ impl Builder {
     /// What comes behind a place.
     fn behind(&mut self, search: &Search, rank: &str, after: &Place) -> Result<String> {
         let key = match &after.key {
-            PlaceKey::Name(key) => self.bind(key.clone())?,
+            PlaceKey::Name(key) => self.bind(key.as_bytes().to_vec())?,
             PlaceKey::At(at) => self.bind(*at)?,
         };
         let id = self.bind(after.id.get())?;
@@ -179,9 +179,9 @@ impl Builder {
         Ok(match search.order.by {
             OrderBy::Relevance => {
                 let place = self.bind(after.rank)?;
-                format!(" and ({rank}, c.name_key, c.id) > ({place}, {key}, {id})")
+                format!(" and ({rank}, c.name_sort, c.id) > ({place}, {key}, {id})")
             }
-            OrderBy::Name => format!(" and (c.name_key, c.id) {beyond} ({key}, {id})"),
+            OrderBy::Name => format!(" and (c.name_sort, c.id) {beyond} ({key}, {id})"),
             OrderBy::CreateTime => format!(" and (c.created_at, c.id) {beyond} ({key}, {id})"),
             OrderBy::UpdateTime => format!(" and (c.updated_at, c.id) {beyond} ({key}, {id})"),
         })

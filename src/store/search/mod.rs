@@ -22,7 +22,7 @@ use crate::{
         access::caller::Caller,
         fields::{customer_fields::CustomerFields, profile::Profile},
         search::{OrderBy, Searchable},
-        values::name::Name,
+        values::{name::Name, sort_key::SortKey},
     },
     error::Result,
     store::{
@@ -67,7 +67,7 @@ pub async fn find(conn: &mut PgConnection, caller: &Caller, wanted: &Wanted<'_>,
         // The total comes in a row of its own where nothing else does.
         let Some(rank) = row.try_get::<Option<i32>, _>("place")? else { return Ok(None) };
         let key = match wanted.search.order.by {
-            OrderBy::Relevance | OrderBy::Name => PlaceKey::Name(row.try_get("name_key")?),
+            OrderBy::Relevance | OrderBy::Name => PlaceKey::Name(SortKey::from_stored(row.try_get("name_sort")?)),
             OrderBy::CreateTime => PlaceKey::At(row.try_get("created_at")?),
             OrderBy::UpdateTime => PlaceKey::At(row.try_get("updated_at")?),
         };

@@ -1,6 +1,6 @@
 //! Places in the list of a search.
 
-use crate::domain::values::{ids::CustomerId, timestamp::Timestamp};
+use crate::domain::values::{ids::CustomerId, sort_key::SortKey, timestamp::Timestamp};
 
 /// Totals are counted up to here.
 pub const COUNTED: i64 = 1_000;
@@ -14,6 +14,8 @@ pub struct Place {
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum PlaceKey {
-    Name(String),
+    // Not its old name: an older release must refuse it, not compare it with folded names.
+    #[serde(rename = "SortKey")]
+    Name(SortKey),
     At(Timestamp),
 }

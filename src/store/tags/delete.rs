@@ -103,8 +103,8 @@ pub async fn delete(
             from link
             join customers c on c.tenant_id = $1 and c.id = link.customer_id
             cross join lateral (
-                select jsonb_agg(t.name order by t.name_key) as old,
-                       jsonb_agg(t.name order by t.name_key) filter (where t.id <> $13) as new
+                select jsonb_agg(t.name order by t.name_sort, t.id) as old,
+                       jsonb_agg(t.name order by t.name_sort, t.id) filter (where t.id <> $13) as new
                 from tags t
                 where t.tenant_id = $1 and t.account_id = $12 and (t.id = any(link.tags) or t.id = $13)
             ) as names

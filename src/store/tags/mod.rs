@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     store::{
         path,
-        rows::{self, Room, Rows},
+        rows::{self, ByName, Room, Rows},
         sql::{mutation, sql},
         write::{NewEvent, Write},
     },
@@ -27,25 +27,25 @@ use crate::{
 /// Customers that are counted for one page: the tag that exceeds it begins the next page.
 const COUNTED_ON_PAGE: i64 = 100_000;
 
-/// Lists the acting account's tags by folded name, those after the given one, with the number of visible customers that
-/// have each. Whether a customer is visible is looked up once, however many of the tags it has. If there are so many with a
+/// Lists the acting account's tags by name, those after the given position, with the number of visible customers that have
+/// each. Whether a customer is visible is looked up once, however many of the tags it has. If there are so many with a
 /// tag that the first ones may not be all, and one of these is not visible, the tag's own are counted.
 pub async fn list(
     conn: &mut PgConnection,
     scope: &Scope,
-    after: Option<&str>,
+    after: &ByName,
     limit: i64,
     room: Room,
-) -> Result<Rows<TagUse>> {
+) -> Result<Rows<(ByName, TagUse)>> {
     let rows = sql!(
         query,
         r#"
         with page as materialized (
-            select t.id, t.name, t.name_key, row_number() over (order by t.name_key) as nth
+            select t.id, t.name, t.name_sort, row_number() over (order by t.name_sort, t.id) as nth
             from (
-                select t.id, t.name, t.name_key from tags t
-                where t.tenant_id = $1 and t.account_id = $3 and t.name_key > $2
-                order by t.name_key
+                select t.id, t.name, t.name_sort from tags t
+                where t.tenant_id = $1 and t.account_id = $3 and (t.name_sort, t.id) > ($2, $9)
+                order by t.name_sort, t.id
                 limit $5
             ) t
         ), cut as (
@@ -90,7 +90,7 @@ pub async fn list(
             where s.id is not null
             group by s.id
         )
-        select p.id as "id!", p.name as "name!", exists (select from cut) as "cut!",
+        select p.id as "id!", p.name as "name!", p.name_sort as "name_sort!", exists (select from cut) as "cut!",
                case when n.looked_at is null then 0
                     when n.looked_at < $7 or n.customers = n.looked_at then n.customers
                     else (
@@ -112,13 +112,14 @@ pub async fn list(
         order by p.nth
         "#,
         scope.tenant().get(),
-        after.unwrap_or_default(),
+        after.key.as_bytes(),
         scope.root().get(),
         &path(scope),
         limit,
         scope.narrowed().map(CustomerId::get),
         i64::try_from(TagUse::COUNTED + 1).map_err(Error::internal)?,
         COUNTED_ON_PAGE,
+        after.id,
     )
     .fetch(conn)
     .named("tags.list");
@@ -127,8 +128,9 @@ pub async fn list(
         cut = row.cut;
         let customers = usize::try_from(row.customers).map_err(Error::internal)?;
         let tag = Tag { id: TagId::from_uuid(row.id), name: TagName::from(row.name) };
-        let cost = size_of::<TagUse>() + 2 * (tag.name.as_str().len() + tag.name.key().as_str().len());
-        Ok(Some((cost, TagUse { tag, customers })))
+        let texts = tag.name.as_str().len() + tag.name.key().as_str().len();
+        let cost = size_of::<(ByName, TagUse)>() + 2 * texts + row.name_sort.len();
+        Ok(Some((cost, (ByName::new(row.name_sort, row.id), TagUse { tag, customers }))))
     })
     .await?;
     Ok(Rows { full: page.full || cut, ..page })
@@ -234,15 +236,16 @@ pub async fn create(
     mutation!(
         write.recorded(scope.tenant(), &events, answer.as_slice()),
         "with written as (
-            insert into tags (tenant_id, id, account_id, name, name_key, created_at)
-            select $1, t.id, $12, t.name, t.name_key, $9
-            from unnest($13::uuid[], $14::text[], $15::text[]) as t (id, name, name_key)
+            insert into tags (tenant_id, id, account_id, name, name_key, name_sort, created_at)
+            select $1, t.id, $12, t.name, t.name_key, t.name_sort, $9
+            from unnest($13::uuid[], $14::text[], $15::text[], $16::bytea[]) as t (id, name, name_key, name_sort)
             returning id
         )" RECORDED,
         scope.root().get(),
         &new.iter().map(|(tag, _)| tag.id.get()).collect::<Vec<_>>(),
         &texts(|tag| tag.name.as_str()),
         &texts(|tag| tag.name.key().as_str()),
+        &new.iter().map(|(tag, _)| tag.sort_key().as_bytes().to_vec()).collect::<Vec<_>>(),
     )
     .fetch_one(conn)
     .named("tags.create")
@@ -267,16 +270,19 @@ pub async fn rename(
         ..write.event("TAG_RENAMED", Changes::of_tag(Some(before), Some(after)))
     };
     let answer = answer.and_then(|answer| write.answer(answer));
+    let name_sort = after.sort_key();
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
         "with written as (
-            update tags set name = $14, name_key = $15 where tenant_id = $1 and id = $13 and account_id = $12
+            update tags set name = $14, name_key = $15, name_sort = $16
+            where tenant_id = $1 and id = $13 and account_id = $12
             returning id
         )" RECORDED,
         scope.root().get(),
         after.id.get(),
         after.name.as_str(),
         after.name.key().as_str(),
+        name_sort.as_bytes(),
     )
     .fetch_one(conn)
     .named("tags.rename")

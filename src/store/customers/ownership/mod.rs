@@ -161,7 +161,7 @@ pub async fn link(conn: &mut PgConnection, scope: &Scope, customer: CustomerId, 
     let found = sqlx::query_scalar!(
         r#"
         select jsonb_build_object('revision', l.revision, 'custom_ids', l.custom_ids, 'tags', (
-            select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_key), '[]')
+            select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name_sort, t.id), '[]')
             from tags t where t.tenant_id = l.tenant_id and t.id = any(l.tags)
         )) as "link!: Json<Link>"
         from customer_links l

@@ -59,9 +59,9 @@ pub async fn copy_link(
     mutation!(
         write.recorded(scope.tenant(), &events, &[] as &[NewAnswer<()>]),
         "with tag as (
-            insert into tags (tenant_id, id, account_id, name, name_key, created_at)
-            select $1, t.id, $14, t.name, t.name_key, $9
-            from unnest($15::uuid[], $16::text[], $17::text[]) as t (id, name, name_key)
+            insert into tags (tenant_id, id, account_id, name, name_key, name_sort, created_at)
+            select $1, t.id, $14, t.name, t.name_key, t.name_sort, $9
+            from unnest($15::uuid[], $16::text[], $17::text[], $20::bytea[]) as t (id, name, name_key, name_sort)
         ), put_on as (
             insert into customer_tags (tenant_id, customer_id, account_id, tag_id)
             select $1, $12, $14, t.id from unnest($15::uuid[]) as t (id)
@@ -84,6 +84,7 @@ pub async fn copy_link(
         &texts(|tag| tag.name.key().as_str()),
         &systems,
         Json(&link.custom_ids) as _,
+        &link.tags.iter().map(|tag| tag.sort_key().as_bytes().to_vec()).collect::<Vec<_>>(),
     )
     .fetch_one(conn)
     .named("ownership.copy_link")
