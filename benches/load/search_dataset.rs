@@ -31,6 +31,7 @@ use clientele::{
             enums::Origin,
             name::Name,
             phone::Phone,
+            sort_key::SortKey,
             tax_id::{TaxId, TaxIds},
             text::Text,
         },
@@ -275,7 +276,8 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
     let custom_ids = json!({"erp": custom_id});
     Ok(json!({
         "id": id, "customer_id": id, "account_id": account.id, "ancestors": [account.id, tenant],
-        "name": name, "name_key": name.key(), "order_reference": null, "profile": profile,
+        "name": name, "name_key": name.key(), "name_sort": SortKey::of(name.as_str()),
+        "order_reference": null, "profile": profile,
         "owner_custom_ids": custom_ids, "custom_ids": custom_ids, "owner_tags": tags, "tags": tags,
         "value": custom_id, "value_key": custom_id.key(),
         "search_words": SearchableIds::words(custom_id.as_str()), "text": searchable,

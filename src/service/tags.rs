@@ -48,9 +48,8 @@ impl Tags {
         let after = after.unwrap_or_default();
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
-        let found = lease
-            .run(async |conn| store::tags::list(conn, caller.scope(), &after, limit, call::hold).await)
-            .await?;
+        let found =
+            lease.run(async |conn| store::tags::list(conn, caller.scope(), &after, limit, call::hold).await).await?;
         Ok(Page::of(found, size))
     }
 

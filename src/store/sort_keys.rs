@@ -57,7 +57,9 @@ macro_rules! table {
             pub(super) async fn after(conn: &mut PgConnection, last: (Uuid, Uuid)) -> sqlx::Result<Vec<Named>> {
                 sqlx::query_as!(
                     Named,
-                    "select tenant_id, id, name, name_sort from " + $table + " where (tenant_id, id) > ($1, $2)
+                    "select tenant_id, id, name, name_sort from "
+                        + $table
+                        + " where (tenant_id, id) > ($1, $2)
                      order by tenant_id, id limit $3",
                     last.0,
                     last.1,
@@ -73,7 +75,9 @@ macro_rules! table {
                     Named,
                     "select t.tenant_id, t.id, t.name, t.name_sort from accounts a
                      cross join lateral (
-                         select u.tenant_id, u.id, u.name, u.name_sort from " + $table + " u
+                         select u.tenant_id, u.id, u.name, u.name_sort from "
+                        + $table
+                        + " u
                          where u.tenant_id = a.tenant_id and u.account_id = a.id and u.name_sort = ''
                          limit $1
                      ) t
@@ -91,11 +95,15 @@ macro_rules! table {
                          select t.tenant_id, t.id, e.name_sort
                          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[])
                               as e (tenant_id, id, name, name_sort)
-                         join " + $table + " t on t.tenant_id = e.tenant_id and t.id = e.id and t.name = e.name
+                         join "
+                        + $table
+                        + " t on t.tenant_id = e.tenant_id and t.id = e.id and t.name = e.name
                          order by t.tenant_id, t.id
                          for no key update of t
                      )
-                     update " + $table + " t set name_sort = named.name_sort
+                     update "
+                        + $table
+                        + " t set name_sort = named.name_sort
                      from named
                      where t.tenant_id = named.tenant_id and t.id = named.id",
                     &changes.tenants,

@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use clientele::{domain::values::sort_key::SortKey, grpc::pb};
+use clientele::grpc::pb;
+use icu_collator::{Collator, CollatorBorrowed};
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -116,12 +117,15 @@ pub fn search(rows: &[Row], place: &Place, request: &pb::SearchCustomersRequest)
     let mut found: Vec<&Row> =
         rows.iter().filter(|row| sees(row, place, request) && fits(row, place, request)).collect();
     found.retain(|row| query.finds(&fields(row, place, request)));
-    let by_name = |row: &Row| (SortKey::of(&row.name), row.id);
+    // The root collation, not the keys made by it.
+    let root: CollatorBorrowed<'_> = Collator::try_new(Default::default(), Default::default()).unwrap();
+    let by_name = |one: &Row, other: &Row| root.compare(&one.name, &other.name).then(one.id.cmp(&other.id));
+    let rank = |row: &Row| rank(row, place, &query);
     match request.order_by.as_str() {
-        "" if query.whole.is_empty() => found.sort_by_key(|row| by_name(row)),
-        "" => found.sort_by_key(|row| (rank(row, place, &query), by_name(row))),
-        "name" => found.sort_by_key(|row| by_name(row)),
-        "name desc" => found.sort_by_key(|row| std::cmp::Reverse(by_name(row))),
+        "" if query.whole.is_empty() => found.sort_by(|one, other| by_name(one, other)),
+        "" => found.sort_by(|one, other| rank(one).cmp(&rank(other)).then_with(|| by_name(one, other))),
+        "name" => found.sort_by(|one, other| by_name(one, other)),
+        "name desc" => found.sort_by(|one, other| by_name(other, one)),
         "create_time" => found.sort_by_key(|row| (row.created, row.id)),
         "create_time desc" => found.sort_by_key(|row| std::cmp::Reverse((row.created, row.id))),
         "update_time" => found.sort_by_key(|row| (row.updated, row.id)),

@@ -47,9 +47,9 @@ pub enum Archived {
 /// In which order results come. Ties go by id, in the same direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum OrderBy {
-    /// The exact name or number first, then names that start with the query, then the rest; each by folded name.
+    /// The exact name or number first, then names that start with the query, then the rest; each by name.
     Relevance,
-    /// By folded name.
+    /// By the sort key of the name.
     Name,
     /// By creation.
     CreateTime,

@@ -110,9 +110,7 @@ impl Accounts {
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
-            .run(async |conn| {
-                store::accounts::branches::list(conn, caller.scope(), &after, limit, call::hold).await
-            })
+            .run(async |conn| store::accounts::branches::list(conn, caller.scope(), &after, limit, call::hold).await)
             .await?;
         Ok(Page::of(found, size))
     }
