@@ -29,6 +29,7 @@ use crate::domain::{
     tags::tag::{Tag, TagName},
     values::{
         address::{Address, AddressPart},
+        characters::{is_joiner, is_selector},
         contact::Contact,
         contacts::Contacts,
         custom_id::{CustomId, CustomIds, System},
@@ -56,6 +57,8 @@ pub(super) fn raw() -> impl Strategy<Value = String> {
         2 => "[\\u0300-\\u036F\\u1100-\\u11FF\\u1E00-\\u1FFF]{1,4}",
         2 => "[\\uFB00-\\uFFEF\\u2100-\\u214F\\u3300-\\u33FF\\u00A0-\\u00BF]{1,4}",
         1 => "[ \\t\\n\\u00A0\\u2000-\\u200A\\u3000]{1,3}",
+        1 => "[a\\u{645}-\\u{64A}\\u{94D}\\u{D9A}-\\u{DC6}\\u{1F468}\\u{2764}\\u{845B}\\u{307}\\u{654} \\u{200C}\\u{200D}\\u{FE0F}\\u{E0100}]{1,6}",
+        1 => "[iIİıj\\u{307}\\u{301}\\u{323}'’´`–—-]{1,5}",
         1 => "[\\x00-\\x1F\\x7F\\u0085\\u00AD\\u034F\\u200B-\\u200F\\u2028-\\u202E\\u2066-\\u2069\\uFEFF\\uFE0F]",
         1 => any::<char>().prop_map(String::from),
     ];
@@ -72,14 +75,21 @@ pub(super) fn assert_kept(text: &str, most: usize) {
     for character in text.chars() {
         assert!(!character.is_control(), "{text:?} holds a control character");
         assert!(!character.is_whitespace() || character == ' ', "{text:?} holds unusual white space");
-        let invisible =
-            ['\u{61C}', '\u{AD}', '\u{34F}', '\u{2028}', '\u{2029}', '\u{2060}', '\u{FEFF}', '\u{3164}', '\u{FE0F}'];
+        let invisible = ['\u{61C}', '\u{AD}', '\u{34F}', '\u{2028}', '\u{2029}', '\u{2060}', '\u{FEFF}', '\u{3164}'];
         assert!(!invisible.contains(&character), "{text:?} holds an invisible character");
-        assert!(!('\u{200B}'..='\u{200F}').contains(&character), "{text:?} holds a zero-width character");
+        assert!(!['\u{200B}', '\u{200E}', '\u{200F}'].contains(&character), "{text:?} holds a zero-width character");
         assert!(!('\u{202A}'..='\u{202E}').contains(&character), "{text:?} holds a bidi control");
         assert!(!('\u{2066}'..='\u{2069}').contains(&character), "{text:?} holds a bidi isolate");
     }
     assert!(!text.contains("  "), "{text:?} holds two spaces in a row");
+    for word in text.split(' ') {
+        assert!(!word.starts_with(|first| is_joiner(first) || is_selector(first)), "{text:?} holds a lone joiner");
+    }
+    let pairs = text.chars().zip(text.chars().skip(1));
+    for (one, next) in pairs {
+        assert!(!(is_joiner(one) && is_joiner(next)), "{text:?} holds two joiners in a row");
+        assert!(!(is_selector(one) && is_selector(next)), "{text:?} holds two selectors in a row");
+    }
 }
 
 /// An id of this number.

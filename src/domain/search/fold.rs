@@ -2,7 +2,7 @@
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use crate::domain::values::{key::Key, text::collapse};
+use crate::domain::values::{characters::is_apostrophe, key::Key, text::collapse};
 
 /// Two rounds have been enough for every text tried so far. The bound guarantees an end.
 const MAX_ROUNDS: usize = 4;
@@ -77,13 +77,6 @@ fn vanishes(letter: char) -> bool {
             | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
             | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}'
             | '\u{E0000}'..='\u{E0FFF}')
-}
-
-fn is_apostrophe(letter: char) -> bool {
-    matches!(letter,
-        '\'' | '`' | '\u{B4}' | '\u{2B9}' | '\u{2BB}'..='\u{2BF}' | '\u{2C8}' | '\u{55A}' | '\u{5F3}' | '\u{7F4}' | '\u{7F5}'
-        | '\u{1FBD}' | '\u{1FBF}' | '\u{2018}'..='\u{201B}' | '\u{2032}' | '\u{2035}' | '\u{A78B}' | '\u{A78C}' | '\u{FF07}'
-        | '\u{FF40}')
 }
 
 /// How a letter is typed where the keyboard does not have it.

@@ -7,6 +7,8 @@ mod field;
 mod filters;
 mod fold;
 mod grams;
+mod phones;
+mod places;
 mod query;
 mod text;
 mod words;

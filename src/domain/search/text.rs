@@ -12,6 +12,8 @@ use super::{
     filters,
     fold::fold,
     grams::{self, Grams, VERSION},
+    phones::phone_forms,
+    places::{country_code, state_forms},
     words::{compact, tokens},
 };
 use crate::domain::{
@@ -163,7 +165,11 @@ impl Writer {
             }
             (SearchField::City, _) => self.words(profile.primary_address.get(AddressPart::City), true, Whole::IfNoWord),
             (SearchField::State, _) => {
-                self.words(profile.primary_address.get(AddressPart::State), false, Whole::IfNoWord);
+                let country = profile.primary_address.get(AddressPart::Country);
+                let state = profile.primary_address.get(AddressPart::State);
+                self.words(state, false, Whole::IfNoWord);
+                let forms = state.map(|state| state_forms(country, state)).unwrap_or_default();
+                forms.iter().for_each(|form| self.words(Some(form), false, Whole::IfNoWord));
             }
             (SearchField::Number, true) => self.number(profile.registration_number.as_ref().map(Text::as_str)),
             (SearchField::Number, false) => self.number(fields.order_reference.as_ref().map(Text::as_str)),
@@ -176,7 +182,8 @@ impl Writer {
             }
             (SearchField::Phone, _) => {
                 let phones = [&profile.phone, &profile.fax].into_iter().chain(contacts().map(|contact| &contact.phone));
-                phones.flatten().for_each(|phone| self.phone(phone));
+                let country = profile.primary_address.get(AddressPart::Country);
+                phones.flatten().for_each(|phone| self.phone(phone, country));
             }
             (SearchField::TaxId, _) => {
                 profile.tax_ids.as_slice().iter().for_each(|tax_id| self.tax_id(tax_id));
@@ -226,18 +233,20 @@ impl Writer {
                 }
             }
             _ => {
-                let country = tax_id.country().map(fold).filter(|country| is_code(country));
+                let country = tax_id.country().and_then(country_code).map(str::to_ascii_lowercase);
                 country.into_iter().for_each(|country| self.form(&format!("{country}{value}")));
             }
         }
     }
 
-    fn phone(&mut self, phone: &Phone) {
+    /// As it was given, with its extension, in its national and in its international form.
+    fn phone(&mut self, phone: &Phone, country: Option<&str>) {
         let number = phone.number();
         match phone.extension() {
             Some(extension) => self.number(Some(&format!("{number} {extension}"))),
             None => self.number(Some(number)),
         }
+        phone_forms(number, country).iter().for_each(|form| self.form(form));
     }
 
     fn whole(&mut self, value: &str) {

@@ -3,6 +3,7 @@
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
 
+use super::characters::{is_joiner, is_selector};
 use super::text::printable;
 use super::violation::Rule;
 
@@ -29,6 +30,10 @@ impl Email {
     /// Empty, too long, not printable, or not an address of the plain form `local@domain.tld`.
     pub fn parse(raw: &str) -> Result<Self, Rule> {
         let text = printable(raw, 1..=Self::MAX_CHARS)?;
+        // No mailbox needs them, and two addresses that look the same would be two.
+        if text.contains(|letter| is_joiner(letter) || is_selector(letter)) {
+            return Err(MALFORMED);
+        }
         let (local, domain) = text.rsplit_once('@').ok_or(MALFORMED)?;
         if local.len() > Self::MAX_LOCAL {
             let count = local.len();
@@ -95,6 +100,9 @@ mod tests {
             "jan@company.nl.",
             "jan@company.nl, piet@company.nl",
             "mailto:jan@company.nl",
+            "ja\u{200D}n@company.nl",
+            "jan@com\u{200C}pany.nl",
+            "\u{2764}\u{FE0F}@company.nl",
         ] {
             assert_eq!(Email::parse(raw), Err(MALFORMED), "{raw:?}");
         }

@@ -1,25 +1,30 @@
-//! The folded key by which names and custom IDs are compared: case, width and spacing do not matter, accents do.
+//! The folded key by which names, custom IDs, tags and branches are compared: case, width, spacing and typography do not
+//! matter, accents do.
 //!
 //! Rule: two texts are the same name if and only if their keys are the same bytes. So `PostgreSQL` compares keys with
-//! `COLLATE "C"`. A change of the folding is a migration of every stored key.
+//! `COLLATE "C"`. A change of the folding needs a new [`Key::VERSION`], to which `clientele migrate` brings every stored key.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
+use super::characters::{is_apostrophe, is_dash, is_joiner, is_selector};
 use super::text::{collapse, is_plain};
 use super::violation::Rule;
 
 /// Two rounds have been enough for every text tried so far: a third changed nothing. The bound guarantees an end.
 const MAX_ROUNDS: usize = 4;
 
-/// A text folded for comparison: NFKC, full case folding (not the Turkic one), NFKC, white space collapsed; accents
-/// are kept. Unique names and custom IDs compare by it.
+/// A text folded for comparison: NFKC; full case folding with İ, ı and i as one letter; apostrophes and dashes of every kind as
+/// `'` and `-`; without joiners and variation selectors; white space collapsed. Accents are kept. Unique names and custom IDs
+/// compare by it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);
 
 impl Key {
+    /// The version of the folding. Version 1 knew no typography and did not fold İ and ı.
+    pub const VERSION: i32 = 2;
     /// The most bytes of a unique key: a B-tree of `PostgreSQL` refuses entries above a third of a page (2,704 bytes), and
     /// an entry holds ids and a system beside the key.
     pub const MAX_BYTES: usize = 2_048;
@@ -27,7 +32,7 @@ impl Key {
     /// Folds any text. Folding a key again returns the same key.
     #[must_use]
     pub fn fold(text: &str) -> Self {
-        if is_plain(text) {
+        if is_plain(text) && !text.contains('`') {
             return Self(text.to_ascii_lowercase());
         }
         let mut key = round(text);
@@ -62,7 +67,35 @@ impl Key {
 
 fn round(text: &str) -> String {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
-    collapse(&nfkc.normalize(&CaseMapper::new().fold_string(&nfkc.normalize(text))))
+    // Before NFKC, which takes an accent that is typed for an apostrophe apart into a space and a combining accent.
+    let composed = plain_typography(&nfkc.normalize(&plain_typography(text)));
+    collapse(&nfkc.normalize(&one_i(&CaseMapper::new().fold_string(&composed))))
+}
+
+/// The text as a typewriter has it: one apostrophe, one dash, and nothing invisible.
+fn plain_typography(text: &str) -> String {
+    let visible = text.chars().filter(|letter| !is_joiner(*letter) && !is_selector(*letter));
+    visible
+        .map(|letter| match letter {
+            apostrophe if is_apostrophe(apostrophe) => '\'',
+            dash if is_dash(dash) => '-',
+            other => other,
+        })
+        .collect()
+}
+
+/// A case-folded text in which ı and İ (folded to i and a dot above) are i. So ISI, İSİ, ısı and isi are one name in every
+/// language: whoever writes it, no search or look-up knows in which language it was written.
+fn one_i(folded: &str) -> String {
+    let mut text = String::with_capacity(folded.len());
+    for letter in folded.chars() {
+        match letter {
+            'ı' => text.push('i'),
+            '\u{307}' if text.ends_with(['i', 'į', 'ị']) => {}
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 /// Declares a text that is stored as given and compared by its key. A macro, so that a name and a custom ID are
@@ -145,6 +178,37 @@ mod tests {
     }
 
     #[test]
+    fn apostrophes_are_one_and_so_are_dashes() {
+        for name in ["O’Brien", "O‘Brien", "OʼBrien", "Oʻbrien", "O′Brien", "O＇Brien", "O`Brien", "O´Brien", "O᾽Brien"]
+        {
+            assert_eq!(Key::fold(name).as_str(), "o'brien", "{name}");
+        }
+        for name in ["A-1", "A‐1", "A‑1", "A–1", "A—1", "A―1", "A−1", "A－1", "A﹘1", "A־1"] {
+            assert_eq!(Key::fold(name).as_str(), "a-1", "{name}");
+        }
+        assert!(!same("O'Brien", "OBrien") && !same("A-1", "A1") && !same("A-1", "A 1") && !same("A-1", "Aー1"));
+    }
+
+    #[test]
+    fn every_i_is_one_with_and_without_its_dot() {
+        for name in ["IŞIK", "İŞİK", "ışık", "işik", "i\u{307}şi\u{307}k", "I\u{307}şık"] {
+            assert_eq!(Key::fold(name).as_str(), "işik", "{name}");
+        }
+        assert!(same("İ\u{301}", "í") && same("İ\u{323}", "ị"));
+        assert!(!same("i", "í") && !same("i", "ị") && !same("z\u{307}", "z"));
+    }
+
+    #[test]
+    fn joiners_and_selectors_do_not_matter() {
+        assert!(same("می\u{200C}خواهم", "میخواهم"));
+        assert!(same("ශ්\u{200D}රී", "ශ්රී"));
+        assert!(same("\u{2764}\u{FE0F} Shop", "\u{2764} shop"));
+        assert!(same("葛\u{E0100}城", "葛城"));
+        assert!(same("Co\u{200D}paco", "Copaco"));
+        assert!(same("e\u{200D}\u{301}", "é"));
+    }
+
+    #[test]
     fn accents_and_leading_zeros_do() {
         assert!(!same("Jose", "José"));
         assert!(!same("007", "7"));
@@ -157,6 +221,18 @@ mod tests {
             let key = Key::fold(&character.to_string());
             assert_eq!(round(key.as_str()), key.as_str(), "U+{:04X}", u32::from(character));
         }
+    }
+
+    /// If this fails, stored keys are no longer what their texts fold to: raise [`Key::VERSION`] with the new number.
+    #[test]
+    fn the_folding_is_that_of_its_version() {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for character in '\0'..='\u{2FFFF}' {
+            for byte in Key::fold(&character.to_string()).as_str().bytes().chain([0]) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        assert_eq!((Key::VERSION, hash), (2, 13_300_641_333_073_321_103));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! a stored value does not use it: a rule may become stricter later, and a value that was accepted once stays readable.
 
 pub mod address;
+pub(in crate::domain) mod characters;
 pub mod contact;
 pub mod contacts;
 pub mod custom_id;
@@ -13,6 +14,7 @@ pub mod label;
 pub mod language;
 pub mod name;
 pub mod phone;
+mod sequences;
 pub mod sort_key;
 pub mod status_reason;
 pub mod tax_id;

@@ -1,7 +1,8 @@
 //! The pipeline for every text of a client: normalised, trimmed, printable, and of a bounded length.
 //!
 //! Rule: no other file normalises a text that is stored. Texts that look the same must be the same, and invisible characters
-//! are refused: a zero-width space in a name would make a second customer that looks like the first.
+//! are refused: a zero-width space in a name would make a second customer that looks like the first. Those that a script or an
+//! emoji is written with are kept, and the keys of uniqueness and the searches ignore them.
 
 use std::ops::RangeInclusive;
 
@@ -10,6 +11,7 @@ use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use serde::{Deserialize, Serialize};
 
+use super::sequences::Sequences;
 use super::violation::Rule;
 
 /// A text with more bytes than this per allowed character cannot become short enough by composing, and is refused before
@@ -25,7 +27,8 @@ const BRAILLE_BLANK: char = '\u{2800}';
 /// # Errors
 /// Too long, too short, or a character that is invisible or unassigned: control characters (tab and line feed too, except at
 /// the ends, where they are trimmed), bidi controls, zero-width and other default-ignorable ones, line and paragraph
-/// separators, private use, unassigned. Characters are numbered from 1, as they were sent.
+/// separators, private use, unassigned. Joiners inside a word or an emoji and variation selectors after what they vary are
+/// kept. Characters are numbered from 1, as they were sent.
 pub fn printable(raw: &str, chars: RangeInclusive<usize>) -> Result<String, Rule> {
     if is_plain(raw) {
         return within(raw.len(), &chars).map(|()| raw.to_owned());
@@ -34,11 +37,9 @@ pub fn printable(raw: &str, chars: RangeInclusive<usize>) -> Result<String, Rule
     if trimmed.len() > chars.end().saturating_mul(MAX_BYTES_PER_CHAR) {
         return Err(wrong_length(trimmed.chars().count(), &chars));
     }
-    if let Some((place, found, why)) =
-        trimmed.chars().enumerate().find_map(|(place, found)| refused(found).map(|why| (place, found, why)))
-    {
+    if let Some((place, found, why)) = first_refused(trimmed) {
         let before = raw.chars().take_while(|blank| blank.is_whitespace()).count();
-        let place = before + place + 1;
+        let place = before + place;
         return Err(Rule::with(format!("must not hold {why}; character {place} is U+{:04X}", u32::from(found))));
     }
     let text = collapse(&ComposingNormalizerBorrowed::new_nfc().normalize(trimmed));
@@ -75,6 +76,24 @@ pub(in crate::domain) fn collapse(text: &str) -> String {
         collapsed.push_str(word);
     }
     collapsed
+}
+
+/// The first character that must not be where it is: its place from 1, itself, and why.
+fn first_refused(text: &str) -> Option<(usize, char, &'static str)> {
+    let (mut sequences, mut rest) = (Sequences::default(), text.chars());
+    let mut place = 0;
+    while let Some(found) = rest.next() {
+        place += 1;
+        let why = match sequences.take(found, &rest) {
+            Ok(true) => None,
+            Ok(false) => refused(found),
+            Err(why) => Some(why),
+        };
+        if let Some(why) = why {
+            return Some((place, found, why));
+        }
+    }
+    None
 }
 
 /// Why no text may contain this character; none if it is allowed.
