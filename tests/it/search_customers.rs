@@ -169,7 +169,7 @@ async fn wildcards_and_operators_are_ordinary_characters() {
     ] {
         assert_eq!(names(&acme.admin, query(words)).await, [name], "{words:?}");
     }
-    for nothing in ["%%%", "___", "%", "_", r"\\\", "' or '1'='1", "1*1*1", ".*.", "NULL", "$4$", "**", "--"] {
+    for nothing in ["%%%", "___", "%", "_", r"\\\", "' or '1'='1", ".*.", "NULL", "$4$", "**", "--"] {
         assert!(names(&acme.admin, query(nothing)).await.is_empty(), "{nothing:?}");
     }
 }

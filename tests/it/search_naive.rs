@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use clientele::grpc::pb;
 use icu_collator::{Collator, CollatorBorrowed};
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -203,42 +204,71 @@ fn fits(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> bool 
         && within(row.updated, request.updated.as_ref())
 }
 
-/// The requested fields that are shown, with their values.
-fn fields(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> Vec<(pb::SearchField, Vec<String>)> {
-    use pb::SearchField as Field;
-    all_fields(row, place)
-        .into_iter()
-        .filter(|(field, _)| matches!(request.field(), Field::Unspecified | Field::All) || request.field() == *field)
-        .collect()
+/// A field with its values, and further forms of numbers: only the whole query finds these.
+type Field = (pb::SearchField, Vec<String>, Vec<String>);
+
+/// The requested fields that are shown.
+fn fields(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> Vec<Field> {
+    let all = matches!(request.field(), pb::SearchField::Unspecified | pb::SearchField::All);
+    all_fields(row, place).into_iter().filter(|field| all || request.field() == field.0).collect()
 }
 
-fn all_fields(row: &Row, place: &Place) -> Vec<(pb::SearchField, Vec<String>)> {
-    use pb::SearchField as Field;
+fn all_fields(row: &Row, place: &Place) -> Vec<Field> {
     let shown = row.ancestors.contains(&place.account);
     let text = |path: &str| row.profile.pointer(path).and_then(Value::as_str).map(ToOwned::to_owned);
     let list = |path: &str| row.profile.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let country = text("/primary_address/country").unwrap_or_default().to_lowercase();
+    let region = match country.as_str() {
+        "netherlands" => Some(Region::NL),
+        "türkiye" => Some(Region::TR),
+        _ => None,
+    };
     let contacts = list("/contacts");
     let phone = |phone: &Value| {
         let part = |name: &str| phone[name].as_str().unwrap_or_default().to_owned();
-        phone.is_object().then(|| format!("{} {}", part("number"), part("extension")))
+        phone.is_object().then(|| (part("number"), part("extension")))
     };
     let phones = ["/phone", "/fax"].into_iter().filter_map(|path| row.profile.pointer(path)).filter_map(phone);
+    let phones: Vec<_> = phones.chain(contacts.iter().filter_map(|it| phone(&it["phone"]))).collect();
     let emails = text("/email").into_iter().chain(text("/billing_email").filter(|_| shown));
     let numbers = row.numbers.iter().filter(|number| number.account == place.account).map(|it| it.value.clone());
+    let state = text("/primary_address/state");
+    let brabant = country == "netherlands" && state.as_ref().is_some_and(|it| ["Noord Brabant", "NB"].contains(&&**it));
+    let states = if brabant { vec!["NL-NB", "NB", "Noord-Brabant"] } else { Vec::new() };
+    let tax_ids: Vec<String> =
+        list("/tax_ids").iter().filter_map(|it| Some(it["value"].as_str()?.to_owned())).collect();
+    let number = numbers.chain(text("/registration_number")).chain(row.order_reference.clone().filter(|_| shown));
     vec![
-        (Field::Name, std::iter::once(row.name.clone()).chain(text("/legal_name")).collect()),
-        (Field::City, text("/primary_address/city").into_iter().collect()),
-        (Field::State, text("/primary_address/state").into_iter().collect()),
-        (Field::Number, {
-            let order_reference = row.order_reference.clone().filter(|_| shown);
-            numbers.chain(text("/registration_number")).chain(order_reference).collect()
-        }),
-        (Field::Email, emails.chain(contacts.iter().filter_map(|it| Some(it["email"].as_str()?.to_owned()))).collect()),
-        (Field::Phone, phones.chain(contacts.iter().filter_map(|it| phone(&it["phone"]))).collect()),
-        (Field::TaxId, {
-            list("/tax_ids").iter().filter_map(|tax_id| Some(tax_id["value"].as_str()?.to_owned())).collect()
-        }),
+        (pb::SearchField::Name, std::iter::once(row.name.clone()).chain(text("/legal_name")).collect(), Vec::new()),
+        (pb::SearchField::City, text("/primary_address/city").into_iter().collect(), Vec::new()),
+        (pb::SearchField::State, state.into_iter().chain(states.into_iter().map(str::to_owned)).collect(), Vec::new()),
+        (pb::SearchField::Number, number.collect(), Vec::new()),
+        (
+            pb::SearchField::Email,
+            emails.chain(contacts.iter().filter_map(|it| Some(it["email"].as_str()?.to_owned()))).collect(),
+            Vec::new(),
+        ),
+        (
+            pb::SearchField::Phone,
+            phones.iter().map(|(number, extension)| format!("{number} {extension}")).collect(),
+            phones.iter().flat_map(|(number, _)| dialled(number, region)).collect(),
+        ),
+        (pb::SearchField::TaxId, tax_ids.clone(), tax_ids.iter().filter_map(|value| without_country(value)).collect()),
     ]
+}
+
+/// A number as it is dialled at home and from abroad.
+fn dialled(number: &str, region: Option<Region>) -> Vec<String> {
+    let phone = PHONE_NUMBER_UTIL.parse(number, region).ok().filter(|it| PHONE_NUMBER_UTIL.is_possible_number(it));
+    let forms = [PhoneNumberFormat::National, PhoneNumberFormat::E164];
+    phone.iter().flat_map(|phone| forms.map(|form| compact(&PHONE_NUMBER_UTIL.format(phone, form)))).collect()
+}
+
+fn without_country(value: &str) -> Option<String> {
+    let value = compact(&fold(value));
+    let (country, rest) = value.split_at_checked(2)?;
+    let has_one = country.chars().all(|it| it.is_ascii_lowercase()) && rest.contains(|it: char| it.is_ascii_digit());
+    has_one.then(|| rest.to_owned())
 }
 
 /// A query as DESIGN 3.3 reads it.
@@ -255,7 +285,7 @@ impl Query {
         Self { whole, tokens }
     }
 
-    fn finds(&self, fields: &[(pb::SearchField, Vec<String>)]) -> bool {
+    fn finds(&self, fields: &[Field]) -> bool {
         if self.whole.is_empty() {
             return true;
         }
@@ -264,24 +294,20 @@ impl Query {
         (!self.tokens.is_empty() && all) || fields.iter().any(|field| self.is_whole(field))
     }
 
-    /// Whether the whole query is or begins a value.
-    fn is_whole(&self, (field, values): &(pb::SearchField, Vec<String>)) -> bool {
-        use pb::SearchField as Field;
+    /// Whether the whole query is a value, or begins a number.
+    fn is_whole(&self, (field, values, forms): &Field) -> bool {
+        use pb::SearchField::{Number, Phone, TaxId};
         let query = compact(&self.whole);
+        let mut all = values.iter().chain(forms);
         match field {
-            _ if query.is_empty() => values.iter().any(|value| fold(value) == self.whole),
-            Field::Number | Field::Phone => values.iter().any(|value| compact(&fold(value)).starts_with(&query)),
-            Field::TaxId => values.iter().map(|value| compact(&fold(value))).any(|value| {
-                let (country, rest) = value.split_at_checked(2).unwrap_or_default();
-                let has_prefix = country.chars().all(|it| it.is_ascii_lowercase()) && rest.contains(char::is_numeric);
-                value.starts_with(&query) || (has_prefix && rest.starts_with(&query))
-            }),
+            _ if query.is_empty() => all.any(|value| fold(value) == self.whole),
+            Number | Phone | TaxId => all.any(|value| compact(&fold(value)).starts_with(&query)),
             _ => false,
         }
     }
 
     /// Whether a field shows why the customer was found.
-    fn touches(&self, field: &(pb::SearchField, Vec<String>)) -> bool {
+    fn touches(&self, field: &Field) -> bool {
         let mut words = self.tokens.iter().flatten().flatten();
         words.any(|word| lies(word, field)) || self.is_whole(field)
     }
@@ -321,19 +347,21 @@ fn compact(folded: &str) -> String {
     folded.chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
-fn lies(word: &str, (field, values): &(pb::SearchField, Vec<String>)) -> bool {
-    use pb::SearchField as Field;
+fn lies(word: &str, (field, values, _): &Field) -> bool {
     let unspaced = word.chars().any(|letter| ('\u{3040}'..'\u{d7a4}').contains(&letter));
-    let anywhere = matches!(field, Field::Name | Field::City) && (word.chars().count() >= 3 || unspaced);
+    let anywhere =
+        matches!(field, pb::SearchField::Name | pb::SearchField::City) && (word.chars().count() >= 3 || unspaced);
     let words = |value: &String| fold(value).split(' ').flat_map(readings).flatten().collect::<Vec<_>>();
     values.iter().flat_map(words).any(|stored| if anywhere { stored.contains(word) } else { stored.starts_with(word) })
 }
 
 fn rank(row: &Row, place: &Place, query: &Query) -> u8 {
     let name = fold(&row.name);
-    let exact = all_fields(row, place).into_iter().any(|(field, values)| {
+    let exact = all_fields(row, place).into_iter().any(|(field, values, _)| {
         matches!(field, pb::SearchField::Number | pb::SearchField::Email)
-            && values.iter().any(|value| !compact(&query.whole).is_empty() && compact(&fold(value)) == compact(&query.whole))
+            && values
+                .iter()
+                .any(|value| !compact(&query.whole).is_empty() && compact(&fold(value)) == compact(&query.whole))
     });
     match () {
         () if name == query.whole || exact => 0,

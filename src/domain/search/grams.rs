@@ -145,7 +145,21 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_among_what_is_stored() {
         let free = stored("t-systems h.l.f. de 株式会社田中 route 66", true);
-        for query in ["t-systems", "tsystems", "systems", "stem", "hlf", "h.l.f", "de", "d", "田中", "田", "会社田中", "66", "rou"] {
+        for query in [
+            "t-systems",
+            "tsystems",
+            "systems",
+            "stem",
+            "hlf",
+            "h.l.f",
+            "de",
+            "d",
+            "田中",
+            "田",
+            "会社田中",
+            "66",
+            "rou",
+        ] {
             assert!(finds(query, &free), "{query}");
         }
         for query in ["x", "tsx", "中田", "mat"] {

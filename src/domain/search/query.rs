@@ -47,9 +47,8 @@ impl Query {
     /// # Errors
     /// Too long.
     pub fn parse(raw: &str) -> Result<Self, Rule> {
-        let long = |count: usize| {
-            Rule::with(format!("must be at most {} characters; this has {count}", Self::MAX_CHARS))
-        };
+        let long =
+            |count: usize| Rule::with(format!("must be at most {} characters; this has {count}", Self::MAX_CHARS));
         if raw.len() > Self::MAX_CHARS * MAX_BYTES_PER_CHAR {
             return Err(long(raw.chars().count()));
         }
@@ -86,7 +85,11 @@ impl Query {
         self.tokens
             .iter()
             .map(|token| {
-                Asked(std::iter::once(words(&token.parts)).chain(token.whole.iter().map(|it| words(std::slice::from_ref(it)))).collect())
+                Asked(
+                    std::iter::once(words(&token.parts))
+                        .chain(token.whole.iter().map(|it| words(std::slice::from_ref(it))))
+                        .collect(),
+                )
             })
             .collect()
     }

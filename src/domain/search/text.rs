@@ -18,7 +18,10 @@ use super::{
 };
 use crate::domain::{
     fields::customer_fields::CustomerFields,
-    values::{address::AddressPart, contact::ContactPart, custom_id::CustomId, email::Email, phone::Phone, sort_key::SortKey, tax_id::TaxId, text::Text},
+    values::{
+        address::AddressPart, contact::ContactPart, custom_id::CustomId, email::Email, phone::Phone, sort_key::SortKey,
+        tax_id::TaxId, text::Text,
+    },
 };
 
 /// Begins a whole value: letters and digits alone, or the folded text if it has none.

@@ -26,7 +26,9 @@ impl Candidates {
         let columns = self.0.iter().enumerate().map(|(place, keys)| {
             let keys: Vec<String> = keys
                 .iter()
-                .map(|(node, grams)| format!("select {} | (n::bigint << 32) | g from unnest({grams}::bigint[]) g", node.bits()))
+                .map(|(node, grams)| {
+                    format!("select {} | (n::bigint << 32) | g from unnest({grams}::bigint[]) g", node.bits())
+                })
                 .collect();
             format!(", array({}) as k{place}", keys.join(" union all "))
         });
@@ -36,9 +38,8 @@ impl Candidates {
     /// That a row of `customer_search s` is a candidate of the bucket `b`.
     pub(super) fn condition(&self) -> String {
         let lists = 0..self.0.len();
-        let one = |place| {
-            format!("search_keys(s.tenant_id, s.account_id, s.bucket, s.grams, s.id_grams) @> b.k{place}")
-        };
+        let one =
+            |place| format!("search_keys(s.tenant_id, s.account_id, s.bucket, s.grams, s.id_grams) @> b.k{place}");
         format!("({})", lists.map(one).collect::<Vec<_>>().join(" or "))
     }
 }

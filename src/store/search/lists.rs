@@ -72,7 +72,8 @@ impl Builder {
                 if let Some(until) = until {
                     within += &format!(" and c.{column} < {}", self.bind(until)?);
                 }
-                let made = format!("select c.id from customers c where c.tenant_id = $1 and {}{within}", walk.arm.index);
+                let made =
+                    format!("select c.id from customers c where c.tenant_id = $1 and {}{within}", walk.arm.index);
                 return Ok(Some(walk.from(parts, &made)));
             }
         }

@@ -12,12 +12,7 @@ use crate::{domain::search::OrderBy, error::Result};
 
 impl Builder {
     /// What goes before the page, and the page.
-    pub(super) fn matches(
-        &mut self,
-        parts: &Parts<'_>,
-        arms: &[Arm],
-        query: &BoundQuery,
-    ) -> Result<(String, String)> {
+    pub(super) fn matches(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<(String, String)> {
         match parts.search.order.by {
             OrderBy::Relevance => self.by_relevance(parts, arms, query),
             OrderBy::Name => Ok((String::new(), self.by_name(parts, arms, query, Rank::Any, &parts.limit)?)),

@@ -130,10 +130,8 @@ impl Builder {
 /// goes before the page, and the arm.
 pub(super) fn first_or(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, rest: &str) -> (String, String) {
     let (order, limit) = (order(parts.search, "c"), &parts.limit);
-    let with = format!(
-        "{name} as materialized (select {PLACE} {} order by {order} limit {limit}), ",
-        walk.first(parts)
-    );
+    let with =
+        format!("{name} as materialized (select {PLACE} {} order by {order} limit {limit}), ", walk.first(parts));
     let is_full = format!("(select count(*) from {name}) >= {limit}");
     let arm = format!(
         "(select {PLACE}, 0 as place from {name} c where {is_full}) union all

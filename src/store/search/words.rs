@@ -2,7 +2,7 @@
 
 use super::builder::{Arm, Builder, Shown};
 use crate::{
-    domain::search::{Asked, FREE, HIDDEN, Search, SearchField, SECTIONS, Section, Word},
+    domain::search::{Asked, FREE, HIDDEN, SECTIONS, Search, SearchField, Section, Word},
     error::Result,
 };
 
@@ -81,9 +81,10 @@ impl Builder {
 impl BoundQuery {
     /// What must hold of the text `s` of a customer `c` of this arm.
     pub(super) fn matches(&self, search: &Search, arm: &Arm, rank: Rank) -> String {
-        let tokens = self.tokens.iter().map(|token| {
-            any(token.iter().map(|list| all(list.iter().map(|word| word.lies_in(search, arm)))))
-        });
+        let tokens = self
+            .tokens
+            .iter()
+            .map(|token| any(token.iter().map(|list| all(list.iter().map(|word| word.lies_in(search, arm))))));
         let words = if self.tokens.is_empty() { Vec::new() } else { vec![all(tokens)] };
         let number = self.number.iter().flat_map(|number| sections(search, arm, SearchField::is_number, number));
         let value = sections(search, arm, |_| self.tokens.is_empty(), &self.value);
@@ -101,7 +102,12 @@ impl BoundQuery {
     fn exact(&self, search: &Search, arm: &Arm) -> String {
         let everywhere = Search { field: None, ..search.clone() };
         let is_exact = |field| matches!(field, SearchField::Number | SearchField::Email);
-        any(std::iter::once(format!("s.name = {}", self.whole)).chain(sections(&everywhere, arm, is_exact, &self.value)))
+        any(std::iter::once(format!("s.name = {}", self.whole)).chain(sections(
+            &everywhere,
+            arm,
+            is_exact,
+            &self.value,
+        )))
     }
 }
 
