@@ -336,7 +336,8 @@ fn readings(token: &str) -> Vec<Vec<String>> {
     let punctuated = token.chars().any(|letter| !letter.is_alphanumeric() && !is_symbol(letter));
     let inner = token.trim_matches(|letter: char| !letter.is_alphanumeric());
     let divided = inner.contains(is_symbol);
-    if punctuated && !divided && !together.is_empty() { vec![parts, vec![together]] } else { vec![parts] }
+    let several = parts.iter().filter(|part| !is_symbol(part.chars().next().unwrap())).count() > 1;
+    if punctuated && !divided && several { vec![parts, vec![together]] } else { vec![parts] }
 }
 
 fn is_symbol(letter: char) -> bool {

@@ -199,7 +199,7 @@ impl Field {
                 reference: Some("must be the member_id of a member of the customer's owner; ListMembers has them"),
                 ..COLUMN
             },
-            Self::OrderReference => FieldSpec { name: "order_reference", ..COLUMN },
+            Self::OrderReference => FieldSpec { name: "order_reference", search: &[SearchField::Number], ..COLUMN },
             Self::Labels => FieldSpec { name: "labels", shown: OWNER_FULL, parts: Parts::Labels, ..PROFILE },
             Self::Language => FieldSpec { name: "language", ..PROFILE },
         }

@@ -10,8 +10,7 @@ use icu_properties::{
 pub(super) struct Token {
     /// What punctuation separates, and each symbol by itself. Never empty.
     pub(super) parts: Vec<String>,
-    /// All letters and digits as one word, if punctuation stands in the token, no symbol stands between them, and this is not its
-    /// only part.
+    /// All letters and digits as one word, if punctuation and no symbol stands between them.
     pub(super) whole: Option<String>,
 }
 
@@ -36,7 +35,7 @@ pub(super) fn tokens(folded: &str) -> impl Iterator<Item = Token> {
 
 fn token(text: &str) -> Option<Token> {
     let (mut parts, mut part, mut whole) = (Vec::new(), String::new(), String::new());
-    let (mut separated, mut after_symbol, mut divided) = (false, false, false);
+    let (mut separated, mut after_symbol, mut divided, mut count) = (false, false, false, 0);
     for letter in text.chars() {
         let kind = kind(letter);
         if kind == Kind::Word {
@@ -48,6 +47,7 @@ fn token(text: &str) -> Option<Token> {
         separated |= kind == Kind::Separator;
         after_symbol |= kind == Kind::Symbol && !whole.is_empty();
         if !part.is_empty() {
+            count += 1;
             parts.push(std::mem::take(&mut part));
         }
         if kind == Kind::Symbol {
@@ -55,12 +55,13 @@ fn token(text: &str) -> Option<Token> {
         }
     }
     if !part.is_empty() {
+        count += 1;
         parts.push(part);
     }
     if parts.is_empty() {
         return None;
     }
-    let whole = (separated && !divided && !whole.is_empty() && parts != [whole.as_str()]).then_some(whole);
+    let whole = (separated && !divided && count > 1).then_some(whole);
     Some(Token { parts, whole })
 }
 
