@@ -1,6 +1,6 @@
 //! ModifyCustomerTags: limits and malformed requests.
 
-use clientele::grpc::pb::ModifyCustomerTagsRequest as Tagging;
+use clientele::{domain::values::sort_key::SortKey, grpc::pb::ModifyCustomerTagsRequest as Tagging};
 use tonic::Code;
 
 use crate::{
@@ -72,10 +72,12 @@ async fn a_customer_has_at_most_a_hundred_tags() {
 async fn the_catalogue_has_at_most_2000_tags() {
     let world = World::start().await;
     let (acme, ada, _) = pair(&world).await;
-    let fill = "insert into tags (tenant_id, id, account_id, name, name_key, created_at)
-                select $1, gen_random_uuid(), $1, 'tag ' || n, 'tag ' || n, now() from generate_series(1, 1999) as n";
+    let fill = "insert into tags (tenant_id, id, account_id, name, name_key, name_sort, created_at)
+                select $1, gen_random_uuid(), $1, n, n, key, now() from unnest($2::text[], $3::bytea[]) as t (n, key)";
     let tenant = uuid::Uuid::parse_str(&acme.tenant).unwrap();
-    sqlx::query(fill).bind(tenant).execute(&mut world.sql().await).await.unwrap();
+    let names: Vec<String> = (1..=1_999).map(|number| format!("tag {number}")).collect();
+    let keys: Vec<Vec<u8>> = names.iter().map(|name| SortKey::of(name).as_bytes().to_vec()).collect();
+    sqlx::query(fill).bind(tenant).bind(names).bind(keys).execute(&mut world.sql().await).await.unwrap();
     let before = rows(&world).await;
 
     let refused = acme.admin.tag(&[&ada.id], &["one", "two", "TAG 7"], &[]).await;

@@ -33,11 +33,6 @@ impl Tag {
     pub fn sort_key(&self) -> SortKey {
         SortKey::of(self.name.as_str())
     }
-
-    /// Sorts tags as statements do: by name, then by id.
-    pub fn sort(tags: &mut [Self]) {
-        tags.sort_by_cached_key(|tag| (tag.sort_key(), tag.id));
-    }
 }
 
 /// A tag of the catalogue, and on how many customers it is.

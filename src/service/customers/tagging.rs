@@ -18,7 +18,10 @@ use crate::{
             answer::{Answer, BatchOutcome},
             options::{Options, Outcome},
         },
-        tags::tag::{Tag, TagName},
+        tags::{
+            tag::{Tag, TagName},
+            tagging::TagOrder,
+        },
         values::ids::{CustomerId, EventId, TagId},
     },
     error::{Error, Result},
@@ -97,15 +100,15 @@ async fn tag_locked(
         tags.extend(new.into_iter().map(|(tag, _)| tag));
     }
     let named = NamedTags::new(names, &tags);
-    let (mut outcomes, mut undone) = (Vec::with_capacity(batch.len()), Vec::new());
+    let (mut outcomes, mut undone, mut order) = (Vec::with_capacity(batch.len()), Vec::new(), TagOrder::default());
     for slice in batch.chunks(SLICE) {
-        let mut links = read_links(conn, caller, slice).await?;
+        let mut links = read_links(conn, caller, slice, &mut order).await?;
         let mut changes = Vec::new();
         for item in slice {
             let (Some(known), link) = (customers.get(&item.id), links.remove(&item.id).unwrap_or_default()) else {
                 continue;
             };
-            let (outcome, change) = decide_tagging(&known.customer, link, &named, item)?;
+            let (outcome, change) = decide_tagging(&known.customer, link, &named, item, &mut order)?;
             outcomes.push(outcome);
             changes.extend(change);
         }
@@ -142,6 +145,7 @@ async fn read_links(
     conn: &mut PgConnection,
     caller: &Caller,
     slice: &[BatchItem],
+    order: &mut TagOrder,
 ) -> Result<HashMap<CustomerId, Link>> {
     let ids: Vec<CustomerId> = slice.iter().map(|item| item.id).collect();
     let tagged = store::customers::read_tags(conn, caller.scope(), &ids).await?;
@@ -151,7 +155,7 @@ async fn read_links(
         store::tags::get_all(conn, caller.scope(), &on).await?.into_iter().map(|tag| (tag.id, tag)).collect();
     let links = tagged.into_iter().map(|Tagged { customer, revision, tags: ids }| {
         let mut tags: Vec<Tag> = ids.iter().filter_map(|id| tags.get(id)).cloned().collect();
-        Tag::sort(&mut tags);
+        order.sort(&mut tags);
         (customer, Link { revision, tags, ..Link::default() })
     });
     Ok(links.collect())
@@ -192,9 +196,11 @@ fn decide_tagging(
     before: Link,
     named: &NamedTags,
     item: &BatchItem,
+    order: &mut TagOrder,
 ) -> Result<(BatchOutcome, Option<Tagging>)> {
     let mut after = before.clone();
-    let change = after.retag(&named.add, &named.remove).map_err(|refusal| Error::refused_at(refusal, item.field()))?;
+    let change = after.retag(&named.add, &named.remove, order);
+    let change = change.map_err(|refusal| Error::refused_at(refusal, item.field()))?;
     let changed = change != Change::AlreadyMade;
     let (id, revision) = (customer.id, customer.revision);
     let outcome = BatchOutcome { customer: id, changed, revision, link_revision: after.revision };
