@@ -11,7 +11,10 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{store::search, telemetry::Statement as _};
+use crate::{
+    store::{keys, search},
+    telemetry::Statement as _,
+};
 
 /// The migrations that this program was built with. The lock is ours: a migrator that waits for sqlx's own inside a
 /// statement deadlocks with another one's `create index concurrently`. What a newer program applied is let be.
@@ -26,12 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 const POLL: Duration = Duration::from_millis(250);
 
 /// What a migration came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
     /// The schema's version now; above this program's own if a newer one was there before.
     pub version: i64,
     /// How many migrations this call applied.
     pub applied: usize,
+    /// What became of keys that an older program folded.
+    pub keys: keys::Rekeyed,
 }
 
 /// Why a database was not migrated.
@@ -96,10 +101,12 @@ pub async fn migrate(options: &PgConnectOptions, waiting: impl FnOnce()) -> Resu
     let after = applied(&mut conn).await?;
     // Only the program knows the folding: what a migration cannot compute is filled in here, and again if it broke off.
     search::fill_in(&mut conn).await?;
+    let keys = keys::bring_up_to_date(&mut conn).await?;
     conn.close().await?; // the lock goes with it
     Ok(Migrated {
         version: after.iter().copied().max().unwrap_or_default(),
         applied: after.difference(&before).count(),
+        keys,
     })
 }
 

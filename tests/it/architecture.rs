@@ -14,9 +14,11 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use crate::world::database;
 
 /// All keys and indexes that do not begin with the tenant, each with its reason.
-const NOT_BY_TENANT: [&str; 6] = [
+const NOT_BY_TENANT: [&str; 7] = [
     // The migrator's.
     "_sqlx_migrations_pkey",
+    // One row for each rule by which the program derives texts.
+    "derived_texts_pkey",
     // The feed's reader reads the events of all tenants.
     "events_feed_idx",
     // One row: which database this is.

@@ -77,6 +77,7 @@ mod modify_customer_tags_repeats;
 mod moved_tables;
 mod narrowed;
 mod newer_release;
+mod older_keys;
 mod operations;
 mod overload;
 mod pki;
