@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     config::{self, Problems, RawSettings, database_location},
-    store::migrations::{self, Migrated},
+    store::{
+        keys::Rekeyed,
+        migrations::{self, Migrated},
+    },
 };
 
 /// Bring a database's schema up to date, then exit
@@ -35,7 +38,7 @@ impl Migrate {
 /// Migrates a database and prints the result.
 pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), Failure> {
     let waiting = || print_message("another migration is running; waiting for it to end");
-    let Migrated { version, applied } = migrations::migrate(options, waiting)
+    let Migrated { version, applied, keys } = migrations::migrate(options, waiting)
         .await
         .map_err(Failure::context(format!("cannot migrate {}", database_location(options))))?;
     let newest = migrations::newest();
@@ -44,5 +47,24 @@ pub(super) async fn migrate(options: &PgConnectOptions) -> Result<(), Failure> {
     } else {
         print_message(&format!("schema is at version {version}, {applied} applied"));
     }
+    print_keys(&keys);
     Ok(())
+}
+
+/// Reports the keys of older rows, if there is anything to say.
+fn print_keys(keys: &Rekeyed) {
+    if keys.changed > 0 {
+        print_message(&format!("{} keys of names and custom IDs brought to this program's rule", keys.changed));
+    }
+    for conflict in &keys.listed {
+        print_message(&conflict.to_string());
+    }
+    if keys.conflicts > 0 {
+        print_message(&format!(
+            "{} keys are taken by other rows (at most {} are listed): give one of each pair another name or custom ID, and \
+             run this again; see docs/operations.md, Upgrade",
+            keys.conflicts,
+            keys.listed.len(),
+        ));
+    }
 }

@@ -12,7 +12,7 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    store::{search, sort_keys},
+    store::{keys, search, sort_keys},
     telemetry::Statement as _,
 };
 
@@ -29,12 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 const POLL: Duration = Duration::from_millis(250);
 
 /// What a migration came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
     /// The schema's version now; above this program's own if a newer one was there before.
     pub version: i64,
     /// How many migrations this call applied.
     pub applied: usize,
+    /// What became of keys that an older program folded.
+    pub keys: keys::Rekeyed,
 }
 
 /// Why a database was not migrated.
@@ -101,10 +103,12 @@ pub async fn migrate(options: &PgConnectOptions, waiting: impl FnOnce()) -> Resu
     // again if it broke off.
     sort_keys::fill_in(&mut conn).await?;
     search::renew(&mut conn).await?;
+    let keys = keys::bring_up_to_date(&mut conn).await?;
     conn.close().await?; // the lock goes with it
     Ok(Migrated {
         version: after.iter().copied().max().unwrap_or_default(),
         applied: after.difference(&before).count(),
+        keys,
     })
 }
 

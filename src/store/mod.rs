@@ -5,6 +5,7 @@ pub mod access;
 pub mod accounts;
 pub mod customers;
 pub mod history;
+pub mod keys;
 pub mod migrations;
 pub mod requests;
 pub mod rows;

@@ -78,6 +78,7 @@ mod moved_tables;
 mod name_order;
 mod narrowed;
 mod newer_release;
+mod older_keys;
 mod operations;
 mod overload;
 mod pki;

@@ -165,7 +165,10 @@ pub async fn update(
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
         "with written as (
-            update branches set name = $14, name_key = $15, name_sort = $16, dms_integrated = $17
+            update branches
+            set name = $14, dms_integrated = $17, name_sort = $16,
+                -- A name that stays keeps its key, which may be of an older rule: by today's another branch can have it.
+                name_key = case when name = $14 then name_key else $15 end
             where tenant_id = $1 and id = $13 and account_id = $12
             returning id
         )" RECORDED,

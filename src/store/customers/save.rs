@@ -99,11 +99,12 @@ async fn save_fields<A: Serialize>(
     let saved = mutation!(
         recorded,
         "with written as (
-            -- name_scope stays: a change of the tenant's rule sets it on every row.
+            -- name_scope stays: a change of the tenant's rule sets it on every row. A name that stays keeps its key, which
+            -- may be of an older rule: by today's another customer can have it.
             update customers set
                 (" SCALARS ") = (select " SCALARS " from jsonb_populate_record(null::customers, $15)),
-                revision = revision + 1, name_key = $16, name_sort = $21, profile = $17, holds = $18, updated_at = $9,
-                updated_by = $19
+                revision = revision + 1, name_sort = $21, profile = $17, holds = $18, updated_at = $9, updated_by = $19,
+                name_key = case when name = $15::jsonb ->> 'name' then name_key else $16 end
             where tenant_id = $1 and id = $12 and revision = $13 and owner_link_revision = $14
             returning id, account_id
         ), search as (

@@ -113,14 +113,14 @@ impl Builder {
     /// The first and the last bucket, and the step from one to the next.
     fn bounds(&mut self, search: &Search, behind: Option<&(String, &Place)>) -> Result<(String, String, i32)> {
         let last = i32::from(SortKey::BUCKETS) - 1;
-        let begin = behind.and_then(|(_, after)| match &after.key {
+        let first = behind.and_then(|(_, after)| match &after.key {
             PlaceKey::Name(key) => Some(i32::from(key.bucket())),
             PlaceKey::At(_) => None,
         });
         let (from, to, step) = if search.order.descending && search.order.by == OrderBy::Name {
-            (begin.unwrap_or(last), 0, -1)
+            (first.unwrap_or(last), 0, -1)
         } else {
-            (begin.unwrap_or(0), last, 1)
+            (first.unwrap_or(0), last, 1)
         };
         Ok((self.bind(from)?, self.bind(to)?, step))
     }
