@@ -55,8 +55,9 @@ create index customer_search_keys_idx on customer_search
 
 -- Without the rows that have no value these are smaller. With them, and before there are statistics, the planner took the smaller
 -- index of a tenant's order references to read one customer by its id, and read all of the tenant's.
+-- In this order: a create that breaks both is told of the name.
+alter table customers drop constraint customers_name_key;
+create unique index customers_name_key on customers (tenant_id, name_scope, name_key) where name_scope is not null;
 alter table customers drop constraint customers_order_reference_key;
 create unique index customers_order_reference_key on customers (tenant_id, account_id, order_reference)
     where order_reference is not null;
-alter table customers drop constraint customers_name_key;
-create unique index customers_name_key on customers (tenant_id, name_scope, name_key) where name_scope is not null;
