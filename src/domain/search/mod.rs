@@ -162,3 +162,6 @@ impl Search {
         SearchField::VARIANTS.iter().copied().filter(|field| self.asks(*field) && matches(*field)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

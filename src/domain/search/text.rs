@@ -89,7 +89,7 @@ pub struct Searchable {
     bucket: u8,
     doc: String,
     country: String,
-    grams: Grams,
+    pub(super) grams: Grams,
     version: i16,
 }
 
