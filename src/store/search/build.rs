@@ -81,7 +81,7 @@ pub(super) fn statement(
         , f.place, f.name_sort, {ids} as ids, {doc} as doc, t.total, exists (select from cut) as cut
         from ({total}) t
         left join page f on f.nth < coalesce((select cut.nth from cut), {limit} + 1)
-        left join customers c on c.tenant_id = $1 and c.id = f.id
+        left join lateral (select c.* from customers c where c.tenant_id = $1 and c.id = f.id offset 0) c on true
         order by f.nth"
     );
     Ok(Statement { text, arguments: builder.arguments })

@@ -80,9 +80,10 @@ impl Builder {
         const TAGGED: &str = "from customer_tags g
             where g.tenant_id = $1 and g.customer_id = c.id and g.account_id = $3 and g.tag_id = any(array(
                 select t.id from tags t where t.tenant_id = $1 and t.account_id = $3 and t.name_key = any(";
+        // `offset 0` keeps the planner from a join or a hash table with all that the account keeps.
         for (keys, before, after) in [
-            (&search.any_of, "exists (select ", ")"),
-            (&search.none_of, "not exists (select ", ")"),
+            (&search.any_of, "exists (select ", " offset 0)"),
+            (&search.none_of, "not exists (select ", " offset 0)"),
             (&search.all_of, "(select count(*) ", ") = "),
         ] {
             if !keys.is_empty() {
@@ -101,6 +102,7 @@ impl Builder {
                     select from custom_ids i
                     where i.tenant_id = $1 and i.customer_id = c.id and i.account_id = $3 and i.system = {system}
                       and i.is_current
+                    offset 0
                 )"
             );
         }
