@@ -120,7 +120,7 @@ mod tests {
             "র\u{200D}্যাব",      // Bengali: ra with a ya-phalaa
             "क्\u{200D}ष",       // Hindi: a half form
             "ಸಾಫ್ಟ್\u{200C}ವೇರ್",   // Kannada: "software"
-            "Auf\u{200C}lage", // typos: on purpose
+            "Auf\u{200C}lage",  // typos: on purpose
             "葛\u{E0100}城市",  // Japanese: a city written with a variant
             "≨\u{FE00}",        // a mathematical variant
             "ᠠ\u{180B}ᠨ",       // Mongolian
