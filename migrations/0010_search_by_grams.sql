@@ -25,7 +25,8 @@ alter table customer_search
     add column version smallint not null default 0;
 
 -- The keys of a row: of its owner; of its tenant, for searches in many accounts, unless the owner is the tenant's provider; of each
--- account that gave it a custom ID. The statement of a search makes keys in the same way. The cost keeps the planner from a scan
+-- account that gave it a custom ID. Those of an account that is not the owner are others than those of its own customers: a search
+-- among the customers of an account above must not read its own. The statement of a search makes keys in the same way. The cost keeps the planner from a scan
 -- that computes it for every row.
 create function search_keys(tenant_id uuid, account_id uuid, bucket integer, grams integer[], id_grams jsonb)
 returns bigint[] language plpgsql immutable parallel safe cost 100000 as $$
@@ -40,7 +41,8 @@ begin
     end if;
     if id_grams <> '{}' then
         keys := keys || array(
-            select (uuid_hash_extended(i.key::uuid, 0) << 37) | place | (g::bigint & 4294967295)
+            select (uuid_hash_extended(i.key::uuid, case when i.key::uuid = account_id then 0 else 2 end) << 37) | place
+                   | (g::bigint & 4294967295)
             from jsonb_each(id_grams) i
             cross join lateral jsonb_array_elements_text(i.value) g
         );
