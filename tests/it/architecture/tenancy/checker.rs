@@ -13,8 +13,8 @@ use std::{
 use sqlparser::{
     ast::{
         BinaryOperator, Expr, FromTable, Ident, Insert, JoinConstraint, JoinOperator, ObjectName, Query, Select,
-        SelectItem, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, UpdateTableFromKind, Value,
-        Visit as _, Visitor,
+        SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, TableObject, TableWithJoins,
+        UpdateTableFromKind, Value, Visit as _, Visitor,
     },
     dialect::PostgreSqlDialect,
     parser::Parser,
@@ -65,14 +65,14 @@ fn unrestricted_within(statement: &str, tables: &BTreeSet<String>, exempt: &[&st
 enum Relation {
     /// A table of the tenants without a restriction so far.
     Open,
-    /// A restricted table, or a `with` query whose tenant_id comes from one.
+    /// A restricted table, or a `with` query or subquery whose tenant_id comes from one.
     Restricted,
     /// Anything else: a function, a subquery, a table without tenants. It proves nothing.
     Other,
 }
 
 /// The names that one query, select or writing statement adds.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Scope {
     with: BTreeMap<String, Relation>,
     relations: BTreeMap<String, Relation>,
@@ -95,6 +95,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// The same scopes, to look at a part that is judged elsewhere.
+    fn apart(&self) -> Self {
+        let (scopes, found) = (self.scopes.clone(), Vec::new());
+        Check { tables: self.tables, exempt: self.exempt, scopes, found, named: 0, judged: 0 }
+    }
+
     fn with(&self, name: &str) -> Option<Relation> {
         self.scopes.iter().rev().find_map(|scope| scope.with.get(name).copied())
     }
@@ -186,8 +192,10 @@ impl Check<'_> {
                 (alias.as_ref().map_or(name, |alias| alias.name.value.clone()), relation)
             }
             TableFactor::NestedJoin { table_with_joins, .. } => return (None, self.add(table_with_joins, scope)),
+            TableFactor::Derived { alias: Some(alias), subquery, .. } => {
+                (alias.name.value.clone(), self.apart().yields(subquery))
+            }
             TableFactor::Table { alias: Some(alias), .. }
-            | TableFactor::Derived { alias: Some(alias), .. }
             | TableFactor::Function { alias: Some(alias), .. }
             | TableFactor::UNNEST { alias: Some(alias), .. } => (alias.name.value.clone(), Relation::Other),
             _ => return (None, Vec::new()),
@@ -284,13 +292,16 @@ impl Check<'_> {
         }
     }
 
-    /// What the column tenant_id of a `with` query proves.
+    /// What the column tenant_id of a `with` query or of a subquery proves.
     fn yields(&mut self, query: &Query) -> Relation {
         let restricted = match query.body.as_ref() {
-            SetExpr::Select(select) => tenant_among(&select.projection).is_some_and(|value| {
-                let scope = self.scope(&select.from, select.selection.as_ref());
-                self.is_restricted_in(scope, value)
-            }),
+            SetExpr::Select(select) => {
+                let value = tenant_among(&select.projection).cloned().or_else(|| tenant_of_all(&select.projection));
+                value.is_some_and(|value| {
+                    let scope = self.scope(&select.from, select.selection.as_ref());
+                    self.is_restricted_in(scope, &value)
+                })
+            }
             SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement) => {
                 let returned = match statement {
                     Statement::Insert(insert) => insert.returning.as_deref(),
@@ -369,6 +380,16 @@ fn tenant_among(columns: &[SelectItem]) -> Option<&Expr> {
             parts.last().is_some_and(is_tenant).then_some(value)
         }
         SelectItem::UnnamedExpr(value @ Expr::Identifier(name)) => is_tenant(name).then_some(value),
+        _ => None,
+    })
+}
+
+/// The tenant_id of the relation of which all columns are among those of a result.
+fn tenant_of_all(columns: &[SelectItem]) -> Option<Expr> {
+    columns.iter().find_map(|column| match column {
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+            Some(Expr::CompoundIdentifier(vec![Ident::new(last(name)), Ident::new(TENANT)]))
+        }
         _ => None,
     })
 }
