@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 
 use self::{
     fill::Filled,
-    plan::{Plan, planned},
+    plan::{Plan, planned, planned_after},
     shapes::{Limit, Shape, shapes},
 };
 use crate::world::{World, cluster, database_in};
@@ -28,6 +28,9 @@ const PAGE_ROWS: u64 = 1_000 + 10 * 51;
 const BLOCKS_A_ROW: u64 = 6;
 /// Blocks that it may read beside: of the index of keys a few for each bucket.
 const BLOCKS: u64 = 2_500;
+
+/// Seconds after which a search is stopped, in the server and here.
+const STOPPED_AFTER: u64 = 1;
 
 /// The number of customers: `CLIENTELE_PLAN_CUSTOMERS`, or 20,000.
 fn customers() -> i64 {
@@ -46,24 +49,53 @@ const STATISTICS: [(&str, &str); 3] = [
     ("analysed", "analyze"),
 ];
 
+/// Indexes, and shapes that exceed their limit without them.
+const INDEXES: [(&str, &str); 7] = [
+    ("customer_search_keys_idx", "rare word"),
+    ("customers_account_id_created_at_idx", "list by create_time desc"),
+    ("customers_account_id_updated_at_idx", "list by update_time"),
+    ("customers_pending_idx", "PENDING by name"),
+    ("customers_archived_idx", "archived by name"),
+    ("customers_branch_id_idx", "empty branch by name"),
+    ("customers_sales_person_id_idx", "sales person by name"),
+];
+
 #[tokio::test]
 async fn a_page_reads_few_rows_whatever_the_planner_knows() {
     let cluster = cluster(Durability::Fast).await;
     let database = database_in(&cluster, "file_copy").await;
-    let log_all = database.clone().options([("log_statement", "all")]);
-    let world = World::start_with(database, |config| config.database.options = log_all.into()).await;
+    let log_all = database.clone().options([("log_statement", "all"), ("log_parameter_max_length", "-1"), ("log_error_verbosity", "default")]);
+    let world = World::start_with(database, |config| {
+        config.database.options = log_all.into();
+        config.database.statement_timeout = std::time::Duration::from_secs(STOPPED_AFTER);
+    }).await;
     let filled = fill::fill(&world, customers()).await;
     let log = logged::Log::of(&cluster);
+    let started = std::time::Instant::now();
     let mut asked = Vec::new();
     for shape in shapes(&filled) {
         asked.push((logged::ask(&log, &shape).await, shape));
     }
 
+    if let Ok(keep) = std::env::var("KEEP") {
+        for (statement, shape) in &asked {
+            std::fs::write(format!("{keep}/{}.sql", shape.name.replace(' ', "_")), statement.script()).unwrap();
+        }
+        std::fs::write(format!("{keep}/socket.txt"), format!("{} {:?}", cluster.socket_dir().display(), world.database.get_database())).unwrap();
+    }
     let mut sql = session(&world).await;
+    println!("asked {:?}", started.elapsed());
     let mut report = String::new();
+    if std::env::var("KEEP").is_ok() {
+        while !std::path::Path::new("/tmp/h3k/go").exists() {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    }
     let mut wrong = Vec::new();
     for (known, make) in STATISTICS {
+        run(&mut sql, "set statement_timeout = 0").await;
         run(&mut sql, make).await;
+        run(&mut sql, &format!("set statement_timeout = '{STOPPED_AFTER}s'")).await;
         for mode in ["force_generic_plan", "force_custom_plan"] {
             run(&mut sql, &format!("set plan_cache_mode = {mode}")).await;
             for (statement, shape) in &asked {
@@ -77,23 +109,27 @@ async fn a_page_reads_few_rows_whatever_the_planner_knows() {
                     statement.found
                 );
                 _ = writeln!(report, "{line}");
+                println!("{line}");
                 if exceeds(&plan, shape, &filled) {
                     wrong.push(format!("{line}\n{}", plan.summary()));
                 }
             }
         }
     }
-    println!("{report}");
+    println!("{report}\nplans {:?}", started.elapsed());
     if let Ok(keep) = std::env::var("KEEP") {
-        for (statement, shape) in &asked {
-            std::fs::write(format!("{keep}/{}.sql", shape.name.replace(' ', "_")), statement.script()).unwrap();
-        }
         std::fs::write(format!("{keep}/wrong.txt"), wrong.join("\n\n")).unwrap();
         std::fs::write(format!("{keep}/report.txt"), &report).unwrap();
-        std::fs::write(format!("{keep}/socket.txt"), format!("{} {:?}", cluster.socket_dir().display(), world.database.get_database())).unwrap();
         while !std::path::Path::new(&format!("{keep}/stop")).exists() {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
+    }
+    run(&mut sql, "set plan_cache_mode = force_generic_plan").await;
+    for (index, name) in INDEXES {
+        let (statement, shape) = asked.iter().find(|(_, shape)| shape.name == name).unwrap();
+        let plan = planned_after(&mut sql, &format!("drop index {index}"), statement).await;
+        println!("without {index}: {name}: {} rows", plan.rows);
+        assert!(exceeds(&plan, shape, &filled), "{name} does not need {index}");
     }
     sqlx::Connection::close(sql).await.unwrap();
     cluster.stop().await.unwrap();

@@ -53,6 +53,8 @@ impl Arm {
 pub(super) enum Node {
     /// Those of an account: the parameter.
     Account(String),
+    /// Those of the acting account on customers of others: its custom IDs.
+    Elsewhere,
     /// Those of the tenant.
     Tenant,
     /// None: the customer is known.
@@ -64,6 +66,7 @@ impl Node {
     pub(super) fn bits(&self) -> String {
         match self {
             Self::Account(parameter) => format!("(uuid_hash_extended({parameter}, 0) << 37)"),
+            Self::Elsewhere => "(uuid_hash_extended($3, 2) << 37)".to_owned(),
             Self::Tenant | Self::Customer => "(uuid_hash_extended($1, 1) << 37)".to_owned(),
         }
     }

@@ -48,8 +48,7 @@ impl Builder {
     /// What the index is asked for, of the customers of an arm and of a rank.
     pub(super) fn candidates(&mut self, search: &Search, arm: &Arm, rank: Rank) -> Result<Candidates> {
         let query = &search.query;
-        let own = Node::Account("$3".to_owned());
-        let is_own = arm.node == own;
+        let is_own = arm.node == Node::Account("$3".to_owned());
         // Custom IDs are the acting account's, whoever owns the customer. Where it is the owner, one list has both.
         let ids = !is_own && search.asks(SearchField::Number);
         let value = vec![query.value_gram()];
@@ -68,7 +67,7 @@ impl Builder {
         }
         // A name that is the query is exact whatever was asked for; so is a custom ID.
         for grams in of_ids.into_iter().filter(|_| ids || (!is_own && rank == Rank::Exact)) {
-            lists.push(std::iter::once((own.clone(), self.grams(&grams)?)).chain(more()).collect());
+            lists.push(std::iter::once((Node::Elsewhere, self.grams(&grams)?)).chain(more()).collect());
         }
         Ok(Candidates(lists))
     }

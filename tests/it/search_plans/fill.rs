@@ -75,8 +75,8 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
     let started = Instant::now();
     // What statistics there are, are those of another tenant.
     let other = world.tenant("other").await;
-    for name in ["Ada", "Bob", "Cid"] {
-        let made = other.admin.create(template(name, 1)).await.unwrap();
+    for (number, name) in ["Ada", "Bob", "Cid"].into_iter().enumerate() {
+        let made = other.admin.create(template(name, number)).await.unwrap();
         other.admin.tag(&[&made.id], &["common"], &[]).await.unwrap();
     }
     let mut sql = world.sql().await;
