@@ -46,6 +46,13 @@ impl Arm {
     fn new(whose: &str, index: &str, node: Node, shown: Shown) -> Self {
         Self { whose: whose.to_owned(), index: index.to_owned(), node, shown }
     }
+
+    /// The grams of its customers that the index must have beside those of their text: what filters ask for, and of an account
+    /// above that they are shown below.
+    pub(super) fn grams(&self, search: &Search) -> Vec<i32> {
+        let fleet = (self.shown == Shown::Below).then(Search::fleet_gram);
+        search.filter_grams().into_iter().chain(fleet).collect()
+    }
 }
 
 /// Whose keys the index is asked for.

@@ -52,8 +52,8 @@ impl Builder {
         if walk.arm.node == Node::Customer {
             return Ok(None);
         }
-        let grams = search.filter_grams();
-        if !grams.is_empty() {
+        if !search.filter_grams().is_empty() {
+            let grams = walk.arm.grams(search);
             let candidates = Candidates::of(vec![(walk.arm.node.clone(), self.grams(&grams)?)]);
             let by_name = matches!(search.order.by, OrderBy::Relevance | OrderBy::Name);
             // In the order of the buckets a page is full after a few of them.
