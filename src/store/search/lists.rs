@@ -59,7 +59,11 @@ impl Builder {
             // In the order of the buckets a page is full after a few of them.
             return Ok(Some(if page && by_name {
                 let stop = format!(" order by {} limit {}", order(search, "c"), parts.limit);
-                format!("from (select {PLACE} {} limit {}) c", self.buckets(parts, walk, &candidates, &stop)?, parts.limit)
+                format!(
+                    "from (select {PLACE} {} limit {}) c",
+                    self.buckets(parts, walk, &candidates, &stop)?,
+                    parts.limit
+                )
             } else {
                 self.buckets(parts, walk, &candidates, "")?
             }));

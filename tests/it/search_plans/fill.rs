@@ -107,9 +107,7 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
          drop index customer_search_keys_idx",
     )
     .await;
-    for (number, (account, count)) in
-        small.iter().map(|small| (small, each)).chain([(&large, count)]).enumerate()
-    {
+    for (number, (account, count)) in small.iter().map(|small| (small, each)).chain([(&large, count)]).enumerate() {
         let copies = "
             insert into copies
             select n, $1, case when $4 and n <= 2 * $5 then $6[1 + n % 2]
@@ -209,8 +207,10 @@ async fn templates(client: &Client) -> (Vec<String>, Vec<String>, String) {
 /// Copies the rows of the templates, each with the columns that are its own.
 async fn copy_all(sql: &mut PgConnection, branch: &str, sales_person: &str, large: &str) {
     let tags = |name: &str, condition: &str| {
-        format!("case when m.large and {condition} then array(select id from tags t2
-            where t2.account_id = '{large}' and t2.name = '{name}') else '{{}}' end")
+        format!(
+            "case when m.large and {condition} then array(select id from tags t2
+            where t2.account_id = '{large}' and t2.name = '{name}') else '{{}}' end"
+        )
     };
     let tags = format!(
         "{} || {} || {}",
@@ -220,34 +220,44 @@ async fn copy_all(sql: &mut PgConnection, branch: &str, sales_person: &str, larg
     );
     // Times have nothing to do with names.
     let at = |seed: &str| format!("now() - (abs(hashint8(m.n + {seed}) % 200000) + 60) * interval '1 minute'");
-    copy(sql, "customers", "t.id", &[
-        ("id", "m.id"),
-        ("account_id", "m.account_id"),
-        ("ancestors", "m.ancestors"),
-        ("name_sort", "t.name_sort || int4send(m.n)"),
-        ("order_reference", "null"),
-        ("status", "case when m.n % 1000 = 11 then 'PENDING' else t.status end"),
-        ("archived_at", "case when m.n % 1000 = 7 then now() end"),
-        ("branch_id", &format!("case when m.large and m.n % 97 = 5 then '{branch}'::uuid end")),
-        ("sales_person_id", &format!("case when m.large and m.n % 89 = 3 then '{sales_person}'::uuid end")),
-        ("created_at", &at("1")),
-        ("updated_at", &at("1000000007")),
-        ("owner_tags", &tags),
-    ])
+    copy(
+        sql,
+        "customers",
+        "t.id",
+        &[
+            ("id", "m.id"),
+            ("account_id", "m.account_id"),
+            ("ancestors", "m.ancestors"),
+            ("name_sort", "t.name_sort || int4send(m.n)"),
+            ("order_reference", "null"),
+            ("status", "case when m.n % 1000 = 11 then 'PENDING' else t.status end"),
+            ("archived_at", "case when m.n % 1000 = 7 then now() end"),
+            ("branch_id", &format!("case when m.large and m.n % 97 = 5 then '{branch}'::uuid end")),
+            ("sales_person_id", &format!("case when m.large and m.n % 89 = 3 then '{sales_person}'::uuid end")),
+            ("created_at", &at("1")),
+            ("updated_at", &at("1000000007")),
+            ("owner_tags", &tags),
+        ],
+    )
     .await;
-    copy(sql, "customer_search", "t.customer_id", &[
-        ("customer_id", "m.id"),
-        ("account_id", "m.account_id"),
-        ("id_grams", &format!("jsonb_build_object(m.account_id::text, t.id_grams -> '{large}')")),
-    ])
+    copy(
+        sql,
+        "customer_search",
+        "t.customer_id",
+        &[
+            ("customer_id", "m.id"),
+            ("account_id", "m.account_id"),
+            ("id_grams", &format!("jsonb_build_object(m.account_id::text, t.id_grams -> '{large}')")),
+        ],
+    )
     .await;
     let number = "t.value_key || '-' || m.n";
-    copy(sql, "custom_ids", "t.customer_id", &[
-        ("customer_id", "m.id"),
-        ("account_id", "m.account_id"),
-        ("value_key", number),
-        ("value", number),
-    ])
+    copy(
+        sql,
+        "custom_ids",
+        "t.customer_id",
+        &[("customer_id", "m.id"), ("account_id", "m.account_id"), ("value_key", number), ("value", number)],
+    )
     .await;
     copy(sql, "customer_links", "t.customer_id", &[("customer_id", "m.id"), ("account_id", "m.account_id")]).await;
     run(

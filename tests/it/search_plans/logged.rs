@@ -111,15 +111,4 @@ impl Statement {
         });
         all.collect::<Vec<_>>().join(", ")
     }
-
-    /// A script that prepares and executes the statement.
-    pub fn script(&self) -> String {
-        format!(
-            "set random_page_cost = 1.1; set max_parallel_workers_per_gather = 0; set jit = off;
-set plan_cache_mode = :mode;\nprepare s ({}) as\n{};\nexplain (analyze, buffers, timing off) execute s({});",
-            self.types(),
-            self.text,
-            self.parameters.join(", ")
-        )
-    }
 }

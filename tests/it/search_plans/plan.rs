@@ -48,7 +48,8 @@ pub async fn planned_after(sql: &mut PgConnection, first: &str, statement: &Stat
     let after: i64 = sqlx::query_scalar(READ).fetch_one(&mut *sql).await.unwrap();
     run(sql, "rollback; deallocate search").await;
     let json = explained.get::<Value, _>(0)[0]["Plan"].take();
-    let mut plan = Plan { rows: (after - before).try_into().unwrap_or(u64::MAX), blocks: 0, whole_tables: Vec::new(), json };
+    let mut plan =
+        Plan { rows: (after - before).try_into().unwrap_or(u64::MAX), blocks: 0, whole_tables: Vec::new(), json };
     plan.blocks = ["Shared Hit Blocks", "Shared Read Blocks"].iter().filter_map(|of| plan.json[of].as_u64()).sum();
     if plan.blocks == 0 {
         plan.rows = u64::MAX;

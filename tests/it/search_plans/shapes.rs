@@ -66,10 +66,13 @@ fn filters(filled: &Filled) -> Vec<(&'static str, Request)> {
         ("created in an hour", Request { created: minutes(90_000, 60), ..query("") }),
         ("created in two months", Request { created: minutes(90_000, 86_400), ..query("") }),
         ("updated in an hour", Request { updated: minutes(90_000, 60), ..query("") }),
-        ("created before", Request {
-            created: minutes(190_000, 600).map(|range| pb::TimeRange { start_time: None, ..range }),
-            ..query("")
-        }),
+        (
+            "created before",
+            Request {
+                created: minutes(190_000, 600).map(|range| pb::TimeRange { start_time: None, ..range }),
+                ..query("")
+            },
+        ),
         ("without a number", Request { lacks_custom_id_system: "crm".to_owned(), ..query("") }),
         ("with a number", Request { lacks_custom_id_system: "erp".to_owned(), ..query("") }),
     ]
@@ -96,12 +99,40 @@ const ORDERS: [&str; 4] = ["name", "name desc", "create_time desc", "update_time
 /// Words that are also searched with each filter.
 const FILTERED: [&str; 4] = ["rare word", "common word", "number", "two letters"];
 
+/// A filter or a word that a twentieth of the customers have: the first thousand in order do not fill the page, and then all of
+/// them are read: of the index, of the text and of the customers.
+const TWENTIETH: Limit = Limit::Own {
+    rows: |filled| filled.count * 3 / 20 + 3_000,
+    reason: "no index has both the order and the filter: all that a twentieth of the account has is read",
+};
+const WHOLE: Limit = Limit::Own {
+    rows: |filled| filled.count * 3,
+    reason: "no index has the filter: the account is read until the page is full",
+};
+
+fn limit(request: &Request, _page: usize) -> Limit {
+    let by_time = request.order_by.contains("time");
+    let has_word = !request.query.is_empty();
+    let unindexed = !request.lacks_custom_id_system.is_empty() || request.countries.len() > 1;
+    let tagged = request.tags.is_some();
+    let in_time = request.created.is_some() || request.updated.is_some();
+    let in_order = !request.branch_id.is_empty() || !request.sales_person_id.is_empty() || !request.statuses.is_empty();
+    if unindexed || (has_word && (tagged || in_time || in_order || request.archived != 0)) || request.include_total_size
+    {
+        WHOLE
+    } else if by_time || tagged || in_time {
+        TWENTIETH
+    } else {
+        Limit::Page
+    }
+}
+
 /// All shapes.
 pub fn shapes(filled: &Filled) -> Vec<Shape> {
     let mut all = Vec::new();
     let large = &filled.large.admin;
     let mut add = |name: String, client: &Client, request: Request, page| {
-        let limit = Limit::Page;
+        let limit = limit(&request, page);
         all.push(Shape { name, client: client.clone(), request, page, limit });
     };
     for order_by in ORDERS {
@@ -117,7 +148,12 @@ pub fn shapes(filled: &Filled) -> Vec<Shape> {
     }
     for (name, words) in WORDS {
         add(name.to_owned(), large, query(words), 1);
-        add(format!("{name}, all below"), &filled.provider.admin, Request { include_descendants: true, ..query(words) }, 1);
+        add(
+            format!("{name}, all below"),
+            &filled.provider.admin,
+            Request { include_descendants: true, ..query(words) },
+            1,
+        );
         add(format!("{name}, from below"), &filled.below.admin, query(words), 1);
         add(format!("{name}, narrowed"), &large.narrowed_to(&filled.one), query(words), 1);
         add(format!("{name}, counted"), large, Request { include_total_size: true, ..query(words) }, 1);
@@ -125,19 +161,36 @@ pub fn shapes(filled: &Filled) -> Vec<Shape> {
             add(format!("{name} and {filter}"), large, Request { query: words.to_owned(), ..request }, 1);
         }
     }
-    for (name, words) in [("common word", "holding"), ("one letter", "h"), ("name's start", "Maple B"), ("middle word", "middleton")] {
+    for (name, words) in
+        [("common word", "holding"), ("one letter", "h"), ("name's start", "Maple B"), ("middle word", "middleton")]
+    {
         add(format!("{name}, page 2"), large, query(words), 2);
-        add(format!("{name}, all below, page 2"), &filled.provider.admin, Request { include_descendants: true, ..query(words) }, 2);
+        add(
+            format!("{name}, all below, page 2"),
+            &filled.provider.admin,
+            Request { include_descendants: true, ..query(words) },
+            2,
+        );
     }
     for (name, request) in filters(filled) {
         add(format!("{name}, counted"), large, Request { include_total_size: true, ..request.clone() }, 1);
-        add(format!("{name}, all below"), &filled.provider.admin, Request { include_descendants: true, ..request.clone() }, 1);
+        add(
+            format!("{name}, all below"),
+            &filled.provider.admin,
+            Request { include_descendants: true, ..request.clone() },
+            1,
+        );
         add(format!("{name}, from below"), &filled.below.admin, request, 1);
     }
     let below = Request { include_descendants: true, ..query("") };
     add("list of all below".to_owned(), &filled.provider.admin, below.clone(), 1);
     add("list of all below, page 2".to_owned(), &filled.provider.admin, below.clone(), 2);
-    add("list of all below by time".to_owned(), &filled.provider.admin, Request { order_by: "create_time".to_owned(), ..below }, 1);
+    add(
+        "list of all below by time".to_owned(),
+        &filled.provider.admin,
+        Request { order_by: "create_time".to_owned(), ..below },
+        1,
+    );
     add("list from below".to_owned(), &filled.below.admin, query(""), 1);
     add("list, narrowed".to_owned(), &large.narrowed_to(&filled.one), query(""), 1);
     add("list, counted".to_owned(), large, Request { include_total_size: true, ..query("") }, 1);
