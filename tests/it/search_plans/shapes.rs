@@ -110,7 +110,7 @@ const WHOLE: Limit = Limit::Own {
     reason: "no index has the filter: the account is read until the page is full",
 };
 
-fn limit(request: &Request, _page: usize) -> Limit {
+fn limit(request: &Request) -> Limit {
     let by_time = request.order_by.contains("time");
     let has_word = !request.query.is_empty();
     let unindexed = !request.lacks_custom_id_system.is_empty() || request.countries.len() > 1;
@@ -132,7 +132,7 @@ pub fn shapes(filled: &Filled) -> Vec<Shape> {
     let mut all = Vec::new();
     let large = &filled.large.admin;
     let mut add = |name: String, client: &Client, request: Request, page| {
-        let limit = limit(&request, page);
+        let limit = limit(&request);
         all.push(Shape { name, client: client.clone(), request, page, limit });
     };
     for order_by in ORDERS {
