@@ -25,8 +25,8 @@ alter table customer_search
     add column version smallint not null default 0;
 
 -- The keys of a row: of its owner; of its tenant, for searches in many accounts, unless the owner is the tenant's provider; of each
--- account that gave it a custom ID. Those of an account that is not the owner are others than those of its own customers: a search
--- among the customers of an account above must not read its own. The statement of a search makes keys in the same way. The cost keeps the planner from a scan
+-- account that gave it a custom ID. Those of other accounts than the owner are hashed in another way: a search among the customers
+-- of an account above would otherwise find all of one's own. The statement of a search makes keys in the same way. The cost keeps the planner from a scan
 -- that computes it for every row.
 create function search_keys(tenant_id uuid, account_id uuid, bucket integer, grams integer[], id_grams jsonb)
 returns bigint[] language plpgsql immutable parallel safe cost 100000 as $$
@@ -42,7 +42,7 @@ begin
     if id_grams <> '{}' then
         keys := keys || array(
             select (uuid_hash_extended(i.key::uuid, case when i.key::uuid = account_id then 0 else 2 end) << 37) | place
-                   | (g::bigint & 4294967295)
+                | (g::bigint & 4294967295)
             from jsonb_each(id_grams) i
             cross join lateral jsonb_array_elements_text(i.value) g
         );
@@ -63,3 +63,12 @@ create unique index customers_name_key on customers (tenant_id, name_scope, name
 alter table customers drop constraint customers_order_reference_key;
 create unique index customers_order_reference_key on customers (tenant_id, account_id, order_reference)
     where order_reference is not null;
+
+-- Without statistics of the columns that say whose a row is, the planner expects a fixed part of a table for each tenant and account.
+-- With them it expects one row of a tenant that was filled since, or that is smaller than most, and then takes any index that
+-- begins with the tenant: it walked all of a tenant's entries to read one customer by its id.
+alter table customers alter column tenant_id set statistics 0, alter column account_id set statistics 0;
+alter table customer_search alter column tenant_id set statistics 0, alter column account_id set statistics 0;
+alter table customer_links alter column tenant_id set statistics 0, alter column account_id set statistics 0;
+alter table customer_tags alter column tenant_id set statistics 0, alter column account_id set statistics 0;
+alter table custom_ids alter column tenant_id set statistics 0, alter column account_id set statistics 0;

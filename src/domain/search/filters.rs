@@ -29,6 +29,11 @@ pub(super) fn of(fields: &CustomerFields, country: &str) -> Vec<i32> {
     all
 }
 
+/// Of customers that accounts below their owner see.
+pub(super) fn fleet() -> i32 {
+    grams::filter(REACH, Reach::Fleet.as_str())
+}
+
 fn label(key: &str, value: &str) -> i32 {
     grams::filter(LABEL, &format!("{key}={value}"))
 }

@@ -137,6 +137,12 @@ impl Search {
         filters::asked(&self.types, &self.service_classes, self.reach, &self.origins, &self.countries, &self.labels)
     }
 
+    /// The gram of customers that accounts below their owner see.
+    #[must_use]
+    pub fn fleet_gram() -> i32 {
+        filters::fleet()
+    }
+
     /// Whether it asks for what an account below the owner is not shown. Who could filter by it would learn it.
     #[must_use]
     pub fn filters_by_hidden(&self) -> bool {

@@ -46,6 +46,13 @@ impl Arm {
     fn new(whose: &str, index: &str, node: Node, shown: Shown) -> Self {
         Self { whose: whose.to_owned(), index: index.to_owned(), node, shown }
     }
+
+    /// The grams of its customers that the index must have beside those of their text: what filters ask for, and of an account
+    /// above that they are shown below.
+    pub(super) fn grams(&self, search: &Search) -> Vec<i32> {
+        let fleet = (self.shown == Shown::Below).then(Search::fleet_gram);
+        search.filter_grams().into_iter().chain(fleet).collect()
+    }
 }
 
 /// Whose keys the index is asked for.
@@ -53,8 +60,8 @@ impl Arm {
 pub(super) enum Node {
     /// Those of an account: the parameter.
     Account(String),
-    /// Those of the acting account's custom IDs of customers that it does not own.
-    Given,
+    /// Those of the acting account on customers of others: its custom IDs.
+    Elsewhere,
     /// Those of the tenant.
     Tenant,
     /// None: the customer is known.
@@ -66,7 +73,7 @@ impl Node {
     pub(super) fn bits(&self) -> String {
         match self {
             Self::Account(parameter) => format!("(uuid_hash_extended({parameter}, 0) << 37)"),
-            Self::Given => "(uuid_hash_extended($3, 2) << 37)".to_owned(),
+            Self::Elsewhere => "(uuid_hash_extended($3, 2) << 37)".to_owned(),
             Self::Tenant | Self::Customer => "(uuid_hash_extended($1, 1) << 37)".to_owned(),
         }
     }

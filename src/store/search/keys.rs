@@ -58,7 +58,7 @@ impl Builder {
             Rank::Matches | Rank::Any => (query.grams(), query.id_grams(), None),
         };
         // What filters ask for is in the same index.
-        let more: Vec<i32> = more.into_iter().chain(search.filter_grams()).collect();
+        let more: Vec<i32> = more.into_iter().chain(arm.grams(search)).collect();
         let more = if more.is_empty() { None } else { Some(self.grams(&more)?) };
         let more = || more.iter().map(|more| (arm.node.clone(), more.clone()));
         let mut lists = Vec::new();
@@ -67,7 +67,7 @@ impl Builder {
         }
         // A name that is the query is exact whatever was asked for; so is a custom ID.
         for grams in of_ids.into_iter().filter(|_| ids || (!is_own && rank == Rank::Exact)) {
-            lists.push(std::iter::once((Node::Given, self.grams(&grams)?)).chain(more()).collect());
+            lists.push(std::iter::once((Node::Elsewhere, self.grams(&grams)?)).chain(more()).collect());
         }
         Ok(Candidates(lists))
     }

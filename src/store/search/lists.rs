@@ -5,7 +5,10 @@ use super::{
     keys::Candidates,
     walk::{PLACE, UNCOUNTED, Walk, counted, first_or},
 };
-use crate::{domain::search::Range, error::Result};
+use crate::{
+    domain::search::{OrderBy, Range},
+    error::Result,
+};
 
 impl Builder {
     /// What goes before the page, and the page.
@@ -13,7 +16,7 @@ impl Builder {
         let (mut with, mut page) = (String::new(), Vec::new());
         for (place, arm) in arms.iter().enumerate() {
             let walk = Walk { arm, matches: None, behind: parts.behind.as_ref() };
-            match self.few(parts, &walk)? {
+            match self.few(parts, &walk, true)? {
                 Some(few) => {
                     let (before, arm) = first_or(parts, &walk, &format!("first{place}"), &few);
                     with += &before;
@@ -38,21 +41,32 @@ impl Builder {
         let mut all = Vec::new();
         for arm in arms {
             let walk = Walk { arm, matches: None, behind: None };
-            all.push(self.few(parts, &walk)?.unwrap_or_else(|| walk.along(parts)));
+            all.push(self.few(parts, &walk, false)?.unwrap_or_else(|| walk.along(parts)));
         }
         Ok(counted(&all))
     }
 
-    /// All customers of an arm from the index of a filter; none if no filter has one.
-    fn few(&mut self, parts: &Parts<'_>, walk: &Walk<'_>) -> Result<Option<String>> {
+    /// Customers of an arm from the index of a filter, all or those of a page; none if no filter has one.
+    fn few(&mut self, parts: &Parts<'_>, walk: &Walk<'_>, page: bool) -> Result<Option<String>> {
         let search = parts.search;
         if walk.arm.node == Node::Customer {
             return Ok(None);
         }
-        let grams = search.filter_grams();
-        if !grams.is_empty() {
+        if !search.filter_grams().is_empty() {
+            let grams = walk.arm.grams(search);
             let candidates = Candidates::of(vec![(walk.arm.node.clone(), self.grams(&grams)?)]);
-            return Ok(Some(self.buckets(parts, walk, &candidates, "")?));
+            let by_name = matches!(search.order.by, OrderBy::Relevance | OrderBy::Name);
+            // In the order of the buckets a page is full after a few of them.
+            return Ok(Some(if page && by_name {
+                let stop = format!(" order by {} limit {}", order(search, "c"), parts.limit);
+                format!(
+                    "from (select {PLACE} {} limit {}) c",
+                    self.buckets(parts, walk, &candidates, &stop)?,
+                    parts.limit
+                )
+            } else {
+                self.buckets(parts, walk, &candidates, "")?
+            }));
         }
         // Of tags that must all be there one is enough: the filter has the others.
         let tags = if search.any_of.is_empty() { search.all_of.get(..1) } else { Some(search.any_of.as_slice()) };

@@ -126,16 +126,26 @@ impl Builder {
     }
 }
 
-/// What a page has of an arm: the first customers in order if they fill it, else `rest`, which is only executed then. Returns what
-/// goes before the page, and the arm.
+/// What a page has of an arm: the first customers in order if they fill it or are all there are, else `rest`, which is only executed
+/// then. Returns what goes before the page, and the arm.
 pub(super) fn first_or(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, rest: &str) -> (String, String) {
     let (order, limit) = (order(parts.search, "c"), &parts.limit);
-    let with =
-        format!("{name} as materialized (select {PLACE} {} order by {order} limit {limit}), ", walk.first(parts));
-    let is_full = format!("(select count(*) from {name}) >= {limit}");
+    let (whose, after) = (&walk.arm.index, walk.after());
+    let with = format!(
+        "{name} as materialized (select {PLACE} {} order by {order} limit {limit}),
+         {name}_is_enough as materialized (
+            select (select count(*) from {name}) >= {limit} or (
+                select count(*) from (
+                    select from customers c where c.tenant_id = $1 and {whose}{after} order by {order} limit {LOOKED_AT}
+                ) looked_at
+            ) < {LOOKED_AT} as yes
+         ), ",
+        walk.first(parts)
+    );
+    let is_enough = format!("(select yes from {name}_is_enough)");
     let arm = format!(
-        "(select {PLACE}, 0 as place from {name} c where {is_full}) union all
-         (select {PLACE}, 0 as place {rest} order by {order} limit case when {is_full} then 0 else {limit} end)"
+        "(select {PLACE}, 0 as place from {name} c where {is_enough}) union all
+         (select {PLACE}, 0 as place {rest} order by {order} limit case when {is_enough} then 0 else {limit} end)"
     );
     (with, arm)
 }
