@@ -1,6 +1,12 @@
 //! More calls than permits, and searches that use all their connections.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use clientele::grpc::pb;
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
@@ -111,11 +117,16 @@ async fn a_flood_of_slow_calls_by_one_principal_leaves_places_for_others() {
     let mut holder = world.sql().await;
     sqlx::raw_sql("begin; select from customers for update").execute(&mut holder).await.unwrap();
 
+    let turned_away = Arc::new(AtomicUsize::new(0));
     let flood = tokio::spawn(repeat_at_once(20, {
-        let (client, id) = (acme.admin.over(world.channel()), ada.id.clone());
+        let (client, id, turned_away) = (acme.admin.over(world.channel()), ada.id.clone(), Arc::clone(&turned_away));
         move || {
-            let (client, id) = (client.clone(), id.clone());
-            async move { client.approve(&id).await }
+            let (client, id, turned_away) = (client.clone(), id.clone(), Arc::clone(&turned_away));
+            async move {
+                let approved = client.approve(&id).await;
+                turned_away.fetch_add(usize::from(approved.is_err()), Ordering::Relaxed);
+                approved
+            }
         }
     }));
     until("the flood has its places", async || locked_out(&world.database).await == 6).await;
@@ -125,6 +136,8 @@ async fn a_flood_of_slow_calls_by_one_principal_leaves_places_for_others() {
     let refused = assert_refused(acme.admin.get(&ada.id).await, Code::ResourceExhausted, "OVERLOADED");
     assert!(retry_delay(&refused).is_some());
     assert_eq!(locked_out(&world.database).await, 6, "the flood still has them");
+    // Those that still queue would get a place when the first ones end.
+    until("the others are refused", async || turned_away.load(Ordering::Relaxed) == 14).await;
 
     sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
     let (approved, refused): (Vec<_>, Vec<_>) = flood.await.unwrap().into_iter().partition(Result::is_ok);
