@@ -63,12 +63,3 @@ create unique index customers_name_key on customers (tenant_id, name_scope, name
 alter table customers drop constraint customers_order_reference_key;
 create unique index customers_order_reference_key on customers (tenant_id, account_id, order_reference)
     where order_reference is not null;
-
--- Without statistics of the columns that say whose a row is, the planner expects a fixed part of a table for each tenant and account.
--- With them it expects one row of a tenant that was filled since, or that is smaller than most, and then takes any index that
--- begins with the tenant: it walked all of a tenant's entries to read one customer by its id.
-alter table customers alter column tenant_id set statistics 0, alter column account_id set statistics 0;
-alter table customer_search alter column tenant_id set statistics 0, alter column account_id set statistics 0;
-alter table customer_links alter column tenant_id set statistics 0, alter column account_id set statistics 0;
-alter table customer_tags alter column tenant_id set statistics 0, alter column account_id set statistics 0;
-alter table custom_ids alter column tenant_id set statistics 0, alter column account_id set statistics 0;
