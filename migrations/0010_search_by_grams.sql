@@ -25,9 +25,9 @@ alter table customer_search
     add column version smallint not null default 0;
 
 -- The keys of a row: of its owner; of its tenant, for searches in many accounts, unless the owner is the tenant's provider; of each
--- account that gave it a custom ID. Those of other accounts than the owner are hashed in another way: a search among the customers
--- of an account above would otherwise find all of one's own. The statement of a search makes keys in the same way. The cost keeps the planner from a scan
--- that computes it for every row.
+-- account that gave it a custom ID. Those of an account that is not the owner are hashed apart: without that, a search among the
+-- customers of an account above would find all of the account's own. The statement of a search makes keys in the same way. The cost
+-- keeps the planner from a scan that computes it for every row.
 create function search_keys(tenant_id uuid, account_id uuid, bucket integer, grams integer[], id_grams jsonb)
 returns bigint[] language plpgsql immutable parallel safe cost 100000 as $$
 declare
