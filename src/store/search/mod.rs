@@ -38,6 +38,10 @@ use crate::{
     telemetry::RowStream as _,
 };
 
+/// The most bytes of a statement that a session keeps. A query of many words makes one of megabytes, of which PostgreSQL would keep
+/// the parsed form many times as large, and there are as many shapes as numbers of words.
+const KEPT_BYTES: usize = 64 * 1024;
+
 /// A customer that matches, and its position in the list.
 #[derive(Clone, Debug)]
 pub struct Hit {
@@ -64,7 +68,8 @@ pub struct Hits {
 pub async fn find(conn: &mut PgConnection, caller: &Caller, wanted: &Wanted<'_>, room: Room) -> Result<Hits> {
     let Statement { text, arguments } = statement(caller.scope(), wanted)?;
     let (mut total, mut cut) = (None, false);
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments).fetch(conn).named("search.find");
+    let is_kept = text.len() <= KEPT_BYTES;
+    let rows = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(is_kept).fetch(conn).named("search.find");
     let page = rows::page(rows, room, |row| {
         total = row.try_get("total")?;
         // The total comes in a row of its own where nothing else does.
