@@ -119,6 +119,7 @@ fn query(rows: &[Row]) -> impl Strategy<Value = String> + use<> {
         2 => Just(String::new()),
         12 => part.clone(),
         2 => (part.clone(), part.clone()).prop_map(|(one, other)| format!("{one} {other}")),
+        2 => select(pairs.clone()).prop_map(|(name, city)| format!("{name} {city}")),
         3 => (select(pairs), any::<u8>()).prop_map(|((name, city), cut)| {
             let cut = name.floor_char_boundary(usize::from(cut) % (name.len() + 1));
             format!("{city} {}", &name[cut..])

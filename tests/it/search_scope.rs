@@ -167,3 +167,20 @@ async fn results_have_the_fields_of_their_view() {
     assert_eq!(shown(pb::CustomerView::Basic).await, basic);
     assert_eq!(shown(pb::CustomerView::Unspecified).await, basic);
 }
+
+#[tokio::test]
+async fn a_query_of_as_many_words_as_fit_is_answered_at_the_bottom_of_the_deepest_tree() {
+    let world = World::start().await;
+    let mut seat = world.tenant("provider").await;
+    for depth in 2..=8 {
+        seat = seat.child(&format!("level {depth}")).await;
+    }
+    let words: Vec<String> = ('\u{4E00}'..).take(256).map(String::from).collect();
+    let name: String = words.iter().take(120).map(String::as_str).collect();
+    seat.admin.create(customer(&name)).await.unwrap();
+    for (count, found) in [(120, 1), (256, 0)] {
+        let asked = pb::SearchCustomersRequest { include_total_size: true, ..query(&words[..count].join(" ")) };
+        let answer = search(&seat.admin, asked).await.unwrap();
+        assert_eq!(answer.results.len(), found, "{count} words");
+    }
+}

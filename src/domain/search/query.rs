@@ -13,6 +13,10 @@ use crate::domain::values::violation::Rule;
 
 /// A word of so many characters lies anywhere in the fields that are searched so; a shorter one starts a word.
 const LONG: usize = 3;
+/// A query of more words is compared word by word in one condition, whose size does not depend on their number.
+const FEW: usize = 4;
+/// Grams of one list that the index is asked for. More would hardly leave out a candidate, and each is looked up in every bucket.
+const MAX_GRAMS: usize = 32;
 /// A text with more bytes than this per allowed character is refused before it is folded.
 const MAX_BYTES_PER_CHAR: usize = 16;
 
@@ -94,6 +98,12 @@ impl Query {
             .collect()
     }
 
+    /// Whether it has so many words that a condition for each would make the statement long.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.tokens.iter().flat_map(Token::words).nth(FEW).is_some()
+    }
+
     /// What starts in a section of numbers if one of them starts with the query; none if the query has neither letter nor digit.
     #[must_use]
     pub fn number(&self) -> Option<String> {
@@ -126,15 +136,32 @@ impl Query {
                     .collect();
             }
         }
-        let mut number = Grams::new();
-        let letters = compact(&self.whole);
+        let number = self.number_grams();
+        if !number.is_empty() && !lists.iter().any(|list| list.is_subset(&number)) {
+            lists.push(number);
+        }
+        asked(lists)
+    }
+
+    /// The grams of a number that starts with the query; none if it has neither letter nor digit.
+    fn number_grams(&self) -> Grams {
+        let (mut number, letters) = (Grams::new(), compact(&self.whole));
         if !letters.is_empty() {
             grams::of_number(&letters, &mut number);
-            if !lists.iter().any(|list| list.is_subset(&number)) {
-                lists.push(number);
-            }
         }
-        lists.into_iter().map(|list| list.into_iter().collect()).collect()
+        number
+    }
+
+    /// The grams of one word for each reading of one token, and of a number: a matching customer has all those of one of these
+    /// lists, in its text or in a custom ID. For a query that is long.
+    #[must_use]
+    pub fn grams_of_one(&self) -> Vec<Vec<i32>> {
+        let length = |word: &&str| word.chars().count();
+        let longest = |token: &&Token| token.words().map(|word| length(&word)).max();
+        let token = self.tokens.iter().max_by_key(longest);
+        let part = token.and_then(|token| token.parts.iter().map(String::as_str).max_by_key(length));
+        let words = part.into_iter().chain(token.and_then(|token| token.whole.as_deref()));
+        distinct(words.map(of_word).chain(Some(self.number_grams()).filter(|number| !number.is_empty())).collect())
     }
 
     /// The grams that a customer has whose custom IDs of the acting account match a word of the query or the whole: all those of
@@ -144,20 +171,8 @@ impl Query {
         if self.tokens.is_empty() {
             return vec![vec![grams::value(&self.whole)]];
         }
-        let of_word = |word: &str| {
-            let mut of_word = Grams::new();
-            grams::of_word(word, &mut of_word);
-            of_word
-        };
-        let mut lists: Vec<Grams> = self.tokens.iter().flat_map(Token::words).map(of_word).collect();
-        let (mut number, letters) = (Grams::new(), compact(&self.whole));
-        if !letters.is_empty() {
-            grams::of_number(&letters, &mut number);
-            lists.push(number);
-        }
-        lists.sort();
-        lists.dedup();
-        lists.into_iter().map(|list| list.into_iter().collect()).collect()
+        let words = self.tokens.iter().flat_map(Token::words).map(of_word);
+        distinct(words.chain(Some(self.number_grams()).filter(|number| !number.is_empty())).collect())
     }
 
     /// The gram of customers with this very name, number or email address.
@@ -171,6 +186,24 @@ impl Query {
     pub fn name_start_gram(&self) -> i32 {
         grams::name_start(&self.whole)
     }
+}
+
+fn of_word(word: &str) -> Grams {
+    let mut grams = Grams::new();
+    grams::of_word(word, &mut grams);
+    grams
+}
+
+/// Each list once.
+fn distinct(mut lists: Vec<Grams>) -> Vec<Vec<i32>> {
+    lists.sort();
+    lists.dedup();
+    asked(lists)
+}
+
+/// The lists as the index is asked for them: whoever has all grams of a list has the first ones.
+fn asked(lists: Vec<Grams>) -> Vec<Vec<i32>> {
+    lists.into_iter().map(|list| list.into_iter().take(MAX_GRAMS).collect()).collect()
 }
 
 /// One word that is asked for, folded.

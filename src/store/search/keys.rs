@@ -52,10 +52,14 @@ impl Builder {
         // Custom IDs are the acting account's, whoever owns the customer. Where it is the owner, one list has both.
         let ids = !is_own && search.asks(SearchField::Number);
         let value = vec![query.value_gram()];
+        // A match by text has all words in the text; one by custom IDs has some word in one of these. Of many words one is enough,
+        // wherever it is.
+        let all = || if query.is_long() && ids { query.grams_of_one() } else { query.grams() };
+        let some = || if query.is_long() { query.grams_of_one() } else { query.id_grams() };
         let (of_text, of_ids, more) = match rank {
             Rank::Exact => (vec![value.clone()], vec![value], None),
-            Rank::Starts => (query.grams(), query.id_grams(), Some(query.name_start_gram())),
-            Rank::Matches | Rank::Any => (query.grams(), query.id_grams(), None),
+            Rank::Starts => (all(), some(), Some(query.name_start_gram())),
+            Rank::Matches | Rank::Any => (all(), some(), None),
         };
         // What filters ask for is in the same index.
         let more: Vec<i32> = more.into_iter().chain(arm.grams(search)).collect();

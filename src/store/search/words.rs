@@ -16,10 +16,42 @@ pub(super) const ALIVE: &str = "(i.is_current or not exists (
 
 /// The query's parameters.
 pub(super) struct BoundQuery {
-    tokens: Vec<Vec<Vec<BoundWord>>>,
+    tokens: Tokens,
     number: Option<String>,
     value: String,
     whole: String,
+}
+
+enum Tokens {
+    /// Of each its readings, of each its words.
+    Few(Vec<Vec<Vec<BoundWord>>>),
+    /// The words as rows `w`: an expression of arrays, and one of these words.
+    Many(String, BoundWord),
+}
+
+impl Tokens {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Few(tokens) if tokens.is_empty())
+    }
+
+    /// That each token matches in one of its readings.
+    fn all_match(&self, search: &Search, arm: &Arm) -> String {
+        match self {
+            Self::Few(tokens) => all(tokens
+                .iter()
+                .map(|token| any(token.iter().map(|list| all(list.iter().map(|word| word.lies_in(search, arm))))))),
+            Self::Many(rows, word) => format!(
+                "not exists (
+                    select from (
+                        select w.token, bool_and({}) as fits from {rows} group by w.token, w.reading
+                    ) r
+                    group by r.token
+                    having not bool_or(r.fits)
+                )",
+                word.lies_in(search, arm)
+            ),
+        }
+    }
 }
 
 struct BoundWord {
@@ -59,13 +91,38 @@ impl Builder {
     pub(super) fn query(&mut self, search: &Search) -> Result<BoundQuery> {
         let query = &search.query;
         let tokens = query.asked();
-        let tokens = tokens.iter().map(|token| self.token(token)).collect::<Result<_>>()?;
+        let tokens = if query.is_long() {
+            self.many(&tokens)?
+        } else {
+            Tokens::Few(tokens.iter().map(|token| self.token(token)).collect::<Result<_>>()?)
+        };
         Ok(BoundQuery {
             tokens,
             number: query.number().map(|number| self.bind(number)).transpose()?,
             value: self.bind(query.value())?,
             whole: self.bind(query.as_name().to_owned())?,
         })
+    }
+
+    fn many(&mut self, tokens: &[Asked]) -> Result<Tokens> {
+        let (mut places, mut readings, mut anywhere, mut starts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (place, token) in (0_i32..).zip(tokens) {
+            for (reading, list) in (0_i32..).zip(token.lists()) {
+                for word in list {
+                    places.push(place);
+                    readings.push(reading);
+                    anywhere.push(if word.is_free() { word.anywhere().to_owned() } else { word.start() });
+                    starts.push(word.start());
+                }
+            }
+        }
+        let (places, readings) = (self.bind(places)?, self.bind(readings)?);
+        let (anywhere, starts) = (self.bind(anywhere)?, self.bind(starts)?);
+        let rows = format!(
+            "unnest({places}::integer[], {readings}::integer[], {anywhere}::text[], {starts}::text[]) \
+             w (token, reading, anywhere, start)"
+        );
+        Ok(Tokens::Many(rows, BoundWord { anywhere: Some("w.anywhere".to_owned()), start: "w.start".to_owned() }))
     }
 
     fn token(&mut self, token: &Asked) -> Result<Vec<Vec<BoundWord>>> {
@@ -81,11 +138,7 @@ impl Builder {
 impl BoundQuery {
     /// What must hold of the text `s` of a customer `c` of this arm.
     pub(super) fn matches(&self, search: &Search, arm: &Arm, rank: Rank) -> String {
-        let tokens = self
-            .tokens
-            .iter()
-            .map(|token| any(token.iter().map(|list| all(list.iter().map(|word| word.lies_in(search, arm))))));
-        let words = if self.tokens.is_empty() { Vec::new() } else { vec![all(tokens)] };
+        let words = (!self.tokens.is_empty()).then(|| self.tokens.all_match(search, arm));
         let number = self.number.iter().flat_map(|number| sections(search, arm, SearchField::is_number, number));
         let value = sections(search, arm, |_| self.tokens.is_empty(), &self.value);
         let found = any(words.into_iter().chain(number).chain(value));
