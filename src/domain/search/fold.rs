@@ -2,10 +2,11 @@
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use crate::domain::values::{characters::is_apostrophe, key::Key, text::collapse};
-
-/// Two rounds have been enough for every text tried so far. The bound guarantees an end.
-const MAX_ROUNDS: usize = 4;
+use crate::domain::values::{
+    characters::is_apostrophe,
+    key::Key,
+    text::{collapse, settled},
+};
 
 /// Folds a text for searching, as DESIGN 3.3 "Folding" says: NFKC, case, accents, width; ligatures and letters with strokes as
 /// people type them on another keyboard; variants of Arabic letters; joiners, variation selectors, tatweel and apostrophes
@@ -18,15 +19,7 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return fold_ascii(text);
     }
-    let mut folded = round(text);
-    for _ in 0..MAX_ROUNDS {
-        let next = round(&folded);
-        if next == folded {
-            break;
-        }
-        folded = next;
-    }
-    folded
+    settled(text, round)
 }
 
 fn fold_ascii(text: &str) -> String {

@@ -149,23 +149,40 @@ impl Search {
         !self.origins.is_empty() || !self.labels.is_empty() || self.branch.is_some() || self.sales_person.is_some()
     }
 
+    /// What tells in which fields customers match.
+    #[must_use]
+    pub fn matcher(&self) -> Matcher<'_> {
+        let query = &self.query;
+        Matcher { search: self, asked: query.asked(), number: query.number(), value: query.value() }
+    }
+}
+
+/// What of a search tells in which fields customers match: made once for a page.
+#[derive(Debug)]
+pub struct Matcher<'a> {
+    search: &'a Search,
+    asked: Vec<Asked>,
+    number: Option<String>,
+    value: String,
+}
+
+impl Matcher<'_> {
     /// In which fields at least one word of the query lies, or a number that starts with it: of a customer with this document, of
     /// which everything or what accounts below the owner see is shown, and these custom IDs, as their words are stored.
     #[must_use]
-    pub fn matched(&self, doc: &str, is_all_shown: bool, ids: &[String]) -> Vec<SearchField> {
-        let asked = self.query.asked();
-        let (number, value) = (self.query.number(), self.query.value());
+    pub fn fields(&self, doc: &str, is_all_shown: bool, ids: &[String]) -> Vec<SearchField> {
         let matches = |field: SearchField| {
             let lies_in = |section: &str| {
-                asked.iter().flat_map(Asked::lists).flatten().any(|word| word.lies_in(field, section))
-                    || section.contains(&value)
-                    || (field.is_number() && number.as_ref().is_some_and(|number| section.contains(number)))
+                self.asked.iter().flat_map(Asked::lists).flatten().any(|word| word.lies_in(field, section))
+                    || section.contains(&self.value)
+                    || (field.is_number() && self.number.as_ref().is_some_and(|number| section.contains(number)))
             };
             let shown = SECTIONS.iter().filter(|it| it.field == field && (is_all_shown || it.is_shown_below()));
             shown.map(|it| it.of(doc)).any(lies_in)
                 || (field == SearchField::Number && ids.iter().any(|id| lies_in(id)))
         };
-        SearchField::VARIANTS.iter().copied().filter(|field| self.asks(*field) && matches(*field)).collect()
+        let asked = SearchField::VARIANTS.iter().copied().filter(|field| self.search.asks(*field));
+        asked.filter(|field| matches(*field)).collect()
     }
 }
 

@@ -7,10 +7,9 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use icu_normalizer::DecomposingNormalizerBorrowed;
 use rust_iso3166::{ALL, CountryCode, iso3166_2::Subdivision};
 
-use crate::domain::values::key::Key;
+use super::{fold::fold, words::compact};
 
 /// Fewer letters than this are no abbreviation of a state's name, only its code is.
 const ABBREVIATED: usize = 4;
@@ -131,23 +130,9 @@ fn spellings(name: &str) -> Vec<String> {
     kept
 }
 
-/// A text's letters and digits, folded and without accents.
+/// A text's letters and digits, folded.
 fn letters(text: &str) -> String {
-    let key = Key::fold(text);
-    let mut letters = String::with_capacity(key.as_str().len());
-    for letter in DecomposingNormalizerBorrowed::new_nfd().normalize(key.as_str()).chars() {
-        match letter {
-            'æ' => letters.push_str("ae"),
-            'œ' => letters.push_str("oe"),
-            'þ' => letters.push_str("th"),
-            'ø' => letters.push('o'),
-            'ł' => letters.push('l'),
-            'đ' | 'ð' => letters.push('d'),
-            other if other.is_alphanumeric() => letters.push(other),
-            _ => {}
-        }
-    }
-    letters
+    compact(&fold(text))
 }
 
 #[cfg(test)]

@@ -9,11 +9,8 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
 use super::characters::{is_apostrophe, is_dash, is_joiner, is_selector};
-use super::text::{collapse, is_plain};
+use super::text::{collapse, is_plain, settled};
 use super::violation::Rule;
-
-/// Two rounds have been enough for every text tried so far: a third changed nothing. The bound guarantees an end.
-const MAX_ROUNDS: usize = 4;
 
 /// A text folded for comparison: NFKC; full case folding with İ, ı and i as one letter; apostrophes and dashes of every kind as
 /// `'` and `-`; without joiners and variation selectors; white space collapsed. Accents are kept. Unique names and custom IDs
@@ -35,15 +32,7 @@ impl Key {
         if is_plain(text) && !text.contains('`') {
             return Self(text.to_ascii_lowercase());
         }
-        let mut key = round(text);
-        for _ in 0..MAX_ROUNDS {
-            let next = round(&key);
-            if next == key {
-                break;
-            }
-            key = next;
-        }
-        Self(key)
+        Self(settled(text, round))
     }
 
     /// Folds a text whose key must be unique.

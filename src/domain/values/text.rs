@@ -96,6 +96,21 @@ fn first_refused(text: &str) -> Option<(usize, char, &'static str)> {
     None
 }
 
+/// A text after so many rounds of folding that a further one changes nothing. Two have been enough for every text tried so far; the
+/// bound guarantees an end.
+pub(in crate::domain) fn settled(text: &str, round: impl Fn(&str) -> String) -> String {
+    const MAX_ROUNDS: usize = 4;
+    let mut folded = round(text);
+    for _ in 0..MAX_ROUNDS {
+        let next = round(&folded);
+        if next == folded {
+            break;
+        }
+        folded = next;
+    }
+    folded
+}
+
 /// Why no text may contain this character; none if it is allowed.
 fn refused(found: char) -> Option<&'static str> {
     if found.is_ascii_graphic() || found == ' ' {

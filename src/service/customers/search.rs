@@ -74,6 +74,7 @@ impl Customers {
             .await?;
         drop(lease);
         let page = Page::of(found.hits, size);
+        let matcher = search.matcher();
         let matches = page
             .items
             .into_iter()
@@ -82,7 +83,7 @@ impl Customers {
                     Vec::new()
                 } else {
                     let is_all_shown = hit.seen.customer.relation(caller.scope()) == Relation::OwnerOrAbove;
-                    search.matched(&hit.doc, is_all_shown, &hit.ids)
+                    matcher.fields(&hit.doc, is_all_shown, &hit.ids)
                 };
                 Ok(Match { customer: self.details_in(caller, hit.seen, view)?, fields, cursor: hit.place })
             })

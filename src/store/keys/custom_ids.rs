@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::rekeyed::{AT_ONCE, Conflict, Rekeyed, is_of_one_row, is_taken};
+use super::rekeyed::{AT_ONCE, Conflict, Rekeyed, is_of_one_row};
 use crate::{domain::values::key::Key, telemetry::Statement as _};
 
 struct Row {
@@ -97,14 +97,7 @@ async fn write_singly(
 ) -> sqlx::Result<()> {
     for stale in stale {
         drop_alias(conn, tenant, stale).await?;
-        let failure = match write(conn, tenant, from_ref(stale)).await {
-            Ok(changed) => {
-                rekeyed.changed += changed;
-                continue;
-            }
-            Err(failure) if is_taken(&failure) => failure,
-            Err(failure) => return Err(failure),
-        };
+        let Some(failure) = rekeyed.count(write(conn, tenant, from_ref(stale)).await)? else { continue };
         // None if the holder went away meanwhile: the next run brings this row up to date.
         let holder = holder(conn, tenant, stale).await?.ok_or(failure)?;
         rekeyed.report(Conflict { tenant, table: "custom_ids", row: stale.row.customer_id, holder });

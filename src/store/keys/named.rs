@@ -5,7 +5,7 @@ use std::slice::from_ref;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::rekeyed::{AT_ONCE, Conflict, Rekeyed, is_of_one_row, is_taken};
+use super::rekeyed::{AT_ONCE, Conflict, Rekeyed, is_of_one_row};
 use crate::{domain::values::key::Key, store::sql::sql, telemetry::Statement as _};
 
 /// The tables.
@@ -141,14 +141,7 @@ impl Table {
         rekeyed: &mut Rekeyed,
     ) -> sqlx::Result<()> {
         for stale in stale {
-            let failure = match self.write(conn, tenant, from_ref(stale)).await {
-                Ok(changed) => {
-                    rekeyed.changed += changed;
-                    continue;
-                }
-                Err(failure) if is_taken(&failure) => failure,
-                Err(failure) => return Err(failure),
-            };
+            let Some(failure) = rekeyed.count(self.write(conn, tenant, from_ref(stale)).await)? else { continue };
             // None if the holder went away meanwhile: the next run brings this row up to date.
             let holder = self.holder(conn, tenant, stale).await?.ok_or(failure)?;
             rekeyed.report(Conflict { tenant, table: self.name(), row: stale.row.id, holder });

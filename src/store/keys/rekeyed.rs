@@ -21,6 +21,18 @@ pub struct Rekeyed {
 }
 
 impl Rekeyed {
+    /// Counts what was written of one row. Returns the failure if another row has its key.
+    pub(super) fn count(&mut self, written: sqlx::Result<u64>) -> sqlx::Result<Option<sqlx::Error>> {
+        match written {
+            Ok(changed) => {
+                self.changed += changed;
+                Ok(None)
+            }
+            Err(failure) if is_taken(&failure) => Ok(Some(failure)),
+            Err(failure) => Err(failure),
+        }
+    }
+
     pub(super) fn report(&mut self, conflict: Conflict) {
         self.conflicts += 1;
         if self.listed.len() < MAX_LISTED {
@@ -56,7 +68,7 @@ pub(super) fn is_of_one_row(failure: &sqlx::Error) -> bool {
 }
 
 /// Whether another row has the key.
-pub(super) fn is_taken(failure: &sqlx::Error) -> bool {
+fn is_taken(failure: &sqlx::Error) -> bool {
     has_code(failure, "23505")
 }
 

@@ -117,10 +117,24 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
             select tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
             from jsonb_populate_recordset(null::customer_search, $1)
             on conflict (tenant_id, customer_id) do update set
-                (account_id, name, bucket, doc, country, grams, id_grams, version) = (
-                    excluded.account_id, excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams,
-                    excluded.id_grams, excluded.version
+                (name, bucket, doc, country, grams, version) = (
+                    excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
+                ),
+                account_id = coalesce(customer_search.account_id, excluded.account_id),
+                id_grams = (
+                    select coalesce(jsonb_object_agg(i.account_id, i.grams), '{}') from (
+                        select e.key as account_id, jsonb_agg(distinct g) as grams
+                        from (
+                            select * from jsonb_each(customer_search.id_grams) union all
+                            select * from jsonb_each(excluded.id_grams)
+                        ) e
+                        cross join lateral jsonb_array_elements(e.value) g
+                        group by e.key
+                    ) i
                 )
+            -- A row that the service wrote since the batch was read is newer. So is an owner, and a custom ID, that it wrote into an
+            -- old row.
+            where customer_search.version <> excluded.version
             ",
             Json(&elements) as _,
             &values.iter().map(|it| it.0).collect::<Vec<_>>(),

@@ -139,28 +139,24 @@ impl BoundQuery {
     /// What must hold of the text `s` of a customer `c` of this arm.
     pub(super) fn matches(&self, search: &Search, arm: &Arm, rank: Rank) -> String {
         let words = (!self.tokens.is_empty()).then(|| self.tokens.all_match(search, arm));
-        let number = self.number.iter().flat_map(|number| sections(search, arm, SearchField::is_number, number));
-        let value = sections(search, arm, |_| self.tokens.is_empty(), &self.value);
+        let is_number = |field: SearchField| search.asks(field) && field.is_number();
+        let number = self.number.iter().flat_map(|number| sections(arm, is_number, number));
+        let value = sections(arm, |field| self.tokens.is_empty() && search.asks(field), &self.value);
         let found = any(words.into_iter().chain(number).chain(value));
         let starts = format!("starts_with(s.name, {})", self.whole);
         match rank {
             Rank::Any => found,
-            Rank::Exact => format!("{found} and {}", self.exact(search, arm)),
-            Rank::Starts => format!("{found} and {starts} and not {}", self.exact(search, arm)),
-            Rank::Matches => format!("{found} and not {starts} and not {}", self.exact(search, arm)),
+            Rank::Exact => format!("{found} and {}", self.exact(arm)),
+            Rank::Starts => format!("{found} and {starts} and not {}", self.exact(arm)),
+            Rank::Matches => format!("{found} and not {starts} and not {}", self.exact(arm)),
         }
     }
 
-    /// Whether the name, a number or an email address is the query.
-    fn exact(&self, search: &Search, arm: &Arm) -> String {
-        let everywhere = Search { field: None, ..search.clone() };
+    /// Whether the name, a number or an email address is the query, whatever fields are asked for.
+    fn exact(&self, arm: &Arm) -> String {
         let is_exact = |field| matches!(field, SearchField::Number | SearchField::Email);
-        any(std::iter::once(format!("s.name = {}", self.whole)).chain(sections(
-            &everywhere,
-            arm,
-            is_exact,
-            &self.value,
-        )))
+        let name = format!("s.name = {}", self.whole);
+        any(std::iter::once(name).chain(sections(arm, is_exact, &self.value)))
     }
 }
 
@@ -194,10 +190,10 @@ impl BoundWord {
 }
 
 /// That a text lies in one of the sections of these fields, or in a custom ID.
-fn sections(search: &Search, arm: &Arm, of: impl Fn(SearchField) -> bool, text: &str) -> Vec<String> {
-    let asked = SECTIONS.iter().filter(|section| search.asks(section.field) && of(section.field));
+fn sections(arm: &Arm, of: impl Fn(SearchField) -> bool, text: &str) -> Vec<String> {
+    let asked = SECTIONS.iter().filter(|section| of(section.field));
     let mut found: Vec<String> = asked.filter_map(|section| contains(arm, *section, text)).collect();
-    found.extend((search.asks(SearchField::Number) && of(SearchField::Number)).then(|| numbered(text)));
+    found.extend(of(SearchField::Number).then(|| numbered(text)));
     found
 }
 
