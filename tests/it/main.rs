@@ -103,6 +103,7 @@ mod rows;
 mod search_customers;
 mod search_naive;
 mod search_pages;
+mod search_plans;
 mod search_property;
 mod search_samples;
 mod search_scope;

@@ -61,11 +61,11 @@ impl Builder {
                 let stop = format!(" order by {} limit {}", order(search, "c"), parts.limit);
                 format!(
                     "from (select {PLACE} {} limit {}) c",
-                    self.buckets(parts, walk, &candidates, &stop)?,
+                    self.buckets(parts, walk, &candidates, PLACE, &stop)?,
                     parts.limit
                 )
             } else {
-                self.buckets(parts, walk, &candidates, "")?
+                self.buckets(parts, walk, &candidates, PLACE, "")?
             }));
         }
         // Of tags that must all be there one is enough: the filter has the others.
@@ -73,10 +73,11 @@ impl Builder {
         if let Some(tags) = tags.filter(|tags| !tags.is_empty()) {
             let names = self.bind(tags.iter().map(|key| key.as_str().to_owned()).collect::<Vec<_>>())?;
             let tagged = format!(
-                "select distinct g.customer_id as id from customer_tags g
-                 where g.tenant_id = $1 and g.tag_id = any(array(
-                    select t.id from tags t where t.tenant_id = $1 and t.account_id = $3 and t.name_key = any({names})
-                 ))"
+                "select distinct g.customer_id as id from tags t
+                 cross join lateral (
+                    select g.customer_id from customer_tags g where g.tenant_id = $1 and g.tag_id = t.id offset 0
+                 ) g
+                 where t.tenant_id = $1 and t.account_id = $3 and t.name_key = any({names})"
             );
             return Ok(Some(walk.from(parts, &tagged)));
         }

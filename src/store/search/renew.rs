@@ -60,7 +60,7 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
             from customers c
             where (c.tenant_id, c.id) > ($1, $2) and not exists (
                 select from customer_search s
-                where s.tenant_id = c.tenant_id and s.customer_id = c.id and s.version = $4
+                where s.tenant_id = c.tenant_id and s.customer_id = c.id and s.version >= $4
             )
             order by c.tenant_id, c.id
             limit $3
@@ -98,52 +98,61 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
                 Element { tenant_id: row.tenant_id, customer_id: row.id, account_id: row.account_id, id_grams, text }
             })
             .collect();
-        let values: Vec<(Uuid, Uuid, String)> = batch
+        let values = batch
             .iter()
             .flat_map(|row| row.given.iter().flat_map(|given| given.iter()).map(move |given| (row, given)))
             .flat_map(|(row, given)| given.values.iter().map(|id| (row.tenant_id, row.id, id.as_str().to_owned())))
             .collect();
-        sqlx::query!(
-            "
-            with words as (
-                update custom_ids i set search_words = e.words
-                from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) as e (tenant_id, customer_id, value, words)
-                where i.tenant_id = e.tenant_id and i.customer_id = e.customer_id and i.value = e.value
-                  and i.search_words <> e.words
-            )
-            insert into customer_search (
-                tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
-            )
-            select tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
-            from jsonb_populate_recordset(null::customer_search, $1)
-            on conflict (tenant_id, customer_id) do update set
-                (name, bucket, doc, country, grams, version) = (
-                    excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
-                ),
-                account_id = coalesce(customer_search.account_id, excluded.account_id),
-                id_grams = (
-                    select coalesce(jsonb_object_agg(i.account_id, i.grams), '{}') from (
-                        select e.key as account_id, jsonb_agg(distinct g) as grams
-                        from (
-                            select * from jsonb_each(customer_search.id_grams) union all
-                            select * from jsonb_each(excluded.id_grams)
-                        ) e
-                        cross join lateral jsonb_array_elements(e.value) g
-                        group by e.key
-                    ) i
-                )
-            -- A row that the service wrote since the batch was read is newer. So is an owner, and a custom ID, that it wrote into an
-            -- old row.
-            where customer_search.version <> excluded.version
-            ",
-            Json(&elements) as _,
-            &values.iter().map(|it| it.0).collect::<Vec<_>>(),
-            &values.iter().map(|it| it.1).collect::<Vec<_>>(),
-            &values.iter().map(|it| it.2.clone()).collect::<Vec<_>>(),
-            &values.iter().map(|it| SearchableIds::words(&it.2)).collect::<Vec<_>>(),
-        )
-        .execute(&mut *conn)
-        .named("search.renew_texts")
-        .await?;
+        write(conn, &elements, values).await?;
     }
+}
+
+/// Writes rows of `customer_search`, and the words of custom IDs: of each its tenant, customer and value.
+async fn write(conn: &mut PgConnection, elements: &[Element<'_>], ids: Vec<(Uuid, Uuid, String)>) -> sqlx::Result<()> {
+    let words: Vec<String> = ids.iter().map(|(_, _, value)| SearchableIds::words(value)).collect();
+    let (tenants, rest): (Vec<Uuid>, Vec<(Uuid, String)>) = ids.into_iter().map(|(a, b, c)| (a, (b, c))).unzip();
+    let (customers, values): (Vec<Uuid>, Vec<String>) = rest.into_iter().unzip();
+    sqlx::query!(
+        "
+        with words as (
+            update custom_ids i set search_words = e.words
+            from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) as e (tenant_id, customer_id, value, words)
+            where i.tenant_id = e.tenant_id and i.customer_id = e.customer_id and i.value = e.value
+              and i.search_words <> e.words
+        )
+        insert into customer_search (
+            tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
+        )
+        select tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
+        from jsonb_populate_recordset(null::customer_search, $1)
+        on conflict (tenant_id, customer_id) do update set
+            (name, bucket, doc, country, grams, version) = (
+                excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
+            ),
+            account_id = coalesce(customer_search.account_id, excluded.account_id),
+            id_grams = (
+                select coalesce(jsonb_object_agg(i.account_id, i.grams), '{}') from (
+                    select e.key as account_id, jsonb_agg(distinct g) as grams
+                    from (
+                        select * from jsonb_each(customer_search.id_grams) union all
+                        select * from jsonb_each(excluded.id_grams)
+                    ) e
+                    cross join lateral jsonb_array_elements(e.value) g
+                    group by e.key
+                ) i
+            )
+        -- A row that the service wrote since the batch was read is not older. So is an owner, and a custom ID, that it wrote into an
+        -- old row.
+        where customer_search.version < excluded.version
+        ",
+        Json(elements) as _,
+        &tenants,
+        &customers,
+        &values,
+        &words,
+    )
+    .execute(&mut *conn)
+    .named("search.renew_texts")
+    .await?;
+    Ok(())
 }

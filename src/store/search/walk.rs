@@ -20,7 +20,11 @@ const LOOKED_AT: usize = 1_000;
 /// What a walk gives of a customer.
 pub(super) const PLACE: &str = "c.id, c.name_sort, c.created_at, c.updated_at";
 
-const TEXT: &str = " join customer_search s on s.tenant_id = $1 and s.customer_id = c.id";
+/// The text of each customer by its key: a join would depend on statistics.
+const TEXT: &str = " cross join lateral (
+    select s.doc, s.name, s.country, s.customer_id from customer_search s
+    where s.tenant_id = $1 and s.customer_id = c.id offset 0
+ ) s";
 
 /// One walk: the conditions on a customer `c`, and on its text `s` if there are any.
 pub(super) struct Walk<'a> {
@@ -50,17 +54,13 @@ impl Walk<'_> {
         format!("from customers c{} where c.tenant_id = $1 and {}", self.text(parts), self.condition(parts))
     }
 
-    /// The first customers along an index of the order.
-    pub(super) fn first(&self, parts: &Parts<'_>) -> String {
+    /// The first customers along an index of the order, whatever the filters say of them.
+    fn first(&self, parts: &Parts<'_>) -> String {
         format!(
-            "from (
-                select c.* from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}
-             ) c{} where {}",
+            "select c.* from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}",
             self.arm.index,
             self.after(),
             order(parts.search, "c"),
-            self.text(parts),
-            self.condition(parts),
         )
     }
 
@@ -77,16 +77,17 @@ impl Walk<'_> {
 }
 
 impl Builder {
-    /// Customers `c` from bucket to bucket. `stop` ends each bucket.
+    /// Customers `c` from bucket to bucket, with these columns. `stop` ends each bucket.
     pub(super) fn buckets(
         &mut self,
         parts: &Parts<'_>,
         walk: &Walk<'_>,
         candidates: &Candidates,
+        columns: &str,
         stop: &str,
     ) -> Result<String> {
         if walk.arm.node == Node::Customer {
-            return Ok(format!("from (select {PLACE} {}{stop}) c", walk.along(parts)));
+            return Ok(format!("from (select {columns} {}{stop}) c", walk.along(parts)));
         }
         let (from, to, step) = self.bounds(parts.search, walk.behind)?;
         // Both are read by their keys alone, so that no statistics can lead to another plan: the index has no column for the
@@ -94,7 +95,7 @@ impl Builder {
         Ok(format!(
             "from (select n{} from generate_series({from}, {to}, {step}) n) b
              cross join lateral (
-                select {PLACE} from (
+                select {columns} from (
                     select s.customer_id, s.doc, s.name, s.country from customer_search s
                     where {} and s.tenant_id is not distinct from $1
                     offset 0
@@ -126,21 +127,21 @@ impl Builder {
     }
 }
 
-/// What a page has of an arm: the first customers in order if they fill it or are all there are, else `rest`, which is only executed
-/// then. Returns what goes before the page, and the arm.
+/// What a page has of an arm: those of the first customers in order that fit, if they fill it or are all there are, else `rest`, which
+/// is only executed then. Returns what goes before the page, and the arm.
 pub(super) fn first_or(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, rest: &str) -> (String, String) {
     let (order, limit) = (order(parts.search, "c"), &parts.limit);
-    let (whose, after) = (&walk.arm.index, walk.after());
     let with = format!(
-        "{name} as materialized (select {PLACE} {} order by {order} limit {limit}),
+        "{name}_looked_at as materialized ({}),
+         {name} as materialized (
+            select {PLACE} from {name}_looked_at c{} where {} order by {order} limit {limit}
+         ),
          {name}_is_enough as materialized (
-            select (select count(*) from {name}) >= {limit} or (
-                select count(*) from (
-                    select from customers c where c.tenant_id = $1 and {whose}{after} order by {order} limit {LOOKED_AT}
-                ) looked_at
-            ) < {LOOKED_AT} as yes
+            select (select count(*) from {name}) >= {limit} or (select count(*) from {name}_looked_at) < {LOOKED_AT} as yes
          ), ",
-        walk.first(parts)
+        walk.first(parts),
+        walk.text(parts),
+        walk.condition(parts),
     );
     let is_enough = format!("(select yes from {name}_is_enough)");
     let arm = format!(

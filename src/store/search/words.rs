@@ -143,13 +143,23 @@ impl BoundQuery {
         let number = self.number.iter().flat_map(|number| sections(arm, is_number, number));
         let value = sections(arm, |field| self.tokens.is_empty() && search.asks(field), &self.value);
         let found = any(words.into_iter().chain(number).chain(value));
-        let starts = format!("starts_with(s.name, {})", self.whole);
+        let starts = self.starts();
         match rank {
             Rank::Any => found,
             Rank::Exact => format!("{found} and {}", self.exact(arm)),
             Rank::Starts => format!("{found} and {starts} and not {}", self.exact(arm)),
             Rank::Matches => format!("{found} and not {starts} and not {}", self.exact(arm)),
         }
+    }
+
+    /// The number of the rank of a customer that matches.
+    pub(super) fn rank(&self, arm: &Arm) -> String {
+        let [exact, starts, rest] = Rank::ORDER.map(Rank::number);
+        format!("case when {} then {exact} when {} then {starts} else {rest} end", self.exact(arm), self.starts())
+    }
+
+    fn starts(&self) -> String {
+        format!("starts_with(s.name, {})", self.whole)
     }
 
     /// Whether the name, a number or an email address is the query, whatever fields are asked for.
