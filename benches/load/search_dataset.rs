@@ -280,7 +280,8 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
         "order_reference": null, "profile": profile,
         "owner_custom_ids": custom_ids, "custom_ids": custom_ids, "owner_tags": tags, "tags": tags,
         "value": custom_id, "value_key": custom_id.key(),
-        "search_words": SearchableIds::words(custom_id.as_str()), "text": searchable,
+        "search_words": SearchableIds::words(custom_id.as_str()), "grams": SearchableIds::of([&custom_id]).grams(),
+        "bucket": searchable.bucket(), "text": searchable,
         "id_grams": {&*account.id: SearchableIds::of([&custom_id]).grams()},
     }))
 }

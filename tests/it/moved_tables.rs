@@ -11,7 +11,7 @@ use crate::{
 };
 use clientele::grpc::pb;
 
-/// Every row of a customer, by table, as JSON; the text of a search without what the keys of its index are made with.
+/// Every row of a customer, by table, as JSON, without what the keys of the indexes of searches are made with.
 async fn rows_of(world: &World, customer: &str) -> BTreeMap<String, Vec<serde_json::Value>> {
     let mut sql = world.sql().await;
     let tables = "select table_name::text from information_schema.columns
@@ -19,7 +19,11 @@ async fn rows_of(world: &World, customer: &str) -> BTreeMap<String, Vec<serde_js
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut sql).await.unwrap();
     let mut all = BTreeMap::new();
     for table in tables {
-        let without = if table == "customer_search" { "'{account_id, id_grams}'::text[]" } else { "''" };
+        let without = match table.as_str() {
+            "customer_search" => "'{account_id, ancestors, id_grams}'::text[]",
+            "custom_ids" => "'elsewhere'",
+            _ => "''",
+        };
         let rows = format!(
             "select to_jsonb(t) - {without} from {table} t where customer_id = $1::uuid order by t::text collate \"C\""
         );

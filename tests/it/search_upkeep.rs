@@ -4,7 +4,8 @@ use clientele::{grpc::pb, store::migrations};
 use tonic::Code;
 
 use crate::{
-    search_customers::{copaco, names, query},
+    custom_ids::fleet,
+    search_customers::{copaco, in_field, names, query},
     world::{World, assert_refused, customer, mask},
 };
 
@@ -86,15 +87,16 @@ async fn customers_from_before_the_search_are_found_after_the_migration() {
         acme.admin.create(wanted).await.unwrap();
     }
     let mut sql = world.sql().await;
-    let kept = "select to_jsonb(s) || jsonb_build_object('words', i.search_words)
+    let kept = "select to_jsonb(s) || jsonb_build_object('words', i.search_words, 'grams', i.grams, 'bucket', i.bucket)
                 from customer_search s join custom_ids i on i.customer_id = s.customer_id order by s.doc";
     let before: Vec<serde_json::Value> = sqlx::query_scalar(kept).fetch_all(&mut sql).await.unwrap();
     assert_eq!(before.len(), 2);
     // As an older release leaves them: one without a row, one with an old text.
     sqlx::query("delete from customer_search where name = 'backerei'").execute(&mut sql).await.unwrap();
-    let old = "update customer_search set version = 0, grams = '{}', id_grams = '{}', account_id = null, doc = 'old'";
+    let old = "update customer_search set version = 0, grams = '{}', id_grams = '{}', account_id = null,
+               ancestors = null, doc = 'old'";
     sqlx::query(old).execute(&mut sql).await.unwrap();
-    sqlx::query("update custom_ids set search_words = ''").execute(&mut sql).await.unwrap();
+    sqlx::query("update custom_ids set search_words = '', grams = '{}', bucket = 0").execute(&mut sql).await.unwrap();
     for words in ["backerei", "k-other"] {
         assert!(names(&acme.admin, query(words)).await.is_empty(), "{words}");
     }
@@ -103,4 +105,76 @@ async fn customers_from_before_the_search_are_found_after_the_migration() {
     assert_eq!(names(&acme.admin, query("k-other")).await, ["Other"]);
     let after: Vec<serde_json::Value> = sqlx::query_scalar(kept).fetch_all(&mut sql).await.unwrap();
     assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn a_custom_id_of_another_account_costs_its_own_row() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (north, south) = (acme.child("north").await, acme.child("south").await);
+    let id = acme.admin.create(fleet("Alpha")).await.unwrap().id;
+    acme.admin.create(fleet("Beta")).await.unwrap();
+    let mut sql = world.sql().await;
+    let text = "select ctid::text || xmin::text from customer_search order by name";
+    let before: Vec<String> = sqlx::query_scalar(text).fetch_all(&mut sql).await.unwrap();
+    north.admin.set_id(&id, "erp", "N-17").await.unwrap();
+    south.admin.set_id(&id, "erp", "S-17").await.unwrap();
+    let after: Vec<String> = sqlx::query_scalar(text).fetch_all(&mut sql).await.unwrap();
+    assert_eq!(after, before);
+    for (account, own, other) in [(&north, "n-17", "s-17"), (&south, "s-17", "n-17")] {
+        assert_eq!(names(&account.admin, query(own)).await, ["Alpha"]);
+        assert_eq!(names(&account.admin, in_field(pb::SearchField::Number, own)).await, ["Alpha"]);
+        assert!(names(&account.admin, query(other)).await.is_empty());
+    }
+    // A new name is in another part of the order.
+    acme.admin.update(pb::Customer { id: id.clone(), ..fleet("Zulu") }, &["name"]).await.unwrap();
+    assert_eq!(names(&north.admin, query("n-17")).await, ["Zulu"]);
+    assert_eq!(names(&north.admin, query("n-17 zulu")).await, ["Zulu"]);
+    assert_eq!(names(&north.admin, query("")).await, ["Beta", "Zulu"]);
+}
+
+#[tokio::test]
+async fn a_custom_id_is_found_whoever_owns_the_customer() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (north, south) = (acme.child("north").await, acme.child("south").await);
+    let id = north.admin.create(customer("Alpha")).await.unwrap().id;
+    north.admin.create(customer("Beta")).await.unwrap();
+    north.admin.set_id(&id, "erp", "N-17").await.unwrap();
+    acme.admin.set_id(&id, "erp", "P-17").await.unwrap();
+    let below = |words: &str| pb::SearchCustomersRequest { include_descendants: true, ..query(words) };
+    assert_eq!(names(&acme.admin, below("p-17")).await, ["Alpha"]);
+    assert_eq!(names(&acme.admin, below("alpha p-17")).await, ["Alpha"]);
+    assert_eq!(names(&north.admin, query("alpha n-17")).await, ["Alpha"]);
+    for owner in [&acme, &south, &north] {
+        acme.admin.transfer(&[&id], &owner.account).await.unwrap();
+        assert_eq!(names(&acme.admin, below("p-17")).await, ["Alpha"]);
+        assert_eq!(names(&acme.admin, below("alpha p-17")).await, ["Alpha"]);
+        let is_own = owner.account == acme.account;
+        assert_eq!(names(&acme.admin, query("p-17")).await.len(), usize::from(is_own));
+        let is_norths = owner.account == north.account;
+        assert_eq!(names(&north.admin, query("alpha n-17")).await.len(), usize::from(is_norths));
+    }
+}
+
+#[tokio::test]
+async fn an_account_between_provider_and_owner_finds_all_below_it() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (north, south) = (acme.child("north").await, acme.child("south").await);
+    let (leaf, deeper) = (north.child("leaf").await, north.child("leaf").await.child("deeper").await);
+    for (account, name) in [(&acme, "Ada"), (&north, "Bob"), (&leaf, "Cid"), (&deeper, "Dan"), (&south, "Eve")] {
+        account.admin.create(customer(name)).await.unwrap();
+        account.admin.create(customer(&format!("{name} Ltd"))).await.unwrap();
+    }
+    let below = |words: &str| pb::SearchCustomersRequest { include_descendants: true, ..query(words) };
+    assert_eq!(names(&north.admin, below("ltd")).await, ["Bob Ltd", "Cid Ltd", "Dan Ltd"]);
+    let all = ["Bob", "Bob Ltd", "Cid", "Cid Ltd", "Dan", "Dan Ltd"];
+    assert_eq!(names(&north.admin, below("")).await, all);
+    let by_time = pb::SearchCustomersRequest { order_by: "create_time".to_owned(), ..below("") };
+    assert_eq!(names(&north.admin, by_time).await, all);
+    let moved = acme.admin.create(customer("Fay Ltd")).await.unwrap().id;
+    acme.admin.transfer(&[&moved], &deeper.account).await.unwrap();
+    assert_eq!(names(&north.admin, below("ltd")).await, ["Bob Ltd", "Cid Ltd", "Dan Ltd", "Fay Ltd"]);
+    assert!(names(&south.admin, below("fay")).await.is_empty());
 }

@@ -116,6 +116,12 @@ impl Searchable {
         Self { name, bucket, doc: writer.doc, country, grams: writer.grams, version: VERSION }
     }
 
+    /// The part of the order by name that the customer is in.
+    #[must_use]
+    pub fn bucket(&self) -> u8 {
+        self.bucket
+    }
+
     /// The document.
     #[must_use]
     pub fn doc(&self) -> &str {

@@ -92,6 +92,7 @@ struct CustomIdRow<'a> {
     value: &'a str,
     value_key: &'a str,
     search_words: String,
+    grams: Vec<i32>,
 }
 
 /// Creates a slice of customers of the caller's account, each with its custom IDs, events and stored answer, or none of
@@ -152,18 +153,20 @@ pub async fn create(
             select $1, n.id, $13, n.owner_link_revision, n.owner_custom_ids from new n where n.owner_link_revision > 0
         ), custom_id as (
             insert into custom_ids (
-                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams,
+                bucket
             )
-            select $1, $13, i.system, i.value_key, n.id, i.value, true, n.created_at, i.search_words
+            select $1, $13, i.system, i.value_key, n.id, i.value, true, n.created_at, i.search_words, i.grams,
+                   (n.text ->> 'bucket')::smallint
             from new n
             cross join lateral jsonb_to_recordset(n.custom_ids) as i (
-                system text, value text, value_key text, search_words text
+                system text, value text, value_key text, search_words text, grams integer[]
             )
         ), search as (
             insert into customer_search (
-                tenant_id, customer_id, account_id, id_grams, name, bucket, doc, country, grams, version
+                tenant_id, customer_id, account_id, ancestors, id_grams, name, bucket, doc, country, grams, version
             )
-            select $1, n.id, $13, n.id_grams, s.name, s.bucket, s.doc, s.country, s.grams, s.version
+            select $1, n.id, $13, n.ancestors, n.id_grams, s.name, s.bucket, s.doc, s.country, s.grams, s.version
             from new n cross join lateral jsonb_populate_record(null::customer_search, n.text) as s
         )" RECORDED,
         Json(&elements) as _,
@@ -183,6 +186,7 @@ fn element<'a>(new: &'a CustomerInsert, link: &'a Link, name_scope: Option<Uuid>
         value: id.as_str(),
         value_key: id.key().as_str(),
         search_words: SearchableIds::words(id.as_str()),
+        grams: SearchableIds::of([id]).grams(),
     };
     let given = (!new.custom_ids.is_empty()).then(|| SearchableIds::of(new.custom_ids.values()).grams());
     Element {

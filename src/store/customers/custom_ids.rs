@@ -39,6 +39,7 @@ struct Element<'a> {
     value: Option<&'a str>,
     value_key: Option<&'a str>,
     search_words: Option<String>,
+    grams: Option<Vec<i32>>,
 }
 
 /// Writes new custom IDs of the acting account, its link, which gets the next revision, an event for that account alone,
@@ -72,7 +73,7 @@ pub async fn save(
         write.recorded(tenant, &[event], answer.as_slice()),
         "with element as materialized (
             select * from jsonb_to_recordset($12) as e (
-                system text, value text, value_key text, search_words text
+                system text, value text, value_key text, search_words text, grams integer[]
             )
         ), taken as materialized (
             -- The unique key would refuse it, too, but two calls that take each other's ids would first wait for each other.
@@ -81,7 +82,9 @@ pub async fn save(
             join custom_ids i on i.tenant_id = $1 and i.account_id = $14 and i.system = e.system
              and i.value_key = e.value_key and i.is_current and i.customer_id <> $13
         ), locked as materialized (
-            select c.account_id
+            select c.account_id, coalesce((
+                select s.bucket from customer_search s where s.tenant_id = $1 and s.customer_id = $13
+            ), 0) as bucket
             from customers c
             where c.tenant_id = $1 and c.id = $13 and c.revision = $15
               and (c.account_id <> $14 or c.owner_link_revision = $16) and not exists (select from taken)
@@ -106,16 +109,20 @@ pub async fn save(
             -- Counting the retired rows makes this wait for them: the key on current ones is checked row by row. A pure
             -- change of case finds its row, still current, and changes the value alone.
             insert into custom_ids as i (
-                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams,
+                bucket, elsewhere
             )
-            select $1, $14, e.system, e.value_key, $13, e.value, true, $9, e.search_words
-            from written cross join element e cross join (select count(*) from retired) as done
+            select $1, $14, e.system, e.value_key, $13, e.value, true, $9, e.search_words, e.grams, l.bucket,
+                   l.account_id <> $14
+            from written cross join locked l cross join element e cross join (select count(*) from retired) as done
             where e.value is not null
             on conflict (tenant_id, account_id, system, value_key, customer_id)
             do update set value = excluded.value, is_current = true, search_words = excluded.search_words,
+                          (grams, bucket, elsewhere) = (excluded.grams, excluded.bucket, excluded.elsewhere),
                           created_at = case when i.is_current then i.created_at else excluded.created_at end
         ), search as (
-            -- Old values stay, as aliases. The keys of a row are rewritten as a whole, so only if there is a new one.
+            -- The owner's are there too. Old values stay, as aliases. The keys of a row are rewritten as a whole, so only if there is
+            -- a new one.
             update customer_search s set id_grams = s.id_grams || jsonb_build_object($14::text, (
                 select jsonb_agg(g order by g) from (
                     select jsonb_array_elements(coalesce(s.id_grams -> $14::text, '[]')) as g
@@ -123,7 +130,8 @@ pub async fn save(
                 ) g
             ))
             from written
-            where s.tenant_id = $1 and s.customer_id = $13 and not coalesce(s.id_grams -> $14::text, '[]') @> $19
+            where s.tenant_id = $1 and s.customer_id = $13 and s.account_id = $14
+              and not coalesce(s.id_grams -> $14::text, '[]') @> $19
         )" HAPPENED EVENTS_AND_ANSWERS r#"
         select (select count(*) from written) as "written!", (select min(system) from taken) as taken"#,
         Json(elements(change)) as _,
@@ -153,6 +161,7 @@ fn elements(change: &CustomIdChange) -> Vec<Element<'_>> {
             value: id.map(CustomId::as_str),
             value_key: id.map(|id| id.key().as_str()),
             search_words: id.map(|id| SearchableIds::words(id.as_str())),
+            grams: id.map(|id| SearchableIds::of([id]).grams()),
         })
         .collect()
 }

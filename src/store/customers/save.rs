@@ -106,16 +106,22 @@ async fn save_fields<A: Serialize>(
                 revision = revision + 1, name_sort = $21, profile = $17, holds = $18, updated_at = $9, updated_by = $19,
                 name_key = case when name = $15::jsonb ->> 'name' then name_key else $16 end
             where tenant_id = $1 and id = $12 and revision = $13 and owner_link_revision = $14
-            returning id, account_id
+            returning id, account_id, ancestors
         ), search as (
-            insert into customer_search (tenant_id, customer_id, account_id, name, bucket, doc, country, grams, version)
-            select $1, w.id, w.account_id, s.name, s.bucket, s.doc, s.country, s.grams, s.version
+            insert into customer_search (
+                tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, version
+            )
+            select $1, w.id, w.account_id, w.ancestors, s.name, s.bucket, s.doc, s.country, s.grams, s.version
             from written w cross join jsonb_populate_record(null::customer_search, $20) as s
             where $20::jsonb is not null
             on conflict (tenant_id, customer_id) do update set
                 (name, bucket, doc, country, grams, version) = (
                     excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
                 )
+        ), custom_id as (
+            update custom_ids i set bucket = s.bucket
+            from written w cross join jsonb_populate_record(null::customer_search, $20) as s
+            where i.tenant_id = $1 and i.customer_id = w.id and i.bucket <> s.bucket and $20::jsonb is not null
         )" RECORDED,
         after.id.get(),
         before.customer.revision,

@@ -40,11 +40,13 @@ pub(super) struct Arm {
     pub(super) node: Node,
     /// What of their text is shown.
     pub(super) shown: Shown,
+    /// Whether the node has customers that are not below the acting account.
+    pub(super) is_within: bool,
 }
 
 impl Arm {
     fn new(whose: &str, index: &str, node: Node, shown: Shown) -> Self {
-        Self { whose: whose.to_owned(), index: index.to_owned(), node, shown }
+        Self { whose: whose.to_owned(), index: index.to_owned(), node, shown, is_within: false }
     }
 
     /// The grams of its customers that the index must have beside those of their text: what filters ask for, and of an account
@@ -60,8 +62,8 @@ impl Arm {
 pub(super) enum Node {
     /// Those of an account: the parameter.
     Account(String),
-    /// Those of the acting account on customers of others: its custom IDs.
-    Elsewhere,
+    /// Those of the acting account on all customers below it, not its own.
+    Below,
     /// Those of the tenant.
     Tenant,
     /// None: the customer is known.
@@ -73,7 +75,7 @@ impl Node {
     pub(super) fn bits(&self) -> String {
         match self {
             Self::Account(parameter) => format!("(uuid_hash_extended({parameter}, 0) << 37)"),
-            Self::Elsewhere => "(uuid_hash_extended($3, 2) << 37)".to_owned(),
+            Self::Below => "(uuid_hash_extended($3, 3) << 37)".to_owned(),
             Self::Tenant | Self::Customer => "(uuid_hash_extended($1, 1) << 37)".to_owned(),
         }
     }
@@ -116,10 +118,11 @@ impl Builder {
             let visible = if from_below { sql!(text, VISIBLE) } else { "$3 = any(c.ancestors)" };
             let whose = format!("c.id = $2 and {visible}");
             let index = "c.id = $2".to_owned();
-            return Ok(vec![Arm { whose, index, node: Node::Customer, shown: Shown::ByPlace }]);
+            return Ok(vec![Arm::new(&whose, &index, Node::Customer, Shown::ByPlace)]);
         }
         let mut arms = Vec::new();
-        if search.include_descendants && search.query.is_empty() && search.filter_grams().is_empty() {
+        let is_root = scope.path().ids().len() == 1;
+        if search.include_descendants && is_root && search.query.is_empty() && search.filter_grams().is_empty() {
             // One walk in the tenant's order gives both. In this form the planner takes the condition to be true of most: it would
             // sort all of the tenant's if it took it to be rare.
             arms.push(Arm::new("array_position(c.ancestors, $3) is not null", "true", Node::Tenant, Shown::All));
@@ -128,7 +131,8 @@ impl Builder {
             arms.push(Arm::new(own, own, Node::Account("$3".to_owned()), Shown::All));
             if search.include_descendants {
                 let below = "$3 = any(c.ancestors) and c.account_id <> $3";
-                arms.push(Arm::new(below, "true", Node::Tenant, Shown::All));
+                let below = Arm::new(below, "true", Node::Tenant, Shown::All);
+                arms.push(Arm { is_within: !is_root, ..below });
             }
         }
         for above in scope.path().ids().iter().skip(1).filter(|_| from_below) {

@@ -53,20 +53,7 @@ impl Builder {
             return Ok(None);
         }
         if !search.filter_grams().is_empty() {
-            let grams = walk.arm.grams(search);
-            let candidates = Candidates::of(vec![(walk.arm.node.clone(), self.grams(&grams)?)]);
-            let by_name = matches!(search.order.by, OrderBy::Relevance | OrderBy::Name);
-            // In the order of the buckets a page is full after a few of them.
-            return Ok(Some(if page && by_name {
-                let stop = format!(" order by {} limit {}", order(search, "c"), parts.limit);
-                format!(
-                    "from (select {PLACE} {} limit {}) c",
-                    self.buckets(parts, walk, &candidates, PLACE, &stop)?,
-                    parts.limit
-                )
-            } else {
-                self.buckets(parts, walk, &candidates, PLACE, "")?
-            }));
+            return Ok(Some(self.with_keys(parts, walk, page)?));
         }
         // Of tags that must all be there one is enough: the filter has the others.
         let tags = if search.any_of.is_empty() { search.all_of.get(..1) } else { Some(search.any_of.as_slice()) };
@@ -92,6 +79,24 @@ impl Builder {
                 return Ok(Some(walk.from(parts, &made)));
             }
         }
+        if walk.arm.is_within {
+            return Ok(Some(self.with_keys(parts, walk, page)?));
+        }
         Ok(None)
+    }
+
+    /// Customers of an arm that have the keys of the filters, all or those of a page.
+    fn with_keys(&mut self, parts: &Parts<'_>, walk: &Walk<'_>, page: bool) -> Result<String> {
+        let grams = walk.arm.grams(parts.search);
+        let filters = (walk.arm.node.clone(), self.grams(&grams)?);
+        let candidates = Candidates::of(std::iter::once(filters).chain(walk.arm.within()).collect());
+        if !page || !matches!(parts.search.order.by, OrderBy::Relevance | OrderBy::Name) {
+            return self.buckets(parts, walk, &candidates, PLACE, "");
+        }
+        // In the order of the buckets a page is full after a few of them.
+        let (order, limit) = (order(parts.search, "c"), &parts.limit);
+        let stop = format!(" order by {order} limit {limit}");
+        let all = self.buckets(parts, walk, &candidates, PLACE, &stop)?;
+        Ok(format!("from (select {PLACE} {all} limit {limit}) c"))
     }
 }

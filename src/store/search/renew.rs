@@ -35,6 +35,8 @@ struct Element<'a> {
     tenant_id: Uuid,
     customer_id: Uuid,
     account_id: Uuid,
+    ancestors: &'a [Uuid],
+    /// Of the owner's custom IDs.
     id_grams: BTreeMap<Uuid, Vec<i32>>,
     #[serde(flatten)]
     text: &'a Searchable,
@@ -49,7 +51,7 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
     loop {
         let batch = sqlx::query!(
             r#"
-            select c.tenant_id, c.id, c.account_id, c.name, c.order_reference, c.type, c.service_class, c.reach, c.origin,
+            select c.tenant_id, c.id, c.account_id, c.ancestors, c.name, c.order_reference, c.type, c.service_class, c.reach, c.origin,
                    c.profile as "profile: Json<Profile>", (
                        select jsonb_agg(g) from (
                            select i.account_id, jsonb_agg(i.value) as values from custom_ids i
@@ -93,43 +95,75 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
             .iter()
             .zip(&texts)
             .map(|(row, text)| {
-                let given = row.given.iter().flat_map(|given| given.iter());
-                let id_grams = given.map(|it| (it.account_id, SearchableIds::of(&it.values).grams())).collect();
-                Element { tenant_id: row.tenant_id, customer_id: row.id, account_id: row.account_id, id_grams, text }
+                let own = row.given.iter().flat_map(|given| given.iter()).filter(|it| it.account_id == row.account_id);
+                let id_grams = own.map(|it| (it.account_id, SearchableIds::of(&it.values).grams())).collect();
+                let (tenant_id, customer_id, account_id) = (row.tenant_id, row.id, row.account_id);
+                Element { tenant_id, customer_id, account_id, ancestors: &row.ancestors, id_grams, text }
             })
             .collect();
-        let values = batch
+        let custom_ids: Vec<CustomIdElement<'_>> = batch
             .iter()
-            .flat_map(|row| row.given.iter().flat_map(|given| given.iter()).map(move |given| (row, given)))
-            .flat_map(|(row, given)| given.values.iter().map(|id| (row.tenant_id, row.id, id.as_str().to_owned())))
+            .zip(&texts)
+            .flat_map(|(row, text)| {
+                let values = row.given.iter().flat_map(|given| given.iter()).flat_map(|given| &given.values);
+                values.map(|id| CustomIdElement {
+                    tenant_id: row.tenant_id,
+                    customer_id: row.id,
+                    value: id.as_str(),
+                    search_words: SearchableIds::words(id.as_str()),
+                    grams: SearchableIds::of([id]).grams(),
+                    bucket: text.bucket(),
+                })
+            })
             .collect();
-        write(conn, &elements, values).await?;
+        write(conn, &elements, &custom_ids).await?;
     }
 }
 
-/// Writes rows of `customer_search`, and the words of custom IDs: of each its tenant, customer and value.
-async fn write(conn: &mut PgConnection, elements: &[Element<'_>], ids: Vec<(Uuid, Uuid, String)>) -> sqlx::Result<()> {
-    let words: Vec<String> = ids.iter().map(|(_, _, value)| SearchableIds::words(value)).collect();
-    let (tenants, rest): (Vec<Uuid>, Vec<(Uuid, String)>) = ids.into_iter().map(|(a, b, c)| (a, (b, c))).unzip();
-    let (customers, values): (Vec<Uuid>, Vec<String>) = rest.into_iter().unzip();
+/// A row of `custom_ids`, as the statement reads it.
+#[derive(serde::Serialize)]
+struct CustomIdElement<'a> {
+    tenant_id: Uuid,
+    customer_id: Uuid,
+    value: &'a str,
+    search_words: String,
+    grams: Vec<i32>,
+    bucket: u8,
+}
+
+/// Writes rows of `customer_search` and what is searched of custom IDs.
+async fn write(
+    conn: &mut PgConnection,
+    elements: &[Element<'_>],
+    custom_ids: &[CustomIdElement<'_>],
+) -> sqlx::Result<()> {
     sqlx::query!(
         "
         with words as (
-            update custom_ids i set search_words = e.words
-            from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) as e (tenant_id, customer_id, value, words)
+            update custom_ids i set (search_words, grams, bucket, elsewhere) = (
+                e.search_words, e.grams, e.bucket, i.account_id <> c.account_id
+            )
+            from jsonb_to_recordset($2) as e (
+                tenant_id uuid, customer_id uuid, value text, search_words text, grams integer[], bucket smallint
+            )
+            join customers c on c.tenant_id = e.tenant_id and c.id = e.customer_id
             where i.tenant_id = e.tenant_id and i.customer_id = e.customer_id and i.value = e.value
-              and i.search_words <> e.words
+              and (i.search_words, i.grams, i.bucket, i.elsewhere)
+                  is distinct from (e.search_words, e.grams, e.bucket, i.account_id <> c.account_id)
         )
         insert into customer_search (
-            tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
+            tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, id_grams, version
         )
-        select tenant_id, customer_id, account_id, name, bucket, doc, country, grams, id_grams, version
+        select tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, id_grams, version
         from jsonb_populate_recordset(null::customer_search, $1)
         on conflict (tenant_id, customer_id) do update set
             (name, bucket, doc, country, grams, version) = (
                 excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
             ),
-            account_id = coalesce(customer_search.account_id, excluded.account_id),
+            (account_id, ancestors) = (
+                coalesce(customer_search.account_id, excluded.account_id),
+                coalesce(customer_search.ancestors, excluded.ancestors)
+            ),
             id_grams = (
                 select coalesce(jsonb_object_agg(i.account_id, i.grams), '{}') from (
                     select e.key as account_id, jsonb_agg(distinct g) as grams
@@ -138,6 +172,7 @@ async fn write(conn: &mut PgConnection, elements: &[Element<'_>], ids: Vec<(Uuid
                         select * from jsonb_each(excluded.id_grams)
                     ) e
                     cross join lateral jsonb_array_elements(e.value) g
+                    where e.key = coalesce(customer_search.account_id, excluded.account_id)::text
                     group by e.key
                 ) i
             )
@@ -146,10 +181,7 @@ async fn write(conn: &mut PgConnection, elements: &[Element<'_>], ids: Vec<(Uuid
         where customer_search.version < excluded.version
         ",
         Json(elements) as _,
-        &tenants,
-        &customers,
-        &values,
-        &words,
+        Json(custom_ids) as _,
     )
     .execute(&mut *conn)
     .named("search.renew_texts")

@@ -90,23 +90,17 @@ impl Builder {
             return Ok(format!("from (select {columns} {}{stop}) c", walk.along(parts)));
         }
         let (from, to, step) = self.bounds(parts.search, walk.behind)?;
-        // Both are read by their keys alone, so that no statistics can lead to another plan: the index has no column for the
-        // tenant, and would be joined with one that has.
         Ok(format!(
             "from (select n{} from generate_series({from}, {to}, {step}) n) b
              cross join lateral (
-                select {columns} from (
-                    select s.customer_id, s.doc, s.name, s.country from customer_search s
-                    where {} and s.tenant_id is not distinct from $1
-                    offset 0
-                ) s
+                select {columns} from ({}) s
                 cross join lateral (
                     select c.* from customers c where c.tenant_id = $1 and c.id = s.customer_id offset 0
                 ) c
                 where {}{stop}
              ) c",
             candidates.columns(),
-            candidates.condition(),
+            candidates.rows(),
             walk.condition(parts),
         ))
     }

@@ -14,6 +14,8 @@ pub struct Filled {
     pub large: TestAccount,
     /// An account below the large one.
     pub below: TestAccount,
+    /// A small account, with a smaller one below it.
+    pub middle: TestAccount,
     /// The number of customers in the large account.
     pub count: u64,
     pub branch: String,
@@ -83,12 +85,14 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
     let large = provider.child("large").await;
     let below = large.child("below").await;
     let mut small = vec![provider.clone(), below.clone()];
-    for number in 0..8 {
+    for number in 0..7 {
         small.push(provider.child(&format!("small {number}")).await);
     }
-    let (common, rare, middle) = templates(&large.admin).await;
+    let middle = provider.child("middle").await;
+    small.push(middle.child("leaf").await);
+    let (common, rare, between) = templates(&large.admin).await;
     for tag in ["common", "middle", "rare"] {
-        large.admin.tag(&[&middle], &[tag], &[]).await.unwrap();
+        large.admin.tag(&[&between], &[tag], &[]).await.unwrap();
     }
     let branch = large.branch("North").await;
     let empty_branch = large.branch("Empty").await;
@@ -101,7 +105,7 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
         "create temp table copies (n int, number int, template uuid, id uuid, account_id uuid, ancestors uuid[], large bool);
          set session_replication_role = replica;
          set maintenance_work_mem = '1GB';
-         drop index customer_search_keys_idx",
+         drop index customer_search_customer_keys_idx",
     )
     .await;
     for (number, (account, count)) in small.iter().map(|small| (small, each)).chain([(&large, count)]).enumerate() {
@@ -121,7 +125,7 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
             .bind(i32::try_from(RARE).unwrap())
             .bind(uuids(&rare))
             .bind(i32::try_from(MIDDLE).unwrap())
-            .bind(middle.parse::<Uuid>().unwrap())
+            .bind(between.parse::<Uuid>().unwrap())
             .bind(uuids(&common))
             .execute(&mut sql)
             .await
@@ -131,13 +135,13 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
     copy_all(&mut sql, &branch, &sales_person, &large.account).await;
     run(
         &mut sql,
-        "create index customer_search_keys_idx on customer_search
-             using gin (search_keys(tenant_id, account_id, bucket, grams, id_grams)) with (fastupdate = off)",
+        "create index customer_search_customer_keys_idx on customer_search
+             using gin (customer_keys(tenant_id, account_id, ancestors, bucket, grams, id_grams)) with (fastupdate = off)",
     )
     .await;
     let one = sqlx::query_scalar::<_, Uuid>("select id from copies where large and n = 77");
     let one = one.fetch_one(&mut sql).await.unwrap().to_string();
-    Filled { provider, large, below, count: count.try_into().unwrap(), branch, empty_branch, sales_person, one }
+    Filled { provider, large, below, middle, count: count.try_into().unwrap(), branch, empty_branch, sales_person, one }
 }
 
 fn uuids(ids: &[String]) -> Vec<Uuid> {
@@ -241,6 +245,7 @@ async fn copy_all(sql: &mut PgConnection, branch: &str, sales_person: &str, larg
         &[
             ("customer_id", "m.id"),
             ("account_id", "m.account_id"),
+            ("ancestors", "m.ancestors"),
             ("id_grams", &format!("jsonb_build_object(m.account_id::text, t.id_grams -> '{large}')")),
         ],
     )

@@ -117,6 +117,10 @@ const WHOLE: Limit = Limit::Own {
     reason: "no index has the filter, or before the first ANALYZE the planner takes another one: the account is read until the page is \
              full",
 };
+const MIDDLE: Limit = Limit::Own {
+    rows: |filled| filled.count / 30 * 6,
+    reason: "all that lies below an account is read, however large the tenant is: a thirtieth of the large account here",
+};
 
 fn limit(request: &Request) -> Limit {
     let by_time = request.order_by.contains("time");
@@ -135,8 +139,8 @@ fn limit(request: &Request) -> Limit {
         || !request.service_classes.is_empty()
         || !request.origins.is_empty()
         || request.reach != 0;
-    // Indexes of the order are by account.
-    let below = request.include_descendants && !has_grams;
+    let filtered = in_order || tagged || in_time || unindexed;
+    let below = request.include_descendants && filtered && !has_grams;
     if unindexed || below || in_time || (has_word && (tagged || in_order)) || request.include_total_size {
         WHOLE
     } else if by_time || tagged {
@@ -153,7 +157,7 @@ pub fn shapes(filled: &Filled) -> Vec<Shape> {
     let mut all = Vec::new();
     let large = &filled.large.admin;
     let mut add = |name: String, client: &Client, request: Request, page| {
-        let limit = limit(&request);
+        let limit = if name.ends_with("below a middle account") { MIDDLE } else { limit(&request) };
         let arms = if name.contains("from below") { 3 } else { 2 };
         all.push(Shape { name, client: client.clone(), request, page, arms, limit });
     };
@@ -207,12 +211,17 @@ pub fn shapes(filled: &Filled) -> Vec<Shape> {
     let below = Request { include_descendants: true, ..query("") };
     add("list of all below".to_owned(), &filled.provider.admin, below.clone(), 1);
     add("list of all below, page 2".to_owned(), &filled.provider.admin, below.clone(), 2);
-    add(
-        "list of all below by time".to_owned(),
-        &filled.provider.admin,
-        Request { order_by: "create_time".to_owned(), ..below },
-        1,
-    );
+    for order_by in ["create_time", "update_time"] {
+        let request = Request { order_by: order_by.to_owned(), ..below.clone() };
+        add(format!("list of all below by {order_by}"), &filled.provider.admin, request, 1);
+    }
+    let listed = [("list", query("")), ("rare label", labels("tier", "platinum")), ("tag of none", tags(&["none"]))];
+    for (name, request) in WORDS.map(|(name, words)| (name, query(words))).into_iter().chain(listed) {
+        for order_by in ["", "name", "create_time"] {
+            let request = Request { include_descendants: true, order_by: order_by.to_owned(), ..request.clone() };
+            add(format!("{name} by {order_by:?}, below a middle account"), &filled.middle.admin, request, 1);
+        }
+    }
     add("list from below".to_owned(), &filled.below.admin, query(""), 1);
     add("list, narrowed".to_owned(), &large.narrowed_to(&filled.one), query(""), 1);
     add("list, counted".to_owned(), large, Request { include_total_size: true, ..query("") }, 1);

@@ -26,7 +26,7 @@ use crate::{
     telemetry::Statement as _,
 };
 
-/// Gives an account that has neither tags nor customers yet a link to a customer: the tags are created in it, the custom
+/// Gives an account that is about to own a customer, and has neither tags nor customers yet, a link to it: the tags are created in it, the custom
 /// IDs are those of the account `from`. Each of the two is a revision of the link, with an event for the new account alone.
 pub async fn copy_link(
     conn: &mut PgConnection,
@@ -67,16 +67,13 @@ pub async fn copy_link(
             select $1, $12, $14, t.id from unnest($15::uuid[]) as t (id)
         ), custom_id as (
             insert into custom_ids (
-                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams,
+                bucket
             )
-            select $1, $14, i.system, i.value_key, $12, i.value, true, $9, i.search_words
+            select $1, $14, i.system, i.value_key, $12, i.value, true, $9, i.search_words, i.grams, i.bucket
             from custom_ids i
             where i.tenant_id = $1 and i.customer_id = $12 and i.account_id = $13 and i.is_current
               and i.system = any($18)
-        ), search as (
-            -- Those of the old account are enough to find it; which of them were copied is read from custom_ids.
-            update customer_search s set id_grams = s.id_grams || jsonb_build_object($14::text, s.id_grams -> $13::text)
-            where s.tenant_id = $1 and s.customer_id = $12 and cardinality($18::text[]) > 0 and s.id_grams ? $13::text
         ), written as (
             insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids, tags)
             values ($1, $12, $14, jsonb_array_length($10), $19, $15)
@@ -175,9 +172,18 @@ pub async fn save(
             left join customer_links l
               on l.tenant_id = $1 and l.customer_id = e.id and l.account_id = e.account_id
             where c.tenant_id = $1 and c.id = e.id
-            returning c.id, c.account_id
+            returning c.id, c.account_id, c.ancestors
+        ), custom_id as (
+            update custom_ids i set elsewhere = i.account_id <> w.account_id
+            from written w
+            where i.tenant_id = $1 and i.customer_id = w.id and i.elsewhere = (i.account_id = w.account_id)
         ), search as (
-            update customer_search s set account_id = w.account_id
+            update customer_search s set account_id = w.account_id, ancestors = w.ancestors, id_grams = coalesce((
+                select jsonb_build_object(w.account_id::text, jsonb_agg(distinct g order by g))
+                from custom_ids i cross join unnest(i.grams) g
+                where i.tenant_id = $1 and i.customer_id = w.id and i.account_id = w.account_id
+                having count(*) > 0
+            ), '{}')
             from written w
             where s.tenant_id = $1 and s.customer_id = w.id
         )" RECORDED,
