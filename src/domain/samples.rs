@@ -146,6 +146,7 @@ pub(super) fn member() -> Member {
         principal: principal("ada"),
         role: Role::ServiceManager,
         created_at: at(1),
+        waiting: true,
     }
 }
 

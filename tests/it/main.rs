@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accept_membership;
 mod access_log;
 mod access_look_ups;
 mod add_member;
@@ -23,6 +24,7 @@ mod archive_customers;
 mod archive_customers_repeats;
 mod batch_get_customers;
 mod bounded_reads;
+mod change_member_role;
 mod check_name_availability;
 mod commands;
 mod connections;
@@ -39,6 +41,7 @@ mod custom_ids;
 mod custom_ids_out_of_sight;
 mod customer_names;
 mod deadlines;
+mod decline_membership;
 mod delete_tag;
 mod demo;
 mod dev;
@@ -76,6 +79,7 @@ mod modify_customer_tags_limits;
 mod modify_customer_tags_repeats;
 mod moved_tables;
 mod name_order;
+mod naming_strangers;
 mod narrowed;
 mod newer_release;
 mod older_keys;
@@ -91,6 +95,7 @@ mod raw;
 mod reasons;
 mod reject_customer;
 mod release_hold;
+mod remove_member;
 mod rename_tag;
 mod repeats;
 mod repeats_at_once;

@@ -27,9 +27,13 @@ fn short(path: &str) -> &str {
 }
 
 /// RPCs that neither show nor change a customer that exists, and why nothing of a customer matters to them.
-const OTHERS: [(&str, &str); 11] = [
+const OTHERS: [(&str, &str); 15] = [
     ("AccessService/WhoAmI", "access.rs: roles"),
     ("AccessService/ListMembers", "access.rs: roles"),
+    ("AccessService/AcceptMembership", "access.rs: roles"),
+    ("AccessService/DeclineMembership", "access.rs: roles"),
+    ("AccessService/ChangeMemberRole", "access.rs: roles"),
+    ("AccessService/RemoveMember", "access.rs: roles"),
     ("AccountService/ListTenants", "access.rs: rules on names"),
     ("AccountService/GetAccount", "access.rs: policies"),
     ("AccountService/ListAccounts", "access.rs: policies"),

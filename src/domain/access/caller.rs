@@ -153,4 +153,16 @@ pub struct Authenticated {
     pub tenant: Option<TenantId>,
     /// Whether it is a platform operator.
     pub operator: bool,
+    /// The one customer that the call is narrowed to.
+    pub narrowed: Option<CustomerId>,
+}
+
+impl Authenticated {
+    /// Refuses a mutation where the call is narrowed to one customer: it names none.
+    ///
+    /// # Errors
+    /// `Narrowed`.
+    pub fn must_not_be_narrowed(&self) -> Result<(), Refusal> {
+        if self.narrowed.is_some() { Err(Refusal::Narrowed) } else { Ok(()) }
+    }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
+    refusal::Refusal,
     requests::principal::Principal,
     values::{
         enums::Role,
-        ids::{AccountId, MemberId},
+        ids::{AccountId, MemberId, TenantId},
         timestamp::Timestamp,
     },
 };
@@ -29,4 +30,50 @@ pub struct Member {
     /// Since when.
     #[serde(rename = "created_at")]
     pub created_at: Timestamp,
+    /// Whether it waits for its principal's consent: it counts for calls that name its account or one below, and for nothing
+    /// else. An answer that was stored before there was consent is of a membership that does not wait.
+    #[serde(rename = "waiting", default)]
+    pub waiting: bool,
+}
+
+impl Member {
+    /// Whether it is one of those that a tenant must keep at least one of: an accepted ADMIN of the provider.
+    #[must_use]
+    pub fn leads(&self, tenant: TenantId) -> bool {
+        !self.waiting && self.role == Role::Admin && self.account.get() == tenant.get()
+    }
+
+    /// Refuses a change of a member whose role is of a newer release: this one cannot know what the change takes away.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease`.
+    pub fn must_be_known(&self) -> Result<(), Refusal> {
+        match self.role {
+            Role::Unknown => Err(Refusal::ValueOfNewerRelease("the member's role")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples;
+
+    #[test]
+    fn a_member_of_an_answer_from_before_there_was_consent_does_not_wait() {
+        let mut stored = serde_json::to_value(samples::member()).unwrap();
+        stored.as_object_mut().unwrap().remove("waiting").unwrap();
+        assert_eq!(serde_json::from_value::<Member>(stored).unwrap(), Member { waiting: false, ..samples::member() });
+    }
+
+    #[test]
+    fn an_accepted_admin_of_the_provider_leads() {
+        let provider = TenantId::from_uuid(samples::member().account.get());
+        let admin = Member { role: Role::Admin, waiting: false, ..samples::member() };
+        assert!(admin.leads(provider));
+        assert!(!admin.leads(TenantId::from_uuid(samples::id(99))), "of an account below");
+        assert!(!Member { waiting: true, ..admin.clone() }.leads(provider));
+        assert!(!Member { role: Role::ServiceManager, ..admin }.leads(provider));
+    }
 }

@@ -2,4 +2,5 @@
 
 pub mod caller;
 pub mod member;
+pub mod membership;
 pub mod relation;

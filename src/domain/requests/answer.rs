@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::{
-    access::member::Member,
+    access::{member::Member, membership::Membership},
     accounts::{account::Account, branch::Branch},
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
     tags::tag::Tag,
@@ -109,12 +109,19 @@ pub enum Answer {
         #[serde(rename = "admin")]
         admin: Member,
     },
-    /// A new member.
+    /// A new or changed member, or one that was removed, as it was.
     #[serde(rename = "member")]
     Member {
         /// The member.
         #[serde(rename = "member")]
         member: Member,
+    },
+    /// A membership that its principal accepted or declined.
+    #[serde(rename = "membership")]
+    Membership {
+        /// The membership: as it is, or as it was.
+        #[serde(rename = "membership")]
+        membership: Membership,
     },
     /// A new or changed branch.
     #[serde(rename = "branch")]
@@ -140,8 +147,8 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 9] =
-    ["customer", "batch", "migrated", "account", "tenant", "member", "branch", "tag", "tag_deleted"];
+pub(in crate::domain) const KINDS: [&str; 10] =
+    ["customer", "batch", "migrated", "account", "tenant", "member", "membership", "branch", "tag", "tag_deleted"];
 
 /// The version in which this release stores answers.
 const VERSION: u64 = 1;

@@ -1,12 +1,14 @@
-//! Access: who may act in which account, and the members who may. Roles come from memberships; in the steady state a
+//! Access: who may act in which account, the members who may, and their consent. Roles come from memberships; in the steady state a
 //! call asks the database nothing.
 
 pub(in crate::service) mod cache;
+mod consent;
 mod members;
 
 use std::{collections::HashMap, sync::Arc};
 
 use self::cache::{AccessCache, Target};
+pub use self::consent::Consent;
 use crate::{
     config,
     domain::{
@@ -19,10 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     service::{mutation::Mutations, pool::Pool, seal::Sealer},
-    store::{
-        self,
-        access::{Found, memberships::Membership},
-    },
+    store::{self, access::Found},
 };
 
 /// The use cases on access and members.
@@ -49,7 +48,7 @@ impl Access {
     }
 
     /// The caller, if the author is a member of the account that the call names or of one above it; if the call names
-    /// none, of the author's only account.
+    /// none, of the only account whose membership the author has accepted.
     ///
     /// # Errors
     /// `NotAMember`, `AccountRequired`, `TenantRequired`, `AccountNotFound`, or a failure of the database.
@@ -65,7 +64,7 @@ impl Access {
         match self.cache.get_or_find(principal, target, || self.find(principal, target)).await? {
             Found::ActingAccount(acting_account, role) => Ok(Caller::new(author, acting_account, role, narrowed)),
             Found::Stranger | Found::NotAMember => Err(Error::NotAMember),
-            Found::AccountRequired => Err(Error::AccountRequired),
+            Found::AccountRequired { several, waiting } => Err(Error::AccountRequired { several, waiting }),
             Found::OutOfReach => Err(Error::AccountNotFound),
         }
     }
@@ -89,14 +88,5 @@ impl Access {
     #[must_use]
     pub fn service_role(&self, principal: &Principal) -> Option<Role> {
         self.service_principals.get(principal).copied()
-    }
-
-    /// Lists the memberships of a principal.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn memberships(&self, principal: &Principal, tenant: Option<TenantId>) -> Result<Vec<Membership>> {
-        let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::access::memberships::list(conn, principal, tenant).await).await
     }
 }

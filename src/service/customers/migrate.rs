@@ -106,7 +106,10 @@ impl Customers {
         };
         let replay = async |answer| self.replay_migrated(caller, self.get_record(caller, id).await?, answer);
         // The first admin may have called before, as a member of no account.
-        let stale = reseller.admin.clone().map(|admin| Stale::Memberships(caller.scope().tenant(), admin));
+        let stale = reseller.admin.clone().map(|admin| match admin == caller.author().principal {
+            true => Stale::Memberships(caller.scope().tenant(), admin),
+            false => Stale::WaitingMemberships(caller.scope().tenant(), admin),
+        });
         self.mutations.run(Call::new(caller, options).making_stale(stale), run, replay).await
     }
 
@@ -204,7 +207,9 @@ async fn create_account(
     write: Write<'_>,
 ) -> Result<()> {
     let member = match admin {
-        Some(FirstAdmin::Principal(principal)) => Some(first_admin(account.id, principal.clone(), write.at)),
+        Some(FirstAdmin::Principal(principal)) => {
+            Some(first_admin(account.id, principal.clone(), Some(write.author), write.at))
+        }
         _ => None,
     };
     let creation = Write { event: EventId::from_uuid(clock::new_id()), ..write };

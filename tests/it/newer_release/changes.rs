@@ -26,6 +26,10 @@ pub(super) struct Names {
     tag: String,
     branch: String,
     hold: String,
+    /// A member of the account.
+    member: String,
+    /// The admin's own membership in another tenant.
+    named: String,
 }
 
 /// One mutation in the life of the customer.
@@ -160,6 +164,23 @@ pub(super) const STEPS: &[Step] = &[
             request_id,
             ..Default::default()
         }
+    ),
+    step!("AccessService/AcceptMembership", "", access.accept_membership, (Names { named, .. }, request_id) =>
+        pb::AcceptMembershipRequest { member_id: named, request_id, ..Default::default() }
+    ),
+    step!("AccessService/DeclineMembership", "", access.decline_membership, (Names { named, .. }, request_id) =>
+        pb::DeclineMembershipRequest { member_id: named, request_id, ..Default::default() }
+    ),
+    step!("AccessService/ChangeMemberRole", "", access.change_member_role, (Names { member, .. }, request_id) =>
+        pb::ChangeMemberRoleRequest {
+            member_id: member,
+            role: pb::Role::ServiceManager.into(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("AccessService/RemoveMember", "", access.remove_member, (Names { member, .. }, request_id) =>
+        pb::RemoveMemberRequest { member_id: member, request_id, ..Default::default() }
     ),
     step!("AccountService/CreateAccount", "", accounts.create_account, (_, request_id) =>
         pb::CreateAccountRequest {
@@ -331,7 +352,11 @@ async fn lived() -> (Stage, Names) {
         crate::place_hold::place(&north.admin, &customer.id, kind).await.unwrap();
     }
     let seen = north.admin.get(&customer.id).await.unwrap();
+    let me = north.admin.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner();
+    let elsewhere = stage.world.tenant("elsewhere").await;
     let names = Names {
+        member: north.add("clerk", pb::Role::Viewer).await.member_id,
+        named: elsewhere.add(&me.principal.unwrap().subject, pb::Role::Viewer).await.member_id,
         shop: north.child("shop").await.account,
         tag: seen.tags[0].id.clone(),
         branch: north.branch("Harbour").await,
