@@ -100,6 +100,7 @@ fn membership_out(membership: Membership) -> pb::Membership {
         account_name: membership.account_name,
         role: role_out(membership.role).into(),
         member_id: membership.member.to_string(),
+        tenant_suspended: membership.tenant_suspended,
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) fn resource_type(reason: ErrorReason) -> Option<&'static str> {
         | ErrorReason::NameTaken
         | ErrorReason::CustomIdTaken
         | ErrorReason::OrderReferenceTaken => Some("clientele.v1.Customer"),
+        ErrorReason::TenantNotFound => Some("clientele.v1.Tenant"),
         ErrorReason::AccountNotFound => Some("clientele.v1.Account"),
         ErrorReason::MemberExists => Some("clientele.v1.Member"),
         ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),

@@ -97,7 +97,7 @@ impl Pool {
         if let Some(metrics) = &metrics {
             metrics.leased(self.name, begun.elapsed());
         }
-        Ok(Lease { used: Some((session, held)), reusable: true, pool: self.clone(), metrics })
+        Ok(Lease { used: Some((session, held)), reusable: true, rolls_back: false, pool: self.clone(), metrics })
     }
 
     /// An idle session that is still there.
@@ -144,14 +144,28 @@ pub enum End {
 pub struct Lease {
     used: Option<(Session, Held)>,
     reusable: bool,
+    /// Whether nothing that it runs is committed.
+    rolls_back: bool,
     pool: Pool,
     /// Kept, as a lease may be dropped outside its call's context.
     metrics: Option<Arc<Metrics>>,
 }
 
 impl Lease {
+    /// The same session, in which nothing is committed: what its work writes is checked, and rolled back.
+    #[must_use]
+    pub fn rolling_back(self) -> Self {
+        let mut lease = self;
+        lease.rolls_back = true;
+        lease
+    }
+
     /// Runs statements, each its own transaction.
     pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        if self.rolls_back { self.transaction(End::Rollback, work).await } else { self.use_session(work).await }
+    }
+
+    async fn use_session<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
         let (session, _) = self.used.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
         self.reusable = false;
         let done = in_time(self.pool.work_timeout, work(&mut session.connection)).await;
@@ -170,8 +184,9 @@ impl Lease {
         end: End,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
+        let end = if self.rolls_back { End::Rollback } else { end };
         let mut rolled_back = true;
-        let done = self.run(async |session| {
+        let done = self.use_session(async |session| {
             sqlx::raw_sql("begin").execute(&mut *session).named("begin").await?;
             let done = work(session).await;
             let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };

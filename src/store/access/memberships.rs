@@ -30,13 +30,16 @@ pub struct Membership {
     pub role: Role,
     /// The membership's id.
     pub member: MemberId,
+    /// Whether the tenant is suspended.
+    pub tenant_suspended: bool,
 }
 
 /// Where a principal is a member, by tenant and account; at most `LISTED`.
 pub async fn list(conn: &mut PgConnection, principal: &Principal, tenant: Option<TenantId>) -> Result<Vec<Membership>> {
     sqlx::query!(
         r#"
-        select p.tenant_id, m.account_id, m.member_id, m.role, m.name as "name!"
+        select p.tenant_id, m.account_id, m.member_id, m.role, m.name as "name!",
+               (select t.suspended_at is not null from tenants t where t.tenant_id = p.tenant_id) as "tenant_suspended!"
         from principals p
         cross join lateral (
             select m.account_id, m.member_id, m.role,
@@ -66,6 +69,7 @@ pub async fn list(conn: &mut PgConnection, principal: &Principal, tenant: Option
             account_name: row.name,
             role: Role::stored(&row.role),
             member: MemberId::from_uuid(row.member_id),
+            tenant_suspended: row.tenant_suspended,
         })
     })
     .collect()

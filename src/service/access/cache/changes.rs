@@ -26,7 +26,7 @@ pub(in crate::service) enum Stale {
     Memberships(TenantId, Principal),
     /// The branches of the account.
     Account(TenantId, AccountId),
-    /// The rules of the tenant.
+    /// The rules of the tenant, or which of its accounts are suspended.
     Tenant(TenantId),
 }
 
