@@ -132,7 +132,7 @@ impl Tree {
         let (middle, sibling) = (parent.child("middle").await, parent.child("sibling").await);
         let child = middle.child("child").await;
         let grandchild = child.child("grandchild").await;
-        let foreign = world.tenant("globex").await;
+        let foreign = world.tenant_with("globex", pb::NameUniqueness::None, manual_approval()).await;
         let mut members = Vec::new();
         for (name, role) in ROLES {
             members.push((name, middle.member(role).await));

@@ -63,3 +63,39 @@ pub struct AccountEvent {
     /// The changed fields.
     pub changes: Changes,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::{
+        accounts::{
+            account::{Account, AccountEdit},
+            policies::Policies,
+        },
+        samples,
+        values::{enums::NameUniqueness, text::Text},
+    };
+
+    #[test]
+    fn the_types_and_changes_of_events_are_stored_as_their_golden_files_have_them() {
+        let account = samples::account();
+        let edit = AccountEdit {
+            name: Some(Text::parse("Before").unwrap()),
+            name_uniqueness: Some(NameUniqueness::None),
+            ..AccountEdit::default()
+        };
+        let before = Account { policies: Arc::new(Policies::default()), ..account.edited(edit) };
+        let words: Vec<&str> = AccountEventType::KNOWN.iter().map(|event_type| event_type.as_str()).collect();
+        let all = [
+            ("of_deleted_branch", Changes::of_deleted_branch(&samples::branch())),
+            ("of_account", Changes::of_account(&before, &account)),
+        ];
+        insta::with_settings!({snapshot_path => "../snapshots"}, {
+            insta::assert_json_snapshot!("account_event_types", words);
+            insta::assert_json_snapshot!("account_event_changes", all);
+        });
+        assert_eq!(AccountEventType::stored("OF_NEWER_RELEASE"), AccountEventType::Unknown);
+    }
+}

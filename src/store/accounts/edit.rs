@@ -32,7 +32,7 @@ pub async fn update(
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
         "with tenant as (
-            -- The revision is that of the rule: creates that were decided by another one begin again.
+            -- The revision is that of the rule: creates that another one decided are decided again.
             update tenants set name = $14, name_uniqueness = coalesce($16, name_uniqueness),
                 revision = revision + case when $16::text is null then 0 else 1 end
             where tenant_id = $1 and tenant_id = $13 and (name <> $14 or $16::text is not null)
