@@ -161,10 +161,28 @@ async fn a_tenant_of_more_customers_than_a_batch_is_read_and_written_whole() {
                   where customers.id = n.id and customers.id <> $1::uuid";
     sqlx::query(rename).bind(&ada.id).execute(&mut world.sql().await).await.unwrap();
     assert_eq!(conflicts(&acme, Rule::Tenant, 1_000).await, []);
-    // The last by name and an earlier one are the same: found in the second batch of names.
+    // In the second batch of names.
     let last = "update customers set name_key = 'copy 999', name = 'COPY 999' where name_key = 'copy 998'";
     sqlx::query(last).execute(&mut world.sql().await).await.unwrap();
     assert_eq!(conflicts(&acme, Rule::Tenant, 1_000).await.len(), 2);
+    // Two that are neighbours across the end of the first batch: one of them is looked at with either.
+    let across = "with names as (
+        select id, row_number() over (order by name_key, account_id, id) as nth from customers
+    )
+    update customers c set name_key = o.name_key
+    from names n, names m join customers o on o.id = m.id
+    where c.id = n.id and n.nth = m.nth + 1 and m.nth = any($1)";
+    for at in 4_996..=5_001_i64 {
+        let mut sql = world.sql().await;
+        let mut changed = sqlx::Connection::begin(&mut sql).await.unwrap();
+        sqlx::query("create table kept as select id, name_key from customers").execute(&mut *changed).await.unwrap();
+        sqlx::query(across).bind(vec![at]).execute(&mut *changed).await.unwrap();
+        changed.commit().await.unwrap();
+        assert_eq!(conflicts(&acme, Rule::Tenant, 1_000).await.len(), 4, "{at}");
+        assert_eq!(conflicts(&acme, Rule::Account, 3).await.len(), 4, "{at}");
+        let undo = "update customers c set name_key = k.name_key from kept k where k.id = c.id; drop table kept";
+        sqlx::raw_sql(undo).execute(&mut world.sql().await).await.unwrap();
+    }
     let refused = set_rule(&acme.admin, &acme.account, Rule::Account).await;
     assert_refused(refused, Code::FailedPrecondition, "NAME_CONFLICTS");
     sqlx::query("update customers set name_key = 'copy 998' where name = 'COPY 999'")

@@ -1,6 +1,6 @@
 //! SuspendTenant and ResumeTenant. `matrix.rs` calls every RPC in a suspended tenant.
 
-use clientele::grpc::pb;
+use clientele::grpc::pb::{self, AccountEventType as Type};
 use tonic::{Code, Status};
 
 use crate::{
@@ -67,7 +67,6 @@ async fn every_call_in_a_suspended_tenant_is_refused_and_who_am_i_says_so() {
     let events = pb::ListAccountEventsRequest::default();
     let events = acme.admin.accounts().list_account_events(events).await.unwrap().into_inner().events;
     let types: Vec<_> = events.iter().map(pb::AccountEvent::r#type).collect();
-    use pb::AccountEventType as Type;
     assert_eq!(types, [Type::TenantResumed, Type::TenantSuspended, Type::TenantCreated]);
     let by = events[1].principal.as_ref().unwrap();
     assert_eq!((by.subject.as_str(), events[1].acting_account_id.as_str()), (OPERATOR, ""));

@@ -222,7 +222,7 @@ async fn writers_of_different_fields_all_succeed() {
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let all = pb::Account { policies: Some(strict()), ..named("North Sea") };
-    let calls = ALL.map(|path| {
+    let calls = ALL.into_iter().map(|path| {
         let (client, request) = (acme.admin.clone(), updating(&north.account, all.clone(), &[path]));
         async move { call(&client, &request).await }
     });

@@ -132,7 +132,9 @@ async fn look_first(
     }
     let size = if options.validate_only { asked.size } else { 1 };
     let (conflicts, next) = find_conflicts(conn, caller, rule, Asked { size, ..asked }).await?;
-    match (conflicts.is_empty() && next.is_none(), options.validate_only) {
+    // A further page follows one with conflicts.
+    let is_free = conflicts.is_empty() && next.is_none() && asked.after.is_none();
+    match (is_free, options.validate_only) {
         (true, _) => Ok(None),
         (false, true) => Ok(Some(Outcome::unchanged(Updated { account, conflicts, next }))),
         // What was not looked at yet, the unique key checks.

@@ -65,7 +65,9 @@ pub struct Part {
     pub last: Option<Place>,
 }
 
-/// Looks for equal names among the next customers.
+/// Looks for equal names among the next customers. In order of names those of one name are neighbours, so each is compared
+/// with the one before and the one after it: the part begins with the last customer of the part before, and its own last one
+/// is only looked at by the one before.
 pub async fn find_conflicts(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -75,25 +77,24 @@ pub async fn find_conflicts(
     let rows = sqlx::query!(
         r#"
         with part as materialized (
-            select c.name_key, c.account_id, c.id from customers c
-            where c.tenant_id = $1 and (c.name_key, c.account_id, c.id) > ($2 collate "C", $3, $4)
+            select c.name_key, c.account_id, c.id, c.name from customers c
+            where c.tenant_id = $1 and (c.name_key, c.account_id, c.id) >= ($2 collate "C", $3, $4)
             order by c.name_key, c.account_id, c.id
             limit $6
-        ), last as (
-            select p.name_key, p.account_id, p.id from part p
-            order by p.name_key desc, p.account_id desc, p.id desc
-            limit case when (select count(*) from part) = $6 then 1 else 0 end
+        ), compared as (
+            select p.name_key, p.account_id, p.id, p.name, row_number() over byname as nth,
+                   (lag(p.name_key) over byname = p.name_key and ($5 or lag(p.account_id) over byname = p.account_id))
+                   or (lead(p.name_key) over byname = p.name_key and ($5 or lead(p.account_id) over byname = p.account_id))
+                   as conflicts
+            from part p
+            window byname as (order by p.name_key, p.account_id, p.id)
         )
-        select p.name_key as "name_key!", p.account_id as "account_id!", p.id as "id!", c.name as "name?"
-        from part p
-        join customers c on c.tenant_id = $1 and c.id = p.id
-        where exists (
-            select from customers o
-            where o.tenant_id = $1 and o.name_key = p.name_key and ($5 or o.account_id = p.account_id) and o.id <> p.id
-        )
-        union all
-        select l.name_key, l.account_id, l.id, null from last l
-        order by 1, 2, 3, 4
+        select c.name_key, c.account_id, c.id, c.name, coalesce(c.conflicts, false) as "conflicts!",
+               c.nth = $6 - 1 and (select count(*) from part) = $6 as "last!"
+        from compared c
+        where (c.name_key, c.account_id, c.id) > ($2 collate "C", $3, $4) and c.nth < $6
+          and (c.conflicts or c.nth = $6 - 1)
+        order by c.nth
         "#,
         scope.tenant().get(),
         after.map_or("", |after| after.key.as_str()),
@@ -109,9 +110,11 @@ pub async fn find_conflicts(
     for row in rows {
         let (account, customer) = (AccountId::from_uuid(row.account_id), CustomerId::from_uuid(row.id));
         let at = Place { key: row.name_key, account, customer };
-        match row.name {
-            Some(name) => part.conflicts.push(Conflict { at, name }),
-            None => part.last = Some(at),
+        if row.last {
+            part.last = Some(at.clone());
+        }
+        if row.conflicts {
+            part.conflicts.push(Conflict { at, name: row.name });
         }
     }
     Ok(part)
@@ -139,8 +142,7 @@ pub async fn apply(
         ), written as (
             update customers c
             set name_scope = case $2 when 'ACCOUNT' then c.account_id when 'TENANT' then c.tenant_id end
-            from part p
-            where c.tenant_id = $1 and c.id = p.id
+            where c.tenant_id = $1 and c.id = any(array(select p.id from part p))
         )
         select p.id from part p order by p.id desc limit 1
         "#,
