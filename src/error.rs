@@ -29,6 +29,12 @@ pub enum Error {
     /// The caller has no membership (in the tenant that it named).
     #[error("not a member")]
     NotAMember,
+    /// The tenant in which the call acts is suspended.
+    #[error("tenant suspended")]
+    TenantSuspended,
+    /// There is no such tenant.
+    #[error("tenant not found")]
+    TenantNotFound,
     /// The caller must name the acting account: it has no accepted membership, or several.
     #[error("no acting account named")]
     AccountRequired {

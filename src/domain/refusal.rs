@@ -26,6 +26,14 @@ pub enum Refusal {
     TooManyCustomIds,
     /// The call is narrowed to one customer, and names none.
     Narrowed,
+    /// The acting account, or one above it, is suspended.
+    AccountSuspended,
+    /// Only a call that acts in an account above may do this, with this role there.
+    AccountAboveRequired(Role),
+    /// A customer is in the branch.
+    BranchInUse,
+    /// Customers have the same name where the new rule forbids it.
+    NameConflicts,
     /// There are as many as there may be; the text says of what, and how many.
     LimitReached(&'static str),
     /// The tree of accounts would be more than eight deep.

@@ -132,6 +132,8 @@ pub(super) fn account() -> Account {
         revision: 3,
         tenant_revision: 4,
         created_at: at(0),
+        suspended_at: None,
+        suspended_above: false,
     }
 }
 

@@ -100,7 +100,9 @@ fn answers() -> Vec<Answer> {
         name: "Noordzee".to_owned(),
         name_uniqueness: NameUniqueness::Tenant,
         created_at: samples::at(0),
+        suspended_at: None,
     };
+    let suspended = Tenant { suspended_at: Some(samples::at(1)), ..tenant.clone() };
     vec![
         Answer::Customer { customer: customer.clone(), link: link.clone() },
         Answer::Batch { touched: vec![outcome] },
@@ -112,6 +114,8 @@ fn answers() -> Vec<Answer> {
         Answer::Branch { branch: samples::branch() },
         Answer::Tag { tag: samples::tag() },
         Answer::TagDeleted { customers: 7 },
+        Answer::TenantChanged { tenant: suspended },
+        Answer::BranchDeleted {},
     ]
 }
 

@@ -97,6 +97,23 @@ impl Error {
         }
     }
 
+    /// A value that must be unique is taken.
+    #[must_use]
+    pub fn is_of_something_taken(&self) -> bool {
+        self.broken_key().is_some() || matches!(self, Self::NameTaken { .. } | Self::TakenThere { .. })
+    }
+
+    /// Whether a customer names a branch that was deleted while the statement ran: the next try finds out before it writes.
+    #[must_use]
+    pub fn lost_its_branch(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.is_foreign_key_violation() && error.constraint() == Some("customers_branch_id_fkey")
+            }
+            _ => false,
+        }
+    }
+
     /// Returns `meaning` if this unique key would be broken, any other error unchanged.
     #[must_use]
     pub fn on_key(self, key: &str, meaning: Self) -> Self {

@@ -197,6 +197,7 @@ fn membership_out(membership: &Membership) -> pb::Membership {
         role: role_out(membership.role).into(),
         member_id: membership.member.to_string(),
         waiting: membership.waiting,
+        tenant_suspended: membership.tenant_suspended,
     }
 }
 

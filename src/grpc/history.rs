@@ -6,7 +6,10 @@ use tonic::Request;
 use crate::{
     domain::{
         access::caller::Caller,
-        history::{event::Event, event_type::EventType},
+        history::{
+            event::{Changes, Event},
+            event_type::EventType,
+        },
     },
     grpc::{
         convert::{customer_id, page_size, principal_out, time_out},
@@ -83,17 +86,20 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         rpc: event.rpc,
         request_id: event.request_id.map(|id| id.to_string()).unwrap_or_default(),
         trace_id: event.trace_id.unwrap_or_default(),
-        changes: event
-            .changes
-            .0
-            .into_iter()
-            .map(|(field, delta)| pb::FieldChange {
-                field,
-                old_value: Some(value(delta.old)),
-                new_value: Some(value(delta.new)),
-            })
-            .collect(),
+        changes: changes_out(event.changes),
     }
+}
+
+/// Converts the changes of an event to their messages.
+pub(super) fn changes_out(changes: Changes) -> Vec<pb::FieldChange> {
+    let deltas = changes.0.into_iter();
+    deltas
+        .map(|(field, delta)| pb::FieldChange {
+            field,
+            old_value: Some(value(delta.old)),
+            new_value: Some(value(delta.new)),
+        })
+        .collect()
 }
 
 fn value(json: serde_json::Value) -> Value {

@@ -1,4 +1,8 @@
-//! The history of customers.
+//! The history of customers. That of accounts is in `accounts`.
+
+mod accounts;
+
+pub use self::accounts::{AccountEventPage, WantedEvents};
 
 use std::sync::Arc;
 

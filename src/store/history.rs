@@ -1,4 +1,6 @@
-//! Customers' events.
+//! Customers' events. Those of accounts are in `accounts`.
+
+pub mod accounts;
 
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -136,9 +138,12 @@ pub async fn list(
 
 /// What an event costs in memory at most, as it is or as a message: about the same.
 fn cost(event: &Event) -> usize {
-    let deltas = event.changes.0.iter();
-    EVENT
-        + deltas.map(|(path, delta)| path.len() + rows::cost_of(&delta.old) + rows::cost_of(&delta.new)).sum::<usize>()
+    EVENT + cost_of(&event.changes)
+}
+
+fn cost_of(changes: &Changes) -> usize {
+    let deltas = changes.0.iter();
+    deltas.map(|(path, delta)| path.len() + rows::cost_of(&delta.old) + rows::cost_of(&delta.new)).sum()
 }
 
 /// The row's event; none in the one row of a customer without events.

@@ -21,6 +21,7 @@
 /// * `CREATED_COLUMNS`: the columns that a creation writes, without the customer's place in the tree.
 /// * `ACTING_ACCOUNT`, `DMS_BRANCHES`: of the account `a` that a call acts in, the first columns of a look-up of access, and
 ///   the ids of its branches with a dealer management system.
+/// * `SUSPENDED_ABOVE`: whether an account above the account `a` is suspended.
 /// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
 /// * `RECORDED`: the end of a mutation, see [`mutation!`]. `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
@@ -168,11 +169,11 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             ", happened as (
-                select e.ordinality as place, e.id, e.type, e.customer_id, e.revision, e.audience, e.member_id,
-                       e.request_id, e.changes
+                select e.ordinality as place, e.id, e.type, e.customer_id, e.revision, e.audience, e.account_id,
+                       e.member_id, e.request_id, e.changes
                 from rows from (jsonb_to_recordset($10) as (
-                    id uuid, type text, customer_id uuid, revision bigint, audience uuid, member_id uuid, request_id uuid,
-                    changes jsonb
+                    id uuid, type text, customer_id uuid, revision bigint, audience uuid, account_id uuid, member_id uuid,
+                    request_id uuid, changes jsonb
                 )) with ordinality as e
             )"
             $($rest)*
@@ -186,11 +187,11 @@ macro_rules! sql {
             ", event as (
                 insert into events (
                     tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
-                    acting_account_id, member_id, rpc, request_id, trace_id, workload, changes
+                    acting_account_id, account_id, member_id, rpc, request_id, trace_id, workload, changes
                 )
                 select $1, h.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), $9, h.type,
-                       h.customer_id, h.revision, h.audience, $2, $3, $4, $5, h.member_id, $6, h.request_id, $7, $8,
-                       h.changes
+                       h.customer_id, h.revision, h.audience, $2, $3, $4, $5, h.account_id, h.member_id, $6, h.request_id,
+                       $7, $8, h.changes
                 from happened h
                 where (select count(*) from written) > 0
                 order by h.place
@@ -212,7 +213,16 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             r#"a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
-               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?""#
+               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
+               a.suspended_at as "suspended_at?", "# SUSPENDED_ABOVE r#" as "suspended_above!",
+               (select t.suspended_at is not null from tenants t where t.tenant_id = a.tenant_id) as "tenant_suspended?""#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] SUSPENDED_ABOVE $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "exists (select from accounts up where up.tenant_id = a.tenant_id and up.id = any(a.ancestors[2:]) and up.suspended_at is not null)"
             $($rest)*
         )
     };

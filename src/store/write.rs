@@ -41,6 +41,7 @@ impl Write<'_> {
             customer_id: None,
             revision: None,
             audience: None,
+            account_id: None,
             member_id: None,
             request_id: self.request.map(|request| request.id),
             changes,
@@ -101,6 +102,9 @@ pub(super) struct NewEvent<C> {
     /// The one account that sees it; none: all that see the customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audience: Option<AccountId>,
+    /// The account that an event without a customer is about, if that is not the acting account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) account_id: Option<AccountId>,
     /// The member that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) member_id: Option<MemberId>,

@@ -57,6 +57,7 @@ async fn an_accepted_membership_is_the_one_that_counts_without_a_header() {
         role: pb::Role::Viewer.into(),
         member_id: member.member_id.clone(),
         waiting: false,
+        tenant_suspended: false,
     };
     assert_eq!(accepted, pb::AcceptMembershipResponse { membership: Some(wanted.clone()), replayed: false });
     assert_eq!(acts_in(&max).await.unwrap(), north.account, "at once");

@@ -60,7 +60,7 @@ const ROLES: [(&str, pb::Role); 4] = [
 ];
 
 /// The resource that an RPC is called on: a new one for each call, so that calls do not affect each other.
-async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -> String {
+pub async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -> String {
     match case.tenancy {
         Tenancy::Customer => {
             // On a FLEET customer every member may set a missing custom ID.
@@ -76,6 +76,10 @@ async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -> St
                 test_account.admin.migrate(&id).await.unwrap();
             }
             id
+        }
+        // These act on an account below.
+        Tenancy::Account if ["SuspendAccount", "ResumeAccount"].iter().any(|rpc| case.rpc.ends_with(rpc)) => {
+            test_account.child("below").await.account
         }
         Tenancy::Account => test_account.account.clone(),
         Tenancy::CustomId => custom_id(test_account, "Ada").await,

@@ -53,6 +53,9 @@ async fn an_account_is_created_below_the_acting_account_with_its_first_admin() {
         policies: Some(strict()),
         name_uniqueness: pb::NameUniqueness::None.into(),
         create_time: Some(prost_types::Timestamp::default()),
+        state: pb::AccountState::Suspended.into(),
+        suspend_time: Some(prost_types::Timestamp::default()),
+        counts: Some(pb::AccountCounts::default()),
     };
     let asked = pb::CreateAccountRequest {
         account: Some(output_only),
@@ -69,6 +72,9 @@ async fn an_account_is_created_below_the_acting_account_with_its_first_admin() {
         policies: Some(strict()),
         name_uniqueness: pb::NameUniqueness::Tenant.into(),
         create_time: nora.create_time,
+        state: pb::AccountState::Active.into(),
+        suspend_time: None,
+        counts: None,
     };
     assert_eq!(account, wanted);
     assert!(account.create_time.unwrap().seconds > 1_700_000_000);

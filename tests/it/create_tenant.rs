@@ -39,6 +39,8 @@ async fn a_tenant_is_created_with_the_providers_account_and_its_first_admin() {
             name: "  Copaco   Distribution ".to_owned(),
             name_uniqueness: pb::NameUniqueness::Account.into(),
             create_time: None,
+            state: pb::TenantState::Suspended.into(),
+            suspend_time: Some(prost_types::Timestamp::default()),
         }),
         policies: Some(policies.clone()),
         first_admin: Some(pb::Principal { issuer: "https://partner.example".to_owned(), subject: "ada".to_owned() }),
@@ -59,8 +61,12 @@ async fn a_tenant_is_created_with_the_providers_account_and_its_first_admin() {
         policies: Some(policies),
         name_uniqueness: tenant.name_uniqueness,
         create_time: tenant.create_time,
+        state: pb::AccountState::Active.into(),
+        suspend_time: None,
+        counts: None,
     };
     assert_eq!(account, wanted);
+    assert_eq!((tenant.state(), tenant.suspend_time), (pb::TenantState::Active, None));
     let ada = pb::Principal { issuer: "https://partner.example".to_owned(), subject: "ada".to_owned() };
     assert_eq!((admin.account_id, admin.role, admin.principal), (account.id, pb::Role::Admin.into(), Some(ada)));
     assert_eq!(admin.create_time, tenant.create_time);

@@ -7,7 +7,9 @@ use tonic::{Code, Status};
 use crate::world::{Client, World, assert_refused, bad_fields, requiring};
 
 async fn page(client: &Client, all: bool, size: i32, token: &str) -> Result<pb::ListAccountsResponse, Status> {
-    let request = pb::ListAccountsRequest { include_descendants: all, page_size: size, page_token: token.to_owned() };
+    let page_token = token.to_owned();
+    let request =
+        pb::ListAccountsRequest { include_descendants: all, page_size: size, page_token, ..Default::default() };
     Ok(client.accounts().list_accounts(request).await?.into_inner())
 }
 
@@ -123,4 +125,124 @@ async fn a_token_is_bound_to_its_account_and_query() {
     }
     let refused = assert_refused(page(&acme.admin, false, -1, &token).await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["page_size"]);
+}
+
+/// The names that a search for this text lists, by pages of this size.
+async fn named(client: &Client, all: bool, name: &str, size: i32) -> Vec<String> {
+    let (mut names, mut token) = (Vec::new(), String::new());
+    loop {
+        let request = pb::ListAccountsRequest {
+            include_descendants: all,
+            name: name.to_owned(),
+            page_size: size,
+            page_token: token,
+            ..Default::default()
+        };
+        let listed = client.accounts().list_accounts(request).await.unwrap().into_inner();
+        assert!(listed.accounts.len() <= usize::try_from(size).unwrap());
+        names.extend(listed.accounts.into_iter().map(|account| account.name));
+        token = listed.next_page_token;
+        if token.is_empty() {
+            return names;
+        }
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_a_part_of_their_name_as_searches_fold_it() {
+    let world = World::start().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    globex.child("Łódź of another tenant").await;
+    let north = acme.child("Łódź Cloud").await;
+    for (above, name) in [(&acme, "O’Brien"), (&north, "Straße 7"), (&north, "LODZ Süd"), (&acme, "100% Cloud_IT")]
+    {
+        above.child(name).await;
+    }
+    for size in [1, 2, 50] {
+        for (all, name, wanted) in [
+            (false, "lodz", vec!["Łódź Cloud"]),
+            (true, "lodz", vec!["Łódź Cloud", "LODZ Süd"]),
+            (true, "CLOUD", vec!["Łódź Cloud", "100% Cloud_IT"]),
+            (true, "strasse", vec!["Straße 7"]),
+            (true, "obrien", vec!["O’Brien"]),
+            (true, "0%", vec!["100% Cloud_IT"]),
+            (true, "_", vec!["100% Cloud_IT"]),
+            (true, "nowhere", vec![]),
+            (false, "", vec!["Łódź Cloud", "O’Brien", "100% Cloud_IT"]),
+        ] {
+            assert_eq!(named(&acme.admin, all, name, size).await, wanted, "{name:?} {size}");
+        }
+        assert_eq!(named(&north.admin, true, "lodz", size).await, ["LODZ Süd"], "not the acting account itself");
+    }
+    let long = pb::ListAccountsRequest { name: "x".repeat(121), ..Default::default() };
+    let refused = acme.admin.accounts().list_accounts(long).await;
+    assert_eq!(bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS")), ["name"]);
+    let one = pb::ListAccountsRequest { name: "cloud".to_owned(), page_size: 1, ..Default::default() };
+    let token = acme.admin.accounts().list_accounts(one.clone()).await.unwrap().into_inner().next_page_token;
+    let other = pb::ListAccountsRequest { name: "o".to_owned(), page_token: token.clone(), ..one.clone() };
+    let refused = acme.admin.accounts().list_accounts(other).await;
+    assert_refused(refused, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
+    let folded = pb::ListAccountsRequest { name: "CLOUD".to_owned(), page_token: token, ..one };
+    acme.admin.accounts().list_accounts(folded).await.expect("the same text in another case");
+}
+
+#[tokio::test]
+async fn a_page_by_name_looks_at_ten_thousand_accounts() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let last = acme.child("needle").await;
+    sqlx::raw_sql(
+        "insert into accounts (tenant_id, id, parent_id, ancestors, name, policies, created_at)
+         select tenant_id, n.id, parent_id, array[n.id, parent_id], 'hay', policies, created_at
+         from accounts a,
+              lateral (
+                  select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid as id, a.id as of
+                  from generate_series(1, 10100) n
+              ) n
+         where parent_id is not null",
+    )
+    .execute(&mut world.sql().await)
+    .await
+    .unwrap();
+    for all in [false, true] {
+        let request =
+            pb::ListAccountsRequest { include_descendants: all, name: "needle".to_owned(), ..Default::default() };
+        let first = acme.admin.accounts().list_accounts(request.clone()).await.unwrap().into_inner();
+        assert!(first.accounts.is_empty() && !first.next_page_token.is_empty(), "it goes on");
+        let request = pb::ListAccountsRequest { page_token: first.next_page_token, ..request };
+        let second = acme.admin.accounts().list_accounts(request).await.unwrap().into_inner();
+        assert_eq!((second.accounts[0].id.as_str(), second.next_page_token.as_str()), (last.account.as_str(), ""));
+        assert_eq!(named(&acme.admin, all, "hay", 1_000).await.len(), 10_100);
+    }
+}
+
+#[tokio::test]
+async fn counts_are_exact_up_to_a_hundred_and_only_there_if_asked_for() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let (north, south) = (acme.child("north").await, acme.child("south").await);
+    let deep = north.child("deep").await;
+    for account in [&acme, &north, &deep] {
+        account.admin.create(crate::world::customer("Ada")).await.unwrap();
+    }
+    let ada = south.admin.create(crate::world::customer("Ada")).await.unwrap();
+    let counts = async || {
+        let request = pb::ListAccountsRequest { include_descendants: true, include_counts: true, ..Default::default() };
+        let listed = acme.admin.accounts().list_accounts(request).await.unwrap().into_inner().accounts;
+        let counts = listed.into_iter().map(|account| (account.name, account.counts.unwrap()));
+        counts.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let of = |children, customers| pb::AccountCounts {
+        child_count: children,
+        customer_count: customers,
+        ..Default::default()
+    };
+    let small = counts().await;
+    assert_eq!((small["north"], small["south"], small["deep"]), (of(1, 1), of(0, 1), of(0, 1)));
+    world.copies(&ada.id, 99).await;
+    assert_eq!(counts().await["south"], of(0, 100));
+    world.copies(&ada.id, 50).await;
+    assert_eq!(counts().await["south"], pb::AccountCounts { more_customers: true, ..of(0, 100) });
+    let plain = page(&acme.admin, true, 0, "").await.unwrap().accounts;
+    assert!(plain.iter().all(|account| account.counts.is_none()));
 }

@@ -27,7 +27,7 @@ fn short(path: &str) -> &str {
 }
 
 /// RPCs that neither show nor change a customer that exists, and why nothing of a customer matters to them.
-const OTHERS: [(&str, &str); 15] = [
+const OTHERS: [(&str, &str); 21] = [
     ("AccessService/WhoAmI", "access.rs: roles"),
     ("AccessService/ListMembers", "access.rs: roles"),
     ("AccessService/AcceptMembership", "access.rs: roles"),
@@ -37,6 +37,7 @@ const OTHERS: [(&str, &str); 15] = [
     ("AccountService/ListTenants", "access.rs: rules on names"),
     ("AccountService/GetAccount", "access.rs: policies"),
     ("AccountService/ListAccounts", "access.rs: policies"),
+    ("AccountService/ListAccountEvents", "list_account_events.rs: types"),
     ("AccountService/ListBranches", "a branch has no words of a closed set and no document"),
     ("CustomerService/CheckNameAvailability", "access.rs: rules on names"),
     ("CustomerService/CreateCustomer", "access.rs: policies and rules on names"),
@@ -44,11 +45,21 @@ const OTHERS: [(&str, &str); 15] = [
     ("AccessService/AddMember", "it only adds a member"),
     ("AccountService/CreateTenant", "it only adds a tenant"),
     ("AccountService/CreateAccount", "it only adds an account"),
+    ("AccountService/UpdateAccount", "access.rs: policies and rules on names"),
+    ("AccountService/SuspendAccount", "it changes an account"),
+    ("AccountService/ResumeAccount", "it changes an account"),
+    ("AccountService/SuspendTenant", "it changes a tenant"),
+    ("AccountService/ResumeTenant", "it changes a tenant"),
 ];
 
 /// RPCs that change a list of the account, which no customer's words matter to.
-const LISTS: [&str; 4] =
-    ["AccountService/CreateBranch", "AccountService/UpdateBranch", "TagService/CreateTag", "TagService/RenameTag"];
+const LISTS: [&str; 5] = [
+    "AccountService/CreateBranch",
+    "AccountService/UpdateBranch",
+    "AccountService/DeleteBranch",
+    "TagService/CreateTag",
+    "TagService/RenameTag",
+];
 
 #[test]
 fn every_rpc_has_its_case() {

@@ -127,6 +127,38 @@ async fn callers(world: &World, met: &mut Met) {
         ..Default::default()
     };
     met.note(deepest.admin.accounts().create_account(deeper).await);
+    stopped(world, met).await;
+}
+
+/// What suspended accounts and tenants refuse, and what cannot be changed of an account.
+async fn stopped(world: &World, met: &mut Met) {
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let branch_id = north.branch("Harbour").await;
+    for client in [&north.admin, &acme.admin] {
+        client.create(pb::Customer { branch_id: String::new(), ..customer("Ada") }).await.unwrap();
+    }
+    north.admin.create(pb::Customer { branch_id: branch_id.clone(), ..customer("Bob") }).await.unwrap();
+    let delete = pb::DeleteBranchRequest { branch_id, ..Default::default() };
+    met.note(north.admin.accounts().delete_branch(delete).await);
+    let strict = pb::UpdateAccountRequest {
+        account: Some(pb::Account {
+            id: acme.account.clone(),
+            name_uniqueness: pb::NameUniqueness::Tenant.into(),
+            ..Default::default()
+        }),
+        update_mask: Some(mask(&["name_uniqueness"])),
+        ..Default::default()
+    };
+    met.note(acme.admin.accounts().update_account(strict).await);
+    let suspend = pb::SuspendAccountRequest { account_id: north.account.clone(), ..Default::default() };
+    met.note(north.admin.accounts().suspend_account(suspend.clone()).await);
+    acme.admin.accounts().suspend_account(suspend).await.unwrap();
+    met.note(north.admin.create(customer("Eve")).await);
+    let stop = |tenant_id: String| pb::SuspendTenantRequest { tenant_id, ..Default::default() };
+    met.note(world.operator().accounts().suspend_tenant(stop(unknown_id())).await);
+    world.operator().accounts().suspend_tenant(stop(acme.tenant.clone())).await.unwrap();
+    met.note(acme.admin.create(customer("Eve")).await);
 }
 
 /// An issuer whose keys have a URL without a server.

@@ -44,6 +44,7 @@ async fn memberships_are_listed_by_tenant_and_account_with_their_roles() {
             role: role.into(),
             member_id: member.member_id,
             waiting: true,
+            tenant_suspended: false,
         });
     }
     wanted.sort_by_key(|membership| (membership.tenant_id.clone(), membership.account_id.clone()));

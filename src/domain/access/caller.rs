@@ -71,6 +71,8 @@ pub struct ActingAccount {
     pub account: Account,
     /// Its branches that work with a dealer management system.
     pub dms_branches: Vec<BranchId>,
+    /// Whether the tenant is suspended: every call in it is refused.
+    pub tenant_suspended: bool,
 }
 
 impl Caller {
@@ -114,6 +116,20 @@ impl Caller {
     #[must_use]
     pub fn dms_branches(&self) -> &[BranchId] {
         &self.acting_account.dms_branches
+    }
+
+    /// Whether the acting account or one above it is suspended: mutations that would change something are refused.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.account().is_suspended()
+    }
+
+    /// Whether the acting account is above this one: its admins may stop it.
+    ///
+    /// # Errors
+    /// `AccountAboveRequired`.
+    pub fn must_be_above(&self, account: AccountId) -> Result<(), Refusal> {
+        if account == self.scope.root() { Err(Refusal::AccountAboveRequired(Role::Admin)) } else { Ok(()) }
     }
 
     /// Refuses a mutation that names no customer where the call is narrowed to one.

@@ -31,6 +31,9 @@ pub struct Membership {
     /// Whether it waits for the principal's consent.
     #[serde(rename = "waiting")]
     pub waiting: bool,
+    /// Whether the tenant is suspended. Not stored: no membership changes there.
+    #[serde(skip)]
+    pub tenant_suspended: bool,
 }
 
 impl Membership {
@@ -38,6 +41,7 @@ impl Membership {
     #[must_use]
     pub fn of(tenant: TenantId, account_name: String, member: &Member) -> Self {
         let Member { id, account, role, waiting, .. } = member;
-        Self { tenant, account: *account, account_name, role: *role, member: *id, waiting: *waiting }
+        let tenant_suspended = false;
+        Self { tenant, account: *account, account_name, role: *role, member: *id, waiting: *waiting, tenant_suspended }
     }
 }

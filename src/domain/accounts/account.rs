@@ -1,11 +1,11 @@
 //! An account: a node of a tenant's tree.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    accounts::policies::Policies,
+    accounts::policies::{Policies, PolicyChoices},
     refusal::Refusal,
     values::{
         enums::NameUniqueness,
@@ -87,9 +87,95 @@ pub struct Account {
     /// When it was created.
     #[serde(rename = "created_at")]
     pub created_at: Timestamp,
+    /// Since when it is suspended, if it is.
+    #[serde(rename = "suspended_at", default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<Timestamp>,
+    /// Whether an account above it is suspended.
+    #[serde(rename = "suspended_above", default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended_above: bool,
+}
+
+/// New values of an account's fields; those that are none stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountEdit {
+    /// The name.
+    pub name: Option<AccountName>,
+    /// Its policies.
+    pub policies: PolicyChoices,
+    /// The tenant's rule on names: a field of the provider's account.
+    pub name_uniqueness: Option<NameUniqueness>,
+}
+
+/// How much an account has: exact up to [`AccountCounts::COUNTED`], and one more says that there are more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountCounts {
+    /// Accounts directly below it.
+    pub children: i32,
+    /// Customers that it owns.
+    pub customers: i32,
+}
+
+impl AccountCounts {
+    /// Accounts and customers are counted up to here: a count costs a look at each.
+    pub const COUNTED: i32 = 100;
+}
+
+/// What a change of the tenant's rule on names is, from the rule that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleChange {
+    /// It stays.
+    None,
+    /// It allows more: nothing can be in its way.
+    Looser,
+    /// It allows less: customers may have the same name where the new rule forbids it.
+    Stricter,
+}
+
+impl RuleChange {
+    /// The change from one rule to another.
+    ///
+    /// # Errors
+    /// `ValueOfNewerRelease` if this release does not know the rule that holds.
+    pub fn between(now: NameUniqueness, wanted: NameUniqueness) -> Result<Self, Refusal> {
+        let strictness = |rule| match rule {
+            NameUniqueness::Unknown => Err(UNKNOWN_NAME_RULE),
+            NameUniqueness::None => Ok(0),
+            NameUniqueness::Account => Ok(1),
+            NameUniqueness::Tenant => Ok(2),
+        };
+        Ok(match strictness(wanted)?.cmp(&strictness(now)?) {
+            Ordering::Less => Self::Looser,
+            Ordering::Equal => Self::None,
+            Ordering::Greater => Self::Stricter,
+        })
+    }
 }
 
 impl Account {
+    /// Whether mutations that act in it are refused.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.suspended_at.is_some() || self.suspended_above
+    }
+
+    /// Whether it is the provider's, which has the tenant's rule on names.
+    #[must_use]
+    pub fn is_provider(&self) -> bool {
+        self.path.ids().len() == 1
+    }
+
+    /// The account with its new values.
+    #[must_use]
+    pub fn edited(&self, edit: AccountEdit) -> Self {
+        let AccountEdit { name, policies, name_uniqueness } = edit;
+        Self {
+            name: name.unwrap_or_else(|| self.name.clone()),
+            policies: Arc::new(policies.over(&self.policies)),
+            name_uniqueness: name_uniqueness.unwrap_or(self.name_uniqueness),
+            ..self.clone()
+        }
+    }
+
     /// A new account below this one, in the same tenant.
     ///
     /// # Errors
@@ -110,6 +196,8 @@ impl Account {
             revision: 1,
             tenant_revision: self.tenant_revision,
             created_at,
+            suspended_at: None,
+            suspended_above: self.is_suspended(),
         })
     }
 
@@ -136,5 +224,25 @@ pub fn name_scope(rule: NameUniqueness, tenant: TenantId, owner: AccountId) -> R
         NameUniqueness::None => Ok(None),
         NameUniqueness::Account => Ok(Some(owner.get())),
         NameUniqueness::Tenant => Ok(Some(tenant.get())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_on_names_becomes_stricter_from_none_to_account_to_tenant() {
+        for (at, now) in NameUniqueness::KNOWN.iter().copied().enumerate() {
+            for (to, wanted) in NameUniqueness::KNOWN.iter().copied().enumerate() {
+                let change = match at.cmp(&to) {
+                    Ordering::Less => RuleChange::Stricter,
+                    Ordering::Equal => RuleChange::None,
+                    Ordering::Greater => RuleChange::Looser,
+                };
+                assert_eq!(RuleChange::between(now, wanted), Ok(change));
+            }
+            assert!(matches!(RuleChange::between(NameUniqueness::Unknown, now), Err(Refusal::ValueOfNewerRelease(_))));
+        }
     }
 }

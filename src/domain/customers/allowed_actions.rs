@@ -14,10 +14,10 @@ const MODIFY_TAGS: &str = "ModifyCustomerTags";
 
 impl Customer {
     /// The names of the RPCs that would change this customer if the caller called them now: none for a customer that has a
-    /// value of a newer release.
+    /// value of a newer release, and none for a caller that acts in a suspended account.
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: DecisionInputs<'_>, at: Timestamp) -> Vec<&'static str> {
-        if self.must_be_known().is_err() {
+        if self.must_be_known().is_err() || caller.is_suspended() {
             return Vec::new();
         }
         let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;

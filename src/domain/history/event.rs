@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::{
     access::{member::Member, relation::Relation},
-    accounts::branch::Branch,
+    accounts::{account::Account, branch::Branch},
     customers::customer::Customer,
     fields::{
         field::{Field, Parts, Readers, Shown},
@@ -113,6 +113,29 @@ impl Changes {
             ]
         };
         Self::of_entry("member_id", before.map(image), after.map(image))
+    }
+
+    /// A branch that was deleted.
+    #[must_use]
+    pub fn of_deleted_branch(branch: &Branch) -> Self {
+        let deltas = Self::of_branch(None, branch).0.into_iter();
+        Self(deltas.map(|(path, Delta { old, new })| (path, Delta { old: new, new: old })).collect())
+    }
+
+    /// The differences between two states of an account, by the paths of an update.
+    #[must_use]
+    pub fn of_account(before: &Account, after: &Account) -> Self {
+        let image = |account: &Account| {
+            let mut flat = Map::new();
+            flat.insert("name".to_owned(), account.name.as_str().into());
+            flat.insert("name_uniqueness".to_owned(), account.name_uniqueness.as_str().into());
+            // Policies are plain data with text keys: serializing them cannot fail.
+            if let Ok(Value::Object(policies)) = serde_json::to_value(&*account.policies) {
+                flat.extend(policies.into_iter().map(|(path, value)| (format!("policies.{path}"), value)));
+            }
+            flat
+        };
+        Self::between(image(before), image(after))
     }
 
     /// An entry of an account's list. Its id is always included, since it identifies the entry.

@@ -1,4 +1,5 @@
-//! History: the events of customers and what changed.
+//! History: the events of customers and accounts, and what changed.
 
+pub mod account_event;
 pub mod event;
 pub mod event_type;

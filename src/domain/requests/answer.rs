@@ -50,6 +50,9 @@ pub struct Tenant {
     /// When it was created.
     #[serde(rename = "created_at")]
     pub created_at: Timestamp,
+    /// Since when it is suspended, if it is.
+    #[serde(rename = "suspended_at", default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// The outcome of a mutation. `KINDS` lists the names of the variants.
@@ -86,7 +89,7 @@ pub enum Answer {
         #[serde(rename = "plan")]
         plan: MigrationPlan,
     },
-    /// A new account, and its first admin.
+    /// A new or changed account; a new one with its first admin.
     #[serde(rename = "account")]
     Account {
         /// The account.
@@ -109,6 +112,16 @@ pub enum Answer {
         #[serde(rename = "admin")]
         admin: Member,
     },
+    /// A tenant that was suspended or resumed.
+    #[serde(rename = "tenant_changed")]
+    TenantChanged {
+        /// The tenant.
+        #[serde(rename = "tenant")]
+        tenant: Tenant,
+    },
+    /// A branch that was deleted.
+    #[serde(rename = "branch_deleted")]
+    BranchDeleted {},
     /// A new or changed member, or one that was removed, as it was.
     #[serde(rename = "member")]
     Member {
@@ -147,8 +160,20 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 10] =
-    ["customer", "batch", "migrated", "account", "tenant", "member", "membership", "branch", "tag", "tag_deleted"];
+pub(in crate::domain) const KINDS: [&str; 12] = [
+    "customer",
+    "batch",
+    "migrated",
+    "account",
+    "tenant",
+    "member",
+    "membership",
+    "branch",
+    "tag",
+    "tag_deleted",
+    "tenant_changed",
+    "branch_deleted",
+];
 
 /// The version in which this release stores answers.
 const VERSION: u64 = 1;

@@ -58,6 +58,24 @@ pub(super) async fn update(
     .await
 }
 
+pub(super) async fn delete(
+    accounts: &Accounts,
+    request: Request<pb::DeleteBranchRequest>,
+) -> Answered<pb::DeleteBranchResponse> {
+    mutate(
+        request,
+        |violations, _, pb::DeleteBranchRequest { branch_id, request_id: _, validate_only: _ }| {
+            violations.check("branch_id", BranchId::parse(&branch_id))
+        },
+        async |caller: &Caller, id, options| {
+            let outcome = accounts.delete_branch(caller, id, options).await?;
+            let Answer::BranchDeleted {} = outcome.value else { return Err(other_answer()) };
+            Ok(pb::DeleteBranchResponse { replayed: outcome.replayed })
+        },
+    )
+    .await
+}
+
 pub(super) async fn list(
     accounts: &Accounts,
     request: Request<pb::ListBranchesRequest>,

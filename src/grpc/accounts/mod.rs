@@ -1,8 +1,13 @@
 //! `clientele.v1.AccountService`.
 
 mod branches;
+mod edit;
+mod events;
+mod list;
 mod read;
+mod read_edit;
 pub(super) mod show;
+mod suspend;
 mod tenants;
 
 use tonic::Request;
@@ -16,24 +21,26 @@ use crate::{
     grpc::{
         access::member_out,
         accounts::{read::policy_choices, show::account_out},
-        convert::{page_size, principal},
-        handler::{self, Answered, mutate, other_answer, page},
+        convert::principal,
+        handler::{self, Answered, mutate, other_answer},
         pb::{self, account_service_server::AccountService},
     },
     service::{
         Services,
         accounts::{Accounts, NewAccount},
+        history::History,
     },
 };
 
 /// The service's handlers.
 pub(super) struct Handlers {
     accounts: Accounts,
+    history: History,
 }
 
 impl Handlers {
     pub(super) fn new(services: &Services) -> Self {
-        Self { accounts: services.accounts.clone() }
+        Self { accounts: services.accounts.clone(), history: services.history.clone() }
     }
 }
 
@@ -60,6 +67,9 @@ impl AccountService for Handlers {
                     policies,
                     name_uniqueness: _,
                     create_time: _,
+                    state: _,
+                    suspend_time: _,
+                    counts: _,
                 } = account.unwrap_or_default();
                 let name = violations.check("account.name", AccountName::parse(&name));
                 let policies = policy_choices(violations, "account.policies", policies);
@@ -99,22 +109,41 @@ impl AccountService for Handlers {
     }
 
     async fn list_accounts(&self, request: Request<pb::ListAccountsRequest>) -> Answered<pb::ListAccountsResponse> {
-        handler::read(
-            request,
-            |violations, _, pb::ListAccountsRequest { include_descendants, page_size: size, page_token }| {
-                page_size(violations, size).map(|size| (include_descendants, size, page_token))
-            },
-            async |caller: &Caller, (all, size, token)| {
-                let accounts = self.accounts.list_accounts(caller, all, size, &token).await?;
-                let (accounts, next_page_token) = page(
-                    &accounts,
-                    |account| account_out(account, true),
-                    |last| self.accounts.accounts_token(caller, all, last),
-                )?;
-                Ok(pb::ListAccountsResponse { accounts, next_page_token })
-            },
-        )
-        .await
+        list::list(&self.accounts, request).await
+    }
+
+    async fn update_account(&self, request: Request<pb::UpdateAccountRequest>) -> Answered<pb::UpdateAccountResponse> {
+        edit::update(&self.accounts, request).await
+    }
+
+    async fn suspend_account(
+        &self,
+        request: Request<pb::SuspendAccountRequest>,
+    ) -> Answered<pb::SuspendAccountResponse> {
+        suspend::suspend_account(&self.accounts, request).await
+    }
+
+    async fn resume_account(&self, request: Request<pb::ResumeAccountRequest>) -> Answered<pb::ResumeAccountResponse> {
+        suspend::resume_account(&self.accounts, request).await
+    }
+
+    async fn suspend_tenant(&self, request: Request<pb::SuspendTenantRequest>) -> Answered<pb::SuspendTenantResponse> {
+        suspend::suspend_tenant(&self.accounts, request).await
+    }
+
+    async fn resume_tenant(&self, request: Request<pb::ResumeTenantRequest>) -> Answered<pb::ResumeTenantResponse> {
+        suspend::resume_tenant(&self.accounts, request).await
+    }
+
+    async fn list_account_events(
+        &self,
+        request: Request<pb::ListAccountEventsRequest>,
+    ) -> Answered<pb::ListAccountEventsResponse> {
+        events::list(&self.history, request).await
+    }
+
+    async fn delete_branch(&self, request: Request<pb::DeleteBranchRequest>) -> Answered<pb::DeleteBranchResponse> {
+        branches::delete(&self.accounts, request).await
     }
 
     async fn create_branch(&self, request: Request<pb::CreateBranchRequest>) -> Answered<pb::CreateBranchResponse> {

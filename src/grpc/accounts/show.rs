@@ -3,7 +3,11 @@
 
 use crate::{
     domain::{
-        accounts::{account::Account, branch::Branch, policies::LeastRole},
+        accounts::{
+            account::{Account, AccountCounts},
+            branch::Branch,
+            policies::LeastRole,
+        },
         fields::requirements::Requirements,
         requests::answer::Tenant,
         values::enums::NameUniqueness,
@@ -31,6 +35,12 @@ pub(super) fn tenant_out(tenant: &Tenant, stored: bool) -> pb::Tenant {
         name: tenant.name.clone(),
         name_uniqueness: name_uniqueness_out(tenant.name_uniqueness),
         create_time: Some(time_out(tenant.created_at)),
+        state: match tenant.suspended_at {
+            None => pb::TenantState::Active,
+            Some(_) => pb::TenantState::Suspended,
+        }
+        .into(),
+        suspend_time: tenant.suspended_at.map(time_out),
     }
 }
 
@@ -56,6 +66,25 @@ pub(in crate::grpc) fn account_out(account: &Account, stored: bool) -> pb::Accou
         }),
         name_uniqueness: name_uniqueness_out(account.name_uniqueness),
         create_time: Some(time_out(account.created_at)),
+        state: match (account.suspended_at, account.suspended_above) {
+            (Some(_), _) => pb::AccountState::Suspended,
+            (None, true) => pb::AccountState::SuspendedAbove,
+            (None, false) => pb::AccountState::Active,
+        }
+        .into(),
+        suspend_time: account.suspended_at.map(time_out),
+        counts: None,
+    }
+}
+
+/// Converts what an account has to its message.
+pub(super) fn counts_out(counts: AccountCounts) -> pb::AccountCounts {
+    let AccountCounts { children, customers } = counts;
+    pb::AccountCounts {
+        child_count: children.min(AccountCounts::COUNTED),
+        more_children: children > AccountCounts::COUNTED,
+        customer_count: customers.min(AccountCounts::COUNTED),
+        more_customers: customers > AccountCounts::COUNTED,
     }
 }
 

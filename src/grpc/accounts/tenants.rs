@@ -25,7 +25,8 @@ pub(super) async fn create(
         request,
         |violations, operator: &Operator, message| {
             let pb::CreateTenantRequest { tenant, policies, first_admin, request_id: _, validate_only: _ } = message;
-            let pb::Tenant { id: _, name, name_uniqueness: rule, create_time: _ } = tenant.unwrap_or_default();
+            let pb::Tenant { id: _, name, name_uniqueness: rule, create_time: _, state: _, suspend_time: _ } =
+                tenant.unwrap_or_default();
             let name = violations.check("tenant.name", AccountName::parse(&name));
             let rule = violations.check("tenant.name_uniqueness", name_uniqueness(rule));
             let policies = policy_choices(violations, "policies", policies);

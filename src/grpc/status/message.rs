@@ -46,6 +46,8 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
         Error::TokenTooLarge => "The token is larger than 16 KiB. Get one with fewer claims, for this service alone.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
+        Error::TenantSuspended => "The tenant is suspended. The operator of the platform can resume it.",
+        Error::TenantNotFound => "Tenant not found.",
         Error::TenantRequired => "No tenant is named. Name the tenant in the header clientele-tenant.",
         Error::NotAnOperator => "Only a platform operator may do this. The server's configuration names them.",
         Error::PageToken => "The page token does not belong to this query and account. Start again without one.",
@@ -109,6 +111,20 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::Narrowed => {
             "The header clientele-customer narrows the call to one customer, but this changes something else.".into()
+        }
+        Refusal::AccountSuspended => {
+            "The acting account, or an account above it, is suspended. It can be read, but nothing can be changed from it."
+                .into()
+        }
+        Refusal::AccountAboveRequired(least) => format!(
+            "Only an account above can do this: act in one in which your role is {} or above.",
+            least.as_str()
+        )
+        .into(),
+        Refusal::BranchInUse => "A customer is in the branch. Move its customers to another branch first.".into(),
+        Refusal::NameConflicts => {
+            "Customers have the same name where the new rule forbids it. The same call with validate_only lists them."
+                .into()
         }
         Refusal::LimitReached(limit) => format!("Limit reached: {limit}.").into(),
         Refusal::TreeTooDeep => {

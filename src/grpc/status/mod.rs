@@ -88,6 +88,8 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::TokenInvalid(_) => (Code::Unauthenticated, Reason::TokenInvalid),
         Error::TokenTooLarge => (Code::Unauthenticated, Reason::TokenTooLarge),
         Error::NotAMember => (Code::PermissionDenied, Reason::NotAMember),
+        Error::TenantSuspended => (Code::PermissionDenied, Reason::TenantSuspended),
+        Error::TenantNotFound => (Code::NotFound, Reason::TenantNotFound),
         Error::AccountRequired { .. } => (Code::InvalidArgument, Reason::AccountRequired),
         Error::TenantRequired => (Code::InvalidArgument, Reason::TenantRequired),
         Error::RoleTooLow(_) | Error::NotAnOperator => (Code::PermissionDenied, Reason::RoleTooLow),
@@ -108,6 +110,10 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::BreaksRule(..) => (Code::InvalidArgument, Reason::InvalidFields),
             Refusal::TooManyCustomIds => (Code::InvalidArgument, Reason::InvalidFields),
             Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
+            Refusal::AccountSuspended => (Code::FailedPrecondition, Reason::AccountSuspended),
+            Refusal::AccountAboveRequired(_) => (Code::PermissionDenied, Reason::AccountAboveRequired),
+            Refusal::BranchInUse => (Code::FailedPrecondition, Reason::BranchInUse),
+            Refusal::NameConflicts => (Code::FailedPrecondition, Reason::NameConflicts),
             Refusal::LimitReached(_) => (Code::FailedPrecondition, Reason::LimitReached),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
             Refusal::LastAdmin => (Code::FailedPrecondition, Reason::LastAdmin),
@@ -171,7 +177,8 @@ fn metadata(error: &Error) -> HashMap<String, String> {
     let mut metadata = HashMap::new();
     let mut insert = |key: &str, value: String| drop(metadata.insert(key.to_owned(), value));
     match error {
-        Error::RoleTooLow(least) | Error::Refused { refusal: Refusal::RoleTooLow(least), .. } => {
+        Error::RoleTooLow(least)
+        | Error::Refused { refusal: Refusal::RoleTooLow(least) | Refusal::AccountAboveRequired(least), .. } => {
             insert("required_role", least.as_str().to_owned());
         }
         Error::NotAnOperator => insert("required_role", "PLATFORM".to_owned()),

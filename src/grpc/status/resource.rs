@@ -9,6 +9,7 @@ pub(super) fn resource_type(reason: ErrorReason) -> Option<&'static str> {
         | ErrorReason::NameTaken
         | ErrorReason::CustomIdTaken
         | ErrorReason::OrderReferenceTaken => Some("clientele.v1.Customer"),
+        ErrorReason::TenantNotFound => Some("clientele.v1.Tenant"),
         ErrorReason::AccountNotFound => Some("clientele.v1.Account"),
         ErrorReason::MemberExists | ErrorReason::MemberNotFound => Some("clientele.v1.Member"),
         ErrorReason::MembershipNotFound => Some("clientele.v1.Membership"),

@@ -77,7 +77,7 @@ impl Access {
     /// Accepts or declines one of the caller's own memberships. Safe to repeat.
     ///
     /// # Errors
-    /// `MembershipNotFound`, `Narrowed`, `LastAdmin`, `ValueOfNewerRelease`.
+    /// `MembershipNotFound`, `TenantSuspended`, `Narrowed`, `LastAdmin`, `ValueOfNewerRelease`.
     pub async fn decide(
         &self,
         caller: &Authenticated,

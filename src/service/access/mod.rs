@@ -51,7 +51,7 @@ impl Access {
     /// none, of the only account whose membership the author has accepted.
     ///
     /// # Errors
-    /// `NotAMember`, `AccountRequired`, `TenantRequired`, `AccountNotFound`, or a failure of the database.
+    /// `NotAMember`, `TenantSuspended`, `AccountRequired`, `TenantRequired`, `AccountNotFound`, or a failure of the database.
     pub async fn caller(
         &self,
         author: Author,
@@ -62,6 +62,7 @@ impl Access {
         let target = Target { tenant, account };
         let principal = &author.principal;
         match self.cache.get_or_find(principal, target, || self.find(principal, target)).await? {
+            Found::ActingAccount(acting_account, _) if acting_account.tenant_suspended => Err(Error::TenantSuspended),
             Found::ActingAccount(acting_account, role) => Ok(Caller::new(author, acting_account, role, narrowed)),
             Found::Stranger | Found::NotAMember => Err(Error::NotAMember),
             Found::AccountRequired { several, waiting } => Err(Error::AccountRequired { several, waiting }),

@@ -65,6 +65,18 @@ impl Accounts {
         self.named(caller, edit.name.as_ref(), done.await).await
     }
 
+    /// Deletes a branch of the acting account that no customer is in. A repeat finds no branch, but the stored answer.
+    ///
+    /// # Errors
+    /// `BranchNotFound`, `BranchInUse`, `Narrowed`.
+    pub async fn delete_branch(&self, caller: &Caller, id: BranchId, options: &Options) -> Result<Outcome<Answer>> {
+        caller.must_not_be_narrowed()?;
+        self.change_branch(caller, options, true, |mut lease| async move {
+            lease.transaction(end(options), async |conn| delete_locked(conn, caller, id, options).await).await
+        })
+        .await
+    }
+
     /// Runs a mutation of one branch. If it may change which branches are integrated with a dealer management system,
     /// the `dms_link` of customers follows at once in this process.
     async fn change_branch<A>(
@@ -162,6 +174,30 @@ async fn update_locked(
     let stored = to_stored(&answer, options)?;
     let write = write(caller, clock::now(), options);
     store::accounts::branches::update(conn, caller.scope(), &before, &after, stored, write).await?;
+    Ok(Outcome::changed(answer))
+}
+
+async fn delete_locked(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    id: BranchId,
+    options: &Options,
+) -> Result<Outcome<Answer>> {
+    let branch = match store::accounts::branches::lock(conn, caller.scope(), id).await {
+        // Not refused yet: the first call of this request may have deleted it.
+        Err(Error::BranchNotFound) => None,
+        branch => Some(branch?),
+    };
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
+    }
+    let branch = branch.ok_or(Error::BranchNotFound)?;
+    if store::accounts::branches::is_used(conn, caller.scope(), id).await? {
+        return Err(Refusal::BranchInUse.into());
+    }
+    let answer = Answer::BranchDeleted {};
+    let (stored, write) = (to_stored(&answer, options)?, write(caller, clock::now(), options));
+    store::accounts::branches::delete(conn, caller.scope(), &branch, stored, write).await?;
     Ok(Outcome::changed(answer))
 }
 

@@ -1,11 +1,18 @@
-//! Use cases on accounts, branches and tenants. Accounts are here.
+//! Use cases on accounts, branches and tenants. Creating and reading accounts is here.
 
 mod branches;
+mod edit;
+mod list;
+mod suspend;
 mod tenants;
 
 use std::sync::Arc;
 
-pub use self::tenants::NewTenant;
+pub use self::{
+    edit::Updated,
+    list::{AccountPage, Wanted},
+    tenants::NewTenant,
+};
 use crate::{
     domain::{
         access::{caller::Caller, member::Member},
@@ -25,11 +32,10 @@ use crate::{
     error::Result,
     service::{
         access::cache::Stale,
-        call, clock,
+        clock,
         mutation::{Call, Mutations, replay_as_stored, run_statement, to_stored, write},
-        page::{self, Page},
         pool::Pool,
-        seal::{PageContext, Sealer},
+        seal::Sealer,
     },
     store,
 };
@@ -92,31 +98,6 @@ impl Accounts {
         let id = id.unwrap_or(caller.scope().root());
         self.pool.lease().await?.run(async |conn| store::accounts::get(conn, caller.scope(), id).await).await
     }
-
-    /// Lists the accounts below the acting one, oldest first: its children, or with `all` its descendants.
-    ///
-    /// # Errors
-    /// `PageToken`.
-    pub async fn list_accounts(&self, caller: &Caller, all: bool, size: usize, token: &str) -> Result<Page<Account>> {
-        let after: Option<AccountId> = self.sealer.open_page(&accounts_context(caller, &all), token)?;
-        let limit = page::limit(size);
-        let mut lease = self.pool.lease().await?;
-        let found = lease
-            .run(async |conn| match all {
-                true => store::accounts::list_descendants(conn, caller.scope(), after, limit, call::hold).await,
-                false => store::accounts::list_children(conn, caller.scope(), after, limit, call::hold).await,
-            })
-            .await?;
-        Ok(Page::of(found, size))
-    }
-
-    /// The token of the page after this account.
-    ///
-    /// # Errors
-    /// A fault of ours.
-    pub fn accounts_token(&self, caller: &Caller, all: bool, last: &Account) -> Result<String> {
-        self.sealer.page_token(&accounts_context(caller, &all), &last.id)
-    }
 }
 
 /// The first admin of a new account. With an author, its membership waits for its consent unless it is the author itself; an
@@ -124,8 +105,4 @@ impl Accounts {
 pub(super) fn first_admin(account: AccountId, principal: Principal, by: Option<&Author>, at: Timestamp) -> Member {
     let waiting = by.is_some_and(|author| author.principal != principal);
     Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role: Role::Admin, created_at: at, waiting }
-}
-
-fn accounts_context<'a>(caller: &Caller, all: &'a bool) -> PageContext<'a, bool> {
-    PageContext::new("ListAccounts", caller, all)
 }

@@ -1,13 +1,13 @@
-//! Tenants, and their rule on the uniqueness of customer names.
+//! Tenants: created and listed.
 
 use std::sync::Arc;
 
 use super::{Accounts, first_admin};
 use crate::{
     domain::{
-        access::caller::{Caller, Operator},
+        access::caller::Operator,
         accounts::{
-            account::{Account, Path, UNKNOWN_NAME_RULE},
+            account::{Account, Path},
             policies::{Policies, PolicyChoices},
         },
         requests::{
@@ -21,13 +21,12 @@ use crate::{
             name::AccountName,
         },
     },
-    error::{Error, Result},
+    error::Result,
     service::{
         access::cache::Stale,
         call, clock,
         mutation::{Call, replay_as_stored, run_statement, to_stored, write_by},
         page::{self, Page},
-        pool::{End, Lease},
         seal::PageContext,
     },
     store,
@@ -68,10 +67,12 @@ impl Accounts {
             revision: 1,
             tenant_revision: 1,
             created_at: at,
+            suspended_at: None,
+            suspended_above: false,
         };
         let admin = first_admin(account.id, new.first_admin, None, at);
         let name = new.name.as_str().to_owned();
-        let tenant = Tenant { id, name, name_uniqueness: new.name_uniqueness, created_at: at };
+        let tenant = Tenant { id, name, name_uniqueness: new.name_uniqueness, created_at: at, suspended_at: None };
         let answer = Answer::Tenant { tenant: tenant.clone(), account: account.clone(), admin: admin.clone() };
         let stale = Stale::Memberships(id, admin.principal.clone());
         let write = write_by(&operator.author, None, at, options);
@@ -107,36 +108,6 @@ impl Accounts {
     /// A fault of ours.
     pub fn tenants_token(&self, _: &Operator, last: &Tenant) -> Result<String> {
         self.sealer.page_token(&TENANTS, &last.id)
-    }
-
-    /// Changes where customer names must be unique. A create that runs at the same time either commits before the
-    /// change, which then checks its name, or follows the new rule.
-    ///
-    /// # Errors
-    /// `NameTaken` if customers have the same name where the new rule forbids it; nothing changes then. `ValueOfNewerRelease`
-    /// if this release does not know the rule that holds.
-    pub async fn set_name_uniqueness(&self, caller: &Caller, rule: NameUniqueness) -> Result<()> {
-        let options = &Options::default();
-        let attempt = |mut lease: Lease| async move {
-            lease
-                .transaction(End::Commit, async |conn| {
-                    let before = store::accounts::tenants::lock_rule(conn, caller.scope()).await?;
-                    if before == NameUniqueness::Unknown {
-                        return Err(UNKNOWN_NAME_RULE.into());
-                    }
-                    if before == rule {
-                        return Ok(Outcome::unchanged(()));
-                    }
-                    store::accounts::tenants::set_rule(conn, caller.scope(), rule).await?;
-                    Ok(Outcome::changed(()))
-                })
-                .await
-        };
-        let call = Call::new(caller, options).making_stale(Some(Stale::Tenant(caller.scope().tenant())));
-        let no_answer = async |_| Err(Error::internal("a stored answer of a call without a request_id"));
-        let done = self.mutations.run(call, attempt, no_answer).await;
-        done.map(|outcome| outcome.value)
-            .map_err(|failure| failure.on_key("customers_name_key", Error::NameTaken { free: Vec::new(), by: None }))
     }
 }
 

@@ -94,7 +94,7 @@ impl Customers {
             let now = lease.run(async |conn| store::accounts::get(conn, caller.scope(), account.id).await).await?;
             if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
                 let replayed = async |conn: &mut PgConnection| self.find_replay(conn, caller, options).await;
-                let replayed = if replay_first { lease.run(replayed).await? } else { None };
+                let replayed = if replay_first { Box::pin(lease.run(replayed)).await? } else { None };
                 return match (replayed, refusal) {
                     (Some(details), _) => Ok(Outcome::replayed(details)),
                     (None, Some(refusal)) => Err(refusal),

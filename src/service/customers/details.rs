@@ -60,7 +60,9 @@ impl Customers {
 
     /// The customer of a stored answer, for a caller that may see the customer today.
     pub(super) async fn replay(&self, caller: &Caller, answer: Answer) -> Result<CustomerDetails> {
-        self.pool.lease().await?.run(async |conn| self.replay_in(conn, caller, answer).await).await
+        let mut lease = self.pool.lease().await?;
+        // Boxed: the answer is large.
+        Box::pin(lease.run(async |conn| self.replay_in(conn, caller, answer).await)).await
     }
 
     /// The same in a session that the call has already.

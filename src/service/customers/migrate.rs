@@ -148,7 +148,8 @@ impl Customers {
         let write = write(caller, at, options);
         create_account(conn, caller, account, plan.admin.as_ref(), write).await?;
         if let Some(copies) = &copies {
-            let events = [clock::new_id(), clock::new_id()].map(EventId::from_uuid);
+            let tag_events = copies.tags.iter().map(|_| EventId::from_uuid(clock::new_id())).collect();
+            let events = ([clock::new_id(), clock::new_id()].map(EventId::from_uuid), tag_events);
             store::customers::ownership::copy_link(conn, scope, before, (owner.id, account.id), copies, events, write)
                 .await?;
         }

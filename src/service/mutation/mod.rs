@@ -9,6 +9,10 @@
 //!    under `validate_only`, which rolls back, and never after a write that failed or changed nothing;
 //! 5. looks for a stored answer where one may explain the failure.
 //!
+//! A call that acts in a suspended account runs in a session that commits nothing, so that everything that the contract
+//! checks before the state is checked as ever: existence, rights, the stored answer, already made. What would have changed
+//! something is then refused: `AccountSuspended`.
+//!
 //! # Which failures look for a stored answer
 //!
 //! Only a call with a request_id has one; `validate_only` ignores the request_id. The call may be a repeat that met its
@@ -52,6 +56,7 @@ use self::running::{Key, Running};
 use crate::{
     domain::{
         access::caller::Caller,
+        refusal::Refusal,
         requests::{
             answer::Answer,
             options::{Options, Outcome, Repeatable},
@@ -92,17 +97,20 @@ pub(super) struct Call<'a> {
     options: &'a Options,
     stale: Option<Stale>,
     found_stale: Option<&'a Mutex<Option<Stale>>>,
+    /// Whether it acts in a suspended account.
+    suspended: bool,
 }
 
 impl<'a> Call<'a> {
     /// A call in a tenant, whose commit makes nothing stale.
     pub(super) fn new(caller: &'a Caller, options: &'a Options) -> Self {
-        Self::by(caller.author(), caller.scope().tenant(), options)
+        let call = Self::by(caller.author(), caller.scope().tenant(), options);
+        Self { suspended: caller.is_suspended(), ..call }
     }
 
     /// A call of this author, whose answer is stored under this tenant.
     pub(super) fn by(author: &'a Author, tenant: TenantId, options: &'a Options) -> Self {
-        Self { author, tenant, options, stale: None, found_stale: None }
+        Self { author, tenant, options, stale: None, found_stale: None, suspended: false }
     }
 
     /// The key of its stored answer, if it may be repeated.
@@ -147,7 +155,12 @@ impl Mutations {
             let mut lease = self.pool.lease().await?;
             lease.run(async |conn| store::requests::find(conn, tenant, author, &request).await).await
         };
-        self.run_in(call, || self.pool.lease(), attempt, look_up, replay).await
+        let suspended = call.suspended;
+        let lease = || async move {
+            let lease = self.pool.lease().await?;
+            Ok(if suspended { lease.rolling_back() } else { lease })
+        };
+        self.run_in(call, lease, attempt, look_up, replay).await
     }
 
     /// The same with any kind of session and any way to look up a stored answer.
@@ -170,6 +183,7 @@ impl Mutations {
             None => None,
         };
         let failure = match retried(call.author, lease, attempt).await? {
+            Ok(outcome) if call.suspended && outcome.changed => return Err(Refusal::AccountSuspended.into()),
             Ok(outcome) => {
                 self.drop_stale(&call, outcome.changed);
                 return Ok(outcome);
@@ -193,6 +207,8 @@ impl Mutations {
             Error::LockTimeout { on_stored_answer: true } => Error::RequestInFlight,
             // A stored answer was in the way, and is gone: nothing says who holds the key now.
             failure if failure.broken_key() == Some("requests_pkey") => Error::Contended,
+            // What is taken is checked after the state.
+            failure if call.suspended && failure.is_of_something_taken() => Refusal::AccountSuspended.into(),
             failure if failure.is_lock_timeout() || retry_reason(&failure).is_some() => Error::Contended,
             failure => failure,
         })
@@ -249,6 +265,7 @@ where
 fn retry_reason(failure: &Error) -> Option<RetryReason> {
     match failure {
         Error::LostRace => Some(RetryReason::Conflict),
+        _ if failure.lost_its_branch() => Some(RetryReason::Conflict),
         _ if failure.is_retriable() => Some(RetryReason::Deadlock),
         _ => None,
     }

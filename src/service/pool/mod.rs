@@ -97,7 +97,7 @@ impl Pool {
         if let Some(metrics) = &metrics {
             metrics.leased(self.name, begun.elapsed());
         }
-        Ok(Lease { used: Some((session, held)), reusable: true, pool: self.clone(), metrics })
+        Ok(Lease { used: Some((session, held)), reusable: true, rolls_back: false, pool: self.clone(), metrics })
     }
 
     /// An idle session that is still there.
@@ -144,24 +144,25 @@ pub enum End {
 pub struct Lease {
     used: Option<(Session, Held)>,
     reusable: bool,
+    /// Whether nothing that it runs is committed.
+    rolls_back: bool,
     pool: Pool,
     /// Kept, as a lease may be dropped outside its call's context.
     metrics: Option<Arc<Metrics>>,
 }
 
 impl Lease {
+    /// The same session, in which nothing is committed: what its work writes is checked, and rolled back.
+    #[must_use]
+    pub fn rolling_back(self) -> Self {
+        let mut lease = self;
+        lease.rolls_back = true;
+        lease
+    }
+
     /// Runs statements, each its own transaction.
     pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
-        let (session, _) = self.used.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
-        self.reusable = false;
-        let done = in_time(self.pool.work_timeout, work(&mut session.connection)).await;
-        let done =
-            done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session did not answer in time".to_owned() }));
-        self.reusable = !matches!(done, Err(Error::Unavailable { .. }));
-        if !self.reusable {
-            self.pool.lost(session);
-        }
-        done
+        self.work(self.rolls_back.then_some(End::Rollback), work).await
     }
 
     /// Runs statements in one READ COMMITTED transaction: all or nothing.
@@ -170,10 +171,25 @@ impl Lease {
         end: End,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
+        self.work(Some(if self.rolls_back { End::Rollback } else { end }), work).await
+    }
+
+    /// Runs statements, in one transaction if it says how that ends.
+    async fn work<T>(
+        &mut self,
+        transaction: Option<End>,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T> {
+        let (session, _) = self.used.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
+        self.reusable = false;
         let mut rolled_back = true;
-        let done = self.run(async |session| {
-            sqlx::raw_sql("begin").execute(&mut *session).named("begin").await?;
+        let done = in_time(self.pool.work_timeout, async {
+            let session = &mut session.connection;
+            if transaction.is_some() {
+                sqlx::raw_sql("begin").execute(&mut *session).named("begin").await?;
+            }
             let done = work(session).await;
+            let Some(end) = transaction else { return done };
             let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
             match sqlx::raw_sql(last).execute(&mut *session).named(last).await {
                 Ok(_) => done,
@@ -186,11 +202,11 @@ impl Lease {
             }
         });
         let done = done.await;
-        if !rolled_back && self.reusable {
-            self.reusable = false;
-            if let Some((session, _)) = &self.used {
-                self.pool.lost(session);
-            }
+        let done =
+            done.unwrap_or_else(|_| Err(Error::Unavailable { cause: "the session did not answer in time".to_owned() }));
+        self.reusable = rolled_back && !matches!(done, Err(Error::Unavailable { .. }));
+        if !self.reusable {
+            self.pool.lost(session);
         }
         done
     }

@@ -63,7 +63,7 @@ pub async fn find_tenant(
 /// Locks one of a principal's own memberships, and reads the name of its account.
 ///
 /// # Errors
-/// `MembershipNotFound`.
+/// `MembershipNotFound`, `TenantSuspended`.
 pub async fn lock(
     conn: &mut PgConnection,
     tenant: TenantId,
@@ -73,7 +73,8 @@ pub async fn lock(
     let row = sqlx::query!(
         r#"
         select m.account_id, m.role, m.created_at, m.accepted_at is null as "waiting!",
-               (select a.name from accounts a where a.tenant_id = m.tenant_id and a.id = m.account_id) as "name!"
+               (select a.name from accounts a where a.tenant_id = m.tenant_id and a.id = m.account_id) as "name!",
+               (select t.suspended_at is not null from tenants t where t.tenant_id = m.tenant_id) as "tenant_suspended!"
         from members m
         where m.tenant_id = $1 and m.member_id = $2 and m.issuer = $3 and m.subject = $4
         for update
@@ -87,6 +88,9 @@ pub async fn lock(
     .named("memberships.lock")
     .await?
     .ok_or(Error::MembershipNotFound)?;
+    if row.tenant_suspended {
+        return Err(Error::TenantSuspended);
+    }
     let member = Row {
         member_id: id.get(),
         account_id: row.account_id,

@@ -75,7 +75,8 @@ pub async fn list(
             limit $7
         )
         select m.waiting as "waiting!", m.tenant_id as "tenant_id!", m.account_id as "account_id!",
-               m.member_id as "member_id!", m.role as "role!", m.name as "name!"
+               m.member_id as "member_id!", m.role as "role!", m.name as "name!",
+               (select t.suspended_at is not null from tenants t where t.tenant_id = m.tenant_id) as "tenant_suspended!"
         from (
             select false as waiting, a.* from accepted a
             union all
@@ -103,6 +104,7 @@ pub async fn list(
             role: Role::stored(&row.role),
             member: MemberId::from_uuid(row.member_id),
             waiting: row.waiting,
+            tenant_suspended: row.tenant_suspended,
         };
         Ok(Some((cost, membership)))
     })

@@ -59,6 +59,9 @@ struct AccountRow {
     policies: Option<Json<Policies>>,
     revision: Option<i64>,
     created_at: Option<Timestamp>,
+    suspended_at: Option<Timestamp>,
+    suspended_above: bool,
+    tenant_suspended: Option<bool>,
     name_uniqueness: Option<String>,
     tenant_revision: Option<i64>,
     /// The roles of the memberships in the account and above it.
@@ -94,9 +97,12 @@ impl AccountRow {
             revision: self.revision?,
             tenant_revision: self.tenant_revision?,
             created_at: self.created_at?,
+            suspended_at: self.suspended_at,
+            suspended_above: self.suspended_above,
         };
         let dms_branches = self.dms_branches.into_iter().map(BranchId::from_uuid).collect();
-        let acting = ActingAccount { tenant: TenantId::from_uuid(self.tenant_id?), account, dms_branches };
+        let (tenant, tenant_suspended) = (TenantId::from_uuid(self.tenant_id?), self.tenant_suspended?);
+        let acting = ActingAccount { tenant, account, dms_branches, tenant_suspended };
         Some(Found::ActingAccount(Arc::new(acting), role))
     }
 }

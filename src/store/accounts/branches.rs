@@ -184,3 +184,44 @@ pub async fn update(
     .await?;
     Ok(())
 }
+
+/// Whether a customer is in a branch. No other call puts one into it while the branch is locked.
+pub async fn is_used(conn: &mut PgConnection, scope: &Scope, id: BranchId) -> Result<bool> {
+    let used = sqlx::query_scalar!(
+        r#"select exists (select from customers where tenant_id = $1 and branch_id = $2) as "used!""#,
+        scope.tenant().get(),
+        id.get(),
+    )
+    .fetch_one(conn)
+    .named("branches.is_used")
+    .await?;
+    Ok(used)
+}
+
+/// Deletes a locked branch that no customer is in.
+///
+/// # Errors
+/// A broken unique key, unmapped: the request is a repeat.
+pub async fn delete(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    branch: &Branch,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    let event = write.event("BRANCH_DELETED", Changes::of_deleted_branch(branch));
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
+            delete from branches where tenant_id = $1 and id = $13 and account_id = $12
+            returning id
+        )" RECORDED,
+        scope.root().get(),
+        branch.id.get(),
+    )
+    .fetch_one(conn)
+    .named("branches.delete")
+    .await?;
+    Ok(())
+}

@@ -1,6 +1,9 @@
 //! Accounts: the nodes of a tenant's tree.
 
 pub mod branches;
+pub mod edit;
+pub mod list;
+pub mod name_rule;
 pub mod tenants;
 
 use std::sync::Arc;
@@ -20,12 +23,30 @@ use crate::{
     },
     error::{Error, Result},
     store::{
-        rows::{self, Document, Room, Rows},
+        rows::Document,
         sql::mutation,
         write::{NewEvent, Write, created},
     },
-    telemetry::{RowStream as _, Statement as _},
+    telemetry::Statement as _,
 };
+
+/// `accounts!("where …", arguments…)`: the accounts `a` of which that is so, each with its tenant `t`.
+macro_rules! accounts {
+    ($condition:tt, $($argument:tt)*) => {
+        $crate::store::sql::sql!(
+            query_as Row,
+            r#"
+            select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
+                   a.suspended_at, "# SUSPENDED_ABOVE r#" as "suspended_above!", t.name_uniqueness,
+                   t.revision as tenant_revision
+            from accounts a
+            join tenants t on t.tenant_id = a.tenant_id
+            "# $condition,
+            $($argument)*
+        )
+    };
+}
+use accounts;
 
 struct Row {
     id: Uuid,
@@ -34,6 +55,8 @@ struct Row {
     policies: Document<Policies>,
     revision: i64,
     created_at: Timestamp,
+    suspended_at: Option<Timestamp>,
+    suspended_above: bool,
     name_uniqueness: String,
     tenant_revision: i64,
 }
@@ -59,6 +82,8 @@ impl TryFrom<Row> for Account {
             revision: row.revision,
             tenant_revision: row.tenant_revision,
             created_at: row.created_at,
+            suspended_at: row.suspended_at,
+            suspended_above: row.suspended_above,
         })
     }
 }
@@ -78,6 +103,7 @@ pub async fn create(
 ) -> Result<()> {
     let ancestors: Vec<Uuid> = account.path.ids().iter().map(|id| id.get()).collect();
     let event = NewEvent {
+        account_id: Some(account.id),
         member_id: admin.map(|admin| admin.id),
         ..write.event("ACCOUNT_CREATED", created("account_id", account.id.to_string()))
     };
@@ -128,15 +154,8 @@ pub async fn lock_lists(conn: &mut PgConnection, scope: &Scope) -> Result<()> {
 
 /// Reads the acting account, or one below it.
 pub async fn get(conn: &mut PgConnection, scope: &Scope, id: AccountId) -> Result<Account> {
-    sqlx::query_as!(
-        Row,
-        r#"
-        select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
-               t.name_uniqueness, t.revision as tenant_revision
-        from accounts a
-        join tenants t on t.tenant_id = a.tenant_id
-        where a.tenant_id = $1 and a.id = $2 and $3 = any(a.ancestors)
-        "#,
+    accounts!(
+        "where a.tenant_id = $1 and a.id = $2 and $3 = any(a.ancestors)",
         scope.tenant().get(),
         id.get(),
         scope.root().get(),
@@ -148,60 +167,18 @@ pub async fn get(conn: &mut PgConnection, scope: &Scope, id: AccountId) -> Resul
     .try_into()
 }
 
-/// Lists the accounts directly below the acting one by id, those after the given one.
-pub async fn list_children(
-    conn: &mut PgConnection,
-    scope: &Scope,
-    after: Option<AccountId>,
-    limit: i64,
-    room: Room,
-) -> Result<Rows<Account>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"
-        select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
-               t.name_uniqueness, t.revision as tenant_revision
-        from accounts a
-        join tenants t on t.tenant_id = a.tenant_id
-        where a.tenant_id = $1 and a.parent_id = $2 and a.id > $3
-        order by a.id
-        limit $4
-        "#,
+/// The same, and locks it until the transaction ends. Creates of customers, whose foreign keys read the account, do not
+/// wait.
+pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: AccountId) -> Result<Account> {
+    accounts!(
+        "where a.tenant_id = $1 and a.id = $2 and $3 = any(a.ancestors) for no key update of a",
         scope.tenant().get(),
+        id.get(),
         scope.root().get(),
-        after.map_or(Uuid::nil(), AccountId::get),
-        limit,
     )
-    .fetch(conn)
-    .named("accounts.list_children");
-    rows::page(rows, room, Row::listed).await
-}
-
-/// Lists all accounts below the acting one by id, those after the given one.
-pub async fn list_descendants(
-    conn: &mut PgConnection,
-    scope: &Scope,
-    after: Option<AccountId>,
-    limit: i64,
-    room: Room,
-) -> Result<Rows<Account>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"
-        select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
-               t.name_uniqueness, t.revision as tenant_revision
-        from accounts a
-        join tenants t on t.tenant_id = a.tenant_id
-        where a.tenant_id = $1 and $2 = any(a.ancestors) and a.id <> $2 and a.id > $3
-        order by a.id
-        limit $4
-        "#,
-        scope.tenant().get(),
-        scope.root().get(),
-        after.map_or(Uuid::nil(), AccountId::get),
-        limit,
-    )
-    .fetch(conn)
-    .named("accounts.list_descendants");
-    rows::page(rows, room, Row::listed).await
+    .fetch_optional(conn)
+    .named("accounts.lock")
+    .await?
+    .ok_or(Error::AccountNotFound)?
+    .try_into()
 }

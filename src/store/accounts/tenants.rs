@@ -1,4 +1,4 @@
-//! Tenants, which platform operators alone create and list, and the tenant's rule on customer names.
+//! Tenants, which platform operators alone create, list and suspend.
 
 use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::{caller::Scope, member::Member},
+        access::member::Member,
         accounts::account::Account,
         history::event::Changes,
         requests::answer::Tenant,
@@ -68,7 +68,7 @@ pub async fn create(
 pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64, room: Room) -> Result<Rows<Tenant>> {
     let rows = sqlx::query!(
         r#"
-        select tenant_id, name, name_uniqueness, created_at from tenants
+        select tenant_id, name, name_uniqueness, created_at, suspended_at from tenants
         where tenant_id > $1 order by tenant_id limit $2
         "#,
         after.map_or(Uuid::nil(), TenantId::get),
@@ -83,44 +83,54 @@ pub async fn list(conn: &mut PgConnection, after: Option<TenantId>, limit: i64, 
             name: row.name,
             name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
             created_at: row.created_at,
+            suspended_at: row.suspended_at,
         };
         Ok(Some((cost, tenant)))
     })
     .await
 }
 
-/// Locks the tenant's row against creates and returns its rule on names. A plain update would not exclude creates, which
-/// read the row `for key share`.
-pub async fn lock_rule(conn: &mut PgConnection, scope: &Scope) -> Result<NameUniqueness> {
-    let rule = sqlx::query_scalar!(
-        "select name_uniqueness from tenants where tenant_id = $1 for update",
-        scope.tenant().get()
+/// Locks a tenant until the transaction ends, and reads it. Creates in the tenant, which read its row, do not wait.
+pub async fn lock(conn: &mut PgConnection, id: TenantId) -> Result<Tenant> {
+    let row = sqlx::query!(
+        r#"
+        select tenant_id, name, name_uniqueness, created_at, suspended_at from tenants
+        where tenant_id = $1
+        for no key update
+        "#,
+        id.get(),
     )
     .fetch_optional(conn)
-    .named("tenants.lock_rule")
+    .named("tenants.lock")
     .await?
-    .ok_or(Error::AccountNotFound)?;
-    Ok(NameUniqueness::stored(&rule))
+    .ok_or(Error::TenantNotFound)?;
+    Ok(Tenant {
+        id,
+        name: row.name,
+        name_uniqueness: NameUniqueness::stored(&row.name_uniqueness),
+        created_at: row.created_at,
+        suspended_at: row.suspended_at,
+    })
 }
 
-/// Sets the tenant's rule on names, and with it every customer's unique key.
+/// Writes a locked tenant that was suspended or resumed.
 ///
 /// # Errors
-/// A broken unique key, unmapped: customers have the same name where the new rule forbids it.
-pub async fn set_rule(conn: &mut PgConnection, scope: &Scope, rule: NameUniqueness) -> Result<()> {
-    sqlx::query!(
-        r#"
-        with tenant as (
-            update tenants set name_uniqueness = $2, revision = revision + 1 where tenant_id = $1
-        )
-        update customers set name_scope = case $2 when 'ACCOUNT' then account_id when 'TENANT' then tenant_id end
-        where tenant_id = $1
-        "#,
-        scope.tenant().get(),
-        rule.as_str(),
+/// A broken unique key, unmapped: the request is a repeat.
+pub async fn suspend(conn: &mut PgConnection, after: &Tenant, answer: Option<Value>, write: Write<'_>) -> Result<()> {
+    let happened = if after.suspended_at.is_some() { "TENANT_SUSPENDED" } else { "TENANT_RESUMED" };
+    let event = write.event(happened, Changes::default());
+    let answer = answer.and_then(|answer| write.answer(answer));
+    let answer = answer.map(|answer| NewAnswer { tenant_id: Some(TenantId::PLATFORM), ..answer });
+    mutation!(
+        write.recorded(after.id, &[event], answer.as_slice()),
+        "with written as (
+            update tenants set suspended_at = $12 where tenant_id = $1 returning tenant_id
+        )" RECORDED,
+        after.suspended_at,
     )
-    .execute(conn)
-    .named("tenants.set_rule")
+    .fetch_one(conn)
+    .named("tenants.suspend")
     .await?;
     Ok(())
 }

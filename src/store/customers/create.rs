@@ -59,6 +59,7 @@ impl CustomerInsert {
             customer_id: Some(customer.id),
             revision: Some(customer.revision),
             audience: None,
+            account_id: None,
             member_id: None,
             request_id: self.request.map(|request| request.id),
             changes: Changes::of_new(customer).seen_from(Relation::OwnerOrAbove),

@@ -109,12 +109,12 @@ pub async fn delete(
                 where t.tenant_id = $1 and t.account_id = $12 and (t.id = any(link.tags) or t.id = $13)
             ) as names
         ), happened as (
-            select n.customer_id as place, n.event_id as id, $16 as type, n.customer_id, n.revision, d.audience, d.member_id,
-                   d.request_id, jsonb_build_object('tags', jsonb_build_object('old', n.old, 'new', n.new)) as changes
+            select n.customer_id as place, n.event_id as id, $16 as type, n.customer_id, n.revision, d.audience,
+                   null::uuid as account_id, d.member_id, d.request_id, jsonb_build_object('tags', jsonb_build_object('old', n.old, 'new', n.new)) as changes
             from named n
             cross join deletion d
             union all
-            select null, d.id, d.type, null, null, d.audience, d.member_id, d.request_id, d.changes from deletion d
+            select null, d.id, d.type, null, null, d.audience, null, d.member_id, d.request_id, d.changes from deletion d
         )" EVENTS_AND_ANSWERS r#" select count(*) as "written!" from written"#,
         scope.root().get(),
         tag.id.get(),

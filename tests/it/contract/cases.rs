@@ -112,6 +112,20 @@ pub const CASES: &[Case] = &[
         Tenancy::Platform,
         call!(accounts.list_tenants, _ => pb::ListTenantsRequest::default()),
     ),
+    case("AccountService/SuspendTenant", "PLATFORM", Tenancy::Platform, |client, _| {
+        Box::pin(async move {
+            let tenant_id = client.accounts().create_tenant(new_tenant()).await?.into_inner().tenant.unwrap().id;
+            let request = pb::SuspendTenantRequest { tenant_id, ..Default::default() };
+            Ok(format!("{:?}", client.accounts().suspend_tenant(request).await?.into_inner()))
+        })
+    }),
+    case("AccountService/ResumeTenant", "PLATFORM", Tenancy::Platform, |client, _| {
+        Box::pin(async move {
+            let tenant_id = client.accounts().create_tenant(new_tenant()).await?.into_inner().tenant.unwrap().id;
+            let request = pb::ResumeTenantRequest { tenant_id, ..Default::default() };
+            Ok(format!("{:?}", client.accounts().resume_tenant(request).await?.into_inner()))
+        })
+    }),
     case("AccountService/CreateAccount", "ADMIN", Tenancy::Acting, call!(accounts.create_account, _ => new_account())),
     case(
         "AccountService/GetAccount",
@@ -124,6 +138,43 @@ pub const CASES: &[Case] = &[
         "VIEWER",
         Tenancy::Acting,
         call!(accounts.list_accounts, _ => pb::ListAccountsRequest { include_descendants: true, ..Default::default() }),
+    ),
+    case(
+        "AccountService/UpdateAccount",
+        "ADMIN",
+        Tenancy::Account,
+        call!(accounts.update_account, id => pb::UpdateAccountRequest {
+            account: Some(pb::Account { id, name: Uuid::new_v4().to_string(), ..Default::default() }),
+            update_mask: Some(mask(&["name"])),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "AccountService/SuspendAccount",
+        "ADMIN",
+        Tenancy::Account,
+        call!(accounts.suspend_account, account_id => pb::SuspendAccountRequest { account_id, ..Default::default() }),
+    ),
+    case(
+        "AccountService/ResumeAccount",
+        "ADMIN",
+        Tenancy::Account,
+        call!(accounts.resume_account, account_id => pb::ResumeAccountRequest { account_id, ..Default::default() }),
+    ),
+    case(
+        "AccountService/ListAccountEvents",
+        "ADMIN",
+        Tenancy::Account,
+        call!(accounts.list_account_events, account_id => pb::ListAccountEventsRequest {
+            account_id,
+            ..Default::default()
+        }),
+    ),
+    case(
+        "AccountService/DeleteBranch",
+        "ADMIN",
+        Tenancy::Branch,
+        call!(accounts.delete_branch, branch_id => pb::DeleteBranchRequest { branch_id, ..Default::default() }),
     ),
     case(
         "AccountService/CreateBranch",

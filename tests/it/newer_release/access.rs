@@ -17,8 +17,8 @@ use crate::{
     remove_member::{remove, removing},
     rows::rows,
     world::{
-        Client, TestAccount, World, assert_refused, customer, full_customer, manual_approval, metadata, request_id,
-        unknown_id,
+        Client, TestAccount, World, assert_refused, customer, full_customer, manual_approval, mask, metadata,
+        request_id, unknown_id,
     },
 };
 
@@ -245,4 +245,47 @@ async fn an_unknown_rule_on_names_refuses_what_names_must_be_unique_for() {
     assert_eq!(tenants.unwrap().into_inner().tenants[0].name_uniqueness, 0);
     let absent = ada.get(&unknown_id()).await;
     assert_eq!(metadata(&assert_refused(absent, Code::NotFound, "CUSTOMER_NOT_FOUND"), "field"), None);
+}
+
+async fn update(client: &Client, account: pb::Account, path: &str) -> Result<pb::Account, Status> {
+    let request =
+        pb::UpdateAccountRequest { account: Some(account), update_mask: Some(mask(&[path])), ..Default::default() };
+    Ok(client.accounts().update_account(request).await?.into_inner().account.unwrap())
+}
+
+#[tokio::test]
+async fn an_update_of_an_account_keeps_what_this_server_does_not_know() {
+    let office = Office::open().await;
+    office.acme.add("ada", pb::Role::Admin).await;
+    let asks = r#"with asked as (
+        update accounts set policies = policies || '{
+            "required_to_create": ["rate_plan_id", "email"], "create_role": "OWNER", "of_newer_release": {"limit": 7}
+        }'
+    )
+    update tenants set name_uniqueness = 'BRANCH'"#;
+    let (_replica, ada) = office.after(asks).await;
+    let acme = ada.acting_in(&office.acme.account);
+    for (client, id) in [(&ada, &office.north.account), (&acme, &office.acme.account)] {
+        let named = pb::Account { id: id.clone(), name: "Renamed".to_owned(), ..Default::default() };
+        assert_eq!(update(client, named, "name").await.unwrap().name, "Renamed");
+        let policies = pb::AccountPolicies { auto_approve: Some(true), ..Default::default() };
+        let approving = pb::Account { id: id.clone(), policies: Some(policies), ..Default::default() };
+        let after = update(client, approving, "policies.auto_approve").await.unwrap();
+        assert_eq!((after.policies.unwrap().create_role, after.name_uniqueness), (0, 0));
+    }
+    let kept = "select bool_and(a.policies @> '{
+                    \"required_to_create\": [\"rate_plan_id\", \"email\"], \"create_role\": \"OWNER\", \"auto_approve\": true,
+                    \"of_newer_release\": {\"limit\": 7}
+                }' and a.name = 'Renamed' and t.name = 'Renamed' and t.name_uniqueness = 'BRANCH')
+                from accounts a join tenants t using (tenant_id)";
+    let kept: Option<bool> = sqlx::query_scalar(kept).fetch_one(&mut office.world.sql().await).await.unwrap();
+    assert_eq!(kept, Some(true));
+
+    let before = rows(&office.world).await;
+    for rule in [pb::NameUniqueness::None, pb::NameUniqueness::Tenant] {
+        let ruling =
+            pb::Account { id: office.acme.account.clone(), name_uniqueness: rule.into(), ..Default::default() };
+        assert_newer(update(&acme, ruling, "name_uniqueness").await, "the tenant's name_uniqueness");
+    }
+    assert_eq!(rows(&office.world).await, before);
 }

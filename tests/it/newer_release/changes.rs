@@ -30,6 +30,8 @@ pub(super) struct Names {
     member: String,
     /// The admin's own membership in another tenant.
     named: String,
+    /// Another tenant.
+    tenant: String,
 }
 
 /// One mutation in the life of the customer.
@@ -156,6 +158,29 @@ pub(super) const STEPS: &[Step] = &[
             request_id,
             ..Default::default()
         }
+    ),
+    step!("AccountService/DeleteBranch", "", accounts.delete_branch, (Names { branch, .. }, request_id) =>
+        pb::DeleteBranchRequest { branch_id: branch, request_id, ..Default::default() }
+    ),
+    step!("AccountService/UpdateAccount", "", accounts.update_account, (Names { customer, .. }, request_id) =>
+        pb::UpdateAccountRequest {
+            account: Some(pb::Account { id: customer.account_id, name: "North Sea".to_owned(), ..Default::default() }),
+            update_mask: Some(mask(&["name"])),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("AccountService/SuspendAccount", "", accounts.suspend_account, (Names { shop, .. }, request_id) =>
+        pb::SuspendAccountRequest { account_id: shop, request_id, ..Default::default() }
+    ),
+    step!("AccountService/ResumeAccount", "", accounts.resume_account, (Names { shop, .. }, request_id) =>
+        pb::ResumeAccountRequest { account_id: shop, request_id, ..Default::default() }
+    ),
+    step!("AccountService/SuspendTenant", "", accounts.suspend_tenant, (Names { tenant, .. }, request_id) =>
+        pb::SuspendTenantRequest { tenant_id: tenant, request_id, ..Default::default() }
+    ),
+    step!("AccountService/ResumeTenant", "", accounts.resume_tenant, (Names { tenant, .. }, request_id) =>
+        pb::ResumeTenantRequest { tenant_id: tenant, request_id, ..Default::default() }
     ),
     step!("AccessService/AddMember", "", access.add_member, (_, request_id) =>
         pb::AddMemberRequest {
@@ -361,6 +386,7 @@ async fn lived() -> (Stage, Names) {
         tag: seen.tags[0].id.clone(),
         branch: north.branch("Harbour").await,
         hold: seen.holds[1].hold_id.clone(),
+        tenant: stage.world.tenant("initech").await.tenant,
         customer: seen,
     };
     (stage, names)
@@ -368,7 +394,7 @@ async fn lived() -> (Stage, Names) {
 
 /// Who makes a step: the platform's operator or the reseller's admin.
 fn client(stage: &Stage, north: &TestAccount, rpc: &str) -> Client {
-    if rpc == "AccountService/CreateTenant" { stage.world.operator() } else { north.admin.clone() }
+    if rpc.ends_with("Tenant") { stage.world.operator() } else { north.admin.clone() }
 }
 
 /// How often the customer or the link to it has changed.

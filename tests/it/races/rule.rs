@@ -1,55 +1,23 @@
-//! Creates and renames during a change of the tenant's rule on names. No RPC changes it yet, so the test calls the service.
+//! Creates and renames during a change of the tenant's rule on names.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::world::{ISSUER, TestAccount, World, at_once, customer, reason, rounds};
-use clientele::{
-    domain::{
-        access::caller::Caller,
-        requests::{
-            contract,
-            principal::{Author, Principal},
-        },
-        values::{
-            enums::NameUniqueness,
-            ids::{AccountId, TenantId},
-        },
-    },
-    error::Error,
-    grpc::pb,
+use crate::{
+    name_rule::set_rule,
+    world::{TestAccount, World, at_once, customer, reason, rounds},
 };
-
-/// The admin of a tenant, as after authentication.
-async fn caller(world: &World, test_account: &TestAccount) -> Caller {
-    let subject: String = sqlx::query_scalar("select subject from members where tenant_id = $1")
-        .bind(Uuid::parse_str(&test_account.tenant).unwrap())
-        .fetch_one(&mut world.sql().await)
-        .await
-        .unwrap();
-    let author = Author {
-        principal: Principal::new(ISSUER, subject),
-        actors: Vec::new(),
-        workload: None,
-        rpc: contract::rpc("/clientele.v1.AccountService/CreateAccount").unwrap(),
-        trace_id: String::new(),
-        deadline: None,
-    };
-    let (tenant, account) =
-        (TenantId::parse(&test_account.tenant).unwrap(), AccountId::parse(&test_account.account).unwrap());
-    world.server.services().access.caller(author, Some(tenant), Some(account), None).await.unwrap()
-}
+use clientele::grpc::pb;
 
 /// Makes names unique in the tenant; false if customers have the same name.
-async fn tighten(world: &World, caller: &Caller) -> bool {
+async fn tighten(acme: &TestAccount) -> bool {
     loop {
-        match world.server.services().accounts.set_name_uniqueness(caller, NameUniqueness::Tenant).await {
-            Ok(()) => return true,
-            Err(Error::NameTaken { .. }) => return false,
-            Err(Error::Contended) => {}
-            Err(error) => panic!("{error:?}"),
+        match set_rule(&acme.admin, &acme.account, pb::NameUniqueness::Tenant).await {
+            Ok(_) => return true,
+            Err(refused) if reason(&refused) == "NAME_CONFLICTS" => return false,
+            Err(refused) => assert_eq!(reason(&refused), "CONTENDED", "{refused:?}"),
         }
     }
 }
@@ -65,7 +33,6 @@ async fn names_against_the_rule(world: &World, at_a_time: usize, after: u32) -> 
         let renamed = if n < 4 { Some(client.create(customer(&format!("Old {n}"))).await.unwrap()) } else { None };
         calls.push((client, renamed, format!("Name {}", n % 16)));
     }
-    let caller = caller(world, &acme).await;
     let (turns, done) = (Arc::new(Semaphore::new(at_a_time)), Arc::new(Semaphore::new(0)));
 
     let calls = calls.into_iter().map(|(client, renamed, name)| {
@@ -82,7 +49,7 @@ async fn names_against_the_rule(world: &World, at_a_time: usize, after: u32) -> 
     });
     let tightening = async {
         done.acquire_many(after).await.unwrap().forget();
-        tighten(world, &caller).await
+        tighten(&acme).await
     };
     let (answers, tightened) = tokio::join!(at_once(calls), tightening);
 

@@ -30,7 +30,7 @@ pub(in crate::service) enum Stale {
     WaitingMemberships(TenantId, Principal),
     /// The branches of the account.
     Account(TenantId, AccountId),
-    /// The rules of the tenant.
+    /// The rules of the tenant, or which of its accounts are suspended.
     Tenant(TenantId),
 }
 

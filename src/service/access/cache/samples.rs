@@ -42,8 +42,11 @@ pub(super) fn acting_in(tenant: TenantId, account: AccountId) -> Found {
         revision: 1,
         tenant_revision: 1,
         created_at: crate::service::clock::now(),
+        suspended_at: None,
+        suspended_above: false,
     };
-    Found::ActingAccount(Arc::new(ActingAccount { tenant, account, dms_branches: Vec::new() }), Role::Admin)
+    let acting = ActingAccount { tenant, account, dms_branches: Vec::new(), tenant_suspended: false };
+    Found::ActingAccount(Arc::new(acting), Role::Admin)
 }
 
 /// Looks this up as a call does; the database says what is given.

@@ -17,7 +17,7 @@ use crate::{
             ids::{AccountId, CustomerId, EventId},
         },
     },
-    error::Result,
+    error::{Error, Result},
     store::{
         customers::columns::Scalars,
         sql::mutation,
@@ -26,15 +26,16 @@ use crate::{
     telemetry::Statement as _,
 };
 
-/// Gives an account that is about to own a customer, and has neither tags nor customers yet, a link to it: the tags are created in it, the custom
-/// IDs are those of the account `from`. Each of the two is a revision of the link, with an event for the new account alone.
+/// Gives an account that is about to own a customer, and has neither tags nor customers yet, a link to it: the tags are
+/// created in it, the custom IDs are those of the account `from`. Each of the two is a revision of the link, with an event for
+/// the new account alone; each new tag has an event too, by its id in `tag_events`.
 pub async fn copy_link(
     conn: &mut PgConnection,
     scope: &Scope,
     customer: &Customer,
     (from, to): (AccountId, AccountId),
     link: &Link,
-    events: [EventId; 2],
+    (events, tag_events): ([EventId; 2], Vec<EventId>),
     write: Write<'_>,
 ) -> Result<()> {
     let texts = |text: fn(&Tag) -> &str| link.tags.iter().map(|tag| text(tag).to_owned()).collect::<Vec<_>>();
@@ -44,7 +45,7 @@ pub async fn copy_link(
         (EventType::CustomIdsChanged, Changes::of_custom_ids(&empty.custom_ids, &link.custom_ids)),
         (EventType::TagsChanged, Changes::of_tags(&empty.tags, &link.tags)),
     ];
-    let events: Vec<NewEvent<Changes>> = changes
+    let mut events: Vec<NewEvent<Changes>> = changes
         .into_iter()
         .zip(events)
         .filter(|((_, changes), _)| !changes.0.is_empty())
@@ -56,6 +57,13 @@ pub async fn copy_link(
             ..write.event(happened.as_str(), changes)
         })
         .collect();
+    let revision = i64::try_from(events.len()).map_err(Error::internal)?;
+    events.extend(link.tags.iter().zip(tag_events).map(|(tag, event)| NewEvent {
+        id: event,
+        audience: Some(to),
+        account_id: Some(to),
+        ..write.event("TAG_CREATED", Changes::of_tag(None, Some(tag)))
+    }));
     mutation!(
         write.recorded(scope.tenant(), &events, &[] as &[NewAnswer<()>]),
         "with tag as (
@@ -76,7 +84,7 @@ pub async fn copy_link(
               and i.system = any($18)
         ), written as (
             insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids, tags)
-            values ($1, $12, $14, jsonb_array_length($10), $19, $15)
+            values ($1, $12, $14, $21, $19, $15)
             returning customer_id
         )" RECORDED,
         customer.id.get(),
@@ -88,6 +96,7 @@ pub async fn copy_link(
         &systems,
         Json(&link.custom_ids) as _,
         &link.tags.iter().map(|tag| tag.sort_key().as_bytes().to_vec()).collect::<Vec<_>>(),
+        revision,
     )
     .fetch_one(conn)
     .named("ownership.copy_link")
