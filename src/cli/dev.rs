@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     config::{
-        Config, Connections, Database, Identity, Limits, Load, MeshIdentity, Problems, SealingKeys, Telemetry, parse,
+        Config, Connections, Database, Identity, Limits, Load, Mail, MeshIdentity, Problems, SealingKeys, Telemetry,
+        mail::Delivery, parse,
     },
     domain::requests::principal::Principal,
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
@@ -27,6 +28,8 @@ use crate::{
 
 /// The database's name in dev's own PostgreSQL.
 const DATABASE: &str = "clientele";
+/// Where the page of a portal would be.
+const INVITATION_URL: &str = "https://portal.example.com/join#{token}";
 const POOL_SIZE: u16 = 16;
 const SEARCH_POOL_SIZE: u16 = 4;
 /// Connections besides the service's: three are reserved for superusers, the rest is for psql and a migration.
@@ -163,6 +166,11 @@ fn server_config(
         connections: Connections::default(),
         load: Load::default(),
         reflection: true,
+        mail: Mail {
+            delivery: Delivery::Print(print_message),
+            invitation_url: Some(INVITATION_URL.to_owned()),
+            ..Mail::default()
+        },
         telemetry,
     };
     config.verify()?;

@@ -16,6 +16,7 @@ use crate::{
     grpc::{
         convert::{page_size, principal, principal_out, role, role_out, time_out},
         handler::{Answered, mutate, other_answer, page, read},
+        invitations,
         pb::{self, access_service_server::AccessService},
     },
     service::{Services, access::Access},
@@ -74,6 +75,31 @@ impl AccessService for Handlers {
             },
         )
         .await
+    }
+
+    async fn invite_member(&self, request: Request<pb::InviteMemberRequest>) -> Answered<pb::InviteMemberResponse> {
+        invitations::invite(&self.access, request).await
+    }
+
+    async fn resend_invitation(
+        &self,
+        request: Request<pb::ResendInvitationRequest>,
+    ) -> Answered<pb::ResendInvitationResponse> {
+        invitations::resend(&self.access, request).await
+    }
+
+    async fn revoke_invitation(
+        &self,
+        request: Request<pb::RevokeInvitationRequest>,
+    ) -> Answered<pb::RevokeInvitationResponse> {
+        invitations::revoke(&self.access, request).await
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<pb::ListInvitationsRequest>,
+    ) -> Answered<pb::ListInvitationsResponse> {
+        invitations::list(&self.access, request).await
     }
 
     async fn list_members(&self, request: Request<pb::ListMembersRequest>) -> Answered<pb::ListMembersResponse> {

@@ -41,6 +41,17 @@ pub enum RetryReason {
     Deadlock,
 }
 
+/// What came of an attempt to send a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailResult {
+    /// A mail server has taken it.
+    Sent,
+    /// It is tried again.
+    Deferred,
+    /// It is given up.
+    Failed,
+}
+
 /// The metrics of one server.
 pub struct Metrics {
     registry: Registry,
@@ -59,6 +70,7 @@ pub struct Metrics {
     jwks_fetches: Counter<u64>,
     answers_deleted: Counter<u64>,
     cleanups: Counter<u64>,
+    mails: Counter<u64>,
     panics: Counter<u64>,
     spans: Counter<u64>,
     calls_in_flight: Arc<AtomicI64>,
@@ -109,6 +121,7 @@ impl Metrics {
             jwks_fetches: counter("clientele.jwks.fetches", "Fetches of issuers' keys from their URLs"),
             answers_deleted: counter("clientele.stored_answers.deleted", "Expired stored answers deleted"),
             cleanups: counter("clientele.cleanup.runs", "Runs of the cleanup of expired stored answers"),
+            mails: counter("clientele.invitations.mails", "Attempts to send the mail of an invitation"),
             panics: counter("clientele.panics", "Calls that panicked"),
             spans: counter("otel.sdk.exporter.span.exported", "Spans exported to the collector, or lost"),
             calls_in_flight: gauge("clientele.calls.in_flight", "Calls in flight"),
@@ -137,6 +150,9 @@ impl Metrics {
         }
         for reason in [RetryReason::Conflict, RetryReason::Deadlock] {
             self.write_retries.add(0, &[retry_reason(reason)]);
+        }
+        for result in [MailResult::Sent, MailResult::Deferred, MailResult::Failed] {
+            self.mails.add(0, &[mail_result(result)]);
         }
         for success in [true, false] {
             self.cleanups.add(0, &[success_result(success)]);
@@ -223,6 +239,11 @@ impl Metrics {
         self.cleanups.add(1, &[success_result(deleted.is_some())]);
     }
 
+    /// Counts an attempt to send a mail.
+    pub fn mail(&self, result: MailResult) {
+        self.mails.add(1, &[mail_result(result)]);
+    }
+
     /// Counts a call that panicked.
     pub fn panicked(&self) {
         self.panics.add(1, &[]);
@@ -256,6 +277,15 @@ fn retry_reason(reason: RetryReason) -> KeyValue {
         RetryReason::Deadlock => "deadlock",
     };
     KeyValue::new("reason", value)
+}
+
+fn mail_result(result: MailResult) -> KeyValue {
+    let value = match result {
+        MailResult::Sent => "sent",
+        MailResult::Deferred => "deferred",
+        MailResult::Failed => "failed",
+    };
+    KeyValue::new("result", value)
 }
 
 fn cache_result(result: CacheResult) -> KeyValue {

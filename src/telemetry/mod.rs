@@ -17,10 +17,10 @@ mod statement;
 mod traces;
 
 pub use self::{
-    gauges::PoolStatus,
+    gauges::{OutboxStatus, PoolStatus},
     handle::{Telemetry, current, ids, measure},
     logs::{Format, LogFilter, filter, init},
-    metrics::{CacheResult, InFlightCount, Metrics, RetryReason},
+    metrics::{CacheResult, InFlightCount, MailResult, Metrics, RetryReason},
     port::{MetricsPort, serve_metrics},
     statement::{MeasuredRows, MeasuredStatement, RowStream, Statement},
     traces::InvalidEndpoint,

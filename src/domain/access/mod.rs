@@ -1,5 +1,6 @@
 //! Access: who calls, with which role, in which account, and the acting account's relation to a customer.
 
 pub mod caller;
+pub mod invitation;
 pub mod member;
 pub mod relation;

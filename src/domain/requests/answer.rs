@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::{
-    access::member::Member,
+    access::{invitation::Invitation, member::Member},
     accounts::{account::Account, branch::Branch},
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
     tags::tag::Tag,
@@ -95,6 +95,9 @@ pub enum Answer {
         /// Its first admin, if one was asked for.
         #[serde(rename = "admin")]
         admin: Option<Member>,
+        /// The invitation of its first admin, if an address was given.
+        #[serde(rename = "invitation", default, skip_serializing_if = "Option::is_none")]
+        invitation: Option<Invitation>,
     },
     /// A new tenant.
     #[serde(rename = "tenant")]
@@ -115,6 +118,13 @@ pub enum Answer {
         /// The member.
         #[serde(rename = "member")]
         member: Member,
+    },
+    /// A new or changed invitation.
+    #[serde(rename = "invitation")]
+    Invitation {
+        /// The invitation, without its token.
+        #[serde(rename = "invitation")]
+        invitation: Invitation,
     },
     /// A new or changed branch.
     #[serde(rename = "branch")]
@@ -140,8 +150,8 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 9] =
-    ["customer", "batch", "migrated", "account", "tenant", "member", "branch", "tag", "tag_deleted"];
+pub(in crate::domain) const KINDS: [&str; 10] =
+    ["customer", "batch", "migrated", "account", "tenant", "member", "invitation", "branch", "tag", "tag_deleted"];
 
 /// The version in which this release stores answers.
 const VERSION: u64 = 1;

@@ -95,7 +95,7 @@ impl<'a> DemoCreation<'a> {
         } else {
             let account = Some(pb::Account { name, policies, ..Default::default() });
             let request_id = request_id(Step::Account, index);
-            let message = pb::CreateAccountRequest { account, first_admin, request_id, validate_only: false };
+            let message = pb::CreateAccountRequest { account, first_admin, request_id, ..Default::default() };
             into_result("CreateAccount", client.create_account(self.request(message, "admin", parent)?).await)?.account
         };
         self.accounts.insert(owner, account.unwrap_or_default().id);

@@ -2,11 +2,18 @@
 //! call asks the database nothing.
 
 pub(in crate::service) mod cache;
+pub(in crate::service) mod invitation_token;
+mod invitations;
+pub(in crate::service) mod inviting;
 mod members;
 
 use std::{collections::HashMap, sync::Arc};
 
-use self::cache::{AccessCache, Target};
+pub use self::invitations::Invitee;
+use self::{
+    cache::{AccessCache, Target},
+    inviting::Inviting,
+};
 use crate::{
     config,
     domain::{
@@ -30,6 +37,7 @@ pub struct Access {
     pool: Pool,
     mutations: Mutations,
     sealer: Arc<Sealer>,
+    inviting: Inviting,
     service_principals: HashMap<Principal, Role>,
     cache: AccessCache,
 }
@@ -39,13 +47,14 @@ impl Access {
     pub(super) fn new(
         pool: Pool,
         mutations: Mutations,
-        sealer: Arc<Sealer>,
+        inviting: Inviting,
         cache: AccessCache,
         identity: &config::Identity,
     ) -> Self {
+        let sealer = Arc::clone(&inviting.sealer);
         let services = identity.service_principals.iter();
         let service_principals = services.map(|service| (service.principal.clone(), service.role)).collect();
-        Self { pool, mutations, sealer, service_principals, cache }
+        Self { pool, mutations, sealer, inviting, service_principals, cache }
     }
 
     /// The caller, if the author is a member of the account that the call names or of one above it; if the call names

@@ -1,15 +1,18 @@
 //! Use cases on accounts, branches and tenants. Accounts are here.
 
 mod branches;
+mod invite;
 mod tenants;
 
 use std::sync::Arc;
 
+use self::invite::NewReseller;
 pub use self::tenants::NewTenant;
 use crate::{
     domain::{
         access::{caller::Caller, member::Member},
         accounts::{account::Account, policies::PolicyChoices},
+        customers::migration::FirstAdmin,
         requests::{
             answer::Answer,
             options::{Options, Outcome},
@@ -18,13 +21,14 @@ use crate::{
         values::{
             enums::Role,
             ids::{AccountId, MemberId},
+            language::Language,
             name::AccountName,
             timestamp::Timestamp,
         },
     },
     error::Result,
     service::{
-        access::cache::Stale,
+        access::{cache::Stale, inviting::Inviting},
         call, clock,
         mutation::{Call, Mutations, replay_as_stored, run_statement, to_stored, write},
         page::{self, Page},
@@ -40,6 +44,7 @@ pub struct Accounts {
     pool: Pool,
     mutations: Mutations,
     sealer: Arc<Sealer>,
+    inviting: Inviting,
 }
 
 /// An account to create below the acting one.
@@ -50,12 +55,14 @@ pub struct NewAccount {
     /// Its policies, where they differ from its parent's.
     pub policies: PolicyChoices,
     /// Its first admin, if it gets one.
-    pub first_admin: Option<Principal>,
+    pub first_admin: Option<FirstAdmin>,
+    /// The language of the first admin's mail.
+    pub admin_language: Option<Language>,
 }
 
 impl Accounts {
-    pub(super) fn new(pool: Pool, mutations: Mutations, sealer: Arc<Sealer>) -> Self {
-        Self { pool, mutations, sealer }
+    pub(super) fn new(pool: Pool, mutations: Mutations, sealer: Arc<Sealer>, inviting: Inviting) -> Self {
+        Self { pool, mutations, sealer, inviting }
     }
 
     /// Creates an account below the acting one.
@@ -68,10 +75,18 @@ impl Accounts {
         let id = AccountId::from_uuid(clock::new_id());
         let parent = caller.account();
         let account = parent.child(id, new.name, Arc::new(new.policies.over(&parent.policies)), at)?;
-        let stale = new.first_admin.as_ref().map(|admin| Stale::Memberships(caller.scope().tenant(), admin.clone()));
-        let admin = new.first_admin.map(|principal| first_admin(id, principal, at));
+        let principal = match new.first_admin {
+            Some(FirstAdmin::Invited(email)) => {
+                let new = NewReseller { account, email, language: new.admin_language };
+                return self.create_and_invite(caller, new, at, options).await;
+            }
+            Some(FirstAdmin::Principal(principal)) => Some(principal),
+            None => None,
+        };
+        let stale = principal.as_ref().map(|admin| Stale::Memberships(caller.scope().tenant(), admin.clone()));
+        let admin = principal.map(|principal| first_admin(id, principal, at));
         let write = write(caller, at, options);
-        let answer = Answer::Account { account: account.clone(), admin: admin.clone() };
+        let answer = Answer::Account { account: account.clone(), admin: admin.clone(), invitation: None };
         let (account, admin) = (&account, admin.as_ref());
         let (answer, stored) = (&answer, &to_stored(&answer, options)?);
         let attempt = |mut lease| async move {

@@ -56,6 +56,7 @@ use crate::{
     },
     error::{Error, Result},
     service::{
+        access::inviting::Inviting,
         call, clock,
         large_batches::LargeBatches,
         mutation::Mutations,
@@ -74,6 +75,7 @@ pub struct Customers {
     mutations: Mutations,
     large_batches: LargeBatches,
     sealer: Arc<Sealer>,
+    inviting: Inviting,
 }
 
 /// A customer as the caller may see it.
@@ -102,8 +104,9 @@ impl Customers {
         mutations: Mutations,
         large_batches: LargeBatches,
         sealer: Arc<Sealer>,
+        inviting: Inviting,
     ) -> Self {
-        Self { pool, searches, mutations, large_batches, sealer }
+        Self { pool, searches, mutations, large_batches, sealer, inviting }
     }
 
     /// Reads one customer.

@@ -3,6 +3,7 @@
 pub mod invitations;
 pub mod members;
 pub mod memberships;
+pub mod outbox;
 
 use std::sync::Arc;
 
