@@ -48,7 +48,7 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
     let mut customers = CustomerServiceClient::with_interceptor(channel.clone(), authorize.clone());
     let mut history = HistoryServiceClient::with_interceptor(channel, authorize);
 
-    let me = access.who_am_i(pb::WhoAmIRequest {}).await?.into_inner();
+    let me = access.who_am_i(pb::WhoAmIRequest::default()).await?.into_inner();
     let membership = me.memberships.first().ok_or("the token's subject is a member of no account")?;
     report(format!("I am {} of {}", membership.role().as_str_name(), membership.account_name));
 

@@ -29,9 +29,20 @@ pub enum Error {
     /// The caller has no membership (in the tenant that it named).
     #[error("not a member")]
     NotAMember,
-    /// The caller must name the acting account.
+    /// The caller must name the acting account: it has no accepted membership, or several.
     #[error("no acting account named")]
-    AccountRequired,
+    AccountRequired {
+        /// Whether it has several accepted ones; else it has none.
+        several: bool,
+        /// How many memberships wait for its consent; counting stops at [`Error::MAX_WAITING`].
+        waiting: i64,
+    },
+    /// The caller has no such membership.
+    #[error("membership not found")]
+    MembershipNotFound,
+    /// The acting account has no such member.
+    #[error("member not found")]
+    MemberNotFound,
     /// A service principal must name its tenant.
     #[error("no tenant named")]
     TenantRequired,
@@ -218,6 +229,9 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Where counting of memberships that wait stops.
+    pub const MAX_WAITING: i64 = 100;
+
     /// A fault of the server, for a state that should be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         Self::Internal(what.to_string())

@@ -30,6 +30,8 @@ pub enum Refusal {
     LimitReached(&'static str),
     /// The tree of accounts would be more than eight deep.
     TreeTooDeep,
+    /// It is the last accepted ADMIN of the tenant's provider.
+    LastAdmin,
     /// The customer cannot be moved to another account.
     Blocked(Blocker),
     /// The invitation cannot be accepted, or not be sent or revoked.

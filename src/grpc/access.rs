@@ -9,9 +9,14 @@ use crate::{
         access::{
             caller::{Authenticated, Caller},
             member::Member,
+            membership::Membership,
         },
         requests::answer::Answer,
-        values::violation::Rule,
+        values::{
+            enums::Role,
+            ids::MemberId,
+            violation::{Rule, Violations},
+        },
     },
     grpc::{
         convert::{page_size, principal, principal_out, role, role_out, time_out},
@@ -19,8 +24,10 @@ use crate::{
         invitations,
         pb::{self, access_service_server::AccessService},
     },
-    service::{Services, access::Access},
-    store::access::memberships::Membership,
+    service::{
+        Services,
+        access::{Access, Consent},
+    },
 };
 
 /// The service's handlers.
@@ -39,17 +46,63 @@ impl AccessService for Handlers {
     async fn who_am_i(&self, request: Request<pb::WhoAmIRequest>) -> Answered<pb::WhoAmIResponse> {
         read(
             request,
-            |_, _, pb::WhoAmIRequest {}| Some(()),
-            async |Authenticated { author, tenant, operator }, ()| {
-                let memberships = self.access.memberships(&author.principal, *tenant).await?;
+            |violations, _, pb::WhoAmIRequest { page_size: size, page_token }| {
+                page_size(violations, size).map(|size| (size, page_token))
+            },
+            async |caller: &Authenticated, (size, token)| {
+                let memberships = self.access.memberships(caller, size, &token).await?;
+                let token = |last: &Membership| self.access.memberships_token(caller, last);
+                let (memberships, next_page_token) = page(&memberships, membership_out, token)?;
+                let Authenticated { author, operator, .. } = caller;
                 let service_role = self.access.service_role(&author.principal);
                 Ok(pb::WhoAmIResponse {
                     principal: Some(principal_out(&author.principal)),
                     actors: author.actors.iter().map(principal_out).collect(),
-                    memberships: memberships.into_iter().map(membership_out).collect(),
+                    memberships,
                     platform_operator: *operator,
                     service_role: service_role.map_or(pb::Role::Unspecified, role_out).into(),
+                    next_page_token,
                 })
+            },
+        )
+        .await
+    }
+
+    async fn accept_membership(
+        &self,
+        request: Request<pb::AcceptMembershipRequest>,
+    ) -> Answered<pb::AcceptMembershipResponse> {
+        mutate(
+            request,
+            |violations, _: &Authenticated, message| {
+                let pb::AcceptMembershipRequest { member_id, request_id: _, validate_only: _ } = message;
+                violations.check("member_id", MemberId::parse(&member_id))
+            },
+            async |caller, member, options| {
+                let outcome = self.access.decide(caller, member, Consent::Accept, options).await?;
+                let Answer::Membership { membership } = outcome.value else { return Err(other_answer()) };
+                let membership = Some(membership_out(&membership));
+                Ok(pb::AcceptMembershipResponse { membership, replayed: outcome.replayed })
+            },
+        )
+        .await
+    }
+
+    async fn decline_membership(
+        &self,
+        request: Request<pb::DeclineMembershipRequest>,
+    ) -> Answered<pb::DeclineMembershipResponse> {
+        mutate(
+            request,
+            |violations, _: &Authenticated, message| {
+                let pb::DeclineMembershipRequest { member_id, request_id: _, validate_only: _ } = message;
+                violations.check("member_id", MemberId::parse(&member_id))
+            },
+            async |caller, member, options| {
+                let outcome = self.access.decide(caller, member, Consent::Decline, options).await?;
+                let Answer::Membership { membership } = outcome.value else { return Err(other_answer()) };
+                let membership = Some(membership_out(&membership));
+                Ok(pb::DeclineMembershipResponse { membership, replayed: outcome.replayed })
             },
         )
         .await
@@ -61,11 +114,7 @@ impl AccessService for Handlers {
             |violations, caller: &Caller, message| {
                 let pb::AddMemberRequest { principal: member, role: raw, request_id: _, validate_only: _ } = message;
                 let member = principal(violations, "principal", caller.author(), member);
-                let role = role(violations, "role", raw);
-                if role == Some(None) {
-                    violations.push("role", Rule::new("must be given, such as ROLE_MEMBER"));
-                }
-                member.zip(role.flatten())
+                member.zip(given_role(violations, raw))
             },
             async |caller, (principal, role), options| {
                 let outcome = self.access.add_member(caller, principal, role, options).await?;
@@ -77,8 +126,53 @@ impl AccessService for Handlers {
         .await
     }
 
+    async fn change_member_role(
+        &self,
+        request: Request<pb::ChangeMemberRoleRequest>,
+    ) -> Answered<pb::ChangeMemberRoleResponse> {
+        mutate(
+            request,
+            |violations, _: &Caller, message| {
+                let pb::ChangeMemberRoleRequest { member_id, role, request_id: _, validate_only: _ } = message;
+                let member = violations.check("member_id", MemberId::parse(&member_id));
+                member.zip(given_role(violations, role))
+            },
+            async |caller, (member, role), options| {
+                let outcome = self.access.set_role(caller, member, Some(role), options).await?;
+                let Answer::Member { member } = outcome.value else { return Err(other_answer()) };
+                let member = Some(member_out(&member, true));
+                Ok(pb::ChangeMemberRoleResponse { member, replayed: outcome.replayed })
+            },
+        )
+        .await
+    }
+
+    async fn remove_member(&self, request: Request<pb::RemoveMemberRequest>) -> Answered<pb::RemoveMemberResponse> {
+        mutate(
+            request,
+            |violations, _: &Caller, message| {
+                let pb::RemoveMemberRequest { member_id, request_id: _, validate_only: _ } = message;
+                violations.check("member_id", MemberId::parse(&member_id))
+            },
+            async |caller, member, options| {
+                let outcome = self.access.set_role(caller, member, None, options).await?;
+                let Answer::Member { member } = outcome.value else { return Err(other_answer()) };
+                let member = Some(member_out(&member, true));
+                Ok(pb::RemoveMemberResponse { member, replayed: outcome.replayed })
+            },
+        )
+        .await
+    }
+
     async fn invite_member(&self, request: Request<pb::InviteMemberRequest>) -> Answered<pb::InviteMemberResponse> {
         invitations::invite(&self.access, request).await
+    }
+
+    async fn accept_invitation(
+        &self,
+        request: Request<pb::AcceptInvitationRequest>,
+    ) -> Answered<pb::AcceptInvitationResponse> {
+        invitations::accept(&self.access, request).await
     }
 
     async fn resend_invitation(
@@ -119,13 +213,23 @@ impl AccessService for Handlers {
     }
 }
 
-fn membership_out(membership: Membership) -> pb::Membership {
+/// A role, which must be given.
+fn given_role(violations: &mut Violations, raw: i32) -> Option<Role> {
+    let role = role(violations, "role", raw);
+    if role == Some(None) {
+        violations.push("role", Rule::new("must be given, such as ROLE_MEMBER"));
+    }
+    role.flatten()
+}
+
+pub(super) fn membership_out(membership: &Membership) -> pb::Membership {
     pb::Membership {
         tenant_id: membership.tenant.to_string(),
         account_id: membership.account.to_string(),
-        account_name: membership.account_name,
+        account_name: membership.account_name.clone(),
         role: role_out(membership.role).into(),
         member_id: membership.member.to_string(),
+        waiting: membership.waiting,
     }
 }
 
@@ -137,5 +241,6 @@ pub(super) fn member_out(member: &Member, stored: bool) -> pb::Member {
         principal: Some(principal_out(&member.principal)),
         role: role_out(member.role).into(),
         create_time: Some(time_out(member.created_at)),
+        waiting: member.waiting,
     }
 }

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     domain::{
-        access::caller::{Caller, Operator},
+        access::caller::{Authenticated, Caller, Operator},
         requests::options::{Options, Repeatable},
         values::{
             ids::{CustomerId, RequestId},
@@ -50,6 +50,13 @@ impl Actor for Caller {
     fn around(&self) -> Vec<u8> {
         let narrowed = self.scope().narrowed().map(CustomerId::get).unwrap_or_default();
         [self.scope().root().get().into_bytes(), narrowed.into_bytes()].concat()
+    }
+}
+
+impl Actor for Authenticated {
+    /// A caller's own matters are the same in whichever account it acts.
+    fn around(&self) -> Vec<u8> {
+        Vec::new()
     }
 }
 

@@ -5,7 +5,7 @@ use tonic::Request;
 use crate::{
     domain::{
         access::{
-            caller::Caller,
+            caller::{Authenticated, Caller},
             invitation::{Invitation, InvitationState},
         },
         requests::{answer::Answer, options::Outcome},
@@ -19,6 +19,7 @@ use crate::{
     },
     error::Result,
     grpc::{
+        access::membership_out,
         convert::{page_size, principal_out, role, role_out, time_out},
         handler::{Answered, mutate, other_answer, page, read},
         pb,
@@ -50,6 +51,32 @@ pub(super) async fn invite(
                 invitation.invitation_id.clear();
             }
             Ok(pb::InviteMemberResponse { invitation: Some(invitation), replayed })
+        },
+    )
+    .await
+}
+
+pub(super) async fn accept(
+    access: &Access,
+    request: Request<pb::AcceptInvitationRequest>,
+) -> Answered<pb::AcceptInvitationResponse> {
+    mutate(
+        request,
+        |violations, _: &Authenticated, message| {
+            let pb::AcceptInvitationRequest { token, request_id: _, validate_only: _ } = message;
+            if token.is_empty() {
+                violations.push("token", Rule::new("must be the token of the link in the mail"));
+            }
+            Some(token)
+        },
+        async |caller, token, options| {
+            let outcome = access.accept_invitation(caller, &token, options).await?;
+            let Answer::Membership { membership } = outcome.value else { return Err(other_answer()) };
+            let mut membership = membership_out(&membership);
+            if options.validate_only && outcome.changed {
+                membership.member_id.clear();
+            }
+            Ok(pb::AcceptInvitationResponse { membership: Some(membership), replayed: outcome.replayed })
         },
     )
     .await

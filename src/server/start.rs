@@ -28,11 +28,11 @@ use crate::{
     grpc,
     layers::{
         ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, Inner, IntoTower, PanicGuard,
-        RateLimiter, Receive, Respond, Trace, VerifyToken, WorkloadIdentity,
+        Receive, Respond, Trace, VerifyToken, WorkloadIdentity,
         token::Verifier,
         tokenless::{MAX_MESSAGE, Tokenless},
     },
-    service::{Services, bytes::ByteBudget},
+    service::{Services, bytes::ByteBudget, rate::RateLimiter},
     telemetry::{self, MetricsPort, Telemetry},
 };
 

@@ -84,7 +84,7 @@ async fn it_is_alive_and_not_ready() {
 async fn every_authentication_error_has_its_reason_on_the_wire() {
     let (_running, channel, _) = started().await;
     let who_am_i = "/clientele.v1.AccessService/WhoAmI";
-    let plain = || Request::new(WhoAmIRequest {});
+    let plain = || Request::new(WhoAmIRequest::default());
     let token_missing = (Code::Unauthenticated, "TOKEN_MISSING".to_owned());
     assert_eq!(refused(&channel, who_am_i, plain()).await, token_missing);
     let mut forged = plain();
@@ -119,7 +119,8 @@ async fn a_database_that_never_answers_ends_in_deadline_exceeded() {
     })
     .await;
     let late =
-        refused(&channel, "/clientele.v1.AccessService/WhoAmI", request_from(&pair, "ada", WhoAmIRequest {})).await;
+        refused(&channel, "/clientele.v1.AccessService/WhoAmI", request_from(&pair, "ada", WhoAmIRequest::default()))
+            .await;
     assert_eq!(late, (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
 }
 

@@ -12,6 +12,7 @@ pub mod mail;
 mod mutation;
 pub mod page;
 pub mod pool;
+pub mod rate;
 pub mod seal;
 pub mod share;
 pub mod shares;
@@ -78,7 +79,7 @@ impl Services {
         let cache = AccessCache::new(MAX_AGE);
         let mutations = Mutations::new(pool.clone(), cache.clone());
         let inviting = Inviting::new(Arc::clone(&sealer), &config.mail);
-        let access = Access::new(pool.clone(), mutations.clone(), inviting.clone(), cache, &config.identity);
+        let access = Access::new(pool.clone(), mutations.clone(), inviting.clone(), cache, config);
         Ok(Self {
             access: Arc::new(access),
             accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), inviting.clone()),

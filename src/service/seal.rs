@@ -54,9 +54,9 @@ impl<'a, Q> PageContext<'a, Q> {
         Self { list, acting: (caller.scope().tenant(), caller.scope().root()), query }
     }
 
-    /// A list of platform operators, who act in no account.
+    /// A list of callers who act in no account: platform operators, or a principal that the query names.
     #[must_use]
-    pub const fn of_platform(list: &'static str, query: &'a Q) -> Self {
+    pub const fn without_account(list: &'static str, query: &'a Q) -> Self {
         Self { list, acting: (TenantId::PLATFORM, AccountId::from_uuid(TenantId::PLATFORM.get())), query }
     }
 }

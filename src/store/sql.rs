@@ -51,6 +51,9 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             "select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, " SCALARS r#",
+                   case when c.sales_person_id is not null and not exists (
+                       select from members m where m.tenant_id = c.tenant_id and m.member_id = c.sales_person_id
+                   ) then c.sales_person_id end as gone_sales_person_id,
                    c.migration as "migration: row::Migration", c.created_at, c.updated_at,
                    c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
             "#

@@ -10,7 +10,7 @@ use crate::{
 };
 
 async fn who(client: &Client) -> Result<pb::WhoAmIResponse, Status> {
-    Ok(client.access().who_am_i(pb::WhoAmIRequest {}).await?.into_inner())
+    Ok(client.access().who_am_i(pb::WhoAmIRequest::default()).await?.into_inner())
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ fn published(keys: &Keys, kid: &str) -> String {
 }
 
 async fn calls(world: &World, keys: &Keys, kid: &str) -> Result<String, Status> {
-    let answer = world.bearer(keys.named(kid, REMOTE, "ada")).access().who_am_i(pb::WhoAmIRequest {}).await?;
+    let answer = world.bearer(keys.named(kid, REMOTE, "ada")).access().who_am_i(pb::WhoAmIRequest::default()).await?;
     Ok(answer.into_inner().principal.unwrap().issuer)
 }
 

@@ -188,7 +188,7 @@ async fn a_server_waits_for_its_schema_and_then_is_ready() {
     for service in ["", "readiness"].iter().chain(&SERVICES[..4]) {
         assert_eq!(health(&world, service).await.unwrap(), ServingStatus::NotServing, "{service}");
     }
-    let who = world.operator().access().who_am_i(pb::WhoAmIRequest {}).await;
+    let who = world.operator().access().who_am_i(pb::WhoAmIRequest::default()).await;
     assert!(who.is_err(), "there is no data yet: {who:?}");
 
     migrations::migrate(&world.database, || ()).await.unwrap();

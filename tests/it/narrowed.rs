@@ -161,7 +161,7 @@ async fn reads_that_name_no_customer_still_answer() {
     branch(&acme.admin, "Venlo", false).await.unwrap();
     acme.child("north").await;
     let client = acme.admin.narrowed_to(&ada.id);
-    assert_eq!(client.access().who_am_i(pb::WhoAmIRequest {}).await.unwrap().into_inner().memberships.len(), 1);
+    assert_eq!(client.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner().memberships.len(), 1);
     let members = client.access().list_members(pb::ListMembersRequest::default()).await.unwrap().into_inner();
     assert_eq!(members.members.len(), 1);
     let account = client.accounts().get_account(pb::GetAccountRequest::default()).await.unwrap().into_inner();

@@ -127,18 +127,19 @@ async fn etags_of_the_old_sealing_key_open_while_both_keys_are_configured() {
 #[tokio::test]
 async fn an_issuers_new_keys_are_accepted_and_its_old_ones_refused() {
     let world = World::start().await;
-    let who =
-        async |keys: &Keys| world.bearer(keys.token("ada")).access().who_am_i(pb::WhoAmIRequest {}).await.map(|_| ());
+    let who = async |keys: &Keys| {
+        world.bearer(keys.token("ada")).access().who_am_i(pb::WhoAmIRequest::default()).await.map(|_| ())
+    };
     let (old, new) = (world.keys.clone(), Keys::new());
     let remembered = world.bearer(old.token("ada"));
-    remembered.access().who_am_i(pb::WhoAmIRequest {}).await.unwrap();
+    remembered.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap();
     assert_refused(who(&new).await, Code::Unauthenticated, "TOKEN_INVALID");
 
     let its_keys = fs::read(old.jwks()).unwrap();
     fs::write(old.jwks(), fs::read(new.jwks()).unwrap()).unwrap();
     until("the new keys are accepted", async || who(&new).await.is_ok()).await;
     assert_refused(who(&old).await, Code::Unauthenticated, "TOKEN_INVALID");
-    let remembered = remembered.access().who_am_i(pb::WhoAmIRequest {}).await;
+    let remembered = remembered.access().who_am_i(pb::WhoAmIRequest::default()).await;
     assert_refused(remembered, Code::Unauthenticated, "TOKEN_INVALID");
 
     fs::write(old.jwks(), "{}").unwrap();

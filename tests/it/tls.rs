@@ -108,7 +108,7 @@ fn channel(address: SocketAddr, config: ClientConfig) -> Channel {
 
 /// Whether a client reaches a handler.
 async fn gets_in(world: &World, channel: Channel) -> bool {
-    let identity = world.operator().over(channel).access().who_am_i(pb::WhoAmIRequest {}).await;
+    let identity = world.operator().over(channel).access().who_am_i(pb::WhoAmIRequest::default()).await;
     identity.is_ok_and(|identity| identity.into_inner().platform_operator)
 }
 
@@ -225,7 +225,7 @@ async fn a_program_with_certificate_flags_logs_the_workload() {
 
     let with = client(&[&authority], Some(&authority.client(&[ORDERS])));
     let mut access = AccessServiceClient::new(channel(listens().unwrap(), with));
-    access.who_am_i(request(&keys.token("ada"), pb::WhoAmIRequest {})).await.unwrap();
+    access.who_am_i(request(&keys.token("ada"), pb::WhoAmIRequest::default())).await.unwrap();
     let line = || said().lines().find(|line| line.contains("AccessService/WhoAmI")).map(str::to_owned);
     eventually("the call has its line", || line().is_some()).await;
     let line: serde_json::Value = serde_json::from_str(&line().unwrap()).unwrap();

@@ -21,7 +21,7 @@ pub fn claims(change: &Value) -> Value {
 }
 
 async fn who(client: &Client) -> Result<pb::WhoAmIResponse, Status> {
-    Ok(client.access().who_am_i(pb::WhoAmIRequest {}).await?.into_inner())
+    Ok(client.access().who_am_i(pb::WhoAmIRequest::default()).await?.into_inner())
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn the_authorization_header_has_one_form() {
     let world = World::start().await;
     let token = world.keys.token("max");
     let with = async |values: &[String]| {
-        let mut request = Request::new(pb::WhoAmIRequest {});
+        let mut request = Request::new(pb::WhoAmIRequest::default());
         for value in values {
             request.metadata_mut().append("authorization", value.parse().unwrap());
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::world::{AUDIENCE, Client, ISSUER, SERVICE, World, now, unknown_id};
 
 async fn who(client: &Client) -> pb::WhoAmIResponse {
-    client.access().who_am_i(pb::WhoAmIRequest {}).await.unwrap().into_inner()
+    client.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner()
 }
 
 fn of(subject: &str) -> Option<pb::Principal> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
+    access::invitation::EmailClaim,
     accounts::account::{Account, Path},
     refusal::Refusal,
     requests::principal::Author,
@@ -153,4 +154,18 @@ pub struct Authenticated {
     pub tenant: Option<TenantId>,
     /// Whether it is a platform operator.
     pub operator: bool,
+    /// The one customer that the call is narrowed to.
+    pub narrowed: Option<CustomerId>,
+    /// The email address that its token claims.
+    pub email: Option<EmailClaim>,
+}
+
+impl Authenticated {
+    /// Refuses a mutation where the call is narrowed to one customer: it names none.
+    ///
+    /// # Errors
+    /// `Narrowed`.
+    pub fn must_not_be_narrowed(&self) -> Result<(), Refusal> {
+        if self.narrowed.is_some() { Err(Refusal::Narrowed) } else { Ok(()) }
+    }
 }

@@ -3,4 +3,5 @@
 pub mod caller;
 pub mod invitation;
 pub mod member;
+pub mod membership;
 pub mod relation;

@@ -26,6 +26,7 @@ pub enum ReadOnlyField {
     Holds,
     DmsLink,
     ResellerAccountId,
+    SalesPersonGone,
 }
 
 /// What holds of such a field whatever its value is.
@@ -66,6 +67,7 @@ impl ReadOnlyField {
             Self::Tags => below("tags", "ModifyCustomerTags changes them"),
             Self::Holds => in_full(owner("holds", "PlaceHold and ReleaseHold change them")),
             Self::DmsLink => below("dms_link", "it is computed from the branch and the custom IDs"),
+            Self::SalesPersonGone => owner("sales_person_gone", "RemoveMember and DeclineMembership set it"),
             Self::ResellerAccountId => owner("reseller_account_id", "MigrateCustomerToReseller sets it"),
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    access::relation::Relation,
+    access::{member::Member, relation::Relation},
     accounts::branch::Branch,
     customers::customer::Customer,
     fields::{
@@ -98,6 +98,21 @@ impl Changes {
             ]
         };
         Self::of_entry("branch_id", before.map(image), Some(image(after)))
+    }
+
+    /// A new, changed or removed member. Its id alone is always included: what a removed one was stays here.
+    #[must_use]
+    pub fn of_member(before: Option<&Member>, after: Option<&Member>) -> Self {
+        let image = |member: &Member| {
+            [
+                ("member_id", member.id.to_string().into()),
+                ("issuer", member.principal.issuer().into()),
+                ("subject", member.principal.subject().into()),
+                ("role", member.role.as_str().into()),
+                ("waiting", member.waiting.into()),
+            ]
+        };
+        Self::of_entry("member_id", before.map(image), after.map(image))
     }
 
     /// An entry of an account's list. Its id is always included, since it identifies the entry.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::{
-    access::{invitation::Invitation, member::Member},
+    access::{invitation::Invitation, member::Member, membership::Membership},
     accounts::{account::Account, branch::Branch},
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
     tags::tag::Tag,
@@ -112,7 +112,7 @@ pub enum Answer {
         #[serde(rename = "admin")]
         admin: Member,
     },
-    /// A new member.
+    /// A new or changed member, or one that was removed, as it was.
     #[serde(rename = "member")]
     Member {
         /// The member.
@@ -125,6 +125,13 @@ pub enum Answer {
         /// The invitation, without its token.
         #[serde(rename = "invitation")]
         invitation: Invitation,
+    },
+    /// A membership that its principal accepted or declined.
+    #[serde(rename = "membership")]
+    Membership {
+        /// The membership: as it is, or as it was.
+        #[serde(rename = "membership")]
+        membership: Membership,
     },
     /// A new or changed branch.
     #[serde(rename = "branch")]
@@ -150,8 +157,19 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 10] =
-    ["customer", "batch", "migrated", "account", "tenant", "member", "invitation", "branch", "tag", "tag_deleted"];
+pub(in crate::domain) const KINDS: [&str; 11] = [
+    "customer",
+    "batch",
+    "migrated",
+    "account",
+    "tenant",
+    "member",
+    "membership",
+    "invitation",
+    "branch",
+    "tag",
+    "tag_deleted",
+];
 
 /// The version in which this release stores answers.
 const VERSION: u64 = 1;

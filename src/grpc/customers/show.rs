@@ -56,7 +56,16 @@ impl Cut {
 /// The fields of a view that the acting account may read.
 pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
     use ReadOnlyField as ReadOnly;
-    let CustomerDetails { customer, link, relation, dms_link, allowed_actions, missing_for_approval, etag } = details;
+    let CustomerDetails {
+        customer,
+        link,
+        relation,
+        dms_link,
+        allowed_actions,
+        missing_for_approval,
+        sales_person_gone,
+        etag,
+    } = details;
     let (fields, profile) = (&customer.fields, &customer.fields.profile);
     let cut = Cut { relation, view };
     // Every field is named, so that a field that is added to the contract does not compile here.
@@ -111,6 +120,7 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         reseller_account_id: cut.show(ReadOnly::ResellerAccountId, || {
             customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default()
         }),
+        sales_person_gone: cut.show(ReadOnly::SalesPersonGone, || sales_person_gone),
     }
 }
 

@@ -146,6 +146,7 @@ fn details(relation: Relation) -> CustomerDetails {
             created: stamp.clone(),
             updated: stamp,
         },
+        sales_person_gone: true,
         link: Link {
             revision: 1,
             custom_ids,

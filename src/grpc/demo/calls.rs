@@ -36,6 +36,7 @@ enum Step {
     Hold,
     Tag,
     Link,
+    Accept,
 }
 
 /// Returns the request_id of one step: always the same.
@@ -87,21 +88,29 @@ impl<'a> DemoCreation<'a> {
         let first = members.iter().find(|(_, role)| *role == pb::Role::Admin).map(|(subject, _)| *subject);
         let first_admin = first.map(|subject| self.principal(subject));
         let mut client = AccountServiceClient::new(self.channel.clone());
-        let account = if owner == parent {
+        let (account, waiting_admin) = if owner == parent {
             let tenant = Some(pb::Tenant { name, ..Default::default() });
             let request_id = request_id(Step::Account, index);
             let message = pb::CreateTenantRequest { tenant, policies, first_admin, request_id, validate_only: false };
-            into_result("CreateTenant", client.create_tenant(self.request(message, "operator", owner)?).await)?.account
+            let response = client.create_tenant(self.request(message, "operator", owner)?).await;
+            (into_result("CreateTenant", response)?.account, None)
         } else {
             let account = Some(pb::Account { name, policies, ..Default::default() });
             let request_id = request_id(Step::Account, index);
             let message = pb::CreateAccountRequest { account, first_admin, request_id, ..Default::default() };
-            into_result("CreateAccount", client.create_account(self.request(message, "admin", parent)?).await)?.account
+            let response = client.create_account(self.request(message, "admin", parent)?).await;
+            let created = into_result("CreateAccount", response)?;
+            (created.account, created.first_admin)
         };
         self.accounts.insert(owner, account.unwrap_or_default().id);
+        if let (Some(subject), Some(admin)) = (first, waiting_admin) {
+            self.accept_membership(subject, admin.member_id, request_id(Step::Accept, index << 8 | 0xff)).await?;
+        }
         for (number, (subject, role)) in members.iter().enumerate().filter(|(_, (subject, _))| Some(*subject) != first)
         {
-            let id = self.add_member(subject, *role, owner, request_id(Step::Member, index << 8 | number)).await?;
+            let step = index << 8 | number;
+            let id = self.add_member(subject, *role, owner, request_id(Step::Member, step)).await?;
+            self.accept_membership(subject, id.clone(), request_id(Step::Accept, step)).await?;
             self.members.insert(subject, id);
         }
         for (number, (name, dms_integrated)) in branches.iter().enumerate() {
@@ -127,6 +136,15 @@ impl<'a> DemoCreation<'a> {
         let mut client = AccessServiceClient::new(self.channel.clone());
         let added = into_result("AddMember", client.add_member(self.request(message, "admin", owner)?).await)?;
         Ok(added.member.unwrap_or_default().member_id)
+    }
+
+    /// Accepts a subject's membership, so that its calls need no header.
+    async fn accept_membership(&self, subject: &str, member_id: String, request_id: String) -> Result<(), String> {
+        let token = self.tokens.get(subject).ok_or_else(|| format!("no token for {subject}"))?;
+        let message = pb::AcceptMembershipRequest { member_id, request_id, validate_only: false };
+        let mut client = AccessServiceClient::new(self.channel.clone());
+        let response = client.accept_membership(request(message, token, "")?).await;
+        into_result("AcceptMembership", response).map(drop)
     }
 
     /// Creates the customers, several at once, and returns their ids in the same order.

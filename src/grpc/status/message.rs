@@ -38,6 +38,7 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::NameTaken { free, .. } => return name_taken(free).into(),
         Error::TakenThere { blocker, .. } => blocker.text(),
         Error::RequestIdReused { differs } => return request_id_reused(differs).into(),
+        Error::AccountRequired { several, waiting } => return account_required(*several, *waiting).into(),
         Error::MessageIncomplete { within } => {
             return format!("The message was not complete within {within:?}. Nothing was done; send it again, faster.")
                 .into();
@@ -45,7 +46,6 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::TokenMissing => "The call has no token. Send it in the header authorization: Bearer TOKEN.",
         Error::TokenTooLarge => "The token is larger than 16 KiB. Get one with fewer claims, for this service alone.",
         Error::NotAMember => "You are not a member of any account here. Ask an ADMIN of the account to add you.",
-        Error::AccountRequired => "You are a member of several accounts. Name one in the header clientele-account.",
         Error::TenantRequired => "No tenant is named. Name the tenant in the header clientele-tenant.",
         Error::NotAnOperator => "Only a platform operator may do this. The server's configuration names them.",
         Error::PageToken => "The page token does not belong to this query and account. Start again without one.",
@@ -63,6 +63,8 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         }
         Error::OrderReferenceTaken { .. } => "Another customer of the account was created from this order.",
         Error::MemberExists { .. } => "The principal is already a member of the account.",
+        Error::MemberNotFound => "Member not found in the acting account.",
+        Error::MembershipNotFound => "You have no such membership.",
         Error::TagNotFound => "Tag not found in the acting account.",
         Error::TagExists { .. } => "The acting account already has a tag with this name.",
         Error::BranchNotFound => "Branch not found in the acting account.",
@@ -116,6 +118,10 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
         Refusal::TreeTooDeep => {
             "The account tree may be at most 8 levels deep. Create the account at a higher level.".into()
         }
+        Refusal::LastAdmin => {
+            "This is the last accepted ADMIN of the provider. Make another member ADMIN first, and let it accept."
+                .into()
+        }
         Refusal::Blocked(blocker) => blocker.text().into(),
         Refusal::Invitation(refusal) => refusal.text().into(),
         Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => format!(
@@ -127,6 +133,23 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
 
 fn role_too_low(least: Role) -> Cow<'static, str> {
     format!("Your role in the acting account is too low: {} or above is required.", least.as_str()).into()
+}
+
+fn account_required(several: bool, waiting: i64) -> String {
+    let accepted =
+        if several { "You are a member of several accounts." } else { "You have accepted no membership yet." };
+    let waiting = match waiting {
+        0 => String::new(),
+        waiting => {
+            format!(" Memberships that wait for your consent: {}. AcceptMembership accepts one.", count(waiting))
+        }
+    };
+    format!("{accepted} Name the account in the header clientele-account.{waiting}")
+}
+
+/// How many memberships wait.
+pub(super) fn count(waiting: i64) -> String {
+    if waiting >= Error::MAX_WAITING { format!("{} or more", Error::MAX_WAITING) } else { waiting.to_string() }
 }
 
 fn request_id_reused(differs: &[&str]) -> String {

@@ -88,7 +88,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::TokenInvalid(_) => (Code::Unauthenticated, Reason::TokenInvalid),
         Error::TokenTooLarge => (Code::Unauthenticated, Reason::TokenTooLarge),
         Error::NotAMember => (Code::PermissionDenied, Reason::NotAMember),
-        Error::AccountRequired => (Code::InvalidArgument, Reason::AccountRequired),
+        Error::AccountRequired { .. } => (Code::InvalidArgument, Reason::AccountRequired),
         Error::TenantRequired => (Code::InvalidArgument, Reason::TenantRequired),
         Error::RoleTooLow(_) | Error::NotAnOperator => (Code::PermissionDenied, Reason::RoleTooLow),
         Error::Invalid(_) => (Code::InvalidArgument, Reason::InvalidFields),
@@ -110,6 +110,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::Narrowed => (Code::PermissionDenied, Reason::NarrowedToCustomer),
             Refusal::LimitReached(_) => (Code::FailedPrecondition, Reason::LimitReached),
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
+            Refusal::LastAdmin => (Code::FailedPrecondition, Reason::LastAdmin),
             Refusal::Blocked(blocker) => blocker_code_and_reason(*blocker),
             Refusal::Invitation(refusal) => invitation_code_and_reason(*refusal),
             Refusal::ValueOfNewerRelease(_) | Refusal::RoleOfNewerRelease(_) => {
@@ -123,6 +124,8 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::OrderReferenceTaken { .. } => (Code::AlreadyExists, Reason::OrderReferenceTaken),
         Error::TakenThere { blocker, .. } => blocker_code_and_reason(*blocker),
         Error::MemberExists { .. } => (Code::AlreadyExists, Reason::MemberExists),
+        Error::MemberNotFound => (Code::NotFound, Reason::MemberNotFound),
+        Error::MembershipNotFound => (Code::NotFound, Reason::MembershipNotFound),
         Error::TagNotFound => (Code::NotFound, Reason::TagNotFound),
         Error::TagExists { .. } => (Code::AlreadyExists, Reason::TagExists),
         Error::BranchNotFound => (Code::NotFound, Reason::BranchNotFound),
@@ -187,6 +190,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             insert("required_role", least.as_str().to_owned());
         }
         Error::NotAnOperator => insert("required_role", "PLATFORM".to_owned()),
+        Error::AccountRequired { waiting, .. } => insert("waiting_memberships", message::count(*waiting)),
         Error::EtagMismatch { etag, changed } => {
             insert("etag", etag.clone());
             if let Some(changed) = changed {

@@ -10,7 +10,8 @@ pub(super) fn resource_type(reason: ErrorReason) -> Option<&'static str> {
         | ErrorReason::CustomIdTaken
         | ErrorReason::OrderReferenceTaken => Some("clientele.v1.Customer"),
         ErrorReason::AccountNotFound => Some("clientele.v1.Account"),
-        ErrorReason::MemberExists => Some("clientele.v1.Member"),
+        ErrorReason::MemberExists | ErrorReason::MemberNotFound => Some("clientele.v1.Member"),
+        ErrorReason::MembershipNotFound => Some("clientele.v1.Membership"),
         ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),
         ErrorReason::BranchNotFound | ErrorReason::BranchExists => Some("clientele.v1.Branch"),
         ErrorReason::InvitationNotFound | ErrorReason::InvitationExists => Some("clientele.v1.Invitation"),

@@ -1,28 +1,37 @@
 //! Members of accounts.
 
+use std::sync::{Mutex, PoisonError};
+
+use sqlx::PgConnection;
+
 use super::{Access, cache::Stale};
 use crate::{
     domain::{
         access::{caller::Caller, member::Member},
+        refusal::Refusal,
         requests::{
             answer::Answer,
             options::{Options, Outcome},
             principal::Principal,
         },
-        values::{enums::Role, ids::MemberId},
+        values::{
+            enums::Role,
+            ids::{MemberId, TenantId},
+        },
     },
     error::{Error, Result},
     service::{
         call, clock,
-        mutation::{Call, replay_as_stored, run_statement, to_stored, write},
+        mutation::{Call, end, find_stored, replay_as_stored, run_statement, to_stored, write},
         page::{self, Page},
+        pool::Lease,
         seal::PageContext,
     },
     store::{self, access::members::After},
 };
 
 impl Access {
-    /// Makes a principal a member of the acting account.
+    /// Makes a principal a member of the acting account. It waits for that one's consent, unless it is the caller.
     ///
     /// # Errors
     /// `MemberExists`, `Narrowed`.
@@ -35,9 +44,10 @@ impl Access {
     ) -> Result<Outcome<Answer>> {
         caller.must_not_be_narrowed()?;
         let at = clock::now();
-        let account = caller.scope().root();
-        let member = Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role, created_at: at };
-        let stale = Stale::Memberships(caller.scope().tenant(), member.principal.clone());
+        let (id, account) = (MemberId::from_uuid(clock::new_id()), caller.scope().root());
+        let waiting = principal != caller.author().principal;
+        let member = Member { id, account, principal, role, created_at: at, waiting };
+        let stale = Stale::of_member(caller.scope().tenant(), &member);
         let write = write(caller, at, options);
         let answer = Answer::Member { member: member.clone() };
         let (member, answer, stored) = (&member, &answer, &to_stored(&answer, options)?);
@@ -59,6 +69,26 @@ impl Access {
             lease.run(async |conn| store::access::members::find(conn, caller.scope(), &member.principal).await).await
         };
         Err(Error::MemberExists { by: by.await.unwrap_or_default() })
+    }
+
+    /// Gives a member of the acting account another role, or none: then it is removed. Safe to repeat.
+    ///
+    /// # Errors
+    /// `MemberNotFound`, `Narrowed`, `LastAdmin`, `ValueOfNewerRelease`.
+    pub async fn set_role(
+        &self,
+        caller: &Caller,
+        member: MemberId,
+        role: Option<Role>,
+        options: &Options,
+    ) -> Result<Outcome<Answer>> {
+        caller.must_not_be_narrowed()?;
+        let stale = &Mutex::default();
+        let run = |mut lease: Lease| async move {
+            let change = Change { caller, member, role, options, stale };
+            lease.transaction(end(options), async |conn| set_role_locked(conn, change).await).await
+        };
+        self.mutations.run(Call::new(caller, options).finding_stale(stale), run, replay_as_stored).await
     }
 
     /// Lists the members of the acting account, and on request those of the accounts above it, nearest first. Each
@@ -94,6 +124,63 @@ impl Access {
             After { step: *step, issuer: principal.issuer().to_owned(), subject: principal.subject().to_owned() };
         self.sealer.page_token(&page_context(caller, &inherited), &after)
     }
+}
+
+/// A new role of a member, or its removal.
+struct Change<'a> {
+    caller: &'a Caller,
+    member: MemberId,
+    role: Option<Role>,
+    options: &'a Options,
+    stale: &'a Mutex<Option<Stale>>,
+}
+
+async fn set_role_locked(conn: &mut PgConnection, change: Change<'_>) -> Result<Outcome<Answer>> {
+    let Change { caller, member: id, role, options, stale } = change;
+    let scope = caller.scope();
+    let locked = match store::access::members::lock(conn, scope, id).await {
+        // Not refused yet: the first call of this request may have removed it.
+        Err(Error::MemberNotFound) => None,
+        locked => Some(locked?),
+    };
+    if let Some(answer) = find_stored(conn, caller, options).await? {
+        return Ok(Outcome::replayed(answer));
+    }
+    let before = locked.ok_or(Error::MemberNotFound)?;
+    before.must_be_known()?;
+    let after = role.map(|role| Member { role, ..before.clone() });
+    let answer = Answer::Member { member: after.as_ref().unwrap_or(&before).clone() };
+    if after.as_ref() == Some(&before) {
+        return Ok(Outcome::unchanged(answer));
+    }
+    must_leave_a_leader(conn, scope.tenant(), &before, after.as_ref()).await?;
+    *stale.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stale::of_member(scope.tenant(), &before));
+    let (stored, write) = (to_stored(&answer, options)?, write(caller, clock::now(), options));
+    match &after {
+        Some(after) => store::access::members::set_role(conn, scope, &before, after, stored, write).await?,
+        None => {
+            store::access::members::remove(conn, scope.tenant(), &before, "MEMBER_REMOVED", stored, write).await?;
+        }
+    }
+    Ok(Outcome::changed(answer))
+}
+
+/// Refuses a change that leaves a tenant's provider without an accepted ADMIN. Others that take one away wait until this
+/// transaction ends.
+///
+/// # Errors
+/// `LastAdmin`.
+pub(super) async fn must_leave_a_leader(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    before: &Member,
+    after: Option<&Member>,
+) -> Result<()> {
+    let stays = !before.leads(tenant) || after.is_some_and(|after| after.leads(tenant));
+    if stays || store::access::members::has_other_leader(conn, tenant, before.id).await? {
+        return Ok(());
+    }
+    Err(Refusal::LastAdmin.into())
 }
 
 fn page_context<'a>(caller: &Caller, inherited: &'a bool) -> PageContext<'a, bool> {

@@ -1,21 +1,26 @@
-//! Access: who may act in which account, and the members who may. Roles come from memberships; in the steady state a
+//! Access: who may act in which account, the members who may, and their consent. Roles come from memberships; in the steady state a
 //! call asks the database nothing.
 
+mod accept;
 pub(in crate::service) mod cache;
+mod consent;
 pub(in crate::service) mod invitation_token;
 mod invitations;
 pub(in crate::service) mod inviting;
 mod members;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-pub use self::invitations::Invitee;
 use self::{
     cache::{AccessCache, Target},
     inviting::Inviting,
 };
+pub use self::{consent::Consent, invitations::Invitee};
 use crate::{
-    config,
+    config::Config,
     domain::{
         access::caller::Caller,
         requests::principal::{Author, Principal},
@@ -25,11 +30,8 @@ use crate::{
         },
     },
     error::{Error, Result},
-    service::{mutation::Mutations, pool::Pool, seal::Sealer},
-    store::{
-        self,
-        access::{Found, memberships::Membership},
-    },
+    service::{mutation::Mutations, pool::Pool, rate::RateLimiter, seal::Sealer},
+    store::{self, access::Found},
 };
 
 /// The use cases on access and members.
@@ -38,6 +40,9 @@ pub struct Access {
     mutations: Mutations,
     sealer: Arc<Sealer>,
     inviting: Inviting,
+    guesses: RateLimiter,
+    /// Issuers whose tokens have no verified email address.
+    emailless: HashSet<String>,
     service_principals: HashMap<Principal, Role>,
     cache: AccessCache,
 }
@@ -49,16 +54,25 @@ impl Access {
         mutations: Mutations,
         inviting: Inviting,
         cache: AccessCache,
-        identity: &config::Identity,
+        config: &Config,
     ) -> Self {
         let sealer = Arc::clone(&inviting.sealer);
-        let services = identity.service_principals.iter();
+        let services = config.identity.service_principals.iter();
         let service_principals = services.map(|service| (service.principal.clone(), service.role)).collect();
-        Self { pool, mutations, sealer, inviting, service_principals, cache }
+        Self {
+            pool,
+            mutations,
+            sealer,
+            inviting,
+            guesses: RateLimiter::of_guesses(),
+            emailless: config.mail.emailless_issuers.iter().cloned().collect(),
+            service_principals,
+            cache,
+        }
     }
 
     /// The caller, if the author is a member of the account that the call names or of one above it; if the call names
-    /// none, of the author's only account.
+    /// none, of the only account whose membership the author has accepted.
     ///
     /// # Errors
     /// `NotAMember`, `AccountRequired`, `TenantRequired`, `AccountNotFound`, or a failure of the database.
@@ -74,7 +88,7 @@ impl Access {
         match self.cache.get_or_find(principal, target, || self.find(principal, target)).await? {
             Found::ActingAccount(acting_account, role) => Ok(Caller::new(author, acting_account, role, narrowed)),
             Found::Stranger | Found::NotAMember => Err(Error::NotAMember),
-            Found::AccountRequired => Err(Error::AccountRequired),
+            Found::AccountRequired { several, waiting } => Err(Error::AccountRequired { several, waiting }),
             Found::OutOfReach => Err(Error::AccountNotFound),
         }
     }
@@ -98,14 +112,5 @@ impl Access {
     #[must_use]
     pub fn service_role(&self, principal: &Principal) -> Option<Role> {
         self.service_principals.get(principal).copied()
-    }
-
-    /// Lists the memberships of a principal.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn memberships(&self, principal: &Principal, tenant: Option<TenantId>) -> Result<Vec<Membership>> {
-        let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::access::memberships::list(conn, principal, tenant).await).await
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         requests::{
             answer::Answer,
             options::{Options, Outcome},
-            principal::Principal,
+            principal::{Author, Principal},
         },
         values::{
             enums::Role,
@@ -83,8 +83,8 @@ impl Accounts {
             Some(FirstAdmin::Principal(principal)) => Some(principal),
             None => None,
         };
-        let stale = principal.as_ref().map(|admin| Stale::Memberships(caller.scope().tenant(), admin.clone()));
-        let admin = principal.map(|principal| first_admin(id, principal, at));
+        let admin = principal.map(|principal| first_admin(id, principal, Some(caller.author()), at));
+        let stale = admin.as_ref().map(|admin| Stale::of_member(caller.scope().tenant(), admin));
         let write = write(caller, at, options);
         let answer = Answer::Account { account: account.clone(), admin: admin.clone(), invitation: None };
         let (account, admin) = (&account, admin.as_ref());
@@ -134,9 +134,11 @@ impl Accounts {
     }
 }
 
-/// The first admin of a new account.
-pub(super) fn first_admin(account: AccountId, principal: Principal, at: Timestamp) -> Member {
-    Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role: Role::Admin, created_at: at }
+/// The first admin of a new account. With an author, its membership waits for its consent unless it is the author itself; an
+/// operator's choice needs none.
+pub(super) fn first_admin(account: AccountId, principal: Principal, by: Option<&Author>, at: Timestamp) -> Member {
+    let waiting = by.is_some_and(|author| author.principal != principal);
+    Member { id: MemberId::from_uuid(clock::new_id()), account, principal, role: Role::Admin, created_at: at, waiting }
 }
 
 fn accounts_context<'a>(caller: &Caller, all: &'a bool) -> PageContext<'a, bool> {

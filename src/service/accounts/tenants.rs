@@ -69,7 +69,7 @@ impl Accounts {
             tenant_revision: 1,
             created_at: at,
         };
-        let admin = first_admin(account.id, new.first_admin, at);
+        let admin = first_admin(account.id, new.first_admin, None, at);
         let name = new.name.as_str().to_owned();
         let tenant = Tenant { id, name, name_uniqueness: new.name_uniqueness, created_at: at };
         let answer = Answer::Tenant { tenant: tenant.clone(), account: account.clone(), admin: admin.clone() };
@@ -141,4 +141,4 @@ impl Accounts {
 }
 
 /// The context of ListTenants' pages: it has no query.
-const TENANTS: PageContext<'static, bool> = PageContext::of_platform("ListTenants", &true);
+const TENANTS: PageContext<'static, bool> = PageContext::without_account("ListTenants", &true);

@@ -213,6 +213,7 @@ fn record(account: &Account, insert: CustomerInsert) -> CustomerRecord {
         link,
         owner_ids: insert.custom_ids,
         policies: Arc::clone(&account.policies),
+        gone_sales_person: None,
     }
 }
 

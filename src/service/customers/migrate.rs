@@ -106,7 +106,10 @@ impl Customers {
         };
         let replay = async |answer| self.replay_migrated(caller, self.get_record(caller, id).await?, answer);
         // The first admin may have called before, as a member of no account.
-        let stale = reseller.admin.clone().map(|admin| Stale::Memberships(caller.scope().tenant(), admin));
+        let stale = reseller.admin.clone().map(|admin| match admin == caller.author().principal {
+            true => Stale::Memberships(caller.scope().tenant(), admin),
+            false => Stale::WaitingMemberships(caller.scope().tenant(), admin),
+        });
         let outcome = self.mutations.run(Call::new(caller, options).making_stale(stale), run, replay).await?;
         if outcome.changed && !options.validate_only {
             self.inviting.wake();
@@ -175,7 +178,9 @@ impl Customers {
         write: Write<'_>,
     ) -> Result<()> {
         let member = match admin {
-            Some(FirstAdmin::Principal(principal)) => Some(first_admin(account.id, principal.clone(), write.at)),
+            Some(FirstAdmin::Principal(principal)) => {
+                Some(first_admin(account.id, principal.clone(), Some(write.author), write.at))
+            }
             _ => None,
         };
         let event = || EventId::from_uuid(clock::new_id());

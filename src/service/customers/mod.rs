@@ -93,6 +93,8 @@ pub struct CustomerDetails {
     pub allowed_actions: Vec<&'static str>,
     /// The fields that its approval still requires.
     pub missing_for_approval: Vec<FieldPath>,
+    /// Whether the customer's sales person is no longer a member.
+    pub sales_person_gone: bool,
     /// The etag of this state; none under `validate_only`.
     pub etag: Option<String>,
 }
@@ -230,8 +232,10 @@ impl Customers {
             return self.details(caller, record);
         }
         let etag = self.etag_of(caller, &record)?;
+        let sales_person_gone = record.is_sales_person_gone();
         let CustomerRecord { customer, link, .. } = record;
         Ok(CustomerDetails {
+            sales_person_gone,
             relation: customer.relation(caller.scope()),
             dms_link: DmsLink::of(&customer, &link, caller),
             allowed_actions: Vec::new(),
@@ -281,6 +285,7 @@ fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
     let relation = record.customer.relation(caller.scope());
     CustomerDetails {
         relation,
+        sales_person_gone: record.is_sales_person_gone(),
         dms_link: DmsLink::of(&record.customer, &record.link, caller),
         allowed_actions: record.customer.allowed_actions(caller, inputs, clock::now()),
         missing_for_approval: match relation {

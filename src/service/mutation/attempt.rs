@@ -7,7 +7,7 @@ use crate::{
         access::caller::Caller,
         requests::{answer::Answer, options::Options, principal::Author},
         values::{
-            ids::{AccountId, EventId},
+            ids::{AccountId, EventId, TenantId},
             timestamp::Timestamp,
         },
     },
@@ -28,8 +28,21 @@ pub(in crate::service) async fn find_stored(
     caller: &Caller,
     options: &Options,
 ) -> Result<Option<Answer>> {
+    find_stored_by(conn, caller.author(), caller.scope().tenant(), options).await
+}
+
+/// The same for an author who may act in no account.
+///
+/// # Errors
+/// As above.
+pub(in crate::service) async fn find_stored_by(
+    conn: &mut PgConnection,
+    author: &Author,
+    tenant: TenantId,
+    options: &Options,
+) -> Result<Option<Answer>> {
     let Some(request) = &options.request else { return Ok(None) };
-    let stored = store::requests::find(conn, caller.scope().tenant(), caller.author(), request).await?;
+    let stored = store::requests::find(conn, tenant, author, request).await?;
     stored.map(|stored| stored.answer(request)).transpose()
 }
 

@@ -40,11 +40,14 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
-pub(super) use self::attempt::{end, find_stored, run_statement, to_stored, write, write_by};
+pub(super) use self::attempt::{end, find_stored, find_stored_by, run_statement, to_stored, write, write_by};
 use self::running::{Key, Running};
 use crate::{
     domain::{
@@ -88,6 +91,7 @@ pub(super) struct Call<'a> {
     tenant: TenantId,
     options: &'a Options,
     stale: Option<Stale>,
+    found_stale: Option<&'a Mutex<Option<Stale>>>,
 }
 
 impl<'a> Call<'a> {
@@ -98,7 +102,7 @@ impl<'a> Call<'a> {
 
     /// A call of this author, whose answer is stored under this tenant.
     pub(super) fn by(author: &'a Author, tenant: TenantId, options: &'a Options) -> Self {
-        Self { author, tenant, options, stale: None }
+        Self { author, tenant, options, stale: None, found_stale: None }
     }
 
     /// The key of its stored answer, if it may be repeated.
@@ -110,6 +114,11 @@ impl<'a> Call<'a> {
     /// The same call, whose commit makes these cache entries stale.
     pub(super) fn making_stale(self, stale: Option<Stale>) -> Self {
         Self { stale, ..self }
+    }
+
+    /// The same call, whose attempt puts there what its commit makes stale, before it writes: only what it reads says that.
+    pub(super) fn finding_stale(self, found_stale: &'a Mutex<Option<Stale>>) -> Self {
+        Self { found_stale: Some(found_stale), ..self }
     }
 }
 
@@ -190,7 +199,11 @@ impl Mutations {
     }
 
     fn drop_stale(&self, call: &Call<'_>, committed: bool) {
-        if let Some(stale) = call.stale.clone().filter(|_| committed && !call.options.validate_only) {
+        if !committed || call.options.validate_only {
+            return;
+        }
+        let found = call.found_stale.and_then(|found| found.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        if let Some(stale) = call.stale.clone().or(found) {
             self.cache.drop_stale(stale);
         }
     }

@@ -7,20 +7,46 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::{caller::Scope, member::Member},
+        history::event::Changes,
         requests::principal::Principal,
         values::{
             enums::Role,
-            ids::{AccountId, MemberId},
+            ids::{AccountId, MemberId, TenantId},
+            timestamp::Timestamp,
         },
     },
-    error::Result,
+    error::{Error, Result},
     store::{
         rows::{self, Room, Rows},
         sql::mutation,
-        write::{NewEvent, Write, created},
+        write::{NewEvent, Write},
     },
     telemetry::{RowStream as _, Statement as _},
 };
+
+/// A row of `members`.
+pub(super) struct Row {
+    pub(super) member_id: Uuid,
+    pub(super) account_id: Uuid,
+    pub(super) issuer: String,
+    pub(super) subject: String,
+    pub(super) role: String,
+    pub(super) created_at: Timestamp,
+    pub(super) waiting: bool,
+}
+
+impl From<Row> for Member {
+    fn from(row: Row) -> Self {
+        Self {
+            id: MemberId::from_uuid(row.member_id),
+            account: AccountId::from_uuid(row.account_id),
+            principal: Principal::new(row.issuer, row.subject),
+            role: Role::stored(&row.role),
+            created_at: row.created_at,
+            waiting: row.waiting,
+        }
+    }
+}
 
 /// Makes a principal a member of the acting account.
 ///
@@ -33,16 +59,17 @@ pub async fn add(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    let event =
-        NewEvent { member_id: Some(member.id), ..write.event("MEMBER_ADDED", created("role", member.role.as_str())) };
+    let event = event(member.id, "MEMBER_ADDED", Changes::of_member(None, Some(member)), write);
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
         "with principal as (
-            insert into principals (issuer, subject, tenant_id) values ($13, $14, $1) on conflict do nothing
+            insert into principals (issuer, subject, tenant_id, accepted) values ($13, $14, $1, not $17::boolean)
+            on conflict on constraint principals_pkey do update set accepted = true
+            where excluded.accepted and not principals.accepted
         ), written as (
-            insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at)
-            values ($1, $15, $12, $13, $14, $16, $9)
+            insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at, accepted_at)
+            values ($1, $15, $12, $13, $14, $16, $9, case when not $17::boolean then $9::timestamptz end)
             returning member_id
         )" RECORDED,
         scope.root().get(),
@@ -50,6 +77,7 @@ pub async fn add(
         member.principal.subject(),
         member.id.get(),
         member.role.as_str(),
+        member.waiting,
     )
     .fetch_one(conn)
     .named("members.add")
@@ -70,6 +98,112 @@ pub async fn find(conn: &mut PgConnection, scope: &Scope, principal: &Principal)
     .named("members.find")
     .await?;
     Ok(id.map(MemberId::from_uuid))
+}
+
+/// Locks a member of the acting account.
+///
+/// # Errors
+/// `MemberNotFound`.
+pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: MemberId) -> Result<Member> {
+    sqlx::query_as!(
+        Row,
+        r#"
+        select member_id, account_id, issuer, subject, role, created_at, accepted_at is null as "waiting!"
+        from members where tenant_id = $1 and member_id = $2 and account_id = $3
+        for update
+        "#,
+        scope.tenant().get(),
+        id.get(),
+        scope.root().get(),
+    )
+    .fetch_optional(conn)
+    .named("members.lock")
+    .await?
+    .map(Member::from)
+    .ok_or(Error::MemberNotFound)
+}
+
+/// Gives a locked member another role.
+pub async fn set_role(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    before: &Member,
+    after: &Member,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    let event = event(before.id, "MEMBER_ROLE_CHANGED", Changes::of_member(Some(before), Some(after)), write);
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
+            update members set role = $13 where tenant_id = $1 and member_id = $12 returning member_id
+        )" RECORDED,
+        before.id.get(),
+        after.role.as_str(),
+    )
+    .fetch_one(conn)
+    .named("members.set_role")
+    .await?;
+    Ok(())
+}
+
+/// Deletes a locked member. The event, of this type, keeps who it was, and its role.
+pub async fn remove(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    member: &Member,
+    event_type: &'static str,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    let event = event(member.id, event_type, Changes::of_member(Some(member), None), write);
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(tenant, &[event], answer.as_slice()),
+        "with written as (
+            delete from members where tenant_id = $1 and member_id = $12 returning member_id
+        )" RECORDED,
+        member.id.get(),
+    )
+    .fetch_one(conn)
+    .named("members.remove")
+    .await?;
+    Ok(())
+}
+
+/// The event of a member.
+pub(super) fn event(
+    member: MemberId,
+    event_type: &'static str,
+    changes: Changes,
+    write: Write<'_>,
+) -> NewEvent<Changes> {
+    NewEvent { member_id: Some(member), ..write.event(event_type, changes) }
+}
+
+/// Locks the tenant's row against other changes of who leads it, and says whether its provider has an accepted ADMIN beside
+/// this member. The lock comes first: the second statement sees what others committed before it. Creates of customers, which
+/// hold the row `for key share`, do not wait.
+pub async fn has_other_leader(conn: &mut PgConnection, tenant: TenantId, member: MemberId) -> Result<bool> {
+    sqlx::query_scalar!("select tenant_id from tenants where tenant_id = $1 for no key update", tenant.get())
+        .fetch_one(&mut *conn)
+        .named("members.lock_leaders")
+        .await?;
+    let found = sqlx::query_scalar!(
+        r#"
+        select exists (
+            select from members
+            where tenant_id = $1 and account_id = $1 and member_id <> $2 and role = 'ADMIN' and accepted_at is not null
+        ) as "exists!"
+        "#,
+        tenant.get(),
+        member.get(),
+    )
+    .fetch_one(conn)
+    .named("members.has_other_leader")
+    .await?;
+    Ok(found)
 }
 
 /// The last member of a page: its account's step in the acting account's path, then its issuer and subject.
@@ -97,7 +231,8 @@ pub async fn list(
         scope.path().ids().iter().take(if inherited { usize::MAX } else { 1 }).map(|id| id.get()).collect();
     let rows = sqlx::query!(
         r#"
-        select a.step::int as "step!", m.member_id, m.account_id, m.issuer, m.subject, m.role, m.created_at
+        select a.step::int as "step!", m.member_id, m.account_id, m.issuer, m.subject, m.role, m.created_at,
+               m.accepted_at is null as "waiting!"
         from unnest($2::uuid[]) with ordinality as a (id, step)
         cross join lateral (
             select * from members m
@@ -121,14 +256,16 @@ pub async fn list(
     .named("members.list");
     rows::page(rows, room, |row| {
         let cost = 2 * (size_of::<Member>() + row.issuer.len() + row.subject.len());
-        let member = Member {
-            id: MemberId::from_uuid(row.member_id),
-            account: AccountId::from_uuid(row.account_id),
-            principal: Principal::new(row.issuer, row.subject),
-            role: Role::stored(&row.role),
+        let member = Row {
+            member_id: row.member_id,
+            account_id: row.account_id,
+            issuer: row.issuer,
+            subject: row.subject,
+            role: row.role,
             created_at: row.created_at,
+            waiting: row.waiting,
         };
-        Ok(Some((cost, (row.step, member))))
+        Ok(Some((cost, (row.step, member.into()))))
     })
     .await
 }

@@ -1,5 +1,7 @@
 //! Looks up where a principal may act. service/access asks when its cache has no answer.
 
+pub mod accept;
+pub mod consent;
 pub mod invitations;
 pub mod members;
 pub mod memberships;
@@ -25,7 +27,7 @@ use crate::{
             timestamp::Timestamp,
         },
     },
-    error::Result,
+    error::{Error, Result},
     store::sql::sql,
     telemetry::Statement as _,
 };
@@ -39,8 +41,13 @@ pub enum Found {
     Stranger,
     /// The principal is a member of nothing in the tenant that the call names.
     NotAMember,
-    /// The principal is a member of several accounts, and the call names none.
-    AccountRequired,
+    /// The call names no account, and the principal has accepted none of its memberships, or several.
+    AccountRequired {
+        /// Whether it has accepted several.
+        several: bool,
+        /// How many wait for its consent; counting stops at [`Error::MAX_WAITING`].
+        waiting: i64,
+    },
     /// The account is unknown, or neither one of the principal's nor below one of them.
     OutOfReach,
 }
@@ -59,18 +66,20 @@ struct AccountRow {
     /// The roles of the memberships in the account and above it.
     roles: Option<Vec<String>>,
     dms_branches: Vec<Uuid>,
-    /// Memberships in the tenant that the call names, if it names one; counting stops at 2.
+    /// Memberships that count for the call, in the tenant that it names, if it names one; counting stops at 2.
     memberships: i64,
+    /// Memberships there that wait, of a call that names no account and has no sole one.
+    waiting: i64,
     is_member_anywhere: bool,
 }
 
 impl AccountRow {
     /// What it says of a call that names an account or does not.
     fn found(self, names_account: bool) -> Found {
-        match self.memberships {
-            0 if self.is_member_anywhere => Found::NotAMember,
-            0 => Found::Stranger,
-            2.. if !names_account => Found::AccountRequired,
+        match (self.memberships, self.waiting) {
+            (0, 0) if self.is_member_anywhere => Found::NotAMember,
+            (0, 0) => Found::Stranger,
+            (0 | 2.., waiting) if !names_account => Found::AccountRequired { several: self.memberships > 0, waiting },
             _ => self.acting().unwrap_or(Found::OutOfReach),
         }
     }
@@ -94,8 +103,9 @@ impl AccountRow {
     }
 }
 
-/// Looks for the account that a call names: the principal must be a member of it or of one above it. However many
-/// memberships the principal has, those of the account's path alone are read.
+/// Looks for the account that a call names: the principal must be a member of it or of one above it, whether it has accepted
+/// that or not. However many memberships the principal has, those of the account's path alone are read; and tenants in which it
+/// has agreed to be a member are looked at first, so that others that name it cost it nothing.
 pub async fn find(
     conn: &mut PgConnection,
     principal: &Principal,
@@ -114,14 +124,18 @@ pub async fn find(
                        limit 1
                    ) mine
                ) end as "memberships!",
-               a.id is not null or exists (select from "# MEMBER_TENANTS r#") as "is_member_anywhere!"
+               0::bigint as "waiting!", a.id is not null or exists (select from "# MEMBER_TENANTS r#") as "is_member_anywhere!"
         from (values (true)) as one (one)
         left join lateral (
             select a.*, granted.roles,
                    (select t.name_uniqueness from tenants t where t.tenant_id = a.tenant_id) as name_uniqueness,
                    (select t.revision from tenants t where t.tenant_id = a.tenant_id) as tenant_revision,
                    "# DMS_BRANCHES r#" as dms_branches
-            from principals p
+            from (
+                select p.tenant_id from principals p where p.issuer = $2 and p.subject = $3 and p.accepted
+                union all
+                select p.tenant_id from principals p where p.issuer = $2 and p.subject = $3 and not p.accepted
+            ) p
             join accounts a on a.tenant_id = p.tenant_id and a.id = $4
             cross join lateral (
                 select array_agg(m.role) as roles
@@ -133,8 +147,7 @@ pub async fn find(
                     limit 1
                 ) m
             ) granted
-            where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
-              and granted.roles is not null
+            where p.tenant_id = coalesce($1, p.tenant_id) and granted.roles is not null
             limit 1
         ) a on true
         "#,
@@ -149,7 +162,8 @@ pub async fn find(
     Ok(row.found(true))
 }
 
-/// Looks for the account of the principal's only membership (in one tenant, if one is named).
+/// Looks for the account of the principal's only accepted membership (in one tenant, if one is named). Those that wait are
+/// not read, and counted only if there is no such account.
 pub async fn find_sole(conn: &mut PgConnection, principal: &Principal, tenant: Option<TenantId>) -> Result<Found> {
     let row = sql!(
         query_as AccountRow,
@@ -159,16 +173,29 @@ pub async fn find_sole(conn: &mut PgConnection, principal: &Principal, tenant: O
             from principals p
             cross join lateral (
                 select m.account_id, m.role from members m
-                where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
+                where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3 and m.accepted_at is not null
+                order by m.account_id
                 limit 2
             ) m
-            where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
+            where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3 and p.accepted
             limit 2
         )
         select "# ACTING_ACCOUNT r#",
                a.name_uniqueness as "name_uniqueness?", a.tenant_revision as "tenant_revision?", a.roles as "roles?",
                coalesce(a.dms_branches, '{}') as "dms_branches!",
                (select count(*) from mine) as "memberships!",
+               case when (select count(*) from mine) = 1 then 0 else (
+                   select count(*) from (
+                       select from principals p
+                       cross join lateral (
+                           select from members m
+                           where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3 and m.accepted_at is null
+                           limit $4
+                       ) m
+                       where p.tenant_id = coalesce($1, p.tenant_id) and p.issuer = $2 and p.subject = $3
+                       limit $4
+                   ) waiting
+               ) end as "waiting!",
                a.id is not null or exists (select from "# MEMBER_TENANTS r#") as "is_member_anywhere!"
         from (values (true)) as one (one)
         left join lateral (
@@ -183,6 +210,7 @@ pub async fn find_sole(conn: &mut PgConnection, principal: &Principal, tenant: O
         tenant.map(TenantId::get),
         principal.issuer(),
         principal.subject(),
+        Error::MAX_WAITING,
     )
     .fetch_one(conn)
     .named("access.find_sole")
@@ -204,7 +232,7 @@ pub async fn find_service(
         select "# ACTING_ACCOUNT r#",
                t.name_uniqueness as "name_uniqueness?", t.revision as "tenant_revision?", array[$2::text] as "roles?",
                "# DMS_BRANCHES r#" as "dms_branches!",
-               1::bigint as "memberships!", true as "is_member_anywhere!"
+               1::bigint as "memberships!", 0::bigint as "waiting!", true as "is_member_anywhere!"
         from accounts a
         join tenants t on t.tenant_id = a.tenant_id
         where a.tenant_id = $1 and a.id = coalesce($3, a.tenant_id)

@@ -89,12 +89,13 @@ pub async fn create(
             values ($1, $12, ($13::uuid[])[2], $13, $14, $15, $9)
             returning id
         ), principal as (
-            insert into principals (issuer, subject, tenant_id)
-            select $16, $17, $1 where $18::uuid is not null
-            on conflict do nothing
+            insert into principals (issuer, subject, tenant_id, accepted)
+            select $16, $17, $1, not $19::boolean where $18::uuid is not null
+            on conflict on constraint principals_pkey do update set accepted = true
+            where excluded.accepted and not principals.accepted
         ), member as (
-            insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at)
-            select $1, $18, $12, $16, $17, 'ADMIN', $9 where $18::uuid is not null
+            insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at, accepted_at)
+            select $1, $18, $12, $16, $17, 'ADMIN', $9, case when not $19::boolean then $9::timestamptz end where $18::uuid is not null
         )" RECORDED,
         account.id.get(),
         &ancestors,
@@ -103,6 +104,7 @@ pub async fn create(
         admin.map(|admin| admin.principal.issuer()),
         admin.map(|admin| admin.principal.subject()),
         admin.map(|admin| admin.id.get()),
+        admin.is_some_and(|admin| admin.waiting),
     )
     .fetch_one(conn)
     .named("accounts.create")

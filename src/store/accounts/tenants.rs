@@ -21,7 +21,7 @@ use crate::{
     telemetry::{RowStream as _, Statement as _},
 };
 
-/// Creates a tenant, its provider's account and that one's first admin.
+/// Creates a tenant, its provider's account and that one's first admin, whose membership is accepted.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the request is a repeat.
@@ -45,10 +45,10 @@ pub async fn create(
             insert into accounts (tenant_id, id, ancestors, name, policies, created_at)
             values ($1, $1, array[$1], $12, $14, $9)
         ), principal as (
-            insert into principals (issuer, subject, tenant_id) values ($15, $16, $1)
+            insert into principals (issuer, subject, tenant_id, accepted) values ($15, $16, $1, true)
         ), member as (
-            insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at)
-            values ($1, $17, $1, $15, $16, $18, $9)
+            insert into members (tenant_id, member_id, account_id, issuer, subject, role, created_at, accepted_at)
+            values ($1, $17, $1, $15, $16, $18, $9, $9)
         )" RECORDED,
         tenant.name,
         tenant.name_uniqueness.as_str(),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::{
     domain::{
         accounts::policies::Policies,
@@ -25,6 +27,17 @@ pub struct CustomerRecord {
     pub owner_ids: CustomIds,
     /// The owner's policies.
     pub policies: Arc<Policies>,
+    /// The id of a sales person that is no longer a member.
+    pub gone_sales_person: Option<Uuid>,
+}
+
+impl CustomerRecord {
+    /// Whether the customer's sales person is no longer a member. Another one, which a change has just set, is.
+    #[must_use]
+    pub fn is_sales_person_gone(&self) -> bool {
+        let gone = self.gone_sales_person;
+        gone.is_some() && gone == self.customer.fields.references.get(Field::SalesPersonId)
+    }
 }
 
 /// A locked customer as a batch decides on it. What no batch decides by was not read: its profile is empty, and of its holds

@@ -66,6 +66,7 @@ pub(in crate::store) struct Row {
     pub(super) archived_at: Option<Timestamp>,
     pub(super) branch_id: Option<Uuid>,
     pub(super) sales_person_id: Option<Uuid>,
+    pub(super) gone_sales_person_id: Option<Uuid>,
     pub(super) origin: String,
     pub(super) order_reference: Option<String>,
     #[sqlx(rename = "profile!: row::Profile")]
@@ -147,7 +148,9 @@ impl Row {
             None => return Err(Error::internal("a customer's owner has no policies")),
         };
         let owner_link_revision = self.owner_link_revision;
-        Ok(CustomerRecord { customer: self.customer(), link, owner_link_revision, owner_ids, policies })
+        let gone_sales_person = self.gone_sales_person_id;
+        let customer = self.customer();
+        Ok(CustomerRecord { customer, link, owner_link_revision, owner_ids, policies, gone_sales_person })
     }
 
     /// The customer itself.

@@ -55,7 +55,12 @@ const fn case(rpc: &'static str, least: &'static str, tenancy: Tenancy, call: Ca
 }
 
 pub const CASES: &[Case] = &[
-    case("AccessService/WhoAmI", "AUTHENTICATED", Tenancy::Caller, call!(access.who_am_i, _ => pb::WhoAmIRequest {})),
+    case(
+        "AccessService/WhoAmI",
+        "AUTHENTICATED",
+        Tenancy::Caller,
+        call!(access.who_am_i, _ => pb::WhoAmIRequest::default()),
+    ),
     case("AccessService/AddMember", "ADMIN", Tenancy::Acting, call!(access.add_member, _ => add_member())),
     case(
         "AccessService/ListMembers",

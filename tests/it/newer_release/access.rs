@@ -66,7 +66,7 @@ async fn an_unknown_role_gives_no_right_and_is_listed_as_unspecified() {
     }
     assert_eq!(rows(&office.world).await, before);
 
-    let me = replica.subject("ada").access().who_am_i(pb::WhoAmIRequest {}).await.unwrap().into_inner();
+    let me = replica.subject("ada").access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner();
     assert_eq!(
         me.memberships.iter().map(|one| (one.account_id.as_str(), one.role)).collect::<Vec<_>>(),
         [(office.north.account.as_str(), 0)]

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::lookup::{Lookup, Target};
 use crate::{
     domain::{
+        access::member::Member,
         requests::principal::Principal,
         values::ids::{AccountId, TenantId},
     },
@@ -22,12 +23,26 @@ const MAX: usize = 10_000;
 /// What a commit changed that look-ups depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::service) enum Stale {
-    /// The memberships of a principal in the tenant.
+    /// The accepted memberships of a principal in the tenant.
     Memberships(TenantId, Principal),
+    /// Only memberships of it in the tenant that wait for its consent. Others give and take them, so they make nothing stale
+    /// that they do not count for: the result of a call that names no account, and of one that acts in another tenant.
+    WaitingMemberships(TenantId, Principal),
     /// The branches of the account.
     Account(TenantId, AccountId),
     /// The rules of the tenant.
     Tenant(TenantId),
+}
+
+impl Stale {
+    /// What a new, changed or removed member makes stale.
+    pub(in crate::service) fn of_member(tenant: TenantId, member: &Member) -> Self {
+        let principal = member.principal.clone();
+        match member.waiting {
+            true => Self::WaitingMemberships(tenant, principal),
+            false => Self::Memberships(tenant, principal),
+        }
+    }
 }
 
 /// One thing that changes, as look-ups depend on it.
@@ -36,6 +51,9 @@ enum Subject {
     /// A principal's memberships, in whichever tenant.
     Principal(Principal),
     Member(TenantId, Principal),
+    /// Its memberships that wait, in whichever tenant.
+    Named(Principal),
+    NamedIn(TenantId, Principal),
     Account(TenantId, AccountId),
     Tenant(TenantId),
 }
@@ -72,6 +90,9 @@ impl Changes {
             Stale::Memberships(tenant, principal) => {
                 vec![Subject::Principal(principal.clone()), Subject::Member(tenant, principal)]
             }
+            Stale::WaitingMemberships(tenant, principal) => {
+                vec![Subject::Named(principal.clone()), Subject::NamedIn(tenant, principal)]
+            }
             Stale::Account(tenant, account) => vec![Subject::Account(tenant, account)],
             Stale::Tenant(tenant) => vec![Subject::Tenant(tenant)],
         };
@@ -105,16 +126,23 @@ impl Changes {
             Some(tenant) => changed(Subject::Member(tenant, principal.clone())),
             None => changed(Subject::Principal(principal.clone())),
         };
+        let of_waiting = |tenant: Option<TenantId>| match tenant {
+            Some(tenant) => changed(Subject::NamedIn(tenant, principal.clone())),
+            None => changed(Subject::Named(principal.clone())),
+        };
         *seen < self.forgotten
             || match found {
                 Found::ActingAccount(acting, _) => {
-                    let named = target.account.and(Some(acting.tenant)).or(target.tenant);
-                    of_principal(named)
+                    let named = target.account.and(Some(acting.tenant));
+                    of_principal(named.or(target.tenant))
+                        || named.is_some_and(|tenant| of_waiting(Some(tenant)))
                         || changed(Subject::Account(acting.tenant, acting.account.id))
                         || changed(Subject::Tenant(acting.tenant))
                 }
-                Found::Stranger => of_principal(None),
-                Found::NotAMember | Found::AccountRequired | Found::OutOfReach => of_principal(target.tenant),
+                Found::Stranger => of_principal(None) || of_waiting(None),
+                Found::NotAMember | Found::AccountRequired { .. } | Found::OutOfReach => {
+                    of_principal(target.tenant) || of_waiting(target.tenant)
+                }
             }
     }
 }

@@ -73,7 +73,7 @@ impl Entries {
         let target = match lookup.found {
             Found::Stranger => Target::default(),
             Found::NotAMember => Target { account: None, ..target },
-            Found::ActingAccount(..) | Found::AccountRequired | Found::OutOfReach => target,
+            Found::ActingAccount(..) | Found::AccountRequired { .. } | Found::OutOfReach => target,
         };
         self.drop_expired(max_age);
         self.remove(principal, target, None);

@@ -69,7 +69,8 @@ pub async fn used(
                 select from events e
                 join members m on m.tenant_id = e.tenant_id and m.account_id = $2 and m.issuer = e.issuer
                  and m.subject = e.subject
-                where e.tenant_id = $1 and e.acting_account_id = $2 and e.type <> 'INVITATION_ACCEPTED'
+                where e.tenant_id = $1 and e.acting_account_id = $2
+                  and e.type not in ('MEMBER_ACCEPTED', 'INVITATION_ACCEPTED')
             ) as "written!"
         "#,
         scope.tenant().get(),
