@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accept_invitation;
 mod access_log;
 mod access_look_ups;
 mod add_member;
@@ -58,16 +59,20 @@ mod headers;
 mod health;
 mod help;
 mod identity;
+mod invitations;
+mod invite_member;
 mod jwks_url;
 mod large_batches;
 mod list_accounts;
 mod list_branches;
 mod list_customer_events;
 mod list_customer_events_pages;
+mod list_invitations;
 mod list_members;
 mod list_tags;
 mod list_tenants;
 mod lookup_customer;
+mod mail;
 mod memory;
 mod messages;
 mod migrate_customer_to_reseller;
@@ -95,6 +100,7 @@ mod rename_tag;
 mod repeats;
 mod repeats_at_once;
 mod repeats_in_flight;
+mod resend_invitation;
 mod resume_customer;
 mod revert_customer_migration;
 mod rolling;
