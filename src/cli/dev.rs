@@ -92,7 +92,7 @@ impl Dev {
             return Ok(());
         };
         let server = started?;
-        let ready = self.prepare(server.address(), data_dir, &issuer, log_filter);
+        let ready = self.prepare(&server, data_dir, &issuer, log_filter);
         let outcome = match signals.run_until_stopped(ready).await {
             Some(Ok(())) => {
                 signals.wait().await;
@@ -108,15 +108,20 @@ impl Dev {
     /// Creates the demo data, prints how to call the service, and then that it is ready.
     async fn prepare(
         &self,
-        address: SocketAddr,
+        server: &RunningServer,
         data_dir: &DataDir,
         issuer: &DevIssuer,
         log_filter: &LogFilter,
     ) -> Result<(), Failure> {
+        let address = server.address();
         let local = local_address(address);
         let create = Box::pin(demo::create(local, data_dir, issuer, self.no_demo_data));
         let demo = log_filter.without_access_lines(create).await?;
-        print_message(&hints::text(local, data_dir.path(), demo.as_ref()));
+        let link = match &demo {
+            Some(demo) => demo::link(&server.services().mailer, demo).await?,
+            None => None,
+        };
+        print_message(&hints::text(local, data_dir.path(), demo.as_ref(), link.as_ref()));
         Ok(print_result(&format!("ready on {address}"))?)
     }
 }

@@ -149,6 +149,7 @@ pub(super) fn member() -> Member {
         principal: principal("ada"),
         role: Role::ServiceManager,
         created_at: at(1),
+        waiting: true,
     }
 }
 

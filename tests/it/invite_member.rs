@@ -152,12 +152,12 @@ async fn nobody_mails_strangers_without_limit() {
     let acme = world.tenant("acme").await;
     let (north, south) = (acme.child("north").await, acme.child("south").await);
     let template = invited(&north, "first@north.example").await.invitation_id;
-    let planted = |count: u32, columns: &str, values: &str| {
+    let planted = |count: u32| {
         format!(
             "insert into invitations (tenant_id, id, account_id, email, role, created_at, created_by, email_key, queued_at,
-                                      expires_at, inviter_account_id, state, mails, token_hash {columns})
+                                      expires_at, inviter_account_id, state, mails, token_hash)
              select i.tenant_id, gen_random_uuid(), i.account_id, 'x' || n || '@x.example', i.role, i.created_at, i.created_by,
-                    'x' || n || '@x.example', now(), i.expires_at, i.inviter_account_id, 'REVOKED', 1, i.token_hash {values}
+                    'x' || n || '@x.example', now(), i.expires_at, i.inviter_account_id, 'REVOKED', 1, i.token_hash
              from invitations i, generate_series(1, {count}) n where i.id = '{template}'"
         )
     };
@@ -176,7 +176,7 @@ async fn nobody_mails_strangers_without_limit() {
     invited(&south, "first@north.example").await;
 
     // The account that asks, whichever account it invites to.
-    execute(&world, &planted(200, "", "")).await;
+    execute(&world, &planted(200)).await;
     limit(&north.admin, "new@north.example", "200 invitations").await;
     let child = pb::CreateAccountRequest {
         account: Some(pb::Account { name: "child".to_owned(), ..Default::default() }),
@@ -195,10 +195,11 @@ async fn nobody_mails_strangers_without_limit() {
 
     // Open invitations of one account.
     execute(&world, "update invitations set queued_at = now() - interval '2 days'").await;
-    execute(&world, &planted(1_000, "", "")).await;
+    execute(&world, "delete from invitations where email like 'x%@x.example'").await;
+    execute(&world, &planted(1_000)).await;
     execute(&world, "update invitations set state = 'SENT', queued_at = now() - interval '2 days'").await;
     limit(&north.admin, "new@north.example", "1,000 open").await;
-    execute(&world, "update invitations set expires_at = now() where email = 'x1@x.example'").await;
+    execute(&world, "update invitations set expires_at = now() where email in ('x1@x.example', 'x2@x.example')").await;
     invited(&north, "new@north.example").await;
 }
 

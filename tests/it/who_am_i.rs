@@ -42,6 +42,7 @@ async fn memberships_are_listed_by_tenant_and_account_with_their_roles() {
             account_name: name.to_owned(),
             role: role.into(),
             member_id: member.member_id,
+            waiting: false,
         });
     }
     wanted.sort_by_key(|membership| (membership.tenant_id.clone(), membership.account_id.clone()));

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use tonic::{Request, transport::Channel};
 
 use super::{
+    INVITED,
     record::{FinalState, Owner, Record},
     tree::{Node, node},
     wire::{customer, into_result, request},
@@ -37,6 +38,7 @@ enum Step {
     Tag,
     Link,
     Accept,
+    Invite,
 }
 
 /// Returns the request_id of one step: always the same.
@@ -122,6 +124,19 @@ impl<'a> DemoCreation<'a> {
             self.branches.entry(owner).or_default().push(created.branch.unwrap_or_default().id);
         }
         Ok(())
+    }
+
+    /// Creates a reseller whose first admin is invited by email, and returns the invitation's id.
+    pub(super) async fn invite_reseller(&self) -> Result<String, String> {
+        let message = pb::CreateAccountRequest {
+            account: Some(pb::Account { name: "Fjord Reiser".to_owned(), ..Default::default() }),
+            admin_email: INVITED.to_owned(),
+            request_id: request_id(Step::Invite, 0),
+            ..Default::default()
+        };
+        let mut client = AccountServiceClient::new(self.channel.clone());
+        let response = client.create_account(self.request(message, "admin", Owner::Distributor)?).await;
+        Ok(into_result("CreateAccount", response)?.invitation.unwrap_or_default().invitation_id)
     }
 
     async fn add_member(
