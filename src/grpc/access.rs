@@ -19,7 +19,7 @@ use crate::{
         },
     },
     grpc::{
-        convert::{page_size, principal, principal_out, role, role_out, time_out},
+        convert::{membership_out, page_size, principal, principal_out, role, role_out, time_out},
         handler::{Answered, mutate, other_answer, page, read},
         invitations,
         pb::{self, access_service_server::AccessService},
@@ -220,17 +220,6 @@ fn given_role(violations: &mut Violations, raw: i32) -> Option<Role> {
         violations.push("role", Rule::new("must be given, such as ROLE_MEMBER"));
     }
     role.flatten()
-}
-
-pub(super) fn membership_out(membership: &Membership) -> pb::Membership {
-    pb::Membership {
-        tenant_id: membership.tenant.to_string(),
-        account_id: membership.account.to_string(),
-        account_name: membership.account_name.clone(),
-        role: role_out(membership.role).into(),
-        member_id: membership.member.to_string(),
-        waiting: membership.waiting,
-    }
 }
 
 /// Converts a member to its message. The ids are empty under `validate_only`, which stores nothing.

@@ -19,8 +19,7 @@ use crate::{
     },
     error::Result,
     grpc::{
-        access::membership_out,
-        convert::{page_size, principal_out, role, role_out, time_out},
+        convert::{membership_out, page_size, principal_out, role, role_out, time_out},
         handler::{Answered, mutate, other_answer, page, read},
         pb,
     },

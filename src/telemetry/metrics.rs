@@ -16,41 +16,17 @@ use opentelemetry::{
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
-use super::names::{self, RpcName, pool};
+use super::{
+    labels::{
+        CacheResult, MailResult, RetryReason, cache_result, export_failed, mail_result, retry_reason, success_result,
+    },
+    names::{self, RpcName, pool},
+};
 
 /// Bucket bounds in seconds. A typical call takes a millisecond or less, one that waits for a lock two seconds, the longest
 /// its deadline of 20.
 const BOUNDS: [f64; 16] =
     [0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
-/// The result of a cache look-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheResult {
-    /// The entry was cached.
-    Hit,
-    /// The entry was not cached.
-    Miss,
-}
-
-/// Why a write was retried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryReason {
-    /// Another call changed the record between the read and the write.
-    Conflict,
-    /// PostgreSQL rolled it back because of a deadlock.
-    Deadlock,
-}
-
-/// What came of an attempt to send a mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailResult {
-    /// A mail server has taken it.
-    Sent,
-    /// It is tried again.
-    Deferred,
-    /// It is given up.
-    Failed,
-}
 
 /// The metrics of one server.
 pub struct Metrics {
@@ -265,39 +241,6 @@ impl Metrics {
     pub fn count_mutation(&self) -> InFlightCount {
         InFlightCount::start(&self.mutations_in_flight)
     }
-}
-
-fn export_failed() -> KeyValue {
-    KeyValue::new(names::ERROR, "export_failed")
-}
-
-fn retry_reason(reason: RetryReason) -> KeyValue {
-    let value = match reason {
-        RetryReason::Conflict => "conflict",
-        RetryReason::Deadlock => "deadlock",
-    };
-    KeyValue::new("reason", value)
-}
-
-fn mail_result(result: MailResult) -> KeyValue {
-    let value = match result {
-        MailResult::Sent => "sent",
-        MailResult::Deferred => "deferred",
-        MailResult::Failed => "failed",
-    };
-    KeyValue::new("result", value)
-}
-
-fn cache_result(result: CacheResult) -> KeyValue {
-    let value = match result {
-        CacheResult::Hit => "hit",
-        CacheResult::Miss => "miss",
-    };
-    KeyValue::new("result", value)
-}
-
-fn success_result(success: bool) -> KeyValue {
-    KeyValue::new("result", if success { "success" } else { "failure" })
 }
 
 /// Counts one call or mutation in flight until it is dropped.

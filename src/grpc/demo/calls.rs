@@ -6,7 +6,6 @@ use tokio::task::JoinSet;
 use tonic::{Request, transport::Channel};
 
 use super::{
-    INVITED,
     record::{FinalState, Owner, Record},
     tree::{Node, node},
     wire::{customer, into_result, request},
@@ -25,7 +24,7 @@ const HELD: &str = "Two orders are still to be delivered";
 
 /// The step that a request_id is for.
 #[derive(Clone, Copy)]
-enum Step {
+pub(super) enum Step {
     Account = 1,
     Member,
     Branch,
@@ -42,14 +41,14 @@ enum Step {
 }
 
 /// Returns the request_id of one step: always the same.
-fn request_id(step: Step, index: usize) -> String {
+pub(super) fn request_id(step: Step, index: usize) -> String {
     let number = (step as u128) << 32 | index as u128;
     uuid::Builder::from_random_bytes((0xC11E_47E1_E000_0000_u128 << 64 | number).to_be_bytes()).into_uuid().to_string()
 }
 
 /// A demo that is being created.
 pub(super) struct DemoCreation<'a> {
-    channel: Channel,
+    pub(super) channel: Channel,
     issuer: &'a str,
     tokens: &'a BTreeMap<&'a str, String>,
     accounts: BTreeMap<Owner, String>,
@@ -70,7 +69,7 @@ impl<'a> DemoCreation<'a> {
     }
 
     /// Makes a request of a subject that acts in an owner's account.
-    fn request<T>(&self, message: T, subject: &str, owner: Owner) -> Result<Request<T>, String> {
+    pub(super) fn request<T>(&self, message: T, subject: &str, owner: Owner) -> Result<Request<T>, String> {
         let token = self.tokens.get(subject).ok_or_else(|| format!("no token for {subject}"))?;
         request(message, token, &self.account_id(owner))
     }
@@ -124,19 +123,6 @@ impl<'a> DemoCreation<'a> {
             self.branches.entry(owner).or_default().push(created.branch.unwrap_or_default().id);
         }
         Ok(())
-    }
-
-    /// Creates a reseller whose first admin is invited by email, and returns the invitation's id.
-    pub(super) async fn invite_reseller(&self) -> Result<String, String> {
-        let message = pb::CreateAccountRequest {
-            account: Some(pb::Account { name: "Fjord Reiser".to_owned(), ..Default::default() }),
-            admin_email: INVITED.to_owned(),
-            request_id: request_id(Step::Invite, 0),
-            ..Default::default()
-        };
-        let mut client = AccountServiceClient::new(self.channel.clone());
-        let response = client.create_account(self.request(message, "admin", Owner::Distributor)?).await;
-        Ok(into_result("CreateAccount", response)?.invitation.unwrap_or_default().invitation_id)
     }
 
     async fn add_member(

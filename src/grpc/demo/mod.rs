@@ -2,6 +2,7 @@
 //! request_id that is derived from its step; after an interruption the same calls get the stored answers.
 
 mod calls;
+mod invite;
 mod record;
 mod tree;
 mod wire;
@@ -17,7 +18,10 @@ use self::{
 };
 use super::pb::{self, account_service_client::AccountServiceClient};
 
-pub use self::record::{FinalState, Owner, Record};
+pub use self::{
+    invite::INVITED,
+    record::{FinalState, Owner, Record},
+};
 
 /// The demo's members.
 pub const SUBJECTS: [&str; 7] = ["admin", "viewer", "alice", "bob", "carol", "dmitri", "erika"];
@@ -44,9 +48,6 @@ pub struct Demo {
     #[serde(default)]
     pub invitation: String,
 }
-
-/// The email address of the demo's invitation.
-pub const INVITED: &str = "olga@fjord-reiser.example.com";
 
 /// Returns the name of an account of the demo.
 #[must_use]

@@ -97,7 +97,7 @@ impl Access {
         let at = clock::now();
         let target = (invitation.account, &invitation.email);
         let since = at - TimeDelta::days(1);
-        let (counts, _) = store::access::invitations::count(conn, caller.scope(), target, at, since).await?;
+        let (counts, _) = store::access::invitation_counts::count(conn, caller.scope(), target, at, since).await?;
         invitation.resend(at, self.inviting.lifetime)?;
         // It may be one of the open invitations itself, so their number does not count.
         InvitationCounts { open: 0, ..counts }.admit()?;

@@ -85,7 +85,8 @@ impl Inviting {
     ) -> Result<()> {
         let target = (invitation.account, &invitation.email);
         let since = write.at - TimeDelta::days(1);
-        let (counts, same) = store::access::invitations::count(conn, caller.scope(), target, write.at, since).await?;
+        let (counts, same) =
+            store::access::invitation_counts::count(conn, caller.scope(), target, write.at, since).await?;
         if let Some(by) = same {
             return Err(Error::InvitationExists { by });
         }

@@ -20,23 +20,16 @@ use crate::{
     store::{self, Write},
 };
 
-/// An account, and the address of its first admin.
-pub(super) struct NewReseller {
-    pub(super) account: Account,
-    pub(super) email: Email,
-    pub(super) language: Option<Language>,
-}
-
 impl Accounts {
-    /// Creates the account and the invitation in one transaction: the acting account's limits on invitations hold.
+    /// Creates the account, and the invitation of its first admin to this address, in one transaction: the acting account's
+    /// limits on invitations hold.
     pub(super) async fn create_and_invite(
         &self,
         caller: &Caller,
-        new: NewReseller,
+        (account, email, language): (Account, Email, Option<Language>),
         at: Timestamp,
         options: &Options,
     ) -> Result<Outcome<Answer>> {
-        let NewReseller { account, email, language } = new;
         let invitation = self.inviting.invitation(caller, account.id, email, Role::Admin, language, at);
         let answer = Answer::Account { account, admin: None, invitation: Some(invitation) };
         let (answer, stored) = (&answer, &to_stored(&answer, options)?);

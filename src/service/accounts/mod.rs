@@ -6,7 +6,6 @@ mod tenants;
 
 use std::sync::Arc;
 
-use self::invite::NewReseller;
 pub use self::tenants::NewTenant;
 use crate::{
     domain::{
@@ -77,8 +76,7 @@ impl Accounts {
         let account = parent.child(id, new.name, Arc::new(new.policies.over(&parent.policies)), at)?;
         let principal = match new.first_admin {
             Some(FirstAdmin::Invited(email)) => {
-                let new = NewReseller { account, email, language: new.admin_language };
-                return self.create_and_invite(caller, new, at, options).await;
+                return self.create_and_invite(caller, (account, email, new.admin_language), at, options).await;
             }
             Some(FirstAdmin::Principal(principal)) => Some(principal),
             None => None,

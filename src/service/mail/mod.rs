@@ -11,6 +11,7 @@
 //!   server is lost between its last byte and its answer, it is not known whether it has the mail; the next attempt has the
 //!   same `Message-ID` and the same link.
 
+mod link;
 mod message;
 mod smtp;
 
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+pub use self::link::Link;
 use self::message::Letter;
 use crate::{
     config::{
@@ -36,18 +38,10 @@ use crate::{
             options::Options,
             principal::{Author, Principal},
         },
-        values::{
-            ids::{InvitationId, TenantId},
-            timestamp::Timestamp,
-        },
+        values::timestamp::Timestamp,
     },
     error::{Error, Result},
-    service::{
-        access::{invitation_token::InvitationToken, inviting::Inviting},
-        clock,
-        mutation::write_by,
-        pool::Pool,
-    },
+    service::{access::inviting::Inviting, clock, mutation::write_by, pool::Pool},
     store::{self, access::outbox::QueuedMail},
     telemetry::{self, MailResult, OutboxStatus},
 };
@@ -151,48 +145,6 @@ impl Mailer {
         (now - mail.first_attempt_at).to_std().is_ok_and(|tried| tried >= self.mail.pace.give_up)
     }
 
-    /// The token of the mail's link, with its end: the stored one. A row of an older release has none, and gets one; so does
-    /// one whose token was derived from a key that is no longer configured. None: another replica has taken the mail.
-    async fn token(&self, mail: &QueuedMail, now: Timestamp) -> Result<Option<(InvitationToken, Timestamp)>> {
-        let expires_at = mail.expires_at.unwrap_or(now + self.inviting.lifetime);
-        let (tenant, id) = (mail.tenant, mail.invitation);
-        if let Some(token) = self.stored_token(tenant, id, mail.generation, mail.token_hash.as_deref())
-            && mail.expires_at.is_some()
-        {
-            return Ok(Some((token, expires_at)));
-        }
-        let generation = mail.generation + i32::from(mail.token_hash.is_some());
-        let token = InvitationToken::derive(&self.inviting.sealer, tenant, id, generation).next();
-        let token = token.ok_or_else(|| Error::internal("no sealing key"))?;
-        let stored = token.stored(generation);
-        let mut lease = self.pool.lease().await?;
-        let ours =
-            lease.run(async |conn| store::access::outbox::set_token(conn, mail, stored, expires_at).await).await?;
-        Ok(ours.then_some((token, expires_at)))
-    }
-
-    fn stored_token(
-        &self,
-        tenant: TenantId,
-        id: InvitationId,
-        generation: i32,
-        hash: Option<&[u8]>,
-    ) -> Option<InvitationToken> {
-        let hash = hash?;
-        InvitationToken::derive(&self.inviting.sealer, tenant, id, generation).find(|token| token.hash() == hash)
-    }
-
-    /// The link of an invitation that can be accepted: for `dev`, which prints it.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn link(&self, tenant: TenantId, id: InvitationId) -> Result<Option<Link>> {
-        let mut lease = self.pool.lease().await?;
-        let found = lease.run(async |conn| store::access::outbox::find_token(conn, tenant, id).await).await?;
-        let token = found.and_then(|(generation, hash)| self.stored_token(tenant, id, generation, hash.as_deref()));
-        Ok(token.map(|token| Link { url: self.mail.link(&token.text()), token: token.text() }))
-    }
-
     /// Notes that the mail was sent. The database may be away; whoever forgets it sends the mail again.
     async fn note_sent(&self, mail: &QueuedMail, until: Instant) {
         telemetry::measure(|metrics| metrics.mail(MailResult::Sent));
@@ -252,15 +204,6 @@ impl Mailer {
     pub fn status(&self) -> OutboxStatus {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner).1
     }
-}
-
-/// The link of an invitation, and the token in it.
-#[derive(Clone)]
-pub struct Link {
-    /// The link.
-    pub url: String,
-    /// The token.
-    pub token: String,
 }
 
 /// What came of a mail.

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod consent;
+pub mod invitation_counts;
 pub mod invitations;
 pub mod members;
 pub mod memberships;
