@@ -60,7 +60,7 @@ const ROLES: [(&str, pb::Role); 4] = [
 ];
 
 /// The resource that an RPC is called on: a new one for each call, so that calls do not affect each other.
-async fn subject(case: &Case, test_account: &TestAccount) -> String {
+async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -> String {
     match case.tenancy {
         Tenancy::Customer => {
             // On a FLEET customer every member may set a missing custom ID.
@@ -81,6 +81,12 @@ async fn subject(case: &Case, test_account: &TestAccount) -> String {
         Tenancy::CustomId => custom_id(test_account, "Ada").await,
         Tenancy::Tag => tag(test_account, &unknown_id()).await,
         Tenancy::Branch => test_account.branch(&unknown_id()).await,
+        Tenancy::Member => test_account.add(&unknown_id(), pb::Role::Viewer).await.member_id,
+        Tenancy::Membership => {
+            let me = caller.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner();
+            let below = test_account.child("below").await;
+            below.add(&me.principal.unwrap().subject, pb::Role::Viewer).await.member_id
+        }
         Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => String::new(),
     }
 }
@@ -127,13 +133,46 @@ async fn roles_below_the_least_role_are_refused_and_the_others_admitted() {
                 let refusal = assert_refused(refusal, Code::PermissionDenied, "ROLE_TOO_LOW");
                 assert_eq!(metadata(&refusal, "required_role").as_deref(), Some(case.least), "{} {name}", case.rpc);
             } else {
-                let answer = (case.call)(client.clone(), subject(case, &north).await).await;
+                let answer = (case.call)(client.clone(), subject(case, &north, client).await).await;
                 assert!(answer.is_ok(), "{} as {name}: {answer:?}", case.rpc);
             }
         }
         if case.least == "PLATFORM" {
             let answer = (case.call)(world.operator(), String::new()).await;
             assert!(answer.is_ok(), "{}: {answer:?}", case.rpc);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_membership_that_waits_counts_where_it_is_named_and_nowhere_else() {
+    let world = World::start().await;
+    let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
+    let north = acme.child("north").await;
+    let deep = north.child("deep").await;
+    for (name, role) in ROLES {
+        let waiting = north.member(role).await;
+        let (by_tenant, above) = (waiting.in_tenant(&acme.tenant), waiting.acting_in(&acme.account));
+        for case in CASES {
+            let Some(least) = ROLES.iter().position(|(role, _)| *role == case.least) else { continue };
+            // Without the account's name there is nothing that it could act in, whatever the RPC asks for.
+            for unnamed in [Client { account: None, ..waiting.clone() }, Client { account: None, ..by_tenant.clone() }]
+            {
+                let refused = (case.call)(unnamed, unknown_id()).await;
+                let refused = assert_refused(refused, Code::InvalidArgument, "ACCOUNT_REQUIRED");
+                assert_eq!(metadata(&refused, "waiting_memberships").as_deref(), Some("1"), "{}", case.rpc);
+            }
+            assert_refused((case.call)(above.clone(), unknown_id()).await, Code::NotFound, "ACCOUNT_NOT_FOUND");
+            // In the account and below it, it has its role.
+            let admitted = ROLES.iter().position(|(role, _)| *role == name).unwrap() >= least;
+            for test_account in [&north, &deep] {
+                let id = subject(case, test_account, &waiting).await;
+                let answer = (case.call)(waiting.acting_in(&test_account.account), id).await;
+                match admitted {
+                    true => assert!(answer.is_ok(), "{} as {name}: {answer:?}", case.rpc),
+                    false => drop(assert_refused(answer, Code::PermissionDenied, "ROLE_TOO_LOW")),
+                }
+            }
         }
     }
 }
@@ -148,6 +187,10 @@ async fn a_caller_without_membership_is_refused() {
         assert_refused(call(world.bearer("a.b.c".to_owned())).await, Code::Unauthenticated, "TOKEN_INVALID");
         let stranger = world.subject("stranger");
         match case.least {
+            "AUTHENTICATED" if case.tenancy == Tenancy::Membership => {
+                let refused = (case.call)(stranger, unknown_id()).await;
+                assert_refused(refused, Code::NotFound, "MEMBERSHIP_NOT_FOUND");
+            }
             "AUTHENTICATED" => assert!(call(stranger).await.is_ok(), "{}", case.rpc),
             "PLATFORM" => {
                 // A service principal is not a platform operator.
@@ -180,6 +223,8 @@ struct Fixture {
     custom_ids: Vec<String>,
     tags: Vec<String>,
     branches: Vec<String>,
+    /// Members of the same accounts.
+    members: Vec<String>,
     /// Accounts in which the caller cannot act: above it, its sibling, another tenant's.
     accounts: Vec<String>,
     /// Texts that no answer to the caller may contain.
@@ -199,9 +244,14 @@ impl Fixture {
         }
         for test_account in [&south, &globex] {
             secrets.push(test_account.account.clone());
-            secrets.push(test_account.add("secret", pb::Role::Viewer).await.member_id);
         }
         let (mut secret_ids, mut tags, mut branches) = (Vec::new(), Vec::new(), Vec::new());
+        // Those of acme are inherited, so they are no secret.
+        let mut members = vec![acme.add("above", pb::Role::Viewer).await.member_id];
+        for test_account in [&south, &globex] {
+            members.push(test_account.add("secret", pb::Role::Viewer).await.member_id);
+        }
+        secrets.extend(members[1..].iter().cloned());
         for test_account in [&acme, &south, &globex] {
             secret_ids.push(custom_id(test_account, "secret").await);
             tags.push(tag(test_account, "secret").await);
@@ -210,7 +260,7 @@ impl Fixture {
         secrets.extend(customers.iter().chain(&secret_ids).chain(&tags).chain(&branches).cloned());
         let caller = north.member(pb::Role::Admin).await;
         let accounts = vec![acme.account, south.account, globex.account];
-        Self { world, caller, north, customers, custom_ids: secret_ids, tags, branches, accounts, secrets }
+        Self { world, caller, north, customers, custom_ids: secret_ids, tags, branches, members, accounts, secrets }
     }
 
     /// Asserts that every call is refused like the last one, whose resource does not exist, and changes nothing.
@@ -235,6 +285,8 @@ async fn resources_of_other_accounts_do_not_exist() {
             Tenancy::CustomId => (&fixture.custom_ids, "CUSTOMER_NOT_FOUND"),
             Tenancy::Tag => (&fixture.tags, "TAG_NOT_FOUND"),
             Tenancy::Branch => (&fixture.branches, "BRANCH_NOT_FOUND"),
+            Tenancy::Member => (&fixture.members, "MEMBER_NOT_FOUND"),
+            Tenancy::Membership => (&fixture.members, "MEMBERSHIP_NOT_FOUND"),
             Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => continue,
         };
         let named = subjects.iter().cloned().chain([unknown_id()]);
@@ -246,8 +298,9 @@ async fn resources_of_other_accounts_do_not_exist() {
 #[tokio::test]
 async fn callers_cannot_act_in_accounts_or_tenants_of_others() {
     let fixture = Fixture::set().await;
-    for case in CASES.iter().filter(|case| !matches!(case.tenancy, Tenancy::Caller | Tenancy::Platform)) {
-        let id = subject(case, &fixture.north).await;
+    let elsewhere = |case: &&Case| matches!(case.tenancy, Tenancy::Caller | Tenancy::Membership | Tenancy::Platform);
+    for case in CASES.iter().filter(|case| !elsewhere(case)) {
+        let id = subject(case, &fixture.north, &fixture.caller).await;
         let named = fixture.accounts.iter().cloned().chain([unknown_id()]);
         let calls = named.map(|account| (fixture.caller.acting_in(&account), id.clone())).collect();
         fixture.all_absent(case, calls, Code::NotFound, "ACCOUNT_NOT_FOUND").await;
@@ -262,7 +315,8 @@ async fn callers_cannot_act_in_accounts_or_tenants_of_others() {
 async fn no_answer_shows_data_of_other_accounts() {
     let fixture = Fixture::set().await;
     for case in CASES.iter().filter(|case| case.tenancy != Tenancy::Platform) {
-        let answer = (case.call)(fixture.caller.clone(), subject(case, &fixture.north).await).await.unwrap();
+        let id = subject(case, &fixture.north, &fixture.caller).await;
+        let answer = (case.call)(fixture.caller.clone(), id).await.unwrap();
         for secret in &fixture.secrets {
             assert!(!answer.contains(secret), "{} shows {secret}: {answer}", case.rpc);
         }
@@ -275,16 +329,16 @@ async fn rpcs_of_the_caller_and_of_the_platform_ignore_the_acting_account() {
     let elsewhere = [fixture.accounts[1].clone(), fixture.accounts[2].clone(), unknown_id()];
     for case in CASES {
         let client = match case.tenancy {
-            Tenancy::Caller => &fixture.caller,
+            Tenancy::Caller | Tenancy::Membership => &fixture.caller,
             Tenancy::Platform => &fixture.world.operator(),
             _ => continue,
         };
         for account in &elsewhere {
-            let answer = (case.call)(client.acting_in(account), String::new()).await;
+            let answer = (case.call)(client.acting_in(account), subject(case, &fixture.north, client).await).await;
             // The platform must not see what is below a tenant's provider.
             let below = fixture.customers.iter().chain([&fixture.accounts[1], &fixture.north.account]);
             let hidden: Vec<_> =
-                if case.tenancy == Tenancy::Caller { fixture.secrets.iter().collect() } else { below.collect() };
+                if case.tenancy != Tenancy::Platform { fixture.secrets.iter().collect() } else { below.collect() };
             let answer = answer.unwrap();
             assert!(hidden.iter().all(|secret| !answer.contains(secret.as_str())), "{}: {answer}", case.rpc);
         }

@@ -75,7 +75,8 @@ async fn an_account_is_created_below_the_acting_account_with_its_first_admin() {
     assert_eq!((nora.account_id.as_str(), nora.role()), (account.id.as_str(), pb::Role::Admin));
 
     // She acts there and not above; the account's creator acts there too.
-    let client = world.subject("nora");
+    assert!(nora.waiting, "the creator named somebody else");
+    let client = world.subject("nora").accepting_all().await;
     let read = client.accounts().get_account(pb::GetAccountRequest::default()).await.unwrap().into_inner();
     assert_eq!(read.account.as_ref(), Some(&account));
     let below = create(&acme.admin.acting_in(&account.id), request("below")).await.unwrap().account.unwrap();

@@ -26,6 +26,7 @@ async fn events_record_the_principal_and_its_actors() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     acme.add("max", pb::Role::Member).await;
+    world.subject("max").accepting_all().await;
     let act = json!({"sub": "portal", "act": {"iss": "https://partner.example", "sub": "batch"}});
     let token = world.keys.sign(tokens::claims(&json!({"act": act})));
     let ada = world.bearer(token).create(customer("Ada")).await.unwrap();
@@ -48,9 +49,13 @@ async fn a_sole_membership_is_the_default_and_with_several_one_must_be_named() {
     let max = world.subject("max");
     assert_refused(acts_in(&max).await, Code::PermissionDenied, "NOT_A_MEMBER");
     north.add("max", pb::Role::Member).await;
+    assert_refused(acts_in(&max).await, Code::InvalidArgument, "ACCOUNT_REQUIRED");
+    let max = max.accepting_all().await;
     assert_eq!(acts_in(&max).await.unwrap(), north.account);
     assert_eq!(max.create(customer("Ada")).await.unwrap().account_id, north.account);
     south.add("max", pb::Role::Viewer).await;
+    assert_eq!(acts_in(&max).await.unwrap(), north.account, "one that waits does not count");
+    let max = max.accepting_all().await;
     assert_refused(acts_in(&max).await, Code::InvalidArgument, "ACCOUNT_REQUIRED");
     for test_account in [&north, &south] {
         assert_eq!(acts_in(&max.acting_in(&test_account.account)).await.unwrap(), test_account.account);
@@ -118,7 +123,7 @@ async fn a_principal_of_two_tenants_names_the_tenant_or_the_account() {
     for test_account in [&acme, &globex] {
         test_account.add("max", pb::Role::Admin).await;
     }
-    let max = world.subject("max");
+    let max = world.subject("max").accepting_all().await;
     assert_refused(acts_in(&max).await, Code::InvalidArgument, "ACCOUNT_REQUIRED");
     for test_account in [&acme, &globex, &north] {
         assert_eq!(acts_in(&max.acting_in(&test_account.account)).await.unwrap(), test_account.account);
@@ -170,7 +175,7 @@ async fn no_other_header_identifies_the_caller() {
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let max = north.member(pb::Role::Viewer).await;
-    let unnamed = Client { account: None, ..max };
+    let unnamed = Client { account: None, ..max.accepting_all().await };
     let mut request = Request::new(pb::GetAccountRequest::default());
     for (name, value) in [
         ("x-clientele-account", acme.account.as_str()),
@@ -240,6 +245,7 @@ async fn in_the_steady_state_calls_read_no_memberships() {
     let first = World::start_with(database.clone(), |_| ()).await;
     let acme = first.tenant("acme").await;
     acme.add("max", pb::Role::Viewer).await;
+    first.subject("max").accepting_all().await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     stopped(first).await;
     let before = look_ups(&database).await;

@@ -176,7 +176,7 @@ async fn an_event_records_principal_actors_account_rpc_and_trace() {
         pb::ApproveCustomerRequest { customer_id: ada.id.clone(), request_id: ids[1].clone(), ..Default::default() };
     let agent = crate::world::Client { traceparent: through("b"), ..agent };
     let approved = agent.customers().approve_customer(approval).await.unwrap().into_inner().customer.unwrap();
-    let uncle = crate::world::Client { traceparent: through("c"), ..world.subject("uncle") };
+    let uncle = crate::world::Client { traceparent: through("c"), ..world.subject("uncle").accepting_all().await };
     uncle.update(pb::Customer { email: "a@x.nl".to_owned(), ..ada.clone() }, &["email"]).await.unwrap();
     let service = crate::world::Client { traceparent: through("d"), ..service };
     let archiving = pb::ArchiveCustomersRequest {

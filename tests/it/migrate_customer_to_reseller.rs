@@ -84,7 +84,7 @@ async fn a_customer_becomes_a_reseller_and_keeps_all_its_data() {
     assert_eq!(north.admin.lookup("Copaco-00123", "erp").await.unwrap().0, before.id);
 
     // The new admin sees it as its owner, and nothing that belongs to the former owner.
-    let jan = world.subject("jan");
+    let jan = world.subject("jan").accepting_all().await;
     let owned = jan.get(&before.id).await.unwrap();
     assert!(owned.custom_ids.is_empty() && owned.tags.is_empty(), "{owned:?}");
     assert_eq!((owned.contacts, owned.email, owned.labels), (before.contacts, before.email, before.labels));

@@ -114,6 +114,17 @@ async fn mutations_without_customer(client: &Client, tag: &pb::Tag, other: &pb::
             ..Default::default()
         },
     );
+    let mut access = client.access();
+    let member_id = client.memberships(0).await.remove(0).member_id;
+    let accept = pb::AcceptMembershipRequest { member_id: member_id.clone(), ..Default::default() };
+    let change = pb::ChangeMemberRoleRequest {
+        member_id: member_id.clone(),
+        role: pb::Role::Admin.into(),
+        ..Default::default()
+    };
+    let others = access.list_members(pb::ListMembersRequest::default()).await.unwrap().into_inner().members;
+    let member_id = others.into_iter().map(|member| member.member_id).find(|id| *id != member_id).unwrap();
+    let remove = pb::RemoveMemberRequest { member_id, ..Default::default() };
     let rename = pb::RenameTagRequest { tag_id: tag.id.clone(), name: "gold".to_owned(), ..Default::default() };
     let delete = pb::DeleteTagRequest { tag_id: tag.id.clone(), ..Default::default() };
     let moved = pb::UpdateBranchRequest {
@@ -125,6 +136,9 @@ async fn mutations_without_customer(client: &Client, tag: &pb::Tag, other: &pb::
         client.create(customer("Eve")).await.map(drop),
         client.accounts().create_account(account).await.map(drop),
         client.access().add_member(member).await.map(drop),
+        access.accept_membership(accept).await.map(drop),
+        access.change_member_role(change).await.map(drop),
+        access.remove_member(remove).await.map(drop),
         branch(client, "Breda", true).await.map(drop),
         client.accounts().update_branch(moved).await.map(drop),
         create(client, "new").await.map(drop),
@@ -139,6 +153,7 @@ async fn mutations_that_name_no_customer_are_refused() {
     let (acme, ada, _) = pair(&world).await;
     let tag = create(&acme.admin, "vip").await.unwrap();
     let venlo = branch(&acme.admin, "Venlo", false).await.unwrap();
+    acme.add("other", pb::Role::Viewer).await;
     let before = rows(&world).await;
 
     // For any value of the header: it alone says that nothing else may change.

@@ -107,6 +107,13 @@ async fn callers(world: &World, met: &mut Met) {
     let again =
         pb::AddMemberRequest { principal: Some(principal("max")), role: pb::Role::Viewer.into(), ..Default::default() };
     met.note(acme.admin.access().add_member(again).await);
+    let absent = pb::AcceptMembershipRequest { member_id: unknown_id(), ..Default::default() };
+    met.note(acme.admin.access().accept_membership(absent).await);
+    let absent = pb::RemoveMemberRequest { member_id: unknown_id(), ..Default::default() };
+    met.note(acme.admin.access().remove_member(absent).await);
+    let last = acme.admin.memberships(0).await.remove(0).member_id;
+    let last = pb::RemoveMemberRequest { member_id: last, ..Default::default() };
+    met.note(acme.admin.access().remove_member(last).await);
     let elsewhere = pb::GetAccountRequest { account_id: unknown_id() };
     met.note(acme.admin.accounts().get_account(elsewhere).await);
     let strange = pb::ListAccountsRequest { page_token: "x".to_owned(), ..Default::default() };

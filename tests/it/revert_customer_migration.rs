@@ -38,6 +38,8 @@ async fn migrated(world: &World, rule: pb::NameUniqueness) -> (TestAccount, pb::
         ..migrating(&made.id)
     };
     let answer = migrate(&north.admin, &request).await.unwrap();
+    // To agree to be a member is no use of the account.
+    world.subject("jan").accepting_all().await;
     (north, made, answer.customer.unwrap().account_id)
 }
 

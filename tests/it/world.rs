@@ -368,6 +368,28 @@ impl Client {
         Self { channel, ..self.clone() }
     }
 
+    /// All memberships, as WhoAmI lists them in pages of this size.
+    pub async fn memberships(&self, page_size: i32) -> Vec<pb::Membership> {
+        let (mut all, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let page = self.access().who_am_i(pb::WhoAmIRequest { page_size, page_token }).await.unwrap().into_inner();
+            all.extend(page.memberships);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return all;
+            }
+        }
+    }
+
+    /// Accepts all memberships that wait, so that the sole one counts without a header. Returns the client.
+    pub async fn accepting_all(self) -> Self {
+        for membership in self.memberships(0).await.into_iter().filter(|membership| membership.waiting) {
+            let request = pb::AcceptMembershipRequest { member_id: membership.member_id, ..Default::default() };
+            self.access().accept_membership(request).await.unwrap();
+        }
+        self
+    }
+
     pub fn intercepted(&self) -> Intercepted {
         InterceptedService::new(self.channel.clone(), self.clone())
     }

@@ -141,6 +141,19 @@ fn the_checker_finds_what_is_not_restricted() {
     let with = "with e as (update tags t set name = '' from unnest($2) as u (tenant_id) where t.tenant_id = $1 \
                 returning u.tenant_id)";
     fails(&format!("{with} select from customers c join e on c.tenant_id = e.tenant_id"), &["c"]);
+    // Nor does a union, where each side needs a restriction, at the same place.
+    let join = |sides: &str| format!("select from customers c join ({sides}) e on c.tenant_id = e.tenant_id");
+    fails(
+        &join("select t.tenant_id from tags t where t.tenant_id = $1 union all select t.tenant_id from tags t"),
+        &["c", "t"],
+    );
+    fails(
+        &join(
+            "select t.tenant_id, t.id from tags t where t.tenant_id = $1
+             union all select t.id, t.tenant_id from tags t where t.tenant_id = $1",
+        ),
+        &["c"],
+    );
     let shadow = "with tags as (select 1) select from tags";
     assert_eq!(found(shadow)[0], "the `with` query tags has the name of a table");
     assert!(unrestricted("select from", &tables, &[]).is_err());
@@ -161,6 +174,10 @@ fn the_checker_accepts_what_is_restricted() {
         "with c as (update customers set name = $3 where tenant_id = $1 and id = $2 returning tenant_id, id), \
               e as (select * from unnest($2::uuid[]) as e (id)) \
          insert into events (tenant_id, id) select c.tenant_id, e.id from c cross join e",
+        "select from customers c join ( \
+             select t.tenant_id from tags t where t.tenant_id = $1 \
+             union all select m.tenant_id from members m where m.tenant_id = $1 \
+         ) e on c.tenant_id = e.tenant_id",
         "delete from tags t using (customers c join members m on m.tenant_id = c.tenant_id) \
          where t.tenant_id = $1 and c.tenant_id = t.tenant_id",
     ] {

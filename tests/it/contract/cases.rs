@@ -31,6 +31,10 @@ pub enum Tenancy {
     Tag,
     /// It names a branch of the acting account.
     Branch,
+    /// It names a member of the acting account.
+    Member,
+    /// It names one of the caller's own memberships, in any account.
+    Membership,
     /// It names no resource: the acting account decides.
     Acting,
     /// It returns the caller's own identity, in any account.
@@ -60,6 +64,34 @@ pub const CASES: &[Case] = &[
         "AUTHENTICATED",
         Tenancy::Caller,
         call!(access.who_am_i, _ => pb::WhoAmIRequest::default()),
+    ),
+    case(
+        "AccessService/AcceptMembership",
+        "AUTHENTICATED",
+        Tenancy::Membership,
+        call!(access.accept_membership, member_id => pb::AcceptMembershipRequest { member_id, ..Default::default() }),
+    ),
+    case(
+        "AccessService/DeclineMembership",
+        "AUTHENTICATED",
+        Tenancy::Membership,
+        call!(access.decline_membership, member_id => pb::DeclineMembershipRequest { member_id, ..Default::default() }),
+    ),
+    case(
+        "AccessService/ChangeMemberRole",
+        "ADMIN",
+        Tenancy::Member,
+        call!(access.change_member_role, member_id => pb::ChangeMemberRoleRequest {
+            member_id,
+            role: pb::Role::Member.into(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "AccessService/RemoveMember",
+        "ADMIN",
+        Tenancy::Member,
+        call!(access.remove_member, member_id => pb::RemoveMemberRequest { member_id, ..Default::default() }),
     ),
     case("AccessService/AddMember", "ADMIN", Tenancy::Acting, call!(access.add_member, _ => add_member())),
     case(

@@ -294,7 +294,17 @@ impl Check<'_> {
 
     /// What the column tenant_id of a `with` query or of a subquery proves.
     fn yields(&mut self, query: &Query) -> Relation {
-        let restricted = match query.body.as_ref() {
+        if self.is_body_restricted(&query.body) { Relation::Restricted } else { Relation::Other }
+    }
+
+    fn is_body_restricted(&mut self, body: &SetExpr) -> bool {
+        match body {
+            // The column of both sides, at the same place.
+            SetExpr::SetOperation { left, right, .. } => {
+                place_of_tenant(left).is_some_and(|place| place_of_tenant(right) == Some(place))
+                    && self.is_body_restricted(left)
+                    && self.is_body_restricted(right)
+            }
             SetExpr::Select(select) => {
                 let value = tenant_among(&select.projection).cloned().or_else(|| tenant_of_all(&select.projection));
                 value.is_some_and(|value| {
@@ -313,8 +323,7 @@ impl Check<'_> {
                 returned.and_then(tenant_among).is_some_and(|value| self.is_restricted_in(scope, value))
             }
             _ => false,
-        };
-        if restricted { Relation::Restricted } else { Relation::Other }
+        }
     }
 }
 
@@ -382,6 +391,20 @@ fn tenant_among(columns: &[SelectItem]) -> Option<&Expr> {
         SelectItem::UnnamedExpr(value @ Expr::Identifier(name)) => is_tenant(name).then_some(value),
         _ => None,
     })
+}
+
+/// Which column of a result is tenant_id, if all are named one by one.
+fn place_of_tenant(body: &SetExpr) -> Option<usize> {
+    match body {
+        SetExpr::Select(select) => {
+            let is_tenant = |column: &SelectItem| tenant_among(std::slice::from_ref(column)).is_some();
+            let wild =
+                |column: &SelectItem| matches!(column, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+            select.projection.iter().position(is_tenant).filter(|_| !select.projection.iter().any(wild))
+        }
+        SetExpr::SetOperation { left, .. } => place_of_tenant(left),
+        _ => None,
+    }
 }
 
 /// The tenant_id of the relation of which all columns are among those of a result.

@@ -1,0 +1,127 @@
+//! A customer as a call answers with it: what the caller may see and do, and what is computed for it.
+
+use sqlx::PgConnection;
+
+use super::Customers;
+use crate::{
+    domain::{
+        access::{caller::Caller, relation::Relation},
+        customers::{command::DecisionInputs, customer::Customer, dms::DmsLink, link::Link},
+        fields::{field::View, path::FieldPath},
+        requests::{answer::Answer, options::Options},
+    },
+    error::{Error, Result},
+    service::{call, clock, seal::Revisions},
+    store::{self, customers::CustomerRecord},
+};
+
+/// A customer as the caller may see it.
+#[derive(Clone, Debug)]
+pub struct CustomerDetails {
+    /// The customer.
+    pub customer: Customer,
+    /// The acting account's link to it.
+    pub link: Link,
+    /// The acting account's relation to the customer, which decides what it may see of it.
+    pub relation: Relation,
+    /// The customer's link to the acting account's dealer management system.
+    pub dms_link: DmsLink,
+    /// The RPCs that the caller may call on the customer now.
+    pub allowed_actions: Vec<&'static str>,
+    /// The fields that its approval still requires.
+    pub missing_for_approval: Vec<FieldPath>,
+    /// Whether the customer's sales person is no longer a member.
+    pub sales_person_gone: bool,
+    /// The etag of this state; none under `validate_only`.
+    pub etag: Option<String>,
+}
+
+impl Customers {
+    /// A stored customer, with its etag.
+    pub(super) fn details(&self, caller: &Caller, record: CustomerRecord) -> Result<CustomerDetails> {
+        let etag = self.etag_of(caller, &record)?;
+        Ok(CustomerDetails { etag: Some(etag), ..preview(caller, record) })
+    }
+
+    /// A stored customer in a view. The view BASIC has neither actions nor what its approval requires, and the customer may have
+    /// been read without what they depend on.
+    pub(super) fn details_in(&self, caller: &Caller, record: CustomerRecord, view: View) -> Result<CustomerDetails> {
+        if view == View::Full {
+            return self.details(caller, record);
+        }
+        let etag = self.etag_of(caller, &record)?;
+        let sales_person_gone = record.is_sales_person_gone();
+        let CustomerRecord { customer, link, .. } = record;
+        Ok(CustomerDetails {
+            relation: customer.relation(caller.scope()),
+            sales_person_gone,
+            dms_link: DmsLink::of(&customer, &link, caller),
+            allowed_actions: Vec::new(),
+            missing_for_approval: Vec::new(),
+            customer,
+            link,
+            etag: Some(etag),
+        })
+    }
+
+    fn etag_of(&self, caller: &Caller, record: &CustomerRecord) -> Result<String> {
+        let revisions = Revisions { customer: record.customer.revision, link: record.link.revision };
+        self.sealer.etag(caller.scope(), record.customer.id, revisions)
+    }
+
+    /// The customer that a mutation answers with. Under `validate_only` it has no etag: its state is not stored.
+    pub(super) fn mutated_details(
+        &self,
+        caller: &Caller,
+        options: &Options,
+        record: CustomerRecord,
+    ) -> Result<CustomerDetails> {
+        if options.validate_only { Ok(preview(caller, record)) } else { self.details(caller, record) }
+    }
+
+    /// The customer of a stored answer, for a caller that may see the customer today.
+    pub(super) async fn replay(&self, caller: &Caller, answer: Answer) -> Result<CustomerDetails> {
+        self.pool.lease().await?.run(async |conn| self.replay_in(conn, caller, answer).await).await
+    }
+
+    /// The same in a session that the call has already.
+    pub(super) async fn replay_in(
+        &self,
+        conn: &mut PgConnection,
+        caller: &Caller,
+        answer: Answer,
+    ) -> Result<CustomerDetails> {
+        let Answer::Customer { customer, .. } = &answer else { return Err(other_answer()) };
+        let now = store::customers::get(conn, caller, customer.id, call::hold).await?;
+        self.replay_over(caller, now, answer)
+    }
+
+    /// The same over the customer as it was just read.
+    pub(super) fn replay_over(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<CustomerDetails> {
+        let Answer::Customer { customer, link } = answer else { return Err(other_answer()) };
+        self.details(caller, CustomerRecord { customer, link, ..now })
+    }
+}
+
+fn other_answer() -> Error {
+    Error::internal("the stored answer is not of one customer")
+}
+
+/// A customer without an etag.
+fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
+    let inputs = DecisionInputs { policies: &record.policies, owner_ids: &record.owner_ids, acting: caller.account() };
+    let relation = record.customer.relation(caller.scope());
+    CustomerDetails {
+        relation,
+        sales_person_gone: record.is_sales_person_gone(),
+        dms_link: DmsLink::of(&record.customer, &record.link, caller),
+        allowed_actions: record.customer.allowed_actions(caller, inputs, clock::now()),
+        missing_for_approval: match relation {
+            Relation::OwnerOrAbove => record.customer.missing_for_approval(inputs),
+            Relation::Below => Vec::new(),
+        },
+        customer: record.customer,
+        link: record.link,
+        etag: None,
+    }
+}
