@@ -6,7 +6,8 @@ use tonic::Code;
 
 use crate::{
     invitations::{
-        accept, accept_as, claiming, events, execute, invited, inviting, listed, revoke, token_of, with_email,
+        accept, accept_as, claiming, events, execute, invited, inviting, listed, revoke, token_by_key, token_of,
+        with_email,
     },
     rows::rows,
     world::{ISSUER, World, assert_refused, at_once, bad_fields, customer, database, request_id, unknown_id, wire},
@@ -21,6 +22,7 @@ async fn the_caller_becomes_an_accepted_member_at_once() {
     let north = acme.child("north").await;
     let invitation = invited(&north, "Nora@North.example").await;
     let token = token_of(&world, &north, &invitation).await;
+    assert_eq!(token, token_by_key(&north.tenant, &invitation.invitation_id));
     let nora = with_email(&world, "nora", "nora@NORTH.example");
     // The server caches the refusal; the change drops it from the cache.
     assert_refused(nora.create(customer("Ada")).await, Code::PermissionDenied, "NOT_A_MEMBER");

@@ -1,11 +1,14 @@
 //! What the tests of invitations share: who invites, the token of the mail, and who accepts.
 
+use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clientele::{
     domain::values::ids::{InvitationId, TenantId},
     grpc::pb,
 };
 use serde_json::{Value, json};
 use tonic::Status;
+use uuid::Uuid;
 
 use crate::world::{AUDIENCE, Client, ISSUER, TestAccount, World, now};
 
@@ -27,6 +30,14 @@ pub async fn token_of(world: &World, test_account: &TestAccount, invitation: &pb
     let tenant = TenantId::parse(&test_account.tenant).unwrap();
     let id = InvitationId::parse(&invitation.invitation_id).unwrap();
     world.server.services().mailer.link(tenant, id).await.unwrap().expect("it is open").token
+}
+
+/// The same, made of the tests' sealing key as docs/adr/0003-invitation-tokens.md says.
+pub fn token_by_key(tenant: &str, invitation: &str) -> String {
+    let ids = [tenant, invitation].map(|id| Uuid::parse_str(id).unwrap().into_bytes()).concat();
+    let text = [b"clientele secret 1\0invitation".as_slice(), &ids, &1_i32.to_be_bytes()].concat();
+    let secret = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]), &text);
+    URL_SAFE_NO_PAD.encode([ids.as_slice(), secret.as_ref()].concat())
 }
 
 /// A subject whose token has these claims beside the usual ones.

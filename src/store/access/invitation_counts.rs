@@ -33,7 +33,7 @@ pub async fn count(
                     where i.tenant_id = $1 and i.account_id = $2 and i.state in ('PENDING', 'SENT')
                       and coalesce(i.expires_at > $5, true)
                     limit $7
-                ) open
+                ) mine
             ) as "open!",
             (
                 select coalesce(sum(i.mails), 0) from invitations i
