@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::samples;
 use crate::domain::{
+    access::membership::Membership,
     accounts::policies::{Policies, PolicyChoices},
     customers::{
         command::{Command, DecisionInputs},
@@ -72,6 +73,7 @@ fn the_changes_of_events_are_stored_as_their_golden_file_has_them() {
         ("of_tags", Changes::of_tags(&[], std::slice::from_ref(&tag))),
         ("of_tag", Changes::of_tag(Some(&tag), None)),
         ("of_branch", Changes::of_branch(None, &branch)),
+        ("of_member", Changes::of_member(Some(&samples::member()), None)),
     ];
     insta::assert_json_snapshot!("event_changes", all.map(|(name, changes)| json!({name: stored(&changes)})));
     let words: Vec<&str> = EventType::KNOWN.iter().map(|event_type| event_type.as_str()).collect();
@@ -92,8 +94,9 @@ fn answers() -> Vec<Answer> {
         references: samples::references(),
     };
     let outcome = BatchOutcome { customer: customer.id, changed: true, revision: 7, link_revision: 2 };
+    let tenant_id = TenantId::from_uuid(samples::id(1));
     let tenant = Tenant {
-        id: TenantId::from_uuid(samples::id(1)),
+        id: tenant_id,
         name: "Noordzee".to_owned(),
         name_uniqueness: NameUniqueness::Tenant,
         created_at: samples::at(0),
@@ -104,7 +107,8 @@ fn answers() -> Vec<Answer> {
         Answer::Migrated { customer, link, plan },
         Answer::Account { account: account.clone(), admin: Some(member.clone()), invitation: None },
         Answer::Tenant { tenant, account, admin: member.clone() },
-        Answer::Member { member },
+        Answer::Member { member: member.clone() },
+        Answer::Membership { membership: Membership::of(tenant_id, "Noordzee".to_owned(), &member) },
         Answer::Invitation { invitation: samples::invitation() },
         Answer::Branch { branch: samples::branch() },
         Answer::Tag { tag: samples::tag() },

@@ -10,6 +10,7 @@ use clientele::{domain::requests::contract::RPCS, grpc::DESCRIPTORS};
 
 const README: &str = include_str!("../../README.md");
 const PORTALS: &str = include_str!("../../docs/portals.md");
+const ACCESS: &str = include_str!("../../docs/access.md");
 
 #[test]
 fn every_reason_has_its_row_in_the_errors_document_with_its_code_and_what_to_do() {
@@ -45,7 +46,7 @@ fn the_readme_names_every_rpc() {
 #[test]
 fn every_request_of_the_walks_fits_the_contract() {
     let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
-    for walk in [README, PORTALS] {
+    for walk in [README, ACCESS, PORTALS] {
         let requests = requests(walk);
         assert!(requests.len() > 10, "{requests:?}");
         for (rpc, body) in requests {

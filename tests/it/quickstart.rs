@@ -15,6 +15,7 @@ async fn the_quickstart_prints_the_expected_lines() {
     let policies = pb::AccountPolicies { auto_approve: Some(false), ..policies };
     let north = acme.child_with("north", Some(policies)).await;
     north.add("bob", pb::Role::Admin).await;
+    world.subject("bob").accepting_all().await;
 
     let mut steps = Vec::new();
     let token = world.keys.token("bob");

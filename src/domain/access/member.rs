@@ -54,3 +54,26 @@ impl Member {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples;
+
+    #[test]
+    fn a_member_of_an_answer_from_before_there_was_consent_does_not_wait() {
+        let mut stored = serde_json::to_value(samples::member()).unwrap();
+        stored.as_object_mut().unwrap().remove("waiting").unwrap();
+        assert_eq!(serde_json::from_value::<Member>(stored).unwrap(), Member { waiting: false, ..samples::member() });
+    }
+
+    #[test]
+    fn an_accepted_admin_of_the_provider_leads() {
+        let provider = TenantId::from_uuid(samples::member().account.get());
+        let admin = Member { role: Role::Admin, waiting: false, ..samples::member() };
+        assert!(admin.leads(provider));
+        assert!(!admin.leads(TenantId::from_uuid(samples::id(99))), "of an account below");
+        assert!(!Member { waiting: true, ..admin.clone() }.leads(provider));
+        assert!(!Member { role: Role::ServiceManager, ..admin }.leads(provider));
+    }
+}

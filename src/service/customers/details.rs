@@ -2,39 +2,18 @@
 
 use sqlx::PgConnection;
 
-use super::Customers;
+use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
-        customers::{command::DecisionInputs, customer::Customer, dms::DmsLink, link::Link},
-        fields::{field::View, path::FieldPath},
+        customers::{command::DecisionInputs, dms::DmsLink},
+        fields::field::View,
         requests::{answer::Answer, options::Options},
     },
     error::{Error, Result},
     service::{call, clock, seal::Revisions},
     store::{self, customers::CustomerRecord},
 };
-
-/// A customer as the caller may see it.
-#[derive(Clone, Debug)]
-pub struct CustomerDetails {
-    /// The customer.
-    pub customer: Customer,
-    /// The acting account's link to it.
-    pub link: Link,
-    /// The acting account's relation to the customer, which decides what it may see of it.
-    pub relation: Relation,
-    /// The customer's link to the acting account's dealer management system.
-    pub dms_link: DmsLink,
-    /// The RPCs that the caller may call on the customer now.
-    pub allowed_actions: Vec<&'static str>,
-    /// The fields that its approval still requires.
-    pub missing_for_approval: Vec<FieldPath>,
-    /// Whether the customer's sales person is no longer a member.
-    pub sales_person_gone: bool,
-    /// The etag of this state; none under `validate_only`.
-    pub etag: Option<String>,
-}
 
 impl Customers {
     /// A stored customer, with its etag.

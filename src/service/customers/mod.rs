@@ -21,7 +21,6 @@ use std::sync::Arc;
 pub use self::{
     batch::{BatchItem, BatchOutcomes},
     create::NewCustomer,
-    details::CustomerDetails,
     find::{Availability, Found},
     migrate::{Migrated, Reseller},
     ownership::Blocked,
@@ -33,9 +32,9 @@ pub use self::{
 };
 use crate::{
     domain::{
-        access::caller::Caller,
-        customers::{command::Command, hold::Hold},
-        fields::{customer_fields::CustomerFields, edit::Edit},
+        access::{caller::Caller, relation::Relation},
+        customers::{command::Command, customer::Customer, dms::DmsLink, hold::Hold, link::Link},
+        fields::{customer_fields::CustomerFields, edit::Edit, path::FieldPath},
         requests::options::{Options, Outcome},
         values::{
             address::AddressPart,
@@ -63,6 +62,27 @@ pub struct Customers {
     large_batches: LargeBatches,
     sealer: Arc<Sealer>,
     inviting: Inviting,
+}
+
+/// A customer as the caller may see it.
+#[derive(Clone, Debug)]
+pub struct CustomerDetails {
+    /// The customer.
+    pub customer: Customer,
+    /// The acting account's link to it.
+    pub link: Link,
+    /// The acting account's relation to the customer, which decides what it may see of it.
+    pub relation: Relation,
+    /// The customer's link to the acting account's dealer management system.
+    pub dms_link: DmsLink,
+    /// The RPCs that the caller may call on the customer now.
+    pub allowed_actions: Vec<&'static str>,
+    /// The fields that its approval still requires.
+    pub missing_for_approval: Vec<FieldPath>,
+    /// Whether the customer's sales person is no longer a member.
+    pub sales_person_gone: bool,
+    /// The etag of this state; none under `validate_only`.
+    pub etag: Option<String>,
 }
 
 impl Customers {

@@ -9,8 +9,12 @@ use tonic::{Code, Status};
 
 use super::of_newer_release;
 use crate::{
+    accept_membership::{accept, accepting},
+    change_member_role::{change, changing},
     custom_ids::{upsert, with_custom_ids},
+    decline_membership::{decline, declining},
     messages::send,
+    remove_member::{remove, removing},
     rows::rows,
     world::{
         Client, TestAccount, World, assert_refused, customer, full_customer, manual_approval, metadata, request_id,
@@ -74,6 +78,23 @@ async fn an_unknown_role_gives_no_right_and_is_listed_as_unspecified() {
     let listed = office.north.admin.access().list_members(pb::ListMembersRequest::default()).await;
     let roles: Vec<i32> = listed.unwrap().into_inner().members.iter().map(|member| member.role).collect();
     assert_eq!(roles, [0]);
+}
+
+#[tokio::test]
+async fn a_member_with_an_unknown_role_stays_as_it_is() {
+    let office = Office::open().await;
+    let admin = &office.north.admin;
+    let listed = admin.access().list_members(pb::ListMembersRequest::default()).await.unwrap().into_inner();
+    let id = listed.members[0].member_id.clone();
+    let (replica, _) = office.after("update members set role = 'OWNER' where subject = 'ada'").await;
+    let before = rows(&office.world).await;
+    let what = "the member's role";
+    assert_newer(change(admin, changing(&id, pb::Role::Viewer)).await, what);
+    assert_newer(remove(admin, removing(&id)).await, what);
+    let ada = replica.subject("ada");
+    assert_newer(accept(&ada, accepting(&id)).await, what);
+    assert_newer(decline(&ada, declining(&id)).await, what);
+    assert_eq!(rows(&office.world).await, before);
 }
 
 #[tokio::test]

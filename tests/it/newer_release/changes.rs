@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{ADDED, Stage};
 use crate::{
+    invitations::{invited, inviting, token_by_key},
     rows::rows,
     world::{Client, TestAccount, assert_refused, customer, full_customer, mask, principal, request_id},
 };
@@ -26,6 +27,14 @@ pub(super) struct Names {
     tag: String,
     branch: String,
     hold: String,
+    /// A member of the account.
+    member: String,
+    /// The admin's own membership in another tenant.
+    named: String,
+    /// An invitation to the account.
+    invitation: String,
+    /// The token of an invitation to another tenant's account.
+    token: String,
 }
 
 /// One mutation in the life of the customer.
@@ -160,6 +169,35 @@ pub(super) const STEPS: &[Step] = &[
             request_id,
             ..Default::default()
         }
+    ),
+    step!("AccessService/AcceptMembership", "", access.accept_membership, (Names { named, .. }, request_id) =>
+        pb::AcceptMembershipRequest { member_id: named, request_id, ..Default::default() }
+    ),
+    step!("AccessService/DeclineMembership", "", access.decline_membership, (Names { named, .. }, request_id) =>
+        pb::DeclineMembershipRequest { member_id: named, request_id, ..Default::default() }
+    ),
+    step!("AccessService/ChangeMemberRole", "", access.change_member_role, (Names { member, .. }, request_id) =>
+        pb::ChangeMemberRoleRequest {
+            member_id: member,
+            role: pb::Role::ServiceManager.into(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("AccessService/RemoveMember", "", access.remove_member, (Names { member, .. }, request_id) =>
+        pb::RemoveMemberRequest { member_id: member, request_id, ..Default::default() }
+    ),
+    step!("AccessService/InviteMember", "", access.invite_member, (_, request_id) =>
+        pb::InviteMemberRequest { request_id, ..inviting("max@north.example", pb::Role::Viewer) }
+    ),
+    step!("AccessService/ResendInvitation", "", access.resend_invitation, (Names { invitation, .. }, request_id) =>
+        pb::ResendInvitationRequest { invitation_id: invitation, request_id, ..Default::default() }
+    ),
+    step!("AccessService/RevokeInvitation", "", access.revoke_invitation, (Names { invitation, .. }, request_id) =>
+        pb::RevokeInvitationRequest { invitation_id: invitation, request_id, ..Default::default() }
+    ),
+    step!("AccessService/AcceptInvitation", "", access.accept_invitation, (Names { token, .. }, request_id) =>
+        pb::AcceptInvitationRequest { token, request_id, ..Default::default() }
     ),
     step!("AccountService/CreateAccount", "", accounts.create_account, (_, request_id) =>
         pb::CreateAccountRequest {
@@ -331,7 +369,13 @@ async fn lived() -> (Stage, Names) {
         crate::place_hold::place(&north.admin, &customer.id, kind).await.unwrap();
     }
     let seen = north.admin.get(&customer.id).await.unwrap();
+    let me = north.admin.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner();
+    let elsewhere = stage.world.tenant("elsewhere").await;
     let names = Names {
+        member: north.add("clerk", pb::Role::Viewer).await.member_id,
+        named: elsewhere.add(&me.principal.unwrap().subject, pb::Role::Viewer).await.member_id,
+        invitation: invited(north, "nora@north.example").await.invitation_id,
+        token: token_by_key(&elsewhere.tenant, &invited(&elsewhere, "nora@north.example").await.invitation_id),
         shop: north.child("shop").await.account,
         tag: seen.tags[0].id.clone(),
         branch: north.branch("Harbour").await,

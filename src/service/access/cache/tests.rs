@@ -70,6 +70,24 @@ async fn a_new_membership_drops_the_entries_of_its_principal_that_it_may_change(
 }
 
 #[tokio::test]
+async fn a_membership_that_waits_drops_only_the_entries_for_which_it_counts() {
+    let (here, there) = (tenant(1), tenant(2));
+    let entries = [
+        ("ada", target(None, None), Found::Stranger),
+        ("ada", target(None, None), Found::AccountRequired { several: false, waiting: 1 }),
+        ("ada", target(Some(here), None), Found::NotAMember),
+        ("ada", at(11), Found::OutOfReach),
+        ("ada", at(1), acting_in(here, account(1))),
+        ("ada", target(None, None), acting_in(here, account(1))),
+        ("ada", target(Some(here), None), acting_in(here, account(1))),
+        ("ada", at(2), acting_in(there, account(2))),
+        ("bob", at(1), acting_in(here, account(1))),
+    ];
+    let dropped = dropped(Stale::WaitingMemberships(here, principal("ada")), entries).await;
+    assert_eq!(dropped, [true, true, true, true, true, false, false, false, false]);
+}
+
+#[tokio::test]
 async fn a_changed_branch_drops_the_entries_of_its_account_alone() {
     let entries = [
         ("ada", at(11), acting_in(tenant(1), account(11))),
