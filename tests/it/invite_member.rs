@@ -28,7 +28,7 @@ async fn an_invitation_is_stored_without_its_token_and_its_mail_waits() {
     let week = invitation.expire_time.unwrap().seconds - invitation.create_time.unwrap().seconds;
     assert_eq!(week, 7 * 24 * 3_600);
     assert_eq!((invitation.send_time, invitation.end_time, invitation.member_id.as_str()), (None, None, ""));
-    assert_eq!(listed(&north.admin).await, [invitation.clone()]);
+    assert_eq!(listed(&north.admin).await, std::slice::from_ref(&invitation));
 
     // The database has the hash of the token's secret, and nothing of the secret itself.
     let token = token_of(&world, &north, &invitation).await;

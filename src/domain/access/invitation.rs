@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn each_limit_is_the_last_that_is_admitted() {
         type Counts = InvitationCounts;
-        let at_limit: [(fn(i64) -> Counts, i64); 4] = [
+        type Of = fn(i64) -> Counts;
+        let at_limit: [(Of, i64); 4] = [
             (|open| Counts { open, ..Counts::default() }, Counts::MAX_OPEN),
             (|by_account| Counts { by_account, ..Counts::default() }, Counts::MAX_BY_ACCOUNT),
             (|in_tenant| Counts { in_tenant, ..Counts::default() }, Counts::MAX_IN_TENANT),

@@ -99,7 +99,7 @@ mod tests {
         let token = InvitationToken::parse(&text).unwrap();
         assert_eq!((token.tenant.get().as_u128(), token.invitation.get().as_u128()), (1, 2));
         assert_eq!(token.text(), text);
-        for wrong in ["", "x", "AAAA", &format!("{text}A"), &text[1..]] {
+        for wrong in ["", "x", "AAAA", &format!("{text}A"), text.strip_prefix('A').unwrap()] {
             assert!(InvitationToken::parse(wrong).is_none(), "{wrong}");
         }
     }

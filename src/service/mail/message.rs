@@ -5,7 +5,7 @@ use lettre::{
     Address, Message,
     message::{Mailbox, MultiPart},
 };
-use minijinja::{Environment, context};
+use minijinja::{Environment, Value, context};
 
 use crate::{
     domain::values::{email::Email, language::Language, timestamp::Timestamp},
@@ -69,12 +69,17 @@ impl Letter<'_> {
         }
         let until = self.expires_at.trunc_subsecs(0).format("%Y-%m-%d %H:%M").to_string();
         let language = self.template_language();
+        // Escaped here: the usual escaping writes a slash as an entity, which some readers of mails show as it is.
+        let escaped = [("&", "&amp;"), ("\"", "&quot;"), ("<", "&lt;"), (">", "&gt;")];
+        let href = escaped.iter().fold(self.link.to_owned(), |text, (plain, entity)| text.replace(plain, entity));
+        let href = Value::from_safe_string(href);
         let render = |form: &str| -> Result<String> {
             let name = format!("{language}.{form}");
             let template = environment.get_template(&name).map_err(Error::internal)?;
-            template
-                .render(context! { account => self.account, link => self.link, until => until.as_str() })
-                .map_err(Error::internal)
+            let values = context! {
+                account => self.account, link => self.link, href => href.clone(), until => until.as_str(),
+            };
+            template.render(values).map_err(Error::internal)
         };
         // A header is one line, whatever the name of an account may be.
         let subject = render("subject.txt")?.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -153,6 +158,6 @@ mod tests {
         assert!(bytes.is_ascii());
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains("Message-ID: <0190.1@firm.example>\r\n"), "{text}");
-        assert!(text.contains("Subject: =?utf-8?"), "{text}");
+        assert!(text.contains("\nSubject: Invitation to =?utf-8?b?w4VsZXN1bmQ=?= Fjordreiser\r\n"), "{text}");
     }
 }
