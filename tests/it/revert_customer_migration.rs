@@ -5,9 +5,11 @@ use tonic::{Code, Status};
 
 use crate::{
     create_tag, custom_ids,
+    decline_membership::{decline, declining},
     migrate_customer_to_reseller::{blockers, migrate, migrating},
     modify_customer_tags::{self, tags_of},
     place_hold::place,
+    remove_member::{remove, removing},
     rows::rows,
     world::{Client, TestAccount, World, assert_refused, customer, full_customer, principal, request_id, unknown_id},
 };
@@ -157,6 +159,24 @@ async fn it_is_final_once_the_new_account_is_in_use() {
     crate::create_branch::branch(&by_admin_above, "Site", false).await.unwrap();
     let all = [MoveBlocker::HasBranch, MoveBlocker::HasAccount, MoveBlocker::HasCustomer, MoveBlocker::InUse];
     assert_eq!(blocked(&world, admin, &made.id, "MIGRATION_FINAL").await, all);
+}
+
+#[tokio::test]
+async fn what_a_member_wrote_makes_it_final_although_the_member_has_gone() {
+    let world = World::start().await;
+    for writes in [false, true] {
+        let (north, made, reseller) = migrated(&world, pb::NameUniqueness::None).await;
+        let jan = world.subject("jan");
+        let own = jan.memberships(0).await.remove(0).member_id;
+        if writes {
+            create_tag::create(&jan, "ours").await.unwrap();
+            remove(&north.admin.acting_in(&reseller), removing(&own)).await.unwrap();
+            assert_eq!(blocked(&world, &north.admin, &made.id, "MIGRATION_FINAL").await, [MoveBlocker::InUse]);
+        } else {
+            decline(&jan, declining(&own)).await.unwrap();
+            revert(&north.admin, &reverting(&made.id)).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

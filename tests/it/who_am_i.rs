@@ -123,7 +123,7 @@ async fn a_token_of_a_page_is_its_principals_and_of_its_tenant() {
     }
     let page = async |client: &Client, page_size: i32, token: &str| {
         let request = pb::WhoAmIRequest { page_size, page_token: token.to_owned() };
-        client.access().who_am_i(request).await.map(|answer| answer.into_inner())
+        client.access().who_am_i(request).await.map(tonic::Response::into_inner)
     };
     let (max, eve) = (world.subject("max"), world.subject("eve"));
     let token = page(&max, 1, "").await.unwrap().next_page_token;

@@ -42,12 +42,10 @@ pub async fn list(
     let rows = sqlx::query!(
         r#"
         with accepted as materialized (
-            select p.tenant_id, m.account_id, m.member_id, m.role, m.name
+            select p.tenant_id, m.account_id, m.member_id, m.role
             from principals p
             cross join lateral (
-                select m.account_id, m.member_id, m.role,
-                       (select a.name from accounts a where a.tenant_id = m.tenant_id and a.id = m.account_id) as name
-                from members m
+                select m.account_id, m.member_id, m.role from members m
                 where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3 and m.accepted_at is not null
                   and (p.tenant_id, m.account_id) > ($5, $6)
                 order by m.account_id
@@ -58,12 +56,10 @@ pub async fn list(
             order by p.tenant_id, m.account_id
             limit $7
         ), waiting as materialized (
-            select p.tenant_id, m.account_id, m.member_id, m.role, m.name
+            select p.tenant_id, m.account_id, m.member_id, m.role
             from principals p
             cross join lateral (
-                select m.account_id, m.member_id, m.role,
-                       (select a.name from accounts a where a.tenant_id = m.tenant_id and a.id = m.account_id) as name
-                from members m
+                select m.account_id, m.member_id, m.role from members m
                 where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3 and m.accepted_at is null
                   and (not $4::boolean or (p.tenant_id, m.account_id) > ($5, $6))
                 order by m.account_id
@@ -77,9 +73,12 @@ pub async fn list(
         select m.waiting as "waiting!", m.tenant_id as "tenant_id!", m.account_id as "account_id!",
                m.member_id as "member_id!", m.role as "role!", m.name as "name!"
         from (
-            select false as waiting, a.* from accepted a
+            select false as waiting, l.*,
+                   (select a.name from accounts a where a.tenant_id = l.tenant_id and a.id = l.account_id) as name
+            from accepted l
             union all
-            select true, w.* from waiting w
+            select true, l.*, (select a.name from accounts a where a.tenant_id = l.tenant_id and a.id = l.account_id)
+            from waiting l
         ) m
         order by 1, 2, 3
         limit $7

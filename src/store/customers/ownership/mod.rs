@@ -49,7 +49,8 @@ pub async fn lock_account(conn: &mut PgConnection, scope: &Scope, account: Accou
     Ok(())
 }
 
-/// How the account that a migration made of a customer is used.
+/// How the account that a migration made of a customer is used. What a member wrote counts after it has gone, too; that it
+/// agreed to be one, or did not, is no use of the account.
 pub async fn used(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -67,10 +68,20 @@ pub async fn used(
             ) as "customer!",
             exists (
                 select from events e
-                join members m on m.tenant_id = e.tenant_id and m.account_id = $2 and m.issuer = e.issuer
-                 and m.subject = e.subject
                 where e.tenant_id = $1 and e.acting_account_id = $2
-                  and e.type not in ('MEMBER_ACCEPTED', 'INVITATION_ACCEPTED')
+                  and e.type <> all('{MEMBER_ACCEPTED,MEMBER_DECLINED,INVITATION_ACCEPTED}')
+                  and (
+                      exists (
+                          select from members m
+                          where m.tenant_id = $1 and m.account_id = $2 and m.issuer = e.issuer and m.subject = e.subject
+                      ) or exists (
+                          select from events gone
+                          where gone.tenant_id = $1 and gone.acting_account_id = $2
+                            and gone.type = any('{MEMBER_REMOVED,MEMBER_DECLINED}')
+                            and gone.changes -> 'issuer' ->> 'old' = e.issuer
+                            and gone.changes -> 'subject' ->> 'old' = e.subject
+                      )
+                  )
             ) as "written!"
         "#,
         scope.tenant().get(),
