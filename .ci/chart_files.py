@@ -16,7 +16,7 @@ CHART = ROOT / "helm/clientele"
 # Settings that the chart sets itself, from mounted Secrets. `database_url` would put a password into a ConfigMap.
 MOUNTED = {
     "database_url", "database_url_file", "database_password_file", "sealing_key_files",
-    "tls_cert_file", "tls_key_file", "tls_client_ca_file",
+    "tls_cert_file", "tls_key_file", "tls_client_ca_file", "smtp_user_file", "smtp_password_file",
 }  # fmt: skip
 DURATION = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}
 

@@ -64,6 +64,8 @@ def content(path):
         return os.urandom(32)
     if path.name in ("url", "uri"):
         return database.encode()
+    if path.name == "user":
+        return b"portal\n"
     if path.name == "password":
         return b"secret\n"
     return (keys / {"jwks.json": "dev-jwks.json"}.get(path.name, path.name)).read_bytes()

@@ -9,7 +9,7 @@ use crate::domain::{
     refusal::{Blocker, Refusal},
     values::{
         enums::Role,
-        ids::{BranchId, CustomerId, MemberId, TagId},
+        ids::{BranchId, CustomerId, InvitationId, MemberId, TagId},
         violation::Violations,
     },
 };
@@ -154,6 +154,15 @@ pub enum Error {
     BranchExists {
         /// The branch.
         by: Option<BranchId>,
+    },
+    /// No such invitation: the token was never given, or the acting account has none with this id.
+    #[error("invitation not found")]
+    InvitationNotFound,
+    /// The account has an open invitation of this address.
+    #[error("invitation exists")]
+    InvitationExists {
+        /// The invitation.
+        by: InvitationId,
     },
     /// The customer changed since the etag was read.
     #[error("etag mismatch")]

@@ -5,7 +5,9 @@
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
 use clientele::{
-    config::{Config, Connections, Database, Identity, Limits, Load, MeshIdentity, SealingKeys, parse, settings::LOG},
+    config::{
+        Config, Connections, Database, Identity, Limits, Load, Mail, MeshIdentity, SealingKeys, parse, settings::LOG,
+    },
     grpc::pb::{
         self,
         customer_service_server::{CustomerService, CustomerServiceServer},
@@ -108,6 +110,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         connections: Connections::default(),
         load: Load::default(),
         reflection: false,
+        mail: Mail::default(),
         telemetry: clientele::config::Telemetry::default(),
     })
 }

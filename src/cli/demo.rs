@@ -8,7 +8,11 @@ use super::{
     output::{Failure, print_message},
     token::{DevIssuer, ISSUER, OPERATOR},
 };
-use crate::grpc::demo::{self, Demo, FinalState, Owner, Record};
+use crate::{
+    domain::values::ids::{InvitationId, TenantId},
+    grpc::demo::{self, Demo, FinalState, Owner, Record},
+    service::mail::{Link, Mailer},
+};
 
 /// One customer in each line, so that many fit on a screen and a spreadsheet can read them.
 const CUSTOMERS: &str = include_str!("demo.txt");
@@ -52,6 +56,16 @@ pub(super) async fn create(
     let demo = demo::create(address, ISSUER, &tokens, &records()).await.map_err(failed)?;
     data_dir.write(PROGRESS, serde_json::to_string_pretty(&demo)?.as_bytes())?;
     Ok(Some(demo))
+}
+
+/// The link of the demo's invitation, as long as nobody has accepted it.
+pub(super) async fn link(mailer: &Mailer, demo: &Demo) -> Result<Option<Link>, Failure> {
+    let (tenant, invitation) = (TenantId::parse(&demo.tenant), InvitationId::parse(&demo.invitation));
+    match (tenant, invitation) {
+        (Ok(tenant), Ok(invitation)) => Ok(mailer.link(tenant, invitation).await?),
+        // The demo of an older version has none.
+        _ => Ok(None),
+    }
 }
 
 /// Returns the demo's customers.

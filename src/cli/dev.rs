@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     config::{
-        Config, Connections, Database, Identity, Limits, Load, MeshIdentity, Problems, SealingKeys, Telemetry, parse,
+        Config, Connections, Database, Identity, Limits, Load, Mail, MeshIdentity, Problems, SealingKeys, Telemetry,
+        mail::Delivery, parse,
     },
     domain::requests::principal::Principal,
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
@@ -27,6 +28,8 @@ use crate::{
 
 /// The database's name in dev's own PostgreSQL.
 const DATABASE: &str = "clientele";
+/// Where the page of a portal would be.
+const INVITATION_URL: &str = "https://portal.example.com/join#{token}";
 const POOL_SIZE: u16 = 16;
 const SEARCH_POOL_SIZE: u16 = 4;
 /// Connections besides the service's: three are reserved for superusers, the rest is for psql and a migration.
@@ -89,7 +92,7 @@ impl Dev {
             return Ok(());
         };
         let server = started?;
-        let ready = self.prepare(server.address(), data_dir, &issuer, log_filter);
+        let ready = self.prepare(&server, data_dir, &issuer, log_filter);
         let outcome = match signals.run_until_stopped(ready).await {
             Some(Ok(())) => {
                 signals.wait().await;
@@ -105,15 +108,20 @@ impl Dev {
     /// Creates the demo data, prints how to call the service, and then that it is ready.
     async fn prepare(
         &self,
-        address: SocketAddr,
+        server: &RunningServer,
         data_dir: &DataDir,
         issuer: &DevIssuer,
         log_filter: &LogFilter,
     ) -> Result<(), Failure> {
+        let address = server.address();
         let local = local_address(address);
         let create = Box::pin(demo::create(local, data_dir, issuer, self.no_demo_data));
         let demo = log_filter.without_access_lines(create).await?;
-        print_message(&hints::text(local, data_dir.path(), demo.as_ref()));
+        let link = match &demo {
+            Some(demo) => demo::link(&server.services().mailer, demo).await?,
+            None => None,
+        };
+        print_message(&hints::text(local, data_dir.path(), demo.as_ref(), link.as_ref()));
         Ok(print_result(&format!("ready on {address}"))?)
     }
 }
@@ -163,6 +171,11 @@ fn server_config(
         connections: Connections::default(),
         load: Load::default(),
         reflection: true,
+        mail: Mail {
+            delivery: Delivery::Print(print_message),
+            invitation_url: Some(INVITATION_URL.to_owned()),
+            ..Mail::default()
+        },
         telemetry,
     };
     config.verify()?;

@@ -3,10 +3,13 @@
 use std::{env, fmt::Write as _, net::SocketAddr, path::Path};
 
 use super::token::{ISSUER, OPERATOR};
-use crate::grpc::demo::{Demo, Owner, account_name};
+use crate::{
+    grpc::demo::{Demo, INVITED, Owner, account_name},
+    service::mail::Link,
+};
 
 /// Returns how to call the service at this address, with its demo data if there is some.
-pub(super) fn text(address: SocketAddr, data_dir: &Path, demo: Option<&Demo>) -> String {
+pub(super) fn text(address: SocketAddr, data_dir: &Path, demo: Option<&Demo>, link: Option<&Link>) -> String {
     let hints = Hints {
         address,
         token_command: format!("{} token", program()),
@@ -14,7 +17,7 @@ pub(super) fn text(address: SocketAddr, data_dir: &Path, demo: Option<&Demo>) ->
     };
     let mut text = format!("\nClientele runs on {address}. Its data is in {}. Ctrl-C stops it.\n", data_dir.display());
     match demo {
-        Some(demo) => hints.with_demo(&mut text, demo),
+        Some(demo) => hints.with_demo(&mut text, demo, link),
         None => hints.without_demo(&mut text),
     }
     text
@@ -31,7 +34,7 @@ struct Hints {
 }
 
 impl Hints {
-    fn with_demo(&self, text: &mut String, demo: &Demo) {
+    fn with_demo(&self, text: &mut String, demo: &Demo, link: Option<&Link>) {
         let _ = writeln!(
             text,
             "\nThe demo tenant is a distributor with resellers below it and 120 customers. Subjects and their roles:\n  \
@@ -49,6 +52,9 @@ impl Hints {
         self.as_an_admin(text, demo);
         self.as_a_dealer(text);
         self.as_the_distributor(text, demo);
+        if let Some(link) = link {
+            self.as_the_invited(text, link);
+        }
     }
 
     fn as_a_member(&self, text: &mut String, demo: &Demo) {
@@ -104,6 +110,18 @@ impl Hints {
         self.call(text, "", suspended, "CustomerService/SearchCustomers");
         let act = format!("-H 'clientele-account: {}' ", demo.cloud);
         self.call(text, &act, "{}", "AccessService/ListMembers");
+    }
+
+    fn as_the_invited(&self, text: &mut String, link: &Link) {
+        let what = format!(
+            "Olga is invited as ADMIN of a new reseller. dev sends no mail; this would be its link:\n{}\n\nAccept the \
+             invitation as its page would, with a token that proves her email address, and work in the new account:",
+            link.url
+        );
+        self.token(text, &what, &format!("olga --email {INVITED}"));
+        let accept = format!(r#"{{"token": "{}"}}"#, link.token);
+        self.call(text, "", &accept, "AccessService/AcceptInvitation");
+        self.call(text, "", r#"{"customer": {"name": "Bergen Cruise"}}"#, "CustomerService/CreateCustomer");
     }
 
     fn without_demo(&self, text: &mut String) {
@@ -177,9 +195,11 @@ mod tests {
             telecom: "d".to_owned(),
             customer: "e".to_owned(),
             pending: "f".to_owned(),
+            invitation: "g".to_owned(),
         };
-        for demo in [None, Some(&demo)] {
-            let text = text("127.0.0.1:7".parse().unwrap(), Path::new("/tmp/x y"), demo);
+        let link = Link { url: "https://portal.example.com/join#h".to_owned(), token: "h".to_owned() };
+        for (demo, link) in [(None, None), (Some(&demo), None), (Some(&demo), Some(&link))] {
+            let text = text("127.0.0.1:7".parse().unwrap(), Path::new("/tmp/x y"), demo, link);
             let lines: Vec<&str> =
                 text.lines().filter(|line| line.starts_with("TOKEN") || line.starts_with("grpcurl")).collect();
             assert!(lines[0].starts_with("TOKEN=$(") && lines[0].ends_with("--data-dir '/tmp/x y')"), "{text}");

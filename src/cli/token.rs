@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{self, parse},
-    domain::requests::principal::Principal,
+    domain::{requests::principal::Principal, values::email::Email},
 };
 
 /// The subject of dev's platform operator.
@@ -48,6 +48,9 @@ pub(super) struct Token {
     #[arg(long, env = "CLIENTELE_DATA_DIR", value_name = "DIR", default_value = data_dir::DEFAULT)]
     #[arg(hide_env_values = true)]
     data_dir: PathBuf,
+    /// Email address of the caller: the token's `email`, as verified. An invitation to it can then be accepted
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
     /// How long the token is valid: 500ms, 20s, 5m, 12h
     #[arg(long, env = "CLIENTELE_TOKEN_TTL", value_name = "DURATION", default_value = "12h", hide_env_values = true)]
     ttl: String,
@@ -59,10 +62,12 @@ impl Token {
         let ttl = parse::duration(&self.ttl).map_err(|problem| Failure(format!("--ttl: {problem}")))?;
         let subject =
             Principal::parse_subject(&self.subject).map_err(|rule| Failure(format!("the subject {}", rule.text())))?;
+        let email = self.email.as_deref().map(Email::parse).transpose();
+        let email = email.map_err(|rule| Failure(format!("--email {}", rule.text())))?;
         let data_dir = DataDir::create(&self.data_dir)?;
         // Then the folder has everything that a server which accepts these tokens needs, `dev` or another.
         sealing_key(&data_dir)?;
-        let token = DevIssuer::load(&data_dir)?.token_for(&subject, ttl.as_secs())?;
+        let token = DevIssuer::load(&data_dir)?.token_with(&subject, email.as_ref(), ttl.as_secs())?;
         Ok(print_result(&token)?)
     }
 }
@@ -112,14 +117,23 @@ impl DevIssuer {
 
     /// Signs a token for this subject, valid for `seconds`.
     pub(super) fn token_for(&self, subject: &str, seconds: u64) -> Result<String, Failure> {
+        self.token_with(subject, None, seconds)
+    }
+
+    /// The same, of a caller with this verified email address.
+    pub(super) fn token_with(&self, subject: &str, email: Option<&Email>, seconds: u64) -> Result<String, Failure> {
         let now = get_current_timestamp();
-        let claims = json!({
+        let mut claims = json!({
             "iss": ISSUER,
             "sub": subject,
             "aud": AUDIENCE,
             "iat": now,
             "exp": now.saturating_add(seconds),
         });
+        if let Some(email) = email {
+            claims["email"] = email.as_str().into();
+            claims["email_verified"] = true.into();
+        }
         let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&self.key))
             .map_err(Failure::context("cannot sign a token"))
@@ -174,7 +188,11 @@ mod tests {
         checks.set_issuer(&[ISSUER]);
         let key = DecodingKey::from_jwk(keys.find(KEY_ID).unwrap()).unwrap();
         let claims = decode::<serde_json::Value>(&token, &key, &checks).unwrap().claims;
-        assert_eq!(claims["sub"], "alice");
+        assert_eq!((&claims["sub"], claims.get("email")), (&json!("alice"), None));
+        let email = Email::parse("Alice@Example.com").unwrap();
+        let token = DevIssuer::load(&data_dir).unwrap().token_with("alice", Some(&email), 60).unwrap();
+        let claims = decode::<serde_json::Value>(&token, &key, &checks).unwrap().claims;
+        assert_eq!((&claims["email"], &claims["email_verified"]), (&json!("Alice@example.com"), &json!(true)));
     }
 
     #[test]

@@ -11,9 +11,11 @@ mod identity;
 pub mod jwks;
 mod limits;
 mod load;
+pub mod mail;
 pub mod parse;
 mod problems;
 mod read;
+mod read_mail;
 mod reloadable;
 mod sealing;
 mod server;
@@ -22,6 +24,7 @@ mod sources;
 mod telemetry;
 pub mod tls;
 mod token_types;
+mod values;
 
 pub use self::{
     connections::Connections,
@@ -30,6 +33,7 @@ pub use self::{
     identity::{Identity, Issuer, Jwks, MeshIdentity, ServicePrincipal},
     limits::Limits,
     load::{Load, RateLimit},
+    mail::Mail,
     problems::Problems,
     read::database_options,
     reloadable::Reloadable,

@@ -1,7 +1,7 @@
 //! Turns the settings' texts into the configuration and reports all problems at once. A struct that could be read is
 //! verified even if others could not.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -11,8 +11,10 @@ use super::{
     identity::Identity,
     limits::Limits,
     load::{Load, RateLimit},
+    mail::Mail,
     parse,
     problems::Problems,
+    read_mail::mail,
     reloadable::Reloadable,
     sealing::SealingKeys,
     server::Config,
@@ -21,7 +23,7 @@ use super::{
         IDLE_CONNECTION_TIMEOUT, ISSUERS, JWKS_CA_FILE, LISTEN, LOCK_TIMEOUT, MAX_BYTES_IN_FLIGHT,
         MAX_CLIENT_CONNECTIONS, MAX_CONNECTIONS_PER_PEER, MAX_IN_FLIGHT, MAX_STREAMS_PER_CONNECTION, MESSAGE_TIMEOUT,
         METRICS_LISTEN, OPERATORS, OTLP_CA_FILE, OTLP_ENDPOINT, POOL_SIZE, POOL_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST,
-        RATE_LIMIT, REFLECTION, SEALING_KEY_FILES, SEARCH_POOL_SIZE, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT, Setting,
+        RATE_LIMIT, REFLECTION, SEALING_KEY_FILES, SEARCH_POOL_SIZE, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT,
         TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TOKEN_TYPES, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
         TRUSTED_PROXIES,
     },
@@ -29,6 +31,7 @@ use super::{
     telemetry::Telemetry,
     tls::Tls,
     token_types::{self, AcceptedType},
+    values::{SecretFile, list, required},
 };
 
 impl Config {
@@ -45,6 +48,7 @@ impl Config {
         let connections = problems.read_and_verify(|problems| connections(raw, problems), Connections::verify);
         let load = problems.read_and_verify(|problems| load(raw, problems), Load::verify);
         let reflection = required(raw, problems, &REFLECTION, parse::switch);
+        let mail = problems.read_and_verify(|problems| mail(raw, problems), Mail::verify);
         let telemetry = problems.read_and_verify(|problems| telemetry(raw, problems), Telemetry::verify);
         let config = Self {
             listen: listen?,
@@ -57,6 +61,7 @@ impl Config {
             connections: connections?,
             load: load?,
             reflection: reflection?,
+            mail: mail?,
             telemetry: telemetry?,
         };
         config.verify_across(problems);
@@ -101,29 +106,6 @@ impl UrlSource {
                 parse::database_url(&secret.read()?).map_err(|problem| format!("{}: {problem}", secret.name()))
             }
         }
-    }
-}
-
-/// A file with a secret text.
-struct SecretFile {
-    label: String,
-    file: PathBuf,
-}
-
-impl SecretFile {
-    fn new(raw: &RawSettings, setting: &Setting, file: &str) -> Self {
-        Self { label: raw.label(setting), file: file.into() }
-    }
-
-    fn name(&self) -> String {
-        format!("{} {}", self.label, self.file.display())
-    }
-
-    /// Reads the text without the final line break that editors add.
-    fn read(&self) -> Result<String, String> {
-        let text = fs::read_to_string(&self.file).map_err(|error| format!("{}: {error}", self.name()))?;
-        let text = text.trim_end_matches(['\n', '\r']);
-        if text.is_empty() { Err(format!("{} is empty", self.name())) } else { Ok(text.to_owned()) }
     }
 }
 
@@ -253,28 +235,4 @@ fn tls(raw: &RawSettings, problems: &mut Problems) -> Option<Option<Reloadable<T
         (None, Some(_)) => Err("--tls-key-file needs --tls-cert-file".to_owned()),
     };
     tls.map_err(|problem| problems.0.push(problem)).ok()
-}
-
-/// Parses the value of a setting that must have one.
-fn required<T>(
-    raw: &RawSettings,
-    problems: &mut Problems,
-    setting: &Setting,
-    parse: impl FnOnce(&str) -> Result<T, String>,
-) -> Option<T> {
-    let text = raw.value(setting).ok_or_else(|| "is missing".to_owned());
-    problems.value_of(&raw.label(setting), text.and_then(parse))
-}
-
-/// Parses the values of a list and adds the problem of each wrong one; none if there is a problem.
-fn list<T>(
-    raw: &RawSettings,
-    problems: &mut Problems,
-    setting: &Setting,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Option<Vec<T>> {
-    let label = raw.label(setting);
-    let values: Vec<Option<T>> =
-        raw.values(setting).iter().map(|text| problems.value_of(&label, parse(text))).collect();
-    values.into_iter().collect()
 }

@@ -8,6 +8,7 @@ use super::{
     identity::{Identity, MeshIdentity},
     limits::Limits,
     load::Load,
+    mail::Mail,
     problems::Problems,
     reloadable::Reloadable,
     sealing::SealingKeys,
@@ -38,6 +39,8 @@ pub struct Config {
     pub load: Load,
     /// Whether reflection is served.
     pub reflection: bool,
+    /// Mails of invitations.
+    pub mail: Mail,
     /// Where metrics and traces go.
     pub telemetry: Telemetry,
 }
@@ -56,6 +59,7 @@ impl Config {
         self.telemetry.verify(&mut problems);
         self.connections.verify(&mut problems);
         self.load.verify(&mut problems);
+        self.mail.verify(&mut problems);
         self.verify_across(&mut problems);
         if problems.0.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -65,5 +69,10 @@ impl Config {
         problems.require(self.database.statement_timeout <= self.limits.deadline, || {
             "--statement-timeout is longer than --deadline: a statement would outlive its call".to_owned()
         });
+        for named in &self.mail.emailless_issuers {
+            problems.require(self.identity.issuers.iter().any(|issuer| issuer.issuer == *named), || {
+                format!("--emailless-issuer: no --issuer is {named}")
+            });
+        }
     }
 }

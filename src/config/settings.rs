@@ -176,6 +176,29 @@ settings! {
     RATE_LIMIT: Serve = "rate_limit", Kind::Number, "0";
     /// Calls that a principal may make at once after a pause. 0: as many as in one second
     RATE_BURST: Serve = "rate_burst", Kind::Number, "0";
+    /// Mail server for invitations. Without one, invitations wait until there is one
+    SMTP_HOST: Serve = "smtp_host", Kind::Text("HOST"), "";
+    /// Port of the mail server. 0: 587 for starttls, 465 for tls, 25 for none
+    SMTP_PORT: Serve = "smtp_port", Kind::Number, "0";
+    /// How the connection to the mail server is protected: by TLS after STARTTLS, which the server must support, by TLS from the
+    /// start, or not at all
+    SMTP_SECURITY: Serve = "smtp_security", Kind::Choice(&["starttls", "tls", "none"]), "starttls";
+    /// File with the user of the mail server. Reloaded when it changes
+    SMTP_USER_FILE: Serve = "smtp_user_file", Kind::Text("FILE"), "";
+    /// File with the password of that user. Reloaded when it changes
+    SMTP_PASSWORD_FILE: Serve = "smtp_password_file", Kind::Text("FILE"), "";
+    /// File with the certificate authorities (PEM) of the mail server, instead of the built-in Mozilla roots
+    SMTP_CA_FILE: Serve = "smtp_ca_file", Kind::Text("FILE"), "";
+    /// Email address that sends invitations
+    MAIL_FROM: Serve = "mail_from", Kind::Text("ADDRESS"), "";
+    /// Link in the mail of an invitation: the page of your portal that calls AcceptInvitation, with `{token}` where the token goes, as
+    /// in https://portal.example/join#{token}
+    INVITATION_URL: Serve = "invitation_url", Kind::Text("URL"), "";
+    /// How long an invitation can be accepted, from 1m to 2160h
+    INVITATION_LIFETIME: Serve = "invitation_lifetime", Kind::Text("DURATION"), "168h";
+    /// Issuer whose tokens have no verified email address (claims `email` and `email_verified`): for its callers the token of an
+    /// invitation suffices to accept it
+    EMAILLESS_ISSUERS: Serve = "emailless_issuers", Kind::List("ISSUER"), "";
     /// Serve gRPC reflection, so that grpcurl needs no proto files
     REFLECTION: Serve = "reflection", Kind::Switch, "false";
     /// What is logged to standard error: a level, or levels by module as in `info,clientele=debug`. The default hides sqlx's lines,

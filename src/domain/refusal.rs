@@ -42,11 +42,52 @@ pub enum Refusal {
     LastAdmin,
     /// The customer cannot be moved to another account.
     Blocked(Blocker),
+    /// The invitation cannot be accepted, or not be sent or revoked.
+    Invitation(InvitationRefusal),
     /// A stored value that a newer release wrote decides about the call; the text says which value.
     ValueOfNewerRelease(&'static str),
     /// The same for a role that the caller would need: it is refused like a role that is too low, before stored answers are
     /// looked at.
     RoleOfNewerRelease(&'static str),
+}
+
+/// Why an invitation cannot be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvitationRefusal {
+    /// It is for another address.
+    EmailMismatch,
+    /// The caller's token does not prove an address.
+    EmailUnverified,
+    /// It was accepted.
+    Used,
+    /// Its time is over.
+    Expired,
+    /// It was withdrawn.
+    Revoked,
+}
+
+impl InvitationRefusal {
+    /// What it says to people.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::EmailMismatch => {
+                "The invitation is for another email address. Sign in with the one that got the mail."
+            }
+            Self::EmailUnverified => {
+                "Your token does not prove an email address: it needs the claims email and email_verified (true)."
+            }
+            Self::Used => "The invitation was accepted already.",
+            Self::Expired => "The invitation has expired. Ask for it to be sent again.",
+            Self::Revoked => "The invitation was withdrawn. Ask for a new one.",
+        }
+    }
+}
+
+impl From<InvitationRefusal> for Refusal {
+    fn from(refusal: InvitationRefusal) -> Self {
+        Self::Invitation(refusal)
+    }
 }
 
 /// What keeps a customer where it is.

@@ -8,7 +8,10 @@ use strum::VariantArray as _;
 use uuid::Uuid;
 
 use crate::domain::{
-    access::member::Member,
+    access::{
+        invitation::{Invitation, InvitationState},
+        member::Member,
+    },
     accounts::{
         account::{Account, Path},
         branch::{Branch, BranchName},
@@ -35,7 +38,7 @@ use crate::domain::{
         custom_id::{CustomId, CustomIds, System},
         email::Email,
         enums::{CustomerType, NameUniqueness, Origin, Reach, Role, ServiceClass},
-        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, MemberId, TagId},
+        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, TagId},
         label::Labels,
         language::Language,
         name::Name,
@@ -149,6 +152,23 @@ pub(super) fn member() -> Member {
         role: Role::ServiceManager,
         created_at: at(1),
         waiting: true,
+    }
+}
+
+pub(super) fn invitation() -> Invitation {
+    Invitation {
+        id: InvitationId::from_uuid(id(8)),
+        account: AccountId::from_uuid(id(2)),
+        email: Email::parse("Nora.Hale@north.example").unwrap(),
+        role: Role::Admin,
+        language: Some(Language::parse("nl").unwrap()),
+        state: InvitationState::Accepted,
+        created_at: at(1),
+        created_by: principal("ada"),
+        expires_at: Some(at(8)),
+        sent_at: Some(at(1)),
+        ended_at: Some(at(2)),
+        member: Some(MemberId::from_uuid(id(3))),
     }
 }
 

@@ -62,9 +62,8 @@ fn every_stored_document_has_the_fields_of_its_golden_file() {
 #[test]
 fn the_changes_of_events_are_stored_as_their_golden_file_has_them() {
     let (customer, branch, tag) = (samples::customer(), samples::branch(), samples::tag());
-    let mut moved = customer.clone();
-    moved.owner = crate::domain::values::ids::AccountId::from_uuid(samples::id(9));
-    moved.archived_at = None;
+    let owner = crate::domain::values::ids::AccountId::from_uuid(samples::id(9));
+    let mut moved = Customer { owner, archived_at: None, ..customer.clone() };
     moved.fields.references.set(Field::BranchId, None);
     let all = [
         ("of_new", Changes::of_new(&customer)),
@@ -107,10 +106,11 @@ fn answers() -> Vec<Answer> {
         Answer::Customer { customer: customer.clone(), link: link.clone() },
         Answer::Batch { touched: vec![outcome] },
         Answer::Migrated { customer, link, plan },
-        Answer::Account { account: account.clone(), admin: Some(member.clone()) },
+        Answer::Account { account: account.clone(), admin: Some(member.clone()), invitation: None },
         Answer::Tenant { tenant, account, admin: member.clone() },
         Answer::Member { member: member.clone() },
         Answer::Membership { membership: Membership::of(tenant_id, "Noordzee".to_owned(), &member) },
+        Answer::Invitation { invitation: samples::invitation() },
         Answer::Branch { branch: samples::branch() },
         Answer::Tag { tag: samples::tag() },
         Answer::TagDeleted { customers: 7 },
@@ -133,8 +133,8 @@ fn every_answer_is_stored_as_its_golden_file_has_it() {
         }
         assert_eq!(read, answer);
     }
-    let invited = FirstAdmin::Invited(crate::domain::values::email::Email::parse("admin@company.nl").unwrap());
-    assert_eq!(stored(&invited), json!({"invited": "admin@company.nl"}));
+    let invited = FirstAdmin::Invited(samples::invitation().email);
+    assert_eq!(stored(&invited), json!({"invited": "Nora.Hale@north.example"}));
 }
 
 /// What a newer release may have added to any object.

@@ -19,8 +19,9 @@ use crate::{
         },
     },
     grpc::{
-        convert::{page_size, principal, principal_out, role, role_out, time_out},
+        convert::{membership_out, page_size, principal, principal_out, role, role_out, time_out},
         handler::{Answered, mutate, other_answer, page, read},
+        invitations,
         pb::{self, access_service_server::AccessService},
     },
     service::{
@@ -163,6 +164,38 @@ impl AccessService for Handlers {
         .await
     }
 
+    async fn invite_member(&self, request: Request<pb::InviteMemberRequest>) -> Answered<pb::InviteMemberResponse> {
+        invitations::invite(&self.access, request).await
+    }
+
+    async fn accept_invitation(
+        &self,
+        request: Request<pb::AcceptInvitationRequest>,
+    ) -> Answered<pb::AcceptInvitationResponse> {
+        invitations::accept(&self.access, request).await
+    }
+
+    async fn resend_invitation(
+        &self,
+        request: Request<pb::ResendInvitationRequest>,
+    ) -> Answered<pb::ResendInvitationResponse> {
+        invitations::resend(&self.access, request).await
+    }
+
+    async fn revoke_invitation(
+        &self,
+        request: Request<pb::RevokeInvitationRequest>,
+    ) -> Answered<pb::RevokeInvitationResponse> {
+        invitations::revoke(&self.access, request).await
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<pb::ListInvitationsRequest>,
+    ) -> Answered<pb::ListInvitationsResponse> {
+        invitations::list(&self.access, request).await
+    }
+
     async fn list_members(&self, request: Request<pb::ListMembersRequest>) -> Answered<pb::ListMembersResponse> {
         read(
             request,
@@ -187,18 +220,6 @@ fn given_role(violations: &mut Violations, raw: i32) -> Option<Role> {
         violations.push("role", Rule::new("must be given, such as ROLE_MEMBER"));
     }
     role.flatten()
-}
-
-fn membership_out(membership: &Membership) -> pb::Membership {
-    pb::Membership {
-        tenant_id: membership.tenant.to_string(),
-        account_id: membership.account.to_string(),
-        account_name: membership.account_name.clone(),
-        role: role_out(membership.role).into(),
-        member_id: membership.member.to_string(),
-        waiting: membership.waiting,
-        tenant_suspended: membership.tenant_suspended,
-    }
 }
 
 /// Converts a member to its message. The ids are empty under `validate_only`, which stores nothing.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     domain::{
+        access::membership::Membership,
         fields::field::View,
         requests::principal::{Author, Principal},
         values::{
@@ -103,6 +104,19 @@ pub(super) fn role_out(role: Role) -> pb::Role {
         Role::Member => pb::Role::Member,
         Role::ServiceManager => pb::Role::ServiceManager,
         Role::Admin => pb::Role::Admin,
+    }
+}
+
+/// Converts a membership to its message.
+pub(super) fn membership_out(membership: &Membership) -> pb::Membership {
+    pb::Membership {
+        tenant_id: membership.tenant.to_string(),
+        account_id: membership.account.to_string(),
+        account_name: membership.account_name.clone(),
+        role: role_out(membership.role).into(),
+        member_id: membership.member.to_string(),
+        waiting: membership.waiting,
+        tenant_suspended: membership.tenant_suspended,
     }
 }
 

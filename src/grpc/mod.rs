@@ -9,6 +9,7 @@ pub mod demo;
 mod fingerprint;
 mod handler;
 mod history;
+mod invitations;
 pub mod pb;
 mod routes;
 pub mod status;

@@ -31,7 +31,6 @@ mod jwks;
 mod kept_body;
 mod panic;
 mod peers;
-mod rate;
 mod receive;
 mod respond;
 #[cfg(test)]
@@ -53,7 +52,6 @@ pub use error_details::AddErrorDetails;
 pub use kept_body::KeptBody;
 pub use panic::PanicGuard;
 pub use peers::{PeerLimit, PeerPlace};
-pub use rate::RateLimiter;
 pub use receive::Receive;
 pub use respond::Respond;
 pub use trace::{Trace, TraceInfo};

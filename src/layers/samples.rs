@@ -10,7 +10,7 @@ use tower::{Layer as _, service_fn};
 
 use super::call_layer::{CallLayer, Inner as _, IntoTower};
 use crate::config::{
-    Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys, TokenType,
+    Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, Mail, MeshIdentity, SealingKeys, TokenType,
 };
 
 /// The trusted issuer, and the audience of its tokens.
@@ -51,6 +51,7 @@ pub(crate) fn config(jwks: &Path) -> Config {
         connections: Connections::default(),
         load: Load::default(),
         reflection: true,
+        mail: Mail::default(),
         telemetry: crate::config::Telemetry::default(),
     }
 }

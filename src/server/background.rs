@@ -1,4 +1,4 @@
-//! Background work of a server: it updates its readiness, and deletes expired stored answers.
+//! Background work of a server: it updates its readiness, deletes expired stored answers, and mails invitations.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -7,7 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
-use crate::{domain::requests::contract, layers::token::Verifier, service::Services, telemetry};
+use crate::{
+    domain::requests::contract,
+    layers::{ActiveRequests, token::Verifier},
+    service::{Services, mail::Mailer},
+    telemetry,
+};
 
 /// The health service of the process. It does not depend on the database: an outage must not restart every replica.
 pub const LIVENESS: &str = "liveness";
@@ -74,6 +79,33 @@ pub(super) async fn run_cleanup(services: Services, stop: CancellationToken) {
         }
     };
     let _: Option<()> = stop.run_until_cancelled(cleanup).await;
+}
+
+/// Delivers the mails of invitations, and measures their queue. A delivery that has begun ends before the server does: it
+/// counts as a call.
+pub(super) async fn run_mailer(mailer: Mailer, requests: ActiveRequests, stop: CancellationToken) {
+    if !mailer.delivers() {
+        warn!("no mail server is configured (--smtp-host): invitations wait");
+    }
+    while !stop.is_cancelled() {
+        let delivered = if mailer.delivers() {
+            let _active = requests.start();
+            mailer.deliver_next().await
+        } else {
+            Ok(false)
+        };
+        match delivered {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(cause) => warn!(%cause, "the queue of invitations cannot be read; it is tried again"),
+        }
+        let _: Option<()> = stop
+            .run_until_cancelled(async {
+                mailer.wait().await;
+                mailer.measure().await;
+            })
+            .await;
+    }
 }
 
 pub(super) async fn set_readiness(health: &HealthReporter, status: ServingStatus) {

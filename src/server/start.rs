@@ -16,23 +16,23 @@ use tower::ServiceBuilder;
 use tracing::info;
 
 use super::{
-    background::{LIVENESS, run_cleanup, set_readiness, update_readiness},
+    background::{LIVENESS, run_cleanup, run_mailer, set_readiness, update_readiness},
     connection::Http2,
     incoming,
     limits::ConnectionLimits,
     running::RunningServer,
 };
 use crate::{
-    config::{Config, Limits},
+    config::{Config, Limits, mail::Delivery},
     error::Error,
     grpc,
     layers::{
         ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, Inner, IntoTower, PanicGuard,
-        RateLimiter, Receive, Respond, Trace, VerifyToken, WorkloadIdentity,
+        Receive, Respond, Trace, VerifyToken, WorkloadIdentity,
         token::Verifier,
         tokenless::{MAX_MESSAGE, Tokenless},
     },
-    service::{Services, bytes::ByteBudget},
+    service::{Services, bytes::ByteBudget, rate::RateLimiter},
     telemetry::{self, MetricsPort, Telemetry},
 };
 
@@ -113,6 +113,11 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let mut reloads = verifier.key_refreshes();
     reloads.push(Box::pin(config.database.options.watch()));
     reloads.push(Box::pin(config.sealing.watch()));
+    if let Delivery::Smtp(smtp) = &config.mail.delivery
+        && let Some(credentials) = smtp.credentials.clone()
+    {
+        reloads.push(Box::pin(credentials.watch()));
+    }
     if let Some(tls) = &config.tls {
         let current = tls.clone();
         telemetry.metrics().add_certificate_gauges(move || current.get().validity);
@@ -137,7 +142,13 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     tasks.spawn(stop.clone().run_until_cancelled_owned(accepting));
     let readiness = update_readiness(health, verifier, services.clone(), not_ready.clone(), stop.clone());
     tasks.spawn(readiness.with_context(context.clone()));
-    tasks.spawn(run_cleanup(services.clone(), stop.clone()).with_context(context));
+    tasks.spawn(run_cleanup(services.clone(), stop.clone()).with_context(context.clone()));
+    let mailer = services.mailer.clone();
+    telemetry.metrics().add_outbox_gauges({
+        let mailer = mailer.clone();
+        move || mailer.status()
+    });
+    tasks.spawn(run_mailer(mailer, requests.clone(), stop.clone()).with_context(context));
     // Not in the set that a stopping server waits for: metrics are served until the last call has ended.
     let stop_metrics = CancellationToken::new();
     if let Some(port) = metrics_port {

@@ -8,9 +8,11 @@ pub mod clock;
 pub mod customers;
 pub mod history;
 mod large_batches;
+pub mod mail;
 mod mutation;
 pub mod page;
 pub mod pool;
+pub mod rate;
 pub mod seal;
 pub mod share;
 pub mod shares;
@@ -22,11 +24,13 @@ use self::{
     access::{
         Access,
         cache::{AccessCache, MAX_AGE},
+        inviting::Inviting,
     },
     accounts::Accounts,
     customers::Customers,
     history::History,
     large_batches::LargeBatches,
+    mail::Mailer,
     mutation::Mutations,
     pool::Pool,
     seal::Sealer,
@@ -50,15 +54,17 @@ pub struct Services {
     pub customers: Customers,
     /// The history of customers.
     pub history: History,
+    /// The mails of invitations.
+    pub mailer: Mailer,
     /// The accounts' catalogues of tags.
     pub tags: Tags,
     pool: Pool,
     searches: Pool,
 }
 
-/// Stored answers are kept this long.
+/// Stored answers, and invitations that have ended, are kept this long.
 const KEPT_DAYS: i64 = 30;
-/// Answers that one statement of the sweeper deletes.
+/// Rows that one statement of the sweeper deletes.
 const SWEPT_AT_ONCE: i64 = 1_000;
 
 impl Services {
@@ -72,18 +78,21 @@ impl Services {
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let cache = AccessCache::new(MAX_AGE);
         let mutations = Mutations::new(pool.clone(), cache.clone());
-        let access = Access::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), cache, &config.identity);
+        let inviting = Inviting::new(Arc::clone(&sealer), &config.mail);
+        let access = Access::new(pool.clone(), mutations.clone(), inviting.clone(), cache, config);
         Ok(Self {
             access: Arc::new(access),
-            accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer)),
+            accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), inviting.clone()),
             customers: Customers::new(
                 pool.clone(),
                 searches.clone(),
                 mutations.clone(),
                 LargeBatches::new(config.database.pool_size),
                 Arc::clone(&sealer),
+                inviting.clone(),
             ),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
+            mailer: Mailer::new(pool.clone(), inviting, config.mail.clone()),
             tags: Tags::new(pool.clone(), mutations, sealer),
             pool,
             searches,
@@ -114,8 +123,8 @@ impl Services {
         lease.run(async |conn| store::server_log::indiscreet(conn).await).await
     }
 
-    /// Deletes stored answers that are older than 30 days, in batches, and returns their number. Replicas may do so at
-    /// the same time.
+    /// Deletes stored answers that are older than 30 days, in batches, and returns their number; and invitations that ended
+    /// as long ago, with their addresses. Replicas may do so at the same time.
     ///
     /// # Errors
     /// A failure of the database.
@@ -126,6 +135,13 @@ impl Services {
             let mut lease = self.pool.lease().await?;
             let batch = lease.run(async |conn| store::requests::sweep(conn, before, SWEPT_AT_ONCE).await).await?;
             swept += batch;
+            if batch < SWEPT_AT_ONCE.unsigned_abs() {
+                break;
+            }
+        }
+        loop {
+            let mut lease = self.pool.lease().await?;
+            let batch = lease.run(async |conn| store::access::outbox::sweep(conn, before, SWEPT_AT_ONCE).await).await?;
             if batch < SWEPT_AT_ONCE.unsigned_abs() {
                 return Ok(swept);
             }

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     digest::{SHA256, digest},
+    hmac,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
@@ -22,6 +23,8 @@ use crate::{
     error::{Error, Result},
 };
 
+/// The start of every context of a secret: no other use of the keys is a message authentication code.
+const SECRET: &[u8] = b"clientele secret 1\0";
 /// Bytes of a seal that name its key.
 const KEY_ID_LEN: usize = 2;
 
@@ -135,6 +138,18 @@ impl Sealer {
         serde_json::from_slice(&plain).map(Some).map_err(|_| Error::PageToken)
     }
 
+    /// A secret for this context from each key, that of the sealing key first: whoever knows none of the keys cannot find it.
+    #[must_use]
+    pub fn secrets(&self, context: &[u8]) -> Vec<[u8; 32]> {
+        let context = [SECRET, context].concat();
+        let secret = |key: &[u8; 32]| {
+            let mut secret = [0; 32];
+            secret.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &context).as_ref());
+            secret
+        };
+        self.keys.get().0.iter().map(secret).collect()
+    }
+
     fn seal(&self, context: &[u8], plain: &[u8]) -> Result<String> {
         let ring = self.ring()?;
         let (id, key) = ring.first().ok_or_else(|| Error::internal("no sealing key"))?;
@@ -222,6 +237,14 @@ mod tests {
             let changed = URL_SAFE_NO_PAD.encode(changed);
             assert!(matches!(sealer(&[1]).open_page::<_, i32>(&page(&'a'), &changed), Err(Error::PageToken)));
         }
+    }
+
+    #[test]
+    fn each_key_has_its_own_secret_for_each_context() {
+        let [first, second] = [sealer(&[1]), sealer(&[2])].map(|sealer| sealer.secrets(b"a"));
+        assert_eq!(sealer(&[2, 1]).secrets(b"a"), [second.clone(), first.clone()].concat());
+        assert_ne!(first, second);
+        assert_ne!(first, sealer(&[1]).secrets(b"b"));
     }
 
     #[test]

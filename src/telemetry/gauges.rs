@@ -24,6 +24,15 @@ pub struct PoolStatus {
     pub waiting: usize,
 }
 
+/// The queue of mails at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxStatus {
+    /// Mails that wait; counting stops at 10,000.
+    pub waiting: i64,
+    /// Since when the oldest of them waits, in seconds since 1970.
+    pub since: Option<i64>,
+}
+
 impl Metrics {
     /// Adds the gauges of the connection pools.
     pub fn add_pool_gauges(&self, status: impl Fn() -> [PoolStatus; 2] + Clone + Send + Sync + 'static) {
@@ -52,6 +61,22 @@ impl Metrics {
             .with_callback(move |observer| {
                 status().iter().for_each(|status| observer.observe(count(status.waiting), &[pool(status.pool)]));
             })
+            .build();
+    }
+
+    /// Adds the gauges of the queue of mails, as it was measured last: how many wait, and how long the oldest has waited.
+    pub fn add_outbox_gauges(&self, status: impl Fn() -> OutboxStatus + Clone + Send + Sync + 'static) {
+        let read = status.clone();
+        self.meter
+            .i64_observable_up_down_counter("clientele.invitations.waiting")
+            .with_description("Mails of invitations that wait to be sent")
+            .with_callback(move |observer| observer.observe(read().waiting, &[]))
+            .build();
+        self.meter
+            .i64_observable_gauge("clientele.invitations.oldest.timestamp")
+            .with_unit("s")
+            .with_description("Since when the oldest waiting mail of an invitation waits; 0 if none waits")
+            .with_callback(move |observer| observer.observe(status().since.unwrap_or_default(), &[]))
             .build();
     }
 

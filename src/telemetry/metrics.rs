@@ -16,30 +16,17 @@ use opentelemetry::{
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
-use super::names::{self, RpcName, pool};
+use super::{
+    labels::{
+        CacheResult, MailResult, RetryReason, cache_result, export_failed, mail_result, retry_reason, success_result,
+    },
+    names::{self, RpcName, pool},
+};
 
 /// Bucket bounds in seconds. A typical call takes a millisecond or less, one that waits for a lock two seconds, the longest
 /// its deadline of 20.
 const BOUNDS: [f64; 16] =
     [0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
-/// The result of a cache look-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheResult {
-    /// The entry was cached.
-    Hit,
-    /// The entry was not cached.
-    Miss,
-}
-
-/// Why a write was retried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryReason {
-    /// Another call changed the record between the read and the write.
-    Conflict,
-    /// PostgreSQL rolled it back because of a deadlock.
-    Deadlock,
-}
 
 /// The metrics of one server.
 pub struct Metrics {
@@ -59,6 +46,7 @@ pub struct Metrics {
     jwks_fetches: Counter<u64>,
     answers_deleted: Counter<u64>,
     cleanups: Counter<u64>,
+    mails: Counter<u64>,
     panics: Counter<u64>,
     spans: Counter<u64>,
     calls_in_flight: Arc<AtomicI64>,
@@ -109,6 +97,7 @@ impl Metrics {
             jwks_fetches: counter("clientele.jwks.fetches", "Fetches of issuers' keys from their URLs"),
             answers_deleted: counter("clientele.stored_answers.deleted", "Expired stored answers deleted"),
             cleanups: counter("clientele.cleanup.runs", "Runs of the cleanup of expired stored answers"),
+            mails: counter("clientele.invitations.mails", "Attempts to send the mail of an invitation"),
             panics: counter("clientele.panics", "Calls that panicked"),
             spans: counter("otel.sdk.exporter.span.exported", "Spans exported to the collector, or lost"),
             calls_in_flight: gauge("clientele.calls.in_flight", "Calls in flight"),
@@ -137,6 +126,9 @@ impl Metrics {
         }
         for reason in [RetryReason::Conflict, RetryReason::Deadlock] {
             self.write_retries.add(0, &[retry_reason(reason)]);
+        }
+        for result in [MailResult::Sent, MailResult::Deferred, MailResult::Failed] {
+            self.mails.add(0, &[mail_result(result)]);
         }
         for success in [true, false] {
             self.cleanups.add(0, &[success_result(success)]);
@@ -223,6 +215,11 @@ impl Metrics {
         self.cleanups.add(1, &[success_result(deleted.is_some())]);
     }
 
+    /// Counts an attempt to send a mail.
+    pub fn mail(&self, result: MailResult) {
+        self.mails.add(1, &[mail_result(result)]);
+    }
+
     /// Counts a call that panicked.
     pub fn panicked(&self) {
         self.panics.add(1, &[]);
@@ -244,30 +241,6 @@ impl Metrics {
     pub fn count_mutation(&self) -> InFlightCount {
         InFlightCount::start(&self.mutations_in_flight)
     }
-}
-
-fn export_failed() -> KeyValue {
-    KeyValue::new(names::ERROR, "export_failed")
-}
-
-fn retry_reason(reason: RetryReason) -> KeyValue {
-    let value = match reason {
-        RetryReason::Conflict => "conflict",
-        RetryReason::Deadlock => "deadlock",
-    };
-    KeyValue::new("reason", value)
-}
-
-fn cache_result(result: CacheResult) -> KeyValue {
-    let value = match result {
-        CacheResult::Hit => "hit",
-        CacheResult::Miss => "miss",
-    };
-    KeyValue::new("result", value)
-}
-
-fn success_result(success: bool) -> KeyValue {
-    KeyValue::new("result", if success { "success" } else { "failure" })
 }
 
 /// Counts one call or mutation in flight until it is dropped.

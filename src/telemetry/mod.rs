@@ -7,6 +7,7 @@
 
 mod gauges;
 mod handle;
+mod labels;
 pub mod logs;
 mod metrics;
 pub mod names;
@@ -17,10 +18,11 @@ mod statement;
 mod traces;
 
 pub use self::{
-    gauges::PoolStatus,
+    gauges::{OutboxStatus, PoolStatus},
     handle::{Telemetry, current, ids, measure},
+    labels::{CacheResult, MailResult, RetryReason},
     logs::{Format, LogFilter, filter, init},
-    metrics::{CacheResult, InFlightCount, Metrics, RetryReason},
+    metrics::{InFlightCount, Metrics},
     port::{MetricsPort, serve_metrics},
     statement::{MeasuredRows, MeasuredStatement, RowStream, Statement},
     traces::InvalidEndpoint,

@@ -10,9 +10,11 @@ use tonic::Code;
 
 use self::cases::{CASES, Case, Tenancy};
 use crate::{
+    invitations::{invited, token_by_key},
     rows::rows,
     world::{
-        Client, SERVICE, TestAccount, World, assert_refused, customer, manual_approval, metadata, unknown_id, wire,
+        Client, ISSUER, SERVICE, TestAccount, World, assert_refused, customer, database, manual_approval, metadata,
+        unknown_id, wire,
     },
 };
 use clientele::{
@@ -91,8 +93,23 @@ pub async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -
             let below = test_account.child("below").await;
             below.add(&me.principal.unwrap().subject, pb::Role::Viewer).await.member_id
         }
+        Tenancy::Invitation => invitation(test_account).await,
+        Tenancy::InvitationToken => {
+            let below = test_account.child("below").await;
+            token_by_key(&below.tenant, &invitation(&below).await)
+        }
         Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => String::new(),
     }
+}
+
+/// A new invitation to the account.
+async fn invitation(test_account: &TestAccount) -> String {
+    invited(test_account, &format!("{}@north.example", unknown_id())).await.invitation_id
+}
+
+/// A server for whose issuer the token of an invitation suffices: the callers here have no email address.
+async fn world() -> World {
+    World::start_with(database().await, |config| config.mail.emailless_issuers = vec![ISSUER.to_owned()]).await
 }
 
 fn fleet(name: &str) -> pb::Customer {
@@ -115,7 +132,7 @@ async fn tag(test_account: &TestAccount, name: &str) -> String {
 
 #[tokio::test]
 async fn roles_below_the_least_role_are_refused_and_the_others_admitted() {
-    let world = World::start().await;
+    let world = world().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let north = acme.child("north").await;
     let mut members = Vec::new();
@@ -150,7 +167,7 @@ async fn roles_below_the_least_role_are_refused_and_the_others_admitted() {
 
 #[tokio::test]
 async fn a_membership_that_waits_counts_where_it_is_named_and_nowhere_else() {
-    let world = World::start().await;
+    let world = world().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
     let north = acme.child("north").await;
     let deep = north.child("deep").await;
@@ -183,7 +200,7 @@ async fn a_membership_that_waits_counts_where_it_is_named_and_nowhere_else() {
 
 #[tokio::test]
 async fn a_caller_without_membership_is_refused() {
-    let world = World::start().await;
+    let world = world().await;
     let acme = world.tenant("acme").await;
     for case in CASES {
         let call = |client: Client| (case.call)(client, String::new());
@@ -194,6 +211,10 @@ async fn a_caller_without_membership_is_refused() {
             "AUTHENTICATED" if case.tenancy == Tenancy::Membership => {
                 let refused = (case.call)(stranger, unknown_id()).await;
                 assert_refused(refused, Code::NotFound, "MEMBERSHIP_NOT_FOUND");
+            }
+            "AUTHENTICATED" if case.tenancy == Tenancy::InvitationToken => {
+                let refused = (case.call)(stranger, unknown_id()).await;
+                assert_refused(refused, Code::NotFound, "INVITATION_NOT_FOUND");
             }
             "AUTHENTICATED" => assert!(call(stranger).await.is_ok(), "{}", case.rpc),
             "PLATFORM" => {
@@ -229,6 +250,8 @@ struct Fixture {
     branches: Vec<String>,
     /// Members of the same accounts.
     members: Vec<String>,
+    /// Invitations to the same accounts.
+    invitations: Vec<String>,
     /// Accounts in which the caller cannot act: above it, its sibling, another tenant's.
     accounts: Vec<String>,
     /// Texts that no answer to the caller may contain.
@@ -237,7 +260,7 @@ struct Fixture {
 
 impl Fixture {
     async fn set() -> Self {
-        let world = World::start().await;
+        let world = world().await;
         let policies = manual_approval();
         let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies.clone()).await;
         let globex = world.tenant_with("globex", pb::NameUniqueness::None, policies).await;
@@ -262,9 +285,26 @@ impl Fixture {
             branches.push(test_account.branch("secret").await);
         }
         secrets.extend(customers.iter().chain(&secret_ids).chain(&tags).chain(&branches).cloned());
+        let mut invitations = Vec::new();
+        for test_account in [&acme, &south, &globex] {
+            invitations.push(invitation(test_account).await);
+        }
+        secrets.extend(invitations.iter().cloned());
         let caller = north.member(pb::Role::Admin).await;
         let accounts = vec![acme.account, south.account, globex.account];
-        Self { world, caller, north, customers, custom_ids: secret_ids, tags, branches, members, accounts, secrets }
+        Self {
+            world,
+            caller,
+            north,
+            customers,
+            custom_ids: secret_ids,
+            tags,
+            branches,
+            members,
+            invitations,
+            accounts,
+            secrets,
+        }
     }
 
     /// Asserts that every call is refused like the last one, whose resource does not exist, and changes nothing.
@@ -291,7 +331,9 @@ async fn resources_of_other_accounts_do_not_exist() {
             Tenancy::Branch => (&fixture.branches, "BRANCH_NOT_FOUND"),
             Tenancy::Member => (&fixture.members, "MEMBER_NOT_FOUND"),
             Tenancy::Membership => (&fixture.members, "MEMBERSHIP_NOT_FOUND"),
-            Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => continue,
+            Tenancy::Invitation => (&fixture.invitations, "INVITATION_NOT_FOUND"),
+            // Its token opens an invitation for whoever is invited: accept_invitation.rs.
+            Tenancy::InvitationToken | Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => continue,
         };
         let named = subjects.iter().cloned().chain([unknown_id()]);
         let calls = named.map(|id| (fixture.caller.clone(), id)).collect();
@@ -302,7 +344,9 @@ async fn resources_of_other_accounts_do_not_exist() {
 #[tokio::test]
 async fn callers_cannot_act_in_accounts_or_tenants_of_others() {
     let fixture = Fixture::set().await;
-    let elsewhere = |case: &&Case| matches!(case.tenancy, Tenancy::Caller | Tenancy::Membership | Tenancy::Platform);
+    let elsewhere = |case: &&Case| {
+        matches!(case.tenancy, Tenancy::Caller | Tenancy::Membership | Tenancy::InvitationToken | Tenancy::Platform)
+    };
     for case in CASES.iter().filter(|case| !elsewhere(case)) {
         let id = subject(case, &fixture.north, &fixture.caller).await;
         let named = fixture.accounts.iter().cloned().chain([unknown_id()]);
@@ -333,7 +377,7 @@ async fn rpcs_of_the_caller_and_of_the_platform_ignore_the_acting_account() {
     let elsewhere = [fixture.accounts[1].clone(), fixture.accounts[2].clone(), unknown_id()];
     for case in CASES {
         let client = match case.tenancy {
-            Tenancy::Caller | Tenancy::Membership => &fixture.caller,
+            Tenancy::Caller | Tenancy::Membership | Tenancy::InvitationToken => &fixture.caller,
             Tenancy::Platform => &fixture.world.operator(),
             _ => continue,
         };

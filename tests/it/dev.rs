@@ -25,7 +25,7 @@ async fn dev_reports_when_it_is_ready_and_accepts_its_own_tokens() {
     assert_eq!(alice.memberships.len(), 1);
     assert_eq!(alice.memberships[0].role(), pb::Role::Member);
     assert!(dev.who_am_i("operator").await.platform_operator);
-    assert_eq!(dev.accounts().await.len(), 5);
+    assert_eq!(dev.accounts().await.len(), 6);
     assert!(
         dev.log_text().contains("grpcurl -plaintext") && dev.log_text().contains(dev.url.trim_start_matches("http://"))
     );
@@ -51,7 +51,7 @@ async fn dev_keeps_its_data_over_a_restart() {
     let message = pb::GetCustomerRequest { customer_id: created.id.clone(), view: pb::CustomerView::Full.into() };
     let kept = client.get_customer(dev.request("alice", message).await).await.unwrap().into_inner().customer.unwrap();
     assert_eq!(kept, created, "even its etag: the sealing key is kept too");
-    assert_eq!((dev.tenants().await.len(), dev.accounts().await.len()), (1, 5), "the demo data is made once");
+    assert_eq!((dev.tenants().await.len(), dev.accounts().await.len()), (1, 6), "the demo data is made once");
     drop(client);
     dev.stop(Signal::SIGTERM).await;
 }
@@ -127,6 +127,6 @@ async fn dev_runs_for_an_ordinary_user() {
     command.uid(nobody.uid.as_raw()).gid(nobody.gid.as_raw()).current_dir(temp_dir.path());
     command.env("CLIENTELE_PG_BIN", bin);
     let dev = Dev::launch(&data, command, &[]).ready().await;
-    assert_eq!(dev.accounts().await.len(), 5);
+    assert_eq!(dev.accounts().await.len(), 6);
     dev.stop(Signal::SIGINT).await;
 }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accept_invitation;
 mod accept_membership;
 mod access_log;
 mod access_look_ups;
@@ -62,6 +63,8 @@ mod headers;
 mod health;
 mod help;
 mod identity;
+mod invitations;
+mod invite_member;
 mod jwks_url;
 mod large_batches;
 mod list_account_events;
@@ -69,10 +72,12 @@ mod list_accounts;
 mod list_branches;
 mod list_customer_events;
 mod list_customer_events_pages;
+mod list_invitations;
 mod list_members;
 mod list_tags;
 mod list_tenants;
 mod lookup_customer;
+mod mail;
 mod matrix;
 mod memory;
 mod messages;
@@ -104,6 +109,7 @@ mod rename_tag;
 mod repeats;
 mod repeats_at_once;
 mod repeats_in_flight;
+mod resend_invitation;
 mod resume_customer;
 mod revert_customer_migration;
 mod rolling;

@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
+    invitations::{accept, execute, invite, invited, inviting, revoke, token_of, with_email},
     messages::{NO_MESSAGE, send, until_ready},
     protos, raw,
     world::{
@@ -114,6 +115,7 @@ async fn callers(world: &World, met: &mut Met) {
     let last = acme.admin.memberships(0).await.remove(0).member_id;
     let last = pb::RemoveMemberRequest { member_id: last, ..Default::default() };
     met.note(acme.admin.access().remove_member(last).await);
+    invitations(world, &acme, met).await;
     let elsewhere = pb::GetAccountRequest { account_id: unknown_id() };
     met.note(acme.admin.accounts().get_account(elsewhere).await);
     let strange = pb::ListAccountsRequest { page_token: "x".to_owned(), ..Default::default() };
@@ -159,6 +161,25 @@ async fn stopped(world: &World, met: &mut Met) {
     met.note(world.operator().accounts().suspend_tenant(stop(unknown_id())).await);
     world.operator().accounts().suspend_tenant(stop(acme.tenant.clone())).await.unwrap();
     met.note(acme.admin.create(customer("Eve")).await);
+}
+
+/// Invitations that cannot be accepted.
+async fn invitations(world: &World, acme: &TestAccount, met: &mut Met) {
+    let nora = with_email(world, "nora", "nora@north.example");
+    let used = invited(acme, "nora@north.example").await;
+    met.note(invite(&acme.admin, inviting("nora@north.example", pb::Role::Viewer)).await);
+    let token = token_of(world, acme, &used).await;
+    met.note(accept(&nora, "guess").await);
+    met.note(accept(&world.subject("nora"), &token).await);
+    met.note(accept(&with_email(world, "max", "max@north.example"), &token).await);
+    accept(&nora, &token).await.unwrap();
+    met.note(accept(&with_email(world, "other", "nora@north.example"), &token).await);
+    let expired = invited(acme, "nora@north.example").await;
+    let token = token_of(world, acme, &expired).await;
+    execute(world, "update invitations set expires_at = now()").await;
+    met.note(accept(&nora, &token).await);
+    revoke(&acme.admin, &expired.invitation_id).await.unwrap();
+    met.note(accept(&nora, &token).await);
 }
 
 /// An issuer whose keys have a URL without a server.

@@ -49,13 +49,10 @@ const STATISTICS: [(&str, &str); 3] = [
 ];
 
 /// Indexes, and shapes that exceed their limit without them.
-const INDEXES: [(&str, &str); 9] = [
+const INDEXES: [(&str, &str); 7] = [
     ("customer_search_customer_keys_idx", "rare word"),
-    // The large account has most of the tenant: without its own index that of the tenant would do.
-    ("customers_account_id_created_at_idx, customers_tenant_id_created_at_idx", "list by create_time desc"),
-    ("customers_account_id_updated_at_idx, customers_tenant_id_updated_at_idx", "list by update_time"),
-    ("customers_tenant_id_created_at_idx", "list of all below by create_time"),
-    ("customers_tenant_id_updated_at_idx", "list of all below by update_time"),
+    ("customers_account_id_created_at_idx", "list by create_time desc"),
+    ("customers_account_id_updated_at_idx", "list by update_time"),
     ("customers_pending_idx", "PENDING by name"),
     ("customers_archived_idx", "archived by name"),
     ("customers_branch_id_idx", "empty branch by name"),

@@ -13,7 +13,7 @@ use std::{
 
 use clientele::{
     config::{
-        Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, MeshIdentity, SealingKeys,
+        Config, Connections, Database, Identity, Issuer, Jwks, Limits, Load, Mail, MeshIdentity, SealingKeys,
         ServicePrincipal, Telemetry, TokenType, parse,
         settings::{
             DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT, LOCK_TIMEOUT, POOL_SIZE, POOL_TIMEOUT, SEARCH_POOL_SIZE,
@@ -625,6 +625,7 @@ impl Keys {
             connections: Connections::default(),
             load: Load::default(),
             reflection: true,
+            mail: Mail::default(),
             telemetry: Telemetry::default(),
         }
     }

@@ -78,6 +78,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "clientele.databaseFolder" -}}/etc/clientele/database{{- end -}}
 {{- define "clientele.sealingFolder" -}}/etc/clientele/sealing{{- end -}}
 {{- define "clientele.tlsFolder" -}}/etc/clientele/tls{{- end -}}
+{{- define "clientele.smtpFolder" -}}/etc/clientele/smtp{{- end -}}
 {{- define "clientele.configFolder" -}}/etc/clientele/config{{- end -}}
 
 {{/* The database's settings, for the server and the migration. */}}
@@ -111,7 +112,29 @@ database_password_file: {{ include "clientele.databaseFolder" $ }}/{{ . }}
 {{- $config = set $config "tls_client_ca_file" (printf "%s/%s" $folder .) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.smtp -}}
+{{- if .existingSecret -}}
+{{- if not $.Values.config.smtp_host -}}
+{{- fail "smtp.existingSecret needs config.smtp_host: name the mail server" -}}
+{{- end -}}
+{{- $folder := include "clientele.smtpFolder" $ -}}
+{{- $config = set $config "smtp_user_file" (printf "%s/%s" $folder .userKey) -}}
+{{- $config = set $config "smtp_password_file" (printf "%s/%s" $folder .passwordKey) -}}
+{{- with .caKey -}}
+{{- $config = set $config "smtp_ca_file" (printf "%s/%s" $folder .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/* The port of the mail server: by default that of the protection, as the program chooses it. */}}
+{{- define "clientele.smtpPort" -}}
+{{- with .Values.config -}}
+{{- $security := .smtp_security | default "starttls" -}}
+{{- $usual := get (dict "starttls" 587 "tls" 465 "none" 25) $security -}}
+{{- .smtp_port | default $usual | int -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The reads that a mesh may retry: `NO_SIDE_EFFECTS` in the protos. `.ci/chart` compares reads.yaml with the service config. */}}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
+    access::invitation::EmailClaim,
     accounts::account::{Account, Path},
     refusal::Refusal,
     requests::principal::Author,
@@ -171,6 +172,8 @@ pub struct Authenticated {
     pub operator: bool,
     /// The one customer that the call is narrowed to.
     pub narrowed: Option<CustomerId>,
+    /// The email address that its token claims.
+    pub email: Option<EmailClaim>,
 }
 
 impl Authenticated {

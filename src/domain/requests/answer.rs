@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::{
-    access::{member::Member, membership::Membership},
+    access::{invitation::Invitation, member::Member, membership::Membership},
     accounts::{account::Account, branch::Branch},
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
     tags::tag::Tag,
@@ -98,6 +98,9 @@ pub enum Answer {
         /// Its first admin, if one was asked for.
         #[serde(rename = "admin")]
         admin: Option<Member>,
+        /// The invitation of its first admin, if an address was given.
+        #[serde(rename = "invitation", default, skip_serializing_if = "Option::is_none")]
+        invitation: Option<Invitation>,
     },
     /// A new tenant.
     #[serde(rename = "tenant")]
@@ -128,6 +131,13 @@ pub enum Answer {
         /// The member.
         #[serde(rename = "member")]
         member: Member,
+    },
+    /// A new or changed invitation.
+    #[serde(rename = "invitation")]
+    Invitation {
+        /// The invitation, without its token.
+        #[serde(rename = "invitation")]
+        invitation: Invitation,
     },
     /// A membership that its principal accepted or declined.
     #[serde(rename = "membership")]
@@ -160,7 +170,7 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 12] = [
+pub(in crate::domain) const KINDS: [&str; 13] = [
     "customer",
     "batch",
     "migrated",
@@ -168,6 +178,7 @@ pub(in crate::domain) const KINDS: [&str; 12] = [
     "tenant",
     "member",
     "membership",
+    "invitation",
     "branch",
     "tag",
     "tag_deleted",

@@ -54,6 +54,19 @@ impl Email {
         Ok(Self(text))
     }
 
+    /// A stored address.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The address as it is compared with another: in lower case. Only the receiver may tell addresses apart by case, and
+    /// none does.
+    #[must_use]
+    pub fn compared(&self) -> String {
+        self.0.to_lowercase()
+    }
+
     /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -82,6 +82,8 @@ ids! {
     EventId
     /// A hold on a customer.
     HoldId
+    /// An invitation to become a member.
+    InvitationId
     /// A tag of an account.
     TagId
     /// The id that a client gives a mutation, so that a repeat gets the first answer.

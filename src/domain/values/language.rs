@@ -42,6 +42,12 @@ impl Language {
         Ok(Self(tag))
     }
 
+    /// A stored tag.
+    #[must_use]
+    pub fn stored(tag: String) -> Self {
+        Self(tag)
+    }
+
     /// The tag.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -15,14 +15,22 @@ use tonic::Request;
 use crate::{
     domain::{
         access::caller::Caller,
+        customers::migration::FirstAdmin,
         requests::answer::Answer,
-        values::{ids::AccountId, name::AccountName, text::optional},
+        values::{
+            email::Email,
+            ids::AccountId,
+            name::AccountName,
+            text::optional,
+            violation::{Rule, Violations},
+        },
     },
     grpc::{
         access::member_out,
         accounts::{read::policy_choices, show::account_out},
         convert::principal,
         handler::{self, Answered, mutate, other_answer},
+        invitations::{invitation_out, language},
         pb::{self, account_service_server::AccountService},
     },
     service::{
@@ -58,7 +66,14 @@ impl AccountService for Handlers {
         mutate(
             request,
             |violations, caller: &Caller, message| {
-                let pb::CreateAccountRequest { account, first_admin, request_id: _, validate_only: _ } = message;
+                let pb::CreateAccountRequest {
+                    account,
+                    first_admin,
+                    admin_email,
+                    admin_language,
+                    request_id: _,
+                    validate_only: _,
+                } = message;
                 let pb::Account {
                     id: _,
                     parent_id: _,
@@ -73,20 +88,25 @@ impl AccountService for Handlers {
                 } = account.unwrap_or_default();
                 let name = violations.check("account.name", AccountName::parse(&name));
                 let policies = policy_choices(violations, "account.policies", policies);
-                let first_admin = match first_admin {
-                    None => Some(None),
-                    admin => principal(violations, "first_admin", caller.author(), admin).map(Some),
-                };
-                let ((name, policies), first_admin) = name.zip(policies).zip(first_admin)?;
-                Some(NewAccount { name, policies, first_admin })
+                let first_admin = first_admin_in(violations, caller, first_admin, &admin_email);
+                let admin_language = language(violations, "admin_language", &admin_language);
+                let ((name, policies), (first_admin, admin_language)) =
+                    name.zip(policies).zip(first_admin.zip(admin_language))?;
+                Some(NewAccount { name, policies, first_admin, admin_language })
             },
             async |caller, new, options| {
                 let outcome = self.accounts.create_account(caller, new, options).await?;
-                let Answer::Account { account, admin } = outcome.value else { return Err(other_answer()) };
+                let Answer::Account { account, admin, invitation } = outcome.value else { return Err(other_answer()) };
                 let stored = !options.validate_only;
+                let mut invitation = invitation.map(|invitation| invitation_out(&invitation, invitation.state));
+                if let Some(invitation) = invitation.as_mut().filter(|_| !stored) {
+                    invitation.invitation_id.clear();
+                    invitation.account_id.clear();
+                }
                 Ok(pb::CreateAccountResponse {
                     account: Some(account_out(&account, stored)),
                     first_admin: admin.map(|admin| member_out(&admin, stored)),
+                    invitation,
                     replayed: outcome.replayed,
                 })
             },
@@ -156,5 +176,22 @@ impl AccountService for Handlers {
 
     async fn list_branches(&self, request: Request<pb::ListBranchesRequest>) -> Answered<pb::ListBranchesResponse> {
         branches::list(&self.accounts, request).await
+    }
+}
+
+/// The first admin of a new account: a principal or an address; the inner option is none without either.
+fn first_admin_in(
+    violations: &mut Violations,
+    caller: &Caller,
+    first_admin: Option<pb::Principal>,
+    admin_email: &str,
+) -> Option<Option<FirstAdmin>> {
+    let email = violations.check("admin_email", optional(admin_email, Email::parse));
+    if first_admin.is_some() && !admin_email.is_empty() {
+        violations.push("admin_email", Rule::new("must not be given together with first_admin"));
+    }
+    match first_admin {
+        None => email.map(|email| email.map(FirstAdmin::Invited)),
+        admin => principal(violations, "first_admin", caller.author(), admin).map(FirstAdmin::Principal).map(Some),
     }
 }

@@ -24,7 +24,7 @@ const HELD: &str = "Two orders are still to be delivered";
 
 /// The step that a request_id is for.
 #[derive(Clone, Copy)]
-enum Step {
+pub(super) enum Step {
     Account = 1,
     Member,
     Branch,
@@ -37,17 +37,18 @@ enum Step {
     Tag,
     Link,
     Accept,
+    Invite,
 }
 
 /// Returns the request_id of one step: always the same.
-fn request_id(step: Step, index: usize) -> String {
+pub(super) fn request_id(step: Step, index: usize) -> String {
     let number = (step as u128) << 32 | index as u128;
     uuid::Builder::from_random_bytes((0xC11E_47E1_E000_0000_u128 << 64 | number).to_be_bytes()).into_uuid().to_string()
 }
 
 /// A demo that is being created.
 pub(super) struct DemoCreation<'a> {
-    channel: Channel,
+    pub(super) channel: Channel,
     issuer: &'a str,
     tokens: &'a BTreeMap<&'a str, String>,
     accounts: BTreeMap<Owner, String>,
@@ -68,7 +69,7 @@ impl<'a> DemoCreation<'a> {
     }
 
     /// Makes a request of a subject that acts in an owner's account.
-    fn request<T>(&self, message: T, subject: &str, owner: Owner) -> Result<Request<T>, String> {
+    pub(super) fn request<T>(&self, message: T, subject: &str, owner: Owner) -> Result<Request<T>, String> {
         let token = self.tokens.get(subject).ok_or_else(|| format!("no token for {subject}"))?;
         request(message, token, &self.account_id(owner))
     }
@@ -97,7 +98,7 @@ impl<'a> DemoCreation<'a> {
         } else {
             let account = Some(pb::Account { name, policies, ..Default::default() });
             let request_id = request_id(Step::Account, index);
-            let message = pb::CreateAccountRequest { account, first_admin, request_id, validate_only: false };
+            let message = pb::CreateAccountRequest { account, first_admin, request_id, ..Default::default() };
             let response = client.create_account(self.request(message, "admin", parent)?).await;
             let created = into_result("CreateAccount", response)?;
             (created.account, created.first_admin)

@@ -2,6 +2,7 @@
 //! request_id that is derived from its step; after an interruption the same calls get the stored answers.
 
 mod calls;
+mod invite;
 mod record;
 mod tree;
 mod wire;
@@ -17,12 +18,15 @@ use self::{
 };
 use super::pb::{self, account_service_client::AccountServiceClient};
 
-pub use self::record::{FinalState, Owner, Record};
+pub use self::{
+    invite::INVITED,
+    record::{FinalState, Owner, Record},
+};
 
 /// The demo's members.
 pub const SUBJECTS: [&str; 7] = ["admin", "viewer", "alice", "bob", "carol", "dmitri", "erika"];
 /// The version of the demo data.
-pub const EDITION: u32 = 2;
+pub const EDITION: u32 = 3;
 
 /// The ids of the demo tenant that later calls need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +44,9 @@ pub struct Demo {
     pub customer: String,
     /// A pending customer of the second reseller.
     pub pending: String,
+    /// An invitation to an account that the distributor has just created.
+    #[serde(default)]
+    pub invitation: String,
 }
 
 /// Returns the name of an account of the demo.
@@ -81,6 +88,7 @@ pub async fn create(
         found.and_then(|index| ids.get(index)).cloned().unwrap_or_default()
     };
     creation.link_to_dealer(&first_id(Owner::Distributor, FinalState::Created)).await?;
+    let invitation = creation.invite_reseller().await?;
     Ok(Demo {
         edition: EDITION,
         tenant: creation.account_id(Owner::Distributor),
@@ -88,5 +96,6 @@ pub async fn create(
         telecom: creation.account_id(Owner::Telecom),
         customer: first_id(Owner::Cloud, FinalState::Created),
         pending: first_id(Owner::Telecom, FinalState::Created),
+        invitation,
     })
 }

@@ -71,6 +71,10 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::TagExists { .. } => "The acting account already has a tag with this name.",
         Error::BranchNotFound => "Branch not found in the acting account.",
         Error::BranchExists { .. } => "The acting account already has a branch with this name.",
+        Error::InvitationNotFound => "Invitation not found. Use the link of the mail as it is, or ask for a new one.",
+        Error::InvitationExists { .. } => {
+            "The account has already invited this address. ResendInvitation sends the mail again."
+        }
         Error::EtagMismatch { .. } => "The customer has changed since its etag was read. Read it again.",
         Error::Contended | Error::LostRace | Error::LockTimeout { .. } => {
             "The record is being changed by other calls. Nothing was written; retry."
@@ -135,6 +139,7 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
                 .into()
         }
         Refusal::Blocked(blocker) => blocker.text().into(),
+        Refusal::Invitation(refusal) => refusal.text().into(),
         Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => format!(
             "A newer release stored {what}, and this server does not know the value. Use a server of the newer release."
         )

@@ -17,7 +17,7 @@ use self::{
 use super::pb::ErrorReason;
 use crate::{
     domain::{
-        refusal::{Blocker, Refusal},
+        refusal::{Blocker, InvitationRefusal, Refusal},
         requests::contract::Rpc,
         values::violation::Violations,
     },
@@ -118,6 +118,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
             Refusal::LastAdmin => (Code::FailedPrecondition, Reason::LastAdmin),
             Refusal::Blocked(blocker) => blocker_code_and_reason(*blocker),
+            Refusal::Invitation(refusal) => invitation_code_and_reason(*refusal),
             Refusal::ValueOfNewerRelease(_) | Refusal::RoleOfNewerRelease(_) => {
                 (Code::FailedPrecondition, Reason::ValueOfNewerRelease)
             }
@@ -135,6 +136,8 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::TagExists { .. } => (Code::AlreadyExists, Reason::TagExists),
         Error::BranchNotFound => (Code::NotFound, Reason::BranchNotFound),
         Error::BranchExists { .. } => (Code::AlreadyExists, Reason::BranchExists),
+        Error::InvitationNotFound => (Code::NotFound, Reason::InvitationNotFound),
+        Error::InvitationExists { .. } => (Code::AlreadyExists, Reason::InvitationExists),
         Error::EtagMismatch { .. } => (Code::Aborted, Reason::EtagMismatch),
         Error::Contended | Error::LostRace | Error::LockTimeout { .. } => (Code::Aborted, Reason::Contended),
         Error::StatementTimeout => (Code::DeadlineExceeded, Reason::StatementTimeout),
@@ -147,6 +150,18 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::IssuerUnavailable(_) => (Code::Unavailable, Reason::IssuerUnavailable),
         Error::Unavailable { .. } => (Code::Unavailable, Reason::DatabaseUnavailable),
         Error::Database(_) | Error::Internal(_) => (Code::Internal, Reason::Internal),
+    }
+}
+
+/// Why an invitation cannot be accepted.
+fn invitation_code_and_reason(refusal: InvitationRefusal) -> (Code, ErrorReason) {
+    use ErrorReason as Reason;
+    match refusal {
+        InvitationRefusal::EmailMismatch => (Code::PermissionDenied, Reason::InvitationEmailMismatch),
+        InvitationRefusal::EmailUnverified => (Code::PermissionDenied, Reason::InvitationEmailUnverified),
+        InvitationRefusal::Used => (Code::FailedPrecondition, Reason::InvitationUsed),
+        InvitationRefusal::Expired => (Code::FailedPrecondition, Reason::InvitationExpired),
+        InvitationRefusal::Revoked => (Code::FailedPrecondition, Reason::InvitationRevoked),
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn resource_type(reason: ErrorReason) -> Option<&'static str> {
         ErrorReason::MembershipNotFound => Some("clientele.v1.Membership"),
         ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),
         ErrorReason::BranchNotFound | ErrorReason::BranchExists => Some("clientele.v1.Branch"),
+        ErrorReason::InvitationNotFound | ErrorReason::InvitationExists => Some("clientele.v1.Invitation"),
         _ => None,
     }
 }
@@ -30,6 +31,7 @@ pub(super) fn holder(error: &Error) -> Option<String> {
         Error::MemberExists { by } => by.map(|id| id.to_string()),
         Error::TagExists { by } => by.map(|id| id.to_string()),
         Error::BranchExists { by } => by.map(|id| id.to_string()),
+        Error::InvitationExists { by } => Some(by.to_string()),
         _ => None,
     }
 }

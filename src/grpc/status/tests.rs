@@ -1,10 +1,10 @@
 use super::*;
 use crate::domain::{
     fields::{field::Field, path::FieldPath},
-    refusal::Blocker,
+    refusal::{Blocker, InvitationRefusal},
     values::{
         enums::Role,
-        ids::{BranchId, CustomerId, MemberId, TagId},
+        ids::{BranchId, CustomerId, InvitationId, MemberId, TagId},
         violation::Rule,
     },
 };
@@ -64,6 +64,13 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::OrderReferenceTaken { by: None },
         Error::TakenThere { blocker: Blocker::NameTaken, at: Some("customer_ids[2]".to_owned()), by: None },
         Error::MemberExists { by: None },
+        Error::InvitationNotFound,
+        Error::InvitationExists { by: InvitationId::from_uuid(uuid::Uuid::nil()) },
+        Error::from(Refusal::from(InvitationRefusal::EmailMismatch)),
+        Error::from(Refusal::from(InvitationRefusal::EmailUnverified)),
+        Error::from(Refusal::from(InvitationRefusal::Used)),
+        Error::from(Refusal::from(InvitationRefusal::Expired)),
+        Error::from(Refusal::from(InvitationRefusal::Revoked)),
         Error::MemberNotFound,
         Error::MembershipNotFound,
         Error::from(Refusal::LastAdmin),

@@ -71,7 +71,13 @@ impl CheckAccess {
         match rpc.access {
             RequiredAccess::Authenticated => {
                 let operator = self.operators.contains(&author.principal);
-                Ok(Admitted::Authenticated(Authenticated { author, tenant, operator, narrowed: customer }))
+                Ok(Admitted::Authenticated(Authenticated {
+                    author,
+                    tenant,
+                    operator,
+                    narrowed: customer,
+                    email: verified.email.clone(),
+                }))
             }
             RequiredAccess::Platform if self.operators.contains(&author.principal) => {
                 Ok(Admitted::Operator(Operator { author }))

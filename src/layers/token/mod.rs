@@ -19,7 +19,7 @@ use self::{
 };
 use crate::{
     config::Identity,
-    domain::requests::principal::Principal,
+    domain::{access::invitation::EmailClaim, requests::principal::Principal, values::email::Email},
     error::{Error, Result},
     service::clock,
     telemetry::{self, CacheResult},
@@ -42,6 +42,8 @@ pub struct Verified {
     pub principal: Arc<Principal>,
     /// The actors on the principal's behalf, the last one first.
     pub actors: Vec<Principal>,
+    /// The email address that it claims; none if it claims none, or what is no address.
+    pub email: Option<EmailClaim>,
     /// The expiry including leeway, in seconds since 1970.
     expires_at: i64,
 }
@@ -51,7 +53,7 @@ impl Verified {
     /// The identity of a subject, as a valid token would prove it.
     pub(super) fn sample(subject: &str) -> Arc<Self> {
         let principal = Arc::new(Principal::new(super::samples::ISSUER, subject));
-        Arc::new(Self { principal, actors: Vec::new(), expires_at: i64::MAX })
+        Arc::new(Self { principal, actors: Vec::new(), email: None, expires_at: i64::MAX })
     }
 }
 
@@ -159,6 +161,7 @@ impl Verifier {
         let verified = Arc::new(Verified {
             principal: Arc::new(Principal::new(issuer, subject(&claims.sub).ok_or_else(|| malformed("sub"))?)),
             actors: actors(issuer, claims.act.as_ref())?,
+            email: email(&claims),
             expires_at: i64::try_from(expires.as_secs()).unwrap_or(i64::MAX),
         });
         Ok(CachedToken { verified, checks })
@@ -189,6 +192,18 @@ struct Claims {
     #[serde(default)]
     exp: Value,
     act: Option<Value>,
+    #[serde(default)]
+    email: Value,
+    #[serde(default)]
+    email_verified: Value,
+}
+
+/// The claimed email address. Nothing but an invitation depends on it, so a malformed one rejects no token. Some issuers write
+/// `email_verified` as a text.
+fn email(claims: &Claims) -> Option<EmailClaim> {
+    let email = Email::parse(claims.email.as_str()?).ok()?;
+    let verified = claims.email_verified == Value::Bool(true) || claims.email_verified.as_str() == Some("true");
+    Some(EmailClaim { email, verified })
 }
 
 /// Returns a valid subject. One that parsing would change is rejected, because it could impersonate another.

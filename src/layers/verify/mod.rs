@@ -11,7 +11,6 @@ use tonic::{Code, body::Body};
 
 use super::{
     call_layer::{CONTRACT_PREFIX, CallLayer, Inner},
-    rate::RateLimiter,
     token::{Verified, Verifier},
     trace::TraceInfo,
 };
@@ -22,7 +21,7 @@ use crate::{
         pb::ErrorReason,
         status::{self, Repeat},
     },
-    service::call::Share,
+    service::{call::Share, rate::RateLimiter},
 };
 
 /// Verifies tokens, and limits the rate of each principal.

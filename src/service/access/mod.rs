@@ -1,16 +1,26 @@
 //! Access: who may act in which account, the members who may, and their consent. Roles come from memberships; in the steady state a
 //! call asks the database nothing.
 
+mod accept;
 pub(in crate::service) mod cache;
 mod consent;
+pub(in crate::service) mod invitation_token;
+mod invitations;
+pub(in crate::service) mod inviting;
 mod members;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use self::cache::{AccessCache, Target};
-pub use self::consent::Consent;
+use self::{
+    cache::{AccessCache, Target},
+    inviting::Inviting,
+};
+pub use self::{consent::Consent, invitations::Invitee};
 use crate::{
-    config,
+    config::Config,
     domain::{
         access::caller::Caller,
         requests::principal::{Author, Principal},
@@ -20,7 +30,7 @@ use crate::{
         },
     },
     error::{Error, Result},
-    service::{mutation::Mutations, pool::Pool, seal::Sealer},
+    service::{mutation::Mutations, pool::Pool, rate::RateLimiter, seal::Sealer},
     store::{self, access::Found},
 };
 
@@ -29,6 +39,10 @@ pub struct Access {
     pool: Pool,
     mutations: Mutations,
     sealer: Arc<Sealer>,
+    inviting: Inviting,
+    guesses: RateLimiter,
+    /// Issuers whose tokens have no verified email address.
+    emailless: HashSet<String>,
     service_principals: HashMap<Principal, Role>,
     cache: AccessCache,
 }
@@ -38,13 +52,23 @@ impl Access {
     pub(super) fn new(
         pool: Pool,
         mutations: Mutations,
-        sealer: Arc<Sealer>,
+        inviting: Inviting,
         cache: AccessCache,
-        identity: &config::Identity,
+        config: &Config,
     ) -> Self {
-        let services = identity.service_principals.iter();
+        let sealer = Arc::clone(&inviting.sealer);
+        let services = config.identity.service_principals.iter();
         let service_principals = services.map(|service| (service.principal.clone(), service.role)).collect();
-        Self { pool, mutations, sealer, service_principals, cache }
+        Self {
+            pool,
+            mutations,
+            sealer,
+            inviting,
+            guesses: RateLimiter::of_guesses(),
+            emailless: config.mail.emailless_issuers.iter().cloned().collect(),
+            service_principals,
+            cache,
+        }
     }
 
     /// The caller, if the author is a member of the account that the call names or of one above it; if the call names

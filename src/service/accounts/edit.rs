@@ -207,7 +207,7 @@ async fn update_locked(
             }
         }
     }
-    let answer = Answer::Account { account: after.clone(), admin: None };
+    let answer = Answer::Account { account: after.clone(), admin: None, invitation: None };
     let stored = to_stored(&answer, options)?;
     let write = write(caller, clock::now(), options);
     store::accounts::edit::update(conn, scope, &before, &after, stored, write).await?;

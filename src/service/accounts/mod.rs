@@ -2,6 +2,7 @@
 
 mod branches;
 mod edit;
+mod invite;
 mod list;
 mod suspend;
 mod tenants;
@@ -17,6 +18,7 @@ use crate::{
     domain::{
         access::{caller::Caller, member::Member},
         accounts::{account::Account, policies::PolicyChoices},
+        customers::migration::FirstAdmin,
         requests::{
             answer::Answer,
             options::{Options, Outcome},
@@ -25,13 +27,14 @@ use crate::{
         values::{
             enums::Role,
             ids::{AccountId, MemberId},
+            language::Language,
             name::AccountName,
             timestamp::Timestamp,
         },
     },
     error::Result,
     service::{
-        access::cache::Stale,
+        access::{cache::Stale, inviting::Inviting},
         clock,
         mutation::{Call, Mutations, replay_as_stored, run_statement, to_stored, write},
         pool::Pool,
@@ -46,6 +49,7 @@ pub struct Accounts {
     pool: Pool,
     mutations: Mutations,
     sealer: Arc<Sealer>,
+    inviting: Inviting,
 }
 
 /// An account to create below the acting one.
@@ -56,12 +60,14 @@ pub struct NewAccount {
     /// Its policies, where they differ from its parent's.
     pub policies: PolicyChoices,
     /// Its first admin, if it gets one.
-    pub first_admin: Option<Principal>,
+    pub first_admin: Option<FirstAdmin>,
+    /// The language of the first admin's mail.
+    pub admin_language: Option<Language>,
 }
 
 impl Accounts {
-    pub(super) fn new(pool: Pool, mutations: Mutations, sealer: Arc<Sealer>) -> Self {
-        Self { pool, mutations, sealer }
+    pub(super) fn new(pool: Pool, mutations: Mutations, sealer: Arc<Sealer>, inviting: Inviting) -> Self {
+        Self { pool, mutations, sealer, inviting }
     }
 
     /// Creates an account below the acting one.
@@ -74,10 +80,17 @@ impl Accounts {
         let id = AccountId::from_uuid(clock::new_id());
         let parent = caller.account();
         let account = parent.child(id, new.name, Arc::new(new.policies.over(&parent.policies)), at)?;
-        let admin = new.first_admin.map(|principal| first_admin(id, principal, Some(caller.author()), at));
+        let principal = match new.first_admin {
+            Some(FirstAdmin::Invited(email)) => {
+                return self.create_and_invite(caller, (account, email, new.admin_language), at, options).await;
+            }
+            Some(FirstAdmin::Principal(principal)) => Some(principal),
+            None => None,
+        };
+        let admin = principal.map(|principal| first_admin(id, principal, Some(caller.author()), at));
         let stale = admin.as_ref().map(|admin| Stale::of_member(caller.scope().tenant(), admin));
         let write = write(caller, at, options);
-        let answer = Answer::Account { account: account.clone(), admin: admin.clone() };
+        let answer = Answer::Account { account: account.clone(), admin: admin.clone(), invitation: None };
         let (account, admin) = (&account, admin.as_ref());
         let (answer, stored) = (&answer, &to_stored(&answer, options)?);
         let attempt = |mut lease| async move {

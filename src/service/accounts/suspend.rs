@@ -82,10 +82,10 @@ async fn account_locked(
     }
     let at = clock::now();
     let Some(suspended_at) = changed(before.suspended_at, suspend, at) else {
-        return Ok(Outcome::unchanged(Answer::Account { account: before, admin: None }));
+        return Ok(Outcome::unchanged(Answer::Account { account: before, admin: None, invitation: None }));
     };
     let account = Account { suspended_at, revision: before.revision + 1, ..before };
-    let answer = Answer::Account { account: account.clone(), admin: None };
+    let answer = Answer::Account { account: account.clone(), admin: None, invitation: None };
     let (stored, write) = (to_stored(&answer, options)?, write(caller, at, options));
     store::accounts::edit::suspend(conn, caller.scope(), &account, stored, write).await?;
     Ok(Outcome::changed(answer))

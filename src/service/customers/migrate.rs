@@ -110,13 +110,21 @@ impl Customers {
             true => Stale::Memberships(caller.scope().tenant(), admin),
             false => Stale::WaitingMemberships(caller.scope().tenant(), admin),
         });
-        self.mutations.run(Call::new(caller, options).making_stale(stale), run, replay).await
+        let outcome = self.mutations.run(Call::new(caller, options).making_stale(stale), run, replay).await?;
+        if outcome.changed && !options.validate_only {
+            self.inviting.wake();
+        }
+        Ok(outcome)
     }
 
     async fn migrate_locked(&self, conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Outcome<Migrated>> {
         let Attempt { caller, id, reseller, options, .. } = *attempt;
         let scope = caller.scope();
         let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
+        if reseller.admin.is_none() {
+            // The limits on invitations are the acting account's.
+            store::accounts::lock_lists(conn, scope).await?;
+        }
         store::customers::lock(conn, scope, id).await?;
         let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;
         let before = &loaded.seen.customer;
@@ -146,7 +154,7 @@ impl Customers {
         }
         let Some(account) = &plan.account else { return Err(Error::internal("a migration without an account")) };
         let write = write(caller, at, options);
-        create_account(conn, caller, account, plan.admin.as_ref(), write).await?;
+        self.create_account(conn, caller, (account, before), plan.admin.as_ref(), write).await?;
         if let Some(copies) = &copies {
             let tag_events = copies.tags.iter().map(|_| EventId::from_uuid(clock::new_id())).collect();
             let events = ([clock::new_id(), clock::new_id()].map(EventId::from_uuid), tag_events);
@@ -159,6 +167,34 @@ impl Customers {
         store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, Some(id)), write).await?;
         let customer = self.details_in_transaction(conn, caller, id, options).await?;
         Ok(Outcome::changed(Migrated { customer, plan, stored: !options.validate_only, blockers: Vec::new() }))
+    }
+
+    /// Creates the account, and makes or invites its first admin, in the language of the customer.
+    async fn create_account(
+        &self,
+        conn: &mut PgConnection,
+        caller: &Caller,
+        (account, customer): (&Account, &Customer),
+        admin: Option<&FirstAdmin>,
+        write: Write<'_>,
+    ) -> Result<()> {
+        let member = match admin {
+            Some(FirstAdmin::Principal(principal)) => {
+                Some(first_admin(account.id, principal.clone(), Some(write.author), write.at))
+            }
+            _ => None,
+        };
+        let event = || EventId::from_uuid(clock::new_id());
+        let creation = Write { event: event(), ..write };
+        store::accounts::create(conn, caller.scope(), account, member.as_ref(), None, creation).await?;
+        if let Some(FirstAdmin::Invited(email)) = admin {
+            let language = customer.fields.profile.language.clone();
+            let invitation =
+                self.inviting.invitation(caller, account.id, email.clone(), Role::Admin, language, write.at);
+            let invited = Write { event: event(), ..write };
+            self.inviting.store(conn, caller, &invitation, None, invited).await?;
+        }
+        Ok(())
     }
 
     /// The migration of a stored answer, for a caller that may see the customer today.
@@ -198,28 +234,6 @@ fn plan(
     };
     let empty = copies.custom_ids.is_empty() && copies.tags.is_empty();
     (plan, (!empty).then_some(copies))
-}
-
-async fn create_account(
-    conn: &mut PgConnection,
-    caller: &Caller,
-    account: &Account,
-    admin: Option<&FirstAdmin>,
-    write: Write<'_>,
-) -> Result<()> {
-    let member = match admin {
-        Some(FirstAdmin::Principal(principal)) => {
-            Some(first_admin(account.id, principal.clone(), Some(write.author), write.at))
-        }
-        _ => None,
-    };
-    let creation = Write { event: EventId::from_uuid(clock::new_id()), ..write };
-    store::accounts::create(conn, caller.scope(), account, member.as_ref(), None, creation).await?;
-    if let Some(FirstAdmin::Invited(email)) = admin {
-        let id = clock::new_id();
-        store::access::invitations::create(conn, caller.scope(), id, account.id, email, Role::Admin, write).await?;
-    }
-    Ok(())
 }
 
 /// The customer in the account that is made of it.

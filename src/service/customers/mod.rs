@@ -45,7 +45,10 @@ use crate::{
         },
     },
     error::Result,
-    service::{call, clock, large_batches::LargeBatches, mutation::Mutations, pool::Pool, seal::Sealer},
+    service::{
+        access::inviting::Inviting, call, clock, large_batches::LargeBatches, mutation::Mutations, pool::Pool,
+        seal::Sealer,
+    },
     store::{self, customers::CustomerRecord},
 };
 
@@ -58,6 +61,7 @@ pub struct Customers {
     mutations: Mutations,
     large_batches: LargeBatches,
     sealer: Arc<Sealer>,
+    inviting: Inviting,
 }
 
 /// A customer as the caller may see it.
@@ -88,8 +92,9 @@ impl Customers {
         mutations: Mutations,
         large_batches: LargeBatches,
         sealer: Arc<Sealer>,
+        inviting: Inviting,
     ) -> Self {
-        Self { pool, searches, mutations, large_batches, sealer }
+        Self { pool, searches, mutations, large_batches, sealer, inviting }
     }
 
     /// Reads one customer.

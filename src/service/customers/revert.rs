@@ -121,7 +121,7 @@ impl Customers {
             return Ok(Outcome::unchanged(Reverted { customer, blockers: blocked.unwrap_or_default() }));
         };
         after.migration = after.migration.map(|migration| Migration { reverted_at: Some(at), ..migration });
-        store::access::invitations::withdraw(conn, scope, account).await?;
+        store::access::invitations::withdraw(conn, scope, account, at).await?;
         let moves = [moved(caller, before, after, at)];
         let answer = Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link };
         let (event_type, write) = (EventType::MigrationReverted, write(caller, at, options));

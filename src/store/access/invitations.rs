@@ -1,56 +1,254 @@
-//! Invitations that are not yet sent.
+//! Invitations to become a member of an account. `outbox` has the queue of their mails.
 
+use chrono::TimeDelta;
+use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::caller::Scope,
-        values::{email::Email, enums::Role, ids::AccountId},
+        access::{
+            caller::Scope,
+            invitation::{Invitation, InvitationState},
+        },
+        history::event::Changes,
+        requests::principal::Principal,
+        values::{
+            email::Email,
+            enums::Role,
+            ids::{AccountId, InvitationId, MemberId},
+            language::Language,
+            timestamp::Timestamp,
+        },
     },
-    error::Result,
-    store::write::Write,
-    telemetry::Statement as _,
+    error::{Error, Result},
+    store::{
+        rows::{self, Room, Rows},
+        sql::mutation,
+        write::{Write, created},
+    },
+    telemetry::{RowStream as _, Statement as _},
 };
 
-/// Stores an invitation to become a member of an account.
+/// An invitation as the statements read it.
+pub(super) struct Row {
+    pub(super) id: Uuid,
+    pub(super) account_id: Uuid,
+    pub(super) email: String,
+    pub(super) role: String,
+    pub(super) language: Option<String>,
+    pub(super) state: String,
+    pub(super) created_at: Timestamp,
+    pub(super) created_by: Json<Principal>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) sent_at: Option<Timestamp>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) member_id: Option<Uuid>,
+}
+
+impl From<Row> for Invitation {
+    fn from(row: Row) -> Self {
+        Self {
+            id: InvitationId::from_uuid(row.id),
+            account: AccountId::from_uuid(row.account_id),
+            email: Email::stored(row.email),
+            role: Role::stored(&row.role),
+            language: row.language.map(Language::stored),
+            state: InvitationState::stored(&row.state),
+            created_at: row.created_at,
+            created_by: row.created_by.0,
+            expires_at: row.expires_at,
+            sent_at: row.sent_at,
+            ended_at: row.ended_at,
+            member: row.member_id.map(MemberId::from_uuid),
+        }
+    }
+}
+
+/// What of an invitation's token is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenHash {
+    /// What the secret was derived from beside the ids.
+    pub generation: i32,
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+}
+
+/// Stores an invitation and queues its mail: it counts to the acting account.
+///
+/// # Errors
+/// A broken unique key, unmapped: the request is a repeat.
 pub async fn create(
     conn: &mut PgConnection,
     scope: &Scope,
-    id: Uuid,
-    account: AccountId,
-    email: &Email,
-    role: Role,
+    invitation: &Invitation,
+    token: TokenHash,
+    answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    sqlx::query!(
-        r#"
-        insert into invitations (tenant_id, id, account_id, email, role, created_at, created_by)
-        values ($1, $2, $3, $4, $5, $6, $7)
-        "#,
-        scope.tenant().get(),
-        id,
-        account.get(),
-        email.as_str(),
-        role.as_str(),
-        write.at,
-        Json(&write.author.principal) as _,
+    let event = write.event("INVITATION_CREATED", changes(invitation, created("role", invitation.role.as_str())));
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
+            insert into invitations (
+                tenant_id, id, account_id, email, email_key, role, language, created_at, created_by, expires_at,
+                inviter_account_id, generation, token_hash, queued_at, next_attempt_at
+            )
+            values ($1, $12, $13, $14, $15, $16, $17, $9, $18, $19, $20, $21, $22, $9, $9)
+            returning id
+        )" RECORDED,
+        invitation.id.get(),
+        invitation.account.get(),
+        invitation.email.as_str(),
+        invitation.email.compared(),
+        invitation.role.as_str(),
+        invitation.language.as_ref().map(Language::as_str),
+        Json(&invitation.created_by) as _,
+        invitation.expires_at,
+        scope.root().get(),
+        token.generation,
+        &token.hash,
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("invitations.create")
     .await?;
     Ok(())
 }
 
-/// Deletes all invitations of an account.
-pub async fn withdraw(conn: &mut PgConnection, scope: &Scope, account: AccountId) -> Result<()> {
+/// The changes of an event on an invitation: what identifies it, and never the address.
+fn changes(invitation: &Invitation, mut changes: Changes) -> Changes {
+    changes.0.append(&mut created("invitation_id", invitation.id.to_string()).0);
+    changes.0.append(&mut created("account_id", invitation.account.to_string()).0);
+    changes
+}
+
+/// Locks an invitation to the acting account.
+///
+/// # Errors
+/// `InvitationNotFound`.
+pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: InvitationId) -> Result<Invitation> {
+    sqlx::query_as!(
+        Row,
+        r#"
+        select id, account_id, email, role, language, state, created_at, created_by as "created_by: Json<Principal>",
+               expires_at, sent_at, ended_at, member_id
+        from invitations where tenant_id = $1 and account_id = $2 and id = $3
+        for update
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        id.get(),
+    )
+    .fetch_optional(conn)
+    .named("invitations.lock")
+    .await?
+    .map(Invitation::from)
+    .ok_or(Error::InvitationNotFound)
+}
+
+/// Queues the mail of an invitation again. One that waits still is sent once.
+pub async fn resend(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    invitation: &Invitation,
+    lease: TimeDelta,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    let event = write.event("INVITATION_RESENT", changes(invitation, Changes::default()));
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
+            update invitations i
+            set state = 'PENDING', expires_at = $13, ended_at = null, inviter_account_id = $14, email_key = $15,
+                mails = i.mails + case i.state when 'PENDING' then 0 else 1 end, queued_at = $9,
+                first_attempt_at = null,
+                -- The mail may be with a replica right now: its lease is never shortened.
+                next_attempt_at = case i.state when 'PENDING' then least(i.next_attempt_at, $16) else $9 end
+            where i.tenant_id = $1 and i.id = $12
+            returning i.id
+        )" RECORDED,
+        invitation.id.get(),
+        invitation.expires_at,
+        scope.root().get(),
+        invitation.email.compared(),
+        write.at + lease,
+    )
+    .fetch_one(conn)
+    .named("invitations.resend")
+    .await?;
+    Ok(())
+}
+
+/// Revokes an invitation.
+pub async fn revoke(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    invitation: &Invitation,
+    answer: Option<Value>,
+    write: Write<'_>,
+) -> Result<()> {
+    let event = write.event("INVITATION_REVOKED", changes(invitation, Changes::default()));
+    let answer = answer.and_then(|answer| write.answer(answer));
+    mutation!(
+        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        "with written as (
+            update invitations i set state = 'REVOKED', ended_at = $9 where i.tenant_id = $1 and i.id = $12
+            returning i.id
+        )" RECORDED,
+        invitation.id.get(),
+    )
+    .fetch_one(conn)
+    .named("invitations.revoke")
+    .await?;
+    Ok(())
+}
+
+/// Revokes all invitations of an account that nobody has accepted.
+pub async fn withdraw(conn: &mut PgConnection, scope: &Scope, account: AccountId, at: Timestamp) -> Result<()> {
     sqlx::query!(
-        "delete from invitations where tenant_id = $1 and account_id = $2",
+        "update invitations set state = 'REVOKED', ended_at = $3
+         where tenant_id = $1 and account_id = $2 and state in ('PENDING', 'SENT', 'FAILED')",
         scope.tenant().get(),
         account.get(),
+        at,
     )
     .execute(conn)
     .named("invitations.withdraw")
     .await?;
     Ok(())
+}
+
+/// Lists the invitations to the acting account, the newest first, those before the given one.
+pub async fn list(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    before: Option<InvitationId>,
+    limit: i64,
+    room: Room,
+) -> Result<Rows<Invitation>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select id, account_id, email, role, language, state, created_at, created_by as "created_by: Json<Principal>",
+               expires_at, sent_at, ended_at, member_id
+        from invitations
+        where tenant_id = $1 and account_id = $2 and id < $3
+        order by id desc
+        limit $4
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        before.map_or(Uuid::max(), InvitationId::get),
+        limit,
+    )
+    .fetch(conn)
+    .named("invitations.list");
+    rows::page(rows, room, |row| {
+        let texts = row.email.len() + row.created_by.0.issuer().len() + row.created_by.0.subject().len();
+        Ok(Some((2 * (size_of::<Invitation>() + texts), row.into())))
+    })
+    .await
 }

@@ -71,14 +71,15 @@ pub async fn list(
             limit $7
         )
         select m.waiting as "waiting!", m.tenant_id as "tenant_id!", m.account_id as "account_id!",
-               m.member_id as "member_id!", m.role as "role!", m.name as "name!",
-               (select t.suspended_at is not null from tenants t where t.tenant_id = m.tenant_id) as "tenant_suspended!"
+               m.member_id as "member_id!", m.role as "role!", m.name as "name!", m.suspended as "tenant_suspended!"
         from (
             select false as waiting, l.*,
-                   (select a.name from accounts a where a.tenant_id = l.tenant_id and a.id = l.account_id) as name
+                   (select a.name from accounts a where a.tenant_id = l.tenant_id and a.id = l.account_id) as name,
+                   (select t.suspended_at is not null from tenants t where t.tenant_id = l.tenant_id) as suspended
             from accepted l
             union all
-            select true, l.*, (select a.name from accounts a where a.tenant_id = l.tenant_id and a.id = l.account_id)
+            select true, l.*, (select a.name from accounts a where a.tenant_id = l.tenant_id and a.id = l.account_id),
+                   (select t.suspended_at is not null from tenants t where t.tenant_id = l.tenant_id)
             from waiting l
         ) m
         order by 1, 2, 3

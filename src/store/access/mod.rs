@@ -1,9 +1,12 @@
 //! Looks up where a principal may act. service/access asks when its cache has no answer.
 
+pub mod accept;
 pub mod consent;
+pub mod invitation_counts;
 pub mod invitations;
 pub mod members;
 pub mod memberships;
+pub mod outbox;
 
 use std::sync::Arc;
 

@@ -44,9 +44,18 @@ pub(super) struct Arm {
     pub(super) is_within: bool,
 }
 
+/// The condition of all customers of the tenant.
+const EVERY: &str = "true";
+
 impl Arm {
     fn new(whose: &str, index: &str, node: Node, shown: Shown) -> Self {
         Self { whose: whose.to_owned(), index: index.to_owned(), node, shown, is_within: false }
+    }
+
+    /// Whether an index has its customers in an order. In the order of time there is one of each account, and none of the tenant: if
+    /// it had one, the planner took it to read a customer by its id, until there were statistics.
+    pub(super) fn has_index_of(&self, order: OrderBy) -> bool {
+        self.index != EVERY || matches!(order, OrderBy::Relevance | OrderBy::Name)
     }
 
     /// The grams of its customers that the index must have beside those of their text: what filters ask for, and of an account
@@ -125,13 +134,13 @@ impl Builder {
         if search.include_descendants && is_root && search.query.is_empty() && search.filter_grams().is_empty() {
             // One walk in the tenant's order gives both. In this form the planner takes the condition to be true of most: it would
             // sort all of the tenant's if it took it to be rare.
-            arms.push(Arm::new("array_position(c.ancestors, $3) is not null", "true", Node::Tenant, Shown::All));
+            arms.push(Arm::new("array_position(c.ancestors, $3) is not null", EVERY, Node::Tenant, Shown::All));
         } else {
             let own = "c.account_id = $3";
             arms.push(Arm::new(own, own, Node::Account("$3".to_owned()), Shown::All));
             if search.include_descendants {
                 let below = "$3 = any(c.ancestors) and c.account_id <> $3";
-                let below = Arm::new(below, "true", Node::Tenant, Shown::All);
+                let below = Arm::new(below, EVERY, Node::Tenant, Shown::All);
                 arms.push(Arm { is_within: !is_root, ..below });
             }
         }

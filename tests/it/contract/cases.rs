@@ -6,6 +6,7 @@ use clientele::grpc::pb;
 use tonic::Status;
 use uuid::Uuid;
 
+use crate::invitations::inviting;
 use crate::world::{Client, customer, mask, principal, unknown_id};
 
 /// One RPC, and what its cases need.
@@ -35,6 +36,10 @@ pub enum Tenancy {
     Member,
     /// It names one of the caller's own memberships, in any account.
     Membership,
+    /// It names an invitation to the acting account.
+    Invitation,
+    /// It names the token of an invitation, to any account.
+    InvitationToken,
     /// It names no resource: the acting account decides.
     Acting,
     /// It returns the caller's own identity, in any account.
@@ -92,6 +97,42 @@ pub const CASES: &[Case] = &[
         "ADMIN",
         Tenancy::Member,
         call!(access.remove_member, member_id => pb::RemoveMemberRequest { member_id, ..Default::default() }),
+    ),
+    case(
+        "AccessService/InviteMember",
+        "ADMIN",
+        Tenancy::Acting,
+        call!(access.invite_member, _ => inviting(&format!("{}@north.example", Uuid::new_v4()), pb::Role::Viewer)),
+    ),
+    case(
+        "AccessService/ResendInvitation",
+        "ADMIN",
+        Tenancy::Invitation,
+        call!(access.resend_invitation, invitation_id => pb::ResendInvitationRequest {
+            invitation_id,
+            ..Default::default()
+        }),
+    ),
+    case(
+        "AccessService/RevokeInvitation",
+        "ADMIN",
+        Tenancy::Invitation,
+        call!(access.revoke_invitation, invitation_id => pb::RevokeInvitationRequest {
+            invitation_id,
+            ..Default::default()
+        }),
+    ),
+    case(
+        "AccessService/ListInvitations",
+        "ADMIN",
+        Tenancy::Acting,
+        call!(access.list_invitations, _ => pb::ListInvitationsRequest::default()),
+    ),
+    case(
+        "AccessService/AcceptInvitation",
+        "AUTHENTICATED",
+        Tenancy::InvitationToken,
+        call!(access.accept_invitation, token => pb::AcceptInvitationRequest { token, ..Default::default() }),
     ),
     case("AccessService/AddMember", "ADMIN", Tenancy::Acting, call!(access.add_member, _ => add_member())),
     case(

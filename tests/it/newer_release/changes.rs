@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{ADDED, Stage};
 use crate::{
+    invitations::{invited, inviting, token_by_key},
     rows::rows,
     world::{Client, TestAccount, assert_refused, customer, full_customer, mask, principal, request_id},
 };
@@ -32,6 +33,10 @@ pub(super) struct Names {
     named: String,
     /// Another tenant.
     tenant: String,
+    /// An invitation to the account.
+    invitation: String,
+    /// The token of an invitation to another tenant's account.
+    token: String,
 }
 
 /// One mutation in the life of the customer.
@@ -206,6 +211,18 @@ pub(super) const STEPS: &[Step] = &[
     ),
     step!("AccessService/RemoveMember", "", access.remove_member, (Names { member, .. }, request_id) =>
         pb::RemoveMemberRequest { member_id: member, request_id, ..Default::default() }
+    ),
+    step!("AccessService/InviteMember", "", access.invite_member, (_, request_id) =>
+        pb::InviteMemberRequest { request_id, ..inviting("max@north.example", pb::Role::Viewer) }
+    ),
+    step!("AccessService/ResendInvitation", "", access.resend_invitation, (Names { invitation, .. }, request_id) =>
+        pb::ResendInvitationRequest { invitation_id: invitation, request_id, ..Default::default() }
+    ),
+    step!("AccessService/RevokeInvitation", "", access.revoke_invitation, (Names { invitation, .. }, request_id) =>
+        pb::RevokeInvitationRequest { invitation_id: invitation, request_id, ..Default::default() }
+    ),
+    step!("AccessService/AcceptInvitation", "", access.accept_invitation, (Names { token, .. }, request_id) =>
+        pb::AcceptInvitationRequest { token, request_id, ..Default::default() }
     ),
     step!("AccountService/CreateAccount", "", accounts.create_account, (_, request_id) =>
         pb::CreateAccountRequest {
@@ -382,6 +399,8 @@ async fn lived() -> (Stage, Names) {
     let names = Names {
         member: north.add("clerk", pb::Role::Viewer).await.member_id,
         named: elsewhere.add(&me.principal.unwrap().subject, pb::Role::Viewer).await.member_id,
+        invitation: invited(north, "nora@north.example").await.invitation_id,
+        token: token_by_key(&elsewhere.tenant, &invited(&elsewhere, "nora@north.example").await.invitation_id),
         shop: north.child("shop").await.account,
         tag: seen.tags[0].id.clone(),
         branch: north.branch("Harbour").await,

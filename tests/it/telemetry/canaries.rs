@@ -71,7 +71,7 @@ pub fn customer() -> pb::Customer {
 }
 
 /// All canaries that a successful call stores in the database, in lower case.
-pub const PLANTED: [&str; 23] = [
+pub const PLANTED: [&str; 24] = [
     "name",
     "legal",
     "erp",
@@ -95,6 +95,7 @@ pub const PLANTED: [&str; 23] = [
     "tag",
     "reason",
     "hold",
+    "invited",
 ];
 
 /// The calls, and their errors.
@@ -169,6 +170,12 @@ impl Planting {
             ..Default::default()
         };
         self.next(admin).customers().place_hold(hold).await.unwrap();
+        let email = format!("{}@{BIRD}.example", canary("invited"));
+        let invite = pb::InviteMemberRequest { email, role: pb::Role::Viewer.into(), ..Default::default() };
+        let invited = self.next(admin).access().invite_member(invite).await.unwrap().into_inner().invitation.unwrap();
+        let resend = pb::ResendInvitationRequest { invitation_id: invited.invitation_id.clone(), ..Default::default() };
+        self.next(admin).access().resend_invitation(resend).await.unwrap();
+        self.next(admin).access().list_invitations(pb::ListInvitationsRequest::default()).await.unwrap();
         let changed =
             pb::Customer { id: made.id.clone(), email: format!("{}@x.example", canary("email")), ..Default::default() };
         self.next(admin).update(changed, &["email"]).await.unwrap();
@@ -238,6 +245,13 @@ impl Planting {
                 self.refused("a request_id used again", answer);
             }
         }
+        let email = format!("{}@{BIRD}.example", canary("invited"));
+        let invite = pb::InviteMemberRequest { email, role: pb::Role::Viewer.into(), ..Default::default() };
+        let again = self.next(admin).access().invite_member(invite).await;
+        self.refused("an address that is invited", again);
+        let guess = pb::AcceptInvitationRequest { token: canary("token").repeat(5), ..Default::default() };
+        let guess = self.next(admin).access().accept_invitation(guess).await;
+        self.refused("no such invitation", guess);
         let get = self.next(admin).get(&canary("id")).await;
         self.refused("no id", get);
         let account = self.next(&admin.acting_in(&canary("account"))).get(&unknown_id()).await;

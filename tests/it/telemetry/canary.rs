@@ -3,7 +3,10 @@
 
 use std::fs;
 
-use clientele::{domain::fields::field::Field, grpc::DESCRIPTORS};
+use clientele::{
+    domain::fields::field::Field,
+    grpc::{DESCRIPTORS, pb},
+};
 use nix::sys::signal::Signal;
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -69,6 +72,12 @@ fn without_callers(log: &str) -> String {
         _ => line.to_owned(),
     };
     log.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The token in the link that dev prints instead of a mail.
+fn printed_token(log: &str) -> String {
+    let line = log.lines().find(|line| line.starts_with("invitation ")).expect("dev prints the link");
+    line.rsplit('#').next().unwrap().to_owned()
 }
 
 /// All data in the database, as text.
@@ -166,6 +175,13 @@ async fn no_canary_is_in_logs_spans_metrics_or_errors() {
     let admin = Client { channel, token: Some(admin), account: None, tenant: None, customer: None, traceparent: None };
     faults(&dev, &admin).await;
     assert_refused(admin.get(&unknown_id()).await, Code::NotFound, "CUSTOMER_NOT_FOUND");
+    // The token of an invitation is on dev's terminal, and nowhere else: neither when it is right nor when it is refused.
+    eventually("the link is printed", || dev.log_text().contains("invitation ")).await;
+    let invitation = printed_token(&dev.log_text());
+    let accept = pb::AcceptInvitationRequest { token: invitation.clone(), ..Default::default() };
+    let unverified = admin.access().accept_invitation(accept).await;
+    let unverified = assert_refused(unverified, Code::PermissionDenied, "INVITATION_EMAIL_UNVERIFIED");
+    assert!(!error_text(&unverified).contains(&invitation));
     let told_metrics = scrape_at(metrics).await.text;
     eventually("all calls' lines are there", || {
         let lines = objects(&dev);
@@ -202,6 +218,8 @@ async fn no_canary_is_in_logs_spans_metrics_or_errors() {
     ] {
         assert_eq!(found(&text), Vec::<String>::new(), "{where_}");
         assert!(!text.contains("eyJ"), "a token is in {where_}");
+        let others = text.lines().filter(|line| !line.starts_with("invitation "));
+        assert!(others.into_iter().all(|line| !line.contains(&invitation)), "an invitation's token is in {where_}");
     }
     for status in &planting.errors {
         // Suggested names are similar to the requested one: this is the contract's own exception.

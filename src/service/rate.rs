@@ -1,7 +1,8 @@
-//! The rate limit of one principal on this replica; off by default. A call is counted after its token is verified and before
-//! anything is looked up, so that a flood costs signature checks and no query.
+//! The rate limit of one principal on this replica. That of all calls is off by default: layers/verify counts a call after its
+//! token is verified and before anything is looked up, so that a flood costs signature checks and no query. That of guesses at
+//! the tokens of invitations is always on.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use governor::{DefaultDirectRateLimiter, Quota, clock::Clock as _};
 use moka::future::Cache;
@@ -28,6 +29,14 @@ impl RateLimiter {
         Self::with_quota(Quota::per_second(limit.per_second).allow_burst(limit.burst))
     }
 
+    /// A limiter of guesses: 20 at once, and one every three seconds. A person accepts fewer invitations, and a secret of 32
+    /// bytes is not guessed; but no guess may cost more than this.
+    #[must_use]
+    pub fn of_guesses() -> Self {
+        let [per_minute, burst] = [NonZeroU32::MIN.saturating_add(19); 2];
+        Self::with_quota(Quota::per_minute(per_minute).allow_burst(burst))
+    }
+
     fn with_quota(quota: Quota) -> Self {
         // After this time without calls a bucket is full again, so it can be dropped.
         let refilled = quota.burst_size_replenished_in();
@@ -48,7 +57,7 @@ impl RateLimiter {
 
 #[cfg(test)]
 mod tests {
-    use std::{num::NonZeroU32, time::Duration};
+    use std::time::Duration;
 
     use super::*;
 
