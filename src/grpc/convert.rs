@@ -9,6 +9,7 @@ use crate::{
         values::{
             enums::Role,
             ids::CustomerId,
+            rule_code::RuleCode,
             timestamp::Timestamp,
             violation::{Rule, Violations},
         },
@@ -104,6 +105,11 @@ pub(super) fn role_out(role: Role) -> pb::Role {
         Role::ServiceManager => pb::Role::ServiceManager,
         Role::Admin => pb::Role::Admin,
     }
+}
+
+/// Converts the code of a rule to its enum.
+pub(super) fn field_rule(code: RuleCode) -> pb::FieldRule {
+    pb::FieldRule::from_str_name(&format!("FIELD_RULE_{}", code.as_str())).unwrap_or_default()
 }
 
 /// Converts a principal to its message.

@@ -26,6 +26,7 @@ pub enum ReadOnlyField {
     Holds,
     DmsLink,
     ResellerAccountId,
+    InvalidFields,
 }
 
 /// What holds of such a field whatever its value is.
@@ -67,6 +68,7 @@ impl ReadOnlyField {
             Self::Holds => in_full(owner("holds", "PlaceHold and ReleaseHold change them")),
             Self::DmsLink => below("dms_link", "it is computed from the branch and the custom IDs"),
             Self::ResellerAccountId => owner("reseller_account_id", "MigrateCustomerToReseller sets it"),
+            Self::InvalidFields => in_full(owner("invalid_fields", "it is computed from the other fields")),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod branches;
 mod read;
+mod reference;
 pub(super) mod show;
 mod tenants;
 
@@ -127,5 +128,19 @@ impl AccountService for Handlers {
 
     async fn list_branches(&self, request: Request<pb::ListBranchesRequest>) -> Answered<pb::ListBranchesResponse> {
         branches::list(&self.accounts, request).await
+    }
+
+    async fn list_industries(
+        &self,
+        request: Request<pb::ListIndustriesRequest>,
+    ) -> Answered<pb::ListIndustriesResponse> {
+        reference::industries(request).await
+    }
+
+    async fn list_reference_data(
+        &self,
+        request: Request<pb::ListReferenceDataRequest>,
+    ) -> Answered<pb::ListReferenceDataResponse> {
+        reference::all(request).await
     }
 }

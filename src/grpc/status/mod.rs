@@ -19,7 +19,10 @@ use crate::{
     domain::{
         refusal::{Blocker, Refusal},
         requests::contract::Rpc,
-        values::violation::Violations,
+        values::{
+            rule_code::RuleCode,
+            violation::{Rule, Violations},
+        },
     },
     error::Error,
 };
@@ -28,6 +31,10 @@ use crate::{
 pub const DOMAIN: &str = "clientele";
 /// Maximum size of message and details on the wire: clients reject trailers of more than 8 KiB.
 const MAX_SIZE: usize = 4096;
+
+/// The rule of a field that the account's policy requires of a new customer and that is empty.
+pub(super) const REQUIRED_BY_POLICY: Rule =
+    Rule::coded(RuleCode::Required, "must be given: the account's policy required_to_create names it");
 
 /// Whether the same bytes may be sent again if the outcome of the call is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +70,11 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
         Error::Refused { refusal: Refusal::BreaksRule(broken), .. } => {
             let mut violations = Violations::default();
             violations.nest::<()>("customer", Err(broken.clone()));
+            with_violations(code, &message, &details, &violations)
+        }
+        Error::Refused { refusal: Refusal::RequiredToCreate(missing), .. } => {
+            let mut violations = Violations::default();
+            missing.iter().for_each(|path| violations.push(format!("customer.{path}"), REQUIRED_BY_POLICY));
             with_violations(code, &message, &details, &violations)
         }
         Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
@@ -225,7 +237,11 @@ fn with_violations(code: Code, message: &str, details: &ErrorDetails, violations
         // More never fit.
         .take(MAX_SIZE / 16)
         .map(|violation| {
-            FieldViolation::new(truncate(&violation.field, MAX_FIELD), truncate(violation.rule.text(), MAX_RULE))
+            let field = truncate(&violation.field, MAX_FIELD);
+            FieldViolation {
+                reason: violation.rule.code().as_str().to_owned(),
+                ..FieldViolation::new(field, truncate(violation.rule.text(), MAX_RULE))
+            }
         })
         .collect();
     let all = violations.all().len();
