@@ -8,6 +8,7 @@ mod filters;
 mod fold;
 mod grams;
 mod phones;
+mod place_names;
 pub(in crate::domain) mod places;
 mod query;
 mod text;

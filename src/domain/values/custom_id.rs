@@ -141,7 +141,7 @@ mod tests {
         #[test]
         fn any_input_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
             if let Ok(id) = CustomId::parse(&raw) {
-                samples::assert_kept(&super::text::collapse(id.as_str()), CustomId::MAX_CHARS);
+                samples::assert_kept(&text::collapse(id.as_str()), CustomId::MAX_CHARS);
                 prop_assert!(id.as_str().chars().count() <= CustomId::MAX_CHARS && id.as_str().trim() == id.as_str());
                 prop_assert_eq!(CustomId::parse(id.as_str()), Ok(id.clone()));
             }
