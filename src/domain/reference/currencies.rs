@@ -120,7 +120,6 @@ mod tests {
             ("HRK", RuleCode::CurrencyNotInUse, "EUR"),
             ("Bulgarian lev", RuleCode::CurrencyNotInUse, "EUR"),
             ("XAU", RuleCode::CurrencyNotInUse, "EUR"),
-            ("XXX", RuleCode::CurrencyNotInUse, "EUR"),
             ("XTS", RuleCode::CurrencyNotInUse, "EUR"),
             ("CHE", RuleCode::CurrencyNotInUse, "EUR"),
             ("Dollar", RuleCode::Currency, "EUR"),

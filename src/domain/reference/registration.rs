@@ -54,7 +54,7 @@ pub const REGISTERS: &[Register] = &[
     register("LU", "RCS", &["RCS", "RCSL", "RCSLUXEMBOURG"], &["B9999", "B99999", "B999999"], "B 82454"),
     register("NL", "KvK", &["KVK", "KVKNR", "KVKNUMMER"], &["99999999", "999999999999"], "17048595"),
     checked(register("NO", "Brønnøysundregistrene", &["NO", "ORG"], &["999999999"], "974 760 673"), norway),
-    register("PL", "KRS", &["KRS", "NIP", "REGON"], &["9999999999", "999999999"], "0000028860"),
+    register("PL", "KRS", &["KRS", "NIP"], &["9999999999", "999999999"], "0000028860"),
     checked(register("SE", "Bolagsverket", &["SE", "ORG"], &["9999999999"], "556012-5790"), luhn),
 ];
 

@@ -83,7 +83,8 @@ fn missing_too(violations: &mut Violations, fields: &CustomerFields, custom_ids:
         // Contacts of which one cannot be read are none.
         let unread = fields.profile.contacts.is_empty() && violations.concern("customer.contacts");
         let field = format!("customer.{path}");
-        if !violations.concern(&field) && !(unread && matches!(path, FieldPath::PrimaryContact(_))) {
+        let is_unread = unread && matches!(path, FieldPath::PrimaryContact(_));
+        if !violations.concern(&field) && !is_unread {
             violations.push(field, REQUIRED_BY_POLICY);
         }
     }

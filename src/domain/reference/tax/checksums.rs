@@ -121,11 +121,11 @@ pub(super) fn germany(number: &str) -> Digits {
 }
 
 pub(in crate::domain::reference) fn denmark(number: &str) -> bool {
-    weighted(&digits(number), &[2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0
+    weighted(&digits(number), &[2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
 }
 
 pub(super) fn estonia(number: &str) -> Digits {
-    (weighted(&digits(number), &[3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 == 0).into()
+    weighted(&digits(number), &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10).into()
 }
 
 pub(super) fn greece(number: &str) -> Digits {
@@ -160,7 +160,7 @@ pub(super) fn spain(number: &str) -> Digits {
 }
 
 pub(in crate::domain::reference) fn finland(number: &str) -> bool {
-    weighted(&digits(number), &[7, 9, 10, 5, 8, 4, 2, 1]) % 11 == 0
+    weighted(&digits(number), &[7, 9, 10, 5, 8, 4, 2, 1]).is_multiple_of(11)
 }
 
 pub(super) fn france(number: &str) -> Digits {
@@ -175,7 +175,7 @@ pub(super) fn croatia(number: &str) -> Digits {
 
 /// The number for value added tax, or the tax number that begins with it.
 pub(super) fn hungary(number: &str) -> Digits {
-    (weighted(&digits(number), &[9, 7, 3, 1, 9, 7, 3, 1]) % 10 == 0).into()
+    weighted(&digits(number), &[9, 7, 3, 1, 9, 7, 3, 1]).is_multiple_of(10).into()
 }
 
 pub(super) fn ireland(number: &str) -> Digits {
@@ -188,7 +188,7 @@ pub(super) fn ireland(number: &str) -> Digits {
     } else {
         // The old form: the second character is a letter, and the first digit counts last.
         let (first, rest) = all.split_first().unwrap_or((&0, &[]));
-        (weighted(rest, &[7, 6, 5, 4, 3]) + 2 * first, letters.last())
+        (weighted(rest, &[7, 6, 5, 4, 3]) + 2 * first, letters.next_back())
     };
     (check == if sum % 23 == 0 { Some('W') } else { letter('A', sum % 23 - 1) }).into()
 }
@@ -207,7 +207,7 @@ pub(super) fn lithuania(number: &str) -> Digits {
     let body = digits.get(..digits.len().saturating_sub(1)).unwrap_or_default();
     let first = rest_11(body, &CYCLE);
     let check = if first == 10 { rest_11(body, &CYCLE[2..]) % 10 } else { first };
-    (body.last() == Some(&1) || number.len() == 12).then_some(check == last(&digits)).unwrap_or_default().into()
+    ((body.last() == Some(&1) || number.len() == 12) && check == last(&digits)).into()
 }
 
 pub(super) fn luxembourg(number: &str) -> Digits {
@@ -225,7 +225,7 @@ pub(super) fn latvia(number: &str) -> Digits {
 }
 
 pub(super) fn malta(number: &str) -> Digits {
-    (weighted(&digits(number), &[3, 4, 6, 7, 8, 9, 10, 1]) % 37 == 0).into()
+    weighted(&digits(number), &[3, 4, 6, 7, 8, 9, 10, 1]).is_multiple_of(37).into()
 }
 
 /// Of a company, or since 2020 of a sole trader.
@@ -265,7 +265,7 @@ pub(super) fn slovenia(number: &str) -> Digits {
 }
 
 pub(super) fn slovakia(number: &str) -> Digits {
-    (value(&digits(number)) % 11 == 0).into()
+    value(&digits(number)).is_multiple_of(11).into()
 }
 
 pub(super) fn britain(number: &str) -> Digits {
