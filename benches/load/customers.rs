@@ -33,7 +33,7 @@ pub fn create(token: &str) -> pb::CreateCustomerRequest {
             country: text("Netherlands"),
         })
     };
-    let phone = |number: &str| Some(pb::Phone { number: text(number), extension: text("12") });
+    let phone = |number: &str| Some(pb::Phone { number: text(number), extension: text("12"), ..Default::default() });
     let contact = |first: &str, last: &str, job: &str, primary| pb::Contact {
         first_name: text(first),
         last_name: text(last),
@@ -51,7 +51,7 @@ pub fn create(token: &str) -> pb::CreateCustomerRequest {
         legal_name: text("Copaco Netherlands B.V."),
         custom_ids: [(text("erp"), format!("ERP-{token}")), (text("dms"), format!("00{token}"))].into(),
         registration_number: text("17048595"),
-        tax_ids: vec![pb::TaxId { value: text("NL006486253B01"), country: text("Netherlands") }],
+        tax_ids: vec![pb::TaxId { value: text("NL006486253B01"), country: text("Netherlands"), ..Default::default() }],
         currency: text("Euro"),
         industry: text("Non-profit"),
         primary_address: address("Hoevenweg", 21),

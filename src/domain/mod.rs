@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod customers;
 pub mod fields;
 pub mod history;
+pub mod reference;
 pub mod refusal;
 pub mod requests;
 #[cfg(test)]

@@ -39,7 +39,6 @@ use crate::domain::{
         email::Email,
         enums::{CustomerType, NameUniqueness, Origin, Reach, Role, ServiceClass},
         ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, TagId},
-        label::Labels,
         language::Language,
         name::Name,
         phone::Phone,
@@ -233,7 +232,8 @@ pub(super) fn profile() -> Profile {
         billing_email: Some(Email::parse("bills@company.nl").unwrap()),
         phone: Some(Phone::parse("+31 40 250 5000", "12").unwrap()),
         fax: Some(Phone::parse("+31 40 250 5001", "").unwrap()),
-        labels: Labels::parse([("tier", "gold"), ("cost-centre", "")]).unwrap(),
+        // The empty value was stored when there could be one.
+        labels: serde_json::from_str(r#"{"tier": "gold", "cost-centre": ""}"#).unwrap(),
         language: Some(Language::parse("nl-NL").unwrap()),
         unknown: UnknownFields::default(),
     }

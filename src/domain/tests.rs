@@ -1,7 +1,7 @@
 //! The stored formats. A golden file holds every document that is stored: a change of one changes what other releases read. Fields
 //! that a newer release added survive reading and writing.
 
-use std::{fmt::Debug, sync::Arc};
+use std::fmt::Debug;
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -12,7 +12,6 @@ use crate::domain::{
     accounts::policies::{Policies, PolicyChoices},
     customers::{
         command::{Command, DecisionInputs},
-        custom_id_change::CustomIdChange,
         customer::{Change, Customer},
         hold::Hold,
         migration::{FirstAdmin, Migration, MigrationPlan},
@@ -31,12 +30,14 @@ use crate::domain::{
         address::{Address, AddressKind, AddressPart},
         contacts::{Contacts, SentContacts},
         custom_id::CustomIds,
-        enums::{CustomerType, NameUniqueness, Role},
+        enums::{NameUniqueness, Role},
         ids::TenantId,
         phone::Phone,
         tax_id::{TaxId, TaxIds},
     },
 };
+
+mod unknown_words;
 
 /// The document as it is stored. It is read back as the same value.
 fn stored<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Value {
@@ -274,31 +275,4 @@ fn events_do_not_show_added_fields() {
     let (profile, _) = with_added(stored(&customer.fields.profile));
     customer.fields.profile = serde_json::from_value(profile).unwrap();
     assert_eq!(Changes::of_new(&customer), plain);
-}
-
-/// Where a document holds a word.
-type Place = fn(&mut Value) -> &mut Value;
-
-#[test]
-fn a_customer_with_an_unknown_word_is_not_changed_and_needs_the_role_for_its_custom_ids() {
-    let known = samples::customer();
-    assert_eq!(known.must_be_known(), Ok(()));
-    let words: [(&str, &str, Place); 5] = [
-        ("the customer's type", "COOPERATIVE", |stored| &mut stored["fields"]["type"]),
-        ("the customer's service_class", "PREMIUM", |stored| &mut stored["fields"]["service_class"]),
-        ("the customer's reach", "REGION", |stored| &mut stored["fields"]["reach"]),
-        ("the customer's origin", "PARTNER", |stored| &mut stored["fields"]["origin"]),
-        ("the customer's status", "ON_TRIAL", |stored| &mut stored["status"]["name"]),
-    ];
-    for (what, word, place) in words {
-        let mut document = stored(&known);
-        *place(&mut document) = word.into();
-        let customer: Customer = serde_json::from_value(document).unwrap();
-        assert_eq!(customer.must_be_known(), Err(Refusal::ValueOfNewerRelease(what)));
-        assert_eq!(customer.fields.customer_type == CustomerType::Unknown, what == "the customer's type");
-    }
-    let blank = CustomIdChange::towards(&samples::custom_ids(), &CustomIds::new());
-    let unknown = crate::domain::values::enums::Reach::Unknown;
-    assert!(blank.takes_custom_id_role(unknown, &CustomIds::new()), "as on a LOCAL customer");
-    assert_eq!(Arc::new(samples::account()).must_know_name_rule(), Ok(()));
 }

@@ -10,6 +10,7 @@ use crate::{
         values::{
             enums::Role,
             ids::CustomerId,
+            rule_code::RuleCode,
             timestamp::Timestamp,
             violation::{Rule, Violations},
         },
@@ -118,6 +119,11 @@ pub(super) fn membership_out(membership: &Membership) -> pb::Membership {
         waiting: membership.waiting,
         tenant_suspended: membership.tenant_suspended,
     }
+}
+
+/// Converts the code of a rule to its enum.
+pub(super) fn field_rule(code: RuleCode) -> pb::FieldRule {
+    pb::FieldRule::from_str_name(&format!("FIELD_RULE_{}", code.as_str())).unwrap_or_default()
 }
 
 /// Converts a principal to its message.

@@ -7,6 +7,7 @@ pub mod customers;
 pub mod history;
 pub mod keys;
 pub mod migrations;
+mod mutation;
 pub mod requests;
 pub mod rows;
 pub mod search;

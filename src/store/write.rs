@@ -76,7 +76,7 @@ pub(super) fn created(path: &str, value: impl Into<Value>) -> Changes {
     Changes(BTreeMap::from([(path.to_owned(), Delta { old: Value::Null, new: value.into() })]))
 }
 
-/// What a [`mutation!`](super::sql::mutation) records: its first eleven parameters.
+/// What a [`mutation!`](super::mutation::mutation) records: its first eleven parameters.
 pub(super) struct Recorded<'a, E, A> {
     pub(super) tenant: TenantId,
     pub(super) author: &'a Author,

@@ -108,7 +108,7 @@ async fn invitation(test_account: &TestAccount) -> String {
 }
 
 /// A server for whose issuer the token of an invitation suffices: the callers here have no email address.
-async fn world() -> World {
+pub async fn world() -> World {
     World::start_with(database().await, |config| config.mail.emailless_issuers = vec![ISSUER.to_owned()]).await
 }
 

@@ -35,8 +35,8 @@ fn strict() -> pb::AccountPolicies {
         auto_approve: Some(false),
         create_role: pb::Role::ServiceManager.into(),
         custom_id_role: pb::Role::Admin.into(),
-        default_currency: Some("Euro".to_owned()),
-        default_region: Some("Netherlands".to_owned()),
+        default_currency: Some("EUR".to_owned()),
+        default_region: Some("NL".to_owned()),
         ..requiring(&["email"], &["phone", "custom_ids.erp"])
     }
 }
@@ -135,7 +135,7 @@ async fn omitted_policies_are_copied_from_the_parent_and_then_independent() {
             wanted.default_currency = None;
         }),
         (pb::AccountPolicies { default_region: Some("Belgium".to_owned()), ..none() }, |wanted| {
-            wanted.default_region = Some("Belgium".to_owned());
+            wanted.default_region = Some("BE".to_owned());
         }),
     ];
     for (chosen, differs) in choices {

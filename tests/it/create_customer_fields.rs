@@ -12,11 +12,11 @@ pub fn address(city: &str) -> Option<pb::Address> {
 }
 
 pub fn phone(number: &str, extension: &str) -> Option<pb::Phone> {
-    Some(pb::Phone { number: number.to_owned(), extension: extension.to_owned() })
+    Some(pb::Phone { number: number.to_owned(), extension: extension.to_owned(), ..Default::default() })
 }
 
 pub fn tax_id(value: &str) -> pb::TaxId {
-    pb::TaxId { value: value.to_owned(), country: String::new() }
+    pb::TaxId { value: value.to_owned(), ..Default::default() }
 }
 
 pub fn jan() -> pb::Contact {

@@ -4,7 +4,8 @@ use clientele::grpc::pb;
 use tonic::Code;
 
 use crate::world::{
-    TestAccount, World, actions, assert_refused, customer, full_customer, manual_approval, metadata, requiring,
+    TestAccount, World, actions, assert_refused, bad_fields, customer, full_customer, manual_approval, metadata,
+    requiring,
 };
 
 type Blank = fn(&mut pb::Customer);
@@ -99,11 +100,12 @@ async fn invalid_fields_come_before_missing_fields_and_these_before_taken_names(
     let acme = world.tenant_with("acme", rule, requiring(&["email"], &[])).await;
     let ada = |email: &str, fax: &str| pb::Customer {
         email: email.to_owned(),
-        fax: Some(pb::Phone { number: fax.to_owned(), extension: String::new() }),
+        fax: Some(pb::Phone { number: fax.to_owned(), ..Default::default() }),
         ..customer("Ada")
     };
     acme.admin.create(ada("ada@company.nl", "")).await.unwrap();
-    assert_refused(acme.admin.create(ada("", "none")).await, Code::InvalidArgument, "INVALID_FIELDS");
+    let refused = assert_refused(acme.admin.create(ada("", "none")).await, Code::InvalidArgument, "INVALID_FIELDS");
+    assert_eq!(bad_fields(&refused), ["customer.fax.number", "customer.email"], "what is missing too");
     assert_refused(acme.admin.create(ada("", "")).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
     assert_refused(acme.admin.create(ada("ada@company.nl", "")).await, Code::AlreadyExists, "NAME_TAKEN");
 }

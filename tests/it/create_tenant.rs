@@ -29,8 +29,8 @@ async fn a_tenant_is_created_with_the_providers_account_and_its_first_admin() {
         auto_approve: Some(false),
         create_role: pb::Role::Admin.into(),
         custom_id_role: pb::Role::Member.into(),
-        default_currency: Some("Euro".to_owned()),
-        default_region: Some("Netherlands".to_owned()),
+        default_currency: Some("EUR".to_owned()),
+        default_region: Some("NL".to_owned()),
         ..requiring(&["email", "custom_ids.erp"], &["primary_contact.phone", "primary_address.city", "labels.segment"])
     };
     let asked = pb::CreateTenantRequest {

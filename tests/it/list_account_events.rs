@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 use crate::{
     create_branch::branch,
     create_tag::create,
+    invitations::{invited, resend, revoke},
     name_rule::set_rule,
     suspend_account::{resume, suspend},
     world::{
@@ -268,4 +269,47 @@ async fn only_admins_read_and_only_of_accounts_in_reach() {
         let strange = Listing { page_token: token.clone(), ..strange };
         assert_refused(page(&north.admin, &strange).await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
     }
+}
+
+#[tokio::test]
+async fn members_and_invitations_have_events_of_their_account() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let (nora, bob) = (north.add("nora", pb::Role::Viewer).await, north.add("bob", pb::Role::Viewer).await);
+    let accepted = pb::AcceptMembershipRequest { member_id: nora.member_id.clone(), ..Default::default() };
+    world.subject("nora").access().accept_membership(accepted).await.unwrap();
+    let changed = pb::ChangeMemberRoleRequest {
+        member_id: nora.member_id.clone(),
+        role: pb::Role::Member.into(),
+        ..Default::default()
+    };
+    north.admin.access().change_member_role(changed).await.unwrap();
+    let removed = pb::RemoveMemberRequest { member_id: nora.member_id.clone(), ..Default::default() };
+    north.admin.access().remove_member(removed).await.unwrap();
+    let declined = pb::DeclineMembershipRequest { member_id: bob.member_id.clone(), ..Default::default() };
+    world.subject("bob").access().decline_membership(declined).await.unwrap();
+    let invitation = invited(&north, "ada@north.example").await.invitation_id;
+    resend(&north.admin, &invitation).await.unwrap();
+    revoke(&north.admin, &invitation).await.unwrap();
+
+    let events = all(&acme.admin, of(&north)).await;
+    let newest_first = [
+        Type::InvitationRevoked,
+        Type::InvitationResent,
+        Type::InvitationCreated,
+        Type::MemberDeclined,
+        Type::MemberRemoved,
+        Type::MemberRoleChanged,
+        Type::MemberAccepted,
+        Type::MemberAdded,
+        Type::MemberAdded,
+        Type::AccountCreated,
+    ];
+    assert_eq!(types(&events), newest_first);
+    assert!(events.iter().all(|event| event.account_id == north.account));
+    assert_eq!([3, 4].map(|at| events[at].member_id.as_str()), [&*bob.member_id, &*nora.member_id]);
+    assert_eq!(changes(&events[5])["role"], (json!("VIEWER"), json!("MEMBER")));
+    assert!(!format!("{events:?}").contains("ada@"), "an address is in no event");
+    assert_eq!(types(&all(&acme.admin, Listing::default()).await), [Type::TenantCreated]);
 }

@@ -101,7 +101,7 @@ async fn a_creation_carries_the_initial_values() {
 
     assert_eq!(types(&events).iter().filter(|happened| **happened == Type::Created).count(), 1);
     let created = events.iter().find(|event| event.r#type() == Type::Created).unwrap();
-    let phone = |number: &str| json!({"number": number, "extension": "12"});
+    let phone = |number: &str, e164: &str| json!({"number": number, "extension": "12", "e164": e164, "valid": true});
     let mut expected = from_nothing([
         ("type", json!("BUSINESS")),
         ("service_class", json!("NORMAL")),
@@ -109,13 +109,13 @@ async fn a_creation_carries_the_initial_values() {
         ("name", json!("Copaco")),
         ("legal_name", json!("Copaco Netherlands B.V.")),
         ("registration_number", json!("17048595")),
-        ("tax_ids", json!([{"value": "NL006486253B01", "country": "Netherlands"}])),
-        ("currency", json!("Euro")),
-        ("industry", json!("Non-profit")),
+        ("tax_ids", json!([{"value": "NL006486253B01", "country": "NL"}])),
+        ("currency", json!("EUR")),
+        ("industry", json!("non-profit")),
         ("email", json!("info@company.nl")),
         ("billing_email", json!("bills@company.nl")),
-        ("phone", phone("+31 40 250 5000")),
-        ("fax", phone("+31 40 250 5001")),
+        ("phone", phone("+31 40 250 5000", "+31402505000")),
+        ("fax", phone("+31 40 250 5001", "+31402505001")),
         ("origin", json!("CONTROL_PANEL")),
         ("order_reference", json!("order-Copaco")),
         ("labels.segment", json!("smb")),
@@ -124,16 +124,16 @@ async fn a_creation_carries_the_initial_values() {
     ]);
     let contact = json!([{
         "contact_id": copaco.contacts[0].contact_id, "first_name": "Jan", "last_name": "Janssen", "job_title": "CEO",
-        "email": "Jan.Janssen@company.nl", "phone": phone("+31(0)123456789"), "primary": true,
+        "email": "Jan.Janssen@company.nl", "primary": true,
+        "phone": {"number": "+31(0)123456789", "extension": "12", "e164": "+31123456789"},
     }]);
     expected.insert("contacts", (Value::Null, contact.clone()));
     let lines: Vec<(String, &str)> =
         [("primary", "Hoevenweg 21"), ("billing", "Kanaaldijk 21"), ("shipping", "Havenkade 21")]
             .into_iter()
             .flat_map(|(kind, line1)| {
-                let parts =
-                    [("line1", line1), ("line2", "Building B"), ("city", "Eindhoven"), ("state", "Noord Brabant")];
-                let rest = [("postal_code", "5652AW"), ("country", "Netherlands")];
+                let parts = [("line1", line1), ("line2", "Building B"), ("city", "Eindhoven"), ("state", "NL-NB")];
+                let rest = [("postal_code", "5652 AW"), ("country", "NL")];
                 parts.into_iter().chain(rest).map(move |(part, value)| (format!("{kind}_address.{part}"), value))
             })
             .collect();
@@ -243,7 +243,7 @@ async fn an_account_below_the_owner_sees_only_changes_of_visible_fields() {
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..full_customer("Copaco") };
     let create = pb::CreateCustomerRequest { customer: Some(fleet), request_id: request_id(), ..Default::default() };
     let copaco = acme.admin.customers().create_customer(create).await.unwrap().into_inner().customer.unwrap();
-    let hidden = pb::Customer { currency: "Dollar".to_owned(), labels: Default::default(), ..copaco.clone() };
+    let hidden = pb::Customer { currency: "USD".to_owned(), labels: Default::default(), ..copaco.clone() };
     acme.admin.update(hidden.clone(), &["currency", "labels"]).await.unwrap();
     let both = pb::Customer { billing_email: String::new(), email: "new@x.nl".to_owned(), ..hidden };
     acme.admin.update(both, &["billing_email", "email", "billing_address.city", "language"]).await.unwrap();

@@ -189,8 +189,8 @@ async fn pages_of_an_account_below_may_be_empty_but_lose_nothing() {
     let fleet = pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Ada") };
     let ada = acme.admin.create(fleet).await.unwrap();
     for number in 0..3 {
-        let industry = format!("industry {number}");
-        acme.admin.update(pb::Customer { industry, ..ada.clone() }, &["industry"]).await.unwrap();
+        let billing_email = format!("bills{number}@x.nl");
+        acme.admin.update(pb::Customer { billing_email, ..ada.clone() }, &["billing_email"]).await.unwrap();
     }
     acme.admin.update(pb::Customer { email: "a@x.nl".to_owned(), ..ada.clone() }, &["email"]).await.unwrap();
 

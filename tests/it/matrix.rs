@@ -9,7 +9,7 @@ use tonic::Code;
 use crate::{
     contract::{
         cases::{CASES, Case},
-        subject,
+        subject, world,
     },
     rows::rows,
     suspend_account::suspend,
@@ -31,10 +31,16 @@ const POLICY: &str = "
     AccountService/UpdateBranch                 ADMIN            refused
     AccountService/DeleteBranch                 ADMIN            refused
     AccountService/ListBranches                 VIEWER           reads
+    AccountService/ListIndustries               VIEWER           reads
+    AccountService/ListReferenceData            VIEWER           reads
     AccessService/AddMember                     ADMIN            refused
     AccessService/ChangeMemberRole              ADMIN            refused
     AccessService/RemoveMember                  ADMIN            refused
     AccessService/ListMembers                   VIEWER           reads
+    AccessService/InviteMember                  ADMIN            refused
+    AccessService/ResendInvitation              ADMIN            refused
+    AccessService/RevokeInvitation              ADMIN            refused
+    AccessService/ListInvitations               ADMIN            reads
     TagService/ListTags                         VIEWER           reads
     TagService/CreateTag                        MEMBER           refused
     TagService/RenameTag                        SERVICE_MANAGER  refused
@@ -64,10 +70,11 @@ const POLICY: &str = "
 ";
 
 /// RPCs that act in no account.
-const IN_NO_ACCOUNT: [&str; 7] = [
+const IN_NO_ACCOUNT: [&str; 8] = [
     "AccessService/WhoAmI",
     "AccessService/AcceptMembership",
     "AccessService/DeclineMembership",
+    "AccessService/AcceptInvitation",
     "AccountService/CreateTenant",
     "AccountService/ListTenants",
     "AccountService/SuspendTenant",
@@ -130,7 +137,7 @@ struct Tree {
 
 impl Tree {
     async fn grow() -> Self {
-        let world = World::start().await;
+        let world = world().await;
         let provider = world.tenant_with("acme", pb::NameUniqueness::None, manual_approval()).await;
         let parent = provider.child("parent").await;
         let (middle, sibling) = (parent.child("middle").await, parent.child("sibling").await);

@@ -245,9 +245,13 @@ fn every_mutation_takes_a_request_id_and_can_be_only_validated() {
     }
 }
 
+/// Lists of tables of the program, which are short and the same for long: a form asks for all of them at once.
+const WHOLE: [&str; 2] = ["ListIndustries", "ListReferenceData"];
+
 #[test]
 fn every_list_comes_in_pages() {
-    let lists: Vec<_> = methods().into_iter().filter(|method| method.name().starts_with("List")).collect();
+    let lists = methods().into_iter().filter(|method| method.name().starts_with("List"));
+    let lists: Vec<_> = lists.filter(|method| !WHOLE.contains(&method.name())).collect();
     assert!(!lists.is_empty());
     for method in lists {
         let name = method.full_name().to_owned();

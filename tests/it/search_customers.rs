@@ -50,8 +50,12 @@ pub fn copaco() -> pb::Customer {
             primary: true,
             ..Default::default()
         }],
-        phone: Some(pb::Phone { number: "+31 40 250 5000".to_owned(), extension: "12".to_owned() }),
-        tax_ids: vec![pb::TaxId { value: "NL.0064.86253B01".to_owned(), country: String::new() }],
+        phone: Some(pb::Phone {
+            number: "+31 40 250 5000".to_owned(),
+            extension: "12".to_owned(),
+            ..Default::default()
+        }),
+        tax_ids: vec![pb::TaxId { value: "NL.0064.86253B01".to_owned(), ..Default::default() }],
         ..customer("Copaco")
     }
 }

@@ -187,7 +187,7 @@ fn fits(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> bool 
         && (request.reach == 0 || request.reach().as_str_name().ends_with(&row.reach))
         && hidden.into_iter().flatten().all(|holds| holds && shown)
         && (request.countries.is_empty()
-            || request.countries.iter().any(|name| fold(name) == fold(text("/primary_address/country"))))
+            || request.countries.iter().any(|name| code(name) == text("/primary_address/country")))
         && match request.archived() {
             pb::ArchivedFilter::Unspecified | pb::ArchivedFilter::Hide => !row.archived,
             pb::ArchivedFilter::Show => true,
@@ -213,14 +213,25 @@ fn fields(row: &Row, place: &Place, request: &pb::SearchCustomersRequest) -> Vec
     all_fields(row, place).into_iter().filter(|field| all || request.field() == field.0).collect()
 }
 
+/// The code of a country of the samples.
+fn code(name: &str) -> &str {
+    match name.to_lowercase().as_str() {
+        "netherlands" => "NL",
+        "turkiye" | "türkiye" => "TR",
+        "deutschland" => "DE",
+        _ => name,
+    }
+}
+
 fn all_fields(row: &Row, place: &Place) -> Vec<Field> {
     let shown = row.ancestors.contains(&place.account);
     let text = |path: &str| row.profile.pointer(path).and_then(Value::as_str).map(ToOwned::to_owned);
     let list = |path: &str| row.profile.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
-    let country = text("/primary_address/country").unwrap_or_default().to_lowercase();
+    let country = text("/primary_address/country").unwrap_or_default();
     let region = match country.as_str() {
-        "netherlands" => Some(Region::NL),
-        "türkiye" => Some(Region::TR),
+        "NL" => Some(Region::NL),
+        "TR" => Some(Region::TR),
+        "DE" => Some(Region::DE),
         _ => None,
     };
     let contacts = list("/contacts");
@@ -233,15 +244,19 @@ fn all_fields(row: &Row, place: &Place) -> Vec<Field> {
     let emails = text("/email").into_iter().chain(text("/billing_email").filter(|_| shown));
     let numbers = row.numbers.iter().filter(|number| number.account == place.account).map(|it| it.value.clone());
     let state = text("/primary_address/state");
-    let brabant = country == "netherlands" && state.as_ref().is_some_and(|it| ["Noord Brabant", "NB"].contains(&&**it));
-    let states = if brabant { vec!["NL-NB", "NB", "Noord-Brabant"] } else { Vec::new() };
+    let states = match state.as_deref() {
+        Some("NL-NB") => vec!["NB", "Noord-Brabant"],
+        Some("DE-BY") => vec!["BY", "Bayern"],
+        _ => Vec::new(),
+    };
+    let states = states.into_iter().map(str::to_owned).chain(text("/primary_address/state_given"));
     let tax_ids: Vec<String> =
         list("/tax_ids").iter().filter_map(|it| Some(it["value"].as_str()?.to_owned())).collect();
     let number = numbers.chain(text("/registration_number")).chain(row.order_reference.clone().filter(|_| shown));
     vec![
         (pb::SearchField::Name, std::iter::once(row.name.clone()).chain(text("/legal_name")).collect(), Vec::new()),
         (pb::SearchField::City, text("/primary_address/city").into_iter().collect(), Vec::new()),
-        (pb::SearchField::State, state.into_iter().chain(states.into_iter().map(str::to_owned)).collect(), Vec::new()),
+        (pb::SearchField::State, state.into_iter().chain(states).collect(), Vec::new()),
         (pb::SearchField::Number, number.collect(), Vec::new()),
         (
             pb::SearchField::Email,

@@ -43,8 +43,8 @@ const STATES: [&str; 6] = ["Noord Brabant", "NB", "Île-de-France", "Bayern", "N
 const COUNTRIES: [&str; 4] = ["Netherlands", "NETHERLANDS", "Türkiye", "Deutschland"];
 const EMAILS: [&str; 5] =
     ["info@company.nl", "Jan.Janssen@company.nl", "sales@xn--mller-kva.de", "a_b%c@example.com", "jan@copaco.example"];
-const PHONES: [&str; 5] = ["+31 40 250 5000", "+31(0)123456789", "040-250 50 00", "112", "0800 COPACO 1"];
-const TAX_IDS: [&str; 5] = ["NL006486253B01", "BE 0123.456.789", "DE-123456789", "123", "ÑIF 77"];
+const PHONES: [&str; 5] = ["+31 40 250 50", "+31(0)1234567", "040-250 50 ", "1", "0800 COPACO 1"];
+const TAX_IDS: [&str; 5] = ["NL006486253B01", "BE 0428.759.497", "DE-136695976", "123", "ÑIF 77"];
 pub const NUMBERS: [&str; 7] = ["00123", "C-100-7", "Ångström 7", "erp/2024/001", "100%", "abc", "Ω-1"];
 pub const TAGS: [&str; 4] = ["VIP", "café", "late payer", "x"];
 
@@ -71,14 +71,16 @@ prop_compose! {
         more_digits in 0..100,
     ) -> pb::Customer {
         let labels = if label.is_empty() { Vec::new() } else { vec![("tier".to_owned(), label)] };
-        let phone = if phone.is_empty() { String::new() } else { format!("{phone}{more_digits}") };
+        let phone = if phone.is_empty() { String::new() } else { format!("{phone}{more_digits:02}") };
+        // A number in national form is one of the customer's country, so it has none here.
+        let country = if phone.starts_with(['0', '1']) { String::new() } else { country };
         pb::Customer {
             name,
             legal_name,
             primary_address: Some(pb::Address { city, state, country, ..Default::default() }),
             email,
-            phone: Some(pb::Phone { number: phone, extension: String::new() }),
-            tax_ids: Some(tax_id).filter(|value| !value.is_empty()).map(|value| pb::TaxId { value, country: String::new() }).into_iter().collect(),
+            phone: Some(pb::Phone { number: phone, ..Default::default() }),
+            tax_ids: Some(tax_id).filter(|value| !value.is_empty()).map(|value| pb::TaxId { value, ..Default::default() }).into_iter().collect(),
             r#type: kind,
             service_class: class,
             reach,

@@ -133,7 +133,7 @@ async fn another_server_follows_within_two_seconds() {
     let acme = world.tenant("acme").await;
     acme.add("nora", pb::Role::Viewer).await;
     let replica = World::start_with(world.database.clone(), |_| ()).await;
-    let nora = replica.subject("nora");
+    let nora = replica.subject("nora").acting_in(&acme.account);
     let service = replica.subject(SERVICE).in_tenant(&acme.tenant);
     let suspended = async |client: &Client| match client.accounts().get_account(pb::GetAccountRequest::default()).await
     {
@@ -154,4 +154,28 @@ async fn another_server_follows_within_two_seconds() {
     for client in [&nora, &service] {
         until("the other server admits", async || !suspended(client).await).await;
     }
+}
+
+#[tokio::test]
+async fn memberships_and_invitations_stay_as_they_are() {
+    let world = crate::contract::world().await;
+    let acme = world.tenant("acme").await;
+    let member = acme.add("nora", pb::Role::Viewer).await.member_id;
+    let invitation = crate::invitations::invited(&acme, "nora@acme.example").await;
+    let token = crate::invitations::token_by_key(&acme.tenant, &invitation.invitation_id);
+    let nora = world.subject("nora");
+    suspend(&world.operator(), &acme.tenant).await.unwrap();
+    let before = rows(&world).await;
+    let accept = || pb::AcceptMembershipRequest { member_id: member.clone(), ..Default::default() };
+    let decline = || pb::DeclineMembershipRequest { member_id: member.clone(), ..Default::default() };
+    let refused = nora.access().accept_membership(accept()).await;
+    assert_refused(refused, Code::PermissionDenied, "TENANT_SUSPENDED");
+    let refused = nora.access().decline_membership(decline()).await;
+    assert_refused(refused, Code::PermissionDenied, "TENANT_SUSPENDED");
+    let refused = crate::invitations::accept(&nora, &token).await;
+    assert_refused(refused, Code::PermissionDenied, "TENANT_SUSPENDED");
+    assert_eq!(rows(&world).await, before);
+    resume(&world.operator(), &acme.tenant).await.unwrap();
+    nora.access().accept_membership(accept()).await.unwrap();
+    crate::invitations::accept(&nora, &token).await.unwrap();
 }

@@ -272,7 +272,7 @@ async fn every_error_of_the_named_fields_is_reported_at_once() {
         email: "none".to_owned(),
         billing_email: "none".to_owned(),
         reach: 42,
-        fax: Some(pb::Phone { number: "none".to_owned(), extension: "x".to_owned() }),
+        fax: Some(pb::Phone { number: "none".to_owned(), extension: "x".to_owned(), ..Default::default() }),
         contacts: vec![pb::Contact::default()],
         ..Default::default()
     };

@@ -698,12 +698,15 @@ pub fn full_customer(name: &str) -> pb::Customer {
             line1: format!("{street} 21"),
             line2: "Building B".to_owned(),
             city: "Eindhoven".to_owned(),
-            state: "Noord Brabant".to_owned(),
-            postal_code: "5652AW".to_owned(),
-            country: "Netherlands".to_owned(),
+            state: "NL-NB".to_owned(),
+            postal_code: "5652 AW".to_owned(),
+            country: "NL".to_owned(),
         })
     };
-    let phone = |number: &str| Some(pb::Phone { number: number.to_owned(), extension: "12".to_owned() });
+    // With what the server adds, so that a response can be compared with it.
+    let phone = |number: &str, e164: &str, valid: bool| {
+        Some(pb::Phone { number: number.to_owned(), extension: "12".to_owned(), e164: e164.to_owned(), valid })
+    };
     pb::Customer {
         name: name.to_owned(),
         r#type: pb::CustomerType::Business.into(),
@@ -712,9 +715,13 @@ pub fn full_customer(name: &str) -> pb::Customer {
         legal_name: format!("{name} Netherlands B.V."),
         custom_ids: [("erp".to_owned(), format!("{name}-00123"))].into(),
         registration_number: "17048595".to_owned(),
-        tax_ids: vec![pb::TaxId { value: "NL006486253B01".to_owned(), country: "Netherlands".to_owned() }],
-        currency: "Euro".to_owned(),
-        industry: "Non-profit".to_owned(),
+        tax_ids: vec![pb::TaxId {
+            value: "NL006486253B01".to_owned(),
+            country: "NL".to_owned(),
+            check: pb::TaxIdCheck::ChecksumOk.into(),
+        }],
+        currency: "EUR".to_owned(),
+        industry: "non-profit".to_owned(),
         primary_address: address("Hoevenweg"),
         billing_address: address("Kanaaldijk"),
         shipping_address: address("Havenkade"),
@@ -723,14 +730,14 @@ pub fn full_customer(name: &str) -> pb::Customer {
             last_name: "Janssen".to_owned(),
             job_title: "CEO".to_owned(),
             email: "Jan.Janssen@company.nl".to_owned(),
-            phone: phone("+31(0)123456789"),
+            phone: phone("+31(0)123456789", "+31123456789", false),
             primary: true,
             ..Default::default()
         }],
         email: "info@company.nl".to_owned(),
         billing_email: "bills@company.nl".to_owned(),
-        phone: phone("+31 40 250 5000"),
-        fax: phone("+31 40 250 5001"),
+        phone: phone("+31 40 250 5000", "+31402505000", true),
+        fax: phone("+31 40 250 5001", "+31402505001", true),
         origin: pb::Origin::ControlPanel.into(),
         order_reference: format!("order-{name}"),
         labels: [("segment".to_owned(), "smb".to_owned())].into(),

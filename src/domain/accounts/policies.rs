@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     fields::{customer_fields::CustomerFields, path::FieldPath, requirements::Requirements},
+    reference::currencies,
     refusal::Refusal,
     values::{custom_id::CustomIds, enums::Role, text::Text, unknown_fields::UnknownFields},
 };
@@ -64,6 +65,14 @@ impl Policies {
             return Ok(());
         }
         Err(Refusal::ValueOfNewerRelease("a required field in the account's policies"))
+    }
+
+    /// The currency of a new customer that names none, by its code. One that was stored by another name before there were codes,
+    /// and that no table has, is taken as it is.
+    #[must_use]
+    pub fn currency(&self) -> Option<Text<100>> {
+        let stored = self.default_currency.as_ref()?;
+        Some(currencies::parse(stored.as_str()).map_or_else(|_| stored.clone(), |code| Text::stored(code.to_owned())))
     }
 
     /// What `required_to_approve` asks for and the customer lacks.

@@ -11,7 +11,9 @@ use crate::domain::{
     fields::{edit::Edit, path::FieldPath, references::References},
     history::event_type::EventType,
     refusal::Refusal,
-    values::{custom_id::CustomIds, enums::Role, ids::HoldId, status_reason::StatusReason, timestamp::Timestamp},
+    values::{
+        custom_id::CustomIds, enums::Role, ids::HoldId, status_reason::StatusReason, text::Text, timestamp::Timestamp,
+    },
 };
 
 /// One command on one customer.
@@ -126,6 +128,8 @@ impl Customer {
         for edit in removals.into_iter().chain(others) {
             self.fields.apply(edit.clone()).map_err(Refusal::BreaksRule)?;
         }
+        let region = on.policies.default_region.as_ref().map(Text::as_str);
+        self.fields.settle(&before.profile, region).map_err(Refusal::BreaksRule)?;
         self.fields.profile.keep_unknown(&before.profile);
         if self.fields == before {
             return Ok(Change::AlreadyMade);

@@ -127,7 +127,7 @@ impl Customer {
         policies.must_be_known()?;
         owner.must_know_name_rule()?;
         if fields.profile.currency.is_none() {
-            fields.profile.currency.clone_from(&policies.default_currency);
+            fields.profile.currency = policies.currency();
         }
         let missing = policies.required_to_create.missing(&fields, custom_ids);
         if !missing.is_empty() {

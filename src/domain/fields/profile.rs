@@ -75,6 +75,20 @@ impl Profile {
         }
     }
 
+    /// All phone numbers: phone, fax and those of contacts.
+    pub fn phones(&self) -> impl Iterator<Item = &Phone> {
+        let contacts = self.contacts.as_slice().iter().map(|contact| &contact.phone);
+        [&self.phone, &self.fax].into_iter().chain(contacts).flatten()
+    }
+
+    /// The same, to change, each with its path.
+    pub fn phones_mut(&mut self) -> impl Iterator<Item = (String, &mut Phone)> {
+        let contacts = self.contacts.iter_mut().enumerate();
+        let contacts = contacts.map(|(place, contact)| (format!("contacts[{place}].phone"), &mut contact.phone));
+        let own = [("phone".to_owned(), &mut self.phone), ("fax".to_owned(), &mut self.fax)];
+        own.into_iter().chain(contacts).filter_map(|(path, phone)| phone.as_mut().map(|phone| (path, phone)))
+    }
+
     /// Keeps the fields that a newer release stored in the parts that an update replaced: in an address that was not cleared, in a
     /// contact with the same id, in a tax ID or a phone that stays. Those beside the parts an update does not touch.
     pub fn keep_unknown(&mut self, before: &Self) {
@@ -94,13 +108,11 @@ impl Profile {
     #[must_use]
     pub fn has_unknown(&self) -> bool {
         let contacts = self.contacts.as_slice();
-        let phones =
-            [&self.phone, &self.fax].into_iter().chain(contacts.iter().map(|contact| &contact.phone)).flatten();
         [&self.unknown, &self.primary_address.unknown, &self.billing_address.unknown, &self.shipping_address.unknown]
             .into_iter()
             .chain(contacts.iter().map(|contact| &contact.unknown))
             .chain(self.tax_ids.as_slice().iter().map(|tax_id| &tax_id.unknown))
-            .chain(phones.map(|phone| &phone.unknown))
+            .chain(self.phones().map(|phone| &phone.unknown))
             .any(|unknown| !unknown.is_empty())
     }
 

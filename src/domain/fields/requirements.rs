@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     fields::{customer_fields::CustomerFields, path::FieldPath},
-    values::{custom_id::CustomIds, enums::CustomerType},
+    reference::postal_codes::{self, Usage},
+    search::places::country_code,
+    values::{address::AddressPart, custom_id::CustomIds, enums::CustomerType},
 };
 
 /// The paths that must be filled in at some point of a customer's life. Stored as texts.
@@ -82,8 +84,13 @@ impl Requirements {
     }
 }
 
-/// Whether a policy that requires this path applies to such a customer: some fields are required of businesses only.
+/// Whether a policy that requires this path applies to such a customer: some fields are required of businesses only, and a postal
+/// code only in a country that has them and whose people know theirs.
 fn applies(path: &FieldPath, fields: &CustomerFields) -> bool {
+    if let FieldPath::AddressPart(kind, AddressPart::PostalCode) = path {
+        let country = fields.profile.address(*kind).get(AddressPart::Country).and_then(country_code);
+        return country.is_none_or(|country| postal_codes::usage(country) == Usage::Used);
+    }
     let business_only = path.field().is_some_and(|field| field.spec().business_only);
     !business_only || fields.customer_type == CustomerType::Business
 }

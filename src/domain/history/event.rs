@@ -11,6 +11,7 @@ use crate::domain::{
     customers::customer::Customer,
     fields::{
         field::{Field, Parts, Readers, Shown},
+        path::FieldPath,
         read_only::ReadOnlyField,
     },
     history::event_type::EventType,
@@ -204,7 +205,9 @@ fn image(customer: &Customer) -> Map<String, Value> {
     for (field, value) in fields {
         match value {
             Value::Object(parts) if Field::parse(&field).is_some_and(|field| field.spec().parts != Parts::None) => {
-                flat.extend(parts.into_iter().map(|(part, value)| (format!("{field}.{part}"), value)));
+                // What is kept for searches alone is no part that a mask can name.
+                let parts = parts.into_iter().map(|(part, value)| (format!("{field}.{part}"), value));
+                flat.extend(parts.filter(|(path, _)| FieldPath::parse_writable(path).is_some()));
             }
             value => _ = flat.insert(field, value),
         }

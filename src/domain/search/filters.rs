@@ -1,6 +1,6 @@
 //! Grams of what filters ask for, so that the index finds the customers of a rare value.
 
-use super::grams;
+use super::{fold::fold, grams, places::country_code};
 use crate::domain::{
     fields::customer_fields::CustomerFields,
     values::{
@@ -27,6 +27,12 @@ pub(super) fn of(fields: &CustomerFields, country: &str) -> Vec<i32> {
     all.extend((!country.is_empty()).then(|| grams::filter(COUNTRY, country)));
     all.extend(fields.profile.labels.iter().map(|(key, value)| label(key.as_str(), value.as_str())));
     all
+}
+
+/// A country as a filter compares it: by its code however it is written, else by its folded name.
+#[must_use]
+pub fn country(written: &str) -> String {
+    fold(country_code(written).unwrap_or(written))
 }
 
 /// Of customers that accounts below their owner see.

@@ -8,7 +8,8 @@ mod filters;
 mod fold;
 mod grams;
 mod phones;
-mod places;
+mod place_names;
+pub(in crate::domain) mod places;
 mod query;
 mod text;
 mod words;
@@ -18,6 +19,7 @@ use strum::VariantArray as _;
 
 pub use self::{
     field::SearchField,
+    filters::country as country_key,
     fold::fold,
     grams::VERSION,
     query::{Asked, Query, Word},
@@ -101,7 +103,7 @@ pub struct Search {
     pub reach: Option<Reach>,
     /// Came by one of these ways. Empty: any.
     pub origins: Vec<Origin>,
-    /// Has its primary address in one of these countries, folded. Empty: anywhere.
+    /// Has its primary address in one of these countries, as [`country_key`] compares them. Empty: anywhere.
     pub countries: Vec<String>,
     /// Has all of these labels.
     pub labels: Labels,

@@ -1,6 +1,6 @@
-//! Countries and states by the ways people write them: ISO 3166-1 and 3166-2, for searching alone.
+//! Countries and states by the ways people write them: ISO 3166-1 and 3166-2.
 //!
-//! Rule: what is not recognised is no error. A text that is searched is found as it was written in any case.
+//! Rule: what is not recognised is no error of a search. A text that is searched is found as it was written in any case.
 
 use std::{
     collections::HashMap,
@@ -9,38 +9,14 @@ use std::{
 
 use rust_iso3166::{ALL, CountryCode, iso3166_2::Subdivision};
 
-use super::{fold::fold, words::compact};
+use super::{
+    fold::fold,
+    place_names::{OTHER_NAMES, USUAL_NAMES, spellings},
+    words::compact,
+};
 
 /// Fewer letters than this are no abbreviation of a state's name, only its code is.
 const ABBREVIATED: usize = 4;
-
-/// Names in daily use that ISO 3166-1 does not have, by the country's code.
-const USUAL_NAMES: [(&str, &[&str]); 24] = [
-    ("AE", &["UAE"]),
-    ("BN", &["Brunei"]),
-    ("BO", &["Bolivia"]),
-    ("CD", &["DR Congo", "Congo-Kinshasa"]),
-    ("CI", &["Ivory Coast"]),
-    ("CV", &["Cape Verde"]),
-    ("CZ", &["Czech Republic"]),
-    ("FK", &["Falkland Islands"]),
-    ("GB", &["United Kingdom", "UK", "Great Britain", "England", "Scotland", "Wales", "Northern Ireland"]),
-    ("KP", &["North Korea"]),
-    ("KR", &["South Korea", "Korea"]),
-    ("LA", &["Laos"]),
-    ("MK", &["Macedonia"]),
-    ("MM", &["Burma"]),
-    ("MO", &["Macau"]),
-    ("NL", &["Holland", "The Netherlands"]),
-    ("RU", &["Russia"]),
-    ("SY", &["Syria"]),
-    ("SZ", &["Swaziland"]),
-    ("TL", &["East Timor"]),
-    ("TR", &["Turkey"]),
-    ("US", &["United States"]),
-    ("VA", &["Vatican", "Vatican City"]),
-    ("VI", &["US Virgin Islands"]),
-];
 
 /// The countries by every folded spelling.
 static COUNTRIES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
@@ -61,6 +37,8 @@ static STATES: LazyLock<HashMap<&'static str, OnceLock<Vec<State>>>> =
 
 /// A state, province, region or district.
 struct State {
+    code: &'static str,
+    name: &'static str,
     /// Its code with and without the country, and its names.
     forms: Vec<String>,
     /// The same, folded.
@@ -68,25 +46,66 @@ struct State {
 }
 
 /// Returns the ISO 3166-1 code of two letters of a country that is given by a code or an English name.
-pub(super) fn country_code(country: &str) -> Option<&'static str> {
+pub(in crate::domain) fn country_code(country: &str) -> Option<&'static str> {
     COUNTRIES.get(&letters(country)).copied()
+}
+
+/// Every country: its ISO 3166-1 code of two letters and its English name in the standard, by code.
+pub(in crate::domain) fn countries() -> Vec<(&'static str, &'static str)> {
+    let mut all: Vec<_> = ALL.iter().map(|country| (country.alpha2, country.name)).chain([("XK", "Kosovo")]).collect();
+    all.sort_unstable();
+    all
+}
+
+/// The states of a country, which is given by its code: ISO 3166-2 codes and names, by code.
+pub(in crate::domain) fn states_of(country: &str) -> Vec<(&'static str, &'static str)> {
+    let known = ALL.iter().find(|known| known.alpha2 == country);
+    let mut all: Vec<_> =
+        known.map(|known| states(known.alpha2)).unwrap_or_default().iter().map(State::named).collect();
+    all.sort_unstable();
+    all
+}
+
+/// Returns the ISO 3166-2 code of a state of this country, which is given by its code: "NL-NB". None if no state, or more than
+/// one, is written like this.
+pub(in crate::domain) fn state_code(country: &'static str, state: &str) -> Option<&'static str> {
+    let states = states(country);
+    if let Some(exact) = states.iter().find(|known| known.code == state) {
+        return Some(exact.code);
+    }
+    let wanted = letters(state);
+    let named = |state: &&&State| letters(state.name) == wanted;
+    match *alike(states, &wanted) {
+        [] => None,
+        [only] => Some(only.code),
+        // One has this name, others are called so for short.
+        ref several => match *several.iter().filter(named).collect::<Vec<_>>() {
+            [only] => Some(only.code),
+            _ => None,
+        },
+    }
 }
 
 /// Returns further spellings of a state of this country: its ISO 3166-2 code with and without the country, and its names. Empty
 /// if the country or the state is not recognised. A name may be without accents, punctuation and its end ("Guangdong" is
 /// Guangdong Sheng, "Calif." is California), as long as one state alone begins like this.
 pub(super) fn state_forms(country: Option<&str>, state: &str) -> Vec<String> {
-    let wanted = letters(state);
     let Some(states) = country.and_then(country_code).map(states) else { return Vec::new() };
+    let found = alike(states, &letters(state));
+    found.iter().flat_map(|found| &found.forms).filter(|form| *form != state).cloned().collect()
+}
+
+/// The states that are written like this: by a code or a name, else by the beginning of one name alone.
+fn alike<'a>(states: &'a [State], wanted: &str) -> Vec<&'a State> {
     if wanted.is_empty() {
         return Vec::new();
     }
-    let mut found: Vec<&State> = states.iter().filter(|state| state.folded.contains(&wanted)).collect();
+    let mut found: Vec<&State> = states.iter().filter(|state| state.folded.iter().any(|form| form == wanted)).collect();
     if found.is_empty() && wanted.chars().count() >= ABBREVIATED {
-        found = states.iter().filter(|state| state.folded.iter().any(|form| form.starts_with(&wanted))).collect();
+        found = states.iter().filter(|state| state.folded.iter().any(|form| form.starts_with(wanted))).collect();
         found.truncate(if found.len() == 1 { 1 } else { 0 });
     }
-    found.iter().flat_map(|found| &found.forms).filter(|form| *form != state).cloned().collect()
+    found
 }
 
 fn states(country: &'static str) -> &'static [State] {
@@ -101,37 +120,23 @@ fn states(country: &'static str) -> &'static [State] {
 impl State {
     fn of(subdivision: &Subdivision) -> Self {
         let codes = [subdivision.code, subdivision.region_code].map(str::to_owned);
-        let forms: Vec<String> = codes.into_iter().chain(spellings(subdivision.name)).collect();
-        Self { folded: forms.iter().map(|form| letters(form)).collect(), forms }
-    }
-}
-
-/// The spellings of a name in the standard: itself; without a qualifier in parentheses ("Sofia (stolitsa)") and behind one
-/// ("Korea (Republic of)"); the right way round ("Navarra, Comunidad Foral de") and without what was turned around; each of
-/// two names ("Taita/Taveta").
-fn spellings(name: &str) -> Vec<String> {
-    let mut spellings = vec![name.to_owned()];
-    let (plain, qualifier) = name.split_once(" (").unwrap_or((name, ""));
-    if let Some(before) =
-        qualifier.strip_suffix(')').filter(|before| before.ends_with(" of") || before.ends_with(" the"))
-    {
-        spellings.push(format!("{before} {plain}"));
-    }
-    if let Some((last, first)) = plain.split_once(", ") {
-        spellings.extend([format!("{first} {last}"), last.to_owned()]);
-    }
-    spellings.extend(plain.split('/').map(|part| part.trim().to_owned()));
-    let mut kept = Vec::new();
-    for spelling in spellings {
-        if !spelling.is_empty() && !kept.contains(&spelling) {
-            kept.push(spelling);
+        let mut forms: Vec<String> = codes.into_iter().chain(spellings(subdivision.name)).collect();
+        for name in OTHER_NAMES.get(subdivision.code).into_iter().flatten() {
+            if !forms.iter().any(|form| form == name) {
+                forms.push((*name).to_owned());
+            }
         }
+        let (code, name) = (subdivision.code, subdivision.name);
+        Self { code, name, folded: forms.iter().map(|form| letters(form)).collect(), forms }
     }
-    kept
+
+    fn named(&self) -> (&'static str, &'static str) {
+        (self.code, self.name)
+    }
 }
 
 /// A text's letters and digits, folded.
-fn letters(text: &str) -> String {
+pub(in crate::domain) fn letters(text: &str) -> String {
     compact(&fold(text))
 }
 
@@ -162,6 +167,9 @@ mod tests {
             ("Democratic Republic of the Congo", "CD"),
             ("Taiwan", "TW"),
             ("Vietnam", "VN"),
+            ("Nederland", "NL"),
+            ("DEUTSCHLAND", "DE"),
+            ("Kosovo", "XK"),
         ] {
             assert_eq!(country_code(country), Some(code), "{country}");
         }
@@ -203,6 +211,39 @@ mod tests {
         ] {
             let forms = state_forms(Some(country), state);
             assert!(forms.iter().any(|form| form == code), "{state}: {forms:?}");
+        }
+    }
+
+    #[test]
+    fn a_state_has_one_code_however_it_is_written() {
+        for (country, state, code) in [
+            ("NL", "Noord Brabant", Some("NL-NB")),
+            ("NL", "NL-NB", Some("NL-NB")),
+            ("NL", "nb", Some("NL-NB")),
+            ("US", "Texas", Some("US-TX")),
+            ("US", "Calif.", Some("US-CA")),
+            ("DE", "Baden-Wurttemberg", Some("DE-BW")),
+            ("JP", "東京都", Some("JP-13")),
+            ("KR", "서울특별시", Some("KR-11")),
+            ("CN", "上海市", Some("CN-SH")),
+            ("NL", "Friesland", Some("NL-FR")),
+            ("US", "New", None),
+            ("NL", "", None),
+            ("XK", "Pristina", None),
+        ] {
+            assert_eq!(state_code(country, state), code, "{country} {state}");
+        }
+    }
+
+    #[test]
+    fn every_country_and_state_is_listed_by_its_code() {
+        assert!(countries().len() >= 250 && countries().is_sorted() && states_of("XK").is_empty());
+        for (country, name) in countries() {
+            assert_eq!(country_code(country), Some(country));
+            assert_eq!(country_code(name), Some(country), "{name}");
+            for (code, _) in states_of(country) {
+                assert_eq!(state_code(country, code), Some(code));
+            }
         }
     }
 

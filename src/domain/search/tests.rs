@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Query, SECTIONS, SearchField, Searchable, SearchableIds};
 use crate::domain::{
-    fields::customer_fields::CustomerFields,
+    fields::{customer_fields::CustomerFields, profile::Profile},
     samples,
     values::{
         address::AddressPart,
@@ -247,6 +247,34 @@ fn other_spellings_find_the_customer_too() {
         (SearchField::State, "noord brab"), // typos: on purpose
     ] {
         assert_finds(&dutch, &[], field, query).unwrap();
+    }
+}
+
+/// A code that took the place of a name is found by both, and by the names of the standard.
+#[test]
+fn what_a_code_replaced_finds_its_customer() {
+    for (country, given, code) in [
+        ("Netherlands", "Noord Brabant", "NL-NB"),
+        ("USA", "Calif.", "US-CA"),
+        ("USA", "newhamp", "US-NH"),
+        ("日本", "東京都", "JP-13"),
+        ("Deutschland", "BY", "DE-BY"),
+    ] {
+        let mut placed = fields("Base").unwrap();
+        placed.profile.primary_address.set(AddressPart::Country, country).unwrap();
+        placed.profile.primary_address.set(AddressPart::State, given).unwrap();
+        placed.settle(&Profile::default(), None).unwrap();
+        assert_eq!(placed.profile.primary_address.get(AddressPart::State), Some(code));
+        for query in [given, code] {
+            assert_finds(&placed, &[], SearchField::State, query).unwrap();
+        }
+    }
+    let mut called = fields("Base").unwrap();
+    called.profile.primary_address.set(AddressPart::Country, "Netherlands").unwrap();
+    called.profile.phone = Some(Phone::parse("020-5550124 ext. 12", "").unwrap());
+    called.settle(&Profile::default(), None).unwrap();
+    for query in ["020-5550124 ext. 12", "0205550124", "+31 20 555 0124", "12"] {
+        assert_finds(&called, &[], SearchField::Phone, query).unwrap();
     }
 }
 

@@ -110,7 +110,8 @@ impl Searchable {
         let name = fold(fields.name.as_str());
         grams::add_name_start(&mut writer.grams, &name);
         grams::add_value(&mut writer.grams, &name);
-        let country = fields.profile.primary_address.get(AddressPart::Country).map(fold).unwrap_or_default();
+        let country =
+            fields.profile.primary_address.get(AddressPart::Country).map(filters::country).unwrap_or_default();
         writer.grams.extend(filters::of(fields, &country));
         let bucket = SortKey::of(fields.name.as_str()).bucket();
         Self { name, bucket, doc: writer.doc, country, grams: writer.grams, version: VERSION }
@@ -177,6 +178,7 @@ impl Writer {
                 let country = profile.primary_address.get(AddressPart::Country);
                 let state = profile.primary_address.get(AddressPart::State);
                 self.words(state, false, Whole::IfNoWord);
+                self.words(profile.primary_address.state_given(), false, Whole::IfNoWord);
                 let forms = state.map(|state| state_forms(country, state)).unwrap_or_default();
                 forms.iter().for_each(|form| self.words(Some(form), false, Whole::IfNoWord));
             }

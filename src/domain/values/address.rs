@@ -1,4 +1,4 @@
-//! Addresses: one text for each part. Any printable text is accepted; there are no tables of countries and states yet.
+//! Addresses: one text for each part. `domain/fields/settle.rs` compares country, state and postal code with the tables.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
@@ -67,6 +67,9 @@ pub struct Address {
     city: Option<Text<100>>,
     #[serde(rename = "state", skip_serializing_if = "Option::is_none")]
     state: Option<Text<100>>,
+    /// The state as it was given, where a code took its place: searches find it like that too.
+    #[serde(rename = "state_given", skip_serializing_if = "Option::is_none")]
+    state_given: Option<Text<100>>,
     #[serde(rename = "postal_code", skip_serializing_if = "Option::is_none")]
     postal_code: Option<Text<16>>,
     #[serde(rename = "country", skip_serializing_if = "Option::is_none")]
@@ -108,6 +111,34 @@ impl Address {
         }
     }
 
+    /// The state as it was given, if the state is a code that took its place.
+    #[must_use]
+    pub fn state_given(&self) -> Option<&str> {
+        self.state_given.as_ref().map(Text::as_str)
+    }
+
+    /// Puts a code in the place of the country or the state, or the usual spelling in that of a postal code. What a state was
+    /// given as is kept.
+    pub(in crate::domain) fn settle(&mut self, part: AddressPart, form: &str) {
+        if self.get(part) == Some(form) {
+            return;
+        }
+        let form = form.to_owned();
+        match part {
+            AddressPart::Line1 | AddressPart::Line2 | AddressPart::City => {}
+            AddressPart::State => self.state_given = self.state.replace(Text::stored(form)),
+            AddressPart::PostalCode => self.postal_code = Some(Text::stored(form)),
+            AddressPart::Country => self.country = Some(Text::stored(form)),
+        }
+    }
+
+    /// Keeps the spelling in which the state of `before` was given, if that is the state now too.
+    pub(in crate::domain) fn keep_state_given(&mut self, before: &Self) {
+        if self.state == before.state {
+            self.state_given.clone_from(&before.state_given);
+        }
+    }
+
     /// Sets one part to what a client sent; empty clears it.
     ///
     /// # Errors
@@ -117,7 +148,7 @@ impl Address {
             AddressPart::Line1 => self.line1 = Text::parse_optional(raw)?,
             AddressPart::Line2 => self.line2 = Text::parse_optional(raw)?,
             AddressPart::City => self.city = Text::parse_optional(raw)?,
-            AddressPart::State => self.state = Text::parse_optional(raw)?,
+            AddressPart::State => (self.state, self.state_given) = (Text::parse_optional(raw)?, None),
             AddressPart::PostalCode => self.postal_code = Text::parse_optional(raw)?,
             AddressPart::Country => self.country = Text::parse_optional(raw)?,
         }
@@ -130,7 +161,7 @@ impl Address {
             AddressPart::Line1 => self.line1 = by.line1,
             AddressPart::Line2 => self.line2 = by.line2,
             AddressPart::City => self.city = by.city,
-            AddressPart::State => self.state = by.state,
+            AddressPart::State => (self.state, self.state_given) = (by.state, by.state_given),
             AddressPart::PostalCode => self.postal_code = by.postal_code,
             AddressPart::Country => self.country = by.country,
         }

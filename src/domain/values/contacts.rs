@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contact::Contact;
 use super::ids::ContactId;
+use super::rule_code::RuleCode;
 use super::violation::{Rule, Violations};
 
 /// What the rules on the contacts together look at: it can be said of one whose parts break rules of their own, too.
@@ -49,7 +50,7 @@ impl SentContacts {
         };
         for place in self.named.iter().filter(|place| !known(place)) {
             let rule = "must be the id of a contact that the customer has; leave it empty for a new contact";
-            violations.push(format!("contacts[{place}].contact_id"), Rule::new(rule));
+            violations.push(format!("contacts[{place}].contact_id"), Rule::coded(RuleCode::Reference, rule));
         }
         violations.finish(Some(self.contacts)).map(|contacts| contacts.keeping_ids(before))
     }
@@ -88,7 +89,8 @@ impl Contacts {
         if count <= Self::MAX {
             return Ok(());
         }
-        let rule = Rule::with(format!("must be at most {} contacts; these are {count}", Self::MAX));
+        let text = format!("must be at most {} contacts; these are {count}", Self::MAX);
+        let rule = Rule::coded_with(RuleCode::TooMany, text);
         Err(Violations::of("contacts", rule))
     }
 
@@ -101,14 +103,16 @@ impl Contacts {
         for (place, outline) in outlines.iter().enumerate() {
             let mut refuse = |part: &str, rule| violations.push(format!("contacts[{place}]{part}"), rule);
             if !outline.is_somebody {
-                refuse("", Rule::new("must have a first name, a last name or an email"));
+                refuse("", Rule::coded(RuleCode::Required, "must have a first name, a last name or an email"));
             }
             let is_twin = |other: &Outline| outline.contact_id.is_some() && other.contact_id == outline.contact_id;
             if let Some(first) = outlines.iter().take(place).position(is_twin) {
-                refuse(".contact_id", Rule::with(format!("must not repeat that of contacts[{first}]")));
+                let text = format!("must not repeat that of contacts[{first}]");
+                refuse(".contact_id", Rule::coded_with(RuleCode::Duplicate, text));
             }
             if let Some(first) = primary.filter(|&first| outline.primary && first != place) {
-                refuse(".primary", Rule::with(format!("must be set on one contact only; contacts[{first}] has it")));
+                let text = format!("must be set on one contact only; contacts[{first}] has it");
+                refuse(".primary", Rule::coded_with(RuleCode::Primary, text));
             }
         }
         violations
@@ -264,7 +268,10 @@ mod tests {
     fn a_customer_has_at_most_50_contacts() {
         assert!(Contacts::try_new((1..=50).map(jan).collect()).is_ok());
         let refused = Contacts::try_new((1..=51).map(jan).collect()).unwrap_err();
-        assert_eq!(refused, Violations::of("contacts", Rule::new("must be at most 50 contacts; these are 51")));
+        assert_eq!(
+            refused,
+            Violations::of("contacts", Rule::coded(RuleCode::TooMany, "must be at most 50 contacts; these are 51"))
+        );
     }
 
     proptest! {

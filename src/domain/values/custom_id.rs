@@ -9,9 +9,9 @@ use super::text;
 use super::violation::Rule;
 
 keyed! {
-    /// An account's own id for a customer: 1 to 255 printable characters, kept as given (leading zeros, case),
+    /// An account's own id for a customer: 1 to 255 printable characters, kept as given (leading zeros, case, runs of spaces inside),
     /// compared by its folded key.
-    pub struct CustomId, at most 255
+    pub struct CustomId, at most 255, by verbatim
 }
 
 impl CustomId {
@@ -102,6 +102,15 @@ mod tests {
     }
 
     #[test]
+    fn a_custom_id_keeps_its_spaces_and_compares_with_one() {
+        let id = CustomId::parse("  A  1\u{a0}\u{a0}e\u{301} ").unwrap();
+        assert_eq!(id.as_str(), "A  1\u{a0}\u{a0}\u{e9}");
+        assert_eq!(id.key(), CustomId::parse("A 1 \u{e9}").unwrap().key());
+        assert!(CustomId::parse("A\t1").is_err());
+        assert_eq!(CustomId::parse("  ").unwrap_err().text(), "must not be empty");
+    }
+
+    #[test]
     fn a_custom_id_has_at_most_255_characters() {
         assert!(CustomId::parse(&"7".repeat(255)).is_ok());
         assert_eq!(CustomId::parse(&"7".repeat(256)).unwrap_err().text(), "must be 1 to 255 characters; this has 256");
@@ -132,7 +141,8 @@ mod tests {
         #[test]
         fn any_input_is_refused_or_kept_in_its_final_form(raw in samples::raw()) {
             if let Ok(id) = CustomId::parse(&raw) {
-                samples::assert_kept(id.as_str(), CustomId::MAX_CHARS);
+                samples::assert_kept(&text::collapse(id.as_str()), CustomId::MAX_CHARS);
+                prop_assert!(id.as_str().chars().count() <= CustomId::MAX_CHARS && id.as_str().trim() == id.as_str());
                 prop_assert_eq!(CustomId::parse(id.as_str()), Ok(id.clone()));
             }
             if let Ok(system) = System::parse(&raw) {

@@ -4,13 +4,19 @@ use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
 
 use super::characters::{is_joiner, is_selector};
+use super::rule_code::RuleCode;
 use super::text::printable;
 use super::violation::Rule;
 
 /// What [`Email::parse`] requires beside the RFC 5322 syntax: a domain with a dot, no `Jan <jan@…>`, no `[192.0.2.1]`.
 const SHAPE: Options = Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
 
-const MALFORMED: Rule = Rule::new("must be an e-mail address such as Jan.Janssen@company.nl");
+const MALFORMED: Rule = Rule::coded(RuleCode::Email, "must be an e-mail address such as Jan.Janssen@company.nl");
+
+const QUOTED: Rule = Rule::coded(
+    RuleCode::EmailQuoted,
+    "must have no quotes before the @: few servers deliver to such an address; give the mailbox another name",
+);
 
 /// An e-mail address of at most 254 bytes, at most 64 of them before the @ (RFC 5321, 4.5.3.1). The domain is stored in
 /// lower case. The part before the @ is stored as given: only the receiver may change its case.
@@ -37,18 +43,20 @@ impl Email {
         let (local, domain) = text.rsplit_once('@').ok_or(MALFORMED)?;
         if local.len() > Self::MAX_LOCAL {
             let count = local.len();
-            return Err(Rule::with(format!(
-                "must have at most {} bytes before the @; this has {count}",
-                Self::MAX_LOCAL
-            )));
+            let text = format!("must have at most {} bytes before the @; this has {count}", Self::MAX_LOCAL);
+            return Err(Rule::coded_with(RuleCode::Length, text));
         }
         let text = format!("{local}@{}", domain.to_lowercase());
         if text.len() > Self::MAX_CHARS {
-            return Err(Rule::with(format!("must be at most {} bytes; this has {}", Self::MAX_CHARS, text.len())));
+            let text = format!("must be at most {} bytes; this has {}", Self::MAX_CHARS, text.len());
+            return Err(Rule::coded_with(RuleCode::Length, text));
         }
         // An address literal without its brackets: no top-level domain is a number.
         let numeric = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-        if numeric || EmailAddress::parse_with_options(&text, SHAPE).is_err() {
+        if local.starts_with('"') {
+            return Err(QUOTED);
+        }
+        if numeric || !is_plain_address(local, &text) {
             return Err(MALFORMED);
         }
         Ok(Self(text))
@@ -74,6 +82,20 @@ impl Email {
     }
 }
 
+/// Whether it is an address whose part before the @ may have letters of every script (RFC 6531), and whose domain is one by the
+/// rules of IDNA, so that it can be looked up. The parser knows the scripts in part only, so it gets their letters as an `x`.
+fn is_plain_address(local: &str, address: &str) -> bool {
+    if address.is_ascii() {
+        return EmailAddress::parse_with_options(address, SHAPE).is_ok();
+    }
+    let Some(domain) = address.rsplit_once('@').and_then(|(_, domain)| idna::domain_to_ascii_strict(domain).ok())
+    else {
+        return false;
+    };
+    let local: String = local.chars().map(|letter| if letter.is_ascii() { letter } else { 'x' }).collect();
+    EmailAddress::parse_with_options(&format!("{local}@{domain}"), SHAPE).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -89,6 +111,13 @@ mod tests {
             ("o'brien+tag@mail.example.co.uk", "o'brien+tag@mail.example.co.uk"),
             ("info@MÜNCHEN.de", "info@münchen.de"),
             ("a@xn--mnchen-3ya.de", "a@xn--mnchen-3ya.de"),
+            ("пользователь@пример.рф", "пользователь@пример.рф"),
+            ("अजय@डाटा.भारत", "अजय@डाटा.भारत"),
+            ("ผู้ใช้@ตัวอย่าง.ไทย", "ผู้ใช้@ตัวอย่าง.ไทย"),
+            ("用户@例子.广告", "用户@例子.广告"),
+            ("مستخدم@مثال.إختبار", "مستخدم@مثال.إختبار"),
+            ("Δοκιμή+x@παράδειγμα.δοκιμή", "Δοκιμή+x@παράδειγμα.δοκιμή"),
+            ("josé@company.nl", "josé@company.nl"),
         ] {
             assert_eq!(Email::parse(raw).unwrap().as_str(), kept);
         }
@@ -120,6 +149,13 @@ mod tests {
             assert_eq!(Email::parse(raw), Err(MALFORMED), "{raw:?}");
         }
         assert!(Email::parse("jan\r\nbcc:x@company.nl").unwrap_err().text().starts_with("must not hold"));
+    }
+
+    #[test]
+    fn a_part_in_quotes_is_refused_with_the_reason() {
+        for raw in ["\"jan janssen\"@company.nl", "\"jan@home\"@company.nl", "\"\"@company.nl"] {
+            assert_eq!(Email::parse(raw), Err(QUOTED), "{raw:?}");
+        }
     }
 
     #[test]

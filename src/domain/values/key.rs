@@ -9,6 +9,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
 use super::characters::{is_apostrophe, is_dash, is_joiner, is_selector};
+use super::rule_code::RuleCode;
 use super::text::{collapse, is_plain, settled};
 use super::violation::Rule;
 
@@ -42,7 +43,7 @@ impl Key {
     pub fn try_fold(text: &str) -> Result<Self, Rule> {
         let key = Self::fold(text);
         if key.0.len() > Self::MAX_BYTES {
-            return Err(Rule::new("must be shorter: some of its characters stand for many"));
+            return Err(Rule::coded(RuleCode::Length, "must be shorter: some of its characters stand for many"));
         }
         Ok(key)
     }
@@ -91,6 +92,9 @@ fn one_i(folded: &str) -> String {
 /// different types with the same `parse`.
 macro_rules! keyed {
     ($(#[$about:meta])* pub struct $name:ident, at most $max:literal) => {
+        $crate::domain::values::key::keyed! { $(#[$about])* pub struct $name, at most $max, by printable }
+    };
+    ($(#[$about:meta])* pub struct $name:ident, at most $max:literal, by $form:ident) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
         #[serde(from = "String")]
@@ -108,7 +112,7 @@ macro_rules! keyed {
             /// # Errors
             /// Empty, too long, or not printable.
             pub fn parse(raw: &str) -> Result<Self, $crate::domain::values::violation::Rule> {
-                let text = $crate::domain::values::text::printable(raw, 1..=Self::MAX_CHARS)?;
+                let text = $crate::domain::values::text::$form(raw, 1..=Self::MAX_CHARS)?;
                 Ok(Self { key: $crate::domain::values::key::Key::try_fold(&text)?, text })
             }
 

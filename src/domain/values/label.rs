@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::printable;
+use super::rule_code::RuleCode;
+use super::text::{optional, printable};
 use super::violation::{Rule, Violations};
 
 /// A label's key: 1 to 63 of `a-z`, `0-9`, `.`, `_`, `/` and `-`, a letter or digit first and last.
@@ -30,7 +31,8 @@ impl LabelKey {
         if fits {
             Ok(Self(raw.to_owned()))
         } else {
-            Err(Rule::new(
+            Err(Rule::coded(
+                RuleCode::LabelKey,
                 "must be a key of 1 to 63 of a-z, 0-9, '.', '_', '/' and '-', a letter or digit first and last",
             ))
         }
@@ -43,7 +45,7 @@ impl LabelKey {
     }
 }
 
-/// A label's value: at most 500 printable characters; it may be empty.
+/// A label's value: 1 to 500 printable characters. One that is sent empty removes its label; one that was stored empty stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LabelValue(String);
@@ -52,15 +54,15 @@ impl LabelValue {
     /// The most characters that it has.
     pub const MAX_CHARS: usize = 500;
 
-    /// Parses what a client sent.
+    /// Parses what a client sent; an empty value is none, which removes the label.
     ///
     /// # Errors
     /// Too long or not printable.
-    pub fn parse(raw: &str) -> Result<Self, Rule> {
-        printable(raw, 0..=Self::MAX_CHARS).map(Self)
+    pub fn parse_optional(raw: &str) -> Result<Option<Self>, Rule> {
+        optional(raw, |raw| printable(raw, 1..=Self::MAX_CHARS).map(Self))
     }
 
-    /// The value; it may be empty.
+    /// The value.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -76,7 +78,7 @@ impl Labels {
     /// The most that a customer has.
     pub const MAX: usize = 50;
 
-    /// Parses the whole map that a client sent.
+    /// Parses the whole map that a client sent. A label with an empty value is left out.
     ///
     /// # Errors
     /// More than 50 (nothing else is checked then), invalid keys (`labels`, once), invalid values (`labels.KEY`, by key).
@@ -95,8 +97,9 @@ impl Labels {
         for (key, value) in &raw {
             match LabelKey::parse(key.as_ref()) {
                 Ok(key) => {
-                    let value = violations.check(format!("labels.{}", key.as_str()), LabelValue::parse(value.as_ref()));
-                    labels.extend(value.map(|value| (key, value)));
+                    let value = LabelValue::parse_optional(value.as_ref());
+                    let value = violations.check(format!("labels.{}", key.as_str()), value);
+                    labels.extend(value.flatten().map(|value| (key, value)));
                 }
                 // An invalid key has any length and content: no path repeats it.
                 Err(rule) => bad_key = Some(rule),
@@ -144,7 +147,7 @@ impl Labels {
 }
 
 fn too_many(count: usize) -> Rule {
-    Rule::with(format!("must be at most {} labels; these are {count}", Labels::MAX))
+    Rule::coded_with(RuleCode::TooMany, format!("must be at most {} labels; these are {count}", Labels::MAX))
 }
 
 #[cfg(test)]
@@ -153,6 +156,10 @@ mod tests {
 
     use super::*;
     use crate::domain::samples;
+
+    fn value(raw: &str) -> LabelValue {
+        LabelValue::parse_optional(raw).unwrap().unwrap()
+    }
 
     #[test]
     fn a_key_is_a_path_of_lower_case_words() {
@@ -176,12 +183,12 @@ mod tests {
     fn a_customer_has_at_most_50_labels() {
         let numbers = |count: usize| (0..count).map(|number| (format!("k{number}"), "v"));
         let mut labels = Labels::parse(numbers(50)).unwrap();
-        let too_many = Rule::new("must be at most 50 labels; these are 51");
+        let too_many = Rule::coded(RuleCode::TooMany, "must be at most 50 labels; these are 51");
         assert_eq!(Labels::parse(numbers(51)), Err(Violations::of("labels", too_many.clone())));
 
         let (old, new) = (LabelKey::parse("k7").unwrap(), LabelKey::parse("new").unwrap());
         assert_eq!(labels.set(new.clone(), LabelValue::default()), Err(too_many));
-        assert_eq!(labels.set(old.clone(), LabelValue::parse("other").unwrap()), Ok(()));
+        assert_eq!(labels.set(old.clone(), value("other")), Ok(()));
         assert_eq!(labels.get(&old).unwrap().as_str(), "other");
         labels.remove(&old);
         assert_eq!(labels.set(new, LabelValue::default()), Ok(()));
@@ -190,9 +197,9 @@ mod tests {
 
     #[test]
     fn labels_are_stored_as_a_map() {
-        let labels = Labels::parse([("tier", "gold"), ("beta", "")]).unwrap();
+        let labels = Labels::parse([("tier", "gold"), ("beta", " "), ("alpha", "x")]).unwrap();
         let stored = serde_json::to_string(&labels).unwrap();
-        assert_eq!(stored, r#"{"beta":"","tier":"gold"}"#);
+        assert_eq!(stored, r#"{"alpha":"x","tier":"gold"}"#, "an empty value clears");
         assert_eq!(serde_json::from_str::<Labels>(&stored).unwrap(), labels);
         assert!(!labels.is_empty() && Labels::default().is_empty());
     }

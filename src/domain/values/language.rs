@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::violation::Rule;
+use super::{rule_code::RuleCode, violation::Rule};
 
 /// A language tag such as `nl`, `nl-BE` or `zh-Hant-TW`: at most 35 characters, subtags of 1 to 8 ASCII letters and
 /// digits, the first of 2 to 8 letters. Stored in the case that RFC 5646 (2.1.1) recommends.
@@ -21,7 +21,7 @@ impl Language {
     pub fn parse(raw: &str) -> Result<Self, Rule> {
         let raw = raw.trim();
         if raw.len() > Self::MAX_CHARS || !raw.split('-').enumerate().all(|(place, subtag)| is_subtag(place, subtag)) {
-            return Err(Rule::new("must be a language tag such as nl, en-GB or zh-Hant-TW"));
+            return Err(Rule::coded(RuleCode::Language, "must be a language tag such as nl, en-GB or zh-Hant-TW"));
         }
         let mut tag = String::with_capacity(raw.len());
         let mut extended = false; // after a singleton (`-u-`, `-x-`) no subtag is a script or a region

@@ -14,6 +14,7 @@ pub mod label;
 pub mod language;
 pub mod name;
 pub mod phone;
+pub mod rule_code;
 mod sequences;
 pub mod sort_key;
 pub mod status_reason;

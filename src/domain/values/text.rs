@@ -11,6 +11,7 @@ use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use serde::{Deserialize, Serialize};
 
+use super::rule_code::RuleCode;
 use super::sequences::Sequences;
 use super::violation::Rule;
 
@@ -40,9 +41,26 @@ pub fn printable(raw: &str, chars: RangeInclusive<usize>) -> Result<String, Rule
     if let Some((place, found, why)) = first_refused(trimmed) {
         let before = raw.chars().take_while(|blank| blank.is_whitespace()).count();
         let place = before + place;
-        return Err(Rule::with(format!("must not hold {why}; character {place} is U+{:04X}", u32::from(found))));
+        let rule = format!("must not hold {why}; character {place} is U+{:04X}", u32::from(found));
+        return Err(Rule::coded_with(RuleCode::Characters, rule));
     }
     let text = collapse(&ComposingNormalizerBorrowed::new_nfc().normalize(trimmed));
+    within(text.chars().count(), &chars).map(|()| text)
+}
+
+/// Converts a text to a form that is kept as it was given, for what must match another system: NFC and trimmed, with the white
+/// space inside as it is. Otherwise as [`printable`].
+///
+/// # Errors
+/// Those of [`printable`].
+pub(super) fn verbatim(raw: &str, chars: RangeInclusive<usize>) -> Result<String, Rule> {
+    let trimmed = raw.trim();
+    if trimmed.len() > chars.end().saturating_mul(MAX_BYTES_PER_CHAR) {
+        return Err(wrong_length(trimmed.chars().count(), &chars));
+    }
+    // For its rules on characters: the length is counted with all spaces.
+    printable(raw, 0..=trimmed.len())?;
+    let text = ComposingNormalizerBorrowed::new_nfc().normalize(trimmed).into_owned();
     within(text.chars().count(), &chars).map(|()| text)
 }
 
@@ -139,9 +157,12 @@ fn within(count: usize, chars: &RangeInclusive<usize>) -> Result<(), Rule> {
 fn wrong_length(count: usize, chars: &RangeInclusive<usize>) -> Rule {
     let (least, most) = (chars.start(), chars.end());
     match (count, least) {
-        (0, _) => Rule::new("must not be empty"),
-        (_, 0) => Rule::with(format!("must be at most {most} characters; this has {count}")),
-        _ => Rule::with(format!("must be {least} to {most} characters; this has {count}")),
+        (0, _) => Rule::coded(RuleCode::Required, "must not be empty"),
+        (_, 0) => Rule::coded_with(RuleCode::Length, format!("must be at most {most} characters; this has {count}")),
+        _ => {
+            let rule = format!("must be {least} to {most} characters; this has {count}");
+            Rule::coded_with(RuleCode::Length, rule)
+        }
     }
 }
 

@@ -2,28 +2,51 @@
 
 use std::borrow::Cow;
 
+use super::rule_code::RuleCode;
+
 /// The rule that a value breaks, as a sentence that starts with a verb and ends without a stop: "must be at most 120
 /// characters; this has 134". It never repeats the value, which may be personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule(Cow<'static, str>);
+pub struct Rule {
+    code: RuleCode,
+    text: Cow<'static, str>,
+}
 
 impl Rule {
-    /// A rule whose text is fixed.
+    /// A rule whose text is fixed, without a code of its own.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
+        Self::coded(RuleCode::ValueInvalid, text)
     }
 
-    /// A rule whose text contains numbers or names of ours.
+    /// A rule whose text contains numbers or names of ours, without a code of its own.
     #[must_use]
     pub fn with(text: String) -> Self {
-        Self(Cow::Owned(text))
+        Self::coded_with(RuleCode::ValueInvalid, text)
+    }
+
+    /// A rule with a code, whose text is fixed.
+    #[must_use]
+    pub const fn coded(code: RuleCode, text: &'static str) -> Self {
+        Self { code, text: Cow::Borrowed(text) }
+    }
+
+    /// A rule with a code, whose text contains numbers or names of ours.
+    #[must_use]
+    pub fn coded_with(code: RuleCode, text: String) -> Self {
+        Self { code, text: Cow::Owned(text) }
+    }
+
+    /// Which rule it is.
+    #[must_use]
+    pub const fn code(&self) -> RuleCode {
+        self.code
     }
 
     /// The sentence.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -81,6 +104,20 @@ impl Violations {
             Some(whole) if self.0.is_empty() => Ok(whole),
             _ => Err(self),
         }
+    }
+
+    /// Adds the violations of others, whose paths are complete.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Whether a violation names this field, a part of it or what it is part of.
+    #[must_use]
+    pub fn concern(&self, field: &str) -> bool {
+        let is_within = |part: &str, whole: &str| {
+            part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.0.iter().any(|violation| is_within(&violation.field, field) || is_within(field, &violation.field))
     }
 
     /// Whether there are no violations.

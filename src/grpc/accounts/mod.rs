@@ -6,6 +6,7 @@ mod events;
 mod list;
 mod read;
 mod read_edit;
+mod reference;
 pub(super) mod show;
 mod suspend;
 mod tenants;
@@ -176,6 +177,20 @@ impl AccountService for Handlers {
 
     async fn list_branches(&self, request: Request<pb::ListBranchesRequest>) -> Answered<pb::ListBranchesResponse> {
         branches::list(&self.accounts, request).await
+    }
+
+    async fn list_industries(
+        &self,
+        request: Request<pb::ListIndustriesRequest>,
+    ) -> Answered<pb::ListIndustriesResponse> {
+        reference::industries(request).await
+    }
+
+    async fn list_reference_data(
+        &self,
+        request: Request<pb::ListReferenceDataRequest>,
+    ) -> Answered<pb::ListReferenceDataResponse> {
+        reference::all(request).await
     }
 }
 

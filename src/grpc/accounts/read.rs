@@ -7,9 +7,10 @@ use crate::{
             policies::PolicyChoices,
         },
         fields::{path::FieldPath, requirements::Requirements},
+        reference::{currencies, places},
         values::{
             enums::{NameUniqueness, Role},
-            text::Text,
+            text::{Text, optional},
             violation::{Rule, Violations},
         },
     },
@@ -37,11 +38,11 @@ pub(super) fn policy_choices(
     let required_to_approve = requirements(violations, &field("required_to_approve"), required_to_approve);
     let create_role = writing_role(violations, &field("create_role"), create_role);
     let custom_id_role = writing_role(violations, &field("custom_id_role"), custom_id_role);
-    let mut short = |name: &str, raw: Option<String>| {
-        violations.check(field(name), raw.map(|raw| Text::parse_optional(&raw)).transpose())
+    let mut code = |name: &str, raw: Option<String>, parse: fn(&str) -> Result<&'static str, Rule>| {
+        violations.check(field(name), raw.map(|raw| optional(&raw, |raw| known(raw, parse))).transpose())
     };
-    let default_currency = short("default_currency", default_currency);
-    let default_region = short("default_region", default_region);
+    let default_currency = code("default_currency", default_currency, currencies::parse);
+    let default_region = code("default_region", default_region, places::country);
     Some(PolicyChoices {
         required_to_create: required_to_create?,
         required_to_approve: required_to_approve?,
@@ -51,6 +52,11 @@ pub(super) fn policy_choices(
         default_currency: default_currency?,
         default_region: default_region?,
     })
+}
+
+/// The code of a currency or a country.
+fn known(raw: &str, parse: fn(&str) -> Result<&'static str, Rule>) -> Result<Text<100>, Rule> {
+    Text::<100>::parse(raw).and_then(|text| parse(text.as_str())).map(|code| Text::stored(code.to_owned()))
 }
 
 fn requirements(violations: &mut Violations, at: &str, raw: Option<pb::FieldPaths>) -> Option<Option<Requirements>> {

@@ -43,8 +43,8 @@ impl CustomerService for Handlers {
     ) -> Answered<pb::CreateCustomerResponse> {
         mutate(
             request,
-            |violations, _, pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ }| {
-                violations.nest("", read::draft(customer))
+            |violations, caller: &Caller, pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ }| {
+                violations.nest("", read::draft(customer, &caller.account().policies))
             },
             async |caller: &Caller, new, options| {
                 let (mut customer, replayed) = show::outcome(self.customers.create(caller, &new, options).await?);

@@ -6,11 +6,13 @@ use strum::VariantArray as _;
 
 use crate::{
     domain::{
+        accounts::policies::Policies,
         fields::{
             customer_fields::CustomerFields,
             edit::Edit,
             field::{Field, Parts},
             path::FieldPath,
+            profile::Profile,
             read_only::ReadOnlyField,
         },
         values::{
@@ -23,6 +25,7 @@ use crate::{
             label::{LabelValue, Labels},
             language::Language,
             name::Name,
+            rule_code::RuleCode,
             text::{Text, optional},
             violation::{Rule, Violations},
         },
@@ -30,6 +33,7 @@ use crate::{
     grpc::{
         customers::read_parts::{address, contacts, line, phone, tax_ids},
         pb,
+        status::REQUIRED_BY_POLICY,
     },
     service::customers::NewCustomer,
 };
@@ -37,9 +41,11 @@ use crate::{
 /// Paths of one mask.
 const MAX_PATHS: usize = 100;
 
-/// Reads a new customer.
-pub(super) fn draft(customer: Option<pb::Customer>) -> Result<NewCustomer, Violations> {
-    let customer = customer.ok_or_else(|| Violations::of("customer", Rule::new("must be given")))?;
+/// Reads a new customer of an account with these policies. What is wrong is reported together with what they require and is
+/// missing; that alone is the use case's to refuse.
+pub(super) fn draft(customer: Option<pb::Customer>, policies: &Policies) -> Result<NewCustomer, Violations> {
+    let customer =
+        customer.ok_or_else(|| Violations::of("customer", Rule::coded(RuleCode::Required, "must be given")))?;
     let mut violations = Violations::default();
     let name = violations.check("customer.name", Name::parse(&customer.name));
     let origin = violations.check("customer.origin", origin(customer.origin));
@@ -49,17 +55,39 @@ pub(super) fn draft(customer: Option<pb::Customer>) -> Result<NewCustomer, Viola
         .filter(|field| **field != Field::Name && !is_left_out(**field, &customer))
         .filter_map(|field| edit(&mut violations, &FieldPath::Whole(*field), &customer))
         .collect();
-    let parts = name.zip(origin).zip(custom_ids);
-    let ((name, origin), custom_ids) = violations.finish(parts)?;
-    let (mut fields, mut known_contacts) = (CustomerFields::new(name, origin), Vec::new());
-    let mut violations = Violations::default();
+    // What can be read is compared with the tables also if other fields cannot be read.
+    let stand_in = || Name::from(customer.name.clone());
+    let fields = CustomerFields::new(name.clone().unwrap_or_else(stand_in), origin.unwrap_or_default());
+    let (mut fields, mut known_contacts) = (fields, Vec::new());
     for mut edit in edits {
         if let Edit::Contacts(SentContacts { named, .. }) = &mut edit {
             known_contacts = mem::take(named);
         }
         violations.nest("customer", fields.apply(edit));
     }
-    violations.finish(Some(NewCustomer { fields, custom_ids, known_contacts }))
+    let region = policies.default_region.as_ref().map(Text::as_str);
+    violations.nest("customer", fields.settle(&Profile::default(), region));
+    if !violations.is_empty() {
+        missing_too(&mut violations, &fields, custom_ids.as_ref().unwrap_or(&CustomIds::default()), policies);
+    }
+    violations.finish(name.zip(origin).zip(custom_ids).map(|(_, custom_ids)| NewCustomer {
+        fields,
+        custom_ids,
+        known_contacts,
+    }))
+}
+
+/// Adds the fields that the policies require and that are empty, unless something else is wrong with them.
+fn missing_too(violations: &mut Violations, fields: &CustomerFields, custom_ids: &CustomIds, policies: &Policies) {
+    for path in policies.required_to_create.missing(fields, custom_ids) {
+        // Contacts of which one cannot be read are none.
+        let unread = fields.profile.contacts.is_empty() && violations.concern("customer.contacts");
+        let field = format!("customer.{path}");
+        let is_unread = unread && matches!(path, FieldPath::PrimaryContact(_));
+        if !violations.concern(&field) && !is_unread {
+            violations.push(field, REQUIRED_BY_POLICY);
+        }
+    }
 }
 
 /// Reads the fields that a mask names.
@@ -122,8 +150,8 @@ fn edit(violations: &mut Violations, path: &FieldPath, customer: &pb::Customer) 
             violations.check(at, address.set(*part, raw)).map(|()| Edit::AddressPart(*kind, *part, address))
         }
         FieldPath::Label(key) => {
-            let value = customer.labels.get(key.as_str());
-            let value = violations.check(at, value.map(|value| LabelValue::parse(value)).transpose());
+            let value = customer.labels.get(key.as_str()).map_or("", String::as_str);
+            let value = violations.check(at, LabelValue::parse_optional(value));
             value.map(|value| Edit::Label(key.clone(), value))
         }
         FieldPath::PrimaryContact(_) | FieldPath::CustomId(_) => None,

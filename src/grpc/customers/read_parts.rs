@@ -25,7 +25,7 @@ pub(super) fn tax_ids(violations: &mut Violations, raw: &[pb::TaxId]) -> Option<
     let parsed: Vec<Option<TaxId>> = raw
         .iter()
         .enumerate()
-        .map(|(place, pb::TaxId { value, country })| {
+        .map(|(place, pb::TaxId { value, country, check: _ })| {
             violations.nest(&format!("customer.tax_ids[{place}]"), TaxId::parse(value, country))
         })
         .collect();
@@ -63,7 +63,7 @@ pub(super) fn address(violations: &mut Violations, at: &str, raw: Option<&pb::Ad
 
 /// Reads a phone number; an empty one clears the field.
 pub(super) fn phone(violations: &mut Violations, at: &str, raw: Option<&pb::Phone>) -> Option<Option<Phone>> {
-    let Some(pb::Phone { number, extension }) = raw else { return Some(None) };
+    let Some(pb::Phone { number, extension, e164: _, valid: _ }) = raw else { return Some(None) };
     violations.nest(at, Phone::parse_optional(number, extension))
 }
 

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         fields::field::View,
-        search::{Archived, MAX_LIST, Order, OrderBy, Query, Range, Search, SearchField, fold},
+        search::{Archived, MAX_LIST, Order, OrderBy, Query, Range, Search, SearchField, country_key},
         tags::tag::TagName,
         values::{
             custom_id::System,
@@ -169,7 +169,7 @@ fn tag(name: &str) -> Result<Key, Rule> {
 }
 
 fn country(name: &str) -> Result<String, Rule> {
-    Text::<100>::parse(name).map(|name| fold(name.as_str()))
+    Text::<100>::parse(name).map(|name| country_key(name.as_str()))
 }
 
 fn status(raw: i32) -> Result<&'static str, Rule> {

@@ -9,6 +9,7 @@ use crate::{
             field::{Field, Readers, Shown, View},
             read_only::ReadOnlyField,
         },
+        reference::tax::TaxCheck,
         requests::options::Outcome,
         values::{
             address::{Address, AddressPart},
@@ -18,15 +19,19 @@ use crate::{
             phone::Phone,
             tax_id::TaxId,
             text::Text,
+            violation::Violation,
         },
     },
     grpc::{
-        convert::{principal_out, time_out},
+        convert::{field_rule, principal_out, time_out},
         pb,
         tags::tag_out,
     },
     service::customers::CustomerDetails,
 };
+
+/// The most stored values that are reported as refused today.
+const MAX_INVALID: usize = 100;
 
 /// All fields that the acting account may read.
 pub(super) fn full(details: CustomerDetails) -> pb::Customer {
@@ -121,6 +126,17 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
             customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default()
         }),
         sales_person_gone: cut.show(ReadOnly::SalesPersonGone, || sales_person_gone),
+        invalid_fields: cut.show(ReadOnly::InvalidFields, || {
+            fields.refused_today().all().iter().take(MAX_INVALID).map(invalid_field).collect()
+        }),
+    }
+}
+
+fn invalid_field(violation: &Violation) -> pb::InvalidField {
+    pb::InvalidField {
+        field: violation.field.clone(),
+        rule: field_rule(violation.rule.code()).into(),
+        description: violation.rule.text().to_owned(),
     }
 }
 
@@ -137,7 +153,17 @@ fn reference(fields: &CustomerFields, field: Field) -> String {
 }
 
 fn tax_id(tax_id: &TaxId) -> pb::TaxId {
-    pb::TaxId { value: tax_id.value().to_owned(), country: tax_id.country().unwrap_or_default().to_owned() }
+    let check = match tax_id.check() {
+        Ok(TaxCheck::FormatOnly) => pb::TaxIdCheck::FormatOnly,
+        Ok(TaxCheck::ChecksumOk) => pb::TaxIdCheck::ChecksumOk,
+        Ok(TaxCheck::UnknownCountry) => pb::TaxIdCheck::UnknownCountry,
+        Err(_) => pb::TaxIdCheck::Invalid,
+    };
+    pb::TaxId {
+        value: tax_id.value().to_owned(),
+        country: tax_id.country().unwrap_or_default().to_owned(),
+        check: check.into(),
+    }
 }
 
 fn address(address: &Address) -> Option<pb::Address> {
@@ -171,7 +197,12 @@ fn dms(link: DmsLink) -> pb::DmsLink {
 }
 
 fn phone(phone: &Phone) -> pb::Phone {
-    pb::Phone { number: phone.number().to_owned(), extension: phone.extension().unwrap_or_default().to_owned() }
+    pb::Phone {
+        number: phone.number().to_owned(),
+        extension: phone.extension().unwrap_or_default().to_owned(),
+        e164: phone.e164().unwrap_or_default().to_owned(),
+        valid: phone.is_valid(),
+    }
 }
 
 fn contact(contact: &Contact) -> pb::Contact {

@@ -5,10 +5,12 @@ use tonic::Request;
 use crate::{
     domain::{
         access::caller::Caller,
+        accounts::policies::Policies,
         customers::{command::Command, custom_id_change::CustomIdChange},
         fields::edit::Edit,
         values::{
             custom_id::{CustomId, CustomIds, System},
+            rule_code::RuleCode,
             violation::{Rule, Violations},
         },
     },
@@ -56,9 +58,9 @@ pub(super) async fn upsert(
 ) -> Answered<pb::UpsertCustomerResponse> {
     mutate(
         request,
-        |violations, _, message| {
+        |violations, caller: &Caller, message| {
             let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _ } = message;
-            violations.nest("", parse(customer, &system, update_mask))
+            violations.nest("", parse(customer, &system, update_mask, &caller.account().policies))
         },
         async |caller: &Caller, upsert, options| {
             let (outcome, upserted) = customers.upsert(caller, &upsert, options).await?;
@@ -85,12 +87,14 @@ fn parse(
     customer: Option<pb::Customer>,
     system: &str,
     mask: Option<prost_types::FieldMask>,
+    policies: &Policies,
 ) -> Result<Upsert, Violations> {
-    let customer = customer.ok_or_else(|| Violations::of("customer", Rule::new("must be given")))?;
+    let customer =
+        customer.ok_or_else(|| Violations::of("customer", Rule::coded(RuleCode::Required, "must be given")))?;
     let mut violations = Violations::default();
     let edits = read::edits(mask, &customer);
     let found_by = if customer.id.is_empty() {
-        let new = violations.nest("", read::draft(Some(customer)));
+        let new = violations.nest("", read::draft(Some(customer), policies));
         new.and_then(|new| {
             let (system, id) = violations.nest("", custom_id_to_find(system, &new.custom_ids))?;
             Some((new.custom_ids.clone(), Match::CustomId { system, id, new: Box::new(new) }))

@@ -24,7 +24,7 @@ pub(super) fn customer(record: &Record, branch_id: String, sales_person_id: Stri
         primary: true,
         ..Default::default()
     };
-    let tax_id = pb::TaxId { value: text(record.tax_id), country: text(record.country) };
+    let tax_id = pb::TaxId { value: text(record.tax_id), country: text(record.country), ..Default::default() };
     let home = record.is_person && record.owner == Owner::Telecom;
     pb::Customer {
         r#type: (if record.is_person { pb::CustomerType::Personal } else { pb::CustomerType::Business }).into(),

@@ -1,16 +1,18 @@
 //! Maps each error to its gRPC status: one table from the closed set of errors to code and reason, with a message and
 //! details. The cause is never sent.
 
+mod cause;
 mod message;
 mod resource;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 pub use self::message::{INTERNAL, RPC_UNKNOWN};
 use self::{
+    cause::Cause,
     message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate},
     resource::{holder, resource_type},
 };
@@ -19,7 +21,10 @@ use crate::{
     domain::{
         refusal::{Blocker, InvitationRefusal, Refusal},
         requests::contract::Rpc,
-        values::violation::Violations,
+        values::{
+            rule_code::RuleCode,
+            violation::{Rule, Violations},
+        },
     },
     error::Error,
 };
@@ -28,6 +33,10 @@ use crate::{
 pub const DOMAIN: &str = "clientele";
 /// Maximum size of message and details on the wire: clients reject trailers of more than 8 KiB.
 const MAX_SIZE: usize = 4096;
+
+/// The rule of a field that the account's policy requires of a new customer and that is empty.
+pub(super) const REQUIRED_BY_POLICY: Rule =
+    Rule::coded(RuleCode::Required, "must be given: the account's policy required_to_create names it");
 
 /// Whether the same bytes may be sent again if the outcome of the call is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +72,11 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
         Error::Refused { refusal: Refusal::BreaksRule(broken), .. } => {
             let mut violations = Violations::default();
             violations.nest::<()>("customer", Err(broken.clone()));
+            with_violations(code, &message, &details, &violations)
+        }
+        Error::Refused { refusal: Refusal::RequiredToCreate(missing), .. } => {
+            let mut violations = Violations::default();
+            missing.iter().for_each(|path| violations.push(format!("customer.{path}"), REQUIRED_BY_POLICY));
             with_violations(code, &message, &details, &violations)
         }
         Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
@@ -251,7 +265,11 @@ fn with_violations(code: Code, message: &str, details: &ErrorDetails, violations
         // More never fit.
         .take(MAX_SIZE / 16)
         .map(|violation| {
-            FieldViolation::new(truncate(&violation.field, MAX_FIELD), truncate(violation.rule.text(), MAX_RULE))
+            let field = truncate(&violation.field, MAX_FIELD);
+            FieldViolation {
+                reason: violation.rule.code().as_str().to_owned(),
+                ..FieldViolation::new(field, truncate(violation.rule.text(), MAX_RULE))
+            }
         })
         .collect();
     let all = violations.all().len();
@@ -277,28 +295,6 @@ fn wire_size(status: &Status) -> usize {
     let escaped = |byte: u8| !byte.is_ascii_graphic() || b"\"#%<>`?{}".contains(&byte);
     let message: usize = status.message().bytes().map(|byte| if escaped(byte) { 3 } else { 1 }).sum();
     message + (status.details().len() * 4).div_ceil(3)
-}
-
-/// The error behind a status, for the log. Its `Debug` is its `Display`: the `Debug` of a database error contains values of
-/// rows.
-struct Cause(Error);
-
-impl fmt::Debug for Cause {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, out)
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, out)
-    }
-}
-
-impl std::error::Error for Cause {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.0)
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{
-        sql::mutation,
+        mutation::mutation,
         write::{Write, created},
     },
     telemetry::Statement as _,
@@ -35,7 +35,7 @@ pub struct Opened {
 /// Locks the invitation that a token opens, and the principal's membership of its account.
 ///
 /// # Errors
-/// `InvitationNotFound`: the token was never given, or is of an earlier generation.
+/// `InvitationNotFound`: the token was never given, or is of an earlier generation; `TenantSuspended`.
 pub async fn open(
     conn: &mut PgConnection,
     tenant: TenantId,
@@ -48,7 +48,8 @@ pub async fn open(
         select i.id, i.account_id, i.email, i.role, i.language, i.state, i.created_at,
                i.created_by as "created_by: Json<Principal>", i.expires_at, i.sent_at, i.ended_at, i.member_id,
                i.accepted_by as "accepted_by: Json<Principal>",
-               (select a.name from accounts a where a.tenant_id = i.tenant_id and a.id = i.account_id) as "name!"
+               (select a.name from accounts a where a.tenant_id = i.tenant_id and a.id = i.account_id) as "name!",
+               (select t.suspended_at is not null from tenants t where t.tenant_id = i.tenant_id) as "tenant_suspended!"
         from invitations i where i.tenant_id = $1 and i.id = $2 and i.token_hash = $3
         for update
         "#,
@@ -60,6 +61,9 @@ pub async fn open(
     .named("invitations.open")
     .await?
     .ok_or(Error::InvitationNotFound)?;
+    if row.tenant_suspended {
+        return Err(Error::TenantSuspended);
+    }
     let invitation = Invitation::from(Row {
         id: row.id,
         account_id: row.account_id,

@@ -15,7 +15,7 @@ use crate::{
         values::ids::{MemberId, TenantId},
     },
     error::{Error, Result},
-    store::{sql::mutation, write::Write},
+    store::{mutation::mutation, write::Write},
     telemetry::Statement as _,
 };
 

@@ -23,9 +23,9 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        mutation::mutation,
         rows::{self, Room, Rows},
-        sql::mutation,
-        write::{Write, created},
+        write::{NewEvent, Write, created},
     },
     telemetry::{RowStream as _, Statement as _},
 };
@@ -86,7 +86,7 @@ pub async fn create(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    let event = write.event("INVITATION_CREATED", changes(invitation, created("role", invitation.role.as_str())));
+    let event = event("INVITATION_CREATED", invitation, created("role", invitation.role.as_str()), write);
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
@@ -116,11 +116,15 @@ pub async fn create(
     Ok(())
 }
 
-/// The changes of an event on an invitation: what identifies it, and never the address.
-fn changes(invitation: &Invitation, mut changes: Changes) -> Changes {
+/// An event on an invitation, of the account that it is to: it says what identifies the invitation, and never the address.
+fn event(
+    event_type: &'static str,
+    invitation: &Invitation,
+    mut changes: Changes,
+    write: Write<'_>,
+) -> NewEvent<Changes> {
     changes.0.append(&mut created("invitation_id", invitation.id.to_string()).0);
-    changes.0.append(&mut created("account_id", invitation.account.to_string()).0);
-    changes
+    NewEvent { account_id: Some(invitation.account), ..write.event(event_type, changes) }
 }
 
 /// Locks an invitation to the acting account.
@@ -156,7 +160,7 @@ pub async fn resend(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    let event = write.event("INVITATION_RESENT", changes(invitation, Changes::default()));
+    let event = event("INVITATION_RESENT", invitation, Changes::default(), write);
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
@@ -190,7 +194,7 @@ pub async fn revoke(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    let event = write.event("INVITATION_REVOKED", changes(invitation, Changes::default()));
+    let event = event("INVITATION_REVOKED", invitation, Changes::default(), write);
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),

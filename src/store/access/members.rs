@@ -17,8 +17,8 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        mutation::mutation,
         rows::{self, Room, Rows},
-        sql::mutation,
         write::{NewEvent, Write},
     },
     telemetry::{RowStream as _, Statement as _},

@@ -17,8 +17,8 @@ use crate::{
     },
     error::Result,
     store::{
-        sql::mutation,
-        write::{Write, created},
+        mutation::mutation,
+        write::{NewEvent, Write, created},
     },
     telemetry::Statement as _,
 };
@@ -162,9 +162,8 @@ pub async fn put_back(conn: &mut PgConnection, mail: &QueuedMail, until: Timesta
 
 /// Gives the mail up. Its event names the principal that invited.
 pub async fn give_up(conn: &mut PgConnection, mail: &QueuedMail, write: Write<'_>) -> Result<()> {
-    let mut changes: Changes = created("invitation_id", mail.invitation.to_string());
-    changes.0.append(&mut created("account_id", mail.account.to_string()).0);
-    let event = write.event("INVITATION_FAILED", changes);
+    let changes: Changes = created("invitation_id", mail.invitation.to_string());
+    let event = NewEvent { account_id: Some(mail.account), ..write.event("INVITATION_FAILED", changes) };
     mutation!(
         write.recorded(mail.tenant, &[event], NONE),
         "with written as (

@@ -13,8 +13,8 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        mutation::mutation,
         rows::{self, ByName, Room, Rows},
-        sql::mutation,
         write::Write,
     },
     telemetry::{RowStream as _, Statement as _},

@@ -7,7 +7,7 @@ use crate::{
     domain::{access::caller::Scope, accounts::account::Account, history::event::Changes},
     error::Result,
     store::{
-        sql::mutation,
+        mutation::mutation,
         write::{NewEvent, Write},
     },
     telemetry::Statement as _,

@@ -23,8 +23,8 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        mutation::mutation,
         rows::Document,
-        sql::mutation,
         write::{NewEvent, Write, created},
     },
     telemetry::Statement as _,

@@ -14,8 +14,8 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        mutation::mutation,
         rows::{self, Room, Rows},
-        sql::mutation,
         write::{NewAnswer, NewEvent, Write},
     },
     telemetry::{RowStream as _, Statement as _},

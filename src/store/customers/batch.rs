@@ -19,9 +19,10 @@ use crate::{
     },
     error::Result,
     store::{
+        mutation::mutation,
         path,
         rows::{self, Room},
-        sql::{mutation, sql},
+        sql::sql,
         write::{NewEvent, Write},
     },
     telemetry::{RowStream as _, Statement as _},

@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{
-        sql::mutation,
+        mutation::mutation,
         write::{NewAnswer, NewEvent, Recorded},
     },
     telemetry::Statement as _,

@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     store::{
         customers::CustomerRecord,
-        sql::mutation,
+        mutation::mutation,
         write::{NewAnswer, NewEvent, Write},
     },
     telemetry::Statement as _,

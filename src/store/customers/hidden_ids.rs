@@ -18,7 +18,8 @@ use crate::{
     },
     error::Result,
     store::{
-        sql::{mutation, sql},
+        mutation::mutation,
+        sql::sql,
         write::{NewAnswer, NewEvent, Write},
     },
     telemetry::Statement as _,

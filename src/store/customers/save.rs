@@ -14,8 +14,8 @@ use crate::{
     },
     error::Result,
     store::{
+        mutation::mutation,
         search,
-        sql::mutation,
         write::{NewAnswer, NewEvent, Recorded, Write},
     },
     telemetry::Statement as _,

@@ -17,7 +17,7 @@ use crate::{
     },
     error::Result,
     store::{
-        sql::mutation,
+        mutation::mutation,
         write::{NewEvent, Write},
     },
     telemetry::Statement as _,

@@ -16,9 +16,10 @@ use crate::{
     },
     error::{Error, Result},
     store::{
+        mutation::mutation,
         path,
         rows::{self, ByName, Room, Rows},
-        sql::{mutation, sql},
+        sql::sql,
         write::{NewEvent, Write},
     },
     telemetry::{RowStream as _, Statement as _},

@@ -242,6 +242,18 @@ pub const CASES: &[Case] = &[
         Tenancy::Acting,
         call!(accounts.list_branches, _ => pb::ListBranchesRequest::default()),
     ),
+    case(
+        "AccountService/ListIndustries",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(accounts.list_industries, _ => pb::ListIndustriesRequest::default()),
+    ),
+    case(
+        "AccountService/ListReferenceData",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(accounts.list_reference_data, _ => pb::ListReferenceDataRequest::default()),
+    ),
     case("TagService/ListTags", "VIEWER", Tenancy::Acting, call!(tags.list_tags, _ => pb::ListTagsRequest::default())),
     case(
         "TagService/CreateTag",

@@ -273,7 +273,7 @@ pub(super) const STEPS: &[Step] = &[
 fn edited(customer: pb::Customer) -> pb::Customer {
     let mut edited =
         pb::Customer { legal_name: "Copaco Nederland B.V.".to_owned(), name: "Copaco 2".to_owned(), ..customer };
-    edited.tax_ids.push(pb::TaxId { value: "1".to_owned(), country: String::new() });
+    edited.tax_ids.push(pb::TaxId { value: "1".to_owned(), ..Default::default() });
     edited.primary_address.as_mut().unwrap().city = "Utrecht".to_owned();
     edited.billing_address = Some(pb::Address { line1: "Oudegracht 1".to_owned(), ..Default::default() });
     edited.contacts[0].first_name = "Johan".to_owned();

@@ -120,8 +120,9 @@ fn every_field_of_personal_data_has_a_canary() {
     let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
     let descriptor = pool.get_message_by_name("clientele.v1.Customer").unwrap();
     let customer = DynamicMessage::decode(descriptor, customer().encode_to_vec().as_slice()).unwrap();
-    // A language tag has no room for one.
-    let personal = Field::VARIANTS.iter().filter(|field| field.spec().personal && **field != Field::Language);
+    // A language tag has no room for one, and the others are codes of a table.
+    let codes = [Field::Language, Field::Currency, Field::Industry];
+    let personal = Field::VARIANTS.iter().filter(|field| field.spec().personal && !codes.contains(field));
     for field in personal {
         let value = format!("{:?}", customer.get_field_by_name(field.name()).unwrap());
         assert!(!found(&value).is_empty(), "{field:?}: give it a canary in canaries::customer()");

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result},
     store::{
         customers::columns::Scalars,
-        sql::mutation,
+        mutation::mutation,
         write::{NewAnswer, NewEvent, Write},
     },
     telemetry::Statement as _,

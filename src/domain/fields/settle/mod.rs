@@ -1,0 +1,135 @@
+//! Brings what was written into a customer to the forms that are kept, and compares it with the tables: codes in the place of
+//! names, the usual spelling of postal codes, phone numbers as they are dialled.
+//!
+//! Rule: only what changed is compared. A value that was stored under older rules stays as it is until somebody changes it, also
+//! if it is sent again beside others that do change.
+
+use crate::domain::{
+    fields::{customer_fields::CustomerFields, field::Field, profile::Profile},
+    reference::{currencies, industries, phones, places, postal_codes, registration},
+    search::places::country_code,
+    values::{
+        address::{Address, AddressKind, AddressPart},
+        enums::CustomerType,
+        phone::Phone,
+        tax_id::TaxId,
+        text::Text,
+        violation::{Rule, Violations},
+    },
+};
+
+impl CustomerFields {
+    /// Settles what differs from `before`. `region` is the country of a customer without one, as its owner's policies name it.
+    ///
+    /// # Errors
+    /// Every value that its table does not have, with paths that start at the customer. The others are settled.
+    pub fn settle(&mut self, before: &Profile, region: Option<&str>) -> Result<(), Violations> {
+        let mut violations = Violations::default();
+        let is_business = self.customer_type == CustomerType::Business;
+        let profile = &mut self.profile;
+        for kind in [AddressKind::Primary, AddressKind::Billing, AddressKind::Shipping] {
+            let settled = settle_address(profile.address_mut(kind), before.address(kind));
+            violations.nest(Field::from(kind).name(), settled);
+        }
+        let mut check = |field: Field, settled| violations.check(field.name(), settled);
+        check(Field::Currency, settle_text(&mut profile.currency, before.currency.as_ref(), currencies::parse));
+        check(Field::Industry, settle_text(&mut profile.industry, before.industry.as_ref(), industries::parse));
+        let country = profile.primary_address.get(AddressPart::Country).or(region).and_then(country_code);
+        if let (Some(number), Some(country)) = (&profile.registration_number, country)
+            && is_business
+            && profile.registration_number != before.registration_number
+        {
+            check(Field::RegistrationNumber, registration::check(number.as_str(), country));
+        }
+        for (place, tax_id) in profile.tax_ids.iter_mut().enumerate() {
+            if !before.tax_ids.as_slice().contains(tax_id) {
+                violations.nest(&format!("tax_ids[{place}]"), settle_tax_id(tax_id));
+            }
+        }
+        let known: Vec<&Phone> = before.phones().collect();
+        for (path, phone) in profile.phones_mut() {
+            violations.check(format!("{path}.number"), settle_phone(phone, &known, country));
+        }
+        violations.finish(Some(()))
+    }
+
+    /// The values that today's rules would refuse: those that were stored before there were such rules.
+    #[must_use]
+    pub fn refused_today(&self) -> Violations {
+        self.clone().settle(&Profile::default(), None).err().unwrap_or_default()
+    }
+}
+
+fn settle_address(address: &mut Address, before: &Address) -> Result<(), Violations> {
+    let mut violations = Violations::default();
+    let differs = |address: &Address, part| address.get(part) != before.get(part);
+    if let Some(written) = address.get(AddressPart::Country)
+        && differs(address, AddressPart::Country)
+        && let Some(code) = violations.check(AddressPart::Country.as_str(), places::country(written))
+    {
+        address.settle(AddressPart::Country, code);
+    }
+    let Some(country) = address.get(AddressPart::Country).and_then(country_code) else {
+        return violations.finish(Some(()));
+    };
+    let moved = before.get(AddressPart::Country).and_then(country_code) != Some(country);
+    if let Some(written) = address.get(AddressPart::State)
+        && (moved || differs(address, AddressPart::State))
+    {
+        let is_needed = postal_codes::needed(country).contains(&AddressPart::State);
+        let code = violations.check(AddressPart::State.as_str(), places::state(country, written, is_needed));
+        if let Some(code) = code.flatten() {
+            address.settle(AddressPart::State, code);
+        }
+        address.keep_state_given(before);
+    }
+    if let Some(written) = address.get(AddressPart::PostalCode)
+        && (moved || differs(address, AddressPart::PostalCode))
+        && let Some(spelled) = violations.check(AddressPart::PostalCode.as_str(), postal_codes::parse(country, written))
+    {
+        address.settle(AddressPart::PostalCode, &spelled);
+    }
+    violations.finish(Some(()))
+}
+
+/// Puts the code in the place of a text that changed.
+fn settle_text(
+    text: &mut Option<Text<100>>,
+    before: Option<&Text<100>>,
+    parse: impl FnOnce(&str) -> Result<&'static str, Rule>,
+) -> Result<(), Rule> {
+    if let Some(written) = text.as_ref().filter(|written| before != Some(written)) {
+        *text = Some(Text::stored(parse(written.as_str())?.to_owned()));
+    }
+    Ok(())
+}
+
+fn settle_tax_id(tax_id: &mut TaxId) -> Result<(), Violations> {
+    let mut violations = Violations::default();
+    let country = violations.check("country", tax_id.country().map(places::country).transpose()).flatten();
+    if let Some(code) = country {
+        tax_id.settle(code);
+    }
+    // With a country that is none, nothing is known of the number.
+    if violations.is_empty() {
+        violations.check("value", tax_id.check());
+    }
+    violations.finish(Some(()))
+}
+
+fn settle_phone(phone: &mut Phone, known: &[&Phone], country: Option<&str>) -> Result<(), Rule> {
+    if phone.e164().is_some() {
+        return Ok(());
+    }
+    if let Some(same) = known.iter().find(|other| other.number() == phone.number()) {
+        phone.read_like(same);
+        return Ok(());
+    }
+    if let Some(dialled) = phones::read(phone.number(), country)? {
+        phone.dialled(dialled);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Tax numbers: the form and the check digits of the EU's, those of Great Britain and Northern Ireland, Switzerland and Norway.
+//! No register is asked whether a number was given to anybody.
+
+pub(in crate::domain::reference) mod checksums;
+mod schemes;
+#[cfg(test)]
+mod tests;
+
+use self::checksums::Digits;
+pub use self::schemes::{SCHEMES, Scheme};
+use super::shape::{compact, fits};
+use crate::domain::values::{rule_code::RuleCode, violation::Rule};
+
+/// How far a tax number could be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaxCheck {
+    /// There are no rules for the country, or no country is known.
+    UnknownCountry,
+    /// The form is the country's. Numbers of its kind have no published check digits.
+    FormatOnly,
+    /// Form and check digits are right.
+    ChecksumOk,
+}
+
+/// Checks a tax number as people write it: with or without the country's prefix, with spaces, dots, dashes and slashes.
+/// `country` is a code. Without one the prefix tells the country, if the rest has the form of its numbers.
+///
+/// # Errors
+/// The number is none of the country; the rule shows one that is.
+pub fn check(number: &str, country: Option<&str>) -> Result<TaxCheck, Rule> {
+    let number = compact(number);
+    let found = match country {
+        Some(country) => SCHEMES.iter().find(|scheme| scheme.is_of(country)).map(|it| (it, it.body(&number))),
+        None => SCHEMES.iter().find_map(|scheme| {
+            let body = scheme.after_prefix(&number)?;
+            scheme.has_shape(body).then_some((scheme, Some(body)))
+        }),
+    };
+    let Some((scheme, body)) = found else { return Ok(TaxCheck::UnknownCountry) };
+    let Some(body) = body else {
+        let text = format!("must be a tax number of {}, such as {}", scheme.country, scheme.example);
+        return Err(Rule::coded_with(RuleCode::TaxIdFormat, text));
+    };
+    match (scheme.digits)(body) {
+        Digits::Fit => Ok(TaxCheck::ChecksumOk),
+        Digits::None => Ok(TaxCheck::FormatOnly),
+        Digits::Wrong => {
+            let text = format!(
+                "must have the right check digits of a tax number of {}, as {} has; a digit is mistyped",
+                scheme.country, scheme.example
+            );
+            Err(Rule::coded_with(RuleCode::TaxIdChecksum, text))
+        }
+    }
+}
+
+/// A valid tax number of a country, if its numbers have rules here.
+#[must_use]
+pub fn example(country: &str) -> Option<&'static str> {
+    SCHEMES.iter().find(|scheme| scheme.is_of(country)).map(|scheme| scheme.example)
+}
+
+impl Scheme {
+    /// Whether companies of this country have such numbers: those of Monaco have French ones, those of Man British ones.
+    fn is_of(&self, country: &str) -> bool {
+        self.country == country || matches!((self.country, country), ("FR", "MC") | ("GB", "IM" | "XI"))
+    }
+
+    /// The number without prefix and suffix, if it has the form.
+    fn body<'a>(&self, number: &'a str) -> Option<&'a str> {
+        let with_prefix = self.after_prefix(number).filter(|body| self.has_shape(body));
+        with_prefix.or_else(|| Some(self.before_suffix(number)).filter(|body| self.has_shape(body)))
+    }
+
+    fn after_prefix<'a>(&self, number: &'a str) -> Option<&'a str> {
+        let rest = self.prefixes.iter().find_map(|prefix| number.strip_prefix(prefix))?;
+        Some(self.before_suffix(rest))
+    }
+
+    fn before_suffix<'a>(&self, number: &'a str) -> &'a str {
+        self.suffixes.iter().find_map(|suffix| number.strip_suffix(suffix)).unwrap_or(number)
+    }
+
+    fn has_shape(&self, body: &str) -> bool {
+        self.shapes.iter().any(|shape| fits(shape, body))
+    }
+}
