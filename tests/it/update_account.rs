@@ -55,8 +55,8 @@ fn strict() -> pb::AccountPolicies {
         auto_approve: Some(false),
         create_role: pb::Role::ServiceManager.into(),
         custom_id_role: pb::Role::Admin.into(),
-        default_currency: Some("Euro".to_owned()),
-        default_region: Some("Netherlands".to_owned()),
+        default_currency: Some("EUR".to_owned()),
+        default_region: Some("NL".to_owned()),
         ..requiring(&["email"], &["phone", "custom_ids.erp"])
     }
 }
@@ -79,8 +79,8 @@ async fn each_path_changes_its_field_and_nothing_else() {
             "policies.auto_approve" => policies.auto_approve = Some(false),
             "policies.create_role" => policies.create_role = pb::Role::ServiceManager.into(),
             "policies.custom_id_role" => policies.custom_id_role = pb::Role::Admin.into(),
-            "policies.default_currency" => policies.default_currency = Some("Euro".to_owned()),
-            "policies.default_region" => policies.default_region = Some("Netherlands".to_owned()),
+            "policies.default_currency" => policies.default_currency = Some("EUR".to_owned()),
+            "policies.default_region" => policies.default_region = Some("NL".to_owned()),
             other => panic!("{other}"),
         }
         assert_eq!(after, wanted, "{path}");

@@ -209,3 +209,10 @@ pub(super) fn join<T: fmt::Display>(items: &[T], separator: &str) -> String {
 pub(super) fn truncate(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
+
+/// Returns the size of message and details in HTTP/2 headers, in bytes: percent-encoded, and in base64.
+pub(super) fn wire_size(status: &tonic::Status) -> usize {
+    let escaped = |byte: u8| !byte.is_ascii_graphic() || b"\"#%<>`?{}".contains(&byte);
+    let message: usize = status.message().bytes().map(|byte| if escaped(byte) { 3 } else { 1 }).sum();
+    message + (status.details().len() * 4).div_ceil(3)
+}

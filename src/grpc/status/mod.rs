@@ -13,7 +13,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 pub use self::message::{INTERNAL, RPC_UNKNOWN};
 use self::{
     cause::Cause,
-    message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate},
+    message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate, wire_size},
     resource::{holder, resource_type},
 };
 use super::pb::ErrorReason;
@@ -288,13 +288,6 @@ fn with_violations(code: Code, message: &str, details: &ErrorDetails, violations
     }
     let counts: Vec<usize> = (1..candidates.len()).collect();
     with_first(counts.partition_point(|count| wire_size(&with_first(*count)) <= MAX_SIZE))
-}
-
-/// Returns the size of message and details in HTTP/2 headers, in bytes: percent-encoded, and in base64.
-fn wire_size(status: &Status) -> usize {
-    let escaped = |byte: u8| !byte.is_ascii_graphic() || b"\"#%<>`?{}".contains(&byte);
-    let message: usize = status.message().bytes().map(|byte| if escaped(byte) { 3 } else { 1 }).sum();
-    message + (status.details().len() * 4).div_ceil(3)
 }
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ async fn templates(client: &Client) -> (Vec<String>, Vec<String>, String) {
             service_class: pb::ServiceClass::Residential.into(),
             origin: pb::Origin::Marketplace.into(),
             labels: [("tier".to_owned(), "platinum".to_owned())].into(),
-            phone: Some(pb::Phone { number: "020-5550124".to_owned(), ..Default::default() }),
+            phone: Some(pb::Phone { number: "+31 20 555 0124".to_owned(), ..Default::default() }),
             ..template(name, number)
         };
         rare.push(client.create(only).await.unwrap().id);

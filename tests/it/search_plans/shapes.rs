@@ -139,9 +139,9 @@ fn limit(request: &Request) -> Limit {
         || !request.service_classes.is_empty()
         || !request.origins.is_empty()
         || request.reach != 0;
-    let filtered = in_order || tagged || in_time || unindexed;
-    // No index has all accounts below in the order of time, nor with such a filter.
-    let below = request.include_descendants && (filtered || by_time) && !has_grams;
+    // No index has all accounts below in the order of time, nor with such a filter. The one of names is not taken before the first
+    // ANALYZE.
+    let below = request.include_descendants && !has_grams;
     if unindexed || below || in_time || (has_word && (tagged || in_order)) || request.include_total_size {
         WHOLE
     } else if by_time || tagged {
