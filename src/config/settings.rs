@@ -192,7 +192,7 @@ settings! {
     /// Email address that sends invitations
     MAIL_FROM: Serve = "mail_from", Kind::Text("ADDRESS"), "";
     /// Link in the mail of an invitation: the page of your portal that calls AcceptInvitation, with `{token}` where the token goes, as
-    /// in https://portal.example/join#{token}
+    /// in `https://portal.example/join#{token}`
     INVITATION_URL: Serve = "invitation_url", Kind::Text("URL"), "";
     /// How long an invitation can be accepted, from 1m to 2160h
     INVITATION_LIFETIME: Serve = "invitation_lifetime", Kind::Text("DURATION"), "168h";

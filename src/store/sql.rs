@@ -23,7 +23,7 @@
 ///   the ids of its branches with a dealer management system.
 /// * `SUSPENDED_ABOVE`: whether an account above the account `a` is suspended.
 /// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
-/// * `RECORDED`: the end of a mutation, see [`mutation!`]. `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
+/// * `RECORDED`: the end of a mutation, see [`mutation!`](super::mutation::mutation). `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
     (@ $call:tt [$($text:tt)*] VISIBLE $($rest:tt)*) => {
         $crate::store::sql::sql!(
