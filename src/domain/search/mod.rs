@@ -132,6 +132,12 @@ impl Search {
         self.field.is_none_or(|only| only == field)
     }
 
+    /// Whether it asks for what many customers of an account have as a rule: a city, a state, or one short word.
+    #[must_use]
+    pub fn asks_for_common(&self) -> bool {
+        matches!(self.field, Some(SearchField::City | SearchField::State)) || self.query.is_short()
+    }
+
     /// The grams that every customer has which the filters let through. A filter that lets several values of a field through has
     /// none.
     #[must_use]

@@ -98,6 +98,13 @@ impl Query {
             .collect()
     }
 
+    /// Whether it is one word of one or two characters.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        let mut words = self.tokens.iter().flat_map(Token::words);
+        words.next().is_some_and(|word| word.chars().nth(LONG - 1).is_none()) && words.next().is_none()
+    }
+
     /// Whether it has so many words that a condition for each would make the statement long.
     #[must_use]
     pub fn is_long(&self) -> bool {

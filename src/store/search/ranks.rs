@@ -25,7 +25,7 @@ impl Builder {
         let first = parts.behind.as_ref().map_or(0, |(_, after)| after.rank);
         let (mut with, mut pages, mut need) = (String::new(), Vec::new(), parts.limit.clone());
         // Behind a place there is as a rule more than a page.
-        if parts.behind.is_none() {
+        if parts.behind.is_none() && !parts.search.asks_for_common() {
             with = self.all_matches(parts, arms, query)?;
             pages.push("select * from found where (select yes from found_is_all)".to_owned());
             need = format!("case when (select yes from found_is_all) then 0 else {need} end");

@@ -20,6 +20,10 @@ const LOOKED_AT: usize = 1_000;
 /// What a walk gives of a customer.
 pub(super) const PLACE: &str = "c.id, c.name_sort, c.created_at, c.updated_at";
 
+/// What conditions name beside the place.
+const CONDITIONED: &str = "c.account_id, c.ancestors, c.status, c.archived_at, c.type, c.service_class, c.reach, c.origin, \
+                           c.branch_id, c.sales_person_id";
+
 /// The text of each customer by its key: a join would depend on statistics.
 const TEXT: &str = " cross join lateral (
     select s.doc, s.name, s.country, s.customer_id from customer_search s
@@ -54,10 +58,12 @@ impl Walk<'_> {
         format!("from customers c{} where c.tenant_id = $1 and {}", self.text(parts), self.condition(parts))
     }
 
-    /// The first customers along an index of the order, whatever the filters say of them.
+    /// The first customers along an index of the order, whatever the filters say of them, with the columns that conditions name.
+    /// Profiles are large, so only if labels are asked for.
     fn first(&self, parts: &Parts<'_>) -> String {
+        let profile = if parts.search.labels.is_empty() { "" } else { ", c.profile" };
         format!(
-            "select c.* from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}",
+            "select {PLACE}, {CONDITIONED}{profile} from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}",
             self.arm.index,
             self.after(),
             order(parts.search, "c"),
