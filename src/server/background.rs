@@ -95,7 +95,11 @@ pub(super) async fn run_mailer(mailer: Mailer, requests: ActiveRequests, stop: C
             Ok(false)
         };
         match delivered {
-            Ok(true) => continue,
+            Ok(true) => {
+                // Also while the queue does not end: that is when the measure matters.
+                mailer.measure().await;
+                continue;
+            }
             Ok(false) => {}
             Err(cause) => warn!(%cause, "the queue of invitations cannot be read; it is tried again"),
         }

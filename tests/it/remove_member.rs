@@ -187,3 +187,41 @@ async fn a_removed_member_is_refused_on_every_server_within_two_seconds() {
     }
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn who_was_removed_or_demoted_cannot_undo_it_on_a_server_that_does_not_know_yet() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let replica = World::start_with(world.database.clone(), |_| ()).await;
+    for demoted in [false, true] {
+        let subject = format!("mallory-{demoted}");
+        let member = north.add(&subject, pb::Role::Admin).await.member_id;
+        let mallory = replica.subject(&subject).acting_in(&north.account);
+        // The replica knows it as an ADMIN.
+        mallory.access().list_members(pb::ListMembersRequest::default()).await.unwrap();
+        if demoted {
+            let role = pb::Role::Viewer.into();
+            let lower = pb::ChangeMemberRoleRequest { member_id: member.clone(), role, ..Default::default() };
+            north.admin.access().change_member_role(lower).await.unwrap();
+        } else {
+            let removed = pb::RemoveMemberRequest { member_id: member.clone(), ..Default::default() };
+            north.admin.access().remove_member(removed).await.unwrap();
+        }
+        let before = rows(&world).await;
+        let role = pb::Role::Admin.into();
+        let principal = Some(crate::world::principal(&subject));
+        let itself = pb::AddMemberRequest { principal: principal.clone(), role, ..Default::default() };
+        let other = pb::AddMemberRequest { principal: Some(crate::world::principal("eve")), ..itself.clone() };
+        for request in [itself, other] {
+            let refused = mallory.access().add_member(request).await.unwrap_err();
+            assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
+        }
+        let back = pb::ChangeMemberRoleRequest { member_id: member.clone(), role, ..Default::default() };
+        assert_eq!(mallory.access().change_member_role(back).await.unwrap_err().code(), Code::PermissionDenied);
+        let invited = crate::invitations::inviting("mallory@north.example", pb::Role::Admin);
+        let refused = crate::invitations::invite(&mallory, invited).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
+        assert_eq!(rows(&world).await, before);
+    }
+}

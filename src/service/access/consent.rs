@@ -109,6 +109,7 @@ impl Access {
 async fn decide_locked(conn: &mut PgConnection, attempt: Attempt<'_>) -> Result<Outcome<Answer>> {
     let Attempt { caller, tenant, member: id, consent, options, stale } = attempt;
     let author = &caller.author;
+    store::access::members::lock_tenant(conn, tenant).await?;
     let locked = match store::access::consent::lock(conn, tenant, &author.principal, id).await {
         // Not refused yet: the first call of this request may have ended it.
         Err(Error::MembershipNotFound) => None,

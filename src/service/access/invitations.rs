@@ -55,6 +55,7 @@ impl Access {
                     if let Some(answer) = find_stored(conn, caller, options).await? {
                         return Ok(Outcome::replayed(answer));
                     }
+                    self.must_still_be_admin(conn, caller).await?;
                     let answer = Answer::Invitation { invitation: invitation.clone() };
                     let (stored, write) = (to_stored(&answer, options)?, write(caller, invitation.created_at, options));
                     self.inviting.store(conn, caller, invitation, stored, write).await?;
@@ -94,6 +95,7 @@ impl Access {
         if let Some(answer) = find_stored(conn, caller, options).await? {
             return Ok(Outcome::replayed(answer));
         }
+        self.must_still_be_admin(conn, caller).await?;
         let at = clock::now();
         let target = (invitation.account, &invitation.email);
         let since = at - TimeDelta::days(1);

@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result},
     service::{
         call, clock,
-        mutation::{Call, end, find_stored, replay_as_stored, run_statement, to_stored, write},
+        mutation::{Call, end, find_stored, replay_as_stored, to_stored, write},
         page::{self, Page},
         pool::Lease,
         seal::PageContext,
@@ -51,11 +51,13 @@ impl Access {
         let write = write(caller, at, options);
         let answer = Answer::Member { member: member.clone() };
         let (member, answer, stored) = (&member, &answer, &to_stored(&answer, options)?);
-        let attempt = |mut lease| async move {
-            run_statement(&mut lease, options, async |conn| {
-                store::access::members::add(conn, caller.scope(), member, stored.clone(), write).await
-            })
-            .await?;
+        let attempt = |mut lease: Lease| async move {
+            lease
+                .transaction(end(options), async |conn| {
+                    self.must_still_be_admin(conn, caller).await?;
+                    store::access::members::add(conn, caller.scope(), member, stored.clone(), write).await
+                })
+                .await?;
             Ok(Outcome::changed(answer.clone()))
         };
         let call = Call::new(caller, options).making_stale(Some(stale));
@@ -86,7 +88,7 @@ impl Access {
         let stale = &Mutex::default();
         let run = |mut lease: Lease| async move {
             let change = Change { caller, member, role, options, stale };
-            lease.transaction(end(options), async |conn| set_role_locked(conn, change).await).await
+            lease.transaction(end(options), async |conn| self.set_role_locked(conn, change).await).await
         };
         self.mutations.run(Call::new(caller, options).finding_stale(stale), run, replay_as_stored).await
     }
@@ -135,34 +137,53 @@ struct Change<'a> {
     stale: &'a Mutex<Option<Stale>>,
 }
 
-async fn set_role_locked(conn: &mut PgConnection, change: Change<'_>) -> Result<Outcome<Answer>> {
-    let Change { caller, member: id, role, options, stale } = change;
-    let scope = caller.scope();
-    let locked = match store::access::members::lock(conn, scope, id).await {
-        // Not refused yet: the first call of this request may have removed it.
-        Err(Error::MemberNotFound) => None,
-        locked => Some(locked?),
-    };
-    if let Some(answer) = find_stored(conn, caller, options).await? {
-        return Ok(Outcome::replayed(answer));
-    }
-    let before = locked.ok_or(Error::MemberNotFound)?;
-    before.must_be_known()?;
-    let after = role.map(|role| Member { role, ..before.clone() });
-    let answer = Answer::Member { member: after.as_ref().unwrap_or(&before).clone() };
-    if after.as_ref() == Some(&before) {
-        return Ok(Outcome::unchanged(answer));
-    }
-    must_leave_a_leader(conn, scope.tenant(), &before, after.as_ref()).await?;
-    *stale.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stale::of_member(scope.tenant(), &before));
-    let (stored, write) = (to_stored(&answer, options)?, write(caller, clock::now(), options));
-    match &after {
-        Some(after) => store::access::members::set_role(conn, scope, &before, after, stored, write).await?,
-        None => {
-            store::access::members::remove(conn, scope.tenant(), &before, "MEMBER_REMOVED", stored, write).await?;
+impl Access {
+    async fn set_role_locked(&self, conn: &mut PgConnection, change: Change<'_>) -> Result<Outcome<Answer>> {
+        let Change { caller, member: id, role, options, stale } = change;
+        let scope = caller.scope();
+        store::access::members::lock_tenant(conn, scope.tenant()).await?;
+        let locked = match store::access::members::lock(conn, scope, id).await {
+            // Not refused yet: the first call of this request may have removed it.
+            Err(Error::MemberNotFound) => None,
+            locked => Some(locked?),
+        };
+        if let Some(answer) = find_stored(conn, caller, options).await? {
+            return Ok(Outcome::replayed(answer));
         }
+        self.must_still_be_admin(conn, caller).await?;
+        let before = locked.ok_or(Error::MemberNotFound)?;
+        before.must_be_known()?;
+        let after = role.map(|role| Member { role, ..before.clone() });
+        let answer = Answer::Member { member: after.as_ref().unwrap_or(&before).clone() };
+        if after.as_ref() == Some(&before) {
+            return Ok(Outcome::unchanged(answer));
+        }
+        must_leave_a_leader(conn, scope.tenant(), &before, after.as_ref()).await?;
+        *stale.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stale::of_member(scope.tenant(), &before));
+        let (stored, write) = (to_stored(&answer, options)?, write(caller, clock::now(), options));
+        match &after {
+            Some(after) => store::access::members::set_role(conn, scope, &before, after, stored, write).await?,
+            None => {
+                store::access::members::remove(conn, scope.tenant(), &before, "MEMBER_REMOVED", stored, write).await?;
+            }
+        }
+        Ok(Outcome::changed(answer))
     }
-    Ok(Outcome::changed(answer))
+
+    /// Refuses a caller whose rights are from before the last change of members: what this server knows of it may be two seconds
+    /// old, and who was removed or got a lower role must not give itself another one in that time. Locks the tenant.
+    ///
+    /// # Errors
+    /// `RoleTooLow`.
+    pub(super) async fn must_still_be_admin(&self, conn: &mut PgConnection, caller: &Caller) -> Result<()> {
+        let principal = &caller.author().principal;
+        if self.service_role(principal).is_some() {
+            return Ok(());
+        }
+        store::access::members::lock_tenant(conn, caller.scope().tenant()).await?;
+        let is_admin = store::access::members::is_admin(conn, caller.scope(), principal).await?;
+        if is_admin { Ok(()) } else { Err(Error::RoleTooLow(Role::Admin)) }
+    }
 }
 
 /// Refuses a change that leaves a tenant's provider without an accepted ADMIN. Others that take one away wait until this

@@ -86,9 +86,9 @@ impl Mailer {
         drop(lease);
         let Some(mail) = taken.into_iter().next() else { return Ok(false) };
         let result = self.deliver(&mail, now).await;
-        let until_lease_ends = begun + pace.lease;
+        let until = begun + pace.give_up;
         match result {
-            Ok(Delivered::Sent) => self.note_sent(&mail, until_lease_ends).await,
+            Ok(Delivered::Sent) => self.note_sent(&mail, until).await,
             Ok(Delivered::GivenUp(why)) => self.give_up(&mail, &why).await?,
             Ok(Delivered::NotYet(why)) => self.put_back(&mail, now, &why).await?,
             Ok(Delivered::NoLongerOurs) => {}
@@ -145,7 +145,8 @@ impl Mailer {
         (now - mail.first_attempt_at).to_std().is_ok_and(|tried| tried >= self.mail.pace.give_up)
     }
 
-    /// Notes that the mail was sent. The database may be away; whoever forgets it sends the mail again.
+    /// Notes that the mail was sent, however long the database is away, up to the end of all attempts. Once the lease has ended
+    /// another replica may be faster, and sends it again.
     async fn note_sent(&self, mail: &QueuedMail, until: Instant) {
         telemetry::measure(|metrics| metrics.mail(MailResult::Sent));
         let at = clock::now();

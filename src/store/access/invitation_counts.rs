@@ -12,11 +12,13 @@ use crate::{
         },
     },
     error::Result,
+    store::access::members,
     telemetry::Statement as _,
 };
 
 /// What was asked for since a time, of the acting account and for an address; and the open invitation of the account and
-/// the address, if there is one.
+/// the address, if there is one. It locks the tenant's row first, because the limits of an address and of the tenant are of all
+/// its accounts together; creates of customers, which hold the row `for key share`, do not wait.
 pub async fn count(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -24,6 +26,7 @@ pub async fn count(
     now: Timestamp,
     since: Timestamp,
 ) -> Result<(InvitationCounts, Option<InvitationId>)> {
+    members::lock_tenant(conn, scope.tenant()).await?;
     let row = sqlx::query!(
         r#"
         select

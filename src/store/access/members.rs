@@ -182,14 +182,39 @@ pub(super) fn event(
     NewEvent { member_id: Some(member), ..write.event(event_type, changes) }
 }
 
-/// Locks the tenant's row against other changes of who leads it, and says whether its provider has an accepted ADMIN beside
-/// this member. The lock comes first: the second statement sees what others committed before it. Creates of customers, which
-/// hold the row `for key share`, do not wait.
-pub async fn has_other_leader(conn: &mut PgConnection, tenant: TenantId, member: MemberId) -> Result<bool> {
+/// Locks the tenant's row against other changes of its members. It comes before any other lock: what is read after it is as
+/// others committed it. Creates of customers, which hold the row `for key share`, do not wait.
+pub async fn lock_tenant(conn: &mut PgConnection, tenant: TenantId) -> Result<()> {
     sqlx::query_scalar!("select tenant_id from tenants where tenant_id = $1 for no key update", tenant.get())
-        .fetch_one(&mut *conn)
-        .named("members.lock_leaders")
+        .fetch_one(conn)
+        .named("members.lock_tenant")
         .await?;
+    Ok(())
+}
+
+/// Whether a principal is an ADMIN in the acting account, by its memberships there and above.
+pub async fn is_admin(conn: &mut PgConnection, scope: &Scope, principal: &Principal) -> Result<bool> {
+    let accounts: Vec<Uuid> = scope.path().ids().iter().map(|id| id.get()).collect();
+    let found = sqlx::query_scalar!(
+        r#"
+        select exists (
+            select from members
+            where tenant_id = $1 and account_id = any($2) and issuer = $3 and subject = $4 and role = 'ADMIN'
+        ) as "exists!"
+        "#,
+        scope.tenant().get(),
+        &accounts,
+        principal.issuer(),
+        principal.subject(),
+    )
+    .fetch_one(conn)
+    .named("members.is_admin")
+    .await?;
+    Ok(found)
+}
+
+/// Says whether the tenant's provider has an accepted ADMIN beside this member, in a transaction that has locked the tenant.
+pub async fn has_other_leader(conn: &mut PgConnection, tenant: TenantId, member: MemberId) -> Result<bool> {
     let found = sqlx::query_scalar!(
         r#"
         select exists (

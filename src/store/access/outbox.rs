@@ -54,16 +54,18 @@ pub struct QueuedMail {
     pub first_attempt_at: Timestamp,
 }
 
-/// Takes mails that are due: nobody else gets them before `until`.
+/// Takes mails that are due: nobody else gets them before `until`. Those of a suspended tenant wait.
 pub async fn take(conn: &mut PgConnection, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<QueuedMail>> {
     let rows = sqlx::query!(
         r#"
         with due as (
-            select tenant_id, id from invitations
-            where state = 'PENDING' and next_attempt_at <= $1
-            order by next_attempt_at
+            select i.tenant_id, i.id from invitations i
+            where i.state = 'PENDING' and i.next_attempt_at <= $1 and not exists (
+                select from tenants t where t.tenant_id = i.tenant_id and t.suspended_at is not null
+            )
+            order by i.next_attempt_at
             limit $3
-            for update skip locked
+            for update of i skip locked
         )
         update invitations i
         set attempts = i.attempts + 1, first_attempt_at = coalesce(i.first_attempt_at, $1), next_attempt_at = $2
@@ -189,8 +191,10 @@ pub async fn status(conn: &mut PgConnection) -> Result<(i64, Option<Timestamp>)>
         r#"
         select count(*) as "waiting!", min(since) as since
         from (
-            select coalesce(queued_at, created_at) as since from invitations
-            where state = 'PENDING' and coalesce(expires_at > now(), true)
+            select coalesce(i.queued_at, i.created_at) as since from invitations i
+            where i.state = 'PENDING' and coalesce(i.expires_at > now(), true) and not exists (
+                select from tenants t where t.tenant_id = i.tenant_id and t.suspended_at is not null
+            )
             limit 10000
         ) pending
         "#
