@@ -81,8 +81,8 @@ pub(super) async fn run_cleanup(services: Services, stop: CancellationToken) {
     let _: Option<()> = stop.run_until_cancelled(cleanup).await;
 }
 
-/// Delivers the mails of invitations, and measures their queue. A delivery that has begun ends before the server does: it
-/// counts as a call.
+/// Delivers the mails of invitations, and measures their queue. A delivery that has begun counts as a call: a server
+/// that stops waits for it as long as for calls.
 pub(super) async fn run_mailer(mailer: Mailer, requests: ActiveRequests, stop: CancellationToken) {
     if !mailer.delivers() {
         warn!("no mail server is configured (--smtp-host): invitations wait");

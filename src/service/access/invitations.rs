@@ -51,7 +51,7 @@ impl Access {
         let attempt = |mut lease: Lease| async move {
             lease
                 .transaction(end(options), async |conn| {
-                    store::accounts::lock_lists(conn, caller.scope()).await?;
+                    store::access::members::lock_tenant(conn, caller.scope().tenant()).await?;
                     if let Some(answer) = find_stored(conn, caller, options).await? {
                         return Ok(Outcome::replayed(answer));
                     }
@@ -90,7 +90,7 @@ impl Access {
         id: InvitationId,
         options: &Options,
     ) -> Result<Outcome<Answer>> {
-        store::accounts::lock_lists(conn, caller.scope()).await?;
+        store::access::members::lock_tenant(conn, caller.scope().tenant()).await?;
         let mut invitation = store::access::invitations::lock(conn, caller.scope(), id).await?;
         if let Some(answer) = find_stored(conn, caller, options).await? {
             return Ok(Outcome::replayed(answer));

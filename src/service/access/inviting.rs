@@ -70,7 +70,7 @@ impl Inviting {
         }
     }
 
-    /// Stores an invitation and queues its mail, in the transaction at hand. Counting locks the tenant, so the limits hold.
+    /// Stores an invitation and queues its mail, in the transaction at hand, which has locked the tenant: so its limits hold.
     ///
     /// # Errors
     /// `InvitationExists`, `LimitReached`, or a broken unique key: the request is a repeat.

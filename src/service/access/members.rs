@@ -54,6 +54,7 @@ impl Access {
         let attempt = |mut lease: Lease| async move {
             lease
                 .transaction(end(options), async |conn| {
+                    store::access::members::lock_tenant(conn, caller.scope().tenant()).await?;
                     self.must_still_be_admin(conn, caller).await?;
                     store::access::members::add(conn, caller.scope(), member, stored.clone(), write).await
                 })
@@ -171,7 +172,8 @@ impl Access {
     }
 
     /// Refuses a caller whose rights are from before the last change of members: what this server knows of it may be two seconds
-    /// old, and who was removed or got a lower role must not give itself another one in that time. Locks the tenant.
+    /// old, and who was removed or got a lower role must not give itself another one in that time. In a transaction that has locked
+    /// the tenant.
     ///
     /// # Errors
     /// `RoleTooLow`.
@@ -180,7 +182,6 @@ impl Access {
         if self.service_role(principal).is_some() {
             return Ok(());
         }
-        store::access::members::lock_tenant(conn, caller.scope().tenant()).await?;
         let is_admin = store::access::members::is_admin(conn, caller.scope(), principal).await?;
         if is_admin { Ok(()) } else { Err(Error::RoleTooLow(Role::Admin)) }
     }

@@ -21,8 +21,8 @@ use crate::{
 };
 
 impl Accounts {
-    /// Creates the account, and the invitation of its first admin to this address, in one transaction: the acting account's
-    /// limits on invitations hold.
+    /// Creates the account, and the invitation of its first admin to this address, in one transaction: the limits
+    /// on invitations hold.
     pub(super) async fn create_and_invite(
         &self,
         caller: &Caller,
@@ -36,7 +36,7 @@ impl Accounts {
         let attempt = |mut lease: Lease| async move {
             lease
                 .transaction(end(options), async |conn| {
-                    store::accounts::lock_lists(conn, caller.scope()).await?;
+                    store::access::members::lock_tenant(conn, caller.scope().tenant()).await?;
                     if let Some(answer) = find_stored(conn, caller, options).await? {
                         return Ok(Outcome::replayed(answer));
                     }

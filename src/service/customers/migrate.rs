@@ -122,8 +122,8 @@ impl Customers {
         let scope = caller.scope();
         let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
         if reseller.admin.is_none() {
-            // The limits on invitations are the acting account's.
-            store::accounts::lock_lists(conn, scope).await?;
+            // For the limits on invitations.
+            store::access::members::lock_tenant(conn, scope.tenant()).await?;
         }
         store::customers::lock(conn, scope, id).await?;
         let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;

@@ -12,13 +12,12 @@ use crate::{
         },
     },
     error::Result,
-    store::access::members,
     telemetry::Statement as _,
 };
 
 /// What was asked for since a time, of the acting account and for an address; and the open invitation of the account and
-/// the address, if there is one. It locks the tenant's row first, because the limits of an address and of the tenant are of all
-/// its accounts together; creates of customers, which hold the row `for key share`, do not wait.
+/// the address, if there is one. In a transaction that has locked the tenant: the limits of an address and of the tenant are of all
+/// its accounts together.
 pub async fn count(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -26,7 +25,6 @@ pub async fn count(
     now: Timestamp,
     since: Timestamp,
 ) -> Result<(InvitationCounts, Option<InvitationId>)> {
-    members::lock_tenant(conn, scope.tenant()).await?;
     let row = sqlx::query!(
         r#"
         select

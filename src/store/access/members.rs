@@ -182,8 +182,8 @@ pub(super) fn event(
     NewEvent { member_id: Some(member), ..write.event(event_type, changes) }
 }
 
-/// Locks the tenant's row against other changes of its members. It comes before any other lock: what is read after it is as
-/// others committed it. Creates of customers, which hold the row `for key share`, do not wait.
+/// Locks the tenant's row against other changes of its members and invitations. It comes before any other lock: what is read
+/// after it is as others committed it. Creates of customers, which hold the row `for key share`, do not wait.
 pub async fn lock_tenant(conn: &mut PgConnection, tenant: TenantId) -> Result<()> {
     sqlx::query_scalar!("select tenant_id from tenants where tenant_id = $1 for no key update", tenant.get())
         .fetch_one(conn)
