@@ -12,8 +12,8 @@ pub const VERSION: i16 = 3;
 
 /// Characters of a piece that may lie anywhere in a word.
 const PIECE: usize = 3;
-/// Pieces of a word that a query asks for, and all that is kept of a word that is searched from its start only: so many, end to end.
-/// Each costs every write of a customer and every bucket of a search; nine characters tell words apart well enough.
+/// Pieces of a word that a query asks for, and all that is kept of a word that is searched from its start only: so many, end to
+/// end. Each costs every write of a customer and every bucket of a search; nine characters tell words apart well enough.
 const ASKED: usize = 3;
 /// The most characters of a name's start that are one gram.
 const NAME_START: usize = 3;

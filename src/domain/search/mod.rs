@@ -61,6 +61,14 @@ pub enum OrderBy {
     UpdateTime,
 }
 
+impl OrderBy {
+    /// Whether names decide the order, also within a rank.
+    #[must_use]
+    pub const fn is_by_name(self) -> bool {
+        matches!(self, Self::Relevance | Self::Name)
+    }
+}
+
 /// The order, and whether it is turned around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Order {

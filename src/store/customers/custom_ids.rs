@@ -121,8 +121,8 @@ pub async fn save(
                           (grams, bucket, elsewhere) = (excluded.grams, excluded.bucket, excluded.elsewhere),
                           created_at = case when i.is_current then i.created_at else excluded.created_at end
         ), search as (
-            -- The owner's are there too. Old values stay, as aliases. The keys of a row are rewritten as a whole, so only if there is
-            -- a new one.
+            -- The owner's are there too. Old values stay, as aliases. The keys of a row are rewritten as a whole, so only if
+            -- there is a new one.
             update customer_search s set id_grams = s.id_grams || jsonb_build_object($14::text, (
                 select jsonb_agg(g order by g) from (
                     select jsonb_array_elements(coalesce(s.id_grams -> $14::text, '[]')) as g

@@ -52,10 +52,10 @@ impl Arm {
         Self { whose: whose.to_owned(), index: index.to_owned(), node, shown, is_within: false }
     }
 
-    /// Whether an index has its customers in an order. In the order of time there is one of each account, and none of the tenant: if
-    /// it had one, the planner took it to read a customer by its id, until there were statistics.
+    /// Whether an index has its customers in an order. In the order of time there is one of each account, and none of the tenant:
+    /// the planner would take it to read a customer by its id, until there are statistics.
     pub(super) fn has_index_of(&self, order: OrderBy) -> bool {
-        self.index != EVERY || matches!(order, OrderBy::Relevance | OrderBy::Name)
+        self.index != EVERY || order.is_by_name()
     }
 
     /// The grams of its customers that the index must have beside those of their text: what filters ask for, and of an account
@@ -73,6 +73,8 @@ pub(super) enum Node {
     Account(String),
     /// Those of the acting account on all customers below it, not its own.
     Below,
+    /// Those of the custom IDs that the acting account gave to customers of others.
+    Elsewhere,
     /// Those of the tenant.
     Tenant,
     /// None: the customer is known.
@@ -84,6 +86,7 @@ impl Node {
     pub(super) fn bits(&self) -> String {
         match self {
             Self::Account(parameter) => format!("(uuid_hash_extended({parameter}, 0) << 37)"),
+            Self::Elsewhere => "(uuid_hash_extended($3, 2) << 37)".to_owned(),
             Self::Below => "(uuid_hash_extended($3, 3) << 37)".to_owned(),
             Self::Tenant | Self::Customer => "(uuid_hash_extended($1, 1) << 37)".to_owned(),
         }
@@ -160,22 +163,20 @@ impl Builder {
         };
         let id = self.bind(after.id.get())?;
         let beyond = if search.order.descending { "<" } else { ">" };
-        let column = match search.order.by {
-            OrderBy::Relevance | OrderBy::Name => "name_sort",
-            OrderBy::CreateTime => "created_at",
-            OrderBy::UpdateTime => "updated_at",
-        };
-        Ok(format!(" and (c.{column}, c.id) {beyond} ({key}, {id})"))
+        Ok(format!(" and (c.{}, c.id) {beyond} ({key}, {id})", column(search.order.by)))
+    }
+}
+
+fn column(by: OrderBy) -> &'static str {
+    match by {
+        OrderBy::Relevance | OrderBy::Name => "name_sort",
+        OrderBy::CreateTime => "created_at",
+        OrderBy::UpdateTime => "updated_at",
     }
 }
 
 /// By what a list is sorted within a rank, of the table or union of this name.
 pub(super) fn order(search: &Search, of: &str) -> String {
     let turned = if search.order.descending { " desc" } else { "" };
-    let column = match search.order.by {
-        OrderBy::Relevance | OrderBy::Name => "name_sort",
-        OrderBy::CreateTime => "created_at",
-        OrderBy::UpdateTime => "updated_at",
-    };
-    format!("{of}.{column}{turned}, {of}.id{turned}")
+    format!("{of}.{}{turned}, {of}.id{turned}", column(search.order.by))
 }

@@ -31,15 +31,16 @@ impl Candidates {
 
     /// The columns of one bucket `n`: a list of keys each.
     pub(super) fn columns(&self) -> String {
-        let keys =
-            |bits: &str, grams: &str| format!("select {bits} | (n::bigint << 32) | g from unnest({grams}::bigint[]) g");
+        let keys = |node: &Node, grams: &str| {
+            format!("select {} | (n::bigint << 32) | g from unnest({grams}::bigint[]) g", node.bits())
+        };
         let customers = self.customers.iter().enumerate().map(|(place, list)| {
-            let all: Vec<String> = list.iter().map(|(node, grams)| keys(&node.bits(), grams)).collect();
+            let all: Vec<String> = list.iter().map(|(node, grams)| keys(node, grams)).collect();
             format!(", array({}) as k{place}", all.join(" union all "))
         });
-        let elsewhere = "(uuid_hash_extended($3, 2) << 37)";
         let custom_ids = self.custom_ids.iter().enumerate();
-        let custom_ids = custom_ids.map(|(place, grams)| format!(", array({}) as i{place}", keys(elsewhere, grams)));
+        let custom_ids =
+            custom_ids.map(|(place, grams)| format!(", array({}) as i{place}", keys(&Node::Elsewhere, grams)));
         customers.chain(custom_ids).collect()
     }
 

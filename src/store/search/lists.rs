@@ -5,10 +5,7 @@ use super::{
     keys::Candidates,
     walk::{PLACE, UNCOUNTED, Walk, counted, first_or},
 };
-use crate::{
-    domain::search::{OrderBy, Range},
-    error::Result,
-};
+use crate::{domain::search::Range, error::Result};
 
 impl Builder {
     /// What goes before the page, and the page.
@@ -90,7 +87,7 @@ impl Builder {
         let grams = walk.arm.grams(parts.search);
         let filters = (walk.arm.node.clone(), self.grams(&grams)?);
         let candidates = Candidates::of(std::iter::once(filters).chain(walk.arm.within()).collect());
-        if !page || !matches!(parts.search.order.by, OrderBy::Relevance | OrderBy::Name) {
+        if !page || !parts.search.order.by.is_by_name() {
             return self.buckets(parts, walk, &candidates, PLACE, "");
         }
         // In the order of the buckets a page is full after a few of them.

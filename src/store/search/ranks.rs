@@ -1,8 +1,8 @@
 //! Customers that match a query, in the order of relevance or in another one.
 //!
-//! If all matches fit on the page, one walk from bucket to bucket reads them with their ranks. If not, each rank is a walk that stops when
-//! the page is full, and is only executed if those before it have not filled the page. An order by time has no buckets: all matches
-//! are read, unless the first customers in that order have enough.
+//! If all matches fit on the page, one walk from bucket to bucket reads them with their ranks. If not, each rank is a walk that
+//! stops when the page is full, and is only executed if those before it have not filled the page. An order by time has no
+//! buckets: all matches are read, unless the first customers in that order have enough.
 
 use super::{
     builder::{Arm, Builder, Parts, order},

@@ -176,8 +176,8 @@ async fn write(
                     group by e.key
                 ) i
             )
-        -- A row that the service wrote since the batch was read is not older. So is an owner, and a custom ID, that it wrote into an
-        -- old row.
+        -- What the service wrote since the batch was read stays: a row that is not older, and in an older row an owner and
+        -- custom IDs.
         where customer_search.version < excluded.version
         ",
         Json(elements) as _,

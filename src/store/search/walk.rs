@@ -127,8 +127,8 @@ impl Builder {
     }
 }
 
-/// What a page has of an arm: those of the first customers in order that fit, if they fill it or are all there are, else `rest`, which
-/// is only executed then. Only `rest` where no index has the order. Returns what goes before the page, and the arm.
+/// What a page has of an arm: those of the first customers in order that fit, if they fill it or are all there are, else `rest`,
+/// which is only executed then. Only `rest` where no index has the order. Returns what goes before the page, and the arm.
 pub(super) fn first_or(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, rest: &str) -> (String, String) {
     let (order, limit) = (order(parts.search, "c"), &parts.limit);
     if !walk.arm.has_index_of(parts.search.order.by) {
