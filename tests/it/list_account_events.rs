@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 use tonic::{Code, Status};
 
 use crate::{
+    accept_membership::{accept, accepting},
+    change_member_role::{change, changing},
     create_branch::branch,
     create_tag::create,
+    decline_membership::{decline, declining},
     invitations::{invited, resend, revoke},
     name_rule::set_rule,
+    remove_member::{remove, removing},
     suspend_account::{resume, suspend},
     world::{
         Client, TestAccount, World, assert_refused, bad_fields, customer, full_customer, mask, metadata, request_id,
@@ -276,18 +280,10 @@ async fn members_and_invitations_have_events_of_their_account() {
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let (nora, bob) = (north.add("nora", pb::Role::Viewer).await, north.add("bob", pb::Role::Viewer).await);
-    let accepted = pb::AcceptMembershipRequest { member_id: nora.member_id.clone(), ..Default::default() };
-    world.subject("nora").access().accept_membership(accepted).await.unwrap();
-    let changed = pb::ChangeMemberRoleRequest {
-        member_id: nora.member_id.clone(),
-        role: pb::Role::Member.into(),
-        ..Default::default()
-    };
-    north.admin.access().change_member_role(changed).await.unwrap();
-    let removed = pb::RemoveMemberRequest { member_id: nora.member_id.clone(), ..Default::default() };
-    north.admin.access().remove_member(removed).await.unwrap();
-    let declined = pb::DeclineMembershipRequest { member_id: bob.member_id.clone(), ..Default::default() };
-    world.subject("bob").access().decline_membership(declined).await.unwrap();
+    accept(&world.subject("nora"), accepting(&nora.member_id)).await.unwrap();
+    change(&north.admin, changing(&nora.member_id, pb::Role::Member)).await.unwrap();
+    remove(&north.admin, removing(&nora.member_id)).await.unwrap();
+    decline(&world.subject("bob"), declining(&bob.member_id)).await.unwrap();
     let invitation = invited(&north, "ada@north.example").await.invitation_id;
     resend(&north.admin, &invitation).await.unwrap();
     revoke(&north.admin, &invitation).await.unwrap();

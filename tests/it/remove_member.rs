@@ -9,10 +9,12 @@ use tonic::{Code, Response, Status};
 use crate::{
     accept_membership::event,
     access_look_ups::acts_in,
+    change_member_role::{change, changing},
+    invitations::{invite, inviting},
     rows::rows,
     world::{
-        Client, World, assert_refused, bad_fields, customer, database, repeat_at_once, request_id, unknown_id, until,
-        wire,
+        Client, World, assert_refused, bad_fields, customer, database, principal, repeat_at_once, request_id,
+        unknown_id, until, wire,
     },
 };
 
@@ -201,26 +203,20 @@ async fn who_was_removed_or_demoted_cannot_undo_it_on_a_server_that_does_not_kno
         // The replica knows it as an ADMIN.
         mallory.access().list_members(pb::ListMembersRequest::default()).await.unwrap();
         if demoted {
-            let role = pb::Role::Viewer.into();
-            let lower = pb::ChangeMemberRoleRequest { member_id: member.clone(), role, ..Default::default() };
-            north.admin.access().change_member_role(lower).await.unwrap();
+            change(&north.admin, changing(&member, pb::Role::Viewer)).await.unwrap();
         } else {
-            let removed = pb::RemoveMemberRequest { member_id: member.clone(), ..Default::default() };
-            north.admin.access().remove_member(removed).await.unwrap();
+            remove(&north.admin, removing(&member)).await.unwrap();
         }
         let before = rows(&world).await;
         let role = pb::Role::Admin.into();
-        let principal = Some(crate::world::principal(&subject));
-        let itself = pb::AddMemberRequest { principal: principal.clone(), role, ..Default::default() };
-        let other = pb::AddMemberRequest { principal: Some(crate::world::principal("eve")), ..itself.clone() };
-        for request in [itself, other] {
+        for subject in [&*subject, "eve"] {
+            let request = pb::AddMemberRequest { principal: Some(principal(subject)), role, ..Default::default() };
             let refused = mallory.access().add_member(request).await.unwrap_err();
             assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
         }
-        let back = pb::ChangeMemberRoleRequest { member_id: member.clone(), role, ..Default::default() };
-        assert_eq!(mallory.access().change_member_role(back).await.unwrap_err().code(), Code::PermissionDenied);
-        let invited = crate::invitations::inviting("mallory@north.example", pb::Role::Admin);
-        let refused = crate::invitations::invite(&mallory, invited).await.unwrap_err();
+        let refused = change(&mallory, changing(&member, pb::Role::Admin)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        let refused = invite(&mallory, inviting("mallory@north.example", pb::Role::Admin)).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
         assert_eq!(rows(&world).await, before);
     }

@@ -1,8 +1,8 @@
 //! SearchCustomers: how many rows each kind of search reads. The statements are those that a server sends, read from the log of
 //! PostgreSQL, and planned as the sessions of its search pool plan.
 //!
-//! A page of 50 reads at most [`PAGE_ROWS`] and [`ARM_ROWS`] rows, whatever the size of the account and whatever the planner knows of it. Shapes
-//! that cannot keep to that are in `shapes`, each with its own limit and the reason.
+//! A page of 50 reads at most [`PAGE_ROWS`] and [`ARM_ROWS`] rows, whatever the size of the account and whatever the planner
+//! knows of it. Shapes that cannot keep to that are in `shapes`, each with its own limit and the reason.
 
 mod fill;
 mod logged;
@@ -19,9 +19,10 @@ use self::{
 };
 use crate::world::{World, cluster, database_in};
 
-/// Rows that a search may read for a page of 50: twenty times the page to find it in each arm of its statement, and of each customer on
-/// it and of the next one its size, itself, its text, custom IDs, tags and link.
+/// Rows that a search may read for a page of 50: of each customer on it and of the next one its size, itself, its text, custom
+/// IDs, tags and link.
 const PAGE_ROWS: u64 = 10 * 51;
+/// And those among which it finds them, in each arm of its statement: twenty times the page.
 const ARM_ROWS: u64 = 1_000;
 /// Blocks that it may read for each of these rows.
 const BLOCKS_A_ROW: u64 = 6;

@@ -4,6 +4,10 @@ use clientele::grpc::pb::{self, AccountEventType as Type};
 use tonic::{Code, Status};
 
 use crate::{
+    accept_membership::{accept, accepting},
+    contract,
+    decline_membership::{decline, declining},
+    invitations,
     rows::rows,
     world::{
         Client, OPERATOR, SERVICE, World, assert_refused, bad_fields, customer, metadata, repeat_at_once, request_id,
@@ -158,24 +162,22 @@ async fn another_server_follows_within_two_seconds() {
 
 #[tokio::test]
 async fn memberships_and_invitations_stay_as_they_are() {
-    let world = crate::contract::world().await;
+    let world = contract::world().await;
     let acme = world.tenant("acme").await;
     let member = acme.add("nora", pb::Role::Viewer).await.member_id;
-    let invitation = crate::invitations::invited(&acme, "nora@acme.example").await;
-    let token = crate::invitations::token_by_key(&acme.tenant, &invitation.invitation_id);
+    let invitation = invitations::invited(&acme, "nora@acme.example").await;
+    let token = invitations::token_by_key(&acme.tenant, &invitation.invitation_id);
     let nora = world.subject("nora");
     suspend(&world.operator(), &acme.tenant).await.unwrap();
     let before = rows(&world).await;
-    let accept = || pb::AcceptMembershipRequest { member_id: member.clone(), ..Default::default() };
-    let decline = || pb::DeclineMembershipRequest { member_id: member.clone(), ..Default::default() };
-    let refused = nora.access().accept_membership(accept()).await;
+    let refused = accept(&nora, accepting(&member)).await;
     assert_refused(refused, Code::PermissionDenied, "TENANT_SUSPENDED");
-    let refused = nora.access().decline_membership(decline()).await;
+    let refused = decline(&nora, declining(&member)).await;
     assert_refused(refused, Code::PermissionDenied, "TENANT_SUSPENDED");
-    let refused = crate::invitations::accept(&nora, &token).await;
+    let refused = invitations::accept(&nora, &token).await;
     assert_refused(refused, Code::PermissionDenied, "TENANT_SUSPENDED");
     assert_eq!(rows(&world).await, before);
     resume(&world.operator(), &acme.tenant).await.unwrap();
-    nora.access().accept_membership(accept()).await.unwrap();
-    crate::invitations::accept(&nora, &token).await.unwrap();
+    accept(&nora, accepting(&member)).await.unwrap();
+    invitations::accept(&nora, &token).await.unwrap();
 }
