@@ -88,7 +88,7 @@ impl Builder {
             let walk = Walk { arm, matches, behind: parts.behind.as_ref() };
             let candidates = self.candidates(parts.search, arm, Rank::Any)?;
             let rest = self.buckets(parts, &walk, &candidates, PLACE, "")?;
-            let (before, arm) = first_or(parts, &walk, &format!("first{place}"), &rest);
+            let (before, arm) = first_or(parts, &walk, &format!("first{place}"), None, &rest);
             with += &before;
             all.push(arm);
         }

@@ -1,5 +1,7 @@
 //! Walks: from bucket to bucket, and along an index of the order.
 
+use std::fmt::Write as _;
+
 use super::{
     builder::{Arm, Builder, Node, Parts, order},
     keys::Candidates,
@@ -16,6 +18,8 @@ use crate::{
 /// Customers that are looked at in order before the index of keys is asked: twenty for each on a page of 50. If a twentieth of
 /// them fits, these fill the page.
 const LOOKED_AT: usize = 1_000;
+/// Customers of a tag that are read without a look at the first ones in order.
+const FEW: usize = 250;
 
 /// What a walk gives of a customer.
 pub(super) const PLACE: &str = "c.id, c.name_sort, c.created_at, c.updated_at";
@@ -58,12 +62,16 @@ impl Walk<'_> {
         format!("from customers c{} where c.tenant_id = $1 and {}", self.text(parts), self.condition(parts))
     }
 
-    /// The first customers along an index of the order, whatever the filters say of them, with the columns that conditions name.
-    /// Profiles are large, so only if labels are asked for.
-    fn first(&self, parts: &Parts<'_>) -> String {
+    /// The columns that conditions name beside the place. Profiles are large, so only if labels are asked for.
+    fn columns(parts: &Parts<'_>) -> String {
         let profile = if parts.search.labels.is_empty() { "" } else { ", c.profile" };
+        format!("{PLACE}, {CONDITIONED}{profile}")
+    }
+
+    /// These columns of the first customers along an index of the order, whatever the filters say of them.
+    fn first(&self, parts: &Parts<'_>, columns: &str) -> String {
         format!(
-            "select {PLACE}, {CONDITIONED}{profile} from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}",
+            "select {columns} from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}",
             self.arm.index,
             self.after(),
             order(parts.search, "c"),
@@ -129,29 +137,57 @@ impl Builder {
 
 /// What a page has of an arm: those of the first customers in order that fit, if they fill it or are all there are, else `rest`,
 /// which is only executed then. Only `rest` where no index has the order. Returns what goes before the page, and the arm.
-pub(super) fn first_or(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, rest: &str) -> (String, String) {
+///
+/// `few` gives the ids of customers of which one or more filters leave no other; if they are few, only these are read.
+pub(super) fn first_or(
+    parts: &Parts<'_>,
+    walk: &Walk<'_>,
+    name: &str,
+    few: Option<&str>,
+    rest: &str,
+) -> (String, String) {
     let (order, limit) = (order(parts.search, "c"), &parts.limit);
     if !walk.arm.has_index_of(parts.search.order.by) {
         return (String::new(), format!("(select {PLACE}, 0 as place {rest} order by {order} limit {limit})"));
     }
-    let with = format!(
-        "{name}_looked_at as materialized ({}),
-         {name} as materialized (
-            select {PLACE} from {name}_looked_at c{} where {} order by {order} limit {limit}
+    let (mut with, mut arm, are_few) = match few {
+        Some(few) => known_few(parts, walk, name, few),
+        None => (String::new(), String::new(), "false".to_owned()),
+    };
+    // The first customers are read one by one until the page is full. They are counted only if it is not.
+    _ = write!(
+        with,
+        "{name} as materialized (
+            select {PLACE} from ({}) c{} where {} order by {order} limit case when {are_few} then 0 else {limit} end
          ),
          {name}_is_enough as materialized (
-            select (select count(*) from {name}) >= {limit} or (select count(*) from {name}_looked_at) < {LOOKED_AT} as yes
+            select {are_few} or (select count(*) from {name}) >= {limit}
+                or (select count(*) from ({}) l) < {LOOKED_AT} as yes
          ), ",
-        walk.first(parts),
+        walk.first(parts, &Walk::columns(parts)),
         walk.text(parts),
         walk.condition(parts),
+        walk.first(parts, "c.id"),
     );
     let is_enough = format!("(select yes from {name}_is_enough)");
-    let arm = format!(
+    _ = write!(
+        arm,
         "(select {PLACE}, 0 as place from {name} c where {is_enough}) union all
          (select {PLACE}, 0 as place {rest} order by {order} limit case when {is_enough} then 0 else {limit} end)"
     );
     (with, arm)
+}
+
+/// The arm that reads `few`, if they are: what goes before the page, the arm, and whether it is read.
+fn known_few(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, few: &str) -> (String, String, String) {
+    let (order, limit) = (order(parts.search, "c"), &parts.limit);
+    let are_few = format!("(select count(*) from {name}_few) <= {FEW}");
+    let with = format!("{name}_few as materialized (select g.id from ({few}) g limit {FEW} + 1), ");
+    let arm = format!(
+        "(select {PLACE}, 0 as place {} order by {order} limit case when {are_few} then {limit} else 0 end) union all ",
+        walk.from(parts, &format!("select distinct id from {name}_few"))
+    );
+    (with, arm, are_few)
 }
 
 /// A statement that counts what the arms find, up to the most that is counted.
