@@ -17,6 +17,7 @@ use crate::domain::{
         branch::{Branch, BranchName},
         policies::{LeastRole, Policies},
     },
+    billing::payment_method::{Expiry, LastFour, PaymentChannel, PaymentMethod, PaymentMethodType, PaymentSummary},
     customers::{
         customer::{Customer, Stamp},
         hold::Hold,
@@ -38,7 +39,7 @@ use crate::domain::{
         custom_id::{CustomId, CustomIds, System},
         email::Email,
         enums::{CustomerType, NameUniqueness, Origin, Reach, Role, ServiceClass},
-        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, TagId},
+        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, PaymentMethodId, TagId},
         language::Language,
         name::Name,
         phone::Phone,
@@ -250,6 +251,21 @@ pub(super) fn hold() -> Hold {
     }
 }
 
+pub(super) fn payment_method() -> PaymentMethod {
+    PaymentMethod {
+        id: PaymentMethodId::from_uuid(id(12)),
+        kind: PaymentMethodType::Card,
+        provider: Some(Text::parse("adyen").unwrap()),
+        token: Some(Text::parse("tok_7").unwrap()),
+        brand: Some(Text::parse("Visa").unwrap()),
+        last_four: LastFour::parse_optional("1111").unwrap(),
+        expiry: Some(Expiry { month: 7, year: 2031 }),
+        channel: PaymentChannel::Telephone,
+        created: Stamp { at: at(5), by: principal("ada") },
+        unknown: UnknownFields::default(),
+    }
+}
+
 pub(super) fn references() -> References {
     [(Field::BranchId, Some(id(4))), (Field::SalesPersonId, Some(id(3)))].into_iter().collect()
 }
@@ -284,6 +300,7 @@ pub(super) fn customer() -> Customer {
         status: Status::Suspended { reason: StatusReason::parse("unpaid").unwrap() },
         archived_at: Some(at(6)),
         holds: vec![hold()],
+        payment: PaymentSummary { default: Some(payment_method().id), count: 2 },
         migration: Some(migration()),
         created: Stamp { at: at(2), by: principal("ada") },
         updated: Stamp { at: at(6), by: principal("max") },

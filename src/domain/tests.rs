@@ -117,6 +117,11 @@ fn answers() -> Vec<Answer> {
         Answer::TagDeleted { customers: 7 },
         Answer::TenantChanged { tenant: suspended },
         Answer::BranchDeleted {},
+        Answer::PaymentMethod {
+            customer: samples::customer(),
+            link: samples::link(),
+            method: samples::payment_method(),
+        },
     ]
 }
 

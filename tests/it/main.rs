@@ -95,6 +95,7 @@ mod newer_release;
 mod older_keys;
 mod operations;
 mod overload;
+mod payment_methods;
 mod pki;
 mod place_hold;
 mod processes;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::domain::{
     access::{invitation::Invitation, member::Member, membership::Membership},
     accounts::{account::Account, branch::Branch},
+    billing::payment_method::PaymentMethod,
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
     tags::tag::Tag,
     values::{
@@ -160,6 +161,19 @@ pub enum Answer {
         #[serde(rename = "tag")]
         tag: Tag,
     },
+    /// A payment method that was added to a customer.
+    #[serde(rename = "payment_method")]
+    PaymentMethod {
+        /// The customer.
+        #[serde(rename = "customer")]
+        customer: Customer,
+        /// The acting account's link to it.
+        #[serde(rename = "link")]
+        link: Link,
+        /// The payment method.
+        #[serde(rename = "payment_method")]
+        method: PaymentMethod,
+    },
     /// A tag that was deleted.
     #[serde(rename = "tag_deleted")]
     TagDeleted {
@@ -170,7 +184,7 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 13] = [
+pub(in crate::domain) const KINDS: [&str; 14] = [
     "customer",
     "batch",
     "migrated",
@@ -184,6 +198,7 @@ pub(in crate::domain) const KINDS: [&str; 13] = [
     "tag_deleted",
     "tenant_changed",
     "branch_deleted",
+    "payment_method",
 ];
 
 /// The version in which this release stores answers.

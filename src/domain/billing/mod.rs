@@ -1,0 +1,5 @@
+//! Billing: how customers pay, and the report of what they are charged.
+
+pub mod card_number;
+pub mod payment_method;
+pub mod report;
