@@ -3,9 +3,7 @@
 
 /// A checked statement: `sql!(query_scalar, "select … where " VISIBLE, arguments…)`. The first word is the macro of sqlx
 /// that checks the text, `query_as` with its type (`query_as Row`). The text is literals and pieces, one after the other.
-/// `sql!(text, …)` is the text alone, for the one statement that is built at run time.
-///
-/// The pieces, and what each expects of the statement around it:
+/// `sql!(text, …)` is the text alone, for the one statement that is built at run time. The pieces, and what each expects of the statement around it:
 ///
 /// * `VISIBLE`: whether the acting account sees the customer `c`. $3 is the acting account, $4 its path.
 /// * `RECORD`: `select` and the columns of [`Row`](super::customers::row::Row) up to the acting account's link, read from

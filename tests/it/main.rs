@@ -24,6 +24,7 @@ mod architecture;
 mod archive_customers;
 mod archive_customers_repeats;
 mod batch_get_customers;
+mod billing_report;
 mod bounded_reads;
 mod change_member_role;
 mod check_name_availability;

@@ -63,6 +63,7 @@ const POLICY: &str = "
     BillingService/SetDefaultPaymentMethod      MEMBER           refused
     BillingService/RemovePaymentMethod          MEMBER           refused
     BillingService/ListPaymentMethods           VIEWER           reads
+    BillingService/StreamBillingReport          MEMBER           reads
     CustomerService/PlaceHold                   SERVICE_MANAGER  refused
     CustomerService/ReleaseHold                 SERVICE_MANAGER  nothing
     CustomerService/ApproveCustomer             ADMIN            refused

@@ -17,7 +17,7 @@ const CARD: std::ops::RangeInclusive<usize> = 13..=19;
 const IBAN: std::ops::RangeInclusive<usize> = 15..=34;
 
 /// The zeros of all scripts' decimal digits; the nine others follow each.
-const ZEROS: [char; 74] = [
+const ZEROS: [char; 75] = [
     '\u{30}',
     '\u{660}',
     '\u{6F0}',
@@ -76,6 +76,7 @@ const ZEROS: [char; 74] = [
     '\u{11C50}',
     '\u{11D50}',
     '\u{11DA0}',
+    '\u{11DE0}',
     '\u{11F50}',
     '\u{16A60}',
     '\u{16AC0}',

@@ -6,6 +6,7 @@ use clientele::grpc::pb;
 use tonic::Status;
 use uuid::Uuid;
 
+use crate::billing_report::{Reporting, rows};
 use crate::invitations::inviting;
 use crate::payment_methods::{add, adding, remove, set_default};
 use crate::world::{Client, customer, mask, principal, unknown_id};
@@ -423,6 +424,9 @@ pub const CASES: &[Case] = &[
         Tenancy::Customer,
         call!(billing.list_payment_methods, customer_id => pb::ListPaymentMethodsRequest { customer_id }),
     ),
+    case("BillingService/StreamBillingReport", "MEMBER", Tenancy::Acting, |client, _| {
+        Box::pin(async move { Ok(format!("{:?}", rows(&client, &Reporting::default()).await?)) })
+    }),
     case(
         "CustomerService/PlaceHold",
         "SERVICE_MANAGER",
