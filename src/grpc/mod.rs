@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod billing;
+pub mod client;
 mod convert;
 mod cost;
 mod customers;
@@ -12,6 +13,7 @@ mod handler;
 mod history;
 mod invitations;
 pub mod pb;
+pub mod report_client;
 mod routes;
 pub mod status;
 mod tags;

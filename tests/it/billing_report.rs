@@ -56,6 +56,9 @@ fn shown(customer: pb::Customer) -> Row {
     }
 }
 
+/// A row with one column alone.
+type Only = fn(&Row) -> Row;
+
 fn ids(rows: &[Row]) -> Vec<&str> {
     rows.iter().map(|row| row.customer_id.as_str()).collect()
 }
@@ -112,7 +115,6 @@ async fn columns_that_are_not_asked_for_are_empty_and_unknown_ones_are_refused()
     let [acme, ..] = filled(&world).await;
     let all = rows(&acme.admin, &Reporting::default()).await.unwrap();
     let asking = |columns: &[i32]| Reporting { columns: columns.to_vec(), ..Default::default() };
-    type Only = fn(&Row) -> Row;
     let bare = |row: &Row| Row { customer_id: row.customer_id.clone(), ..Default::default() };
     let cases: [(Column, Only); 6] = [
         (Column::Account, |row| Row { account_id: row.account_id.clone(), ..Default::default() }),

@@ -112,6 +112,7 @@ mod rename_tag;
 mod repeats;
 mod repeats_at_once;
 mod repeats_in_flight;
+mod report_command;
 mod resend_invitation;
 mod resume_customer;
 mod revert_customer_migration;

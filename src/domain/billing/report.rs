@@ -8,7 +8,7 @@ use crate::domain::values::{
 
 /// The columns that a report has beside the customer's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, clippy::struct_excessive_bools, reason = "each is the column of that name in the contract")]
+#[expect(missing_docs, reason = "each is the column of that name in the contract")]
 pub struct Columns {
     pub account: bool,
     pub name: bool,
