@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, IsTerminal as _, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -145,7 +145,7 @@ fn columns(names: &[String]) -> Result<Vec<Column>, Failure> {
 }
 
 /// The token in a file.
-fn token(file: &PathBuf) -> Result<String, Failure> {
+fn token(file: &Path) -> Result<String, Failure> {
     let text = if file.as_os_str() == "-" { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(file) };
     let text = text.map_err(Failure::context(format!("--token-file {}", file.display())))?;
     Ok(text.trim().to_owned())

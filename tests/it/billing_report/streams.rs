@@ -38,7 +38,7 @@ fn sessions(world: &World) -> (usize, usize) {
 }
 
 async fn until_no_stream_works(world: &World) {
-    until("the work of the streams has ended", async || sessions(world).0 == 0).await;
+    until("the work of the streams has ended", || async { sessions(world).0 == 0 }).await;
 }
 
 /// Begins a report and takes its first message.
@@ -197,7 +197,7 @@ async fn streams_have_places_of_their_own_and_one_principal_leaves_one_to_others
     }
     drop(streams);
     until_no_stream_works(&world).await;
-    until("a place is free", async || report(&acme.admin, &Reporting::default()).await.is_ok()).await;
+    until("a place is free", || async { report(&acme.admin, &Reporting::default()).await.is_ok() }).await;
 }
 
 #[tokio::test]

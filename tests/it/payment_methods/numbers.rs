@@ -4,7 +4,7 @@ use clientele::grpc::{
     DESCRIPTORS,
     pb::{self, AddPaymentMethodRequest as Adding},
 };
-use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, Value};
 use tonic::Code;
 
 use super::{add, adding, card, list, remove, set_default};
