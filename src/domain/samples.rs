@@ -17,7 +17,7 @@ use crate::domain::{
         branch::{Branch, BranchName},
         policies::{LeastRole, Policies},
     },
-    billing::payment_method::{Expiry, LastFour, PaymentChannel, PaymentMethod, PaymentMethodType, PaymentSummary},
+    billing::{payment_summary::PaymentSummary, samples::payment_method},
     customers::{
         customer::{Customer, Stamp},
         hold::Hold,
@@ -39,7 +39,7 @@ use crate::domain::{
         custom_id::{CustomId, CustomIds, System},
         email::Email,
         enums::{CustomerType, NameUniqueness, Origin, Reach, Role, ServiceClass},
-        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, PaymentMethodId, TagId},
+        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, TagId},
         language::Language,
         name::Name,
         phone::Phone,
@@ -247,21 +247,6 @@ pub(super) fn hold() -> Hold {
         reason: Text::parse("two to deliver").unwrap(),
         placed_at: at(3),
         placed_by: principal("order-service"),
-        unknown: UnknownFields::default(),
-    }
-}
-
-pub(super) fn payment_method() -> PaymentMethod {
-    PaymentMethod {
-        id: PaymentMethodId::from_uuid(id(12)),
-        kind: PaymentMethodType::Card,
-        provider: Some(Text::parse("adyen").unwrap()),
-        token: Some(Text::parse("tok_7").unwrap()),
-        brand: Some(Text::parse("Visa").unwrap()),
-        last_four: LastFour::parse_optional("1111").unwrap(),
-        expiry: Some(Expiry { month: 7, year: 2031 }),
-        channel: PaymentChannel::Telephone,
-        created: Stamp { at: at(5), by: principal("ada") },
         unknown: UnknownFields::default(),
     }
 }

@@ -2,4 +2,7 @@
 
 pub mod card_number;
 pub mod payment_method;
+pub mod payment_summary;
 pub mod report;
+#[cfg(test)]
+pub(in crate::domain) mod samples;

@@ -8,7 +8,7 @@ use crate::domain::{
         relation::Relation,
     },
     accounts::account::{Account, Path},
-    billing::payment_method::PaymentSummary,
+    billing::payment_summary::PaymentSummary,
     customers::{hold::Hold, migration::Migration, status::Status},
     fields::customer_fields::CustomerFields,
     history::event_type::EventType,

@@ -8,7 +8,8 @@ use crate::{
         access::caller::Caller,
         billing::{
             card_number::holds_card_number,
-            payment_method::{Expiry, LastFour, PaymentChannel, PaymentMethod, PaymentMethodType, PaymentSummary},
+            payment_method::{Expiry, LastFour, PaymentChannel, PaymentMethod, PaymentMethodType},
+            payment_summary::PaymentSummary,
         },
         requests::options::Outcome,
         values::{

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         access::relation::Relation,
         accounts::{account::Path, policies::Policies},
-        billing::payment_method::PaymentSummary,
+        billing::payment_summary::PaymentSummary,
         customers::{
             customer::{Customer, Stamp},
             dms::DmsLink,

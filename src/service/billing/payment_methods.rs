@@ -6,8 +6,9 @@ use sqlx::PgConnection;
 use crate::{
     domain::{
         access::caller::Caller,
-        billing::payment_method::{
-            Expiry, LastFour, PaymentChannel, PaymentCommand, PaymentMethod, PaymentMethodType, PaymentSummary,
+        billing::{
+            payment_method::{Expiry, LastFour, PaymentChannel, PaymentCommand, PaymentMethod, PaymentMethodType},
+            payment_summary::PaymentSummary,
         },
         customers::customer::{Change, Stamp},
         fields::references::References,

@@ -8,7 +8,10 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::caller::Caller,
-        billing::payment_method::{Expiry, LastFour, PaymentChannel, PaymentMethod, PaymentMethodType, PaymentSummary},
+        billing::{
+            payment_method::{Expiry, LastFour, PaymentChannel, PaymentMethod, PaymentMethodType},
+            payment_summary::PaymentSummary,
+        },
         customers::customer::{Customer, Stamp},
         history::{event::Changes, event_type::EventType},
         refusal::Refusal,

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         accounts::{account::Path, policies},
-        billing::payment_method::PaymentSummary,
+        billing::payment_summary::PaymentSummary,
         customers::{
             customer::{Customer, Stamp},
             hold, link, migration,
