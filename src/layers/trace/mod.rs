@@ -119,7 +119,8 @@ impl CallLayer for Trace {
             let mut line = line;
             let response = call.await;
             if streams && !response.body().is_end_stream() {
-                return response.map(|body| Body::new(Streamed::new(body, line)));
+                let ended = move |code: Code, status: Option<&Status>| line.write(code, status);
+                return response.map(|body| Body::new(Streamed::new(body, ended)));
             }
             line.write_response(&response);
             response

@@ -1,4 +1,5 @@
-//! The body of a stream, which ends its access line: with the status of its trailers, or as CANCELLED where it is dropped before.
+//! The body of a stream, which tells its access line how the stream ended. The line ends by itself, as CANCELLED, where the body is
+//! dropped before.
 
 use std::{
     pin::Pin,
@@ -9,21 +10,19 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
 
-use super::AccessLine;
-
-/// A body with the line of its call.
-pub(super) struct Streamed {
+/// A body, and what is told its code and, unless that is OK, its status.
+pub(super) struct Streamed<E> {
     body: Body,
-    line: AccessLine,
+    ended: E,
 }
 
-impl Streamed {
-    pub(super) fn new(body: Body, line: AccessLine) -> Self {
-        Self { body, line }
+impl<E> Streamed<E> {
+    pub(super) fn new(body: Body, ended: E) -> Self {
+        Self { body, ended }
     }
 }
 
-impl HttpBody for Streamed {
+impl<E: FnMut(Code, Option<&Status>) + Unpin> HttpBody for Streamed<E> {
     type Data = Bytes;
     type Error = Status;
 
@@ -31,7 +30,7 @@ impl HttpBody for Streamed {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::trailers_ref);
         if let Some(status) = trailers.and_then(Status::from_header_map) {
-            self.line.write(status.code(), (status.code() != Code::Ok).then_some(&status));
+            (self.ended)(status.code(), (status.code() != Code::Ok).then_some(&status));
         }
         Poll::Ready(frame)
     }

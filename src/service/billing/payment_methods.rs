@@ -214,11 +214,13 @@ impl PaymentMethods {
         let at = clock::now();
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
-        let (rows, added) = match command {
-            PaymentCommand::Add(method, _) => (Rows { added: Some(method), removed: None }, Some(method.clone())),
-            PaymentCommand::Remove(_) => (Rows { added: None, removed: found.as_ref() }, None),
-            PaymentCommand::SetDefault(_) => (Rows::default(), None),
+        let added = match command {
+            // The time of the decision: an earlier attempt may have lost a race.
+            PaymentCommand::Add(method, _) => Some(PaymentMethod { created: after.updated.clone(), ..method.clone() }),
+            PaymentCommand::Remove(_) | PaymentCommand::SetDefault(_) => None,
         };
+        let removed = found.as_ref().filter(|_| matches!(command, PaymentCommand::Remove(_)));
+        let rows = Rows { removed, added: added.as_ref() };
         let (customer, link) = (after.clone(), seen.link.clone());
         let answer = match added.clone() {
             Some(method) => Answer::PaymentMethod { customer, link, method },
