@@ -13,7 +13,9 @@ use crate::{
     create_branch::branch,
     create_tag::create,
     decline_membership::{decline, declining},
-    invitations::{invited, resend, revoke},
+    invitations::{
+        accept as accept_invitation, invite as invite_to, invited, inviting, resend, revoke, token_by_key, with_email,
+    },
     name_rule::set_rule,
     remove_member::{remove, removing},
     suspend_account::{resume, suspend},
@@ -89,7 +91,7 @@ async fn everything(acme: &TestAccount, north: &TestAccount) {
     resume(&acme.admin, &north.account).await.unwrap();
 }
 
-const NEWEST_FIRST: [Type; 11] = [
+const NEWEST_FIRST: [Type; 12] = [
     Type::AccountResumed,
     Type::AccountSuspended,
     Type::AccountUpdated,
@@ -99,6 +101,7 @@ const NEWEST_FIRST: [Type; 11] = [
     Type::BranchDeleted,
     Type::BranchUpdated,
     Type::BranchCreated,
+    Type::MemberAdded,
     Type::MemberAdded,
     Type::AccountCreated,
 ];
@@ -130,6 +133,10 @@ async fn every_change_has_an_event_with_who_what_and_when() {
     assert_eq!(path(&events[7], "name"), (json!("Eindhoven"), json!("Venlo")));
     assert_eq!(path(&events[9], "role"), (Value::Null, json!("VIEWER")));
     assert!(!events[9].member_id.is_empty() && events[8].member_id.is_empty());
+    let [.., first_admin, created] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(path(first_admin, "role"), (Value::Null, json!("ADMIN")));
+    assert!(changes(first_admin)["subject"].1.as_str().unwrap().starts_with("north-admin-"), "{first_admin:?}");
+    assert_eq!((&first_admin.account_id, &first_admin.member_id), (&north.account, &created.member_id));
 
     // The account's own tags are its own; all else of it is seen from above.
     let from_above: Vec<Type> = NEWEST_FIRST
@@ -138,7 +145,10 @@ async fn every_change_has_an_event_with_who_what_and_when() {
         .collect();
     assert_eq!(types(&all(&acme.admin, of(&north)).await), from_above);
     assert_eq!(types(&all(&acme.admin.acting_in(&north.account), Listing::default()).await), NEWEST_FIRST);
-    assert_eq!(types(&all(&acme.admin, Listing::default()).await), [Type::TenantCreated], "its own alone");
+    let of_provider = all(&acme.admin, Listing::default()).await;
+    assert_eq!(types(&of_provider), [Type::MemberAdded, Type::TenantCreated], "its own alone");
+    assert!(changes(&of_provider[0])["subject"].1.as_str().unwrap().starts_with("acme-admin-"), "{of_provider:?}");
+    assert_eq!((&of_provider[0].account_id, of_provider[0].acting_account_id.as_str()), (&acme.account, ""));
 
     set_rule(&acme.admin, &acme.account, pb::NameUniqueness::Tenant).await.unwrap();
     let rule = &all(&acme.admin, Listing::default()).await[0];
@@ -164,6 +174,63 @@ async fn a_migration_writes_the_events_of_the_account_that_it_makes() {
     assert_eq!(types(&events), own);
     let from_above = all(&acme.admin, Listing { account_id: account, oldest_first: true, ..Default::default() }).await;
     assert_eq!(types(&from_above), [Type::AccountCreated, Type::InvitationCreated]);
+}
+
+#[tokio::test]
+async fn the_member_that_a_migration_or_an_invitation_makes_has_an_event_of_its_own() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    let request = pb::MigrateCustomerToResellerRequest {
+        customer_id: ada.id.clone(),
+        first_admin: Some(crate::world::principal("ada")),
+        ..Default::default()
+    };
+    let moved = acme.admin.customers().migrate_customer_to_reseller(request).await.unwrap().into_inner();
+    let account = moved.customer.unwrap().account_id;
+    let oldest_first = Listing { account_id: account.clone(), oldest_first: true, ..Default::default() };
+    let events = all(&acme.admin, oldest_first.clone()).await;
+    assert_eq!(types(&events), [Type::AccountCreated, Type::MemberAdded]);
+    assert_eq!(changes(&events[1])["subject"], (Value::Null, json!("ada")));
+
+    // An invitation: of somebody new, and of one who waits in a lower role.
+    let invite = async |address: &str, name: &str| {
+        let invitation = invite_to(&acme.admin.acting_in(&account), inviting(address, pb::Role::Admin)).await;
+        let made = invitation.unwrap().invitation.unwrap();
+        let token = token_by_key(&acme.tenant, &made.invitation_id);
+        accept_invitation(&with_email(&world, name, address), &token).await.unwrap();
+    };
+    invite("nora@north.example", "nora").await;
+    let viewer = pb::AddMemberRequest {
+        principal: Some(crate::world::principal("bob")),
+        role: pb::Role::Viewer.into(),
+        ..Default::default()
+    };
+    acme.admin.acting_in(&account).access().add_member(viewer).await.unwrap();
+    invite("bob@north.example", "bob").await;
+    let events = all(&acme.admin, oldest_first.clone()).await.split_off(2);
+    let expected = [
+        Type::InvitationCreated,
+        Type::InvitationAccepted,
+        Type::MemberAdded,
+        Type::MemberAdded,
+        Type::InvitationCreated,
+        Type::InvitationAccepted,
+        Type::MemberAccepted,
+        Type::MemberRoleChanged,
+    ];
+    assert_eq!(types(&events), expected);
+    assert_eq!(changes(&events[6])["waiting"], (json!(true), json!(false)));
+    assert_eq!(changes(&events[7])["role"], (json!("VIEWER"), json!("ADMIN")));
+    assert!(events[6..].iter().all(|event| event.member_id == events[3].member_id && !event.event_id.is_empty()));
+
+    // Accepting is no use of the account: the migration can be reverted, which revokes what is open.
+    let open = inviting("eve@north.example", pb::Role::Viewer);
+    invite_to(&acme.admin.acting_in(&account), open).await.unwrap();
+    let revert = pb::RevertCustomerMigrationRequest { customer_id: ada.id, ..Default::default() };
+    acme.admin.customers().revert_customer_migration(revert).await.unwrap();
+    let last = all(&acme.admin, oldest_first).await.pop().unwrap();
+    assert_eq!(last.r#type(), Type::InvitationRevoked);
 }
 
 #[tokio::test]
@@ -216,7 +283,7 @@ async fn a_page_looks_at_so_many_events_and_ends_before_two_mebibytes() {
     let first = page(&acme.admin, &Listing { page_size: 1_000, ..Default::default() }).await.unwrap();
     assert!((1_900_000..=2 * 1024 * 1024).contains(&first.encoded_len()), "{}", first.encoded_len());
     assert!(!first.next_page_token.is_empty());
-    assert_eq!(all(&acme.admin, Listing { page_size: 1_000, ..Default::default() }).await.len(), 10_621);
+    assert_eq!(all(&acme.admin, Listing { page_size: 1_000, ..Default::default() }).await.len(), 10_622);
 }
 
 #[tokio::test]
@@ -234,8 +301,9 @@ async fn events_of_older_code_belong_to_the_acting_account() {
     .unwrap();
     assert_eq!(types(&all(&north.admin, Listing::default()).await), [Type::Unspecified], "an unknown type is shown");
     let of_parent = all(&acme.admin, Listing::default()).await;
-    assert_eq!(types(&of_parent), [Type::AccountCreated, Type::TenantCreated]);
-    assert_eq!(changes(&of_parent[0])["account_id"].1, json!(north.account));
+    let added = Type::MemberAdded;
+    assert_eq!(types(&of_parent), [added, Type::AccountCreated, added, Type::TenantCreated]);
+    assert_eq!(changes(&of_parent[1])["account_id"].1, json!(north.account));
 }
 
 #[tokio::test]
@@ -299,6 +367,7 @@ async fn members_and_invitations_have_events_of_their_account() {
         Type::MemberAccepted,
         Type::MemberAdded,
         Type::MemberAdded,
+        Type::MemberAdded,
         Type::AccountCreated,
     ];
     assert_eq!(types(&events), newest_first);
@@ -306,5 +375,5 @@ async fn members_and_invitations_have_events_of_their_account() {
     assert_eq!([3, 4].map(|at| events[at].member_id.as_str()), [&*bob.member_id, &*nora.member_id]);
     assert_eq!(changes(&events[5])["role"], (json!("VIEWER"), json!("MEMBER")));
     assert!(!format!("{events:?}").contains("ada@"), "an address is in no event");
-    assert_eq!(types(&all(&acme.admin, Listing::default()).await), [Type::TenantCreated]);
+    assert_eq!(types(&all(&acme.admin, Listing::default()).await), [Type::MemberAdded, Type::TenantCreated]);
 }

@@ -24,6 +24,8 @@ pub enum Fate {
     DropAfterData,
     /// Waits for a permit before it answers that it has taken the mail.
     TakeWhenAllowed,
+    /// Waits for a permit before it answers the whole mail with this.
+    RefuseWhenAllowed(&'static str),
 }
 
 /// The server.
@@ -124,10 +126,15 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 shared.arrived.lock().unwrap().push(mail);
                 match fate {
                     Fate::DropAfterData => return Ok(()),
-                    Fate::TakeWhenAllowed => shared.allowed.acquire().await.unwrap().forget(),
+                    Fate::TakeWhenAllowed | Fate::RefuseWhenAllowed(_) => {
+                        shared.allowed.acquire().await.unwrap().forget();
+                    }
                     _ => {}
                 }
-                "250 taken"
+                match fate {
+                    Fate::RefuseWhenAllowed(answer) => answer,
+                    _ => "250 taken",
+                }
             }
             "QUIT" if fate == Fate::TakeAndFallSilent => continue,
             "QUIT" => "221 bye",

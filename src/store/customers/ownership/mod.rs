@@ -70,6 +70,7 @@ pub async fn used(
                 select from events e
                 where e.tenant_id = $1 and e.acting_account_id = $2
                   and e.type <> all('{MEMBER_ACCEPTED,MEMBER_DECLINED,INVITATION_ACCEPTED}')
+                  and e.rpc <> 'clientele.v1.AccessService/AcceptInvitation'
                   and (
                       exists (
                           select from members m
