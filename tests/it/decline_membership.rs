@@ -178,7 +178,7 @@ async fn a_tenant_of_an_older_release_keeps_its_waiting_first_admin_which_the_sw
             .await
             .unwrap();
     assert_eq!(waiting, [later.member_id, of_globex.member_id]);
-    let event = crate::accept_membership::event(&world, "MEMBER_ACCEPTED").await;
+    let event = event(&world, "MEMBER_ACCEPTED").await;
     assert_eq!((event[0].as_str(), event[2].as_str()), (Some(&*acme.tenant), Some(&*own.member_id)));
     let before = rows(&world).await;
     world.server.services().sweep().await.unwrap();

@@ -98,7 +98,7 @@ impl Mailer {
         let delivered = self.deliver(&mail, now, stop).await;
         // A failure of ours is one more reason to try later, and ends as all attempts do.
         match delivered.unwrap_or_else(|cause| Delivered::NotYet(cause.to_string())) {
-            Delivered::Sent => self.note_sent(&mail, begun + pace.give_up).await,
+            Delivered::Sent => self.note_sent(&mail, begun + pace.give_up).await?,
             Delivered::NoLongerOurs => {}
             Delivered::Stopped => self.put_back(&mail, clock::now()).await?,
             Delivered::NotYet(why) if !self.is_too_late(&mail, clock::now()) => {
@@ -174,13 +174,14 @@ impl Mailer {
 
     /// Notes that the mail was sent, however long the database is away, up to the end of all attempts. If it is away until the lease
     /// has ended, another replica may be faster when it is back, and sends the mail again.
-    async fn note_sent(&self, mail: &QueuedMail, until: Instant) {
+    async fn note_sent(&self, mail: &QueuedMail, until: Instant) -> Result<()> {
         telemetry::measure(|metrics| metrics.mail(MailResult::Sent));
-        let at = clock::now();
+        let author = sender_for(mail)?;
+        let write = write_by(&author, Some(mail.account), clock::now(), &Options::default());
         loop {
             let noted = async {
                 let mut lease = self.pool.lease().await?;
-                lease.run(async |conn| store::access::outbox::mark_sent(conn, mail, at).await).await
+                lease.run(async |conn| store::access::outbox::mark_sent(conn, mail, write).await).await
             };
             match noted.await {
                 Ok(()) => break info!(invitation = %mail.invitation, attempts = mail.attempts, "invitation sent"),
@@ -190,6 +191,7 @@ impl Mailer {
                 Err(_) => tokio::time::sleep(NOTE_PAUSE).await,
             }
         }
+        Ok(())
     }
 
     /// Puts the mail back until the next attempt.

@@ -131,20 +131,27 @@ pub async fn set_token(
     Ok(set.rows_affected() > 0)
 }
 
-/// Notes that a mail server has taken the mail.
-pub async fn mark_sent(conn: &mut PgConnection, mail: &QueuedMail, at: Timestamp) -> Result<()> {
-    sqlx::query!(
-        "update invitations set state = 'SENT', sent_at = $4
-         where tenant_id = $1 and id = $2 and attempts = $3 and state = 'PENDING'",
-        mail.tenant.get(),
+/// Notes that a mail server has taken the mail. Its event names the principal that invited.
+pub async fn mark_sent(conn: &mut PgConnection, mail: &QueuedMail, write: Write<'_>) -> Result<()> {
+    mutation!(
+        write.recorded(mail.tenant, &[event("INVITATION_SENT", mail, write)], NONE),
+        "with written as (
+            update invitations i set state = 'SENT', sent_at = $9
+            where i.tenant_id = $1 and i.id = $12 and i.attempts = $13 and i.state = 'PENDING'
+            returning i.id
+        )" RECORDED,
         mail.invitation.get(),
         mail.attempts,
-        at,
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("outbox.mark_sent")
     .await?;
     Ok(())
+}
+
+fn event(event_type: &'static str, mail: &QueuedMail, write: Write<'_>) -> NewEvent<Changes> {
+    let changes: Changes = created("invitation_id", mail.invitation.to_string());
+    NewEvent { account_id: Some(mail.account), ..write.event(event_type, changes) }
 }
 
 /// Holds the mail until a time, and returns whether the taker holds it still: the mail server is about to get its text.
@@ -188,10 +195,8 @@ pub async fn put_back(
 
 /// Gives the mail up, unless it was asked for again meanwhile. Its event names the principal that invited. Returns whether it did.
 pub async fn give_up(conn: &mut PgConnection, mail: &QueuedMail, write: Write<'_>) -> Result<bool> {
-    let changes: Changes = created("invitation_id", mail.invitation.to_string());
-    let event = NewEvent { account_id: Some(mail.account), ..write.event("INVITATION_FAILED", changes) };
     let written = mutation!(
-        write.recorded(mail.tenant, &[event], NONE),
+        write.recorded(mail.tenant, &[event("INVITATION_FAILED", mail, write)], NONE),
         "with written as (
             update invitations i set state = 'FAILED', ended_at = $9
             where i.tenant_id = $1 and i.id = $12 and i.attempts = $13 and i.state = 'PENDING'

@@ -61,7 +61,8 @@ pub async fn all_others(
 }
 
 /// Lists all accounts below the acting one by id, those after the given one. What is below comes from an index: all of it is
-/// found, and the page's accounts alone are read in full.
+/// found, and the page's accounts alone are read in full. The other conditions are written so that no index serves them: a
+/// planner that knows nothing of the table would read all the tenant's accounts.
 pub async fn descendants(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -74,9 +75,11 @@ pub async fn descendants(
             cross join lateral (
                 with below as materialized (
                     select b.id from accounts b
-                    where b.tenant_id = $1 and b.ancestors @> array[$2::uuid] and b.id <> $2 and b.id > $3
+                    where b.tenant_id is not distinct from $1 and b.ancestors @> array[$2::uuid]
                 )
-                select array(select b.id from below b order by b.id limit $4) as ids
+                select array(
+                    select b.id from below b where b.id <> $2 and b.id > $3 order by b.id limit $4
+                ) as ids
             ) page
             where a.tenant_id = $1 and a.id = any(page.ids) order by a.id
         ",
@@ -174,9 +177,9 @@ pub async fn names_of_descendants(
         r#"
         with below as materialized (
             select b.id, b.name from accounts b
-            where b.tenant_id = $1 and b.ancestors @> array[$2::uuid] and b.id <> $2 and b.id > $3
+            where b.tenant_id is not distinct from $1 and b.ancestors @> array[$2::uuid]
         )
-        select b.id as "id!", b.name as "name!" from below b order by b.id limit $4
+        select b.id as "id!", b.name as "name!" from below b where b.id <> $2 and b.id > $3 order by b.id limit $4
         "#,
         scope.tenant().get(),
         scope.root().get(),

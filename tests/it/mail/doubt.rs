@@ -50,6 +50,10 @@ async fn a_mail_whose_answer_comes_late_is_sent_once() {
     server.allow();
     until_state(&acme, pb::InvitationState::Sent).await;
     assert_eq!((attempts, server.arrived().len()), (1, 1));
+    // It is in the history of the account.
+    let sent = events(&world, "INVITATION_SENT").await;
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0]["invitation_id"]["new"], invitation.invitation_id.as_str());
 }
 
 #[tokio::test]
@@ -138,7 +142,7 @@ async fn the_oldest_mail_that_waits_is_measured_however_many_wait() {
     let oldest = invited(&acme, NORA).await.invitation_id;
     let many = "insert into invitations
         select copy.* from invitations i, generate_series(1, 10500) as n,
-             lateral jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'token_hash', null)) as copy";
+             lateral jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'n', n, 'token_hash', null)) as copy";
     execute(&world, many).await;
     // Written last, so that a look at any rows does not find it first; and what does not count is older.
     let old = format!(

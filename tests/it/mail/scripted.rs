@@ -119,7 +119,12 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             "DATA" => {
                 writer.write_all(b"354 go on\r\n").await?;
                 let mut mail = String::new();
-                while let Some(line) = lines.next_line().await?.filter(|line| line != ".") {
+                loop {
+                    // A text that does not end is none.
+                    let Some(line) = lines.next_line().await? else { return Ok(()) };
+                    if line == "." {
+                        break;
+                    }
                     mail += &line;
                     mail += "\r\n";
                 }
