@@ -203,8 +203,8 @@ impl AccessService for Handlers {
                 let pb::ListMembersRequest { include_inherited, page_size: size, page_token, subject, issuer } =
                     message;
                 let size = page_size(violations, size);
-                let issuer = violations.check("issuer", given(issuer, Principal::parse_issuer));
-                let subject = violations.check("subject", given(subject, Principal::parse_subject));
+                let issuer = violations.check("issuer", given(&issuer, Principal::parse_issuer));
+                let subject = violations.check("subject", given(&subject, Principal::parse_subject));
                 let wanted = WantedMembers { inherited: include_inherited, issuer: issuer?, subject: subject? };
                 size.map(|size| (wanted, size, page_token))
             },
@@ -220,8 +220,8 @@ impl AccessService for Handlers {
 }
 
 /// A part of a principal that a list is limited to; none if the request does not name it.
-fn given<T>(raw: String, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Result<Option<T>, Rule> {
-    if raw.is_empty() { Ok(None) } else { parse(&raw).map(Some) }
+fn given<T>(raw: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Result<Option<T>, Rule> {
+    if raw.is_empty() { Ok(None) } else { parse(raw).map(Some) }
 }
 
 /// A role, which must be given.

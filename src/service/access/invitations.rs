@@ -155,7 +155,7 @@ impl Access {
     pub async fn list_invitations(
         &self,
         caller: &Caller,
-        states: &Vec<InvitationState>,
+        states: &[InvitationState],
         size: usize,
         token: &str,
     ) -> Result<Page<(Invitation, InvitationState)>> {
@@ -164,7 +164,7 @@ impl Access {
         let mut lease = self.pool.lease().await?;
         let found = lease
             .run(async |conn| {
-                let wanted = (states.as_slice(), now);
+                let wanted = (states, now);
                 store::access::invitations::list(conn, caller.scope(), wanted, before, limit, call::hold).await
             })
             .await?;
@@ -180,12 +180,7 @@ impl Access {
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn invitations_token(
-        &self,
-        caller: &Caller,
-        states: &Vec<InvitationState>,
-        last: &Invitation,
-    ) -> Result<String> {
+    pub fn invitations_token(&self, caller: &Caller, states: &[InvitationState], last: &Invitation) -> Result<String> {
         self.sealer.page_token(&page_context(caller, states), &last.id)
     }
 }
@@ -211,6 +206,6 @@ async fn revoke_locked(
     Ok(Outcome::changed(answer))
 }
 
-fn page_context<'a>(caller: &Caller, states: &'a Vec<InvitationState>) -> PageContext<'a, Vec<InvitationState>> {
+fn page_context<'a>(caller: &Caller, states: &'a [InvitationState]) -> PageContext<'a, [InvitationState]> {
     PageContext::new("ListInvitations", caller, states)
 }

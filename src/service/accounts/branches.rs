@@ -124,7 +124,8 @@ impl Accounts {
         size: usize,
         token: &str,
     ) -> Result<Page<(ByName, Branch)>> {
-        let name = &fold(name);
+        let name = fold(name);
+        let name = name.as_str();
         let after: Option<ByName> = self.sealer.open_page(&branches_context(caller, name), token)?;
         let after = after.unwrap_or_default();
         // With a name all that is left is read: an account has few branches.
@@ -213,6 +214,6 @@ async fn delete_locked(
     Ok(Outcome::changed(answer))
 }
 
-fn branches_context<'a>(caller: &Caller, name: &'a String) -> PageContext<'a, String> {
+fn branches_context<'a>(caller: &Caller, name: &'a str) -> PageContext<'a, str> {
     PageContext::new("ListBranches", caller, name)
 }

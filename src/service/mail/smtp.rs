@@ -122,8 +122,8 @@ async fn quit(connection: &mut AsyncSmtpConnection) {
 async fn envelope(connection: &mut AsyncSmtpConnection, message: &Message) -> Result<(), Refused> {
     let envelope = message.envelope();
     let mut parameters = Vec::new();
-    let addresses = envelope.from().into_iter().chain(envelope.to());
-    if addresses.into_iter().any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
+    let mut addresses = envelope.from().into_iter().chain(envelope.to());
+    if addresses.any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
         if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
             return Err(Refused::new(LACKS_EXTENSION));
         }
