@@ -102,7 +102,7 @@ impl Mailer {
             Delivered::NoLongerOurs => {}
             Delivered::Stopped => self.put_back(&mail, clock::now()).await?,
             Delivered::NotYet(why) if !self.is_too_late(&mail, clock::now()) => {
-                self.try_later(&mail, now, &why).await?
+                self.try_later(&mail, now, &why).await?;
             }
             Delivered::NotYet(why) | Delivered::GivenUp(why) => self.give_up(&mail, &why).await?,
         }
