@@ -30,6 +30,8 @@ mod clients;
 mod cores;
 #[path = "load/customers.rs"]
 mod customers;
+#[path = "load/duplicates.rs"]
+mod duplicates;
 #[path = "load/fixture.rs"]
 mod fixture;
 #[path = "load/issuer.rs"]
@@ -79,11 +81,16 @@ pub enum Path {
     Empty,
     Get,
     PgbenchGet,
+    /// With `duplicate_policy` REPORT: one more statement looks for duplicates.
     Create,
+    /// With IGNORE.
+    CreateIgnore,
     PgbenchCreate,
     Approve,
     BatchGet,
     Lookup,
+    /// In the search dataset.
+    FindDuplicates,
     UpdateCustomId,
     #[value(name = "tag_1000")]
     Tag1000,
@@ -143,7 +150,7 @@ impl Path {
             // Each call is a transaction of a thousand customers: more of them would only wait for two cores and one disk.
             Self::Tag1000 => 4,
             // Each call uses its connection for a while: above this number, the wait in the queue would be measured.
-            _ if self.searches() => options.connections,
+            _ if self.searches() && self != Self::FindDuplicates => options.connections,
             _ => usize::MAX,
         }
     }
@@ -162,6 +169,7 @@ impl Path {
             | Self::SearchNumber
             | Self::SearchShort
             | Self::SearchNone
+            | Self::FindDuplicates
             | Self::GetSteady
             | Self::GetFlooded => true,
             Self::Bare
@@ -169,6 +177,7 @@ impl Path {
             | Self::Get
             | Self::PgbenchGet
             | Self::Create
+            | Self::CreateIgnore
             | Self::PgbenchCreate
             | Self::Approve
             | Self::BatchGet
@@ -185,7 +194,9 @@ impl Path {
     }
 
     fn writes(self) -> bool {
-        self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve) || self.apart()
+        self.changes()
+            || matches!(self, Self::Create | Self::CreateIgnore | Self::PgbenchCreate | Self::Approve)
+            || self.apart()
     }
 
     /// Whether it changes the same customers again and again. No other path reads them.
@@ -212,6 +223,9 @@ pub struct Options {
     /// The service's connections to PostgreSQL; by default the service's own default
     #[arg(long, value_name = "N", default_value_t = 16)]
     connections: usize,
+    /// Customers of the search dataset
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    customers: u64,
     /// Set by cargo
     #[arg(long, hide = true)]
     bench: bool,

@@ -4,6 +4,8 @@
 pub mod access;
 pub mod accounts;
 pub mod customers;
+mod derived;
+mod duplicates;
 pub mod history;
 pub mod keys;
 pub mod migrations;

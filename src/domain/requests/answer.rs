@@ -10,6 +10,7 @@ use crate::domain::{
     access::{invitation::Invitation, member::Member, membership::Membership},
     accounts::{account::Account, branch::Branch},
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
+    duplicates::Duplicate,
     tags::tag::Tag,
     values::{
         enums::NameUniqueness,
@@ -68,6 +69,9 @@ pub enum Answer {
         /// The acting account's link to it.
         #[serde(rename = "link")]
         link: Link,
+        /// Customers that may be the same, of a creation.
+        #[serde(rename = "duplicates", default, skip_serializing_if = "Vec::is_empty")]
+        duplicates: Vec<Duplicate>,
     },
     /// A batch; ids, outcomes and revisions only.
     #[serde(rename = "batch")]
@@ -207,6 +211,8 @@ enum Borrowed<'a> {
         customer: &'a Customer,
         #[serde(rename = "link")]
         link: &'a Link,
+        #[serde(rename = "duplicates", skip_serializing_if = "<[Duplicate]>::is_empty")]
+        duplicates: &'a [Duplicate],
     },
 }
 
@@ -222,7 +228,12 @@ pub enum Unreadable {
 impl Answer {
     /// The stored answer of a command on one customer, without a copy of either.
     pub fn of_customer<'a>(customer: &'a Customer, link: &'a Link) -> impl Serialize + 'a {
-        Versioned { version: VERSION, answer: Borrowed::Customer { customer, link } }
+        Self::of_created(customer, link, &[])
+    }
+
+    /// The same of a creation, with the customers that may be the same.
+    pub fn of_created<'a>(customer: &'a Customer, link: &'a Link, duplicates: &'a [Duplicate]) -> impl Serialize + 'a {
+        Versioned { version: VERSION, answer: Borrowed::Customer { customer, link, duplicates } }
     }
 
     /// The answer as it is stored.
@@ -249,42 +260,4 @@ impl Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::domain::samples;
-
-    #[test]
-    fn an_answer_of_borrowed_values_is_stored_like_any_other() {
-        let (customer, link) = (samples::customer(), samples::link());
-        let borrowed = serde_json::to_string(&Answer::of_customer(&customer, &link)).unwrap();
-        let borrowed: Value = serde_json::from_str(&borrowed).unwrap();
-        let answer = Answer::Customer { customer, link };
-        assert_eq!(borrowed, answer.to_stored().unwrap());
-        assert_eq!(Answer::stored(borrowed), Ok(answer));
-    }
-
-    #[test]
-    fn an_answer_of_a_newer_release_is_told_from_a_broken_one() {
-        for newer in [
-            json!({"v": 2, "of": "tag_deleted", "customers": 7}),
-            json!({"v": 2, "of": "invoice"}),
-            json!({"v": 1, "of": "invoice", "number": "7"}),
-        ] {
-            assert_eq!(Answer::stored(newer.clone()), Err(Unreadable::Newer), "{newer}");
-        }
-        for broken in [
-            json!({}),
-            json!([]),
-            json!({"v": 1}),
-            json!({"of": "tag_deleted", "customers": 7}),
-            json!({"v": "1", "of": "tag_deleted", "customers": 7}),
-            json!({"v": 1, "of": "tag_deleted"}),
-        ] {
-            assert_eq!(Answer::stored(broken.clone()), Err(Unreadable::Broken), "{broken}");
-        }
-        let counted = json!({"v": 1, "of": "tag_deleted", "customers": 7, "since": null});
-        assert_eq!(Answer::stored(counted), Ok(Answer::TagDeleted { customers: 7 }), "an added field does no harm");
-    }
-}
+mod tests;

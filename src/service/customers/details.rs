@@ -79,7 +79,7 @@ impl Customers {
 
     /// The same over the customer as it was just read.
     pub(super) fn replay_over(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<CustomerDetails> {
-        let Answer::Customer { customer, link } = answer else { return Err(other_answer()) };
+        let Answer::Customer { customer, link, .. } = answer else { return Err(other_answer()) };
         self.details(caller, CustomerRecord { customer, link, ..now })
     }
 }

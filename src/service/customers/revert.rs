@@ -123,7 +123,8 @@ impl Customers {
         after.migration = after.migration.map(|migration| Migration { reverted_at: Some(at), ..migration });
         store::access::invitations::withdraw(conn, scope, account, at).await?;
         let moves = [moved(caller, before, after, at)];
-        let answer = Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link };
+        let answer =
+            Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link, duplicates: Vec::new() };
         let (event_type, write) = (EventType::MigrationReverted, write(caller, at, options));
         store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, Some(id)), write).await?;
         let customer = self.details_in_transaction(conn, caller, id, options).await?;
