@@ -30,6 +30,8 @@ mod clients;
 mod cores;
 #[path = "load/customers.rs"]
 mod customers;
+#[path = "load/duplicates.rs"]
+mod duplicates;
 #[path = "load/fixture.rs"]
 mod fixture;
 #[path = "load/issuer.rs"]
@@ -81,11 +83,16 @@ pub enum Path {
     Empty,
     Get,
     PgbenchGet,
+    /// With `duplicate_policy` REPORT: one more statement looks for duplicates.
     Create,
+    /// With IGNORE.
+    CreateIgnore,
     PgbenchCreate,
     Approve,
     BatchGet,
     Lookup,
+    /// In the search dataset.
+    FindDuplicates,
     UpdateCustomId,
     #[value(name = "tag_1000")]
     Tag1000,
@@ -151,7 +158,7 @@ impl Path {
             // One stream, and one session, compared with one.
             Self::Report | Self::ReportCopy => 1,
             // Each call uses its connection for a while: above this number, the wait in the queue would be measured.
-            _ if self.searches() => options.connections,
+            _ if self.searches() && self != Self::FindDuplicates => options.connections,
             _ => usize::MAX,
         }
     }
@@ -170,6 +177,7 @@ impl Path {
             | Self::SearchNumber
             | Self::SearchShort
             | Self::SearchNone
+            | Self::FindDuplicates
             | Self::GetSteady
             | Self::GetFlooded => true,
             Self::Bare
@@ -177,6 +185,7 @@ impl Path {
             | Self::Get
             | Self::PgbenchGet
             | Self::Create
+            | Self::CreateIgnore
             | Self::PgbenchCreate
             | Self::Approve
             | Self::BatchGet
@@ -195,7 +204,9 @@ impl Path {
     }
 
     fn writes(self) -> bool {
-        self.changes() || matches!(self, Self::Create | Self::PgbenchCreate | Self::Approve) || self.apart()
+        self.changes()
+            || matches!(self, Self::Create | Self::CreateIgnore | Self::PgbenchCreate | Self::Approve)
+            || self.apart()
     }
 
     /// Whether it changes the same customers again and again. No other path reads them.
@@ -222,6 +233,9 @@ pub struct Options {
     /// The service's connections to PostgreSQL; by default the service's own default
     #[arg(long, value_name = "N", default_value_t = 16)]
     connections: usize,
+    /// Customers of the search dataset
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    customers: u64,
     /// Set by cargo
     #[arg(long, hide = true)]
     bench: bool,

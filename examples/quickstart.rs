@@ -79,6 +79,7 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
         }),
         request_id: Uuid::new_v4().to_string(),
         validate_only: false,
+        ..Default::default()
     };
     customers.create_customer(create.clone()).await?;
     let again = customers.create_customer(create).await?.into_inner();

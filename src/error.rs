@@ -5,6 +5,7 @@ mod database;
 use std::time::Duration;
 
 use crate::domain::{
+    duplicates::Duplicate,
     fields::path::FieldPath,
     refusal::{Blocker, Refusal},
     values::{
@@ -120,6 +121,12 @@ pub enum Error {
     OrderReferenceTaken {
         /// The customer that has it.
         by: Option<CustomerId>,
+    },
+    /// The customer may exist already.
+    #[error("possible duplicate")]
+    PossibleDuplicate {
+        /// The customers that may be the same, all of which the caller sees; the most likely first.
+        found: Vec<Duplicate>,
     },
     /// A customer cannot go to an account, because another customer has its name or order reference there.
     #[error("taken where it goes: {blocker:?}")]

@@ -131,17 +131,18 @@ impl Call for Lookup {
 }
 
 /// Creates a customer with every field, a custom ID in two systems, and a request_id.
-pub struct Create(Caller);
+pub struct Create(Caller, pb::DuplicatePolicy);
 
 impl Create {
-    pub fn new(caller: Caller) -> Self {
-        Self(caller)
+    pub fn new(caller: Caller, policy: pb::DuplicatePolicy) -> Self {
+        Self(caller, policy)
     }
 }
 
 impl Call for Create {
     async fn call(&mut self) -> Answer {
-        let message = customers::create(&customers::token());
+        let mut message = customers::create(&customers::token());
+        message.set_duplicate_policy(self.1);
         let request = self.0.request(message);
         self.0.client.create_customer(request).await?;
         Ok(true)

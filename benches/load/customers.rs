@@ -33,13 +33,15 @@ pub fn create(token: &str) -> pb::CreateCustomerRequest {
             country: text("Netherlands"),
         })
     };
+    // Numbers of its own, as different customers have: by them duplicates are looked up.
+    let own = token.get(..8).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default() % 10_000_000;
     let phone = |number: &str| Some(pb::Phone { number: text(number), extension: text("12"), ..Default::default() });
     let contact = |first: &str, last: &str, job: &str, primary| pb::Contact {
         first_name: text(first),
         last_name: text(last),
         job_title: text(job),
-        email: format!("{first}.{last}@company.example"),
-        phone: phone("+31(0)123456789"),
+        email: format!("{first}.{last}@t{token}.example"),
+        phone: phone(&format!("+31(0)61{own:07}")),
         primary,
         ..Default::default()
     };
@@ -48,20 +50,20 @@ pub fn create(token: &str) -> pb::CreateCustomerRequest {
         r#type: pb::CustomerType::Business.into(),
         service_class: pb::ServiceClass::Normal.into(),
         reach: pb::Reach::Local.into(),
-        legal_name: text("Copaco Netherlands B.V."),
+        legal_name: format!("Copaco {token} Netherlands B.V."),
         custom_ids: [(text("erp"), format!("ERP-{token}")), (text("dms"), format!("00{token}"))].into(),
-        registration_number: text("17048595"),
-        tax_ids: vec![pb::TaxId { value: text("NL006486253B01"), country: text("Netherlands"), ..Default::default() }],
+        registration_number: format!("1{own:07}"),
+        tax_ids: vec![pb::TaxId { value: format!("NV-{own}"), country: text("United States"), ..Default::default() }],
         currency: text("Euro"),
         industry: text("Non-profit"),
         primary_address: address("Hoevenweg", 21),
         billing_address: address("Kanaaldijk", 5),
         shipping_address: address("Havenkade", 112),
         contacts: vec![contact("Jan", "Janssen", "CEO", true), contact("Fatima", "Yilmaz", "Procurement", false)],
-        email: text("info@company.example"),
-        billing_email: text("bills@company.example"),
-        phone: phone("+31 40 250 5000"),
-        fax: phone("+31 40 250 5001"),
+        email: format!("info@t{token}.example"),
+        billing_email: format!("bills@t{token}.example"),
+        phone: phone(&format!("+31 62{own:07}")),
+        fax: phone(&format!("+31 63{own:07}")),
         origin: pb::Origin::Marketplace.into(),
         order_reference: format!("MP-{token}"),
         labels: [(text("segment"), text("smb")), (text("newsletter"), text("yes"))].into(),

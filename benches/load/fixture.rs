@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use clientele::grpc::pb::DuplicatePolicy as Policy;
 use clientele::{
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     store::migrations,
@@ -97,7 +98,7 @@ impl Fixture {
         sqlx::raw_sql("vacuum analyze").execute(&mut sql).await?;
         let numbers = numbers(&mut sql).await?;
         let search_dataset = match options.wants(Path::searches) {
-            true => Some(SearchDataset::make(&cluster, &scratch, &issuer, options.connections).await?),
+            true => Some(SearchDataset::make(&cluster, &scratch, &issuer, options).await?),
             false => None,
         };
 
@@ -184,10 +185,11 @@ impl Fixture {
             Path::Get => service.measure(|caller| Get::new(caller, TO_READ)).await,
             Path::BatchGet => service.measure(|caller| BatchGet::new(caller, TO_READ)).await,
             Path::Lookup => service.measure(|caller| Lookup::new(caller, Arc::clone(&self.numbers))).await,
-            Path::Create | Path::Peak => service.measure(Create::new).await,
+            Path::Create | Path::Peak => service.measure(|caller| Create::new(caller, Policy::Report)).await,
+            Path::CreateIgnore => service.measure(|caller| Create::new(caller, Policy::Ignore)).await,
             Path::Overload => {
                 let server = self.overloaded.as_ref().ok_or("no server was started for overload")?;
-                clients(server).paced(offered, Create::new).await
+                clients(server).paced(offered, |caller| Create::new(caller, Policy::Report)).await
             }
             Path::Approve => {
                 let next = Arc::new(AtomicU64::new(1));
@@ -222,6 +224,7 @@ impl Fixture {
             | Path::SearchNumber
             | Path::SearchShort
             | Path::SearchNone
+            | Path::FindDuplicates
             | Path::GetSteady
             | Path::GetFlooded => {
                 let search_dataset = self.search_dataset.as_ref().ok_or("the search dataset was not made")?;

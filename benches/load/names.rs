@@ -56,6 +56,13 @@ pub struct Details {
     pub number: String,
 }
 
+impl Details {
+    /// The email address of its contact.
+    pub fn contact_email(&self) -> String {
+        format!("{}@{}.example", self.number, self.host)
+    }
+}
+
 /// Makes the values.
 pub struct Names {
     countries: Vec<Country>,

@@ -8,11 +8,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, ty
 use tonic::transport::Channel;
 
 use super::{
-    Path, Result,
+    Options, Path, Result,
     calls::GetMember,
     child::{Scratch, Server},
     clients::{Clients, Measured, connect},
     customers::{self, SEARCHED},
+    duplicates::FindDuplicates,
     fixture::{LONG_WAITS, serve},
     issuer::{ADMIN, Bearer, Issuer, authorized, into_answer},
     model,
@@ -22,10 +23,13 @@ use super::{
 };
 use clientele::{
     domain::{
+        duplicates::stored_keys,
         fields::{customer_fields::CustomerFields, profile::Profile},
         search::{Searchable, SearchableIds},
         values::{
             address::AddressPart,
+            contact::Contact,
+            contacts::Contacts,
             custom_id::CustomId,
             email::Email,
             enums::Origin,
@@ -42,8 +46,6 @@ use clientele::{
 };
 
 const DATABASE: &str = "search_dataset";
-/// Number of customers.
-const CUSTOMERS: u64 = 200_000;
 /// Number of accounts. The second has half as many customers as the first, the third a third, and so on.
 const ACCOUNTS: usize = 100;
 /// The index of the account that searches.
@@ -86,8 +88,9 @@ struct Account {
 }
 
 impl SearchDataset {
-    pub async fn make(cluster: &Cluster, scratch: &Scratch, issuer: &Issuer, connections: usize) -> Result<Self> {
-        eprintln!("making {CUSTOMERS} customers for the searches");
+    pub async fn make(cluster: &Cluster, scratch: &Scratch, issuer: &Issuer, options: &Options) -> Result<Self> {
+        let (connections, customers) = (options.connections, options.customers);
+        eprintln!("making {customers} customers for the searches");
         migrations::create_database(&cluster.options("postgres"), DATABASE).await?;
         migrations::migrate(&cluster.options(DATABASE), || ()).await?;
         let url = cluster.url(DATABASE);
@@ -99,7 +102,7 @@ impl SearchDataset {
         let (channel, token) = (connect(&service).await?, issuer.bearer(ADMIN)?);
         let tenant = model::tenant(&channel, issuer, "Search Distribution").await?;
         let mut accounts = Vec::new();
-        for (number, members) in members().into_iter().enumerate() {
+        for (number, members) in members(customers).into_iter().enumerate() {
             let id = model::account(&channel, &token, &tenant, &format!("Reseller {number}"), true).await?;
             let tags = tags(&channel, &token, &id).await?;
             accounts.push(Account { id, tags, members: members.into() });
@@ -115,9 +118,10 @@ impl SearchDataset {
 
     /// The size, as text.
     pub fn size(&self) -> String {
+        let customers: usize = self.accounts.iter().map(|account| account.members.len()).sum();
         let [largest, middle] = [0, MIDDLE].map(|place| self.accounts[place].members.len());
         format!(
-            "searches: {CUSTOMERS} customers in {ACCOUNTS} accounts; the largest has {largest}, the one that searches {middle}"
+            "searches: {customers} customers in {ACCOUNTS} accounts; the largest has {largest}, the one that searches {middle}"
         )
     }
 
@@ -143,6 +147,9 @@ impl SearchDataset {
         let clients = Clients { server, token: &self.token, account: &account.id, in_flight, time };
         let members = &account.members;
         match path {
+            Path::FindDuplicates => {
+                return clients.measure(|caller| FindDuplicates::new(caller, subjects.clone())).await;
+            }
             Path::GetSteady => {
                 return clients.paced(STEADY, |caller| GetMember::new(caller, Arc::clone(members))).await;
             }
@@ -169,6 +176,8 @@ impl SearchDataset {
         let mut begin =
             "set maintenance_work_mem = '256MB'; create temp table search_dataset (overrides jsonb not null);"
                 .to_owned();
+        // The model is no customer that a look-up of duplicates should find.
+        begin += "delete from duplicate_keys;";
         for (index, _) in &indexes {
             begin += &format!("drop index {index};");
         }
@@ -206,7 +215,13 @@ impl SearchDataset {
             sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut *sql).await?;
         }
         let mut end = "insert into customer_tags (tenant_id, customer_id, account_id, tag_id)
-                       select tenant_id, id, account_id, unnest(owner_tags) from customers;"
+                       select tenant_id, id, account_id, unnest(owner_tags) from customers;
+                       insert into duplicate_keys (tenant_id, account_id, key, customer_id)
+                       select c.tenant_id, a, k::bigint, c.id
+                       from search_dataset d
+                       join customers c on c.id = (d.overrides ->> 'id')::uuid
+                       cross join jsonb_array_elements_text(d.overrides -> 'duplicate_keys') k
+                       cross join unnest(c.ancestors) a;"
             .to_owned();
         for (_, definition) in &indexes {
             end += &format!("{definition};");
@@ -218,7 +233,7 @@ impl SearchDataset {
 }
 
 /// The numbers of each account's customers.
-fn members() -> Vec<Vec<u64>> {
+fn members(customers: u64) -> Vec<Vec<u64>> {
     let mut ends = Vec::new();
     let mut end = 0;
     for place in 1..=ACCOUNTS as u64 {
@@ -226,7 +241,7 @@ fn members() -> Vec<Vec<u64>> {
         ends.push(end);
     }
     let mut members = vec![Vec::new(); ACCOUNTS];
-    for number in 1..=CUSTOMERS {
+    for number in 1..=customers {
         let chance = Rng::seeded(OWNER_SEED ^ number).below(end);
         members[ends.partition_point(|end| *end <= chance)].push(number);
     }
@@ -263,6 +278,14 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
     let email = Email::parse(&format!("info@{}.example", details.host)).map_err(|_| refused("email"))?;
     profile.email = Some(email);
     profile.phone = Phone::parse_optional(&details.phone, "").map_err(|_| refused("phone"))?;
+    profile.billing_email = None;
+    profile.fax = None;
+    profile.registration_number = None;
+    let contacts = profile.contacts.as_slice().iter().enumerate().map(|(place, contact)| {
+        let email = Email::parse(&details.contact_email()).ok().filter(|_| place == 0);
+        Contact { email, phone: None, ..contact.clone() }
+    });
+    profile.contacts = Contacts::try_new(contacts.collect()).map_err(|_| refused("contacts"))?;
     let tax_id = TaxId::parse(&details.tax_id, details.country).map_err(|_| refused("tax ID"))?;
     profile.tax_ids = TaxIds::try_new(vec![tax_id]).map_err(|_| refused("tax ID"))?;
 
@@ -281,7 +304,7 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
         "owner_custom_ids": custom_ids, "custom_ids": custom_ids, "owner_tags": tags, "tags": tags,
         "value": custom_id, "value_key": custom_id.key(),
         "search_words": SearchableIds::words(custom_id.as_str()), "grams": SearchableIds::of([&custom_id]).grams(),
-        "bucket": searchable.bucket(), "text": searchable,
+        "bucket": searchable.bucket(), "text": searchable, "duplicate_keys": stored_keys(&fields),
         "id_grams": {&*account.id: SearchableIds::of([&custom_id]).grams()},
     }))
 }

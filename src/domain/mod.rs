@@ -4,6 +4,7 @@ pub mod access;
 pub mod accounts;
 pub mod billing;
 pub mod customers;
+pub mod duplicates;
 pub mod fields;
 pub mod history;
 pub mod reference;

@@ -108,7 +108,7 @@ fn answers() -> Vec<Answer> {
     };
     let suspended = Tenant { suspended_at: Some(samples::at(1)), ..tenant.clone() };
     vec![
-        Answer::Customer { customer: customer.clone(), link: link.clone() },
+        Answer::Customer { customer: customer.clone(), link: link.clone(), duplicates: Vec::new() },
         Answer::Batch { touched: vec![outcome] },
         Answer::Migrated { customer, link, plan },
         Answer::Account { account: account.clone(), admin: Some(member.clone()), invitation: None },

@@ -89,10 +89,26 @@ pub(super) async fn mutate<W: Actor, M: Mutation, P, R>(
     parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
     execute: impl AsyncFnOnce(&W, P, &Options) -> Result<R>,
 ) -> Answered<R> {
+    mutate_completing(request, parse, async |_: &W, _: P, _: &mut Violations| {}, execute).await
+}
+
+/// Handles a mutation some of whose violations depend on what is stored. If the message has violations, `complete` gets what could be
+/// read, and adds the others: so all are in one answer.
+pub(super) async fn mutate_completing<W: Actor, M: Mutation, P, R>(
+    request: Request<M>,
+    parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
+    complete: impl AsyncFnOnce(&W, P, &mut Violations),
+    execute: impl AsyncFnOnce(&W, P, &Options) -> Result<R>,
+) -> Answered<R> {
     let (who, message) = admit::<W, M>(request, |message| repeat(!message.request_id().is_empty()))?;
     let mut violations = Violations::default();
     let options = options(&mut violations, &who, &message);
-    let parsed = parse(&mut violations, &who, message);
+    let mut parsed = parse(&mut violations, &who, message);
+    if !violations.is_empty()
+        && let Some(read) = parsed.take()
+    {
+        Box::pin(complete(&who, read, &mut violations)).await;
+    }
     let (parsed, options) = violations
         .finish(parsed.zip(options))
         .map_err(|violations| status::from_error(violations.into(), Repeat::Safe))?;

@@ -12,7 +12,7 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    store::{keys, search, sort_keys},
+    store::{duplicates, keys, search, sort_keys},
     telemetry::Statement as _,
 };
 
@@ -103,6 +103,7 @@ pub async fn migrate(options: &PgConnectOptions, waiting: impl FnOnce()) -> Resu
     // again if it broke off.
     sort_keys::fill_in(&mut conn).await?;
     search::renew(&mut conn).await?;
+    duplicates::renew(&mut conn).await?;
     let keys = keys::bring_up_to_date(&mut conn).await?;
     conn.close().await?; // the lock goes with it
     Ok(Migrated {

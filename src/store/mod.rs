@@ -5,6 +5,8 @@ pub mod access;
 pub mod accounts;
 pub mod billing;
 pub mod customers;
+mod derived;
+mod duplicates;
 pub mod history;
 pub mod keys;
 pub mod migrations;

@@ -284,6 +284,7 @@ async fn validate_only_stores_nothing() {
             customer: Some(customer),
             request_id: crate::world::request_id(),
             validate_only: true,
+            ..Default::default()
         };
         acme.admin.customers().create_customer(request).await.map(tonic::Response::into_inner)
     };

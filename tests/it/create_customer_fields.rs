@@ -59,7 +59,7 @@ async fn every_invalid_field_is_reported_at_once() {
         ..Default::default()
     };
     let request =
-        pb::CreateCustomerRequest { customer: Some(asked), request_id: "not a uuid".to_owned(), validate_only: false };
+        pb::CreateCustomerRequest { customer: Some(asked), request_id: "not a uuid".to_owned(), ..Default::default() };
 
     let refused = acme.admin.customers().create_customer(request).await;
 

@@ -52,6 +52,7 @@ const POLICY: &str = "
     CustomerService/LookupCustomer              VIEWER           reads
     CustomerService/SearchCustomers             VIEWER           reads
     CustomerService/CheckNameAvailability       MEMBER           reads
+    CustomerService/FindDuplicateCustomers      VIEWER           reads
     CustomerService/CreateCustomer              MEMBER           refused
     CustomerService/UpdateCustomer              MEMBER           refused
     CustomerService/UpsertCustomer              MEMBER           refused

@@ -238,9 +238,12 @@ async fn customers(world: &World, met: &mut Met) {
     let lax = acme.child_with("lax", Some(lax)).await;
     let active = lax.admin.create(customer("Ada")).await.unwrap();
     met.note(lax.admin.reject(&active.id, "no").await);
+    let mut twin = pb::CreateCustomerRequest { customer: Some(customer("Ada")), ..Default::default() };
+    twin.set_duplicate_policy(pb::DuplicatePolicy::Block);
+    met.note(lax.admin.customers().create_customer(twin).await);
 
     let asked =
-        pb::CreateCustomerRequest { customer: Some(customer("Bob")), request_id: request_id(), validate_only: false };
+        pb::CreateCustomerRequest { customer: Some(customer("Bob")), request_id: request_id(), ..Default::default() };
     lax.admin.customers().create_customer(asked.clone()).await.unwrap();
     let other = pb::CreateCustomerRequest { customer: Some(customer("Eve")), ..asked };
     met.note(lax.admin.customers().create_customer(other).await);
@@ -255,7 +258,7 @@ async fn customers(world: &World, met: &mut Met) {
 /// A customer with a word, and a stored answer of a version, that only a newer release knows.
 async fn newer(world: &World, test_account: &TestAccount, met: &mut Met) {
     let asked =
-        pb::CreateCustomerRequest { customer: Some(customer("New")), request_id: request_id(), validate_only: false };
+        pb::CreateCustomerRequest { customer: Some(customer("New")), request_id: request_id(), ..Default::default() };
     let made =
         test_account.admin.customers().create_customer(asked.clone()).await.unwrap().into_inner().customer.unwrap();
     let newer = format!(

@@ -301,6 +301,7 @@ async fn validate_only_neither_uses_a_request_id_nor_gets_a_stored_answer() {
             customer: Some(customer(name)),
             request_id: request.clone(),
             validate_only: true,
+            ..Default::default()
         };
         acme.admin.customers().create_customer(message).await.map(tonic::Response::into_inner)
     };

@@ -4,6 +4,7 @@
 //! A page of 50 reads at most [`PAGE_ROWS`] and [`ARM_ROWS`] rows, whatever the size of the account and whatever the planner
 //! knows of it. Shapes that cannot keep to that are in `shapes`, each with its own limit and the reason.
 
+mod duplicates;
 mod fill;
 mod logged;
 mod plan;
@@ -82,12 +83,15 @@ async fn a_page_reads_few_rows_whatever_the_planner_knows() {
         asked.push((logged::ask(&log, &shape).await, shape));
     }
 
+    let duplicates = duplicates::ask(&log, &filled).await;
+
     let mut sql = session(&world).await;
     let mut wrong = Vec::new();
     for (known, make) in STATISTICS {
         run(&mut sql, "set statement_timeout = 0").await;
         run(&mut sql, make).await;
         run(&mut sql, &format!("set statement_timeout = '{STOPPED_AFTER}s'")).await;
+        wrong.extend(duplicates::exceeding(&mut sql, known, &duplicates).await);
         for (statement, shape) in &asked {
             let plan = planned(&mut sql, statement).await;
             let line = format!(
@@ -108,6 +112,7 @@ async fn a_page_reads_few_rows_whatever_the_planner_knows() {
         let plan = planned_after(&mut sql, &format!("drop index {index}"), statement).await;
         assert!(exceeds(&plan, shape, &filled), "{name} does not need {index}");
     }
+    duplicates::need_their_index(&mut sql, &duplicates).await;
     sqlx::Connection::close(sql).await.unwrap();
     cluster.stop().await.unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

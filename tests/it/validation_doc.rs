@@ -23,7 +23,7 @@ compares it.
 - **Everything at once.** A request that breaks rules is INVALID_FIELDS, and `BadRequest` has all of them: the field
   (`customer.contacts[2].email`), a sentence that says what would be right, and the rule as `reason`. Fields that the account's
   policy requires and that are empty are among them; if nothing else is wrong, the reason is REQUIRED_FIELDS_MISSING. An update
-  is compared in two steps: first what was sent by itself, then with the values that are there.
+  is compared with the values that are there, too.
 - **Names come in, codes go out.** Country, state, currency and industry are understood by their codes and English names, many
   countries and states by names in their own languages too, in any case, with or without accents.
 - **No register is asked.** A number that passes need not have been given to anybody.

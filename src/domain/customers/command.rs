@@ -12,7 +12,13 @@ use crate::domain::{
     history::event_type::EventType,
     refusal::Refusal,
     values::{
-        custom_id::CustomIds, enums::Role, ids::HoldId, status_reason::StatusReason, text::Text, timestamp::Timestamp,
+        custom_id::CustomIds,
+        enums::Role,
+        ids::HoldId,
+        status_reason::StatusReason,
+        text::Text,
+        timestamp::Timestamp,
+        violation::{Rule, Violations},
     },
 };
 
@@ -123,21 +129,30 @@ impl Customer {
         let required = &on.policies.required_to_create;
         let missing_before = required.missing(&self.fields, on.owner_ids);
         let before = self.fields.clone();
+        let mut broken = Violations::default();
         // Labels are removed first: there is a limit on their number.
         let (removals, others): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| matches!(edit, Edit::Label(_, None)));
         for edit in removals.into_iter().chain(others) {
-            self.fields.apply(edit.clone()).map_err(Refusal::BreaksRule)?;
+            broken.nest("", self.fields.apply(edit.clone()));
         }
         let region = on.policies.default_region.as_ref().map(Text::as_str);
         let tables = Tables { region, industries: on.acting.industries.as_deref() };
-        self.fields.settle(&before.profile, tables).map_err(Refusal::BreaksRule)?;
+        broken.nest("", self.fields.settle(&before.profile, tables));
+        // A field that was empty before the policy required it may stay empty; a filled one may not be emptied.
+        let mut missing = required.missing(&self.fields, on.owner_ids);
+        missing.retain(|path| !missing_before.contains(path));
+        if !broken.is_empty() {
+            for path in missing.iter().map(ToString::to_string) {
+                if !broken.concern(&path) {
+                    broken.push(path, Rule::REQUIRED_BY_POLICY);
+                }
+            }
+            return Err(Refusal::BreaksRule(broken));
+        }
         self.fields.profile.keep_unknown(&before.profile);
         if self.fields == before {
             return Ok(Change::AlreadyMade);
         }
-        // A field that was empty before the policy required it may stay empty; a filled one may not be emptied.
-        let mut missing = required.missing(&self.fields, on.owner_ids);
-        missing.retain(|path| !missing_before.contains(path));
         if !missing.is_empty() {
             return Err(Refusal::RequiredToCreate(missing));
         }

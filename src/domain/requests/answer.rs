@@ -11,6 +11,7 @@ use crate::domain::{
     accounts::{account::Account, branch::Branch},
     billing::payment_method::PaymentMethod,
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
+    duplicates::Duplicate,
     tags::tag::Tag,
     values::{
         enums::NameUniqueness,
@@ -69,6 +70,9 @@ pub enum Answer {
         /// The acting account's link to it.
         #[serde(rename = "link")]
         link: Link,
+        /// Customers that may be the same, of a creation.
+        #[serde(rename = "duplicates", default, skip_serializing_if = "Vec::is_empty")]
+        duplicates: Vec<Duplicate>,
     },
     /// A batch; ids, outcomes and revisions only.
     #[serde(rename = "batch")]
@@ -222,6 +226,8 @@ enum Borrowed<'a> {
         customer: &'a Customer,
         #[serde(rename = "link")]
         link: &'a Link,
+        #[serde(rename = "duplicates", skip_serializing_if = "<[Duplicate]>::is_empty")]
+        duplicates: &'a [Duplicate],
     },
 }
 
@@ -237,7 +243,12 @@ pub enum Unreadable {
 impl Answer {
     /// The stored answer of a command on one customer, without a copy of either.
     pub fn of_customer<'a>(customer: &'a Customer, link: &'a Link) -> impl Serialize + 'a {
-        Versioned { version: VERSION, answer: Borrowed::Customer { customer, link } }
+        Self::of_created(customer, link, &[])
+    }
+
+    /// The same of a creation, with the customers that may be the same.
+    pub fn of_created<'a>(customer: &'a Customer, link: &'a Link, duplicates: &'a [Duplicate]) -> impl Serialize + 'a {
+        Versioned { version: VERSION, answer: Borrowed::Customer { customer, link, duplicates } }
     }
 
     /// The answer as it is stored.

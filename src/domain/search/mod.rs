@@ -7,12 +7,12 @@ mod field;
 mod filters;
 mod fold;
 mod grams;
-mod phones;
+pub(in crate::domain) mod phones;
 mod place_names;
 pub(in crate::domain) mod places;
 mod query;
 mod text;
-mod words;
+pub(in crate::domain) mod words;
 
 use serde::Serialize;
 use strum::VariantArray as _;

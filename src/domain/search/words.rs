@@ -7,11 +7,11 @@ use icu_properties::{
 
 /// A piece of text between white space.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub(in crate::domain) struct Token {
     /// What punctuation separates, and each symbol by itself. Never empty.
-    pub(super) parts: Vec<String>,
+    pub(in crate::domain) parts: Vec<String>,
     /// All letters and digits as one word, if punctuation and no symbol stands between them.
-    pub(super) whole: Option<String>,
+    pub(in crate::domain) whole: Option<String>,
 }
 
 impl Token {
@@ -29,7 +29,7 @@ enum Kind {
 }
 
 /// The tokens of a folded text that have a word.
-pub(super) fn tokens(folded: &str) -> impl Iterator<Item = Token> {
+pub(in crate::domain) fn tokens(folded: &str) -> impl Iterator<Item = Token> {
     folded.split(' ').filter_map(token)
 }
 

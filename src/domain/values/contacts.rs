@@ -69,8 +69,14 @@ impl Contacts {
     ///
     /// # Errors
     /// What [`Contacts::check_count`] or [`Contacts::check`] says.
-    pub fn try_new(mut contacts: Vec<Contact>) -> Result<Self, Violations> {
+    pub fn try_new(contacts: Vec<Contact>) -> Result<Self, Violations> {
         Self::check_count(contacts.len())?;
+        let (contacts, violations) = Self::read(contacts);
+        violations.finish(Some(contacts))
+    }
+
+    /// The same whatever is wrong with the list, to find what else is wrong.
+    pub fn read(mut contacts: Vec<Contact>) -> (Self, Violations) {
         let outlines: Vec<Outline> = contacts.iter().map(Outline::of).collect();
         let violations = Self::check(&outlines);
         if !contacts.iter().any(|contact| contact.primary)
@@ -78,7 +84,7 @@ impl Contacts {
         {
             first.primary = true;
         }
-        violations.finish(Some(Self(contacts)))
+        (Self(contacts), violations)
     }
 
     /// Whether a customer can have so many.

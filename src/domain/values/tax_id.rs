@@ -97,6 +97,13 @@ impl TaxIds {
         Self::check(tax_ids.iter().map(Some)).finish(Some(Self(tax_ids)))
     }
 
+    /// The list whatever is wrong with it, to find what else is wrong: none stands for a tax ID that cannot be read.
+    #[must_use]
+    pub fn read(tax_ids: Vec<Option<TaxId>>) -> Self {
+        let unread = || TaxId { value: Text::stored(String::new()), country: None, unknown: UnknownFields::default() };
+        Self(tax_ids.into_iter().map(|tax_id| tax_id.unwrap_or_else(unread)).collect())
+    }
+
     /// Checks the number of tax IDs.
     ///
     /// # Errors

@@ -37,6 +37,10 @@ impl Rule {
         Self { code, text: Cow::Owned(text) }
     }
 
+    /// That of a field which the account's policy requires and that is empty.
+    pub const REQUIRED_BY_POLICY: Self =
+        Self::coded(RuleCode::Required, "must be given: the account's policy required_to_create names it");
+
     /// Which rule it is.
     #[must_use]
     pub const fn code(&self) -> RuleCode {

@@ -1,6 +1,7 @@
 //! `clientele.v1.CustomerService`.
 
 mod batch;
+mod duplicates;
 mod find;
 mod holds;
 mod ownership;
@@ -15,13 +16,16 @@ mod upsert;
 use tonic::Request;
 
 use crate::{
-    domain::{access::caller::Caller, values::status_reason::StatusReason},
+    domain::{access::caller::Caller, customers::command::Command, values::status_reason::StatusReason},
     grpc::{
         convert::{self, customer_id},
-        handler::{self, Answered, mutate},
+        handler::{self, Answered, mutate, mutate_completing},
         pb::{self, customer_service_server::CustomerService},
     },
-    service::{Services, customers::Customers},
+    service::{
+        Services,
+        customers::{Customers, NewCustomer},
+    },
 };
 
 /// The service's handlers.
@@ -43,17 +47,22 @@ impl CustomerService for Handlers {
     ) -> Answered<pb::CreateCustomerResponse> {
         mutate(
             request,
-            |violations, caller: &Caller, pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ }| {
-                violations
-                    .nest("", read::draft(customer, &caller.account().policies, caller.account().industries.as_deref()))
+            |violations, caller: &Caller, message| {
+                let pb::CreateCustomerRequest { customer, request_id: _, validate_only: _, duplicate_policy } = message;
+                let policy = duplicates::policy(violations, duplicate_policy);
+                let acting = caller.account();
+                let new = violations.nest("", read::draft(customer, &acting.policies, acting.industries.as_deref()));
+                new.zip(policy).map(|(new, duplicates)| NewCustomer { duplicates, ..new })
             },
             async |caller: &Caller, new, options| {
-                let (mut customer, replayed) = show::outcome(self.customers.create(caller, &new, options).await?);
-                if let Some(customer) = customer.as_mut().filter(|_| options.validate_only) {
+                let outcome = self.customers.create(caller, &new, options).await?;
+                let possible_duplicates = duplicates::out(outcome.value.duplicates);
+                let (mut customer, replayed) = (show::full(outcome.value.customer), outcome.replayed);
+                if options.validate_only {
                     // It is not stored, so its id finds nothing.
                     customer.id.clear();
                 }
-                Ok(pb::CreateCustomerResponse { customer, replayed })
+                Ok(pb::CreateCustomerResponse { customer: Some(customer), replayed, possible_duplicates })
             },
         )
         .await
@@ -102,18 +111,28 @@ impl CustomerService for Handlers {
         search::search(&self.customers, request).await
     }
 
+    async fn find_duplicate_customers(
+        &self,
+        request: Request<pb::FindDuplicateCustomersRequest>,
+    ) -> Answered<pb::FindDuplicateCustomersResponse> {
+        duplicates::find(&self.customers, request).await
+    }
+
     async fn update_customer(
         &self,
         request: Request<pb::UpdateCustomerRequest>,
     ) -> Answered<pb::UpdateCustomerResponse> {
-        mutate(
+        mutate_completing(
             request,
             |violations, _, message| {
                 let pb::UpdateCustomerRequest { customer, update_mask, etag: _, request_id: _, validate_only: _ } =
                     message;
                 let customer = customer.unwrap_or_default();
                 let id = customer_id(violations, "customer.id", &customer.id);
-                id.zip(violations.nest("", read::edits(update_mask, &customer)))
+                id.zip(read::edits(violations, update_mask, &customer))
+            },
+            async |caller: &Caller, (id, edits), violations| {
+                self.customers.add_violations(caller, id, Command::Update(edits), violations).await;
             },
             async |caller: &Caller, (id, edits), options| {
                 let (customer, replayed) = show::outcome(self.customers.update(caller, id, edits, options).await?);

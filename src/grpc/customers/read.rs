@@ -7,6 +7,7 @@ use strum::VariantArray as _;
 use crate::{
     domain::{
         accounts::policies::Policies,
+        duplicates::DuplicatePolicy,
         fields::{
             customer_fields::CustomerFields,
             edit::Edit,
@@ -35,7 +36,6 @@ use crate::{
     grpc::{
         customers::read_parts::{address, contacts, line, phone, tax_ids},
         pb,
-        status::REQUIRED_BY_POLICY,
     },
     service::customers::NewCustomer,
 };
@@ -71,39 +71,50 @@ pub(super) fn draft(
         }
         violations.nest("customer", fields.apply(edit));
     }
+    // Of contacts that cannot be read nothing is said to be missing.
+    let unread = violations.concern("customer.contacts");
     let region = policies.default_region.as_ref().map(Text::as_str);
     violations.nest("customer", fields.settle(&Profile::default(), Tables { region, industries }));
     if !violations.is_empty() {
-        missing_too(&mut violations, &fields, custom_ids.as_ref().unwrap_or(&CustomIds::default()), policies);
+        missing_too(&mut violations, &fields, unread, custom_ids.as_ref().unwrap_or(&CustomIds::default()), policies);
     }
     violations.finish(name.zip(origin).zip(custom_ids).map(|(_, custom_ids)| NewCustomer {
         fields,
         custom_ids,
         known_contacts,
+        duplicates: DuplicatePolicy::default(),
     }))
 }
 
 /// Adds the fields that the policies require and that are empty, unless something else is wrong with them.
-fn missing_too(violations: &mut Violations, fields: &CustomerFields, custom_ids: &CustomIds, policies: &Policies) {
+fn missing_too(
+    violations: &mut Violations,
+    fields: &CustomerFields,
+    unread_contacts: bool,
+    custom_ids: &CustomIds,
+    policies: &Policies,
+) {
     for path in policies.required_to_create.missing(fields, custom_ids) {
-        // Contacts of which one cannot be read are none.
-        let unread = fields.profile.contacts.is_empty() && violations.concern("customer.contacts");
         let field = format!("customer.{path}");
-        let is_unread = unread && matches!(path, FieldPath::PrimaryContact(_));
+        let is_unread = unread_contacts && matches!(path, FieldPath::PrimaryContact(_));
         if !violations.concern(&field) && !is_unread {
-            violations.push(field, REQUIRED_BY_POLICY);
+            violations.push(field, Rule::REQUIRED_BY_POLICY);
         }
     }
 }
 
-/// Reads the fields that a mask names.
-pub(super) fn edits(mask: Option<prost_types::FieldMask>, customer: &pb::Customer) -> Result<Vec<Edit>, Violations> {
+/// Reads the fields that a mask names: those that can be read. None: the mask itself is wrong.
+pub(super) fn edits(
+    violations: &mut Violations,
+    mask: Option<prost_types::FieldMask>,
+    customer: &pb::Customer,
+) -> Option<Vec<Edit>> {
     let raw = mask.map(|mask| mask.paths).unwrap_or_default();
     if raw.is_empty() || raw.len() > MAX_PATHS {
         let rule = Rule::with(format!("must name 1 to {MAX_PATHS} paths, such as name or primary_address.city"));
-        return Err(Violations::of("update_mask", rule));
+        violations.push("update_mask", rule);
+        return None;
     }
-    let mut violations = Violations::default();
     let mut paths: Vec<FieldPath> = Vec::with_capacity(raw.len());
     for (index, path) in raw.iter().enumerate() {
         let field = format!("update_mask.paths[{index}]");
@@ -116,8 +127,7 @@ pub(super) fn edits(mask: Option<prost_types::FieldMask>, customer: &pb::Custome
             Some(path) => paths.push(path),
         }
     }
-    let edits = paths.iter().filter_map(|path| edit(&mut violations, path, customer)).collect();
-    violations.finish(Some(edits))
+    Some(paths.iter().filter_map(|path| edit(violations, path, customer)).collect())
 }
 
 /// The rule that such a path of a mask breaks.
@@ -146,7 +156,7 @@ fn is_left_out(field: Field, customer: &pb::Customer) -> bool {
 }
 
 /// Reads the new value of a path. None: it breaks a rule, which is noted.
-fn edit(violations: &mut Violations, path: &FieldPath, customer: &pb::Customer) -> Option<Edit> {
+pub(super) fn edit(violations: &mut Violations, path: &FieldPath, customer: &pb::Customer) -> Option<Edit> {
     let at = format!("customer.{path}");
     match path {
         FieldPath::Whole(field) => whole(violations, at, *field, customer),

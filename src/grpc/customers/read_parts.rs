@@ -19,7 +19,7 @@ use crate::{
     service::clock,
 };
 
-/// Reads tax IDs: each by itself, then the list.
+/// Reads tax IDs: each by itself, then the list. What is wrong with one does not hide what is wrong with another.
 pub(super) fn tax_ids(violations: &mut Violations, raw: &[pb::TaxId]) -> Option<TaxIds> {
     violations.nest("customer", TaxIds::check_count(raw.len()))?;
     let parsed: Vec<Option<TaxId>> = raw
@@ -30,10 +30,8 @@ pub(super) fn tax_ids(violations: &mut Violations, raw: &[pb::TaxId]) -> Option<
         })
         .collect();
     let together = TaxIds::check(parsed.iter().map(Option::as_ref));
-    match parsed.into_iter().collect() {
-        Some(whole) => violations.nest("customer", TaxIds::try_new(whole)),
-        None => violations.nest("customer", Err(together)),
-    }
+    violations.nest("customer", together.finish(Some(())));
+    Some(TaxIds::read(parsed))
 }
 
 /// One line of an address.
@@ -67,24 +65,23 @@ pub(super) fn phone(violations: &mut Violations, at: &str, raw: Option<&pb::Phon
     violations.nest(at, Phone::parse_optional(number, extension))
 }
 
-/// Reads contacts: each by itself, then the list.
+/// Reads contacts: each by itself, then the list. What is wrong with one does not hide what is wrong with another.
 pub(super) fn contacts(violations: &mut Violations, raw: &[pb::Contact]) -> Option<SentContacts> {
     violations.nest("customer", Contacts::check_count(raw.len()))?;
-    let parsed: Vec<Option<Contact>> = raw
+    let before = violations.all().len();
+    let parsed: Vec<Contact> = raw
         .iter()
         .enumerate()
         .map(|(place, contact)| parse_contact(violations, &format!("customer.contacts[{place}]"), contact))
         .collect();
-    let contacts = match parsed.into_iter().collect() {
-        Some(whole) => violations.nest("customer", Contacts::try_new(whole)),
-        // The rules on the whole list are checked too, as far as the parts that are sent allow it.
-        None => {
-            let outlines: Vec<Outline> = raw.iter().map(outline).collect();
-            violations.nest("customer", Err(Contacts::check(&outlines)))
-        }
-    };
+    let (contacts, mut together) = Contacts::read(parsed);
+    if violations.all().len() > before {
+        // The rules on the whole list are checked as far as the parts that are sent allow it.
+        together = Contacts::check(&raw.iter().map(outline).collect::<Vec<_>>());
+    }
+    violations.nest("customer", together.finish(Some(())));
     let named = raw.iter().enumerate().filter(|(_, contact)| !contact.contact_id.is_empty());
-    contacts.map(|contacts| SentContacts { contacts, named: named.map(|(place, _)| place).collect() })
+    Some(SentContacts { contacts, named: named.map(|(place, _)| place).collect() })
 }
 
 fn outline(raw: &pb::Contact) -> Outline {
@@ -95,28 +92,21 @@ fn outline(raw: &pb::Contact) -> Outline {
     }
 }
 
-fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Option<Contact> {
+/// What can be read of a contact.
+fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Contact {
     // Every field is named, so that a field that is added to the contract does not compile here.
     let pb::Contact { contact_id, first_name, last_name, job_title, email, phone: number, primary } = raw;
     let field = |name: &str| format!("{at}.{name}");
-    let id = if contact_id.is_empty() {
-        Some(ContactId::from_uuid(clock::new_id()))
-    } else {
-        violations.check(field("contact_id"), ContactId::parse(contact_id))
-    };
-    let first_name = violations.check(field("first_name"), Text::parse_optional(first_name));
-    let last_name = violations.check(field("last_name"), Text::parse_optional(last_name));
-    let job_title = violations.check(field("job_title"), Text::parse_optional(job_title));
-    let email = violations.check(field("email"), optional(email, Email::parse));
-    let phone = phone(violations, &field("phone"), number.as_ref());
-    Some(Contact {
-        contact_id: id?,
-        first_name: first_name?,
-        last_name: last_name?,
-        job_title: job_title?,
-        email: email?,
-        phone: phone?,
+    let id =
+        if contact_id.is_empty() { None } else { violations.check(field("contact_id"), ContactId::parse(contact_id)) };
+    Contact {
+        contact_id: id.unwrap_or_else(|| ContactId::from_uuid(clock::new_id())),
+        first_name: violations.check(field("first_name"), Text::parse_optional(first_name)).flatten(),
+        last_name: violations.check(field("last_name"), Text::parse_optional(last_name)).flatten(),
+        job_title: violations.check(field("job_title"), Text::parse_optional(job_title)).flatten(),
+        email: violations.check(field("email"), optional(email, Email::parse)).flatten(),
+        phone: phone(violations, &field("phone"), number.as_ref()).flatten(),
         primary: *primary,
         unknown: UnknownFields::default(),
-    })
+    }
 }

@@ -7,7 +7,6 @@ use crate::{
         access::caller::Caller,
         accounts::account::Account,
         customers::{command::Command, custom_id_change::CustomIdChange},
-        fields::edit::Edit,
         values::{
             custom_id::{CustomId, CustomIds, System},
             rule_code::RuleCode,
@@ -16,8 +15,8 @@ use crate::{
     },
     grpc::{
         convert::customer_id,
-        customers::{read, show},
-        handler::{Answered, mutate},
+        customers::{duplicates, read, show},
+        handler::{Answered, mutate, mutate_completing},
         pb,
     },
     service::customers::{Customers, Match, Upsert, Upserted},
@@ -56,18 +55,31 @@ pub(super) async fn upsert(
     customers: &Customers,
     request: Request<pb::UpsertCustomerRequest>,
 ) -> Answered<pb::UpsertCustomerResponse> {
-    mutate(
+    mutate_completing(
         request,
         |violations, caller: &Caller, message| {
-            let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _ } = message;
-            violations.nest("", parse(customer, &system, update_mask, caller.account()))
+            let pb::UpsertCustomerRequest {
+                customer,
+                system,
+                update_mask,
+                request_id: _,
+                validate_only: _,
+                duplicate_policy,
+            } = message;
+            let policy = duplicates::policy(violations, duplicate_policy);
+            let upsert = parse(violations, customer, &system, update_mask, caller.account())?;
+            Some(upsert.with_duplicates(policy.unwrap_or_default()))
+        },
+        async |caller: &Caller, upsert, violations| {
+            if let Match::Id(id) = upsert.by {
+                customers.add_violations(caller, id, upsert.update, violations).await;
+            }
         },
         async |caller: &Caller, upsert, options| {
             let (outcome, upserted) = customers.upsert(caller, &upsert, options).await?;
-            let (mut customer, replayed) = show::outcome(outcome);
-            if let Some(customer) = customer.as_mut().filter(|_| options.validate_only)
-                && upserted == Upserted::Created
-            {
+            let possible_duplicates = duplicates::out(outcome.value.duplicates);
+            let (mut customer, replayed) = (show::full(outcome.value.customer), outcome.replayed);
+            if options.validate_only && upserted == Upserted::Created {
                 // It is not stored, so its id finds nothing.
                 customer.id.clear();
             }
@@ -76,23 +88,31 @@ pub(super) async fn upsert(
                 Upserted::Updated => pb::UpsertResult::Updated,
                 Upserted::Unchanged => pb::UpsertResult::Unchanged,
             };
-            Ok(pb::UpsertCustomerResponse { customer, result: result.into(), replayed })
+            Ok(pb::UpsertCustomerResponse {
+                customer: Some(customer),
+                result: result.into(),
+                replayed,
+                possible_duplicates,
+            })
         },
     )
     .await
 }
 
-/// Parses the customer to create or update.
+/// Parses the customer to create or update: what can be read of it.
 fn parse(
+    violations: &mut Violations,
     customer: Option<pb::Customer>,
     system: &str,
     mask: Option<prost_types::FieldMask>,
     acting: &Account,
-) -> Result<Upsert, Violations> {
-    let customer =
-        customer.ok_or_else(|| Violations::of("customer", Rule::coded(RuleCode::Required, "must be given")))?;
-    let mut violations = Violations::default();
-    let edits = read::edits(mask, &customer);
+) -> Option<Upsert> {
+    let Some(customer) = customer else {
+        violations.push("customer", Rule::coded(RuleCode::Required, "must be given"));
+        return None;
+    };
+    let mut of_mask = Violations::default();
+    let edits = read::edits(&mut of_mask, mask, &customer);
     let found_by = if customer.id.is_empty() {
         let new = violations.nest("", read::draft(Some(customer), &acting.policies, acting.industries.as_deref()));
         new.and_then(|new| {
@@ -103,13 +123,18 @@ fn parse(
         if !system.is_empty() {
             violations.push("system", Rule::new("must not be given together with customer.id"));
         }
-        let custom_ids = read::custom_ids(&mut violations, &customer);
-        let id = customer_id(&mut violations, "customer.id", &customer.id);
+        let custom_ids = read::custom_ids(violations, &customer);
+        let id = customer_id(violations, "customer.id", &customer.id);
         custom_ids.zip(id).map(|(custom_ids, id)| (custom_ids, Match::Id(id)))
     };
-    let edits = add_once(&mut violations, edits);
-    let ((custom_ids, by), edits) = violations.finish(found_by.zip(edits))?;
-    Ok(Upsert { by, custom_ids, update: Command::Update(edits) })
+    // Its fields were parsed for the new customer too: the same violation is reported once.
+    for violation in of_mask.all() {
+        if !violations.all().contains(violation) {
+            violations.push(violation.field.clone(), violation.rule.clone());
+        }
+    }
+    let ((custom_ids, by), edits) = found_by.zip(edits)?;
+    Some(Upsert { by, custom_ids, update: Command::Update(edits) })
 }
 
 /// The custom ID by which the customer is found. The system may be left out if the customer has one custom ID.
@@ -126,18 +151,4 @@ fn custom_id_to_find(system: &str, ids: &CustomIds) -> Result<(System, CustomId)
         Violations::of("customer.custom_ids", rule)
     })?;
     Ok((asked, id))
-}
-
-/// The edits of the mask. Their fields were parsed for the new customer too: the same violation is reported once.
-fn add_once(violations: &mut Violations, edits: Result<Vec<Edit>, Violations>) -> Option<Vec<Edit>> {
-    let broken = match edits {
-        Ok(edits) => return Some(edits),
-        Err(broken) => broken,
-    };
-    for violation in broken.all() {
-        if !violations.all().contains(violation) {
-            violations.push(violation.field.clone(), violation.rule.clone());
-        }
-    }
-    None
 }

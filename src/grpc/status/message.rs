@@ -64,6 +64,9 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
             "The response would exceed the clients' size limit. Request fewer customers, or the view BASIC."
         }
         Error::OrderReferenceTaken { .. } => "Another customer of the account was created from this order.",
+        Error::PossibleDuplicate { .. } => {
+            "The customer may exist already. FindDuplicateCustomers shows which ones; duplicate_policy REPORT creates it all the same."
+        }
         Error::MemberExists { .. } => "The principal is already a member of the account.",
         Error::MemberNotFound => "Member not found in the acting account.",
         Error::MembershipNotFound => "You have no such membership.",

@@ -14,17 +14,14 @@ pub use self::message::{INTERNAL, RPC_UNKNOWN};
 use self::{
     cause::Cause,
     message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate, wire_size},
-    resource::{holder, resource_type},
+    resource::{duplicates, holder, resource_type},
 };
 use super::pb::ErrorReason;
 use crate::{
     domain::{
         refusal::{Blocker, InvitationRefusal, Refusal},
         requests::contract::Rpc,
-        values::{
-            rule_code::RuleCode,
-            violation::{Rule, Violations},
-        },
+        values::violation::{Rule, Violations},
     },
     error::Error,
 };
@@ -33,10 +30,6 @@ use crate::{
 pub const DOMAIN: &str = "clientele";
 /// Maximum size of message and details on the wire: clients reject trailers of more than 8 KiB.
 const MAX_SIZE: usize = 4096;
-
-/// The rule of a field that the account's policy requires of a new customer and that is empty.
-pub(super) const REQUIRED_BY_POLICY: Rule =
-    Rule::coded(RuleCode::Required, "must be given: the account's policy required_to_create names it");
 
 /// Whether the same bytes may be sent again if the outcome of the call is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +71,7 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
         }
         Error::Refused { refusal: Refusal::RequiredToCreate(missing), .. } => {
             let mut violations = Violations::default();
-            missing.iter().for_each(|path| violations.push(format!("customer.{path}"), REQUIRED_BY_POLICY));
+            missing.iter().for_each(|path| violations.push(format!("customer.{path}"), Rule::REQUIRED_BY_POLICY));
             with_violations(code, &message, &details, &violations)
         }
         Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
@@ -144,6 +137,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::LookupAmbiguous => (Code::FailedPrecondition, Reason::LookupAmbiguous),
         Error::AnswerTooLarge => (Code::ResourceExhausted, Reason::AnswerTooLarge),
         Error::OrderReferenceTaken { .. } => (Code::AlreadyExists, Reason::OrderReferenceTaken),
+        Error::PossibleDuplicate { .. } => (Code::AlreadyExists, Reason::PossibleDuplicate),
         Error::TakenThere { blocker, .. } => blocker_code_and_reason(*blocker),
         Error::MemberExists { .. } => (Code::AlreadyExists, Reason::MemberExists),
         Error::MemberNotFound => (Code::NotFound, Reason::MemberNotFound),
@@ -216,6 +210,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         }
         Error::NotAnOperator => insert("required_role", "PLATFORM".to_owned()),
         Error::AccountRequired { waiting, .. } => insert("waiting_memberships", message::count(*waiting)),
+        Error::PossibleDuplicate { found } => duplicates(found).into_iter().for_each(|(key, value)| insert(key, value)),
         Error::EtagMismatch { etag, changed } => {
             insert("etag", etag.clone());
             if let Some(changed) = changed {

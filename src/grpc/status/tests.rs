@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::{
+    duplicates::{Duplicate, Reason},
     fields::{field::Field, path::FieldPath},
     refusal::{Blocker, InvitationRefusal},
     values::{
@@ -8,6 +9,10 @@ use crate::domain::{
         violation::Rule,
     },
 };
+
+fn duplicate(id: u128) -> Duplicate {
+    Duplicate { customer: CustomerId::from_uuid(uuid::Uuid::from_u128(id)), reasons: vec![Reason::TaxId, Reason::Name] }
+}
 
 const SECRET: &str = "insert into customers at 10.0.0.7";
 
@@ -65,6 +70,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::CustomIdTaken { field: Some("customer.custom_ids.erp".to_owned()), by: None },
         Error::OrderReferenceTaken { by: None },
         Error::TakenThere { blocker: Blocker::NameTaken, at: Some("customer_ids[2]".to_owned()), by: None },
+        Error::PossibleDuplicate { found: vec![duplicate(1)] },
         Error::MemberExists { by: None },
         Error::InvitationNotFound,
         Error::InvitationExists { by: InvitationId::from_uuid(uuid::Uuid::nil()) },
@@ -178,6 +184,12 @@ fn metadata_has_the_contracts_keys() {
         [pair("changed_fields", "name,email"), pair("etag", "e")]
     );
     assert_eq!(metadata_of(Error::EtagMismatch { etag: "e".into(), changed: None }), [pair("etag", "e")]);
+    let found: Vec<Duplicate> = (1..=7).map(duplicate).collect();
+    let ids: Vec<String> = found[..5].iter().map(|duplicate| duplicate.customer.to_string()).collect();
+    assert_eq!(
+        metadata_of(Error::PossibleDuplicate { found }),
+        [pair("duplicates", &ids.join(",")), pair("reasons", "TAX_ID,NAME"), pair("score", "90")]
+    );
     let missing = Refusal::RequiredToApprove(vec![FieldPath::Whole(Field::Email), FieldPath::Whole(Field::Phone)]);
     assert_eq!(metadata_of(missing.into()), [pair("missing_fields", "email,phone")]);
 }
@@ -201,6 +213,7 @@ fn a_resource_is_named_by_its_type_and_by_its_id_if_the_caller_sees_it() {
         (Error::CustomIdTaken { field: None, by: Some(customer) }, "clientele.v1.Customer", true),
         (Error::OrderReferenceTaken { by: Some(customer) }, "clientele.v1.Customer", true),
         (Error::TakenThere { blocker, at: None, by: Some(customer) }, "clientele.v1.Customer", true),
+        (Error::PossibleDuplicate { found: vec![duplicate(7)] }, "clientele.v1.Customer", true),
         (Error::MemberExists { by: Some(member) }, "clientele.v1.Member", true),
         (Error::TagExists { by: Some(tag) }, "clientele.v1.Tag", true),
         (Error::BranchExists { by: Some(branch) }, "clientele.v1.Branch", true),

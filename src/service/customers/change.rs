@@ -66,6 +66,33 @@ impl Customers {
         }
     }
 
+    /// Adds what the command would break of a customer, beside what is known to be wrong with the request. Nothing of a customer that
+    /// the caller may not change.
+    pub async fn add_violations(&self, caller: &Caller, id: CustomerId, command: Command, violations: &mut Violations) {
+        let Ok(record) = self.get_record(caller, id).await else { return };
+        if command.permits(caller, &record.customer).is_err() {
+            return;
+        }
+        let inputs =
+            DecisionInputs { policies: &record.policies, owner_ids: &record.owner_ids, acting: caller.account() };
+        let mut more = Violations::default();
+        match command.decide(&mut record.customer.clone(), inputs, clock::now()) {
+            Err(Refusal::BreaksRule(broken)) => _ = more.nest::<()>("customer", Err(broken)),
+            Err(Refusal::RequiredToCreate(missing)) => {
+                missing.iter().for_each(|path| more.push(format!("customer.{path}"), Rule::REQUIRED_BY_POLICY));
+            }
+            _ => {}
+        }
+        // Of contacts that cannot be read nothing is said to be missing.
+        let unread = violations.concern("customer.contacts");
+        for violation in more.all() {
+            let is_unread = unread && violation.field.starts_with("customer.primary_contact");
+            if !is_unread && !violations.concern(&violation.field) {
+                violations.push(violation.field.clone(), violation.rule.clone());
+            }
+        }
+    }
+
     async fn try_change(&self, mut lease: Lease, attempt: &Attempt<'_>) -> Result<Outcome<CustomerDetails>> {
         // `validate_only` writes under the lock and rolls back: the same statement, so the same checks.
         let tries = if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES };

@@ -6,18 +6,26 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use super::{CustomerDetails, Customers, taken::release_hidden};
+use super::{
+    CustomerDetails, Customers,
+    duplicates::{self, PossibleDuplicate},
+    taken::release_hidden,
+};
 use crate::{
     domain::{
-        access::caller::Caller,
+        access::{caller::Caller, relation::Relation},
         accounts::account::Account,
         customers::customer::{Customer, Stamp},
+        duplicates::{Duplicate, DuplicatePolicy},
         fields::{
             customer_fields::CustomerFields,
             field::Field,
             references::{References, refuse_foreign},
         },
-        requests::options::{Options, Outcome},
+        requests::{
+            answer::Answer,
+            options::{Options, Outcome},
+        },
         values::{
             custom_id::{CustomIds, System},
             enums::{Reach, Role},
@@ -46,6 +54,24 @@ pub struct NewCustomer {
     pub custom_ids: CustomIds,
     /// The places of contacts that came with an id, as those of an existing customer do. A customer is not created with them.
     pub known_contacts: Vec<usize>,
+    /// What is done if the customer may exist already.
+    pub duplicates: DuplicatePolicy,
+}
+
+/// A customer that was created, and those that may be the same.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The customer.
+    pub customer: CustomerDetails,
+    /// The others, the most likely first.
+    pub duplicates: Vec<PossibleDuplicate>,
+}
+
+impl Created {
+    /// Without others.
+    pub(super) fn alone(customer: CustomerDetails) -> Self {
+        Self { customer, duplicates: Vec::new() }
+    }
 }
 
 /// Decisions in one session; after that many changes of the account the runner begins again.
@@ -56,14 +82,9 @@ impl Customers {
     ///
     /// # Errors
     /// See the contract's CreateCustomer.
-    pub async fn create(
-        &self,
-        caller: &Caller,
-        new: &NewCustomer,
-        options: &Options,
-    ) -> Result<Outcome<CustomerDetails>> {
+    pub async fn create(&self, caller: &Caller, new: &NewCustomer, options: &Options) -> Result<Outcome<Created>> {
         let attempt = |lease| self.try_create(lease, caller, new, options);
-        let replay = |answer| self.replay(caller, answer);
+        let replay = |answer| self.replay_created(caller, answer);
         match self.mutations.run(Call::new(caller, options), attempt, replay).await {
             Err(failure) => Err(self.explain(caller, new, failure).await),
             done => done,
@@ -76,16 +97,28 @@ impl Customers {
         caller: &Caller,
         new: &NewCustomer,
         options: &Options,
-    ) -> Result<Outcome<CustomerDetails>> {
+    ) -> Result<Outcome<Created>> {
         let mut account = Arc::new(caller.account().clone());
+        let mut looked_up = None;
         for _ in 0..TRIES {
             let (refusal, replay_first) = match decide(caller, &account, new, options) {
-                Ok(insert) => {
-                    if save(&mut lease, caller, &account, &insert, options).await? {
-                        let details = self.mutated_details(caller, options, record(&account, insert))?;
-                        return Ok(Outcome::changed(details));
+                Ok(mut insert) => {
+                    // Once: what changes between two tries is the account.
+                    let others = match looked_up.take() {
+                        Some(others) => others,
+                        None => look_up(&mut lease, caller, new).await?,
+                    };
+                    insert.duplicates = others.iter().map(|(_, duplicate)| duplicate.clone()).collect();
+                    if new.duplicates == DuplicatePolicy::Block && !others.is_empty() {
+                        (Some(Error::PossibleDuplicate { found: insert.duplicates }), true)
+                    } else if save(&mut lease, caller, &account, &insert, options).await? {
+                        let customer = self.mutated_details(caller, options, record(&account, insert))?;
+                        let duplicates = self.show_duplicates(caller, others)?;
+                        return Ok(Outcome::changed(Created { customer, duplicates }));
+                    } else {
+                        looked_up = Some(others);
+                        (None, true)
                     }
-                    (None, true)
                 }
                 Err(Refused::BeforeReplay(refusal)) => (Some(refusal), false),
                 Err(Refused::AfterReplay(refusal)) => (Some(refusal), true),
@@ -112,11 +145,26 @@ impl Customers {
         conn: &mut PgConnection,
         caller: &Caller,
         options: &Options,
-    ) -> Result<Option<CustomerDetails>> {
+    ) -> Result<Option<Created>> {
         match find_stored(conn, caller, options).await? {
-            Some(answer) => self.replay_in(conn, caller, answer).await.map(Some),
+            Some(answer) => self.replay_created_in(conn, caller, answer).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The customer of a stored answer, and those that may be the same as far as the caller still sees them.
+    async fn replay_created(&self, caller: &Caller, answer: Answer) -> Result<Created> {
+        let mut lease = self.pool.lease().await?;
+        Box::pin(lease.run(async |conn| self.replay_created_in(conn, caller, answer).await)).await
+    }
+
+    async fn replay_created_in(&self, conn: &mut PgConnection, caller: &Caller, mut answer: Answer) -> Result<Created> {
+        let duplicates = match &mut answer {
+            Answer::Customer { duplicates, .. } => std::mem::take(duplicates),
+            _ => Vec::new(),
+        };
+        let customer = self.replay_in(conn, caller, answer).await?;
+        Ok(Created { customer, duplicates: self.stored_duplicates(conn, caller, duplicates).await? })
     }
 
     /// Turns a broken key into what it means to the caller.
@@ -129,6 +177,15 @@ impl Customers {
             _ => self.explain_taken(caller, caller.account().id, &new.fields, failure).await,
         }
     }
+}
+
+/// The customers that may be the same as the new one, unless nobody asks.
+async fn look_up(lease: &mut Lease, caller: &Caller, new: &NewCustomer) -> Result<Vec<(CustomerRecord, Duplicate)>> {
+    if new.duplicates == DuplicatePolicy::Ignore {
+        return Ok(Vec::new());
+    }
+    let relation = Relation::OwnerOrAbove;
+    lease.run(async |conn| duplicates::find(conn, caller, &new.fields, relation, None).await).await
 }
 
 /// Writes a new customer. Returns whether it did: not if the account or its tenant has changed.
@@ -180,6 +237,7 @@ fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Optio
         custom_ids: new.custom_ids.clone(),
         events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
         request: options.request,
+        duplicates: Vec::new(),
     })
 }
 

@@ -85,7 +85,7 @@ impl Customers {
         now: CustomerRecord,
         answer: Answer,
     ) -> Result<CustomerDetails> {
-        let Answer::Customer { customer, link } = answer else { return Err(other_answer()) };
+        let Answer::Customer { customer, link, .. } = answer else { return Err(other_answer()) };
         self.details(caller, CustomerRecord { customer, link, ..now })
     }
 }

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod custom_ids;
 mod details;
+mod duplicates;
 mod find;
 mod migrate;
 mod names;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 
 pub use self::{
     batch::{BatchItem, BatchOutcomes},
-    create::NewCustomer,
+    create::{Created, NewCustomer},
+    duplicates::{Compared, PossibleDuplicate},
     find::{Availability, Found},
     migrate::{Migrated, Reseller},
     ownership::Blocked,

@@ -129,7 +129,8 @@ impl Customers {
             store::access::withdraw::withdraw(conn, scope, account, &withdrawn, write).await?;
         }
         let moves = [moved(caller, before, after, at)];
-        let answer = Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link };
+        let answer =
+            Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link, duplicates: Vec::new() };
         let event_type = EventType::MigrationReverted;
         store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, Some(id)), write).await?;
         let customer = self.details_in_transaction(conn, caller, id, options).await?;

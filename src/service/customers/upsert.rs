@@ -2,13 +2,14 @@
 //! customer: a call that finds the ID taken on writing looks again.
 
 use super::{
-    CustomerDetails, Customers, NewCustomer,
+    Created, Customers, NewCustomer,
     custom_ids::{Attempt, CustomIdEdit},
 };
 use crate::{
     domain::{
         access::caller::Caller,
         customers::command::Command,
+        duplicates::DuplicatePolicy,
         requests::options::{Options, Outcome},
         values::{
             custom_id::{CustomId, CustomIds, System},
@@ -51,6 +52,17 @@ pub struct Upsert {
     pub update: Command,
 }
 
+impl Upsert {
+    /// The same, with what is done about duplicates if the customer is created.
+    #[must_use]
+    pub fn with_duplicates(mut self, policy: DuplicatePolicy) -> Self {
+        if let Match::CustomId { new, .. } = &mut self.by {
+            new.duplicates = policy;
+        }
+        self
+    }
+}
+
 /// The result of an upsert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upserted {
@@ -72,7 +84,7 @@ impl Customers {
         caller: &Caller,
         upsert: &Upsert,
         options: &Options,
-    ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
+    ) -> Result<(Outcome<Created>, Upserted)> {
         let (system, custom_id, new) = match &upsert.by {
             Match::Id(id) => return self.upsert_existing(caller, *id, upsert, options).await,
             Match::CustomId { system, id, new } => (system, id, new),
@@ -113,7 +125,7 @@ impl Customers {
         id: CustomerId,
         upsert: &Upsert,
         options: &Options,
-    ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
+    ) -> Result<(Outcome<Created>, Upserted)> {
         let found_by = match &upsert.by {
             Match::Id(_) => None,
             Match::CustomId { system, id, .. } => Some((system, id)),
@@ -127,12 +139,15 @@ impl Customers {
             etag: None,
             field: |system| format!("customer.custom_ids.{}", system.as_str()),
         };
-        let outcome = self.change_ids(&attempt).await?;
+        let mut outcome = self.change_ids(&attempt).await?.map(Created::alone);
         let upserted = match outcome.changed {
-            _ if outcome.replayed => replayed(found_by.is_some(), &outcome.value),
+            _ if outcome.replayed => replayed(found_by.is_some(), &outcome.value.customer),
             true => Upserted::Updated,
             false => Upserted::Unchanged,
         };
+        if outcome.replayed && upserted == Upserted::Created {
+            outcome.value.duplicates = self.replayed_duplicates(caller, options).await?;
+        }
         Ok((outcome, upserted))
     }
 
@@ -141,16 +156,16 @@ impl Customers {
         caller: &Caller,
         new: &NewCustomer,
         options: &Options,
-    ) -> Result<(Outcome<CustomerDetails>, Upserted)> {
+    ) -> Result<(Outcome<Created>, Upserted)> {
         let outcome = self.create(caller, new, options).await?;
-        let upserted = if outcome.replayed { replayed(true, &outcome.value) } else { Upserted::Created };
+        let upserted = if outcome.replayed { replayed(true, &outcome.value.customer) } else { Upserted::Created };
         Ok((outcome, upserted))
     }
 }
 
 /// The result of an earlier upsert, by its stored answer: a creation leaves the customer and the link at their first
 /// revisions; an update of a customer that was found by its custom ID leaves one of them at a later one.
-fn replayed(by_custom_id: bool, stored: &CustomerDetails) -> Upserted {
+fn replayed(by_custom_id: bool, stored: &super::CustomerDetails) -> Upserted {
     if by_custom_id && stored.customer.revision == 1 && stored.link.revision == 1 {
         Upserted::Created
     } else {
@@ -158,7 +173,13 @@ fn replayed(by_custom_id: bool, stored: &CustomerDetails) -> Upserted {
     }
 }
 
-/// Whether another customer has what the new one was to get.
+/// Whether another customer has what the new one was to get, or may be the same.
 fn is_taken(error: &Error) -> bool {
-    matches!(error, Error::CustomIdTaken { .. } | Error::NameTaken { .. } | Error::OrderReferenceTaken { .. })
+    matches!(
+        error,
+        Error::CustomIdTaken { .. }
+            | Error::NameTaken { .. }
+            | Error::OrderReferenceTaken { .. }
+            | Error::PossibleDuplicate { .. }
+    )
 }

@@ -1,6 +1,6 @@
 //! The first form of a write: a slice of new customers of one account in one statement of plain inserts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
@@ -12,6 +12,7 @@ use crate::{
         access::{caller::Caller, relation::Relation},
         accounts::account::{Account, name_scope},
         customers::{customer::Customer, link::Link},
+        duplicates::{Duplicate, FLEET, Key, stored_keys},
         fields::references::References,
         history::{event::Changes, event_type::EventType},
         requests::{answer::Answer, options::Repeatable},
@@ -40,6 +41,8 @@ pub struct CustomerInsert {
     pub events: [EventId; 2],
     /// The key of the stored answer; none if the caller cannot repeat the call.
     pub request: Option<Repeatable>,
+    /// The customers that may be the same, which the stored answer names.
+    pub duplicates: Vec<Duplicate>,
 }
 
 impl CustomerInsert {
@@ -85,6 +88,7 @@ struct Element<'a> {
     text: Searchable,
     /// Of the owner, who gives the first custom IDs.
     id_grams: BTreeMap<AccountId, Vec<i32>>,
+    duplicate_keys: BTreeSet<Key>,
 }
 
 #[derive(Serialize)]
@@ -125,9 +129,9 @@ pub async fn create(
             answers: &answers,
         },
         "with element as materialized (
-            select e.custom_ids, e.refs, e.text, e.id_grams, " CREATED_COLUMNS "
+            select e.custom_ids, e.refs, e.text, e.id_grams, e.duplicate_keys, " CREATED_COLUMNS "
             from jsonb_to_recordset($12) as e (
-                customer jsonb, custom_ids jsonb, refs jsonb, text jsonb, id_grams jsonb
+                customer jsonb, custom_ids jsonb, refs jsonb, text jsonb, id_grams jsonb, duplicate_keys bigint[]
             )
             cross join lateral jsonb_populate_record(null::customers, e.customer) as c
         ), rule as materialized (
@@ -169,11 +173,19 @@ pub async fn create(
             )
             select $1, n.id, $13, n.ancestors, n.id_grams, s.name, s.bucket, s.doc, s.country, s.grams, s.version
             from new n cross join lateral jsonb_populate_record(null::customer_search, n.text) as s
+        ), duplicate as (
+            insert into duplicate_keys (tenant_id, account_id, key, customer_id)
+            select $1, a.id, k.key, n.id
+            from new n
+            cross join lateral unnest(n.duplicate_keys) as k (key)
+            cross join lateral unnest(n.ancestors) as a (id)
+            where k.key & $16 = 0 or a.id = $13
         )" RECORDED,
         Json(&elements) as _,
         account.id.get(),
         account.tenant_revision,
         account.revision,
+        FLEET,
     )
     .fetch_one(conn)
     .named("customers.create")
@@ -196,12 +208,13 @@ fn element<'a>(new: &'a CustomerInsert, link: &'a Link, name_scope: Option<Uuid>
         refs: &new.customer.fields.references,
         text: Searchable::of(&new.customer.fields),
         id_grams: given.into_iter().map(|grams| (new.customer.owner, grams)).collect(),
+        duplicate_keys: stored_keys(&new.customer.fields),
     }
 }
 
 /// The stored answer, if the call may be repeated.
 fn answer<'a>(new: &'a CustomerInsert, link: &'a Link) -> Option<NewAnswer<impl Serialize + 'a>> {
     let request = new.request.as_ref()?;
-    let answer = NewAnswer::new(request, Answer::of_customer(&new.customer, link));
+    let answer = NewAnswer::new(request, Answer::of_created(&new.customer, link, &new.duplicates));
     Some(NewAnswer { customer_id: Some(new.customer.id), ..answer })
 }

@@ -4,6 +4,7 @@ mod batch;
 mod columns;
 mod create;
 pub mod custom_ids;
+mod duplicates;
 mod find;
 mod hidden_ids;
 pub mod ownership;
@@ -20,6 +21,7 @@ use self::row::Row;
 pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{CustomerInsert, create},
+    duplicates::find_duplicates,
     find::{find_by_custom_id, get_all, lookup},
     hidden_ids::{HiddenHolder, find_hidden, release},
     record::{BatchCustomer, CustomerRecord, LoadedCustomer},

@@ -8,12 +8,14 @@ use crate::{
     domain::{
         access::caller::Caller,
         customers::customer::Customer,
+        duplicates::FLEET,
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
         values::{sort_key::SortKey, text::Text},
     },
     error::Result,
     store::{
+        duplicates,
         mutation::mutation,
         search,
         write::{NewAnswer, NewEvent, Recorded, Write},
@@ -95,6 +97,7 @@ async fn save_fields<A: Serialize>(
     let fields = &after.fields;
     // The searched text changes rarely, and writing it costs every index of it.
     let searchable = search::change(&before.customer.fields, fields);
+    let (gone, new) = duplicates::change(&before.customer.fields, fields);
     let name_sort = SortKey::of(fields.name.as_str());
     let saved = mutation!(
         recorded,
@@ -122,6 +125,17 @@ async fn save_fields<A: Serialize>(
             update custom_ids i set bucket = s.bucket
             from written w cross join jsonb_populate_record(null::customer_search, $20) as s
             where i.tenant_id = $1 and i.customer_id = w.id and i.bucket <> s.bucket and $20::jsonb is not null
+        ), no_duplicate as (
+            delete from duplicate_keys d
+            where d.tenant_id = $1 and d.customer_id = (select id from written) and d.key = any($22)
+        ), duplicate as (
+            insert into duplicate_keys (tenant_id, account_id, key, customer_id)
+            select $1, a.id, k.key, w.id
+            from written w
+            cross join unnest($23::bigint[]) as k (key)
+            cross join lateral unnest(w.ancestors) as a (id)
+            where k.key & $24 = 0 or a.id = w.account_id
+            on conflict do nothing
         )" RECORDED,
         after.id.get(),
         before.customer.revision,
@@ -133,6 +147,9 @@ async fn save_fields<A: Serialize>(
         Json(&after.updated.by) as _,
         searchable.map(Json) as _,
         name_sort.as_bytes(),
+        &gone,
+        &new,
+        FLEET,
     )
     .fetch_one(conn)
     .named("customers.save_fields")

@@ -13,7 +13,11 @@ use uuid::Uuid;
 
 use self::named::Table;
 pub use self::rekeyed::{Conflict, Rekeyed};
-use crate::{domain::values::key::Key, telemetry::Statement as _};
+use crate::{
+    domain::values::key::Key,
+    store::derived::{self, Due},
+    telemetry::Statement as _,
+};
 
 /// The name in `derived_texts`.
 const NAME: &str = "keys";
@@ -23,24 +27,7 @@ const NAME: &str = "keys";
 /// # Errors
 /// What the server says. It can be called again.
 pub(super) async fn bring_up_to_date(conn: &mut PgConnection) -> sqlx::Result<Rekeyed> {
-    let known = sqlx::query!(
-        r#"
-        select version, is_settled, derived_at < clock_timestamp() - interval '1 hour' as "is_old!"
-        from derived_texts
-        where name = $1
-        "#,
-        NAME,
-    )
-    .fetch_optional(&mut *conn)
-    .named("keys.version")
-    .await?;
-    let mut is_old = false;
-    if let Some(known) = known {
-        if known.version > Key::VERSION || (known.version == Key::VERSION && known.is_settled) {
-            return Ok(Rekeyed::default());
-        }
-        is_old = known.version == Key::VERSION && known.is_old;
-    }
+    let Due::Yes { is_old } = derived::due(conn, NAME, Key::VERSION).await? else { return Ok(Rekeyed::default()) };
     let (mut rekeyed, mut tenant, mut is_empty) = (Rekeyed::default(), Uuid::nil(), true);
     while let Some(next) = next_tenant(conn, tenant).await? {
         (tenant, is_empty) = (next, false);
@@ -50,7 +37,7 @@ pub(super) async fn bring_up_to_date(conn: &mut PgConnection) -> sqlx::Result<Re
         custom_ids::rekey(conn, tenant, &mut rekeyed).await?;
     }
     // While an older release may still write, and while there are conflicts, the next run looks again.
-    settle(conn, rekeyed.conflicts == 0 && (is_empty || is_old)).await?;
+    derived::settle(conn, NAME, Key::VERSION, rekeyed.conflicts == 0 && (is_empty || is_old)).await?;
     Ok(rekeyed)
 }
 
@@ -59,23 +46,4 @@ async fn next_tenant(conn: &mut PgConnection, after: Uuid) -> sqlx::Result<Optio
         .fetch_optional(conn)
         .named("keys.next_tenant")
         .await
-}
-
-async fn settle(conn: &mut PgConnection, is_settled: bool) -> sqlx::Result<()> {
-    sqlx::query!(
-        "
-        insert into derived_texts as d (name, version, derived_at, is_settled)
-        values ($1, $2, clock_timestamp(), $3)
-        on conflict (name) do update
-        set version = excluded.version, is_settled = excluded.is_settled,
-            derived_at = case when d.version = excluded.version then d.derived_at else excluded.derived_at end
-        ",
-        NAME,
-        Key::VERSION,
-        is_settled,
-    )
-    .execute(conn)
-    .named("keys.settle")
-    .await?;
-    Ok(())
 }

@@ -312,6 +312,15 @@ pub const CASES: &[Case] = &[
         call!(customers.check_name_availability, _ => pb::CheckNameAvailabilityRequest { name: "Ada".to_owned() }),
     ),
     case(
+        "CustomerService/FindDuplicateCustomers",
+        "VIEWER",
+        Tenancy::Customer,
+        call!(customers.find_duplicate_customers, customer_id => pb::FindDuplicateCustomersRequest {
+            customer_id,
+            customer: None,
+        }),
+    ),
+    case(
         "CustomerService/UpsertCustomer",
         "MEMBER",
         Tenancy::Customer,

@@ -4,7 +4,7 @@ use clientele::grpc::pb;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::run;
+use super::{duplicates::copy_keys, run};
 use crate::world::{Client, TestAccount, World, customer};
 
 /// The accounts and what is in them.
@@ -149,7 +149,7 @@ fn uuids(ids: &[String]) -> Vec<Uuid> {
 }
 
 /// A customer whose city, phone and number are like those of others.
-fn template(name: &str, number: usize) -> pb::Customer {
+pub fn template(name: &str, number: usize) -> pb::Customer {
     let cities = ["Eindhoven", "La Paz", "München", "Texel"];
     pb::Customer {
         custom_ids: [("erp".to_owned(), format!("KL-{number:05}"))].into(),
@@ -258,6 +258,7 @@ async fn copy_all(sql: &mut PgConnection, branch: &str, sales_person: &str, larg
         &[("customer_id", "m.id"), ("account_id", "m.account_id"), ("value_key", number), ("value", number)],
     )
     .await;
+    copy_keys(sql).await;
     copy(sql, "customer_links", "t.customer_id", &[("customer_id", "m.id"), ("account_id", "m.account_id")]).await;
     run(
         sql,

@@ -32,6 +32,15 @@ impl Log {
         self.0.metadata().unwrap().len()
     }
 
+    /// The statement of a call, which returns how many customers it found.
+    pub async fn of_call(&self, call: impl AsyncFnOnce() -> usize) -> Statement {
+        let before = self.length();
+        let found = call().await;
+        let logged = self.behind(before);
+        let (text, parameters) = last_search(&logged).unwrap_or_else(|| panic!("no statement: {logged}"));
+        Statement { text, parameters: literals(&parameters), found }
+    }
+
     fn behind(&self, place: u64) -> String {
         let (mut log, mut text) = (File::open(&self.0).unwrap(), String::new());
         log.seek(SeekFrom::Start(place)).unwrap();
@@ -47,12 +56,8 @@ pub async fn ask(log: &Log, shape: &Shape) -> Statement {
         request.page_token = search(&shape.client, request.clone()).await.unwrap().next_page_token;
         assert!(!request.page_token.is_empty(), "{} has no next page", shape.name);
     }
-    let before = log.length();
     // A search that is stopped is looked at all the same.
-    let found = search(&shape.client, request).await.map_or(0, |page| page.results.len());
-    let logged = log.behind(before);
-    let (text, parameters) = last_search(&logged).unwrap_or_else(|| panic!("{}: {logged}", shape.name));
-    Statement { text, parameters: literals(&parameters), found }
+    log.of_call(async || search(&shape.client, request.clone()).await.map_or(0, |page| page.results.len())).await
 }
 
 /// The last statement of a search in a part of the log, and the line with its parameters. All lines but the first of a record

@@ -56,7 +56,8 @@ pub async fn planned_after(sql: &mut PgConnection, first: &str, statement: &Stat
     }
     let mut whole = Vec::new();
     each(&plan.json, &mut |node| {
-        const LARGE: [&str; 5] = ["customers", "customer_search", "custom_ids", "customer_tags", "customer_links"];
+        const LARGE: [&str; 6] =
+            ["duplicate_keys", "customers", "customer_search", "custom_ids", "customer_tags", "customer_links"];
         let table = node["Relation Name"].as_str().unwrap_or_default();
         if node["Node Type"] == "Seq Scan" && LARGE.contains(&table) {
             whole.push(table.to_owned());

@@ -29,14 +29,7 @@ pub enum TaxCheck {
 /// The number is none of the country; the rule shows one that is.
 pub fn check(number: &str, country: Option<&str>) -> Result<TaxCheck, Rule> {
     let number = compact(number);
-    let found = match country {
-        Some(country) => SCHEMES.iter().find(|scheme| scheme.is_of(country)).map(|it| (it, it.body(&number))),
-        None => SCHEMES.iter().find_map(|scheme| {
-            let body = scheme.after_prefix(&number)?;
-            scheme.has_shape(body).then_some((scheme, Some(body)))
-        }),
-    };
-    let Some((scheme, body)) = found else { return Ok(TaxCheck::UnknownCountry) };
+    let Some((scheme, body)) = find(&number, country) else { return Ok(TaxCheck::UnknownCountry) };
     let Some(body) = body else {
         let text = format!("must be a tax number of {}, such as {}", scheme.country, scheme.example);
         return Err(Rule::coded_with(RuleCode::TaxIdFormat, text));
@@ -51,6 +44,30 @@ pub fn check(number: &str, country: Option<&str>) -> Result<TaxCheck, Rule> {
             );
             Err(Rule::coded_with(RuleCode::TaxIdChecksum, text))
         }
+    }
+}
+
+/// The country of a tax number, if it is given or the number tells it, and the number without prefix and suffix: however it is
+/// written, it is the same.
+pub(in crate::domain) fn parts(number: &str, country: Option<&'static str>) -> (Option<&'static str>, String) {
+    let number = compact(number);
+    match find(&number, country) {
+        Some((scheme, Some(body))) => (Some(scheme.country), body.to_owned()),
+        _ => {
+            let rest = country.and_then(|code| number.strip_prefix(code)).filter(|rest| !rest.is_empty());
+            (country, rest.unwrap_or(&number).to_owned())
+        }
+    }
+}
+
+/// The scheme of a number, and the number without prefix and suffix if it has the scheme's form.
+fn find<'a>(number: &'a str, country: Option<&str>) -> Option<(&'static Scheme, Option<&'a str>)> {
+    match country {
+        Some(country) => SCHEMES.iter().find(|scheme| scheme.is_of(country)).map(|it| (it, it.body(number))),
+        None => SCHEMES.iter().find_map(|scheme| {
+            let body = scheme.after_prefix(number)?;
+            scheme.has_shape(body).then_some((scheme, Some(body)))
+        }),
     }
 }
 

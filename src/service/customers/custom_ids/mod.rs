@@ -140,7 +140,8 @@ impl Customers {
         let mut record = loaded.seen;
         if let Some((change, ids)) = change_set.ids {
             let link = Link { revision: record.link.revision + 1, custom_ids: ids, tags: record.link.tags.clone() };
-            let answer = Answer::Customer { customer: record.customer.clone(), link: link.clone() };
+            let answer =
+                Answer::Customer { customer: record.customer.clone(), link: link.clone(), duplicates: Vec::new() };
             let answer = change_set.customer.is_none().then_some(&answer);
             let mut saved =
                 store::customers::custom_ids::save(conn, caller, &record, &change, &link, write(), answer).await?;

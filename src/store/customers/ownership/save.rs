@@ -9,6 +9,7 @@ use crate::{
         access::caller::{Caller, Scope},
         accounts::account::{Path, name_scope},
         customers::{customer::Customer, link::Link, migration::Migration},
+        duplicates::FLEET,
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
         tags::tag::Tag,
@@ -195,9 +196,28 @@ pub async fn save(
             ), '{}')
             from written w
             where s.tenant_id = $1 and s.customer_id = w.id
+        ), duplicate_key as materialized (
+            select distinct w.id, w.account_id, w.ancestors, k.key
+            from written w
+            cross join lateral (
+                select d.key from duplicate_keys d where d.tenant_id = $1 and d.customer_id = w.id offset 0
+            ) k
+        ), no_duplicate as (
+            -- An account that is on both paths keeps its rows.
+            delete from duplicate_keys d using written w
+            where d.tenant_id = $1 and d.customer_id = w.id and d.customer_id = any(array(select id from written))
+              and d.account_id <> all(case when d.key & $14 = 0 then w.ancestors else array[w.account_id] end)
+        ), duplicate as (
+            insert into duplicate_keys (tenant_id, account_id, key, customer_id)
+            select $1, a.id, k.key, k.id
+            from duplicate_key k
+            cross join lateral unnest(k.ancestors) as a (id)
+            where k.key & $14 = 0 or a.id = k.account_id
+            on conflict do nothing
         )" RECORDED,
         Json(&elements) as _,
         Json(&write.author.principal) as _,
+        FLEET,
     )
     .fetch_one(conn)
     .named("ownership.save")
