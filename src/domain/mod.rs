@@ -3,6 +3,7 @@
 pub mod access;
 pub mod accounts;
 pub mod customers;
+pub mod exchange;
 pub mod fields;
 pub mod history;
 pub mod reference;

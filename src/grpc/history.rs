@@ -73,6 +73,11 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         EventType::Migrated => pb::CustomerEventType::Migrated,
         EventType::MigrationReverted => pb::CustomerEventType::MigrationReverted,
         EventType::Transferred => pb::CustomerEventType::Transferred,
+        EventType::Erased => pb::CustomerEventType::Erased,
+        EventType::CustomersMerged => pb::CustomerEventType::CustomersMerged,
+        EventType::Merged => pb::CustomerEventType::Merged,
+        EventType::CustomersUnmerged => pb::CustomerEventType::CustomersUnmerged,
+        EventType::Unmerged => pb::CustomerEventType::Unmerged,
     };
     pb::CustomerEvent {
         event_id: event.id.to_string(),

@@ -6,6 +6,7 @@ pub mod bytes;
 pub mod call;
 pub mod clock;
 pub mod customers;
+pub mod exchange;
 pub mod history;
 mod large_batches;
 pub mod mail;
@@ -28,6 +29,7 @@ use self::{
     },
     accounts::Accounts,
     customers::Customers,
+    exchange::Exchange,
     history::History,
     large_batches::LargeBatches,
     mail::Mailer,
@@ -52,6 +54,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// Customers.
     pub customers: Customers,
+    /// Data in bulk.
+    pub exchange: Exchange,
     /// The history of customers.
     pub history: History,
     /// The mails of invitations.
@@ -91,6 +95,7 @@ impl Services {
                 Arc::clone(&sealer),
                 inviting.clone(),
             ),
+            exchange: Exchange::new(pool.clone(), Arc::clone(&sealer)),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             mailer: Mailer::new(pool.clone(), inviting, config.mail.clone()),
             tags: Tags::new(pool.clone(), mutations, sealer),
@@ -124,7 +129,7 @@ impl Services {
     }
 
     /// Deletes stored answers that are older than 30 days, in batches, and returns their number; and invitations that ended
-    /// as long ago, with their addresses. Replicas may do so at the same time.
+    /// and images of merges that were made as long ago. Replicas may do so at the same time.
     ///
     /// # Errors
     /// A failure of the database.
@@ -143,6 +148,15 @@ impl Services {
             let mut lease = self.pool.lease().await?;
             let batch = lease.run(async |conn| store::access::outbox::sweep(conn, before, SWEPT_AT_ONCE).await).await?;
             if batch < SWEPT_AT_ONCE.unsigned_abs() {
+                break;
+            }
+        }
+        loop {
+            let mut lease = self.pool.lease().await?;
+            let images = lease
+                .run(async |conn| store::customers::merge::images::sweep(conn, before, SWEPT_AT_ONCE).await)
+                .await?;
+            if images < SWEPT_AT_ONCE.unsigned_abs() {
                 return Ok(swept);
             }
         }

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod accounts;
 pub mod customers;
+pub mod exchange;
 pub mod history;
 pub mod keys;
 pub mod migrations;

@@ -33,6 +33,8 @@ const NOT_BY_TENANT: [&str; 11] = [
     "principals_accepted_idx",
     "principals_pkey",
     // The sweeper's.
+    "merge_images_merged_at_idx",
+    // The sweeper's.
     "requests_created_at_idx",
 ];
 
@@ -169,6 +171,33 @@ async fn every_table_with_a_customer_says_what_becomes_of_its_rows() {
         assert_eq!(commands, ["erase", "export", "merge", "migrate, transfer"], "{table}");
         for (command, what) in treated {
             assert!(what.len() > 10, "{table}: {command} says nothing");
+        }
+    }
+}
+
+/// The folders of the store in which a command on a customer names the tables, and the words by which a cell of the README says that
+/// it does nothing there.
+const COMMANDS: [(&str, &[&str], &[&str]); 4] = [
+    ("erase", &["store/customers/erase.rs"], &[]),
+    ("merge", &["store/customers/merge/"], &["stay"]),
+    ("migrate, transfer", &["store/customers/ownership/"], &["stay", "move with the customer"]),
+    ("export", &["store/exchange.rs"], &["not exported"]),
+];
+
+#[test]
+fn the_statements_of_every_command_name_every_table_of_a_customer() {
+    let sources = source::layer("store");
+    for (table, treated) in classified() {
+        for (command, files, untouched) in COMMANDS {
+            let cell = &treated[command];
+            let read = |path: &str| std::fs::read_to_string(source::root().join("src").join(path)).unwrap();
+            let texts = sources.iter().filter(|source| files.iter().any(|file| source.path.starts_with(file)));
+            let text: String = texts.map(|source| read(&source.path)).collect();
+            let names = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == table);
+            assert!(
+                names || untouched.iter().any(|words| cell.starts_with(words)),
+                "{command}: no statement in {files:?} names {table}, and migrations/README.md says: {cell}"
+            );
         }
     }
 }

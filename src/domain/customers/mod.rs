@@ -8,6 +8,7 @@ pub mod dms;
 pub mod hold;
 mod lifecycle;
 pub mod link;
+pub mod merge;
 pub mod migration;
 mod ownership;
 pub mod status;

@@ -220,6 +220,9 @@ fn image(customer: &Customer) -> Map<String, Value> {
         let shown = serde_json::json!({"kind": hold.kind.as_str(), "reason": hold.reason.as_str()});
         flat.insert(format!("holds.{}", hold.hold_id), shown);
     }
+    if let Some(into) = customer.status.merged_into() {
+        flat.insert("merged_into".to_owned(), into.to_string().into());
+    }
     if let Some(at) = customer.archived_at {
         flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());
     }

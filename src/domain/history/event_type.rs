@@ -21,5 +21,10 @@ closed_sets! {
         Migrated = "MIGRATED",
         MigrationReverted = "MIGRATION_REVERTED",
         Transferred = "TRANSFERRED",
+        Erased = "ERASED",
+        CustomersMerged = "CUSTOMERS_MERGED",
+        Merged = "MERGED",
+        CustomersUnmerged = "CUSTOMERS_UNMERGED",
+        Unmerged = "UNMERGED",
     }
 }

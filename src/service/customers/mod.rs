@@ -5,7 +5,10 @@ mod change;
 mod create;
 mod custom_ids;
 mod details;
+mod erase;
 mod find;
+mod merge;
+mod merge_parts;
 mod migrate;
 mod names;
 mod ownership;
@@ -14,6 +17,8 @@ mod search;
 mod tagging;
 mod taken;
 mod transfer;
+mod unmerge;
+mod unmerge_parts;
 mod upsert;
 
 use std::sync::Arc;
@@ -22,12 +27,15 @@ pub use self::{
     batch::{BatchItem, BatchOutcomes},
     create::NewCustomer,
     find::{Availability, Found},
+    merge::{Merge, MergeResult, Merged},
+    merge_parts::BlockedMerge,
     migrate::{Migrated, Reseller},
     ownership::Blocked,
     revert::Reverted,
     search::{Match as SearchMatch, Matches},
     tagging::TagNames,
     transfer::Transferred,
+    unmerge::Unmerged,
     upsert::{Match, Upsert, Upserted},
 };
 use crate::{

@@ -13,10 +13,11 @@ use super::{
 };
 
 /// Statements that are not of one tenant: a part of the text by which they are known, the tables, and the reason.
-const EXEMPT: [(&str, &[&str], &str); 18] = [
+const EXEMPT: [(&str, &[&str], &str); 19] = [
     ("from principals p", &["principals"], "authentication: a token names no tenant"),
     ("from tenants\n        where tenant_id > $1 order by", &["tenants"], "ListTenants is the platform operator's"),
     ("delete from requests\n        where ctid", &["requests"], "the sweeper deletes old answers of all tenants"),
+    ("delete from merge_images\n        where ctid", &["merge_images"], "the sweeper, as before"),
     ("delete from invitations\n        where ctid", &["invitations"], "the sweeper, as before"),
     ("with due as (", &["accounts", "invitations"], "the sender takes the mails of all tenants"),
     ("min(since) as since", &["invitations"], "the queue of mails is measured as a whole"),
