@@ -1,7 +1,7 @@
 //! Why the domain will not do what was asked, though the request is well formed and the customer is there.
 
 use crate::domain::{
-    customers::merge::{MergeBlocker, UndoBlocker},
+    customers::merge_blocker::{MergeBlocker, UndoBlocker},
     fields::path::FieldPath,
     values::{enums::Role, violation::Violations},
 };

@@ -117,7 +117,7 @@ async fn fields_contacts_custom_ids_and_tags_are_united_and_the_others_name_the_
     admin.create(full_customer("Bob")).await.unwrap_err();
     let again = pb::Customer { custom_ids: BTreeMap::new(), order_reference: String::new(), ..full_customer("Bob") };
     admin.create(again).await.unwrap();
-    let search = pb::SearchCustomersRequest { query: "E-1".to_owned(), ..Default::default() };
+    let search = pb::SearchCustomersRequest { query: "Bob-00123".to_owned(), ..Default::default() };
     let found = admin.customers().search_customers(search).await.unwrap().into_inner().results;
     assert_eq!(found.into_iter().map(|one| one.customer.unwrap().id).collect::<Vec<_>>(), [survivor.id]);
     consistent(&world).await;

@@ -9,6 +9,7 @@ pub mod hold;
 mod lifecycle;
 pub mod link;
 pub mod merge;
+pub mod merge_blocker;
 pub mod migration;
 mod ownership;
 pub mod status;

@@ -7,7 +7,10 @@ use tonic::Request;
 use crate::{
     domain::{
         access::caller::Caller,
-        customers::merge::{MAX_MERGED, MergeBlocker, UndoBlocker},
+        customers::{
+            merge::MAX_MERGED,
+            merge_blocker::{MergeBlocker, UndoBlocker},
+        },
         fields::field::Field,
         values::{
             ids::CustomerId,

@@ -4,7 +4,7 @@ use tonic::Code;
 
 use crate::{
     domain::{
-        customers::merge::{MergeBlocker, UndoBlocker},
+        customers::merge_blocker::{MergeBlocker, UndoBlocker},
         refusal::{Blocker, InvitationRefusal},
     },
     grpc::pb::ErrorReason,

@@ -16,7 +16,8 @@ use crate::{
         access::caller::Caller,
         customers::{
             customer::Stamp,
-            merge::{MAX_LINKS, MAX_SOURCES, MergeBlocker, unite},
+            merge::{MAX_LINKS, MAX_SOURCES, unite},
+            merge_blocker::MergeBlocker,
             status::Status,
         },
         fields::{field::Field, references::References},

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     domain::{
         access::caller::Caller,
-        customers::{link::Link, merge::MergeBlocker},
+        customers::{link::Link, merge_blocker::MergeBlocker},
         fields::customer_fields::CustomerFields,
         history::{
             event::{Changes, Delta},

@@ -15,7 +15,8 @@ use crate::{
         access::caller::Caller,
         customers::{
             customer::{Customer, Stamp},
-            merge::{UNDONE_DAYS, UndoBlocker},
+            merge::UNDONE_DAYS,
+            merge_blocker::UndoBlocker,
             status::Status,
         },
         fields::{customer_fields::CustomerFields, references::References},
@@ -178,9 +179,12 @@ impl Customers {
         if customer.status.merged_into().is_none() {
             return Ok(Err(UndoBlocker::NotMerged));
         }
-        let Some(kept) = kept.filter(|kept| at - kept.at <= chrono::TimeDelta::days(UNDONE_DAYS)) else {
-            let recent = at - customer.updated.at <= chrono::TimeDelta::days(UNDONE_DAYS);
-            return Ok(Err(if recent { UndoBlocker::Erased } else { UndoBlocker::TooLate }));
+        let is_recent = |then: Timestamp| at - then <= chrono::TimeDelta::days(UNDONE_DAYS);
+        let kept = match kept {
+            Some(kept) if is_recent(kept.at) => kept,
+            // The sweeper deletes images that are too old: others were deleted by an erasure.
+            None if is_recent(customer.updated.at) => return Ok(Err(UndoBlocker::Erased)),
+            Some(_) | None => return Ok(Err(UndoBlocker::TooLate)),
         };
         let survivor = match store::customers::load(conn, caller, kept.survivor, None, &References::default()).await {
             Ok(loaded) => loaded.seen,

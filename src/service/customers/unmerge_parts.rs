@@ -8,10 +8,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         accounts::account::name_scope,
-        customers::{
-            customer::Customer,
-            merge::{UndoBlocker, undo},
-        },
+        customers::{customer::Customer, merge::undo, merge_blocker::UndoBlocker},
         fields::customer_fields::CustomerFields,
         history::{event::Changes, event_type::EventType},
         values::{

@@ -151,7 +151,7 @@ pub(super) const STEPS: &[Step] = &[
     step!("CustomerService/UnarchiveCustomers", "", customers.unarchive_customers, (Names { customer, .. }, request_id) =>
         pb::UnarchiveCustomersRequest { customer_ids: vec![customer.id], request_id, ..Default::default() }
     ),
-    step!("CustomerService/MergeCustomers", "", customers.merge_customers, (Names { customer, twin, .. }, request_id) =>
+    step!("CustomerService/MergeCustomers", "update customers set holds = '[]' where id = $1", customers.merge_customers, (Names { customer, twin, .. }, request_id) =>
         pb::MergeCustomersRequest {
             customer_id: customer.id,
             merged_customer_ids: vec![twin],
