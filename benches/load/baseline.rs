@@ -153,6 +153,9 @@ unimplemented_rpcs! {
     unarchive_customers(UnarchiveCustomersRequest) -> UnarchiveCustomersResponse;
     migrate_customer_to_reseller(MigrateCustomerToResellerRequest) -> MigrateCustomerToResellerResponse;
     revert_customer_migration(RevertCustomerMigrationRequest) -> RevertCustomerMigrationResponse;
+    merge_customers(MergeCustomersRequest) -> MergeCustomersResponse;
+    unmerge_customers(UnmergeCustomersRequest) -> UnmergeCustomersResponse;
+    erase_customer(EraseCustomerRequest) -> EraseCustomerResponse;
     transfer_customers(TransferCustomersRequest) -> TransferCustomersResponse;
     search_customers(SearchCustomersRequest) -> SearchCustomersResponse;
     modify_customer_tags(ModifyCustomerTagsRequest) -> ModifyCustomerTagsResponse;

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod billing;
 pub mod customers;
 pub mod duplicates;
+pub mod exchange;
 pub mod fields;
 pub mod history;
 pub mod reference;

@@ -1,6 +1,7 @@
 //! Why the domain will not do what was asked, though the request is well formed and the customer is there.
 
 use crate::domain::{
+    customers::merge_blocker::{MergeBlocker, UndoBlocker},
     fields::path::FieldPath,
     values::{enums::Role, violation::Violations},
 };
@@ -18,6 +19,18 @@ pub enum Refusal {
     RequiredToApprove(Vec<FieldPath>),
     /// The customer is archived.
     Archived,
+    /// The customer was merged into another one.
+    Merged,
+    /// The customer was erased.
+    Erased,
+    /// A hold is placed on the customer.
+    Held,
+    /// Customers cannot be merged.
+    MergeBlocked(MergeBlocker),
+    /// A merge cannot be undone.
+    UndoBlocked(UndoBlocker),
+    /// Undoing a merge would lose what was changed after it, in the fields of these paths.
+    ChangedSinceMerge(Vec<String>),
     /// The customer's status does not allow it.
     IllegalTransition(&'static str),
     /// Together with what is there already, an update breaks rules of the customer's fields with these paths.

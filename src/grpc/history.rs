@@ -76,6 +76,11 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         EventType::PaymentMethodAdded => pb::CustomerEventType::PaymentMethodAdded,
         EventType::DefaultPaymentMethodChanged => pb::CustomerEventType::DefaultPaymentMethodChanged,
         EventType::PaymentMethodRemoved => pb::CustomerEventType::PaymentMethodRemoved,
+        EventType::Erased => pb::CustomerEventType::Erased,
+        EventType::CustomersMerged => pb::CustomerEventType::CustomersMerged,
+        EventType::Merged => pb::CustomerEventType::Merged,
+        EventType::CustomersUnmerged => pb::CustomerEventType::CustomersUnmerged,
+        EventType::Unmerged => pb::CustomerEventType::Unmerged,
     };
     pb::CustomerEvent {
         event_id: event.id.to_string(),

@@ -8,6 +8,7 @@ mod convert;
 mod cost;
 mod customers;
 pub mod demo;
+mod exchange;
 mod fingerprint;
 mod handler;
 mod history;

@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod call;
 pub mod clock;
 pub mod customers;
+pub mod exchange;
 pub mod history;
 mod large_batches;
 pub mod mail;
@@ -31,6 +32,7 @@ use self::{
     accounts::Accounts,
     billing::{BillingReport, PaymentMethods},
     customers::Customers,
+    exchange::Exchange,
     history::History,
     large_batches::LargeBatches,
     mail::Mailer,
@@ -56,6 +58,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// Customers.
     pub customers: Customers,
+    /// Data in bulk.
+    pub exchange: Exchange,
     /// The history of customers.
     pub history: History,
     /// The mails of invitations.
@@ -104,6 +108,7 @@ impl Services {
             billing_report: BillingReport::new(streams.clone()),
             payment_methods: PaymentMethods::new(pool.clone(), mutations.clone(), customers.clone()),
             customers,
+            exchange: Exchange::new(pool.clone(), Arc::clone(&sealer)),
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             mailer: Mailer::new(pool.clone(), inviting, config.mail.clone()),
             tags: Tags::new(pool.clone(), mutations, sealer),
@@ -143,7 +148,9 @@ impl Services {
     }
 
     /// Deletes stored answers that are older than 30 days, in batches, and returns their number; and invitations that ended
-    /// as long ago, with their addresses. Accepts memberships of first admins that wait. Replicas may do so at the same time.
+    /// Deletes stored answers that are older than 30 days, in batches, and returns their number; invitations that ended as long
+    /// ago, with their addresses; and images of merges that were made as long ago. Accepts memberships of first admins that wait.
+    /// Replicas may do so at the same time.
     ///
     /// # Errors
     /// A failure of the database.
@@ -163,6 +170,15 @@ impl Services {
             let mut lease = self.pool.lease().await?;
             let batch = lease.run(async |conn| store::access::outbox::sweep(conn, before, SWEPT_AT_ONCE).await).await?;
             if batch < SWEPT_AT_ONCE.unsigned_abs() {
+                break;
+            }
+        }
+        loop {
+            let mut lease = self.pool.lease().await?;
+            let images = lease
+                .run(async |conn| store::customers::merge::images::sweep(conn, before, SWEPT_AT_ONCE).await)
+                .await?;
+            if images < SWEPT_AT_ONCE.unsigned_abs() {
                 return Ok(swept);
             }
         }

@@ -7,6 +7,7 @@ pub mod billing;
 pub mod customers;
 mod derived;
 mod duplicates;
+pub mod exchange;
 pub mod history;
 pub mod keys;
 pub mod migrations;

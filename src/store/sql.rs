@@ -35,7 +35,7 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             "type, service_class, reach, name, status, status_reason, archived_at, branch_id, sales_person_id, origin,
-             order_reference"
+             order_reference, merged_into"
             $($rest)*
         )
     };

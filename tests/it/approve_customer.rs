@@ -35,7 +35,7 @@ async fn a_pending_customer_becomes_active() {
     let approved = answer.customer.unwrap();
     assert!(!answer.replayed);
     assert_eq!(approved.status(), CustomerStatus::Active);
-    assert_eq!(approved.allowed_actions, actions("Update Tag Id Suspend Hold Archive Migrate Transfer"));
+    assert_eq!(approved.allowed_actions, actions("Update Tag Id Suspend Hold Archive Migrate Transfer Merge Erase"));
     assert_ne!(approved.etag, ada.etag);
     assert_ne!(approved.updated_by, ada.updated_by, "a colleague approved it");
     assert_eq!(approved, acme.admin.get(&ada.id).await.unwrap());

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use crate::world::database;
 
 /// All keys and indexes that do not begin with the tenant, each with its reason.
-const NOT_BY_TENANT: [&str; 12] = [
+const NOT_BY_TENANT: [&str; 13] = [
     // The migrator's.
     "_sqlx_migrations_pkey",
     "computed_keys_pkey",
@@ -31,6 +31,8 @@ const NOT_BY_TENANT: [&str; 12] = [
     "invitations_queue_idx",
     // The measure of the queue: the mails of all tenants, the oldest first.
     "invitations_unsent_idx",
+    // The sweeper's.
+    "merge_images_merged_at_idx",
     // A token names no tenant: those in which its principal has agreed to be a member, and all that named it.
     "principals_accepted_idx",
     "principals_pkey",
@@ -171,6 +173,33 @@ async fn every_table_with_a_customer_says_what_becomes_of_its_rows() {
         assert_eq!(commands, ["erase", "export", "merge", "migrate, transfer"], "{table}");
         for (command, what) in treated {
             assert!(what.len() > 10, "{table}: {command} says nothing");
+        }
+    }
+}
+
+/// The folders of the store in which a command on a customer names the tables, and the words by which a cell of the README says that
+/// it does nothing there.
+const COMMANDS: [(&str, &[&str], &[&str]); 4] = [
+    ("erase", &["store/customers/erase.rs"], &[]),
+    ("merge", &["store/customers/merge/"], &["stay"]),
+    ("migrate, transfer", &["store/customers/ownership/"], &["stay", "move with the customer"]),
+    ("export", &["store/exchange.rs"], &["not exported"]),
+];
+
+#[test]
+fn the_statements_of_every_command_name_every_table_of_a_customer() {
+    let sources = source::layer("store");
+    for (table, treated) in classified() {
+        for (command, files, untouched) in COMMANDS {
+            let cell = &treated[command];
+            let read = |path: &str| std::fs::read_to_string(source::root().join("src").join(path)).unwrap();
+            let texts = sources.iter().filter(|source| files.iter().any(|file| source.path.starts_with(file)));
+            let text: String = texts.map(|source| read(&source.path)).collect();
+            let names = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == table);
+            assert!(
+                names || untouched.iter().any(|words| cell.starts_with(words)),
+                "{command}: no statement in {files:?} names {table}, and migrations/README.md says: {cell}"
+            );
         }
     }
 }

@@ -74,6 +74,13 @@ pub async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -
             if active.iter().any(|rpc| case.rpc.ends_with(rpc)) {
                 test_account.admin.approve(&id).await.unwrap();
             }
+            if case.rpc.ends_with("MergeCustomers") {
+                test_account.admin.create(customer("Twin")).await.unwrap();
+            }
+            if case.rpc.ends_with("UnmergeCustomers") {
+                let into = test_account.admin.create(customer("Survivor")).await.unwrap().id;
+                test_account.admin.merge(&into, &[&id]).await.unwrap();
+            }
             if case.rpc.ends_with("RevertCustomerMigration") {
                 test_account.admin.migrate(&id).await.unwrap();
             }

@@ -117,7 +117,7 @@ async fn a_new_customer_is_active_once_nothing_is_missing_for_approval() {
     let waits = acme.admin.create(customer("Ada")).await.unwrap();
     assert_eq!(waits.status(), pb::CustomerStatus::Pending);
     assert_eq!(waits.missing_for_approval, ["email", "primary_contact.phone", "custom_ids.erp"]);
-    assert_eq!(waits.allowed_actions, actions("Update Tag Id Reject Hold Archive Transfer"));
+    assert_eq!(waits.allowed_actions, actions("Update Tag Id Reject Hold Archive Transfer Merge Erase"));
     let whole = acme.admin.create(full_customer("Copaco")).await.unwrap();
     assert_eq!((whole.status(), whole.missing_for_approval.len()), (pb::CustomerStatus::Active, 0));
     // A PENDING customer stays PENDING when its fields are filled in: it needs an approval.
@@ -135,7 +135,7 @@ async fn without_auto_approve_every_new_customer_is_pending() {
     let acme = tenant(&world, manual_approval()).await;
     let waits = acme.admin.create(full_customer("Copaco")).await.unwrap();
     assert_eq!((waits.status(), waits.missing_for_approval.len()), (pb::CustomerStatus::Pending, 0));
-    assert_eq!(waits.allowed_actions, actions("Update Tag Id Approve Reject Hold Archive Transfer"));
+    assert_eq!(waits.allowed_actions, actions("Update Tag Id Approve Reject Hold Archive Transfer Merge Erase"));
     let heir = acme.child("heir").await;
     let waits = heir.admin.create(customer("Ada")).await.unwrap();
     assert_eq!(waits.status(), pb::CustomerStatus::Pending, "policies are copied when the account is created");
@@ -219,5 +219,5 @@ async fn a_create_uses_the_current_policies() {
         (created.status(), created.missing_for_approval),
         (pb::CustomerStatus::Pending, vec!["email".to_owned()])
     );
-    assert_eq!(created.allowed_actions, actions("Update Tag Id Reject Hold Archive Transfer"));
+    assert_eq!(created.allowed_actions, actions("Update Tag Id Reject Hold Archive Transfer Merge Erase"));
 }

@@ -136,23 +136,38 @@ async fn allowed_actions_depend_on_the_callers_role() {
         (
             &pending,
             "Update Tag Archive",
-            "Update Tag Id Hold Archive",
-            "Update Tag Id Approve Reject Hold Archive Transfer",
+            "Update Tag Id Hold Archive Merge",
+            "Update Tag Id Approve Reject Hold Archive Transfer Merge Erase",
         ),
-        (&incomplete, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Reject Hold Archive Transfer"),
+        (
+            &incomplete,
+            "Update Tag Archive",
+            "Update Tag Id Hold Archive Merge",
+            "Update Tag Id Reject Hold Archive Transfer Merge Erase",
+        ),
         (
             &active,
             "Update Tag Archive",
-            "Update Tag Id Suspend Hold Archive",
-            "Update Tag Id Suspend Hold Archive Migrate Transfer",
+            "Update Tag Id Suspend Hold Archive Merge",
+            "Update Tag Id Suspend Hold Archive Migrate Transfer Merge Erase",
         ),
-        (&rejected, "Update Tag Archive", "Update Tag Id Hold Archive", "Update Tag Id Approve Hold Archive Transfer"),
-        (&archived, "Update Tag Unarchive", "Update Tag Id Hold Unarchive", "Update Tag Id Hold Unarchive Transfer"),
+        (
+            &rejected,
+            "Update Tag Archive",
+            "Update Tag Id Hold Archive Merge",
+            "Update Tag Id Approve Hold Archive Transfer Merge Erase",
+        ),
+        (
+            &archived,
+            "Update Tag Unarchive",
+            "Update Tag Id Hold Unarchive Merge",
+            "Update Tag Id Hold Unarchive Transfer Merge Erase",
+        ),
         (
             &resting,
             "Update Tag Unarchive",
-            "Update Tag Id Suspend Hold Unarchive",
-            "Update Tag Id Suspend Hold Unarchive Transfer",
+            "Update Tag Id Suspend Hold Unarchive Merge",
+            "Update Tag Id Suspend Hold Unarchive Transfer Merge Erase",
         ),
     ] {
         for (client, expected) in [(&viewer, ""), (&member, by_member), (&manager, by_manager), (admin, by_admin)] {

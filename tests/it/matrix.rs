@@ -74,6 +74,10 @@ const POLICY: &str = "
     CustomerService/MigrateCustomerToReseller   ADMIN            refused
     CustomerService/RevertCustomerMigration     ADMIN            refused
     CustomerService/TransferCustomers           ADMIN            nothing
+    CustomerService/MergeCustomers              SERVICE_MANAGER  refused
+    CustomerService/UnmergeCustomers            SERVICE_MANAGER  refused
+    CustomerService/EraseCustomer               ADMIN            refused
+    ExchangeService/ExportSubjectData           ADMIN            reads
     HistoryService/ListCustomerEvents           VIEWER           reads
 ";
 

@@ -108,10 +108,11 @@ async fn a_path_that_is_no_rpc_is_unimplemented() {
 }
 
 /// The contract's services, and health and reflection.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "clientele.v1.AccessService",
     "clientele.v1.AccountService",
     "clientele.v1.CustomerService",
+    "clientele.v1.ExchangeService",
     "clientele.v1.HistoryService",
     "grpc.health.v1.Health",
 ];

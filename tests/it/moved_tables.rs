@@ -8,7 +8,7 @@ use crate::{
     custom_ids::fleet,
     migrate_customer_to_reseller::{migrate, migrating},
     payment_methods::{add, adding},
-    world::{World, full_customer, request_id},
+    world::{World, customer, full_customer, request_id},
 };
 use clientele::grpc::pb;
 
@@ -60,6 +60,7 @@ const EXPECTED: [Expected; 7] = [
     Expected { table: "customer_tags", says: "a migration copies them", moved: 0, copied: 1, migrated: 0 },
     Expected { table: "duplicate_keys", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "events", says: "move with the customer", moved: 1, copied: 2, migrated: 1 },
+    Expected { table: "merge_images", says: "stay", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "payment_methods", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "requests", says: "stay, and age out", moved: 0, copied: 0, migrated: 1 },
 ];
@@ -84,6 +85,8 @@ async fn rows_move_stay_or_are_copied_as_the_readme_says() {
     north.admin.set_id(&made.id, "dms", "K-1").await.unwrap();
     north.admin.set_id(&made.id, "dms", "K-2").await.unwrap();
     acme.admin.set_id(&made.id, "erp", "P-1").await.unwrap();
+    let twin = north.admin.create(customer("Twin")).await.unwrap().id;
+    north.admin.merge(&made.id, &[&twin]).await.unwrap();
     let before = rows_of(&world, &made.id).await;
     let empty: Vec<&String> = before.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| table).collect();
     assert!(empty.is_empty(), "the customer has a row in every table: {empty:?}");

@@ -253,6 +253,30 @@ async fn customers(world: &World, met: &mut Met) {
     newer(world, &lax, met).await;
     links(&lax, met).await;
     moves(&lax, &active.id, met).await;
+    merges(admin, &lax, &north, met).await;
+}
+
+/// Customers that are merged and erased.
+async fn merges(above: &Client, test_account: &TestAccount, other: &TestAccount, met: &mut Met) {
+    let admin = &test_account.admin;
+    let made = async |name: &str| {
+        let legal_name = if name == "Stays" { String::new() } else { format!("{name} B.V.") };
+        admin.create(pb::Customer { legal_name, ..customer(name) }).await.unwrap().id
+    };
+    let (stays, goes, gone) = (made("Stays").await, made("Goes").await, made("Gone").await);
+    let elsewhere = pb::Customer { email: "a@b.example".to_owned(), ..customer("Elsewhere") };
+    let elsewhere = other.admin.create(elsewhere).await.unwrap().id;
+    met.note(above.merge(&stays, &[&elsewhere]).await);
+    met.note(admin.unmerge(&goes).await);
+    admin.merge(&stays, &[&goes]).await.unwrap();
+    met.note(admin.approve(&goes).await);
+    let changed = pb::Customer { id: stays.clone(), legal_name: "Since B.V.".to_owned(), ..Default::default() };
+    admin.update(changed, &["legal_name"]).await.unwrap();
+    met.note(admin.unmerge(&goes).await);
+    admin.merge(&stays, &[&gone]).await.unwrap();
+    met.note(admin.unmerge(&goes).await);
+    admin.erase(&stays).await.unwrap();
+    met.note(admin.approve(&goes).await);
 }
 
 /// A customer with a word, and a stored answer of a version, that only a newer release knows.

@@ -30,7 +30,7 @@ async fn a_pending_customer_becomes_rejected_for_a_reason() {
     let rejected = answer.customer.unwrap();
     assert!(!answer.replayed);
     assert_eq!((rejected.status(), rejected.status_reason.as_str()), (CustomerStatus::Rejected, "no papers"));
-    assert_eq!(rejected.allowed_actions, actions("Update Tag Id Approve Hold Archive Transfer"));
+    assert_eq!(rejected.allowed_actions, actions("Update Tag Id Approve Hold Archive Transfer Merge Erase"));
     assert_eq!(rejected, acme.admin.get(&ada.id).await.unwrap());
     assert_ne!(rejected.etag, ada.etag);
 }

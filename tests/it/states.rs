@@ -46,6 +46,8 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
         1 => of.clone().prop_map(|of| Command::Release { of }),
         3 => (of.clone(), guard.clone()).prop_map(|(of, guard)| Command::Migrate { of, guard }),
         2 => (of.clone(), guard).prop_map(|(of, guard)| Command::Revert { of, guard }),
+        1 => (of.clone(), prop_oneof![Just(Guard::None), Just(Guard::Born)])
+            .prop_map(|(of, guard)| Command::Erase { of, guard }),
         2 => (of, any::<bool>()).prop_map(|(of, home)| Command::Transfer { of, home }),
     ];
     (actor, command)
@@ -133,6 +135,7 @@ async fn play(fixture: &Fixture, steps: &[(Actor, Command)], watch: Watch) -> Re
             | Command::Release { of }
             | Command::Migrate { of, .. }
             | Command::Revert { of, .. }
+            | Command::Erase { of, .. }
             | Command::Transfer { of, .. } => {
                 let touched = of % subjects.len();
                 let subject = &mut subjects[touched];
@@ -229,6 +232,10 @@ async fn call(fixture: &Fixture, actor: Actor, subject: &Subject, command: &Comm
         Command::Revert { guard, .. } => {
             let request = pb::RevertCustomerMigrationRequest { customer_id, etag: etag(guard), ..Default::default() };
             client.customers().revert_customer_migration(request).await.map(drop)
+        }
+        Command::Erase { guard, .. } => {
+            let request = pb::EraseCustomerRequest { customer_id, etag: etag(guard), ..Default::default() };
+            client.customers().erase_customer(request).await.map(drop)
         }
         Command::Transfer { home, .. } => {
             client.transfer(&[&customer_id], if *home { &fixture.home } else { &fixture.annex }).await.map(drop)
@@ -343,6 +350,10 @@ fn ways() -> Vec<Vec<Command>> {
             ways.push([create(false), vec![approve.clone()], moved.clone(), held].concat());
         }
     }
+    // Erased, from each of them.
+    let erase = Command::Erase { of: 0, guard: Guard::None };
+    let erased: Vec<_> = ways.iter().step_by(5).map(|way| [way.clone(), vec![erase.clone()]].concat()).collect();
+    ways.extend(erased);
     ways
 }
 
@@ -353,6 +364,7 @@ fn commands() -> Vec<Command> {
     for guard in [Guard::None, Guard::Born] {
         commands.extend([Command::Approve { of: 0, guard }, Command::Reject { of: 0, guard }]);
         commands.extend([Command::Suspend { of: 0, guard }, Command::Resume { of: 0, guard }]);
+        commands.push(Command::Erase { of: 0, guard });
         commands.extend([Command::Migrate { of: 0, guard }, Command::Revert { of: 0, guard }]);
         for (field, filled) in [
             (Required::Email, true),

@@ -25,6 +25,7 @@ use clientele::{
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
         billing_service_client::BillingServiceClient, customer_service_client::CustomerServiceClient,
+        exchange_service_client::ExchangeServiceClient,
         history_service_client::HistoryServiceClient, tag_service_client::TagServiceClient,
     },
     server::{self, RunningServer},
@@ -414,6 +415,10 @@ impl Client {
         HistoryServiceClient::new(self.intercepted())
     }
 
+    pub fn exchange(&self) -> ExchangeServiceClient<Intercepted> {
+        ExchangeServiceClient::new(self.intercepted())
+    }
+
     pub fn tags(&self) -> TagServiceClient<Intercepted> {
         TagServiceClient::new(self.intercepted())
     }
@@ -508,6 +513,28 @@ impl Client {
             ..Default::default()
         };
         Ok(self.customers().transfer_customers(request).await?.into_inner())
+    }
+
+    /// Merges customers into another one.
+    pub async fn merge(&self, into: &str, ids: &[&str]) -> Result<pb::Customer, Status> {
+        let request = pb::MergeCustomersRequest {
+            customer_id: into.to_owned(),
+            merged_customer_ids: ids.iter().map(ToString::to_string).collect(),
+            ..Default::default()
+        };
+        Ok(self.customers().merge_customers(request).await?.into_inner().customer.unwrap())
+    }
+
+    /// Undoes the merge of a customer into another one.
+    pub async fn unmerge(&self, id: &str) -> Result<pb::Customer, Status> {
+        let request = pb::UnmergeCustomersRequest { customer_id: id.to_owned(), ..Default::default() };
+        Ok(self.customers().unmerge_customers(request).await?.into_inner().customer.unwrap())
+    }
+
+    /// Erases a customer.
+    pub async fn erase(&self, id: &str) -> Result<pb::Customer, Status> {
+        let request = pb::EraseCustomerRequest { customer_id: id.to_owned(), ..Default::default() };
+        Ok(self.customers().erase_customer(request).await?.into_inner().customer.unwrap())
     }
 
     /// All events of a customer, newest first.
@@ -759,7 +786,7 @@ pub fn actions(verbs: &str) -> Vec<String> {
         "Id" => "UpdateCustomId".to_owned(),
         "Hold" => "PlaceHold".to_owned(),
         "Migrate" => "MigrateCustomerToReseller".to_owned(),
-        "Archive" | "Unarchive" | "Transfer" => format!("{verb}Customers"),
+        "Archive" | "Unarchive" | "Transfer" | "Merge" | "Unmerge" => format!("{verb}Customers"),
         verb => format!("{verb}Customer"),
     };
     // Whoever may update a customer may add a payment method, until there are 20.

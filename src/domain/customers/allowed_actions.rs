@@ -4,7 +4,7 @@
 use crate::domain::{
     access::{caller::Caller, relation::Relation},
     billing::payment_method::PaymentMethod,
-    customers::{command::DecisionInputs, customer::Customer, hold::Hold},
+    customers::{command::DecisionInputs, customer::Customer, hold::Hold, merge::UNDONE_DAYS, status::Status},
     requests::contract,
     values::{enums::Reach, timestamp::Timestamp},
 };
@@ -12,13 +12,18 @@ use crate::domain::{
 /// Changes the acting account's own link: every account that sees the customer may call it. So does the next one.
 const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
 const MODIFY_TAGS: &str = "ModifyCustomerTags";
+const UNMERGE: &str = "UnmergeCustomers";
+const ERASE: &str = "EraseCustomer";
+/// What a MERGED customer still allows.
+const OF_MERGED: [&str; 2] = [UNMERGE, ERASE];
 
 impl Customer {
     /// The names of the RPCs that would change this customer if the caller called them now: none for a customer that has a
     /// value of a newer release, and none for a caller that acts in a suspended account.
     #[must_use]
     pub fn allowed_actions(&self, caller: &Caller, on: DecisionInputs<'_>, at: Timestamp) -> Vec<&'static str> {
-        if self.must_be_known().is_err() || caller.is_suspended() {
+        let is_merged = matches!(self.status, Status::Merged { .. });
+        if self.must_be_known().is_err() || caller.is_suspended() || self.status == Status::Erased {
             return Vec::new();
         }
         let whole = self.relation(caller.scope()) == Relation::OwnerOrAbove;
@@ -44,9 +49,14 @@ impl Customer {
             // The call itself checks whether the new account is in use and the former owner visible.
             ("RevertCustomerMigration", can_move && self.may_revert(at) == Ok(true)),
             ("TransferCustomers", can_move && self.holds.is_empty()),
+            ("MergeCustomers", self.may_merge()),
+            // The call itself checks whether something is in the way.
+            (UNMERGE, is_merged && at - self.updated.at <= chrono::TimeDelta::days(UNDONE_DAYS)),
+            (ERASE, self.may_erase() == Ok(true)),
         ];
         actions
             .into_iter()
+            .filter(|(name, _)| !is_merged || OF_MERGED.contains(name))
             // An account below the owner of a FLEET customer changes its own link, and nothing else.
             .filter(|(name, possible)| {
                 *possible && (whole || [MODIFY_TAGS, UPDATE_CUSTOM_ID].contains(name)) && has_role(caller, name)

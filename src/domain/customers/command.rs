@@ -167,7 +167,9 @@ impl Customer {
     #[must_use]
     pub fn missing_for_approval(&self, on: DecisionInputs<'_>) -> Vec<FieldPath> {
         match self.status {
-            Status::Active | Status::Suspended { .. } | Status::Unknown => Vec::new(),
+            Status::Active | Status::Suspended { .. } | Status::Merged { .. } | Status::Erased | Status::Unknown => {
+                Vec::new()
+            }
             Status::Pending | Status::Rejected { .. } => {
                 on.policies.required_to_approve.missing(&self.fields, on.owner_ids)
             }

@@ -154,8 +154,20 @@ impl Customer {
         })
     }
 
-    /// Refuses to change a customer that has a value of a newer release, whose meaning this release does not know. Every use
-    /// case that writes the customer or an account's link to it asks.
+    /// Refuses to change a customer that was merged or erased, or that has a value of a newer release. Every use case that writes
+    /// the customer or an account's link to it asks, after the stored answer; erasing and undoing a merge are the exceptions.
+    ///
+    /// # Errors
+    /// `Merged`, `Erased`, `ValueOfNewerRelease`.
+    pub fn must_be_changeable(&self) -> Result<(), Refusal> {
+        match self.status {
+            Status::Merged { .. } => Err(Refusal::Merged),
+            Status::Erased => Err(Refusal::Erased),
+            _ => self.must_be_known(),
+        }
+    }
+
+    /// Refuses a customer that has a value of a newer release, whose meaning this release does not know.
     ///
     /// # Errors
     /// `ValueOfNewerRelease` with the first such field.

@@ -6,13 +6,17 @@ use crate::domain::{
         command::DecisionInputs,
         customer::{Change, Customer},
         hold::Hold,
+        migration::Migration,
         status::Status,
     },
+    fields::{customer_fields::CustomerFields, references::References},
     history::event_type::EventType,
     refusal::Refusal,
     values::{
         ids::HoldId,
+        name::Name,
         timestamp::Timestamp,
+        unknown_fields::UnknownFields,
         violation::{Rule, Violations},
     },
 };
@@ -50,7 +54,7 @@ impl Customer {
                 let missing = on.policies.missing_to_approve(&self.fields, on.owner_ids)?;
                 if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
             }
-            Status::Unknown => self.must_be_known().map(|()| false),
+            Status::Merged { .. } | Status::Erased | Status::Unknown => self.must_be_changeable().map(|()| false),
         }
     }
 
@@ -64,7 +68,7 @@ impl Customer {
             Status::Active => Err(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
             Status::Suspended { .. } => Err(Refusal::IllegalTransition("a SUSPENDED customer cannot be rejected")),
             Status::Pending => self.must_be_unarchived().map(|()| true),
-            Status::Unknown => self.must_be_known().map(|()| false),
+            Status::Merged { .. } | Status::Erased | Status::Unknown => self.must_be_changeable().map(|()| false),
         }
     }
 
@@ -79,7 +83,7 @@ impl Customer {
             Status::Pending | Status::Rejected { .. } => {
                 Err(Refusal::IllegalTransition("only an ACTIVE customer can be suspended"))
             }
-            Status::Unknown => self.must_be_known().map(|()| false),
+            Status::Merged { .. } | Status::Erased | Status::Unknown => self.must_be_changeable().map(|()| false),
         }
     }
 
@@ -94,7 +98,7 @@ impl Customer {
             Status::Pending | Status::Rejected { .. } => {
                 Err(Refusal::IllegalTransition("only a SUSPENDED customer can be resumed"))
             }
-            Status::Unknown => self.must_be_known().map(|()| false),
+            Status::Merged { .. } | Status::Erased | Status::Unknown => self.must_be_changeable().map(|()| false),
         }
     }
 
@@ -116,6 +120,41 @@ impl Customer {
         let before = self.holds.len();
         self.holds.retain(|held| held.hold_id != hold);
         if self.holds.len() < before { Change::Made(EventType::HoldReleased) } else { Change::AlreadyMade }
+    }
+
+    /// Whether erasing it would change something. A MERGED one can be erased.
+    ///
+    /// # Errors
+    /// `Held` with a hold on it.
+    pub fn may_erase(&self) -> Result<bool, Refusal> {
+        match self.status {
+            Status::Erased => Ok(false),
+            _ if !self.holds.is_empty() => Err(Refusal::Held),
+            _ => Ok(true),
+        }
+    }
+
+    /// Takes all personal data away. The ids in its migration stay.
+    pub fn erase(&mut self) -> Change {
+        if self.status == Status::Erased {
+            return Change::AlreadyMade;
+        }
+        let fields = CustomerFields {
+            customer_type: self.fields.customer_type,
+            service_class: self.fields.service_class,
+            reach: self.fields.reach,
+            ..CustomerFields::new(Name::erased(), self.fields.origin)
+        };
+        self.fields = fields;
+        self.holds.clear();
+        let migration = self.migration.take();
+        self.migration = migration.map(|migration| Migration {
+            references: References::default(),
+            unknown: UnknownFields::default(),
+            ..migration
+        });
+        self.status = Status::Erased;
+        Change::Made(EventType::Erased)
     }
 
     fn must_be_unarchived(&self) -> Result<(), Refusal> {

@@ -8,6 +8,8 @@ pub mod dms;
 pub mod hold;
 mod lifecycle;
 pub mod link;
+pub mod merge;
+pub mod merge_blocker;
 pub mod migration;
 mod ownership;
 pub mod status;

@@ -9,3 +9,4 @@ pub mod read_only;
 pub mod references;
 pub mod requirements;
 pub mod settle;
+mod take;

@@ -29,6 +29,7 @@ pub enum ReadOnlyField {
     ResellerAccountId,
     SalesPersonGone,
     InvalidFields,
+    MergedInto,
 }
 
 /// What holds of such a field whatever its value is.
@@ -75,6 +76,7 @@ impl ReadOnlyField {
             Self::DmsLink => below("dms_link", "it is computed from the branch and the custom IDs"),
             Self::SalesPersonGone => owner("sales_person_gone", "RemoveMember and DeclineMembership set it"),
             Self::ResellerAccountId => owner("reseller_account_id", "MigrateCustomerToReseller sets it"),
+            Self::MergedInto => below("merged_into", "MergeCustomers sets it"),
             Self::InvalidFields => in_full(owner("invalid_fields", "it is computed from the other fields")),
         }
     }

@@ -243,6 +243,9 @@ fn image(customer: &Customer) -> Map<String, Value> {
     if let Some(id) = customer.payment.default {
         flat.insert("default_payment_method_id".to_owned(), id.to_string().into());
     }
+    if let Some(into) = customer.status.merged_into() {
+        flat.insert("merged_into".to_owned(), into.to_string().into());
+    }
     if let Some(at) = customer.archived_at {
         flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());
     }

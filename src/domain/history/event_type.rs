@@ -24,5 +24,10 @@ closed_sets! {
         PaymentMethodAdded = "PAYMENT_METHOD_ADDED",
         DefaultPaymentMethodChanged = "DEFAULT_PAYMENT_METHOD_CHANGED",
         PaymentMethodRemoved = "PAYMENT_METHOD_REMOVED",
+        Erased = "ERASED",
+        CustomersMerged = "CUSTOMERS_MERGED",
+        Merged = "MERGED",
+        CustomersUnmerged = "CUSTOMERS_UNMERGED",
+        Unmerged = "UNMERGED",
     }
 }

@@ -87,6 +87,11 @@ impl Contacts {
         (Self(contacts), violations)
     }
 
+    /// Contacts of stored customers, of which one at most is primary.
+    pub(in crate::domain) const fn stored(contacts: Vec<Contact>) -> Self {
+        Self(contacts)
+    }
+
     /// Whether a customer can have so many.
     ///
     /// # Errors

@@ -34,6 +34,8 @@ pub enum ResolvedBy {
     Current,
     /// By an old custom ID that no other customer has got since.
     Alias,
+    /// By an old custom ID of a customer that was merged into it.
+    Merge,
 }
 
 /// An account's custom IDs of a customer, by system.

@@ -9,6 +9,14 @@ keyed! {
     pub struct Name, at most 120
 }
 
+impl Name {
+    /// The name of an erased customer, which is empty. No other customer has it.
+    #[must_use]
+    pub fn erased() -> Self {
+        Self::from(String::new())
+    }
+}
+
 /// An account's name: 1 to 120 printable characters. Two accounts may have the same.
 pub type AccountName = Text<120>;
 

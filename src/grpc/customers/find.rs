@@ -69,6 +69,7 @@ pub(super) async fn lookup(
             let resolved_by = match by {
                 ResolvedBy::Current => pb::ResolvedBy::Current,
                 ResolvedBy::Alias => pb::ResolvedBy::Alias,
+                ResolvedBy::Merge => pb::ResolvedBy::Merge,
             };
             let customer = Some(in_view(customer, view));
             Ok(pb::LookupCustomerResponse { customer, resolved_by: resolved_by.into() })

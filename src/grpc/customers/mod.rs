@@ -4,6 +4,7 @@ mod batch;
 mod duplicates;
 mod find;
 mod holds;
+mod merge;
 mod ownership;
 mod read;
 mod read_parts;
@@ -280,5 +281,23 @@ impl CustomerService for Handlers {
         request: Request<pb::TransferCustomersRequest>,
     ) -> Answered<pb::TransferCustomersResponse> {
         ownership::transfer(&self.customers, request).await
+    }
+
+    async fn merge_customers(
+        &self,
+        request: Request<pb::MergeCustomersRequest>,
+    ) -> Answered<pb::MergeCustomersResponse> {
+        merge::merge(&self.customers, request).await
+    }
+
+    async fn unmerge_customers(
+        &self,
+        request: Request<pb::UnmergeCustomersRequest>,
+    ) -> Answered<pb::UnmergeCustomersResponse> {
+        merge::unmerge(&self.customers, request).await
+    }
+
+    async fn erase_customer(&self, request: Request<pb::EraseCustomerRequest>) -> Answered<pb::EraseCustomerResponse> {
+        merge::erase(&self.customers, request).await
     }
 }

@@ -178,6 +178,8 @@ fn status(raw: i32) -> Result<&'static str, Rule> {
         Ok(pb::CustomerStatus::Active) => Ok("ACTIVE"),
         Ok(pb::CustomerStatus::Rejected) => Ok("REJECTED"),
         Ok(pb::CustomerStatus::Suspended) => Ok("SUSPENDED"),
+        Ok(pb::CustomerStatus::Merged) => Ok("MERGED"),
+        Ok(pb::CustomerStatus::Erased) => Ok("ERASED"),
         Ok(pb::CustomerStatus::Unspecified) | Err(_) => Err(Rule::new("must be a CUSTOMER_STATUS other than unset")),
     }
 }

@@ -130,6 +130,8 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
             customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default()
         }),
         sales_person_gone: cut.show(ReadOnly::SalesPersonGone, || sales_person_gone),
+        merged_into: cut
+            .show(ReadOnly::MergedInto, || customer.status.merged_into().map(|id| id.to_string()).unwrap_or_default()),
         invalid_fields: cut.show(ReadOnly::InvalidFields, || {
             fields.refused_today(industries.as_deref()).all().iter().take(MAX_INVALID).map(invalid_field).collect()
         }),
@@ -228,6 +230,8 @@ fn status(status: &Status) -> pb::CustomerStatus {
         Status::Active => pb::CustomerStatus::Active,
         Status::Rejected { .. } => pb::CustomerStatus::Rejected,
         Status::Suspended { .. } => pb::CustomerStatus::Suspended,
+        Status::Merged { .. } => pb::CustomerStatus::Merged,
+        Status::Erased => pb::CustomerStatus::Erased,
     }
 }
 

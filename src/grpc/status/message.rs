@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::{
     domain::{
-        refusal::Refusal,
+        refusal::{Blocker, Refusal},
         values::{
             enums::Role,
             violation::{Rule, Violations},
@@ -116,6 +116,14 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
             format!("Fill in these fields before approval: {}.", join(paths, ", ")).into()
         }
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
+        Refusal::Merged => "The customer was merged into another one: merged_into names it. Change that one.".into(),
+        Refusal::Erased => "The customer was erased. Nothing changes it any more.".into(),
+        Refusal::MergeBlocked(blocker) => blocker.text().into(),
+        Refusal::UndoBlocked(blocker) => blocker.text().into(),
+        Refusal::ChangedSinceMerge(paths) => {
+            format!("These changed after the merge and would be lost: {}. Set keep_newer to keep them.", join(paths, ", ")).into()
+        }
+        Refusal::Held => Blocker::Hold.text().into(),
         Refusal::IllegalTransition(cause) => format!("The customer's status does not allow this: {cause}.").into(),
         Refusal::BreaksRule(violations) => format!("Together with the existing values, {}", summary(violations)).into(),
         Refusal::TooManyCustomIds => {

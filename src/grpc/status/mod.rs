@@ -1,6 +1,7 @@
 //! Maps each error to its gRPC status: one table from the closed set of errors to code and reason, with a message and
 //! details. The cause is never sent.
 
+mod blockers;
 mod cause;
 mod message;
 mod resource;
@@ -12,6 +13,10 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 pub use self::message::{INTERNAL, RPC_UNKNOWN};
 use self::{
+    blockers::{
+        blocker_code_and_reason, invitation_code_and_reason, merge_blocker_code_and_reason,
+        undo_blocker_code_and_reason,
+    },
     cause::Cause,
     message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate, wire_size},
     resource::{duplicates, holder, resource_type},
@@ -19,7 +24,7 @@ use self::{
 use super::pb::ErrorReason;
 use crate::{
     domain::{
-        refusal::{Blocker, InvitationRefusal, Refusal},
+        refusal::Refusal,
         requests::contract::Rpc,
         values::violation::{Rule, Violations},
     },
@@ -115,6 +120,12 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::RequiredToCreate(_) => (Code::InvalidArgument, Reason::RequiredFieldsMissing),
             Refusal::RequiredToApprove(_) => (Code::FailedPrecondition, Reason::RequirementsNotMet),
             Refusal::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
+            Refusal::Merged => (Code::FailedPrecondition, Reason::CustomerMerged),
+            Refusal::Erased => (Code::FailedPrecondition, Reason::CustomerErased),
+            Refusal::MergeBlocked(blocker) => merge_blocker_code_and_reason(*blocker),
+            Refusal::UndoBlocked(blocker) => undo_blocker_code_and_reason(*blocker),
+            Refusal::ChangedSinceMerge(_) => (Code::FailedPrecondition, Reason::ChangedSinceMerge),
+            Refusal::Held => (Code::FailedPrecondition, Reason::CustomerHeld),
             Refusal::IllegalTransition(_) => (Code::FailedPrecondition, Reason::IllegalTransition),
             Refusal::BreaksRule(..) => (Code::InvalidArgument, Reason::InvalidFields),
             Refusal::TooManyCustomIds => (Code::InvalidArgument, Reason::InvalidFields),
@@ -165,40 +176,6 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
     }
 }
 
-/// Why an invitation cannot be accepted.
-fn invitation_code_and_reason(refusal: InvitationRefusal) -> (Code, ErrorReason) {
-    use ErrorReason as Reason;
-    match refusal {
-        InvitationRefusal::EmailMismatch => (Code::PermissionDenied, Reason::InvitationEmailMismatch),
-        InvitationRefusal::EmailUnverified => (Code::PermissionDenied, Reason::InvitationEmailUnverified),
-        InvitationRefusal::Used => (Code::FailedPrecondition, Reason::InvitationUsed),
-        InvitationRefusal::Expired => (Code::FailedPrecondition, Reason::InvitationExpired),
-        InvitationRefusal::Revoked => (Code::FailedPrecondition, Reason::InvitationRevoked),
-    }
-}
-
-/// Why a customer cannot be moved. A blocker that other RPCs also report has the same reason here.
-fn blocker_code_and_reason(blocker: Blocker) -> (Code, ErrorReason) {
-    use ErrorReason as Reason;
-    match blocker {
-        Blocker::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
-        Blocker::NotActive => (Code::FailedPrecondition, Reason::IllegalTransition),
-        Blocker::NameTaken => (Code::AlreadyExists, Reason::NameTaken),
-        Blocker::NoAdminEmail => (Code::FailedPrecondition, Reason::AdminEmailMissing),
-        Blocker::TreeTooDeep => (Code::FailedPrecondition, Reason::TreeTooDeep),
-        Blocker::Fleet => (Code::FailedPrecondition, Reason::CustomerFleet),
-        Blocker::Hold => (Code::FailedPrecondition, Reason::CustomerHeld),
-        Blocker::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
-        Blocker::NotMigrated => (Code::FailedPrecondition, Reason::NotMigrated),
-        Blocker::TooLate
-        | Blocker::MovedOn
-        | Blocker::HasBranch
-        | Blocker::HasAccount
-        | Blocker::HasCustomer
-        | Blocker::InUse => (Code::FailedPrecondition, Reason::MigrationFinal),
-    }
-}
-
 /// The metadata: only keys that `error_reason.proto` names.
 fn metadata(error: &Error) -> HashMap<String, String> {
     let mut metadata = HashMap::new();
@@ -211,6 +188,9 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::NotAnOperator => insert("required_role", "PLATFORM".to_owned()),
         Error::AccountRequired { waiting, .. } => insert("waiting_memberships", message::count(*waiting)),
         Error::PossibleDuplicate { found } => duplicates(found).into_iter().for_each(|(key, value)| insert(key, value)),
+        Error::Refused { refusal: Refusal::ChangedSinceMerge(changed), .. } => {
+            insert("changed_fields", join(changed, ","));
+        }
         Error::EtagMismatch { etag, changed } => {
             insert("etag", etag.clone());
             if let Some(changed) = changed {

@@ -159,13 +159,13 @@ pub(super) async fn lock(
     Ok(customers)
 }
 
-/// Refuses to change customers that have values of a newer release.
+/// Refuses to change customers that were merged or erased, or have values of a newer release.
 ///
 /// # Errors
-/// `ValueOfNewerRelease` for the first in the request's order.
-pub(super) fn must_be_known(batch: &[BatchItem], customers: &HashMap<CustomerId, BatchCustomer>) -> Result<()> {
+/// `Merged`, `Erased`, `ValueOfNewerRelease` for the first in the request's order.
+pub(super) fn must_be_changeable(batch: &[BatchItem], customers: &HashMap<CustomerId, BatchCustomer>) -> Result<()> {
     batch.iter().filter_map(|item| Some((item, customers.get(&item.id)?))).try_for_each(|(item, locked)| {
-        locked.customer.must_be_known().map_err(|refusal| Error::refused_at(refusal, item.field()))
+        locked.customer.must_be_changeable().map_err(|refusal| Error::refused_at(refusal, item.field()))
     })
 }
 
@@ -184,7 +184,7 @@ async fn archive_locked(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
-    must_be_known(batch, &customers)?;
+    must_be_changeable(batch, &customers)?;
     let at = clock::now();
     let mut outcomes = Vec::with_capacity(batch.len());
     let mut changes = Vec::new();

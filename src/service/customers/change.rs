@@ -128,7 +128,7 @@ impl Customers {
             let details = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
             return Ok(Some(Outcome::replayed(details)));
         }
-        loaded.seen.customer.must_be_known()?;
+        loaded.seen.customer.must_be_changeable()?;
         let at = clock::now();
         let (decision, mut after) = decide(caller, command, &loaded, at);
         if decision == Ok(Change::AlreadyMade) {
@@ -168,11 +168,22 @@ impl Customers {
         id: CustomerId,
         options: &Options,
     ) -> Result<Option<Revisions>> {
-        let Some(etag) = &options.etag else { return Ok(None) };
+        self.opened_etag(caller, id, options.etag.as_deref(), "etag")
+    }
+
+    /// The revisions that an etag in this field of the request names.
+    pub(super) fn opened_etag(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        etag: Option<&str>,
+        field: &str,
+    ) -> Result<Option<Revisions>> {
+        let Some(etag) = etag else { return Ok(None) };
         let opened = self.sealer.open_etag(caller.scope(), id, etag);
         let rule =
             Rule::new("must be an etag of this customer that the acting account was given; read the customer again");
-        opened.map(Some).ok_or_else(|| Violations::of("etag", rule).into())
+        opened.map(Some).ok_or_else(|| Violations::of(field, rule).into())
     }
 
     /// Refuses if the customer is not in the state that the etag names.

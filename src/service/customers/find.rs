@@ -76,7 +76,17 @@ impl Customers {
             (Some(record), None) => {
                 let is_asked = |other: &System| system.is_none_or(|asked| asked == other);
                 let current = record.link.custom_ids.iter().any(|(of, now)| is_asked(of) && now.key() == id.key());
-                let resolved_by = if current { ResolvedBy::Current } else { ResolvedBy::Alias };
+                // Only of a former one it matters where it comes from.
+                let resolved_by = match current {
+                    true => ResolvedBy::Current,
+                    false => {
+                        let of = record.customer.id;
+                        let found = async |conn: &mut sqlx::PgConnection| {
+                            store::customers::came_by_merge(conn, caller.scope(), of, id, system).await
+                        };
+                        if lease.run(found).await? { ResolvedBy::Merge } else { ResolvedBy::Alias }
+                    }
+                };
                 Ok((self.details(caller, record)?, resolved_by))
             }
         }

@@ -133,7 +133,7 @@ impl Customers {
             let migrated = self.replay_migrated(caller, loaded.seen, stored.answer(request)?)?;
             return Ok(Outcome::replayed(migrated));
         }
-        before.must_be_known()?;
+        before.must_be_changeable()?;
         let owner = store::accounts::get(conn, scope, before.owner).await?;
         let decision = before.may_migrate();
         if decision == Ok(false) {

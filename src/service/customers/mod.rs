@@ -6,7 +6,10 @@ mod create;
 mod custom_ids;
 mod details;
 mod duplicates;
+mod erase;
 mod find;
+mod merge;
+mod merge_parts;
 mod migrate;
 mod names;
 mod ownership;
@@ -15,6 +18,8 @@ mod search;
 mod tagging;
 mod taken;
 mod transfer;
+mod unmerge;
+mod unmerge_parts;
 mod upsert;
 
 use std::sync::Arc;
@@ -24,12 +29,15 @@ pub use self::{
     create::{Created, NewCustomer},
     duplicates::{Compared, PossibleDuplicate},
     find::{Availability, Found},
+    merge::{Merge, MergeResult, Merged},
+    merge_parts::BlockedMerge,
     migrate::{Migrated, Reseller},
     ownership::Blocked,
     revert::Reverted,
     search::{Match as SearchMatch, Matches},
     tagging::TagNames,
     transfer::Transferred,
+    unmerge::Unmerged,
     upsert::{Match, Upsert, Upserted},
 };
 use crate::{

@@ -95,7 +95,7 @@ impl Customers {
             let customer = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
             return Ok(Outcome::replayed(Reverted::unblocked(customer)));
         }
-        before.must_be_known()?;
+        before.must_be_changeable()?;
         if before.migrated().map(|migration| migration.account) != account {
             return Err(Error::LostRace);
         }

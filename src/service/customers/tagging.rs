@@ -91,7 +91,7 @@ async fn tag_locked(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
-    batch::must_be_known(batch, &customers)?;
+    batch::must_be_changeable(batch, &customers)?;
     let write = write(caller, clock::now(), options);
     let missing = missing(names, &tags);
     if !missing.is_empty() {

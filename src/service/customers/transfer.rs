@@ -87,7 +87,7 @@ async fn transfer_locked(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(Attempted::Answered(Box::new(answer))));
     }
-    batch::must_be_known(batch, &customers)?;
+    batch::must_be_changeable(batch, &customers)?;
     let mut blockers = Blockers::default();
     let (mut moving, mut outcomes) = (Vec::new(), Vec::with_capacity(batch.len()));
     for item in batch {

@@ -79,6 +79,7 @@ pub async fn find_conflicts(
         with part as materialized (
             select c.name_key, c.account_id, c.id, c.name from customers c
             where c.tenant_id = $1 and (c.name_key, c.account_id, c.id) >= ($2 collate "C", $3, $4)
+              and c.status not in ('MERGED', 'ERASED')
             order by c.name_key, c.account_id, c.id
             limit $6
         ), compared as (
@@ -141,7 +142,12 @@ pub async fn apply(
             for no key update
         ), written as (
             update customers c
-            set name_scope = case $2 when 'ACCOUNT' then c.account_id when 'TENANT' then c.tenant_id end
+            set name_scope = case
+                -- A merged or erased customer has freed its name.
+                when c.status in ('MERGED', 'ERASED') then null
+                when $2 = 'ACCOUNT' then c.account_id
+                when $2 = 'TENANT' then c.tenant_id
+            end
             where c.tenant_id = $1 and c.id = any(array(select p.id from part p))
         )
         select p.id from part p order by p.id desc limit 1

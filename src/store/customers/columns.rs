@@ -23,6 +23,7 @@ pub(super) struct Scalars<'a> {
     archived_at: Option<Timestamp>,
     origin: &'static str,
     order_reference: Option<&'a str>,
+    merged_into: Option<CustomerId>,
     #[serde(flatten)]
     references: &'a References,
 }
@@ -40,6 +41,7 @@ impl<'a> From<&'a Customer> for Scalars<'a> {
             archived_at: customer.archived_at,
             origin: fields.origin.as_str(),
             order_reference: fields.order_reference.as_ref().map(Text::as_str),
+            merged_into: customer.status.merged_into(),
             references: &fields.references,
         }
     }

@@ -117,6 +117,32 @@ pub async fn lookup(
     rows::all(rows, room, |row: Row| Ok((row.cost(), row.seen(caller)?))).await
 }
 
+/// Whether this former custom ID of a customer comes from one that was merged into it.
+pub async fn came_by_merge(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    customer: CustomerId,
+    id: &CustomId,
+    system: Option<&System>,
+) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"
+        select coalesce(bool_and(i.merged_from is not null), false) as "merged!" from custom_ids i
+        where i.tenant_id = $1 and i.customer_id = $2 and i.account_id = $3 and i.value_key = $4
+          and i.system = coalesce($5, i.system)
+        "#,
+        scope.tenant().get(),
+        customer.get(),
+        scope.root().get(),
+        id.key().as_str(),
+        system.map(System::as_str),
+    )
+    .fetch_one(conn)
+    .named("customers.came_by_merge")
+    .await?;
+    Ok(found)
+}
+
 /// Finds the customer that has this current custom ID of the acting account in one system, if the caller sees it. Aliases
 /// do not count.
 pub async fn find_by_custom_id(

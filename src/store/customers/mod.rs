@@ -5,8 +5,11 @@ mod columns;
 mod create;
 pub mod custom_ids;
 mod duplicates;
+pub mod erase;
+pub mod family;
 mod find;
 mod hidden_ids;
+pub mod merge;
 pub mod ownership;
 mod record;
 pub mod references;
@@ -22,10 +25,10 @@ pub use self::{
     batch::{Archiving, lock_all, save_archiving},
     create::{CustomerInsert, create},
     duplicates::find_duplicates,
-    find::{find_by_custom_id, get_all, lookup},
+    find::{came_by_merge, find_by_custom_id, get_all, lookup},
     hidden_ids::{HiddenHolder, find_hidden, release},
     record::{BatchCustomer, CustomerRecord, LoadedCustomer},
-    save::save,
+    save::{save, save_changes},
     tagging::{Tagged, Tagging, read_tags, save_tagging},
 };
 use crate::{

@@ -70,6 +70,7 @@ pub(in crate::store) struct Row {
     pub(super) gone_sales_person_id: Option<Uuid>,
     pub(super) origin: String,
     pub(super) order_reference: Option<String>,
+    pub(super) merged_into: Option<Uuid>,
     #[sqlx(rename = "profile!: row::Profile")]
     pub(super) profile: Profile,
     #[sqlx(rename = "owner_ids!: row::CustomIds")]
@@ -175,7 +176,7 @@ impl Row {
                 order_reference: self.order_reference.map(Text::stored),
                 profile: self.profile.value,
             },
-            status: Status::stored(&self.status, self.status_reason),
+            status: Status::stored(&self.status, self.status_reason, self.merged_into.map(CustomerId::from_uuid)),
             archived_at: self.archived_at,
             holds: self.holds.value,
             payment: PaymentSummary {

@@ -36,12 +36,25 @@ pub async fn save(
     happened: EventType,
     write: Write<'_>,
 ) -> Result<bool> {
+    let changes = Changes::of(&before.customer, after);
+    save_changes(conn, caller, before, after, (happened, changes), write).await
+}
+
+/// The same with an event that has other changes than those of the record.
+///
+/// # Errors
+/// As above.
+pub async fn save_changes(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    before: &CustomerRecord,
+    after: &Customer,
+    (happened, changes): (EventType, Changes),
+    write: Write<'_>,
+) -> Result<bool> {
     let id = after.id;
-    let event = NewEvent {
-        customer_id: Some(id),
-        revision: Some(after.revision),
-        ..write.event(happened.as_str(), Changes::of(&before.customer, after))
-    };
+    let event =
+        NewEvent { customer_id: Some(id), revision: Some(after.revision), ..write.event(happened.as_str(), changes) };
     let answer = write
         .answer(Answer::of_customer(after, &before.link))
         .map(|answer| NewAnswer { customer_id: Some(id), ..answer });

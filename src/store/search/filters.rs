@@ -27,7 +27,7 @@ impl Builder {
             // A status of a newer release is found where everything is asked for.
             Archived::Show => all += " and c.status not in ('MERGED', 'ERASED')",
             Archived::Hide | Archived::Only => {
-                let known = Some(owned(&Status::WORDS));
+                let known = Some(owned(&Status::LIVING));
                 self.filter(&mut all, "c.status", "= any(", ")", known)?;
             }
         }

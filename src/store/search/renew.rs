@@ -63,7 +63,7 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
             where (c.tenant_id, c.id) > ($1, $2) and not exists (
                 select from customer_search s
                 where s.tenant_id = c.tenant_id and s.customer_id = c.id and s.version >= $4
-            )
+            ) and c.status not in ('MERGED', 'ERASED')
             order by c.tenant_id, c.id
             limit $3
             "#,

@@ -31,7 +31,7 @@ use crate::{
 pub async fn lock_customers(conn: &mut PgConnection, scope: &Scope, tag: &Tag, limit: i64) -> Result<Vec<CustomerId>> {
     let rows = sqlx::query!(
         r#"
-        select c.id, c.type as customer_type, c.service_class, c.reach, c.origin, c.status, c.status_reason
+        select c.id, c.type as customer_type, c.service_class, c.reach, c.origin, c.status, c.status_reason, c.merged_into
         from customers c
         where c.tenant_id = $1 and c.id = any(array(
             select ct.customer_id from customer_tags ct where ct.tenant_id = $1 and ct.tag_id = $2 limit $3
@@ -53,7 +53,7 @@ pub async fn lock_customers(conn: &mut PgConnection, scope: &Scope, tag: &Tag, l
                 service_class: ServiceClass::stored(&row.service_class),
                 reach: Reach::stored(&row.reach),
                 origin: Origin::stored(&row.origin),
-                status: &Status::stored(&row.status, row.status_reason),
+                status: &Status::stored(&row.status, row.status_reason, row.merged_into.map(CustomerId::from_uuid)),
             }
             .must_be_known()?;
             Ok(CustomerId::from_uuid(row.id))

@@ -17,6 +17,7 @@ const EXEMPT: [(&str, &[&str], &str); 19] = [
     ("from principals p", &["principals"], "authentication: a token names no tenant"),
     ("from tenants\n        where tenant_id > $1 order by", &["tenants"], "ListTenants is the platform operator's"),
     ("delete from requests\n        where ctid", &["requests"], "the sweeper deletes old answers of all tenants"),
+    ("delete from merge_images\n        where ctid", &["merge_images"], "the sweeper, as before"),
     ("delete from invitations\n        where ctid", &["invitations"], "the sweeper, as before"),
     (
         "where m.accepted_at is null and m.role = 'ADMIN' and m.created_at = t.created_at",

@@ -503,6 +503,48 @@ pub const CASES: &[Case] = &[
             Ok(format!("{:?}", client.customers().transfer_customers(request).await?.into_inner()))
         })
     }),
+    case("CustomerService/MergeCustomers", "SERVICE_MANAGER", Tenancy::Customer, |client, id| {
+        Box::pin(async move {
+            // With another customer of the same account, if there is one.
+            let search = pb::SearchCustomersRequest { page_size: 100, ..Default::default() };
+            let others = client.customers().search_customers(search).await.map(|found| found.into_inner().results);
+            let others = others.unwrap_or_default().into_iter().filter_map(|result| result.customer);
+            let owner = client.get(&id).await.map(|customer| customer.account_id).unwrap_or_default();
+            let free = |other: &pb::Customer| other.id != id && other.account_id == owner && other.name == "Twin";
+            let other = others.into_iter().find(free).map_or_else(unknown_id, |other| other.id);
+            let request = pb::MergeCustomersRequest {
+                customer_id: id.clone(),
+                merged_customer_ids: vec![other],
+                ..Default::default()
+            };
+            Ok(format!("{:?}", client.customers().merge_customers(request).await?.into_inner()))
+        })
+    }),
+    case(
+        "CustomerService/UnmergeCustomers",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(customers.unmerge_customers, customer_id => pb::UnmergeCustomersRequest {
+            customer_id,
+            ..Default::default()
+        }),
+    ),
+    case(
+        "CustomerService/EraseCustomer",
+        "ADMIN",
+        Tenancy::Customer,
+        call!(customers.erase_customer, customer_id => pb::EraseCustomerRequest { customer_id, ..Default::default() }),
+    ),
+    case(
+        "ExchangeService/ExportSubjectData",
+        "ADMIN",
+        Tenancy::Customer,
+        call!(exchange.export_subject_data, customer_id => pb::ExportSubjectDataRequest {
+            customer_id,
+            page_size: 1_000,
+            ..Default::default()
+        }),
+    ),
     case(
         "HistoryService/ListCustomerEvents",
         "VIEWER",

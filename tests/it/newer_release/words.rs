@@ -42,6 +42,9 @@ pub(super) const REFUSED: [&str; 19] = [
     "CustomerService/MigrateCustomerToReseller",
     "CustomerService/RevertCustomerMigration",
     "CustomerService/TransferCustomers",
+    "CustomerService/MergeCustomers",
+    "CustomerService/UnmergeCustomers",
+    "CustomerService/EraseCustomer",
     // It takes the tag off its customers.
     "TagService/DeleteTag",
 ];
@@ -67,6 +70,7 @@ async fn no_rpc_changes_a_customer_that_holds_an_unknown_word() {
     let stage = Stage::set().await;
     let (admin, id) = (&stage.north.admin, &stage.customer.id);
     admin.tag(&[id], &["vip"], &[]).await.unwrap();
+    admin.create(customer("Twin")).await.unwrap();
     let tag = admin.get(id).await.unwrap().tags[0].id.clone();
     for (column, word) in WORDS {
         set_word(&stage, column, word).await;

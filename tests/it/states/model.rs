@@ -106,6 +106,10 @@ pub enum Command {
         of: usize,
         guard: Guard,
     },
+    Erase {
+        of: usize,
+        guard: Guard,
+    },
     /// To the account in which it was created, or to another account below that.
     Transfer {
         of: usize,
@@ -170,6 +174,9 @@ impl Model {
 
     /// The actions of an actor that have an effect now, in the contract's order.
     pub fn allowed(&self, actor: Actor) -> Vec<&'static str> {
+        if self.status == pb::CustomerStatus::Erased {
+            return Vec::new();
+        }
         let waits = matches!(self.status, pb::CustomerStatus::Pending | pb::CustomerStatus::Rejected);
         let active = self.status == pb::CustomerStatus::Active;
         let suspended = self.status == pb::CustomerStatus::Suspended;
@@ -193,6 +200,8 @@ impl Model {
             ),
             ("RevertCustomerMigration", pb::Role::Admin, self.is_reseller() && self.holds == 0),
             ("TransferCustomers", pb::Role::Admin, self.holds == 0),
+            ("MergeCustomers", pb::Role::ServiceManager, self.holds == 0),
+            ("EraseCustomer", pb::Role::Admin, self.holds == 0),
         ];
         // An account below the owner can only change its own link.
         let own = |name| ["ModifyCustomerTags", "UpdateCustomId"].contains(&name);
@@ -212,12 +221,13 @@ impl Model {
 
     /// Checks role, existence, rights, already made, etag, state, in this order. Returns the reason of a refusal.
     pub fn apply(&mut self, actor: Actor, command: &Command) -> Result<(), &'static str> {
-        use pb::CustomerStatus::{Active, Pending, Rejected, Suspended};
+        use pb::CustomerStatus::{Active, Erased, Pending, Rejected, Suspended};
         let (least, guard) = match command {
             Command::Approve { guard, .. }
             | Command::Reject { guard, .. }
             | Command::Migrate { guard, .. }
-            | Command::Revert { guard, .. } => (pb::Role::Admin, *guard),
+            | Command::Revert { guard, .. }
+            | Command::Erase { guard, .. } => (pb::Role::Admin, *guard),
             Command::Transfer { .. } => (pb::Role::Admin, Guard::None),
             Command::Hold { .. } | Command::Release { .. } => (pb::Role::ServiceManager, Guard::None),
             Command::Suspend { guard, .. } | Command::Resume { guard, .. } => (pb::Role::ServiceManager, *guard),
@@ -236,7 +246,11 @@ impl Model {
         if actor == Actor::Below {
             return Err("FLEET_OWNED_ELSEWHERE");
         }
+        if self.status == Erased && !matches!(command, Command::Erase { .. }) {
+            return Err("CUSTOMER_ERASED");
+        }
         let already = match command {
+            Command::Erase { .. } => self.status == Erased,
             // The email is required at creation, so it is always there.
             Command::Update { field: Required::Email, filled, .. } => *filled,
             Command::Update { field: Required::LegalName, filled, .. } => *filled == self.legal_name,
@@ -282,12 +296,15 @@ impl Model {
             Command::Migrate { .. } if self.fleet => return Err("CUSTOMER_FLEET"),
             Command::Revert { .. } if self.migration.is_none() => return Err("NOT_MIGRATED"),
             Command::Revert { .. } if self.owner != Owner::Reseller => return Err("MIGRATION_FINAL"),
-            Command::Migrate { .. } | Command::Revert { .. } | Command::Transfer { .. } if self.holds > 0 => {
+            Command::Migrate { .. } | Command::Revert { .. } | Command::Transfer { .. } | Command::Erase { .. }
+                if self.holds > 0 =>
+            {
                 return Err("CUSTOMER_HELD");
             }
             Command::Migrate { .. } => (self.owner, self.migration) = (Owner::Reseller, Some(true)),
             Command::Revert { .. } => (self.owner, self.migration) = (Owner::Home, Some(false)),
             Command::Transfer { home, .. } => self.owner = if *home { Owner::Home } else { Owner::Annex },
+            Command::Erase { .. } => (self.status, self.legal_name) = (Erased, false),
             Command::Create { .. } => unreachable!(),
         }
         self.events += 1;

@@ -108,7 +108,7 @@ impl Customers {
             };
             return Ok(Some(Outcome::replayed(details)));
         }
-        loaded.seen.customer.must_be_known()?;
+        loaded.seen.customer.must_be_changeable()?;
         let at = clock::now();
         let change_set = change_set(attempt, &loaded.seen, change, at);
         if let Ok(CustomIdChangeSet { customer: None, ids: None }) = change_set {
