@@ -18,6 +18,8 @@
 
 #[path = "load/baseline.rs"]
 mod baseline;
+#[path = "load/billing.rs"]
+mod billing;
 #[path = "load/bystander.rs"]
 mod bystander;
 #[path = "load/calls.rs"]
@@ -85,6 +87,7 @@ pub enum Path {
     BatchGet,
     Lookup,
     UpdateCustomId,
+    ActivateFeature,
     #[value(name = "tag_1000")]
     Tag1000,
     SearchName,
@@ -174,6 +177,7 @@ impl Path {
             | Self::BatchGet
             | Self::Lookup
             | Self::UpdateCustomId
+            | Self::ActivateFeature
             | Self::Tag1000
             | Self::BesideBatches
             | Self::BesideAbandoned
@@ -190,7 +194,7 @@ impl Path {
 
     /// Whether it changes the same customers again and again. No other path reads them.
     fn changes(self) -> bool {
-        matches!(self, Self::UpdateCustomId | Self::Tag1000)
+        matches!(self, Self::UpdateCustomId | Self::ActivateFeature | Self::Tag1000)
     }
 }
 

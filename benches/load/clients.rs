@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use clientele::grpc::pb::customer_service_client::CustomerServiceClient;
+use clientele::grpc::pb::{
+    billing_service_client::BillingServiceClient, customer_service_client::CustomerServiceClient,
+};
 use hdrhistogram::Histogram;
 use tokio::{
     task::JoinSet,
@@ -31,6 +33,7 @@ const CHANNELS: usize = 4;
 /// Everything that a worker's calls need.
 pub struct Caller {
     pub client: CustomerServiceClient<Channel>,
+    pub billing: BillingServiceClient<Channel>,
     /// The worker's index.
     pub worker: u64,
     token: Bearer,
@@ -40,7 +43,8 @@ pub struct Caller {
 impl Caller {
     /// A worker's caller on this connection.
     pub fn new(channel: Channel, worker: u64, token: &Bearer, account: &str) -> Self {
-        Self { client: CustomerServiceClient::new(channel), worker, token: token.clone(), account: account.to_owned() }
+        let (client, billing) = (CustomerServiceClient::new(channel.clone()), BillingServiceClient::new(channel));
+        Self { client, billing, worker, token: token.clone(), account: account.to_owned() }
     }
 
     pub fn request<M>(&self, message: M) -> Request<M> {

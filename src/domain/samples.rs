@@ -17,6 +17,7 @@ use crate::domain::{
         branch::{Branch, BranchName},
         policies::{LeastRole, Policies},
     },
+    billing,
     customers::{
         customer::{Customer, Stamp},
         hold::Hold,
@@ -38,7 +39,7 @@ use crate::domain::{
         custom_id::{CustomId, CustomIds, System},
         email::Email,
         enums::{CustomerType, NameUniqueness, Origin, Reach, Role, ServiceClass},
-        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, TagId},
+        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, RatePlanId, TagId},
         language::Language,
         name::Name,
         phone::Phone,
@@ -285,6 +286,8 @@ pub(super) fn customer() -> Customer {
         archived_at: Some(at(6)),
         holds: vec![hold()],
         migration: Some(migration()),
+        rate_plan: Some(RatePlanId::from_uuid(id(11))),
+        billing: billing::tests::billing(),
         created: Stamp { at: at(2), by: principal("ada") },
         updated: Stamp { at: at(6), by: principal("max") },
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod billing;
 mod convert;
 mod cost;
 mod customers;
@@ -10,6 +11,7 @@ mod fingerprint;
 mod handler;
 mod history;
 mod invitations;
+pub mod money;
 pub mod pb;
 mod routes;
 pub mod status;

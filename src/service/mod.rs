@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod billing;
 pub mod bytes;
 pub mod call;
 pub mod clock;
@@ -27,6 +28,7 @@ use self::{
         inviting::Inviting,
     },
     accounts::Accounts,
+    billing::Billing,
     customers::Customers,
     history::History,
     large_batches::LargeBatches,
@@ -50,6 +52,8 @@ pub struct Services {
     pub access: Arc<Access>,
     /// Tenants, accounts and branches.
     pub accounts: Accounts,
+    /// Features, rate plans, credit.
+    pub billing: Billing,
     /// Customers.
     pub customers: Customers,
     /// The history of customers.
@@ -80,17 +84,19 @@ impl Services {
         let mutations = Mutations::new(pool.clone(), cache.clone());
         let inviting = Inviting::new(Arc::clone(&sealer), &config.mail);
         let access = Access::new(pool.clone(), mutations.clone(), inviting.clone(), cache, config);
+        let customers = Customers::new(
+            pool.clone(),
+            searches.clone(),
+            mutations.clone(),
+            LargeBatches::new(config.database.pool_size),
+            Arc::clone(&sealer),
+            inviting.clone(),
+        );
         Ok(Self {
             access: Arc::new(access),
             accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), inviting.clone()),
-            customers: Customers::new(
-                pool.clone(),
-                searches.clone(),
-                mutations.clone(),
-                LargeBatches::new(config.database.pool_size),
-                Arc::clone(&sealer),
-                inviting.clone(),
-            ),
+            billing: Billing::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), customers.clone()),
+            customers,
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             mailer: Mailer::new(pool.clone(), inviting, config.mail.clone()),
             tags: Tags::new(pool.clone(), mutations, sealer),

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod billing;
 pub mod customers;
 pub mod history;
 pub mod keys;
@@ -14,6 +15,7 @@ pub mod search;
 pub mod server_log;
 mod sort_keys;
 mod sql;
+mod sql_billing;
 pub mod tags;
 mod write;
 

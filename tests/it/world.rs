@@ -24,8 +24,8 @@ use clientele::{
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
-        customer_service_client::CustomerServiceClient, history_service_client::HistoryServiceClient,
-        tag_service_client::TagServiceClient,
+        billing_service_client::BillingServiceClient, customer_service_client::CustomerServiceClient,
+        history_service_client::HistoryServiceClient, tag_service_client::TagServiceClient,
     },
     server::{self, RunningServer},
     store::migrations,
@@ -408,6 +408,10 @@ impl Client {
 
     pub fn history(&self) -> HistoryServiceClient<Intercepted> {
         HistoryServiceClient::new(self.intercepted())
+    }
+
+    pub fn billing(&self) -> BillingServiceClient<Intercepted> {
+        BillingServiceClient::new(self.intercepted())
     }
 
     pub fn tags(&self) -> TagServiceClient<Intercepted> {

@@ -11,6 +11,8 @@ use crate::domain::{
 /// Changes the acting account's own link: every account that sees the customer may call it. So does the next one.
 const UPDATE_CUSTOM_ID: &str = "UpdateCustomId";
 const MODIFY_TAGS: &str = "ModifyCustomerTags";
+/// The services whose RPCs change a customer.
+const SERVICES: [&str; 2] = ["/clientele.v1.CustomerService/", "/clientele.v1.BillingService/"];
 
 impl Customer {
     /// The names of the RPCs that would change this customer if the caller called them now: none for a customer that has a
@@ -40,6 +42,13 @@ impl Customer {
             // The call itself checks whether the new account is in use and the former owner visible.
             ("RevertCustomerMigration", can_move && self.may_revert(at) == Ok(true)),
             ("TransferCustomers", can_move && self.holds.is_empty()),
+            ("ActivateFeature", caller.has_features() && self.may_activate_features().is_ok()),
+            ("DeactivateFeature", !self.billing.features.is_empty()),
+            (
+                "SetCreditLimit",
+                on.terms.plan.is_some() && (self.billing.credit_limit.is_some() || self.may_raise_credit().is_ok()),
+            ),
+            ("AssignRatePlan", on.terms.plan.is_some() && self.may_change_plan().is_ok()),
         ];
         actions
             .into_iter()
@@ -52,10 +61,10 @@ impl Customer {
     }
 }
 
-/// Whether the caller has the least role that the contract names for this RPC of CustomerService.
+/// Whether the caller has the least role that the contract names for this RPC.
 fn has_role(caller: &Caller, name: &str) -> bool {
     contract::RPCS
         .iter()
-        .find(|rpc| rpc.path.strip_prefix("/clientele.v1.CustomerService/") == Some(name))
+        .find(|rpc| SERVICES.iter().any(|service| rpc.path.strip_prefix(service) == Some(name)))
         .is_some_and(|rpc| matches!(rpc.access, contract::Access::Least(least) if caller.role() >= least))
 }

@@ -47,7 +47,8 @@ impl Customer {
             }
             Status::Pending | Status::Rejected { .. } => {
                 self.must_be_unarchived()?;
-                let missing = on.policies.missing_to_approve(&self.fields, on.owner_ids)?;
+                on.policies.must_be_known()?;
+                let missing = self.missing_for_approval(on);
                 if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
             }
             Status::Unknown => self.must_be_known().map(|()| false),
@@ -118,7 +119,8 @@ impl Customer {
         if self.holds.len() < before { Change::Made(EventType::HoldReleased) } else { Change::AlreadyMade }
     }
 
-    fn must_be_unarchived(&self) -> Result<(), Refusal> {
+    /// Refuses an archived customer.
+    pub(in crate::domain) fn must_be_unarchived(&self) -> Result<(), Refusal> {
         if self.archived_at.is_some() { Err(Refusal::Archived) } else { Ok(()) }
     }
 }

@@ -37,6 +37,12 @@ closed_sets! {
         TagCreated = "TAG_CREATED",
         TagRenamed = "TAG_RENAMED",
         TagDeleted = "TAG_DELETED",
+        FeatureCreated = "FEATURE_CREATED",
+        FeatureUpdated = "FEATURE_UPDATED",
+        RatePlanCreated = "RATE_PLAN_CREATED",
+        RatePlanUpdated = "RATE_PLAN_UPDATED",
+        RatePlansReordered = "RATE_PLANS_REORDERED",
+        RatePlanArchived = "RATE_PLAN_ARCHIVED",
     }
 }
 

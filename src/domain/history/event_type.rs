@@ -21,5 +21,9 @@ closed_sets! {
         Migrated = "MIGRATED",
         MigrationReverted = "MIGRATION_REVERTED",
         Transferred = "TRANSFERRED",
+        FeatureActivated = "FEATURE_ACTIVATED",
+        FeatureDeactivated = "FEATURE_DEACTIVATED",
+        CreditLimitChanged = "CREDIT_LIMIT_CHANGED",
+        RatePlanAssigned = "RATE_PLAN_ASSIGNED",
     }
 }

@@ -9,11 +9,12 @@ use serde_json::Value;
 use crate::domain::{
     access::{invitation::Invitation, member::Member, membership::Membership},
     accounts::{account::Account, branch::Branch},
+    billing::{feature::Feature, rate_plan::RatePlan},
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
     tags::tag::Tag,
     values::{
         enums::NameUniqueness,
-        ids::{CustomerId, TenantId},
+        ids::{CustomerId, RatePlanId, TenantId},
         timestamp::Timestamp,
     },
 };
@@ -160,6 +161,27 @@ pub enum Answer {
         #[serde(rename = "tag")]
         tag: Tag,
     },
+    /// A new or changed feature.
+    #[serde(rename = "feature")]
+    Feature {
+        /// The feature.
+        #[serde(rename = "feature")]
+        feature: Feature,
+    },
+    /// A new, changed or archived rate plan.
+    #[serde(rename = "rate_plan")]
+    RatePlan {
+        /// The plan.
+        #[serde(rename = "rate_plan")]
+        plan: RatePlan,
+    },
+    /// Another order of rate plans.
+    #[serde(rename = "rate_plans")]
+    RatePlans {
+        /// The plans, in their order.
+        #[serde(rename = "rate_plan_ids")]
+        order: Vec<RatePlanId>,
+    },
     /// A tag that was deleted.
     #[serde(rename = "tag_deleted")]
     TagDeleted {
@@ -170,7 +192,7 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 13] = [
+pub(in crate::domain) const KINDS: [&str; 16] = [
     "customer",
     "batch",
     "migrated",
@@ -184,6 +206,9 @@ pub(in crate::domain) const KINDS: [&str; 13] = [
     "tag_deleted",
     "tenant_changed",
     "branch_deleted",
+    "feature",
+    "rate_plan",
+    "rate_plans",
 ];
 
 /// The version in which this release stores answers.
@@ -249,42 +274,5 @@ impl Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::domain::samples;
-
-    #[test]
-    fn an_answer_of_borrowed_values_is_stored_like_any_other() {
-        let (customer, link) = (samples::customer(), samples::link());
-        let borrowed = serde_json::to_string(&Answer::of_customer(&customer, &link)).unwrap();
-        let borrowed: Value = serde_json::from_str(&borrowed).unwrap();
-        let answer = Answer::Customer { customer, link };
-        assert_eq!(borrowed, answer.to_stored().unwrap());
-        assert_eq!(Answer::stored(borrowed), Ok(answer));
-    }
-
-    #[test]
-    fn an_answer_of_a_newer_release_is_told_from_a_broken_one() {
-        for newer in [
-            json!({"v": 2, "of": "tag_deleted", "customers": 7}),
-            json!({"v": 2, "of": "invoice"}),
-            json!({"v": 1, "of": "invoice", "number": "7"}),
-        ] {
-            assert_eq!(Answer::stored(newer.clone()), Err(Unreadable::Newer), "{newer}");
-        }
-        for broken in [
-            json!({}),
-            json!([]),
-            json!({"v": 1}),
-            json!({"of": "tag_deleted", "customers": 7}),
-            json!({"v": "1", "of": "tag_deleted", "customers": 7}),
-            json!({"v": 1, "of": "tag_deleted"}),
-        ] {
-            assert_eq!(Answer::stored(broken.clone()), Err(Unreadable::Broken), "{broken}");
-        }
-        let counted = json!({"v": 1, "of": "tag_deleted", "customers": 7, "since": null});
-        assert_eq!(Answer::stored(counted), Ok(Answer::TagDeleted { customers: 7 }), "an added field does no harm");
-    }
-}
+#[path = "answer_tests.rs"]
+mod tests;

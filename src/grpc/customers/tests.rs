@@ -15,6 +15,7 @@ use crate::{
     domain::{
         access::relation::Relation,
         accounts::{account::Path, policies::Policies},
+        billing::customer_billing::Billing,
         customers::{
             customer::{Customer, Stamp},
             dms::DmsLink,
@@ -42,7 +43,7 @@ use crate::{
             unknown_fields::UnknownFields,
         },
     },
-    grpc::{DESCRIPTORS, pb},
+    grpc::{DESCRIPTORS, billing, pb},
     service::customers::CustomerDetails,
 };
 
@@ -149,9 +150,13 @@ fn details(relation: Relation) -> CustomerDetails {
                 reverted_at: None,
                 unknown: UnknownFields::default(),
             }),
+            rate_plan: None,
+            billing: Billing::default(),
             created: stamp.clone(),
             updated: stamp,
         },
+        charges: billing::samples::charges(),
+        charges_before: None,
         sales_person_gone: true,
         link: Link {
             revision: 1,

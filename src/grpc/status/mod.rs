@@ -1,6 +1,7 @@
 //! Maps each error to its gRPC status: one table from the closed set of errors to code and reason, with a message and
 //! details. The cause is never sent.
 
+mod billing;
 mod cause;
 mod message;
 mod resource;
@@ -133,6 +134,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::LastAdmin => (Code::FailedPrecondition, Reason::LastAdmin),
             Refusal::Blocked(blocker) => blocker_code_and_reason(*blocker),
             Refusal::Invitation(refusal) => invitation_code_and_reason(*refusal),
+            Refusal::Billing(refusal) => billing::code_and_reason(refusal),
             Refusal::ValueOfNewerRelease(_) | Refusal::RoleOfNewerRelease(_) => {
                 (Code::FailedPrecondition, Reason::ValueOfNewerRelease)
             }
@@ -191,6 +193,7 @@ fn blocker_code_and_reason(blocker: Blocker) -> (Code, ErrorReason) {
         Blocker::Fleet => (Code::FailedPrecondition, Reason::CustomerFleet),
         Blocker::Hold => (Code::FailedPrecondition, Reason::CustomerHeld),
         Blocker::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
+        Blocker::RatePlan => (Code::FailedPrecondition, Reason::RatePlanUnsuitable),
         Blocker::NotMigrated => (Code::FailedPrecondition, Reason::NotMigrated),
         Blocker::TooLate
         | Blocker::MovedOn

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
 
-use super::{CustomerRecord, columns::Scalars};
+use super::{CustomerRecord, columns::Scalars, save_billing::save_billing};
 use crate::{
     domain::{
         access::caller::Caller,
+        billing::relied::{Relied, UseChange},
         customers::customer::Customer,
         history::{event::Changes, event_type::EventType},
         requests::answer::Answer,
@@ -45,7 +46,10 @@ pub async fn save(
         .map(|answer| NewAnswer { customer_id: Some(id), ..answer });
     let events = [event];
     let recorded = write.recorded(caller.scope().tenant(), &events, answer.as_slice());
-    let saved = if before.customer.fields == after.fields {
+    let billed = |customer: &Customer| (customer.rate_plan, customer.billing.clone());
+    let saved = if billed(&before.customer) != billed(after) {
+        save_billing(conn, before, after, &recorded).await?
+    } else if before.customer.fields == after.fields {
         save_state(conn, before, after, &recorded).await?
     } else {
         save_fields(conn, before, after, &recorded).await?
@@ -85,7 +89,7 @@ async fn save_state<A: Serialize>(
     Ok(saved.written)
 }
 
-/// Writes all that a command can change.
+/// Writes all that an update can change.
 async fn save_fields<A: Serialize>(
     conn: &mut PgConnection,
     before: &CustomerRecord,
@@ -96,17 +100,26 @@ async fn save_fields<A: Serialize>(
     // The searched text changes rarely, and writing it costs every index of it.
     let searchable = search::change(&before.customer.fields, fields);
     let name_sort = SortKey::of(fields.name.as_str());
+    let relied = Relied::of(&before.customer, after, &before.terms);
+    let uses = UseChange::of(&before.customer, after, &before.terms);
     let saved = mutation!(
         recorded,
-        "with written as (
+        "with " RELIED ", written as (
             -- name_scope stays: a change of the tenant's rule sets it on every row. A name that stays keeps its key, which
             -- may be of an older rule: by today's another customer can have it.
             update customers set
                 (" SCALARS ") = (select " SCALARS " from jsonb_populate_record(null::customers, $15)),
                 revision = revision + 1, name_sort = $21, profile = $17, holds = $18, updated_at = $9, updated_by = $19,
                 name_key = case when name = $15::jsonb ->> 'name' then name_key else $16 end
-            where tenant_id = $1 and id = $12 and revision = $13 and owner_link_revision = $14
+            where tenant_id = $1 and id = $22 and revision = $13 and owner_link_revision = $14
+              and (select held from relied)
             returning id, account_id, ancestors
+        ), use_gone as (
+            delete from feature_uses u using written w
+            where u.tenant_id = $1 and u.customer_id = w.id and u.key = any($23)
+        ), use_new as (
+            insert into feature_uses (tenant_id, customer_id, key)
+            select $1, w.id, k.key from written w cross join unnest($24::text[]) as k (key)
         ), search as (
             insert into customer_search (
                 tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, version
@@ -123,7 +136,7 @@ async fn save_fields<A: Serialize>(
             from written w cross join jsonb_populate_record(null::customer_search, $20) as s
             where i.tenant_id = $1 and i.customer_id = w.id and i.bucket <> s.bucket and $20::jsonb is not null
         )" RECORDED,
-        after.id.get(),
+        Json(&relied) as _,
         before.customer.revision,
         before.owner_link_revision,
         Json(Scalars::from(after)) as _,
@@ -133,6 +146,9 @@ async fn save_fields<A: Serialize>(
         Json(&after.updated.by) as _,
         searchable.map(Json) as _,
         name_sort.as_bytes(),
+        after.id.get(),
+        &uses.gone,
+        &uses.new,
     )
     .fetch_one(conn)
     .named("customers.save_fields")

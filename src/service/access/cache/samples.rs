@@ -45,7 +45,14 @@ pub(super) fn acting_in(tenant: TenantId, account: AccountId) -> Found {
         suspended_at: None,
         suspended_above: false,
     };
-    let acting = ActingAccount { tenant, account, dms_branches: Vec::new(), tenant_suspended: false };
+    let acting = ActingAccount {
+        tenant,
+        account,
+        dms_branches: Vec::new(),
+        tenant_suspended: false,
+        first_plan: None,
+        has_features: false,
+    };
     Found::ActingAccount(Arc::new(acting), Role::Admin)
 }
 
