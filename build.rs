@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Maps in key order, so that equal messages have equal bytes: fingerprints and answers depend on it.
         .btree_map(".")
         .extern_path(".google.rpc", "::tonic_types::pb")
+        .extern_path(".google.type", "crate::grpc::money")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

@@ -18,6 +18,8 @@
 
 #[path = "load/baseline.rs"]
 mod baseline;
+#[path = "load/billing.rs"]
+mod billing;
 #[path = "load/bystander.rs"]
 mod bystander;
 #[path = "load/calls.rs"]
@@ -94,6 +96,7 @@ pub enum Path {
     /// In the search dataset.
     FindDuplicates,
     UpdateCustomId,
+    ActivateFeature,
     #[value(name = "tag_1000")]
     Tag1000,
     /// The billing report of all customers of the account: one call reads it to its end.
@@ -191,6 +194,7 @@ impl Path {
             | Self::BatchGet
             | Self::Lookup
             | Self::UpdateCustomId
+            | Self::ActivateFeature
             | Self::Tag1000
             | Self::Report
             | Self::ReportCopy
@@ -211,7 +215,7 @@ impl Path {
 
     /// Whether it changes the same customers again and again. No other path reads them.
     fn changes(self) -> bool {
-        matches!(self, Self::UpdateCustomId | Self::Tag1000)
+        matches!(self, Self::UpdateCustomId | Self::ActivateFeature | Self::Tag1000)
     }
 }
 

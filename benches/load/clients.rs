@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use clientele::grpc::pb::customer_service_client::CustomerServiceClient;
+use clientele::grpc::pb::{
+    billing_service_client::BillingServiceClient, customer_service_client::CustomerServiceClient,
+};
 use hdrhistogram::Histogram;
 use tokio::{
     task::JoinSet,
@@ -32,6 +34,7 @@ const CHANNELS: usize = 4;
 pub struct Caller {
     pub client: CustomerServiceClient<Channel>,
     pub channel: Channel,
+    pub billing: BillingServiceClient<Channel>,
     /// The worker's index.
     pub worker: u64,
     token: Bearer,
@@ -42,7 +45,8 @@ impl Caller {
     /// A worker's caller on this connection.
     pub fn new(channel: Channel, worker: u64, token: &Bearer, account: &str) -> Self {
         let client = CustomerServiceClient::new(channel.clone());
-        Self { client, channel, worker, token: token.clone(), account: account.to_owned() }
+        let billing = BillingServiceClient::new(channel.clone());
+        Self { client, billing, channel, worker, token: token.clone(), account: account.to_owned() }
     }
 
     pub fn request<M>(&self, message: M) -> Request<M> {

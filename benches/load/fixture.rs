@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use super::{
     Options, Path, Result, WARM_UP, baseline,
+    billing::{self, ActivateFeature},
     bystander::Bystander,
     calls::{Approve, BatchGet, Create, Get, Lookup, Tag, UpdateCustomId},
     child::{Scratch, Server},
@@ -110,6 +111,9 @@ impl Fixture {
         let create =
             pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
         let service = serve(&scratch, &url, options.connections, &LONG_WAITS)?;
+        if options.wants(|path| path == Path::ActivateFeature) {
+            billing::prepare(&mut sql, &service, &issuer, &model.tenant, TO_READ).await?;
+        }
         let bystander = Bystander::make(&service, &issuer, &token, &model.account).await?;
         fs::write(scratch.file("answer"), model.answer.encode_to_vec())?;
         let bare = [baseline::FLAG.to_owned(), scratch.file("answer").display().to_string()];
@@ -196,6 +200,7 @@ impl Fixture {
                 service.measure(|caller| Approve::new(caller, Arc::clone(&next), self.pending)).await
             }
             Path::UpdateCustomId => service.measure(|caller| UpdateCustomId::new(caller, TO_READ)).await,
+            Path::ActivateFeature => service.measure(|caller| ActivateFeature::new(caller, TO_READ)).await,
             Path::Tag1000 => service.measure(Tag::new).await,
             Path::Report => service.measure(Report::new).await,
             Path::ReportCopy => {

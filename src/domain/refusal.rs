@@ -1,6 +1,7 @@
 //! Why the domain will not do what was asked, though the request is well formed and the customer is there.
 
 use crate::domain::{
+    billing::refusal::BillingRefusal,
     customers::merge_blocker::{MergeBlocker, UndoBlocker},
     fields::path::FieldPath,
     values::{enums::Role, violation::Violations},
@@ -55,6 +56,8 @@ pub enum Refusal {
     LastAdmin,
     /// The customer cannot be moved to another account.
     Blocked(Blocker),
+    /// Something about plans, features and credit.
+    Billing(BillingRefusal),
     /// The invitation cannot be accepted, or not be sent or revoked.
     Invitation(InvitationRefusal),
     /// A stored value that a newer release wrote decides about the call; the text says which value.
@@ -103,6 +106,12 @@ impl From<InvitationRefusal> for Refusal {
     }
 }
 
+impl From<BillingRefusal> for Refusal {
+    fn from(refusal: BillingRefusal) -> Self {
+        Self::Billing(refusal)
+    }
+}
+
 /// What keeps a customer where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the one of that name in the contract's MoveBlocker")]
@@ -122,6 +131,7 @@ pub enum Blocker {
     HasAccount,
     HasCustomer,
     InUse,
+    RatePlan,
 }
 
 impl Blocker {
@@ -145,6 +155,10 @@ impl Blocker {
             Self::HasBranch => "The account that was made of it has a branch.",
             Self::HasAccount => "The account that was made of it has an account below it.",
             Self::HasCustomer => "The account that was made of it has another customer.",
+            Self::RatePlan => {
+                "Its chargeable features do not fit the first rate plan where it goes: a price is missing, or the currency is \
+                 another."
+            }
             Self::InUse => "A member of the account that was made of it has written something there.",
         }
     }

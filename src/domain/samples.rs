@@ -17,7 +17,7 @@ use crate::domain::{
         branch::{Branch, BranchName},
         policies::{LeastRole, Policies},
     },
-    billing::{payment_summary::PaymentSummary, samples::payment_method},
+    billing::{self, payment_summary::PaymentSummary, samples::payment_method},
     customers::{
         customer::{Customer, Stamp},
         hold::Hold,
@@ -39,7 +39,7 @@ use crate::domain::{
         custom_id::{CustomId, CustomIds, System},
         email::Email,
         enums::{CustomerType, NameUniqueness, Origin, Reach, Role, ServiceClass},
-        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, TagId},
+        ids::{AccountId, BranchId, ContactId, CustomerId, HoldId, InvitationId, MemberId, RatePlanId, TagId},
         language::Language,
         name::Name,
         phone::Phone,
@@ -288,6 +288,8 @@ pub(super) fn customer() -> Customer {
         holds: vec![hold()],
         payment: PaymentSummary { default: Some(payment_method().id), count: 2 },
         migration: Some(migration()),
+        rate_plan: Some(RatePlanId::from_uuid(id(11))),
+        billing: billing::tests::billing(),
         created: Stamp { at: at(2), by: principal("ada") },
         updated: Stamp { at: at(6), by: principal("max") },
     }

@@ -10,7 +10,7 @@ use super::samples;
 use crate::domain::{
     access::membership::Membership,
     accounts::policies::{Policies, PolicyChoices},
-    billing::samples::payment_method,
+    billing::{self, customer_billing::Billing, samples::payment_method, terms::Terms},
     customers::{
         command::{Command, DecisionInputs},
         customer::{Change, Customer},
@@ -54,6 +54,7 @@ fn every_stored_document_has_the_fields_of_its_golden_file() {
     (reverted.references, reverted.reverted_at) = (References::default(), None);
     insta::assert_json_snapshot!("profile", stored(&samples::profile()));
     insta::assert_json_snapshot!("profile_empty", stored(&Profile::default()));
+    insta::assert_json_snapshot!("billing", stored(&billing::tests::billing()));
     insta::assert_json_snapshot!("holds", stored(&vec![samples::hold()]));
     insta::assert_json_snapshot!("migrations", stored(&vec![samples::migration(), reverted]));
     insta::assert_json_snapshot!("custom_ids", stored(&samples::custom_ids()));
@@ -78,6 +79,8 @@ fn the_changes_of_events_are_stored_as_their_golden_file_has_them() {
         ("of_tag", Changes::of_tag(Some(&tag), None)),
         ("of_branch", Changes::of_branch(None, &branch)),
         ("of_member", Changes::of_member(Some(&samples::member()), None)),
+        ("of_feature", Changes::of_feature(None, &billing::tests::feature())),
+        ("of_rate_plan", Changes::of_rate_plan(None, &billing::tests::rate_plan())),
     ];
     insta::assert_json_snapshot!("event_changes", all.map(|(name, changes)| json!({name: stored(&changes)})));
     let words: Vec<&str> = EventType::KNOWN.iter().map(|event_type| event_type.as_str()).collect();
@@ -96,6 +99,8 @@ fn answers() -> Vec<Answer> {
         tags: vec![samples::tag().name],
         custom_ids: samples::custom_ids(),
         references: samples::references(),
+        rate_plan: Some(billing::tests::rate_plan().id),
+        replaced_rate_plan: None,
     };
     let outcome = BatchOutcome { customer: customer.id, changed: true, revision: 7, link_revision: 2 };
     let tenant_id = TenantId::from_uuid(samples::id(1));
@@ -122,6 +127,9 @@ fn answers() -> Vec<Answer> {
         Answer::TenantChanged { tenant: suspended },
         Answer::BranchDeleted {},
         Answer::PaymentMethod { customer: samples::customer(), link: samples::link(), method: payment_method() },
+        Answer::Feature { feature: billing::tests::feature() },
+        Answer::RatePlan { plan: billing::tests::rate_plan() },
+        Answer::RatePlans { order: vec![billing::tests::rate_plan().id] },
     ]
 }
 
@@ -182,6 +190,11 @@ fn added_fields_survive_in_every_object_of_the_documents_that_updates_rewrite() 
     let (holds, places) = with_added(stored(&vec![samples::hold()]));
     assert_eq!(places, ["/0", "/0/placed_by"]);
     assert_eq!(rewritten::<Vec<Hold>>(&holds), holds);
+    let mut billing = stored(&billing::tests::billing());
+    for place in ["", "/features/voicemail", "/features/voicemail/by"] {
+        billing.pointer_mut(place).unwrap()[ADDED] = json!([1, null]);
+    }
+    assert_eq!(rewritten::<Billing>(&billing), billing);
     let (migration, _) = with_added(stored(&samples::migration()));
     assert_eq!(rewritten::<Migration>(&migration), migration);
     let (policies, _) = with_added(stored(&samples::policies()));
@@ -193,7 +206,7 @@ fn added_fields_survive_in_every_object_of_the_documents_that_updates_rewrite() 
 #[test]
 fn a_new_account_gets_its_parents_policies_with_what_this_release_does_not_know() {
     let (mut parent, _) = with_added(stored(&samples::policies()));
-    parent["required_to_create"] = json!(["email", "rate_plan_id", "name"]);
+    parent["required_to_create"] = json!(["email", "loyalty_tier", "name"]);
     parent["create_role"] = json!("OWNER");
     let read: Policies = serde_json::from_value(parent.clone()).unwrap();
     assert_eq!(serde_json::to_value(PolicyChoices::default().over(&read)).unwrap(), parent);
@@ -225,7 +238,12 @@ fn updated(edits: Vec<Edit>) -> (Value, Value) {
     let (before, _) = with_added(stored(&customer.fields.profile));
     customer.fields.profile = serde_json::from_value(before.clone()).unwrap();
     let acting = samples::account();
-    let inputs = DecisionInputs { policies: &Policies::default(), owner_ids: &samples::custom_ids(), acting: &acting };
+    let inputs = DecisionInputs {
+        policies: &Policies::default(),
+        owner_ids: &samples::custom_ids(),
+        acting: &acting,
+        terms: &Terms::default(),
+    };
     let change = Command::Update(edits).decide(&mut customer, inputs, samples::at(9));
     assert_eq!(change, Ok(Change::Made(EventType::Updated)));
     (before, serde_json::to_value(&customer.fields.profile).unwrap())

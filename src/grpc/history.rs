@@ -10,13 +10,17 @@ use crate::{
             event::{Changes, Event},
             event_type::EventType,
         },
+        values::violation::{Rule, Violations},
     },
     grpc::{
         convert::{customer_id, page_size, principal_out, time_out},
         handler::{Answered, fit, read},
         pb::{self, history_service_server::HistoryService},
     },
-    service::{Services, history::History},
+    service::{
+        Services,
+        history::{History, WantedCustomerEvents},
+    },
 };
 
 /// The service's handlers.
@@ -38,16 +42,19 @@ impl HistoryService for Handlers {
     ) -> Answered<pb::ListCustomerEventsResponse> {
         read(
             request,
-            |violations, _, pb::ListCustomerEventsRequest { customer_id: id, page_size: size, page_token }| {
+            |violations, _, message| {
+                let pb::ListCustomerEventsRequest { customer_id: id, page_size: size, page_token, types } = message;
                 let id = customer_id(violations, "customer_id", &id);
-                id.zip(page_size(violations, size)).map(|(id, size)| (id, size, page_token))
+                let types = event_types(violations, &types);
+                let wanted = id.zip(types).map(|(customer, types)| WantedCustomerEvents { customer, types });
+                wanted.zip(page_size(violations, size)).map(|(wanted, size)| (wanted, size, page_token))
             },
-            async |caller: &Caller, (id, size, token)| {
-                let page = self.history.list(caller, id, size, &token).await?;
+            async |caller: &Caller, (wanted, size, token)| {
+                let page = self.history.list(caller, &wanted, size, &token).await?;
                 let cursors: Vec<i64> = page.events.iter().map(|event| event.seq).collect();
                 let (events, cut) = fit(page.events.into_iter().map(event_out).collect());
                 let last = if cut { cursors.get(events.len().wrapping_sub(1)).copied() } else { page.next };
-                let token = last.map(|seq| self.history.events_token(caller, id, seq)).transpose()?;
+                let token = last.map(|seq| self.history.events_token(caller, &wanted, seq)).transpose()?;
                 Ok(pb::ListCustomerEventsResponse { events, next_page_token: token.unwrap_or_default() })
             },
         )
@@ -55,8 +62,17 @@ impl HistoryService for Handlers {
     }
 }
 
-fn event_out(event: Event) -> pb::CustomerEvent {
-    let event_type = match event.happened {
+/// The types that a request names, each once and in order, so that a page token is bound to what they mean.
+fn event_types(violations: &mut Violations, raw: &[i32]) -> Option<Vec<EventType>> {
+    let known = |raw: i32| EventType::KNOWN.iter().find(|known| i32::from(type_out(**known)) == raw);
+    for (index, _) in raw.iter().enumerate().filter(|(_, raw)| known(**raw).is_none()) {
+        violations.push(format!("types[{index}]"), Rule::new("must be a CustomerEventType other than UNSPECIFIED"));
+    }
+    Some(EventType::KNOWN.iter().copied().filter(|known| raw.contains(&type_out(*known).into())).collect())
+}
+
+fn type_out(happened: EventType) -> pb::CustomerEventType {
+    match happened {
         EventType::Unknown => pb::CustomerEventType::Unspecified,
         EventType::Created => pb::CustomerEventType::Created,
         EventType::Updated => pb::CustomerEventType::Updated,
@@ -81,11 +97,18 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         EventType::Merged => pb::CustomerEventType::Merged,
         EventType::CustomersUnmerged => pb::CustomerEventType::CustomersUnmerged,
         EventType::Unmerged => pb::CustomerEventType::Unmerged,
-    };
+        EventType::FeatureActivated => pb::CustomerEventType::FeatureActivated,
+        EventType::FeatureDeactivated => pb::CustomerEventType::FeatureDeactivated,
+        EventType::CreditLimitChanged => pb::CustomerEventType::CreditLimitChanged,
+        EventType::RatePlanAssigned => pb::CustomerEventType::RatePlanAssigned,
+    }
+}
+
+fn event_out(event: Event) -> pb::CustomerEvent {
     pb::CustomerEvent {
         event_id: event.id.to_string(),
         customer_id: event.customer.to_string(),
-        r#type: event_type.into(),
+        r#type: type_out(event.happened).into(),
         event_time: Some(time_out(event.at)),
         principal: event.principal.as_ref().map(principal_out),
         actors: event.actors.iter().map(principal_out).collect(),

@@ -13,6 +13,7 @@ mod fingerprint;
 mod handler;
 mod history;
 mod invitations;
+pub mod money;
 pub mod pb;
 pub mod report_client;
 mod routes;

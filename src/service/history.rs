@@ -6,10 +6,12 @@ pub use self::accounts::{AccountEventPage, WantedEvents};
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
-        history::event::Event,
+        history::{event::Event, event_type::EventType},
         values::ids::CustomerId,
     },
     error::Result,
@@ -27,6 +29,15 @@ use crate::{
 pub struct History {
     pool: Pool,
     sealer: Arc<Sealer>,
+}
+
+/// Which events of a customer are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WantedCustomerEvents {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The types; all if there are none.
+    pub types: Vec<EventType>,
 }
 
 /// One page of events.
@@ -47,29 +58,34 @@ impl History {
     ///
     /// # Errors
     /// `CustomerNotFound`, `PageToken`.
-    pub async fn list(&self, caller: &Caller, id: CustomerId, size: usize, token: &str) -> Result<EventPage> {
-        let before: Option<i64> = self.sealer.open_page(&page_context(caller, &id), token)?;
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        wanted: &WantedCustomerEvents,
+        size: usize,
+        token: &str,
+    ) -> Result<EventPage> {
+        let before: Option<i64> = self.sealer.open_page(&page_context(caller, wanted), token)?;
+        let WantedCustomerEvents { customer, types } = wanted;
+        let wanted = store::history::Wanted { customer: *customer, types, before, limit: page::limit(size) };
         let mut lease = self.pool.lease().await?;
-        let found = lease
-            .run(async |conn| {
-                store::history::list(conn, caller.scope(), id, before, page::limit(size), call::hold).await
-            })
-            .await?;
+        let found =
+            lease.run(async |conn| store::history::list(conn, caller.scope(), wanted, call::hold).await).await?;
         let page = Page::of(found.events, size);
         let next = page.items.last().filter(|_| page.more).map(|last| last.seq);
         let events = match found.relation {
             Relation::OwnerOrAbove => page.items,
             Relation::Below => page.items.into_iter().filter_map(|event| from_below(caller, event)).collect(),
         };
-        Ok(EventPage { events, next })
+        Ok(EventPage { events, next: next.or(found.looked_at) })
     }
 
     /// The token of the page after this cursor.
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn events_token(&self, caller: &Caller, id: CustomerId, seq: i64) -> Result<String> {
-        self.sealer.page_token(&page_context(caller, &id), &seq)
+    pub fn events_token(&self, caller: &Caller, wanted: &WantedCustomerEvents, seq: i64) -> Result<String> {
+        self.sealer.page_token(&page_context(caller, wanted), &seq)
     }
 }
 
@@ -87,6 +103,6 @@ fn from_below(caller: &Caller, mut event: Event) -> Option<Event> {
     (!event.changes.0.is_empty()).then_some(event)
 }
 
-fn page_context<'a>(caller: &Caller, id: &'a CustomerId) -> PageContext<'a, CustomerId> {
-    PageContext::new("ListCustomerEvents", caller, id)
+fn page_context<'a>(caller: &Caller, wanted: &'a WantedCustomerEvents) -> PageContext<'a, WantedCustomerEvents> {
+    PageContext::new("ListCustomerEvents", caller, wanted)
 }

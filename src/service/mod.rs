@@ -30,7 +30,7 @@ use self::{
         inviting::Inviting,
     },
     accounts::Accounts,
-    billing::{BillingReport, PaymentMethods},
+    billing::{Billing, BillingReport, PaymentMethods},
     customers::Customers,
     exchange::Exchange,
     history::History,
@@ -56,6 +56,8 @@ pub struct Services {
     pub access: Arc<Access>,
     /// Tenants, accounts and branches.
     pub accounts: Accounts,
+    /// Features, rate plans, credit.
+    pub billing: Billing,
     /// Customers.
     pub customers: Customers,
     /// Data in bulk.
@@ -105,6 +107,7 @@ impl Services {
         Ok(Self {
             access: Arc::new(access),
             accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), inviting.clone()),
+            billing: Billing::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), customers.clone()),
             billing_report: BillingReport::new(streams.clone()),
             payment_methods: PaymentMethods::new(pool.clone(), mutations.clone(), customers.clone()),
             customers,

@@ -48,6 +48,23 @@ struct Row {
     trace_id: Option<String>,
     changes: Option<Json<Changes>>,
     cut: bool,
+    looked_at: Option<i64>,
+}
+
+/// Events that a page looks at to find those of some types.
+const LOOKED_AT: i64 = 10_000;
+
+/// Which events of a customer are listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The types; all if there are none.
+    pub types: &'a [EventType],
+    /// The event after.
+    pub before: Option<i64>,
+    /// How many.
+    pub limit: i64,
 }
 
 /// One page of a customer's events.
@@ -57,31 +74,33 @@ pub struct Page {
     pub relation: Relation,
     /// The events, newest first.
     pub events: Rows<Event>,
+    /// The last event that was looked at, if there may be others of the types.
+    pub looked_at: Option<i64>,
 }
 
 /// Lists a customer's events, newest first, those before `before`. Private changes of other accounts' links are left out.
 ///
 /// # Errors
 /// `CustomerNotFound` for a customer that the scope does not see.
-pub async fn list(
-    conn: &mut PgConnection,
-    scope: &Scope,
-    customer: CustomerId,
-    before: Option<i64>,
-    limit: i64,
-    room: Room,
-) -> Result<Page> {
+pub async fn list(conn: &mut PgConnection, scope: &Scope, wanted: Wanted<'_>, room: Room) -> Result<Page> {
+    let customer = wanted.customer;
     let scope = admitting(scope, customer)?;
+    let looked_at = if wanted.types.is_empty() { wanted.limit } else { LOOKED_AT };
     let rows = sql!(
         query_as Row,
         r#"
-        with page as materialized (
+        with part as materialized (
+            select e.seq, e.type from events e
+            where e.tenant_id = $1 and e.customer_id = $2 and e.seq < $5
+              and (e.audience is null or e.audience = $3)
+            order by e.seq desc
+            limit $9
+        ), page as materialized (
             select e.seq, row_number() over (order by e.seq desc) as nth
             from (
-                select e.seq from events e
-                where e.tenant_id = $1 and e.customer_id = $2 and e.seq < $5
-                  and (e.audience is null or e.audience = $3)
-                order by e.seq desc
+                select p.seq from part p
+                where cardinality($8::text[]) = 0 or p.type = any($8)
+                order by p.seq desc
                 limit $6
             ) e
         ), cut as (
@@ -101,15 +120,16 @@ pub async fn list(
         select c.ancestors, e.id as "id?", e.seq as "seq?", e.at as "at?", e.type as "happened?", e.issuer as "issuer?",
                e.subject as "subject?", e.actors as "actors?: Json<Vec<Principal>>", e.workload as "workload?",
                e.acting_account_id as "acting_account_id?", e.rpc as "rpc?", e.request_id as "request_id?",
-               e.trace_id as "trace_id?", e.changes as "changes?: Json<Changes>", exists (select from cut) as "cut!"
+               e.trace_id as "trace_id?", e.changes as "changes?: Json<Changes>", exists (select from cut) as "cut!",
+               (select p.seq from part p order by p.seq desc offset $9 - 1) as "looked_at?"
         from customers c
         left join lateral (
-            select * from events e
-            where e.tenant_id = c.tenant_id and e.customer_id = c.id and e.seq < $5
-              and e.seq > coalesce((select cut.seq from cut), -1)
-              and (e.audience is null or e.audience = $3)
-            order by e.seq desc
-            limit $6
+            select e.* from page p
+            cross join lateral (
+                select * from events e where e.tenant_id = c.tenant_id and e.customer_id = c.id and e.seq = p.seq
+                offset 0
+            ) e
+            where p.seq > coalesce((select cut.seq from cut), -1)
         ) e on true
         where c.tenant_id = $1 and c.id = $2 and "# VISIBLE "
         order by e.seq desc",
@@ -117,15 +137,17 @@ pub async fn list(
         customer.get(),
         scope.root().get(),
         &path(scope),
-        before.unwrap_or(i64::MAX),
-        limit,
+        wanted.before.unwrap_or(i64::MAX),
+        wanted.limit,
         PAGE_BYTES,
+        &wanted.types.iter().map(|wanted| wanted.as_str().to_owned()).collect::<Vec<_>>(),
+        looked_at,
     )
     .fetch(conn)
     .named("history.list");
-    let (mut owner_path, mut cut) = (None, false);
+    let (mut owner_path, mut cut, mut last) = (None, false, None);
     let page = rows::page(rows, room, |mut row: Row| {
-        cut = row.cut;
+        (cut, last) = (row.cut, row.looked_at);
         let ancestors = std::mem::take(&mut row.ancestors);
         owner_path.get_or_insert_with(|| Path::stored(ancestors.into_iter().map(AccountId::from_uuid).collect()));
         Ok(event(customer, row).map(|event| (cost(&event), event)))
@@ -133,7 +155,8 @@ pub async fn list(
     .await?;
     let owner_path = owner_path.ok_or(Error::CustomerNotFound { at: None })?;
     let relation = if owner_path.contains(scope.root()) { Relation::OwnerOrAbove } else { Relation::Below };
-    Ok(Page { relation, events: Rows { full: page.full || cut, ..page } })
+    let looked_at = last.filter(|_| !wanted.types.is_empty());
+    Ok(Page { relation, events: Rows { full: page.full || cut, ..page }, looked_at })
 }
 
 /// What an event costs in memory at most, as it is or as a message: about the same.

@@ -18,6 +18,7 @@ pub mod search;
 pub mod server_log;
 mod sort_keys;
 mod sql;
+mod sql_billing;
 pub mod tags;
 mod write;
 

@@ -22,6 +22,7 @@
 /// * `SUSPENDED_ABOVE`: whether an account above the account `a` is suspended.
 /// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
 /// * `REPORTED`: `select` and the columns of the billing report of `customers c`, for the acting account $3; $6 to $11 ask for each.
+/// * `BILLED` and others about billing: see [`billing_piece!`](super::sql_billing::billing_piece).
 /// * `RECORDED`: the end of a mutation, see [`mutation!`](super::mutation::mutation). `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
     (@ $call:tt [$($text:tt)*] VISIBLE $($rest:tt)*) => {
@@ -43,7 +44,7 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             "id, revision, owner_link_revision, owner_custom_ids, name_key, name_sort, name_scope, profile, created_at,
-             updated_at, created_by, updated_by, " SCALARS
+             updated_at, created_by, updated_by, rate_plan_id, billing, " SCALARS
             $($rest)*
         )
     };
@@ -87,7 +88,7 @@ macro_rules! sql {
     (@ $call:tt [$($text:tt)*] RECORD $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            HEAD r#"c.profile as "profile!: row::Profile", c.holds as "holds!: row::Holds", "# LINK
+            HEAD r#"c.profile as "profile!: row::Profile", c.holds as "holds!: row::Holds", "# BILLED LINK
             $($rest)*
         )
     };
@@ -97,7 +98,7 @@ macro_rules! sql {
             HEAD r#"
                    c.profile - $5::text[] as "profile!: row::Profile",
                    case when $5::text[] = '{}' then c.holds else '[]' end as "holds!: row::Holds",
-            "# LINK
+            "# BILLED_IN_VIEW LINK
             $($rest)*
         )
     };
@@ -106,7 +107,8 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             "1000 + pg_column_size(c.profile - $5::text[]) + pg_column_size(c.owner_custom_ids - '{}'::text[])
-             + case when $5::text[] = '{}' then pg_column_size(c.holds - '{}'::text[]) else 0 end
+             + case when $5::text[] = '{}' then pg_column_size(c.holds - '{}'::text[]) + pg_column_size(c.billing - '{}'::text[])
+                    else 0 end
              + 200 * cardinality(c.owner_tags)"
             $($rest)*
         )
@@ -114,7 +116,7 @@ macro_rules! sql {
     (@ $call:tt [$($text:tt)*] RECORD_OF_BATCH $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            HEAD r#"
+            HEAD BILLED_OF_BATCH r#"
                    '{}'::jsonb as "profile!: row::Profile",
                    case when c.holds = '[]' then '[]' else jsonb_build_array(c.holds -> 0) end as "holds!: row::Holds",
                    '{}'::jsonb as "owner_ids!: row::CustomIds", null::jsonb as "owner_tags: row::Tags",
@@ -153,7 +155,8 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             r#"
-            , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?", false as "cut!"
+            , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?", null::jsonb as "asked: row::Asked",
+              false as "cut!"
             "#
             $($rest)*
         )
@@ -229,7 +232,9 @@ macro_rules! sql {
                a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
                a.suspended_at as "suspended_at?", "# SUSPENDED_ABOVE r#" as "suspended_above!",
                (select t.industries from tenants t where t.tenant_id = a.tenant_id) as "industries: Json<Industries>",
-               (select t.suspended_at is not null from tenants t where t.tenant_id = a.tenant_id) as "tenant_suspended?""#
+               (select t.suspended_at is not null from tenants t where t.tenant_id = a.tenant_id) as "tenant_suspended?",
+               "# FIRST_PLAN r#" as "first_plan?: Json<PlanTerms>",
+               exists (select from features f where f.tenant_id = a.tenant_id) as "has_features!""#
             $($rest)*
         )
     };
@@ -288,6 +293,9 @@ macro_rules! sql {
     };
     (@ [$macro:ident $($type:ident)?] [$first:tt $($text:tt)*] , $($argument:tt)*) => {
         sqlx::$macro!($($type,)? $first $(+ $text)*, $($argument)*)
+    };
+    (@ $call:tt [$($text:tt)*] $piece:ident $($rest:tt)*) => {
+        $crate::store::sql_billing::billing_piece!([$crate::store::sql::sql] @ $call [$($text)*] $piece $($rest)*)
     };
     (@ $call:tt [$($text:tt)*] $literal:tt $($rest:tt)*) => {
         $crate::store::sql::sql!(@ $call [$($text)* $literal] $($rest)*)

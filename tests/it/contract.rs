@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 use tonic::Code;
 
-use self::cases::{CASES, Case, Tenancy};
+use self::cases::{CASES, Case, FREE, Tenancy, feature, rate_plan};
 use crate::{
+    billing::{activate, create_feature, create_plan},
     invitations::{invited, token_by_key},
     rows::rows,
     world::{
@@ -63,6 +64,15 @@ const ROLES: [(&str, pb::Role); 4] = [
 
 /// The resource that an RPC is called on: a new one for each call, so that calls do not affect each other.
 pub async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -> String {
+    if ["ActivateFeature", "DeactivateFeature", "UpdateFeature"].iter().any(|rpc| case.rpc.ends_with(rpc)) {
+        // It may be there already.
+        let provider = test_account.admin.acting_in(&test_account.tenant);
+        _ = create_feature(&provider, feature(FREE)).await;
+    }
+    if ["SetCreditLimit", "AssignRatePlan"].iter().any(|rpc| case.rpc.ends_with(rpc)) {
+        plan(test_account, &unknown_id()).await;
+        plan(test_account, &unknown_id()).await;
+    }
     match case.tenancy {
         Tenancy::Customer => {
             // On a FLEET customer every member may set a missing custom ID.
@@ -70,7 +80,14 @@ pub async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -
                 "CustomerService/UpdateCustomId" => test_account.admin.create(fleet("Ada")).await.unwrap().id,
                 _ => test_account.admin.create(customer("Ada")).await.unwrap().id,
             };
-            let active = ["SuspendCustomer", "ResumeCustomer", "MigrateCustomerToReseller", "RevertCustomerMigration"];
+            let active = [
+                "SuspendCustomer",
+                "ResumeCustomer",
+                "MigrateCustomerToReseller",
+                "RevertCustomerMigration",
+                "ActivateFeature",
+                "DeactivateFeature",
+            ];
             if active.iter().any(|rpc| case.rpc.ends_with(rpc)) {
                 test_account.admin.approve(&id).await.unwrap();
             }
@@ -84,7 +101,15 @@ pub async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -
             if case.rpc.ends_with("RevertCustomerMigration") {
                 test_account.admin.migrate(&id).await.unwrap();
             }
+            if case.rpc.starts_with("BillingService/DeactivateFeature") {
+                activate(&test_account.admin, &id, FREE, 1).await.unwrap();
+            }
             id
+        }
+        Tenancy::RatePlan => plan(test_account, &unknown_id()).await,
+        Tenancy::Acting if case.rpc.ends_with("ReorderRatePlans") => {
+            plan(test_account, &unknown_id()).await;
+            plan(test_account, &unknown_id()).await
         }
         // These act on an account below.
         Tenancy::Account if ["SuspendAccount", "ResumeAccount"].iter().any(|rpc| case.rpc.ends_with(rpc)) => {
@@ -105,7 +130,22 @@ pub async fn subject(case: &Case, test_account: &TestAccount, caller: &Client) -
             let below = test_account.child("below").await;
             token_by_key(&below.tenant, &invitation(&below).await)
         }
-        Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => String::new(),
+        Tenancy::Acting | Tenancy::Caller | Tenancy::Platform | Tenancy::Provider => String::new(),
+    }
+}
+
+/// A new rate plan of the account.
+async fn plan(test_account: &TestAccount, name: &str) -> String {
+    create_plan(&test_account.admin, rate_plan(name)).await.unwrap().id
+}
+
+/// Asserts that a caller with the role was admitted: what is the provider's is refused by its own reason, below it.
+pub fn assert_admitted(case: &Case, answer: Result<String, tonic::Status>, who: &str) {
+    match (case.tenancy, answer) {
+        (Tenancy::Provider, answer) => {
+            drop(assert_refused(answer, Code::PermissionDenied, "ACCOUNT_ABOVE_REQUIRED"));
+        }
+        (_, answer) => assert!(answer.is_ok(), "{} as {who}: {answer:?}", case.rpc),
     }
 }
 
@@ -162,7 +202,7 @@ async fn roles_below_the_least_role_are_refused_and_the_others_admitted() {
                 assert_eq!(metadata(&refusal, "required_role").as_deref(), Some(case.least), "{} {name}", case.rpc);
             } else {
                 let answer = (case.call)(client.clone(), subject(case, &north, client).await).await;
-                assert!(answer.is_ok(), "{} as {name}: {answer:?}", case.rpc);
+                assert_admitted(case, answer, name);
             }
         }
         if case.least == "PLATFORM" {
@@ -197,7 +237,7 @@ async fn a_membership_that_waits_counts_where_it_is_named_and_nowhere_else() {
                 let id = subject(case, test_account, &waiting).await;
                 let answer = (case.call)(waiting.acting_in(&test_account.account), id).await;
                 match admitted {
-                    true => assert!(answer.is_ok(), "{} as {name}: {answer:?}", case.rpc),
+                    true => assert_admitted(case, answer, name),
                     false => drop(assert_refused(answer, Code::PermissionDenied, "ROLE_TOO_LOW")),
                 }
             }
@@ -255,6 +295,8 @@ struct Fixture {
     custom_ids: Vec<String>,
     tags: Vec<String>,
     branches: Vec<String>,
+    /// Rate plans of the same accounts.
+    rate_plans: Vec<String>,
     /// Members of the same accounts.
     members: Vec<String>,
     /// Invitations to the same accounts.
@@ -280,6 +322,13 @@ impl Fixture {
             secrets.push(test_account.account.clone());
         }
         let (mut secret_ids, mut tags, mut branches) = (Vec::new(), Vec::new(), Vec::new());
+        // That of acme is inherited.
+        let mut rate_plans = vec![plan(&acme, "above").await];
+        for test_account in [&south, &globex] {
+            rate_plans.push(plan(test_account, "secret").await);
+        }
+        secrets.extend(rate_plans[1..].iter().cloned());
+        create_feature(&globex.admin, feature("secret")).await.unwrap();
         // Those of acme are inherited, so they are no secret.
         let mut members = vec![acme.add("above", pb::Role::Viewer).await.member_id];
         for test_account in [&south, &globex] {
@@ -307,6 +356,7 @@ impl Fixture {
             custom_ids: secret_ids,
             tags,
             branches,
+            rate_plans,
             members,
             invitations,
             accounts,
@@ -336,11 +386,14 @@ async fn resources_of_other_accounts_do_not_exist() {
             Tenancy::CustomId => (&fixture.custom_ids, "CUSTOMER_NOT_FOUND"),
             Tenancy::Tag => (&fixture.tags, "TAG_NOT_FOUND"),
             Tenancy::Branch => (&fixture.branches, "BRANCH_NOT_FOUND"),
+            Tenancy::RatePlan => (&fixture.rate_plans, "RATE_PLAN_NOT_FOUND"),
             Tenancy::Member => (&fixture.members, "MEMBER_NOT_FOUND"),
             Tenancy::Membership => (&fixture.members, "MEMBERSHIP_NOT_FOUND"),
             Tenancy::Invitation => (&fixture.invitations, "INVITATION_NOT_FOUND"),
             // Its token opens an invitation for whoever is invited: accept_invitation.rs.
-            Tenancy::InvitationToken | Tenancy::Acting | Tenancy::Caller | Tenancy::Platform => continue,
+            Tenancy::InvitationToken | Tenancy::Acting | Tenancy::Caller | Tenancy::Platform | Tenancy::Provider => {
+                continue;
+            }
         };
         let named = subjects.iter().cloned().chain([unknown_id()]);
         let calls = named.map(|id| (fixture.caller.clone(), id)).collect();
@@ -369,7 +422,8 @@ async fn callers_cannot_act_in_accounts_or_tenants_of_others() {
 #[tokio::test]
 async fn no_answer_shows_data_of_other_accounts() {
     let fixture = Fixture::set().await;
-    for case in CASES.iter().filter(|case| case.tenancy != Tenancy::Platform) {
+    let elsewhere = [Tenancy::Platform, Tenancy::Provider];
+    for case in CASES.iter().filter(|case| !elsewhere.contains(&case.tenancy)) {
         let id = subject(case, &fixture.north, &fixture.caller).await;
         let answer = (case.call)(fixture.caller.clone(), id).await.unwrap();
         for secret in &fixture.secrets {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     architecture::classified,
+    billing::{activate, create_feature, feature},
     custom_ids::fleet,
     migrate_customer_to_reseller::{migrate, migrating},
     payment_methods::{add, adding},
@@ -52,14 +53,15 @@ struct Expected {
     migrated: usize,
 }
 
-/// For a customer with two custom IDs, an alias and one tag of the former owner.
-const EXPECTED: [Expected; 7] = [
+/// For a customer with two custom IDs, an alias and one tag of the former owner, and a feature that costs nothing.
+const EXPECTED: [Expected; 10] = [
     Expected { table: "custom_ids", says: "a migration copies them", moved: 0, copied: 2, migrated: 0 },
     Expected { table: "customer_links", says: "stay with their account", moved: 0, copied: 1, migrated: 0 },
     Expected { table: "customer_search", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "customer_tags", says: "a migration copies them", moved: 0, copied: 1, migrated: 0 },
     Expected { table: "duplicate_keys", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "events", says: "move with the customer", moved: 1, copied: 2, migrated: 1 },
+    Expected { table: "feature_uses", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "merge_images", says: "stay", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "payment_methods", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "requests", says: "stay, and age out", moved: 0, copied: 0, migrated: 1 },
@@ -87,6 +89,8 @@ async fn rows_move_stay_or_are_copied_as_the_readme_says() {
     acme.admin.set_id(&made.id, "erp", "P-1").await.unwrap();
     let twin = north.admin.create(customer("Twin")).await.unwrap().id;
     north.admin.merge(&made.id, &[&twin]).await.unwrap();
+    create_feature(&acme.admin, feature("caller-id")).await.unwrap();
+    activate(&north.admin, &made.id, "caller-id", 1).await.unwrap();
     let before = rows_of(&world, &made.id).await;
     let empty: Vec<&String> = before.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| table).collect();
     assert!(empty.is_empty(), "the customer has a row in every table: {empty:?}");

@@ -4,13 +4,17 @@ use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use clientele::{
     config::{Jwks, RateLimit},
-    grpc::pb,
+    grpc::{money::Money, pb},
 };
 use sqlx::Connection as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
+    billing::{
+        activate, archive_plan, assign, chargeable, create_feature, create_plan, eur, feature, rate_plan, set_limit,
+        telecom, update_feature, with_limit,
+    },
     invitations::{accept, execute, invite, invited, inviting, revoke, token_of, with_email},
     messages::{NO_MESSAGE, send, until_ready},
     payment_methods::{add, adding, card, set_default},
@@ -42,6 +46,7 @@ async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
     callers(&world, &mut met).await;
     messages(&world, &mut met).await;
     Box::pin(customers(&world, &mut met)).await;
+    Box::pin(billed(&world, &mut met)).await;
     Box::pin(waiting(&mut met)).await;
     too_often(&mut met).await;
     half_sent(&mut met).await;
@@ -277,6 +282,38 @@ async fn merges(above: &Client, test_account: &TestAccount, other: &TestAccount,
     met.note(admin.unmerge(&goes).await);
     admin.erase(&stays).await.unwrap();
     met.note(admin.approve(&goes).await);
+}
+
+/// Features, plans and credit.
+async fn billed(world: &World, met: &mut Met) {
+    let (acme, _) = telecom(world).await;
+    let admin = &acme.admin;
+    create_feature(admin, chargeable("unpriced")).await.unwrap();
+    create_feature(admin, pb::Feature { retired: true, ..feature("fax") }).await.unwrap();
+    met.note(create_feature(admin, feature("fax")).await);
+    let ada = with_limit(admin, "Ada", 10).await;
+    for code in ["no-such", "fax", "unpriced"] {
+        met.note(activate(admin, &ada.id, code, 1).await);
+    }
+    met.note(activate(admin, &ada.id, "voicemail", 6).await);
+    activate(admin, &ada.id, "voicemail", 1).await.unwrap();
+    met.note(update_feature(admin, feature("voicemail"), &["chargeable"]).await);
+    met.note(set_limit(admin, &ada.id, Some(eur(1))).await);
+    met.note(set_limit(admin, &ada.id, Some(Money { currency_code: "USD".to_owned(), ..eur(9) })).await);
+    let residential = pb::Customer { service_class: pb::ServiceClass::Residential.into(), ..customer("Rae") };
+    let rae = admin.create(residential).await.unwrap();
+    met.note(activate(admin, &rae.id, "trunk", 1).await);
+    met.note(activate(admin, &rae.id, "voicemail", 1).await);
+    let old = create_plan(admin, rate_plan("Old")).await.unwrap();
+    archive_plan(admin, &old.id).await.unwrap();
+    met.note(assign(admin, &ada.id, &old.id).await);
+    met.note(archive_plan(admin, &unknown_id()).await);
+    let north = acme.child("north").await;
+    create_plan(&north.admin, rate_plan("Bare")).await.unwrap();
+    met.note(admin.transfer(&[&ada.id], &north.account).await);
+    let globex = world.tenant("globex").await;
+    let bob = globex.admin.create(customer("Bob")).await.unwrap();
+    met.note(set_limit(&globex.admin, &bob.id, Some(eur(1))).await);
 }
 
 /// A customer with a word, and a stored answer of a version, that only a newer release knows.

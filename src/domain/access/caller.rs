@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::{
     access::invitation::EmailClaim,
     accounts::account::{Account, Path},
+    billing::rate_plan::PlanTerms,
     refusal::Refusal,
     requests::principal::Author,
     values::{
@@ -74,6 +75,10 @@ pub struct ActingAccount {
     pub dms_branches: Vec<BranchId>,
     /// Whether the tenant is suspended: every call in it is refused.
     pub tenant_suspended: bool,
+    /// The first plan of the list that applies to the account, without its prices.
+    pub first_plan: Option<PlanTerms>,
+    /// Whether the tenant's catalogue has a feature.
+    pub has_features: bool,
 }
 
 impl Caller {
@@ -117,6 +122,26 @@ impl Caller {
     #[must_use]
     pub fn dms_branches(&self) -> &[BranchId] {
         &self.acting_account.dms_branches
+    }
+
+    /// The first plan of the list that applies to the acting account, at most two seconds old: the default of new customers.
+    #[must_use]
+    pub fn first_plan(&self) -> Option<&PlanTerms> {
+        self.acting_account.first_plan.as_ref()
+    }
+
+    /// Whether the tenant's catalogue has a feature that could be activated.
+    #[must_use]
+    pub fn has_features(&self) -> bool {
+        self.acting_account.has_features
+    }
+
+    /// Refuses a caller that does not act in the provider's account, which has the tenant's catalogue.
+    ///
+    /// # Errors
+    /// `AccountAboveRequired`.
+    pub fn must_act_in_provider(&self) -> Result<(), Refusal> {
+        if self.account().is_provider() { Ok(()) } else { Err(Refusal::AccountAboveRequired(Role::Admin)) }
     }
 
     /// Whether the acting account or one above it is suspended: mutations that would change something are refused.

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    fields::{customer_fields::CustomerFields, path::FieldPath, requirements::Requirements},
+    fields::requirements::Requirements,
     reference::currencies,
     refusal::Refusal,
-    values::{custom_id::CustomIds, enums::Role, text::Text, unknown_fields::UnknownFields},
+    values::{enums::Role, text::Text, unknown_fields::UnknownFields},
 };
 
 /// What an account asks of its customers and of the members who work with them: the column `accounts.policies`.
@@ -73,19 +73,6 @@ impl Policies {
     pub fn currency(&self) -> Option<Text<100>> {
         let stored = self.default_currency.as_ref()?;
         Some(currencies::parse(stored.as_str()).map_or_else(|_| stored.clone(), |code| Text::stored(code.to_owned())))
-    }
-
-    /// What `required_to_approve` asks for and the customer lacks.
-    ///
-    /// # Errors
-    /// `ValueOfNewerRelease` if this release cannot know that.
-    pub fn missing_to_approve(
-        &self,
-        fields: &CustomerFields,
-        owner_ids: &CustomIds,
-    ) -> Result<Vec<FieldPath>, Refusal> {
-        self.must_be_known()?;
-        Ok(self.required_to_approve.missing(fields, owner_ids))
     }
 }
 

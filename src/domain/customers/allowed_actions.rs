@@ -16,6 +16,8 @@ const UNMERGE: &str = "UnmergeCustomers";
 const ERASE: &str = "EraseCustomer";
 /// What a MERGED customer still allows.
 const OF_MERGED: [&str; 2] = [UNMERGE, ERASE];
+/// The services whose RPCs change a customer.
+const SERVICES: [&str; 2] = ["/clientele.v1.CustomerService/", "/clientele.v1.BillingService/"];
 
 impl Customer {
     /// The names of the RPCs that would change this customer if the caller called them now: none for a customer that has a
@@ -53,6 +55,13 @@ impl Customer {
             // The call itself checks whether something is in the way.
             (UNMERGE, is_merged && at - self.updated.at <= chrono::TimeDelta::days(UNDONE_DAYS)),
             (ERASE, self.may_erase() == Ok(true)),
+            ("ActivateFeature", caller.has_features() && self.may_activate_features().is_ok()),
+            ("DeactivateFeature", !self.billing.features.is_empty()),
+            (
+                "SetCreditLimit",
+                on.terms.plan.is_some() && (self.billing.credit_limit.is_some() || self.may_raise_credit().is_ok()),
+            ),
+            ("AssignRatePlan", on.terms.plan.is_some() && self.may_change_plan().is_ok()),
         ];
         actions
             .into_iter()
@@ -70,6 +79,6 @@ impl Customer {
 fn has_role(caller: &Caller, name: &str) -> bool {
     contract::RPCS
         .iter()
-        .find(|rpc| rpc.path.rsplit('/').next() == Some(name))
+        .find(|rpc| SERVICES.iter().any(|service| rpc.path.strip_prefix(service) == Some(name)))
         .is_some_and(|rpc| matches!(rpc.access, contract::Access::Least(least) if caller.role() >= least))
 }

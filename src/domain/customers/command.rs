@@ -3,6 +3,7 @@
 use crate::domain::{
     access::caller::Caller,
     accounts::{account::Account, policies::Policies},
+    billing::{credit::AskedLimit, feature::FeatureCode, terms::Terms},
     customers::{
         customer::{Change, Customer},
         hold::Hold,
@@ -11,10 +12,11 @@ use crate::domain::{
     fields::{edit::Edit, path::FieldPath, references::References, settle::Tables},
     history::event_type::EventType,
     refusal::Refusal,
+    requests::principal::Principal,
     values::{
         custom_id::CustomIds,
         enums::Role,
-        ids::HoldId,
+        ids::{HoldId, RatePlanId},
         status_reason::StatusReason,
         text::Text,
         timestamp::Timestamp,
@@ -43,6 +45,26 @@ pub enum Command {
     Archive,
     /// Unarchives it.
     Unarchive,
+    /// Activates a feature, or changes its quantity.
+    ActivateFeature {
+        /// The feature.
+        code: FeatureCode,
+        /// How many of it.
+        quantity: u32,
+        /// Who does it.
+        by: Principal,
+    },
+    /// Deactivates a feature.
+    DeactivateFeature(FeatureCode),
+    /// Sets the credit limit, or takes it away.
+    SetCreditLimit {
+        /// The limit; none takes it away.
+        limit: Option<AskedLimit>,
+        /// Whether it may be less than what is used.
+        force: bool,
+    },
+    /// Puts it on another rate plan.
+    AssignRatePlan(RatePlanId),
 }
 
 /// The inputs of a decision beside the customer itself.
@@ -54,6 +76,8 @@ pub struct DecisionInputs<'a> {
     pub owner_ids: &'a CustomIds,
     /// The acting account: it has the tenant's rule on names.
     pub acting: &'a Account,
+    /// The rate plan and the features that apply to the customer.
+    pub terms: &'a Terms,
 }
 
 impl Command {
@@ -67,6 +91,7 @@ impl Command {
             Self::Update(edits) if edits.iter().any(|edit| matches!(edit, Edit::Reach(_))) => {
                 caller.must_be(Role::ServiceManager)
             }
+            Self::SetCreditLimit { force: true, .. } => caller.must_be(Role::Admin),
             _ => Ok(()),
         }
     }
@@ -77,6 +102,21 @@ impl Command {
         let Self::Update(edits) = self else { return References::default() };
         let of = |edit: &Edit| if let Edit::Reference(field, id) = edit { Some((*field, *id)) } else { None };
         edits.iter().filter_map(of).collect()
+    }
+
+    /// The feature that the command names: its terms, and its price, must be read.
+    #[must_use]
+    pub fn feature(&self) -> Option<&FeatureCode> {
+        match self {
+            Self::ActivateFeature { code, .. } | Self::DeactivateFeature(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The rate plan that the command names: its prices must be read.
+    #[must_use]
+    pub fn plan(&self) -> Option<RatePlanId> {
+        if let Self::AssignRatePlan(plan) = self { Some(*plan) } else { None }
     }
 
     /// Changes the customer in memory.
@@ -119,6 +159,21 @@ impl Command {
             Self::ReleaseHold(hold) => Ok(customer.release_hold(*hold)),
             Self::Archive => Ok(customer.archive(at)),
             Self::Unarchive => Ok(customer.unarchive()),
+            Self::ActivateFeature { code, quantity, by } => {
+                customer.activate_feature(code, *quantity, on.terms, (by, at))
+            }
+            Self::DeactivateFeature(code) => customer.deactivate_feature(code, on.terms),
+            Self::SetCreditLimit { limit, force } => {
+                let change = customer.set_credit_limit(limit.as_ref(), *force, on.terms)?;
+                let missing = on.policies.required_to_create.missing_terms((true, limit.is_some()));
+                // Like a field: what is required and set may not be taken away.
+                if change == Change::AlreadyMade || missing.is_empty() {
+                    Ok(change)
+                } else {
+                    Err(Refusal::RequiredToCreate(missing))
+                }
+            }
+            Self::AssignRatePlan(plan) => customer.assign_plan(*plan, on.terms),
         }
     }
 }
@@ -156,6 +211,9 @@ impl Customer {
         if !missing.is_empty() {
             return Err(Refusal::RequiredToCreate(missing));
         }
+        if self.fields.service_class != before.service_class {
+            self.must_suit_service_class(on.terms)?;
+        }
         if self.fields.name.key() != before.name.key() {
             on.acting.must_know_name_rule()?;
         }
@@ -171,7 +229,11 @@ impl Customer {
                 Vec::new()
             }
             Status::Pending | Status::Rejected { .. } => {
-                on.policies.required_to_approve.missing(&self.fields, on.owner_ids)
+                let required = &on.policies.required_to_approve;
+                let billed = (on.terms.plan.is_some(), self.billing.credit_limit.is_some());
+                let mut missing = required.missing(&self.fields, on.owner_ids);
+                missing.extend(required.missing_terms(billed));
+                missing
             }
         }
     }

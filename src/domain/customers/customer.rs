@@ -8,7 +8,7 @@ use crate::domain::{
         relation::Relation,
     },
     accounts::account::{Account, Path},
-    billing::payment_summary::PaymentSummary,
+    billing::{customer_billing::Billing, money::Money, payment_summary::PaymentSummary},
     customers::{hold::Hold, migration::Migration, status::Status},
     fields::customer_fields::CustomerFields,
     history::event_type::EventType,
@@ -17,7 +17,7 @@ use crate::domain::{
     values::{
         custom_id::CustomIds,
         enums::{CustomerType, Origin, Reach, ServiceClass},
-        ids::{AccountId, CustomerId},
+        ids::{AccountId, CustomerId, RatePlanId},
         timestamp::Timestamp,
     },
 };
@@ -66,6 +66,12 @@ pub struct Customer {
     /// Its last migration to a reseller account of its own.
     #[serde(rename = "migration", default)]
     pub migration: Option<Migration>,
+    /// Its rate plan; none: the one that the nearest account at or above its owner recorded first.
+    #[serde(rename = "rate_plan_id", default, skip_serializing_if = "Option::is_none")]
+    pub rate_plan: Option<RatePlanId>,
+    /// Its credit limit and active features.
+    #[serde(rename = "billing", default, skip_serializing_if = "Billing::is_empty")]
+    pub billing: Billing,
     /// Its creation.
     #[serde(rename = "created")]
     pub created: Stamp,
@@ -115,7 +121,7 @@ pub enum Change {
 
 impl Customer {
     /// Creates a customer of an account. It is ACTIVE at once if the account approves automatically and nothing is missing
-    /// for that. `custom_ids` are the owner's.
+    /// for that. `custom_ids` are the owner's; `plan` and `credit_limit` are what it begins with.
     ///
     /// # Errors
     /// `RequiredToCreate` with the fields that the account's policy requires and that are empty; `ValueOfNewerRelease` if the
@@ -125,6 +131,7 @@ impl Customer {
         owner: &Account,
         mut fields: CustomerFields,
         custom_ids: &CustomIds,
+        (plan, credit_limit): (Option<RatePlanId>, Option<Money>),
         created: Stamp,
     ) -> Result<Self, Refusal> {
         let policies = &owner.policies;
@@ -133,11 +140,14 @@ impl Customer {
         if fields.profile.currency.is_none() {
             fields.profile.currency = policies.currency();
         }
-        let missing = policies.required_to_create.missing(&fields, custom_ids);
+        let billed = (plan.is_some(), credit_limit.is_some());
+        let mut missing = policies.required_to_create.missing(&fields, custom_ids);
+        missing.extend(policies.required_to_create.missing_terms(billed));
         if !missing.is_empty() {
             return Err(Refusal::RequiredToCreate(missing));
         }
-        let complete = policies.required_to_approve.missing(&fields, custom_ids).is_empty();
+        let complete = policies.required_to_approve.missing(&fields, custom_ids).is_empty()
+            && policies.required_to_approve.missing_terms(billed).is_empty();
         Ok(Self {
             id,
             owner: owner.id,
@@ -149,6 +159,8 @@ impl Customer {
             holds: Vec::new(),
             payment: PaymentSummary::default(),
             migration: None,
+            rate_plan: plan,
+            billing: Billing { credit_limit, ..Billing::default() },
             updated: created.clone(),
             created,
         })

@@ -2,6 +2,7 @@
 //! for `allowed_actions`.
 
 use crate::domain::{
+    billing::{customer_billing::Billing, payment_summary::PaymentSummary},
     customers::{
         command::DecisionInputs,
         customer::{Change, Customer},
@@ -51,7 +52,8 @@ impl Customer {
             }
             Status::Pending | Status::Rejected { .. } => {
                 self.must_be_unarchived()?;
-                let missing = on.policies.missing_to_approve(&self.fields, on.owner_ids)?;
+                on.policies.must_be_known()?;
+                let missing = self.missing_for_approval(on);
                 if missing.is_empty() { Ok(true) } else { Err(Refusal::RequiredToApprove(missing)) }
             }
             Status::Merged { .. } | Status::Erased | Status::Unknown => self.must_be_changeable().map(|()| false),
@@ -147,6 +149,8 @@ impl Customer {
         };
         self.fields = fields;
         self.holds.clear();
+        self.payment = PaymentSummary::default();
+        self.billing = Billing::default();
         let migration = self.migration.take();
         self.migration = migration.map(|migration| Migration {
             references: References::default(),
@@ -157,7 +161,8 @@ impl Customer {
         Change::Made(EventType::Erased)
     }
 
-    fn must_be_unarchived(&self) -> Result<(), Refusal> {
+    /// Refuses an archived customer.
+    pub(in crate::domain) fn must_be_unarchived(&self) -> Result<(), Refusal> {
         if self.archived_at.is_some() { Err(Refusal::Archived) } else { Ok(()) }
     }
 }

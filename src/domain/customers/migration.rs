@@ -8,7 +8,13 @@ use crate::domain::{
     refusal::Blocker,
     requests::principal::Principal,
     tags::tag::TagName,
-    values::{custom_id::CustomIds, email::Email, ids::AccountId, timestamp::Timestamp, unknown_fields::UnknownFields},
+    values::{
+        custom_id::CustomIds,
+        email::Email,
+        ids::{AccountId, RatePlanId},
+        timestamp::Timestamp,
+        unknown_fields::UnknownFields,
+    },
 };
 
 /// What a migration did with a customer: the column `customers.migration`.
@@ -74,6 +80,20 @@ pub struct MigrationPlan {
     /// The references that the customer loses.
     #[serde(flatten)]
     pub references: References,
+    /// The rate plan that the customer is on there.
+    #[serde(rename = "rate_plan_id", default, skip_serializing_if = "Option::is_none")]
+    pub rate_plan: Option<RatePlanId>,
+    /// The rate plan that this one replaces, if the list there does not have it.
+    #[serde(rename = "replaced_rate_plan_id", default, skip_serializing_if = "Option::is_none")]
+    pub replaced_rate_plan: Option<RatePlanId>,
+}
+
+impl MigrationPlan {
+    /// Notes the plan that the customer is on before and after.
+    pub fn take(&mut self, before: Option<RatePlanId>, after: Option<RatePlanId>) {
+        self.rate_plan = after;
+        self.replaced_rate_plan = before.filter(|_| before != after);
+    }
 }
 
 /// How the account that a migration made is used.

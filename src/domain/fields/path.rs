@@ -25,6 +25,10 @@ pub enum FieldPath {
     PrimaryContact(ContactPart),
     /// A custom ID that the customer's owner gives. Policies only.
     CustomId(System),
+    /// The rate plan. Policies only.
+    RatePlan,
+    /// The credit limit. Policies only.
+    CreditLimit,
 }
 
 impl FieldPath {
@@ -42,9 +46,11 @@ impl FieldPath {
     /// Parses a path that a policy requires. None: a policy cannot require it.
     #[must_use]
     pub fn parse_required(raw: &str) -> Option<Self> {
-        match raw.split_once('.') {
-            Some(("custom_ids", system)) => System::parse(system).ok().map(Self::CustomId),
-            Some(("primary_contact", part)) => ContactPart::parse(part).map(Self::PrimaryContact),
+        match (raw, raw.split_once('.')) {
+            ("rate_plan_id", _) => Some(Self::RatePlan),
+            ("credit_limit", _) => Some(Self::CreditLimit),
+            (_, Some(("custom_ids", system))) => System::parse(system).ok().map(Self::CustomId),
+            (_, Some(("primary_contact", part))) => ContactPart::parse(part).map(Self::PrimaryContact),
             _ => Self::parse_writable(raw),
         }
     }
@@ -56,7 +62,7 @@ impl FieldPath {
             Self::Whole(field) => Some(*field),
             Self::AddressPart(kind, _) => Some(Field::from(*kind)),
             Self::Label(_) => Some(Field::Labels),
-            Self::PrimaryContact(_) | Self::CustomId(_) => None,
+            Self::PrimaryContact(_) | Self::CustomId(_) | Self::RatePlan | Self::CreditLimit => None,
         }
     }
 
@@ -76,6 +82,8 @@ impl fmt::Display for FieldPath {
             Self::Label(key) => write!(out, "{}.{}", Field::Labels.name(), key.as_str()),
             Self::PrimaryContact(part) => write!(out, "primary_contact.{}", part.as_str()),
             Self::CustomId(system) => write!(out, "custom_ids.{}", system.as_str()),
+            Self::RatePlan => out.write_str("rate_plan_id"),
+            Self::CreditLimit => out.write_str("credit_limit"),
         }
     }
 }

@@ -30,6 +30,11 @@ pub enum ReadOnlyField {
     SalesPersonGone,
     InvalidFields,
     MergedInto,
+    RatePlanId,
+    CreditLimit,
+    CreditUsed,
+    CreditAvailable,
+    ActiveFeatures,
 }
 
 /// What holds of such a field whatever its value is.
@@ -77,6 +82,13 @@ impl ReadOnlyField {
             Self::SalesPersonGone => owner("sales_person_gone", "RemoveMember and DeclineMembership set it"),
             Self::ResellerAccountId => owner("reseller_account_id", "MigrateCustomerToReseller sets it"),
             Self::MergedInto => below("merged_into", "MergeCustomers sets it"),
+            Self::RatePlanId => in_full(owner("rate_plan_id", "AssignRatePlan changes it")),
+            Self::CreditLimit => in_full(owner("credit_limit", "SetCreditLimit changes it")),
+            Self::CreditUsed => in_full(owner("credit_used", "it is computed from the active features")),
+            Self::CreditAvailable => in_full(owner("credit_available", "it is computed from the active features")),
+            Self::ActiveFeatures => {
+                in_full(owner("active_features", "ActivateFeature and DeactivateFeature change them"))
+            }
             Self::InvalidFields => in_full(owner("invalid_fields", "it is computed from the other fields")),
         }
     }

@@ -70,7 +70,16 @@ impl Requirements {
         self.0.iter().all(|requirement| matches!(requirement, Requirement::Known(_)))
     }
 
-    /// The paths that are still empty, among those that this release knows. `owner_ids` are the custom IDs that the customer's
+    /// The rate plan and the credit limit, if they are required and the customer has none.
+    #[must_use]
+    pub fn missing_terms(&self, (has_plan, has_limit): (bool, bool)) -> Vec<FieldPath> {
+        let missing = [(FieldPath::RatePlan, has_plan), (FieldPath::CreditLimit, has_limit)];
+        let missing = missing.into_iter().filter(|(_, has)| !has).map(|(path, _)| path);
+        missing.filter(|path| self.0.contains(&Requirement::Known(path.clone()))).collect()
+    }
+
+    /// The paths that are still empty, among those that this release knows; [`Requirements::missing_terms`] has those of billing.
+    /// `owner_ids` are the custom IDs that the customer's
     /// owner gave it, whichever account acts.
     #[must_use]
     pub fn missing(&self, fields: &CustomerFields, owner_ids: &CustomIds) -> Vec<FieldPath> {
@@ -105,5 +114,7 @@ fn is_filled(path: &FieldPath, fields: &CustomerFields, owner_ids: &CustomIds) -
             profile.contacts.primary().is_some_and(|contact| contact.get(*part).is_some())
         }
         FieldPath::CustomId(system) => owner_ids.contains_key(system),
+        // They are no fields: `missing_terms` decides.
+        FieldPath::RatePlan | FieldPath::CreditLimit => true,
     }
 }

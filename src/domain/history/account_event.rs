@@ -38,6 +38,12 @@ closed_sets! {
         TagRenamed = "TAG_RENAMED",
         TagDeleted = "TAG_DELETED",
         InvitationSent = "INVITATION_SENT",
+        FeatureCreated = "FEATURE_CREATED",
+        FeatureUpdated = "FEATURE_UPDATED",
+        RatePlanCreated = "RATE_PLAN_CREATED",
+        RatePlanUpdated = "RATE_PLAN_UPDATED",
+        RatePlansReordered = "RATE_PLANS_REORDERED",
+        RatePlanArchived = "RATE_PLAN_ARCHIVED",
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::domain::{
     access::{member::Member, relation::Relation},
     accounts::{account::Account, branch::Branch},
-    billing::payment_method::PaymentMethod,
+    billing::{money::Money, payment_method::PaymentMethod},
     customers::customer::Customer,
     fields::{
         field::{Field, Parts, Readers, Shown},
@@ -160,7 +160,7 @@ impl Changes {
     }
 
     /// An entry of an account's list. Its id is always included, since it identifies the entry.
-    fn of_entry<const N: usize>(
+    pub(super) fn of_entry<const N: usize>(
         id: &str,
         before: Option<[(&str, Value); N]>,
         after: Option<[(&str, Value); N]>,
@@ -175,7 +175,7 @@ impl Changes {
         changes
     }
 
-    fn between(mut before: Map<String, Value>, after: Map<String, Value>) -> Self {
+    pub(super) fn between(mut before: Map<String, Value>, after: Map<String, Value>) -> Self {
         let mut deltas: BTreeMap<String, Delta> = BTreeMap::new();
         for (path, new) in after {
             let old = before.remove(&path).unwrap_or_default();
@@ -246,10 +246,25 @@ fn image(customer: &Customer) -> Map<String, Value> {
     if let Some(into) = customer.status.merged_into() {
         flat.insert("merged_into".to_owned(), into.to_string().into());
     }
+    if let Some(plan) = customer.rate_plan {
+        flat.insert("rate_plan_id".to_owned(), plan.to_string().into());
+    }
+    if let Some(Money { currency, amount }) = &customer.billing.credit_limit {
+        let limit = serde_json::json!({"currency_code": currency.as_str(), "amount": amount.to_string()});
+        flat.insert("credit_limit".to_owned(), limit);
+    }
+    for (code, active) in &customer.billing.features {
+        flat.insert(format!("active_features.{}", code.as_str()), active.quantity.into());
+    }
     if let Some(at) = customer.archived_at {
-        flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());
+        flat.insert("archived_at".to_owned(), moment(at));
     }
     flat
+}
+
+/// A time as events have it.
+pub(super) fn moment(at: Timestamp) -> Value {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into()
 }
 
 /// An event of a customer, as an account reads it.

@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::domain::{
     access::{invitation::Invitation, member::Member, membership::Membership},
     accounts::{account::Account, branch::Branch},
-    billing::payment_method::PaymentMethod,
+    billing::{feature::Feature, payment_method::PaymentMethod, rate_plan::RatePlan},
     customers::{customer::Customer, link::Link, migration::MigrationPlan},
     duplicates::Duplicate,
     tags::tag::Tag,
     values::{
         enums::NameUniqueness,
-        ids::{CustomerId, TenantId},
+        ids::{CustomerId, RatePlanId, TenantId},
         timestamp::Timestamp,
     },
 };
@@ -178,6 +178,27 @@ pub enum Answer {
         #[serde(rename = "payment_method")]
         method: PaymentMethod,
     },
+    /// A new or changed feature.
+    #[serde(rename = "feature")]
+    Feature {
+        /// The feature.
+        #[serde(rename = "feature")]
+        feature: Feature,
+    },
+    /// A new, changed or archived rate plan.
+    #[serde(rename = "rate_plan")]
+    RatePlan {
+        /// The plan.
+        #[serde(rename = "rate_plan")]
+        plan: RatePlan,
+    },
+    /// Another order of rate plans.
+    #[serde(rename = "rate_plans")]
+    RatePlans {
+        /// The plans, in their order.
+        #[serde(rename = "rate_plan_ids")]
+        order: Vec<RatePlanId>,
+    },
     /// A tag that was deleted.
     #[serde(rename = "tag_deleted")]
     TagDeleted {
@@ -188,7 +209,7 @@ pub enum Answer {
 }
 
 /// The names of the answers that this release knows.
-pub(in crate::domain) const KINDS: [&str; 14] = [
+pub(in crate::domain) const KINDS: [&str; 17] = [
     "customer",
     "batch",
     "migrated",
@@ -203,6 +224,9 @@ pub(in crate::domain) const KINDS: [&str; 14] = [
     "tenant_changed",
     "branch_deleted",
     "payment_method",
+    "feature",
+    "rate_plan",
+    "rate_plans",
 ];
 
 /// The version in which this release stores answers.

@@ -88,6 +88,8 @@ ids! {
     InvitationId
     /// A tag of an account.
     TagId
+    /// A rate plan of an account.
+    RatePlanId
     /// The id that a client gives a mutation, so that a repeat gets the first answer.
     RequestId
 }

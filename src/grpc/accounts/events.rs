@@ -89,6 +89,12 @@ fn type_out(happened: AccountEventType) -> pb::AccountEventType {
         AccountEventType::TagRenamed => pb::AccountEventType::TagRenamed,
         AccountEventType::TagDeleted => pb::AccountEventType::TagDeleted,
         AccountEventType::InvitationSent => pb::AccountEventType::InvitationSent,
+        AccountEventType::FeatureCreated => pb::AccountEventType::FeatureCreated,
+        AccountEventType::FeatureUpdated => pb::AccountEventType::FeatureUpdated,
+        AccountEventType::RatePlanCreated => pb::AccountEventType::RatePlanCreated,
+        AccountEventType::RatePlanUpdated => pb::AccountEventType::RatePlanUpdated,
+        AccountEventType::RatePlansReordered => pb::AccountEventType::RatePlansReordered,
+        AccountEventType::RatePlanArchived => pb::AccountEventType::RatePlanArchived,
     }
 }
 

@@ -141,6 +141,8 @@ fn plan_out(plan: &MigrationPlan, stored: bool) -> pb::MigrationPlan {
             .collect(),
         cleared_branch_id: cleared(Field::BranchId),
         cleared_sales_person_id: cleared(Field::SalesPersonId),
+        rate_plan_id: plan.rate_plan.map(|plan| plan.to_string()).unwrap_or_default(),
+        replaced_rate_plan_id: plan.replaced_rate_plan.map(|plan| plan.to_string()).unwrap_or_default(),
     }
 }
 
@@ -174,5 +176,6 @@ fn blocker_out(blocker: Blocker) -> pb::MoveBlocker {
         Blocker::HasAccount => pb::MoveBlocker::HasAccount,
         Blocker::HasCustomer => pb::MoveBlocker::HasCustomer,
         Blocker::InUse => pb::MoveBlocker::InUse,
+        Blocker::RatePlan => pb::MoveBlocker::RatePlan,
     }
 }

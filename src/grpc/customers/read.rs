@@ -24,7 +24,7 @@ use crate::{
             custom_id::{CustomId, CustomIds, MAX_SYSTEMS, System},
             email::Email,
             enums::{CustomerType, Origin, Reach, ServiceClass},
-            ids,
+            ids::{self, RatePlanId},
             label::{LabelValue, Labels},
             language::Language,
             name::Name,
@@ -34,6 +34,7 @@ use crate::{
         },
     },
     grpc::{
+        billing::convert::credit_limit,
         customers::read_parts::{address, contacts, line, phone, tax_ids},
         pb,
     },
@@ -56,6 +57,11 @@ pub(super) fn draft(
     let name = violations.check("customer.name", Name::parse(&customer.name));
     let origin = violations.check("customer.origin", origin(customer.origin));
     let custom_ids = custom_ids(&mut violations, &customer);
+    let rate_plan = violations.check("customer.rate_plan_id", optional(&customer.rate_plan_id, RatePlanId::parse));
+    let credit_limit = match &customer.credit_limit {
+        Some(limit) => credit_limit(&mut violations, "customer.credit_limit", limit).map(Some),
+        None => Some(None),
+    };
     let edits: Vec<Edit> = Field::VARIANTS
         .iter()
         .filter(|field| **field != Field::Name && !is_left_out(**field, &customer))
@@ -77,13 +83,23 @@ pub(super) fn draft(
     violations.nest("customer", fields.settle(&Profile::default(), Tables { region, industries }));
     if !violations.is_empty() {
         missing_too(&mut violations, &fields, unread, custom_ids.as_ref().unwrap_or(&CustomIds::default()), policies);
+        if customer.credit_limit.is_none() {
+            // Whether there is a plan, only the use case knows.
+            let missing = policies.required_to_create.missing_terms((true, false));
+            missing.iter().for_each(|path| violations.push(format!("customer.{path}"), Rule::REQUIRED_BY_POLICY));
+        }
     }
-    violations.finish(name.zip(origin).zip(custom_ids).map(|(_, custom_ids)| NewCustomer {
-        fields,
-        custom_ids,
-        known_contacts,
-        duplicates: DuplicatePolicy::default(),
-    }))
+    let billed = rate_plan.zip(credit_limit);
+    violations.finish(name.zip(origin).zip(custom_ids).zip(billed).map(
+        |((_, custom_ids), (rate_plan, credit_limit))| NewCustomer {
+            fields,
+            custom_ids,
+            known_contacts,
+            duplicates: DuplicatePolicy::default(),
+            rate_plan,
+            credit_limit,
+        },
+    ))
 }
 
 /// Adds the fields that the policies require and that are empty, unless something else is wrong with them.
@@ -170,7 +186,7 @@ pub(super) fn edit(violations: &mut Violations, path: &FieldPath, customer: &pb:
             let value = violations.check(at, LabelValue::parse_optional(value));
             value.map(|value| Edit::Label(key.clone(), value))
         }
-        FieldPath::PrimaryContact(_) | FieldPath::CustomId(_) => None,
+        FieldPath::PrimaryContact(_) | FieldPath::CustomId(_) | FieldPath::RatePlan | FieldPath::CreditLimit => None,
     }
 }
 

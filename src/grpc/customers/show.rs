@@ -23,6 +23,7 @@ use crate::{
         },
     },
     grpc::{
+        billing::convert::{active_features, money_out},
         convert::{field_rule, principal_out, time_out},
         pb,
         tags::tag_out,
@@ -39,7 +40,7 @@ pub(in crate::grpc) fn full(details: CustomerDetails) -> pb::Customer {
 }
 
 /// A customer in the view FULL, and whether it is a stored answer.
-pub(super) fn outcome(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
+pub(in crate::grpc) fn outcome(outcome: Outcome<CustomerDetails>) -> (Option<pb::Customer>, bool) {
     (Some(full(outcome.value)), outcome.replayed)
 }
 
@@ -70,6 +71,8 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         missing_for_approval,
         sales_person_gone,
         industries,
+        charges,
+        charges_before: _,
         etag,
     } = details;
     let (fields, profile) = (&customer.fields, &customer.fields.profile);
@@ -132,6 +135,11 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         sales_person_gone: cut.show(ReadOnly::SalesPersonGone, || sales_person_gone),
         merged_into: cut
             .show(ReadOnly::MergedInto, || customer.status.merged_into().map(|id| id.to_string()).unwrap_or_default()),
+        rate_plan_id: cut.show(ReadOnly::RatePlanId, || charges.plan.map(|plan| plan.to_string()).unwrap_or_default()),
+        credit_limit: cut.show(ReadOnly::CreditLimit, || charges.limit.as_ref().and_then(money_out)),
+        credit_used: cut.show(ReadOnly::CreditUsed, || charges.used.as_ref().and_then(money_out)),
+        credit_available: cut.show(ReadOnly::CreditAvailable, || charges.available.as_ref().and_then(money_out)),
+        active_features: cut.show(ReadOnly::ActiveFeatures, || active_features(&charges)),
         invalid_fields: cut.show(ReadOnly::InvalidFields, || {
             fields.refused_today(industries.as_deref()).all().iter().take(MAX_INVALID).map(invalid_field).collect()
         }),
@@ -243,7 +251,7 @@ fn customer_type(customer_type: CustomerType) -> pb::CustomerType {
     }
 }
 
-fn service_class(service_class: ServiceClass) -> pb::ServiceClass {
+pub(in crate::grpc) fn service_class(service_class: ServiceClass) -> pb::ServiceClass {
     match service_class {
         ServiceClass::Unknown => pb::ServiceClass::Unspecified,
         ServiceClass::Normal => pb::ServiceClass::Normal,

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         access::relation::Relation,
         accounts::{account::Path, policies::Policies},
-        billing::payment_summary::PaymentSummary,
+        billing::{customer_billing::Billing, payment_summary::PaymentSummary},
         customers::{
             customer::{Customer, Stamp},
             dms::DmsLink,
@@ -44,7 +44,7 @@ use crate::{
             violation::Violations,
         },
     },
-    grpc::{DESCRIPTORS, pb},
+    grpc::{DESCRIPTORS, billing, pb},
     service::customers::CustomerDetails,
 };
 
@@ -152,9 +152,13 @@ fn details(relation: Relation) -> CustomerDetails {
                 reverted_at: None,
                 unknown: UnknownFields::default(),
             }),
+            rate_plan: None,
+            billing: Billing::default(),
             created: stamp.clone(),
             updated: stamp,
         },
+        charges: billing::samples::charges(),
+        charges_before: None,
         sales_person_gone: true,
         industries: None,
         link: Link {

@@ -38,6 +38,9 @@ pub(super) enum Step {
     Link,
     Accept,
     Invite,
+    Feature,
+    RatePlan,
+    Credit,
 }
 
 /// Returns the request_id of one step: always the same.

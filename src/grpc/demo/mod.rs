@@ -1,6 +1,7 @@
 //! Creates demo data by calling the service like any client, so that starting `dev` also tests it. Rule: every call has a
 //! request_id that is derived from its step; after an interruption the same calls get the stored answers.
 
+mod billing;
 mod calls;
 mod invite;
 mod record;
@@ -26,7 +27,7 @@ pub use self::{
 /// The demo's members.
 pub const SUBJECTS: [&str; 7] = ["admin", "viewer", "alice", "bob", "carol", "dmitri", "erika"];
 /// The version of the demo data.
-pub const EDITION: u32 = 3;
+pub const EDITION: u32 = 4;
 
 /// The ids of the demo tenant that later calls need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +81,7 @@ pub async fn create(
     for &owner in Owner::VARIANTS {
         creation.create_account(owner).await?;
     }
+    creation.create_rate_plans().await?;
     let ids = creation.create_customers(records).await?;
     creation.bring_to_final_state(records, &ids).await?;
     creation.add_tags(records, &ids).await?;
@@ -88,6 +90,7 @@ pub async fn create(
         found.and_then(|index| ids.get(index)).cloned().unwrap_or_default()
     };
     creation.link_to_dealer(&first_id(Owner::Distributor, FinalState::Created)).await?;
+    creation.activate_features(&first_id(Owner::Cloud, FinalState::Created)).await?;
     let invitation = creation.invite_reseller().await?;
     Ok(Demo {
         edition: EDITION,

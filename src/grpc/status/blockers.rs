@@ -34,6 +34,7 @@ pub(super) fn blocker_code_and_reason(blocker: Blocker) -> (Code, ErrorReason) {
         Blocker::Fleet => (Code::FailedPrecondition, Reason::CustomerFleet),
         Blocker::Hold => (Code::FailedPrecondition, Reason::CustomerHeld),
         Blocker::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
+        Blocker::RatePlan => (Code::FailedPrecondition, Reason::RatePlanUnsuitable),
         Blocker::NotMigrated => (Code::FailedPrecondition, Reason::NotMigrated),
         Blocker::TooLate
         | Blocker::MovedOn

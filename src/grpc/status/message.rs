@@ -156,6 +156,7 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::Blocked(blocker) => blocker.text().into(),
         Refusal::Invitation(refusal) => refusal.text().into(),
+        Refusal::Billing(refusal) => refusal.text().into(),
         Refusal::ValueOfNewerRelease(what) | Refusal::RoleOfNewerRelease(what) => format!(
             "A newer release stored {what}, and this server does not know the value. Use a server of the newer release."
         )

@@ -1,6 +1,7 @@
 //! Maps each error to its gRPC status: one table from the closed set of errors to code and reason, with a message and
 //! details. The cause is never sent.
 
+mod billing;
 mod blockers;
 mod cause;
 mod message;
@@ -139,6 +140,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::LastAdmin => (Code::FailedPrecondition, Reason::LastAdmin),
             Refusal::Blocked(blocker) => blocker_code_and_reason(*blocker),
             Refusal::Invitation(refusal) => invitation_code_and_reason(*refusal),
+            Refusal::Billing(refusal) => billing::code_and_reason(refusal),
             Refusal::ValueOfNewerRelease(_) | Refusal::RoleOfNewerRelease(_) => {
                 (Code::FailedPrecondition, Reason::ValueOfNewerRelease)
             }

@@ -19,6 +19,8 @@ pub(super) fn resource_type(reason: ErrorReason) -> Option<&'static str> {
         ErrorReason::MembershipNotFound => Some("clientele.v1.Membership"),
         ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),
         ErrorReason::BranchNotFound | ErrorReason::BranchExists => Some("clientele.v1.Branch"),
+        ErrorReason::FeatureNotFound | ErrorReason::FeatureExists => Some("clientele.v1.Feature"),
+        ErrorReason::RatePlanNotFound => Some("clientele.v1.RatePlan"),
         ErrorReason::InvitationNotFound | ErrorReason::InvitationExists => Some("clientele.v1.Invitation"),
         ErrorReason::PaymentMethodNotFound => Some("clientele.v1.PaymentMethod"),
         _ => None,

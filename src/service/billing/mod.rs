@@ -1,9 +1,31 @@
-//! Use cases on what customers are billed for, and how they pay.
+//! Use cases of billing: features, rate plans, what customers have of them, and how they pay.
 
+mod credit;
+mod features;
 mod payment_methods;
+mod rate_plans;
 mod report;
+
+use std::sync::Arc;
 
 pub use self::{
     payment_methods::{NewPaymentMethod, PaymentMethods},
+    rate_plans::PlanPage,
     report::{BillingReport, ReportPage},
 };
+use crate::service::{customers::Customers, mutation::Mutations, pool::Pool, seal::Sealer};
+
+/// The use cases of billing.
+#[derive(Clone)]
+pub struct Billing {
+    pool: Pool,
+    mutations: Mutations,
+    sealer: Arc<Sealer>,
+    customers: Customers,
+}
+
+impl Billing {
+    pub(super) fn new(pool: Pool, mutations: Mutations, sealer: Arc<Sealer>, customers: Customers) -> Self {
+        Self { pool, mutations, sealer, customers }
+    }
+}

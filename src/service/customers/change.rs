@@ -50,7 +50,7 @@ struct Attempt<'a> {
 
 impl Customers {
     /// Runs a command on one customer.
-    pub(super) async fn change(
+    pub(in crate::service) async fn change(
         &self,
         caller: &Caller,
         id: CustomerId,
@@ -122,7 +122,7 @@ impl Customers {
     ) -> Result<Option<Outcome<CustomerDetails>>> {
         let Attempt { caller, id, command, options, .. } = *attempt;
         let request = options.request.as_ref();
-        let loaded = store::customers::load(conn, caller, id, request, &command.references()).await?;
+        let loaded = store::customers::load(conn, caller, id, request, (&command.references(), Some(command))).await?;
         command.permits(caller, &loaded.seen.customer)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
             let details = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
@@ -131,8 +131,11 @@ impl Customers {
         loaded.seen.customer.must_be_changeable()?;
         let at = clock::now();
         let (decision, mut after) = decide(caller, command, &loaded, at);
+        let charges_before = command.plan().map(|_| Box::new(loaded.seen.terms.charges(&loaded.seen.customer)));
+        let answer = |details| CustomerDetails { charges_before, ..details };
         if decision == Ok(Change::AlreadyMade) {
-            return self.mutated_details(caller, options, loaded.seen).map(Outcome::unchanged).map(Some);
+            let details = self.mutated_details(caller, options, loaded.seen)?;
+            return Ok(Some(Outcome::unchanged(answer(details))));
         }
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let event_type = match decision? {
@@ -145,8 +148,10 @@ impl Customers {
         if !self.save(conn, attempt, &loaded.seen, &after, event_type).await? {
             return Ok(None);
         }
-        let record = CustomerRecord { customer: after, ..loaded.seen };
-        self.mutated_details(caller, options, record).map(Outcome::changed).map(Some)
+        let terms = loaded.seen.terms.after(&after);
+        let record = CustomerRecord { customer: after, terms, ..loaded.seen };
+        let details = self.mutated_details(caller, options, record)?;
+        Ok(Some(Outcome::changed(answer(details))))
     }
 
     async fn save(
@@ -236,8 +241,8 @@ fn decide(
     loaded: &LoadedCustomer,
     at: Timestamp,
 ) -> (Result<Change, Refusal>, Customer) {
-    let CustomerRecord { policies, owner_ids, .. } = &loaded.seen;
-    let inputs = DecisionInputs { policies, owner_ids, acting: caller.account() };
+    let CustomerRecord { policies, owner_ids, terms, .. } = &loaded.seen;
+    let inputs = DecisionInputs { policies, owner_ids, acting: caller.account(), terms };
     let mut after = loaded.seen.customer.clone();
     let decision = command.decide(&mut after, inputs, at);
     (decision, after)

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
         accounts::account::Account,
+        billing::{credit::AskedLimit, rate_plan::PlanTerms, refusal::BillingRefusal, terms::Terms},
         customers::customer::{Customer, Stamp},
         duplicates::{Duplicate, DuplicatePolicy},
         fields::{
@@ -22,6 +23,7 @@ use crate::{
             field::Field,
             references::{References, refuse_foreign},
         },
+        refusal::Refusal,
         requests::{
             answer::Answer,
             options::{Options, Outcome},
@@ -29,7 +31,7 @@ use crate::{
         values::{
             custom_id::{CustomIds, System},
             enums::{Reach, Role},
-            ids::{AccountId, CustomerId, EventId},
+            ids::{AccountId, CustomerId, EventId, RatePlanId},
             violation::{Rule, Violations},
         },
     },
@@ -54,6 +56,10 @@ pub struct NewCustomer {
     pub custom_ids: CustomIds,
     /// The places of contacts that came with an id, as those of an existing customer do. A customer is not created with them.
     pub known_contacts: Vec<usize>,
+    /// The rate plan that was chosen; by default the first one.
+    pub rate_plan: Option<RatePlanId>,
+    /// Its credit limit.
+    pub credit_limit: Option<AskedLimit>,
     /// What is done if the customer may exist already.
     pub duplicates: DuplicatePolicy,
 }
@@ -99,9 +105,13 @@ impl Customers {
         options: &Options,
     ) -> Result<Outcome<Created>> {
         let mut account = Arc::new(caller.account().clone());
-        let mut looked_up = None;
+        let (mut looked_up, mut first) = (None, caller.first_plan().cloned());
         for _ in 0..TRIES {
-            let (refusal, replay_first) = match decide(caller, &account, new, options) {
+            let plan = match new.rate_plan {
+                Some(chosen) => lease.run(async |conn| chosen_plan(conn, caller, account.id, chosen).await).await?,
+                None => Ok(first.clone()),
+            };
+            let (refusal, replay_first) = match decide(caller, &account, plan, new, options) {
                 Ok(mut insert) => {
                     // Once: what changes between two tries is the account.
                     let others = match looked_up.take() {
@@ -125,7 +135,11 @@ impl Customers {
             };
             // Either the account is not as the cache has it, or the refusal is right.
             let now = lease.run(async |conn| store::accounts::get(conn, caller.scope(), account.id).await).await?;
-            if now.revision == account.revision && now.tenant_revision == account.tenant_revision {
+            let first_now = lease
+                .run(async |conn| store::billing::rate_plans::first(conn, caller.scope(), account.id).await)
+                .await?;
+            let same_plan = new.rate_plan.is_some() || plan_id(&first) == plan_id(&first_now);
+            if now.revision == account.revision && now.tenant_revision == account.tenant_revision && same_plan {
                 let replayed = async |conn: &mut PgConnection| self.find_replay(conn, caller, options).await;
                 let replayed = if replay_first { Box::pin(lease.run(replayed)).await? } else { None };
                 return match (replayed, refusal) {
@@ -134,7 +148,7 @@ impl Customers {
                     (None, None) => Err(foreign(&mut lease, caller, account.id, &new.fields.references).await?),
                 };
             }
-            account = Arc::new(now);
+            (account, first) = (Arc::new(now), first_now);
         }
         Err(Error::LostRace)
     }
@@ -226,14 +240,44 @@ enum Refused {
     AfterReplay(Error),
 }
 
-fn decide(caller: &Caller, account: &Account, new: &NewCustomer, options: &Options) -> Result<CustomerInsert, Refused> {
+/// The plan that was chosen: one of the list that applies to the account; or why it cannot be had.
+async fn chosen_plan(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    account: AccountId,
+    chosen: RatePlanId,
+) -> Result<Result<Option<PlanTerms>, BillingRefusal>> {
+    Ok(match store::billing::rate_plans::listed(conn, caller.scope(), account, chosen).await? {
+        Some(plan) if plan.archived => Err(BillingRefusal::RatePlanArchived),
+        Some(plan) => Ok(Some(plan)),
+        None => Err(BillingRefusal::RatePlanNotFound),
+    })
+}
+
+fn plan_id(plan: &Option<PlanTerms>) -> Option<RatePlanId> {
+    plan.as_ref().map(|plan| plan.id)
+}
+
+fn decide(
+    caller: &Caller,
+    account: &Account,
+    plan: Result<Option<PlanTerms>, BillingRefusal>,
+    new: &NewCustomer,
+    options: &Options,
+) -> Result<CustomerInsert, Refused> {
     permits(caller, account, new).map_err(Refused::BeforeReplay)?;
     refuse_known_contacts(new).map_err(Refused::AfterReplay)?;
+    let refused = |refusal: Refusal| Refused::AfterReplay(refusal.into());
+    let terms = Terms { plan: plan.map_err(|refusal| refused(refusal.into()))?, ..Terms::default() };
+    let limit = new.credit_limit.as_ref().map(|limit| limit.under(&terms)).transpose().map_err(refused)?;
     let created = Stamp { at: clock::now(), by: caller.author().principal.clone() };
     let id = CustomerId::from_uuid(clock::new_id());
-    let customer = Customer::create(id, account, new.fields.clone(), &new.custom_ids, created);
+    let billed = (terms.plan_id(), limit);
+    let customer = Customer::create(id, account, new.fields.clone(), &new.custom_ids, billed, created);
     Ok(CustomerInsert {
-        customer: customer.map_err(|refusal| Refused::AfterReplay(refusal.into()))?,
+        customer: customer.map_err(refused)?,
+        terms,
+        chose_plan: new.rate_plan.is_some(),
         custom_ids: new.custom_ids.clone(),
         events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
         request: options.request,
@@ -256,7 +300,7 @@ fn permits(caller: &Caller, account: &Account, new: &NewCustomer) -> Result<()> 
     let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
     caller.must_not_be_narrowed()?;
     role(account.policies.create_role.role()?)?;
-    if new.fields.reach == Reach::Fleet {
+    if new.fields.reach == Reach::Fleet || new.credit_limit.is_some() {
         role(Role::ServiceManager)?;
     }
     Ok(())
@@ -272,6 +316,7 @@ fn record(account: &Account, insert: CustomerInsert) -> CustomerRecord {
         owner_ids: insert.custom_ids,
         policies: Arc::clone(&account.policies),
         gone_sales_person: None,
+        terms: insert.terms,
     }
 }
 

@@ -6,6 +6,7 @@ use super::{CustomerDetails, Customers};
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
+        billing::terms::Charges,
         customers::{command::DecisionInputs, dms::DmsLink},
         fields::field::View,
         requests::{answer::Answer, options::Options},
@@ -37,6 +38,8 @@ impl Customers {
             dms_link: DmsLink::of(&customer, &link, caller),
             allowed_actions: Vec::new(),
             missing_for_approval: Vec::new(),
+            charges: Charges::default(),
+            charges_before: None,
             industries: caller.account().industries.clone(),
             customer,
             link,
@@ -96,7 +99,8 @@ fn other_answer() -> Error {
 
 /// A customer without an etag.
 fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
-    let inputs = DecisionInputs { policies: &record.policies, owner_ids: &record.owner_ids, acting: caller.account() };
+    let CustomerRecord { policies, owner_ids, terms, .. } = &record;
+    let inputs = DecisionInputs { policies, owner_ids, acting: caller.account(), terms };
     let relation = record.customer.relation(caller.scope());
     CustomerDetails {
         relation,
@@ -107,6 +111,8 @@ fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
             Relation::OwnerOrAbove => record.customer.missing_for_approval(inputs),
             Relation::Below => Vec::new(),
         },
+        charges: terms.charges(&record.customer),
+        charges_before: None,
         industries: caller.account().industries.clone(),
         customer: record.customer,
         link: record.link,

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use super::{
     CustomerDetails, Customers,
     ownership::{Blocked, Blockers, conflict_is_lost_race, moved},
+    plans::Plans,
 };
 use crate::{
     domain::{
@@ -126,7 +127,8 @@ impl Customers {
             store::access::members::lock_tenant(conn, scope.tenant()).await?;
         }
         store::customers::lock(conn, scope, id).await?;
-        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;
+        let loaded =
+            store::customers::load(conn, caller, id, options.request.as_ref(), (&References::default(), None)).await?;
         let before = &loaded.seen.customer;
         before.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
@@ -144,15 +146,25 @@ impl Customers {
         self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
         let at = clock::now();
         let link = store::customers::ownership::link(conn, scope, id, owner.id).await?;
-        let (plan, copies) = plan(before, &owner, &link, reseller, at);
+        let (mut plan, copies) = plan(before, &owner, &link, reseller, at);
+        // The new account begins with the list that applies to the owner.
+        let plans = Plans::read(conn, caller, owner.id, &[id]).await?;
+        let settled = plan.account.as_ref().map(|account| plans.settle(before, in_account(before, account, at)));
+        let settled = settled.transpose();
+        if let Ok(Some(settled)) = &settled {
+            plan.take(settled.before.rate_plan, settled.after.rate_plan);
+        }
         let mut blockers = Blockers::default();
         blockers.add(id, None, decision.err().into_iter().flatten());
         blockers.add(id, None, plan.admin.is_none().then_some(Blocker::NoAdminEmail));
+        blockers.add(id, None, settled.as_ref().err().copied());
         if let Some(blockers) = blockers.report(options)? {
             let customer = self.mutated_details(caller, options, loaded.seen)?;
             return Ok(Outcome::unchanged(Migrated { customer, plan, stored: false, blockers }));
         }
-        let Some(account) = &plan.account else { return Err(Error::internal("a migration without an account")) };
+        let (Some(account), Ok(Some(settled))) = (&plan.account, settled) else {
+            return Err(Error::internal("a migration without an account"));
+        };
         let write = write(caller, at, options);
         self.create_account(conn, caller, (account, before), plan.admin.as_ref(), write).await?;
         if let Some(copies) = &copies {
@@ -161,7 +173,7 @@ impl Customers {
             store::customers::ownership::copy_link(conn, scope, before, (owner.id, account.id), copies, events, write)
                 .await?;
         }
-        let moves = [moved(caller, before, in_account(before, account, at), at)];
+        let moves = [moved(caller, settled, at)];
         let answer = Answer::Migrated { customer: moves[0].after.clone(), link: loaded.seen.link, plan: plan.clone() };
         let event_type = EventType::Migrated;
         store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, Some(id)), write).await?;
@@ -231,6 +243,7 @@ fn plan(
         tags: copies.tags.iter().map(|tag| tag.name.clone()).collect(),
         custom_ids: copies.custom_ids.clone(),
         references: customer.fields.references.clone(),
+        ..MigrationPlan::default()
     };
     let empty = copies.custom_ids.is_empty() && copies.tags.is_empty();
     (plan, (!empty).then_some(copies))

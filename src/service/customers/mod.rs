@@ -13,6 +13,7 @@ mod merge_parts;
 mod migrate;
 mod names;
 mod ownership;
+mod plans;
 mod revert;
 mod search;
 mod tagging;
@@ -43,6 +44,7 @@ pub use self::{
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
+        billing::terms::Charges,
         customers::{command::Command, customer::Customer, dms::DmsLink, hold::Hold, link::Link},
         fields::{customer_fields::CustomerFields, edit::Edit, path::FieldPath},
         reference::industries::Industries,
@@ -92,6 +94,10 @@ pub struct CustomerDetails {
     pub missing_for_approval: Vec<FieldPath>,
     /// Whether the customer's sales person is no longer a member.
     pub sales_person_gone: bool,
+    /// What it has of features and credit, and what that costs now.
+    pub charges: Charges,
+    /// The same before the call, if it put the customer on a plan.
+    pub charges_before: Option<Box<Charges>>,
     /// The tenant's own industries, with which its industry is compared.
     pub industries: Option<Arc<Industries>>,
     /// The etag of this state; none under `validate_only`.

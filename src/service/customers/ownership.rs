@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sqlx::PgConnection;
 
-use super::{BatchItem, CustomerDetails, Customers};
+use super::{BatchItem, CustomerDetails, Customers, plans::Settled};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -128,11 +128,12 @@ pub(super) async fn add_conflicts(
 }
 
 /// The move of a customer, with its event.
-pub(super) fn moved(caller: &Caller, before: &Customer, mut after: Customer, at: Timestamp) -> Move {
+pub(super) fn moved(caller: &Caller, settled: Settled, at: Timestamp) -> Move {
+    let Settled { before, mut after, uses } = settled;
     after.revision += 1;
     after.updated = Stamp { at, by: caller.author().principal.clone() };
-    let changes = Changes::of_move(before, &after);
-    Move { after, event: EventId::from_uuid(clock::new_id()), changes }
+    let changes = Changes::of_move(&before, &after);
+    Move { after, event: EventId::from_uuid(clock::new_id()), changes, uses }
 }
 
 /// What it means if a move breaks the key of a name or an order reference: another call wrote it after this one looked
@@ -153,7 +154,7 @@ impl Customers {
         id: CustomerId,
         options: &Options,
     ) -> Result<CustomerDetails> {
-        let loaded = store::customers::load(conn, caller, id, None, &References::default()).await?;
+        let loaded = store::customers::load(conn, caller, id, None, (&References::default(), None)).await?;
         self.mutated_details(caller, options, loaded.seen)
     }
 }

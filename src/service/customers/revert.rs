@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use super::{
     CustomerDetails, Customers,
     ownership::{Blocked, Blockers, add_conflicts, conflict_is_lost_race, moved},
+    plans::Plans,
 };
 use crate::{
     domain::{
@@ -80,14 +81,15 @@ impl Customers {
         let scope = caller.scope();
         let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
         // Read without a lock first: the account that was made of the customer is locked before the customer.
-        let unlocked = store::customers::load(conn, caller, id, None, &References::default()).await?.seen;
+        let unlocked = store::customers::load(conn, caller, id, None, (&References::default(), None)).await?.seen;
         unlocked.customer.must_be_ours(caller)?;
         let account = unlocked.customer.migrated().map(|migration| migration.account);
         if let Some(account) = account {
             store::customers::ownership::lock_account(conn, scope, account).await?;
         }
         store::customers::lock(conn, scope, id).await?;
-        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;
+        let loaded =
+            store::customers::load(conn, caller, id, options.request.as_ref(), (&References::default(), None)).await?;
         let before = &loaded.seen.customer;
         // Checked again: the customer may have moved to another account before it was locked.
         before.must_be_ours(caller)?;
@@ -114,21 +116,26 @@ impl Customers {
             let usage = store::customers::ownership::used(conn, scope, migration.account, id).await?;
             blockers.add(id, None, usage.blockers());
             add_conflicts(conn, caller, home.id, rule, &[(None, before)], &mut blockers).await?;
-            after = Some((at_home(conn, caller, before, &home, migration).await?, migration.account));
+            let plans = Plans::read(conn, caller, home.id, &[id]).await?;
+            match plans.settle(before, at_home(conn, caller, before, &home, migration).await?) {
+                Ok(settled) => after = Some((settled, migration.account)),
+                Err(blocker) => blockers.add(id, None, [blocker]),
+            }
         }
         let blocked = blockers.report(options)?;
-        let (Some((mut after, account)), None) = (after, &blocked) else {
+        let (Some((mut settled, account)), None) = (after, &blocked) else {
             let customer = self.mutated_details(caller, options, loaded.seen)?;
             return Ok(Outcome::unchanged(Reverted { customer, blockers: blocked.unwrap_or_default() }));
         };
-        after.migration = after.migration.map(|migration| Migration { reverted_at: Some(at), ..migration });
+        let migration = settled.after.migration.take();
+        settled.after.migration = migration.map(|migration| Migration { reverted_at: Some(at), ..migration });
         let write = write(caller, at, options);
         let open = store::access::withdraw::lock_open(conn, scope, account).await?;
         let withdrawn: Vec<_> = open.into_iter().map(|invitation| (invitation, new_event())).collect();
         if !withdrawn.is_empty() {
             store::access::withdraw::withdraw(conn, scope, account, &withdrawn, write).await?;
         }
-        let moves = [moved(caller, before, after, at)];
+        let moves = [moved(caller, settled, at)];
         let answer =
             Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link, duplicates: Vec::new() };
         let event_type = EventType::MigrationReverted;

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use super::{
     BatchItem, BatchOutcomes, Customers, batch,
     ownership::{Blocked, Blockers, add_conflicts, conflict_is_lost_race, moved},
+    plans::Plans,
 };
 use crate::{
     domain::{
@@ -16,7 +17,7 @@ use crate::{
             answer::{Answer, BatchOutcome},
             options::{Options, Outcome},
         },
-        values::ids::AccountId,
+        values::ids::{AccountId, CustomerId},
     },
     error::Result,
     service::{
@@ -106,6 +107,15 @@ async fn transfer_locked(
         }
         blockers.add(item.id, Some(item), decision.err().into_iter().flatten());
     }
+    let ids: Vec<CustomerId> = moving.iter().map(|(_, before)| before.id).collect();
+    let plans = Plans::read(conn, caller, to.id, &ids).await?;
+    let mut settled = Vec::with_capacity(moving.len());
+    for (item, before) in &moving {
+        match plans.settle(before, in_account(before, &to)) {
+            Ok(step) => settled.push(step),
+            Err(blocker) => blockers.add(before.id, item.as_ref(), [blocker]),
+        }
+    }
     add_conflicts(conn, caller, to.id, rule, &moving, &mut blockers).await?;
     if let Some(blocked) = blockers.in_order_of(batch).report(options)? {
         return Ok(Outcome::unchanged(Attempted::Blocked(blocked)));
@@ -115,7 +125,7 @@ async fn transfer_locked(
         return Ok(Outcome::unchanged(Attempted::Answered(Box::new(answer))));
     }
     let at = clock::now();
-    let moves: Vec<_> = moving.iter().map(|(_, before)| moved(caller, before, in_account(before, &to), at)).collect();
+    let moves: Vec<_> = settled.into_iter().map(|step| moved(caller, step, at)).collect();
     let (event_type, write) = (EventType::Transferred, write(caller, at, options));
     store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, None), write).await?;
     Ok(Outcome::changed(Attempted::Answered(Box::new(answer))))

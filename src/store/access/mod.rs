@@ -23,6 +23,7 @@ use crate::{
             account::{Account, Path},
             policies::Policies,
         },
+        billing::rate_plan::PlanTerms,
         reference::industries::Industries,
         requests::principal::Principal,
         values::{
@@ -75,6 +76,8 @@ struct AccountRow {
     /// The roles of the memberships in the account and above it.
     roles: Option<Vec<String>>,
     dms_branches: Vec<Uuid>,
+    first_plan: Option<Json<PlanTerms>>,
+    has_features: bool,
     /// Memberships that count for the call, in the tenant that it names, if it names one; counting stops at 2.
     memberships: i64,
     /// Memberships there that wait, of a call that names no account and has no sole one.
@@ -111,7 +114,9 @@ impl AccountRow {
         };
         let dms_branches = self.dms_branches.into_iter().map(BranchId::from_uuid).collect();
         let (tenant, tenant_suspended) = (TenantId::from_uuid(self.tenant_id?), self.tenant_suspended?);
-        let acting = ActingAccount { tenant, account, dms_branches, tenant_suspended };
+        let first_plan = self.first_plan.map(|plan| plan.0);
+        let has_features = self.has_features;
+        let acting = ActingAccount { tenant, account, dms_branches, tenant_suspended, first_plan, has_features };
         Some(Found::ActingAccount(Arc::new(acting), role))
     }
 }

@@ -5,10 +5,17 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::{
+    billing::customer_billing::Billing,
     customers::{customer::Customer, link::Link},
     fields::{profile::Profile, references::References},
     requests::principal::Principal,
-    values::{custom_id::CustomIds, ids::CustomerId, sort_key::SortKey, text::Text, timestamp::Timestamp},
+    values::{
+        custom_id::CustomIds,
+        ids::{CustomerId, RatePlanId},
+        sort_key::SortKey,
+        text::Text,
+        timestamp::Timestamp,
+    },
 };
 
 /// The columns of `SCALARS`, see [`sql!`](crate::store::sql::sql).
@@ -47,6 +54,19 @@ impl<'a> From<&'a Customer> for Scalars<'a> {
     }
 }
 
+/// The columns of billing.
+#[derive(Serialize)]
+pub(super) struct BilledColumns<'a> {
+    rate_plan_id: Option<RatePlanId>,
+    billing: &'a Billing,
+}
+
+impl<'a> From<&'a Customer> for BilledColumns<'a> {
+    fn from(customer: &'a Customer) -> Self {
+        Self { rate_plan_id: customer.rate_plan, billing: &customer.billing }
+    }
+}
+
 /// The columns of `CREATED_COLUMNS`.
 #[derive(Serialize)]
 pub(super) struct CreatedColumns<'a> {
@@ -62,6 +82,8 @@ pub(super) struct CreatedColumns<'a> {
     updated_at: Timestamp,
     created_by: &'a Principal,
     updated_by: &'a Principal,
+    #[serde(flatten)]
+    billed: BilledColumns<'a>,
     #[serde(flatten)]
     scalars: Scalars<'a>,
 }
@@ -82,6 +104,7 @@ impl<'a> CreatedColumns<'a> {
             updated_at: customer.updated.at,
             created_by: &customer.created.by,
             updated_by: &customer.updated.by,
+            billed: BilledColumns::from(customer),
             scalars: Scalars::from(customer),
         }
     }

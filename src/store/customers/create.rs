@@ -11,6 +11,7 @@ use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
         accounts::account::{Account, name_scope},
+        billing::terms::Terms,
         customers::{customer::Customer, link::Link},
         duplicates::{Duplicate, FLEET, Key, stored_keys},
         fields::references::References,
@@ -37,6 +38,10 @@ pub struct CustomerInsert {
     pub customer: Customer,
     /// The owner's custom IDs of it.
     pub custom_ids: CustomIds,
+    /// The plan that it begins with.
+    pub terms: Terms,
+    /// Whether that was chosen; else it is the first one.
+    pub chose_plan: bool,
     /// The ids of its events: its creation, and the custom IDs that it is created with.
     pub events: [EventId; 2],
     /// The key of the stored answer; none if the caller cannot repeat the call.
@@ -83,6 +88,7 @@ impl CustomerInsert {
 struct Element<'a> {
     customer: CreatedColumns<'a>,
     custom_ids: Vec<CustomIdRow<'a>>,
+    chose_plan: bool,
     /// Once more apart from the columns, for the check of what they name.
     refs: &'a References,
     text: Searchable,
@@ -102,8 +108,8 @@ struct CustomIdRow<'a> {
 
 /// Creates a slice of customers of the caller's account, each with its custom IDs, events and stored answer, or none of
 /// them. Events and answers carry the time of the first. `account` is the account, with its tenant's rule on names, as the
-/// customers were decided on. Returns how many were created: none if the account or its tenant has changed since, or if a
-/// reference names something that the account does not have.
+/// customers were decided on. Returns how many were created: none if the account, its tenant or its first
+/// plan has changed since, if a chosen plan is not in its list, or if a reference names something that the account does not have.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
@@ -129,9 +135,10 @@ pub async fn create(
             answers: &answers,
         },
         "with element as materialized (
-            select e.custom_ids, e.refs, e.text, e.id_grams, e.duplicate_keys, " CREATED_COLUMNS "
+            select e.custom_ids, e.chose_plan, e.refs, e.text, e.id_grams, e.duplicate_keys, " CREATED_COLUMNS "
             from jsonb_to_recordset($12) as e (
-                customer jsonb, custom_ids jsonb, refs jsonb, text jsonb, id_grams jsonb, duplicate_keys bigint[]
+                customer jsonb, custom_ids jsonb, chose_plan boolean, refs jsonb, text jsonb, id_grams jsonb,
+                duplicate_keys bigint[]
             )
             cross join lateral jsonb_populate_record(null::customers, e.customer) as c
         ), rule as materialized (
@@ -140,6 +147,15 @@ pub async fn create(
         ), owner as materialized (
             select a.ancestors from accounts a
             where a.tenant_id = $1 and a.id = $13 and a.revision = $15 and not exists (
+                -- The plan: the first of the list that applies, or one of that list that was chosen.
+                select from element e
+                cross join (values (" FIRST_PLAN ")) as f (plan)
+                where case when e.chose_plan then not exists (
+                    select from rate_plans p
+                    where p.tenant_id = $1 and p.id = e.rate_plan_id and p.archived_at is null
+                      and p.account_id = (f.plan ->> 'account_id')::uuid
+                ) else e.rate_plan_id is distinct from (f.plan ->> 'id')::uuid end
+            ) and not exists (
                 select from element e
                 cross join lateral jsonb_each_text(e.refs) as t (field, id)
                 where not exists (
@@ -205,6 +221,7 @@ fn element<'a>(new: &'a CustomerInsert, link: &'a Link, name_scope: Option<Uuid>
     Element {
         customer: CreatedColumns::new(&new.customer, name_scope, link),
         custom_ids: new.custom_ids.iter().map(row).collect(),
+        chose_plan: new.chose_plan,
         refs: &new.customer.fields.references,
         text: Searchable::of(&new.customer.fields),
         id_grams: given.into_iter().map(|grams| (new.customer.owner, grams)).collect(),

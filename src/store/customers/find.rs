@@ -58,7 +58,7 @@ pub async fn get_all(
             limit 1
         )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES r#"
         , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
-        , exists (select from cut) as "cut!"
+        , null::jsonb as "asked: row::Asked", exists (select from cut) as "cut!"
         from customers c
         where c.tenant_id = $1 and c.id = any($2) and coalesce(c.id = (select cut.id from cut), true) and "# VISIBLE,
         scope.tenant().get(),

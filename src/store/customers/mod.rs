@@ -15,6 +15,7 @@ mod record;
 pub mod references;
 pub(super) mod row;
 mod save;
+mod save_billing;
 mod tagging;
 pub mod taken;
 
@@ -34,9 +35,10 @@ pub use self::{
 use crate::{
     domain::{
         access::caller::{Caller, Scope},
+        customers::command::Command,
         fields::references::References,
         requests::options::Repeatable,
-        values::ids::CustomerId,
+        values::ids::{CustomerId, RatePlanId},
     },
     error::{Error, Result},
     store::{path, rows::Room, sql::sql},
@@ -72,7 +74,7 @@ pub async fn load(
     caller: &Caller,
     id: CustomerId,
     request: Option<&Repeatable>,
-    references: &References,
+    (references, command): (&References, Option<&Command>),
 ) -> Result<LoadedCustomer> {
     let scope = admitting(caller.scope(), id)?;
     let author = caller.author();
@@ -87,7 +89,7 @@ pub async fn load(
                   where r.tenant_id = $1 and r.account_id = c.account_id and r.field = t.field and r.id = t.id::uuid
               )
           ) as "foreign?"
-        , false as "cut!"
+        , "# ASKED_TERMS r#" as "asked: row::Asked", false as "cut!"
         from customers c
         left join requests r
           on r.tenant_id = $1 and r.principal = $5 || ' ' || $6 and r.rpc = $7 and r.request_id = $8
@@ -101,6 +103,8 @@ pub async fn load(
         author.rpc.name(),
         request.map(|request| request.id.get()),
         Json(references) as _,
+        &command.and_then(Command::feature).map(|code| code.as_str().to_owned()).into_iter().collect::<Vec<_>>(),
+        command.and_then(Command::plan).map(RatePlanId::get),
     )
     .fetch_optional(conn)
     .named("customers.load")

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         accounts::policies::Policies,
+        billing::terms::Terms,
         customers::{customer::Customer, link::Link},
         fields::field::Field,
         values::custom_id::CustomIds,
@@ -29,6 +30,8 @@ pub struct CustomerRecord {
     pub policies: Arc<Policies>,
     /// The id of a sales person that is no longer a member.
     pub gone_sales_person: Option<Uuid>,
+    /// The rate plan and the features that apply to it. Empty if it was read in the view BASIC.
+    pub terms: Terms,
 }
 
 impl CustomerRecord {

@@ -10,7 +10,11 @@ use crate::{
     domain::{
         access::caller::Caller,
         accounts::{account::Path, policies},
-        billing::payment_summary::PaymentSummary,
+        billing::{
+            customer_billing,
+            payment_summary::PaymentSummary,
+            terms::{self, AskedTerms},
+        },
         customers::{
             customer::{Customer, Stamp},
             hold, link, migration,
@@ -22,7 +26,7 @@ use crate::{
         values::{
             custom_id,
             enums::{CustomerType, Origin, Reach, ServiceClass},
-            ids::{AccountId, CustomerId, PaymentMethodId},
+            ids::{AccountId, CustomerId, PaymentMethodId, RatePlanId},
             name::Name,
             text::Text,
             timestamp::Timestamp,
@@ -41,6 +45,9 @@ pub(super) type Tags = Document<Vec<tag::Tag>>;
 pub(super) type Holds = Document<Vec<hold::Hold>>;
 pub(super) type Migration = Document<migration::Migration>;
 pub(super) type Policies = Document<policies::Policies>;
+pub(super) type Billing = Document<customer_billing::Billing>;
+pub(super) type Terms = Document<terms::Terms>;
+pub(super) type Asked = Document<AskedTerms>;
 
 /// Memory of a row without its documents: the row, the customer or its message, and the strings in them.
 const ROW: usize = 3 * 1024;
@@ -79,6 +86,11 @@ pub(in crate::store) struct Row {
     pub(super) holds: Holds,
     pub(super) default_payment_method_id: Option<Uuid>,
     pub(super) payment_method_count: i16,
+    pub(super) rate_plan_id: Option<Uuid>,
+    #[sqlx(rename = "billing!: row::Billing")]
+    pub(super) billing: Billing,
+    #[sqlx(rename = "terms: row::Terms")]
+    pub(super) terms: Option<Terms>,
     #[sqlx(rename = "migration: row::Migration")]
     pub(super) migration: Option<Migration>,
     #[sqlx(rename = "owner_tags: row::Tags")]
@@ -99,6 +111,8 @@ pub(in crate::store) struct Row {
     pub(super) answer: Option<serde_json::Value>,
     #[sqlx(default)]
     pub(super) foreign: Option<Vec<String>>,
+    #[sqlx(default)]
+    pub(super) asked: Option<Asked>,
     /// Whether the statement left out rows that are too large together.
     pub(in crate::store) cut: bool,
 }
@@ -110,6 +124,9 @@ impl Row {
         let documents = self.profile.bytes
             + self.owner_ids.bytes
             + self.holds.bytes
+            + self.billing.bytes
+            + of(self.terms.as_ref().map(|document| document.bytes))
+            + of(self.asked.as_ref().map(|document| document.bytes))
             + of(self.migration.as_ref().map(|document| document.bytes))
             + of(self.owner_tags.as_ref().map(|document| document.bytes))
             + of(self.link.as_ref().map(|document| document.bytes))
@@ -153,8 +170,12 @@ impl Row {
         };
         let owner_link_revision = self.owner_link_revision;
         let gone_sales_person = self.gone_sales_person_id;
+        let mut terms = self.terms.take().map(|terms| terms.value).unwrap_or_default();
+        if let Some(asked) = self.asked.take() {
+            terms.add(asked.value);
+        }
         let customer = self.customer();
-        Ok(CustomerRecord { customer, link, owner_link_revision, owner_ids, policies, gone_sales_person })
+        Ok(CustomerRecord { customer, link, owner_link_revision, owner_ids, policies, gone_sales_person, terms })
     }
 
     /// The customer itself.
@@ -184,6 +205,8 @@ impl Row {
                 count: usize::try_from(self.payment_method_count).unwrap_or_default(),
             },
             migration: self.migration.map(|migration| migration.value),
+            rate_plan: self.rate_plan_id.map(RatePlanId::from_uuid),
+            billing: self.billing.value,
             created: Stamp { at: self.created_at, by: self.created_by.0 },
             updated: Stamp { at: self.updated_at, by: self.updated_by.0 },
         }

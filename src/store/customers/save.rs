@@ -3,10 +3,11 @@
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
 
-use super::{CustomerRecord, columns::Scalars};
+use super::{CustomerRecord, columns::Scalars, save_billing::save_billing};
 use crate::{
     domain::{
         access::caller::Caller,
+        billing::relied::{Relied, UseChange},
         customers::customer::Customer,
         duplicates::FLEET,
         history::{event::Changes, event_type::EventType},
@@ -60,7 +61,10 @@ pub async fn save_changes(
         .map(|answer| NewAnswer { customer_id: Some(id), ..answer });
     let events = [event];
     let recorded = write.recorded(caller.scope().tenant(), &events, answer.as_slice());
-    let saved = if before.customer.fields == after.fields {
+    let billed = |customer: &Customer| (customer.rate_plan, customer.billing.clone());
+    let saved = if billed(&before.customer) != billed(after) {
+        save_billing(conn, before, after, &recorded).await?
+    } else if before.customer.fields == after.fields {
         save_state(conn, before, after, &recorded).await?
     } else {
         save_fields(conn, before, after, &recorded).await?
@@ -100,7 +104,7 @@ async fn save_state<A: Serialize>(
     Ok(saved.written)
 }
 
-/// Writes all that a command can change.
+/// Writes all that an update can change.
 async fn save_fields<A: Serialize>(
     conn: &mut PgConnection,
     before: &CustomerRecord,
@@ -112,17 +116,26 @@ async fn save_fields<A: Serialize>(
     let searchable = search::change(&before.customer.fields, fields);
     let (gone, new) = duplicates::change(&before.customer.fields, fields);
     let name_sort = SortKey::of(fields.name.as_str());
+    let relied = Relied::of(&before.customer, after, &before.terms);
+    let uses = UseChange::of(&before.customer, after, &before.terms);
     let saved = mutation!(
         recorded,
-        "with written as (
+        "with " RELIED ", written as (
             -- name_scope stays: a change of the tenant's rule sets it on every row. A name that stays keeps its key, which
             -- may be of an older rule: by today's another customer can have it.
             update customers set
                 (" SCALARS ") = (select " SCALARS " from jsonb_populate_record(null::customers, $15)),
                 revision = revision + 1, name_sort = $21, profile = $17, holds = $18, updated_at = $9, updated_by = $19,
                 name_key = case when name = $15::jsonb ->> 'name' then name_key else $16 end
-            where tenant_id = $1 and id = $12 and revision = $13 and owner_link_revision = $14
+            where tenant_id = $1 and id = $22 and revision = $13 and owner_link_revision = $14
+              and (select held from relied)
             returning id, account_id, ancestors
+        ), use_gone as (
+            delete from feature_uses u using written w
+            where u.tenant_id = $1 and u.customer_id = w.id and u.key = any($23)
+        ), use_new as (
+            insert into feature_uses (tenant_id, customer_id, key)
+            select $1, w.id, k.key from written w cross join unnest($24::text[]) as k (key)
         ), search as (
             insert into customer_search (
                 tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, version
@@ -140,17 +153,17 @@ async fn save_fields<A: Serialize>(
             where i.tenant_id = $1 and i.customer_id = w.id and i.bucket <> s.bucket and $20::jsonb is not null
         ), no_duplicate as (
             delete from duplicate_keys d
-            where d.tenant_id = $1 and d.customer_id = (select id from written) and d.key = any($22)
+            where d.tenant_id = $1 and d.customer_id = (select id from written) and d.key = any($25)
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)
             select $1, a.id, k.key, w.id
             from written w
-            cross join unnest($23::bigint[]) as k (key)
+            cross join unnest($26::bigint[]) as k (key)
             cross join lateral unnest(w.ancestors) as a (id)
-            where k.key & $24 = 0 or a.id = w.account_id
+            where k.key & $27 = 0 or a.id = w.account_id
             on conflict do nothing
         )" RECORDED,
-        after.id.get(),
+        Json(&relied) as _,
         before.customer.revision,
         before.owner_link_revision,
         Json(Scalars::from(after)) as _,
@@ -160,6 +173,9 @@ async fn save_fields<A: Serialize>(
         Json(&after.updated.by) as _,
         searchable.map(Json) as _,
         name_sort.as_bytes(),
+        after.id.get(),
+        &uses.gone,
+        &uses.new,
         &gone,
         &new,
         FLEET,

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use clientele::grpc::pb;
+use clientele::grpc::{money::Money, pb};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -42,6 +42,10 @@ pub enum Tenancy {
     Invitation,
     /// It names the token of an invitation, to any account.
     InvitationToken,
+    /// It names a rate plan of the acting account.
+    RatePlan,
+    /// It changes what the tenant has: the caller must act in the provider's account.
+    Provider,
     /// It names no resource: the acting account decides.
     Acting,
     /// It returns the caller's own identity, in any account.
@@ -546,6 +550,113 @@ pub const CASES: &[Case] = &[
         }),
     ),
     case(
+        "BillingService/ListRatePlans",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(billing.list_rate_plans, _ => pb::ListRatePlansRequest::default()),
+    ),
+    case(
+        "BillingService/CreateRatePlan",
+        "ADMIN",
+        Tenancy::Acting,
+        call!(billing.create_rate_plan, _ => pb::CreateRatePlanRequest {
+            rate_plan: Some(rate_plan("New")),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "BillingService/UpdateRatePlan",
+        "ADMIN",
+        Tenancy::RatePlan,
+        call!(billing.update_rate_plan, id => pb::UpdateRatePlanRequest {
+            rate_plan: Some(pb::RatePlan { id, ..rate_plan(&unknown_id()) }),
+            update_mask: Some(mask(&["name"])),
+            ..Default::default()
+        }),
+    ),
+    case("BillingService/ReorderRatePlans", "ADMIN", Tenancy::Acting, |client, _| {
+        Box::pin(async move {
+            let mut rate_plan_ids = plans_of(&client).await;
+            rate_plan_ids.reverse();
+            let request = pb::ReorderRatePlansRequest { rate_plan_ids, ..Default::default() };
+            Ok(format!("{:?}", client.billing().reorder_rate_plans(request).await?.into_inner()))
+        })
+    }),
+    case(
+        "BillingService/ArchiveRatePlan",
+        "ADMIN",
+        Tenancy::RatePlan,
+        call!(billing.archive_rate_plan, rate_plan_id => pb::ArchiveRatePlanRequest { rate_plan_id, ..Default::default() }),
+    ),
+    case(
+        "BillingService/ListFeatures",
+        "VIEWER",
+        Tenancy::Acting,
+        call!(billing.list_features, _ => pb::ListFeaturesRequest::default()),
+    ),
+    case(
+        "BillingService/CreateFeature",
+        "ADMIN",
+        Tenancy::Provider,
+        call!(billing.create_feature, _ => pb::CreateFeatureRequest {
+            feature: Some(feature(&unknown_id())),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "BillingService/UpdateFeature",
+        "ADMIN",
+        Tenancy::Provider,
+        call!(billing.update_feature, _ => pb::UpdateFeatureRequest {
+            feature: Some(pb::Feature { name: unknown_id(), ..feature(FREE) }),
+            update_mask: Some(mask(&["name"])),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "BillingService/ActivateFeature",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(billing.activate_feature, customer_id => pb::ActivateFeatureRequest {
+            customer_id,
+            code: FREE.to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "BillingService/DeactivateFeature",
+        "MEMBER",
+        Tenancy::Customer,
+        call!(billing.deactivate_feature, customer_id => pb::DeactivateFeatureRequest {
+            customer_id,
+            code: FREE.to_owned(),
+            ..Default::default()
+        }),
+    ),
+    case(
+        "BillingService/ListActiveFeatures",
+        "VIEWER",
+        Tenancy::Customer,
+        call!(billing.list_active_features, customer_id => pb::ListActiveFeaturesRequest { customer_id }),
+    ),
+    case(
+        "BillingService/SetCreditLimit",
+        "SERVICE_MANAGER",
+        Tenancy::Customer,
+        call!(billing.set_credit_limit, customer_id => pb::SetCreditLimitRequest {
+            customer_id,
+            credit_limit: Some(Money { units: 100, ..Default::default() }),
+            ..Default::default()
+        }),
+    ),
+    case("BillingService/AssignRatePlan", "SERVICE_MANAGER", Tenancy::Customer, |client, customer_id| {
+        Box::pin(async move {
+            let rate_plan_id = plans_of(&client).await.pop().unwrap_or_else(unknown_id);
+            let request = pb::AssignRatePlanRequest { customer_id, rate_plan_id, ..Default::default() };
+            Ok(format!("{:?}", client.billing().assign_rate_plan(request).await?.into_inner()))
+        })
+    }),
+    case(
         "HistoryService/ListCustomerEvents",
         "VIEWER",
         Tenancy::Customer,
@@ -555,6 +666,33 @@ pub const CASES: &[Case] = &[
         }),
     ),
 ];
+
+/// The code of a feature that costs nothing.
+pub const FREE: &str = "free";
+
+/// A feature that costs nothing.
+pub fn feature(code: &str) -> pb::Feature {
+    let classes = [pb::ServiceClass::Normal, pb::ServiceClass::Residential];
+    pb::Feature {
+        code: code.to_owned(),
+        name: code.to_owned(),
+        service_classes: classes.map(i32::from).into(),
+        ..Default::default()
+    }
+}
+
+/// A plan without prices.
+pub fn rate_plan(name: &str) -> pb::RatePlan {
+    pb::RatePlan { name: name.to_owned(), currency: "EUR".to_owned(), ..Default::default() }
+}
+
+/// The plans that apply where the client acts; one that does not exist if it cannot list them.
+async fn plans_of(client: &Client) -> Vec<String> {
+    let listed = client.billing().list_rate_plans(pb::ListRatePlansRequest::default()).await;
+    let plans = listed.map(|listed| listed.into_inner().rate_plans).unwrap_or_default();
+    let ids: Vec<String> = plans.into_iter().map(|plan| plan.id).collect();
+    if ids.is_empty() { vec![unknown_id()] } else { ids }
+}
 
 fn add_member() -> pb::AddMemberRequest {
     let someone = Some(principal(&Uuid::new_v4().to_string()));

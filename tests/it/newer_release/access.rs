@@ -113,7 +113,7 @@ async fn an_unknown_required_field_refuses_creation_and_approval_and_the_account
     for list in ["required_to_create", "required_to_approve"] {
         let asks = format!(
             r#"update accounts set policies = policies - 'required_to_create' - 'required_to_approve'
-               || '{{"{list}": ["name", "rate_plan_id", "labels.tier"]}}' where id = '{}'"#,
+               || '{{"{list}": ["name", "loyalty_tier", "labels.tier"]}}' where id = '{}'"#,
             office.north.account
         );
         let (replica, ada) = office.after(&asks).await;
@@ -136,7 +136,7 @@ async fn an_unknown_required_field_refuses_creation_and_approval_and_the_account
         let [create, approve] =
             [policies.required_to_create, policies.required_to_approve].map(|paths| paths.unwrap().paths);
         let asked = if list == "required_to_create" { create } else { approve };
-        assert_eq!(asked, ["name", "rate_plan_id", "labels.tier"]);
+        assert_eq!(asked, ["name", "loyalty_tier", "labels.tier"]);
         let listed = replica.subject("ada").acting_in(&office.north.account).accounts();
         assert!({ listed }.list_accounts(pb::ListAccountsRequest::default()).await.is_ok());
         // What the policy does not decide goes on.
@@ -153,7 +153,7 @@ async fn a_policy_that_a_newer_release_sets_holds_at_once_and_repeats_get_their_
         pb::CreateCustomerRequest { customer: Some(customer("Bob")), request_id: request_id(), ..Default::default() };
     let admin = &office.north.admin;
     let first = admin.customers().create_customer(create.clone()).await.unwrap().into_inner();
-    let asks = r#"update accounts set policies = policies || '{"required_to_approve": ["rate_plan_id"]}', revision = revision + 1"#;
+    let asks = r#"update accounts set policies = policies || '{"required_to_approve": ["loyalty_tier"]}', revision = revision + 1"#;
     sqlx::raw_sql(asks).execute(&mut office.world.sql().await).await.unwrap();
     // This server still remembers the account as it was; the statement that creates does not.
     assert_newer(admin.create(customer("Eve")).await, "a required field");
@@ -187,7 +187,7 @@ async fn an_unknown_role_in_a_policy_lets_in_no_one() {
 async fn a_new_account_inherits_the_policies_that_this_server_does_not_know() {
     let office = Office::open().await;
     let asks = r#"update accounts set policies = policies || '{
-        "required_to_create": ["rate_plan_id", "email"], "create_role": "OWNER", "of_newer_release": {"limit": 7}
+        "required_to_create": ["loyalty_tier", "email"], "create_role": "OWNER", "of_newer_release": {"limit": 7}
     }'"#;
     let (_replica, ada) = office.after(asks).await;
     let copies = "select count(*) filter (where a.policies = p.policies), count(*)
@@ -259,7 +259,7 @@ async fn an_update_of_an_account_keeps_what_this_server_does_not_know() {
     office.acme.add("ada", pb::Role::Admin).await;
     let asks = r#"with asked as (
         update accounts set policies = policies || '{
-            "required_to_create": ["rate_plan_id", "email"], "create_role": "OWNER", "of_newer_release": {"limit": 7}
+            "required_to_create": ["loyalty_tier", "email"], "create_role": "OWNER", "of_newer_release": {"limit": 7}
         }'
     )
     update tenants set name_uniqueness = 'BRANCH'"#;
@@ -274,7 +274,7 @@ async fn an_update_of_an_account_keeps_what_this_server_does_not_know() {
         assert_eq!((after.policies.unwrap().create_role, after.name_uniqueness), (0, 0));
     }
     let kept = "select bool_and(a.policies @> '{
-                    \"required_to_create\": [\"rate_plan_id\", \"email\"], \"create_role\": \"OWNER\", \"auto_approve\": true,
+                    \"required_to_create\": [\"loyalty_tier\", \"email\"], \"create_role\": \"OWNER\", \"auto_approve\": true,
                     \"of_newer_release\": {\"limit\": 7}
                 }' and a.name = 'Renamed' and t.name = 'Renamed' and t.name_uniqueness = 'BRANCH')
                 from accounts a join tenants t using (tenant_id)";

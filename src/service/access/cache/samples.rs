@@ -46,7 +46,14 @@ pub(super) fn acting_in(tenant: TenantId, account: AccountId) -> Found {
         suspended_above: false,
         industries: None,
     };
-    let acting = ActingAccount { tenant, account, dms_branches: Vec::new(), tenant_suspended: false };
+    let acting = ActingAccount {
+        tenant,
+        account,
+        dms_branches: Vec::new(),
+        tenant_suspended: false,
+        first_plan: None,
+        has_features: false,
+    };
     Found::ActingAccount(Arc::new(acting), Role::Admin)
 }
 

@@ -65,7 +65,8 @@ pub(super) fn change_set(
     let ids = change.decide(&record.link.custom_ids)?;
     let own = record.customer.owner == attempt.caller.scope().root();
     let owner_ids = ids.as_ref().filter(|_| own).unwrap_or(&record.owner_ids);
-    let inputs = DecisionInputs { policies: &record.policies, owner_ids, acting: attempt.caller.account() };
+    let (policies, terms) = (&*record.policies, &record.terms);
+    let inputs = DecisionInputs { policies, owner_ids, acting: attempt.caller.account(), terms };
     let mut after = record.customer.clone();
     let decision = match attempt.fields {
         Some(fields) => fields.decide(&mut after, inputs, at)?,

@@ -97,7 +97,7 @@ impl Customers {
         let Attempt { caller, id, fields, options, .. } = *attempt;
         let request = options.request.as_ref();
         let references = fields.map(Command::references).unwrap_or_default();
-        let loaded = store::customers::load(conn, caller, id, request, &references).await?;
+        let loaded = store::customers::load(conn, caller, id, request, (&references, fields)).await?;
         let change = attempt.change_of(&loaded.seen)?;
         self.permits(conn, attempt, &change, &loaded.seen).await?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {

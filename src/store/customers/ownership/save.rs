@@ -8,6 +8,7 @@ use crate::{
     domain::{
         access::caller::{Caller, Scope},
         accounts::account::{Path, name_scope},
+        billing::relied::UseChange,
         customers::{customer::Customer, link::Link, migration::Migration},
         duplicates::FLEET,
         history::{event::Changes, event_type::EventType},
@@ -20,7 +21,7 @@ use crate::{
     },
     error::{Error, Result},
     store::{
-        customers::columns::Scalars,
+        customers::columns::{BilledColumns, Scalars},
         mutation::mutation,
         write::{NewAnswer, NewEvent, Write},
     },
@@ -114,6 +115,8 @@ pub struct Move {
     pub event: EventId,
     /// The changed fields.
     pub changes: Changes,
+    /// What changes in what it uses, if it gets another plan.
+    pub uses: UseChange,
 }
 
 /// One row of `customers` as the statement reads it.
@@ -124,6 +127,8 @@ struct Element<'a> {
     ancestors: &'a Path,
     name_scope: Option<Uuid>,
     migration: Option<&'a Migration>,
+    #[serde(flatten)]
+    billed: BilledColumns<'a>,
     #[serde(flatten)]
     scalars: Scalars<'a>,
 }
@@ -152,13 +157,14 @@ pub async fn save(
                 ancestors: &after.path,
                 name_scope: name_scope(rule, tenant, after.owner)?,
                 migration: after.migration.as_ref(),
+                billed: BilledColumns::from(after),
                 scalars: Scalars::from(after),
             })
         })
         .collect::<Result<_>>()?;
     let events: Vec<NewEvent<&Changes>> = moves
         .iter()
-        .map(|Move { after, event, changes }| NewEvent {
+        .map(|Move { after, event, changes, .. }| NewEvent {
             id: *event,
             customer_id: Some(after.id),
             revision: Some(after.revision),
@@ -166,15 +172,20 @@ pub async fn save(
         })
         .collect();
     let answer = write.stored_answer(answer)?.map(|answer| NewAnswer { customer_id: subject, ..answer });
+    let uses = |keys: fn(&UseChange) -> &[String]| -> (Vec<Uuid>, Vec<String>) {
+        moves.iter().flat_map(|it| keys(&it.uses).iter().map(|key| (it.after.id.get(), key.clone()))).unzip()
+    };
+    let (gone, new) = (uses(|uses| &uses.gone), uses(|uses| &uses.new));
     mutation!(
         write.recorded(tenant, &events, answer.as_slice()),
         "with element as materialized (
-            select id, account_id, ancestors, name_scope, migration, " SCALARS "
+            select id, account_id, ancestors, name_scope, migration, rate_plan_id, billing, " SCALARS "
             from jsonb_populate_recordset(null::customers, $12)
         ), written as (
             update customers c set
-                (account_id, ancestors, name_scope, migration, " SCALARS ") = (
-                    select account_id, ancestors, name_scope, migration, " SCALARS " from (select e.*) as moved
+                (account_id, ancestors, name_scope, migration, rate_plan_id, billing, " SCALARS ") = (
+                    select account_id, ancestors, name_scope, migration, rate_plan_id, billing, " SCALARS "
+                    from (select e.*) as moved
                 ),
                 owner_link_revision = coalesce(l.revision, 0), owner_custom_ids = coalesce(l.custom_ids, '{}'),
                 owner_tags = coalesce(l.tags, '{}'), revision = c.revision + 1, updated_at = $9, updated_by = $13
@@ -183,6 +194,12 @@ pub async fn save(
               on l.tenant_id = $1 and l.customer_id = e.id and l.account_id = e.account_id
             where c.tenant_id = $1 and c.id = e.id
             returning c.id, c.account_id, c.ancestors
+        ), use_gone as (
+            delete from feature_uses u using written w, unnest($14::uuid[], $15::text[]) as k (id, key)
+            where u.tenant_id = $1 and u.customer_id = w.id and k.id = w.id and u.key = k.key
+        ), use_new as (
+            insert into feature_uses (tenant_id, customer_id, key)
+            select $1, w.id, k.key from written w join unnest($16::uuid[], $17::text[]) as k (id, key) on k.id = w.id
         ), custom_id as (
             update custom_ids i set elsewhere = i.account_id <> w.account_id
             from written w
@@ -206,17 +223,21 @@ pub async fn save(
             -- An account that is on both paths keeps its rows.
             delete from duplicate_keys d using written w
             where d.tenant_id = $1 and d.customer_id = w.id and d.customer_id = any(array(select id from written))
-              and d.account_id <> all(case when d.key & $14 = 0 then w.ancestors else array[w.account_id] end)
+              and d.account_id <> all(case when d.key & $18 = 0 then w.ancestors else array[w.account_id] end)
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)
             select $1, a.id, k.key, k.id
             from duplicate_key k
             cross join lateral unnest(k.ancestors) as a (id)
-            where k.key & $14 = 0 or a.id = k.account_id
+            where k.key & $18 = 0 or a.id = k.account_id
             on conflict do nothing
         )" RECORDED,
         Json(&elements) as _,
         Json(&write.author.principal) as _,
+        &gone.0,
+        &gone.1,
+        &new.0,
+        &new.1,
         FLEET,
     )
     .fetch_one(conn)
