@@ -32,7 +32,7 @@ impl Customer {
         self.must_be_unarchived()?;
         match self.status {
             Status::Active => Ok(()),
-            Status::Unknown => self.must_be_known(),
+            Status::Merged { .. } | Status::Erased | Status::Unknown => self.must_be_changeable(),
             Status::Pending | Status::Rejected { .. } | Status::Suspended { .. } => {
                 Err(Refusal::IllegalTransition("features are activated on an ACTIVE customer only"))
             }

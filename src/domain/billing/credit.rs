@@ -79,7 +79,7 @@ impl Customer {
         self.must_be_unarchived()?;
         match self.status {
             Status::Pending | Status::Active => Ok(()),
-            Status::Unknown => self.must_be_known(),
+            Status::Merged { .. } | Status::Erased | Status::Unknown => self.must_be_changeable(),
             Status::Rejected { .. } | Status::Suspended { .. } => Err(Refusal::IllegalTransition(why)),
         }
     }

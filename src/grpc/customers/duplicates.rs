@@ -5,13 +5,14 @@ use tonic::Request;
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
-        accounts::policies::Policies,
+        accounts::account::Account,
         duplicates::{DuplicatePolicy, Reason, Traits},
         fields::{
             customer_fields::CustomerFields,
             field::{Field, View},
             path::FieldPath,
             profile::Profile,
+            settle::Tables,
         },
         values::{
             enums::Origin,
@@ -54,7 +55,7 @@ fn parse(violations: &mut Violations, caller: &Caller, message: pb::FindDuplicat
             None
         }
         Some(customer) => {
-            let fields = violations.nest("", compared(&customer, &caller.account().policies))?;
+            let fields = violations.nest("", compared(&customer, caller.account()))?;
             if Traits::of(&fields, Relation::OwnerOrAbove).asked().is_empty() {
                 let rule = "must have something to compare: a name, a number, an email address or a phone number";
                 violations.push("customer", Rule::coded(RuleCode::Required, rule));
@@ -66,7 +67,7 @@ fn parse(violations: &mut Violations, caller: &Caller, message: pb::FindDuplicat
 }
 
 /// Reads what of a customer is compared with others. Each field is optional, and is read as that of a new customer is.
-fn compared(customer: &pb::Customer, policies: &Policies) -> Result<CustomerFields, Violations> {
+fn compared(customer: &pb::Customer, acting: &Account) -> Result<CustomerFields, Violations> {
     let mut violations = Violations::default();
     let name = violations.check("customer.name", optional(&customer.name, Name::parse)).flatten();
     let mut fields = CustomerFields::new(name.unwrap_or_else(|| Name::from(String::new())), Origin::default());
@@ -75,8 +76,11 @@ fn compared(customer: &pb::Customer, policies: &Policies) -> Result<CustomerFiel
             violations.nest("customer", fields.apply(edit));
         }
     }
-    let region = policies.default_region.as_ref().map(Text::as_str);
-    violations.nest("customer", fields.settle(&Profile::default(), region));
+    let tables = Tables {
+        region: acting.policies.default_region.as_ref().map(Text::as_str),
+        industries: acting.industries.as_deref(),
+    };
+    violations.nest("customer", fields.settle(&Profile::default(), tables));
     violations.finish(Some(fields))
 }
 

@@ -186,7 +186,7 @@ impl PaymentMethods {
         let Attempt { caller, id, command, options, .. } = *attempt;
         let request = options.request.as_ref();
         let LoadedCustomer { seen, stored, .. } =
-            store::customers::load(conn, caller, id, request, &References::default()).await?;
+            store::customers::load(conn, caller, id, request, (&References::default(), None)).await?;
         seen.customer.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (stored, request) {
             return Ok(Some(Outcome::replayed(self.replay_over(caller, seen, stored.answer(request)?)?)));
@@ -196,7 +196,7 @@ impl PaymentMethods {
             PaymentCommand::Add(..) => None,
             _ => store::billing::payment_methods::find(conn, caller, id, command.target()).await?,
         };
-        seen.customer.must_be_known()?;
+        seen.customer.must_be_changeable()?;
         if command.names().is_some() && found.is_none() {
             return Err(Error::PaymentMethodNotFound);
         }
@@ -224,7 +224,7 @@ impl PaymentMethods {
         let (customer, link) = (after.clone(), seen.link.clone());
         let answer = match added.clone() {
             Some(method) => Answer::PaymentMethod { customer, link, method },
-            None => Answer::Customer { customer, link },
+            None => Answer::Customer { customer, link, duplicates: Vec::new() },
         };
         let write = write(caller, at, options);
         let saved =
@@ -250,7 +250,9 @@ impl PaymentMethods {
     /// The same over the customer as it was just read.
     fn replay_over(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<Changed> {
         let (answer, added) = match answer {
-            Answer::PaymentMethod { customer, link, method } => (Answer::Customer { customer, link }, Some(method)),
+            Answer::PaymentMethod { customer, link, method } => {
+                (Answer::Customer { customer, link, duplicates: Vec::new() }, Some(method))
+            }
             answer => (answer, None),
         };
         Ok((self.customers.replay_over(caller, now, answer)?, added))

@@ -73,8 +73,8 @@ impl Customers {
         if command.permits(caller, &record.customer).is_err() {
             return;
         }
-        let inputs =
-            DecisionInputs { policies: &record.policies, owner_ids: &record.owner_ids, acting: caller.account() };
+        let CustomerRecord { policies, owner_ids, terms, .. } = &record;
+        let inputs = DecisionInputs { policies, owner_ids, acting: caller.account(), terms };
         let mut more = Violations::default();
         match command.decide(&mut record.customer.clone(), inputs, clock::now()) {
             Err(Refusal::BreaksRule(broken)) => _ = more.nest::<()>("customer", Err(broken)),

@@ -63,11 +63,11 @@ impl Customers {
     ) -> Result<Outcome<CustomerDetails>> {
         let scope = caller.scope();
         // Read without a lock first: all rows are locked in id order, so its sources must be known before.
-        let unlocked = store::customers::load(conn, caller, id, None, &References::default()).await?.seen;
+        let unlocked = store::customers::load(conn, caller, id, None, (&References::default(), None)).await?.seen;
         unlocked.customer.must_be_ours(caller)?;
         let sources = family::sources(conn, scope, &[id]).await?;
         let locked = family::lock(conn, scope, &[vec![id], sources.clone()].concat()).await?;
-        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), &References::default()).await?;
+        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), (&References::default(), None)).await?;
         let before = &loaded.seen.customer;
         before.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
@@ -103,7 +103,7 @@ impl Customers {
         }
         erase::delete_invitations(conn, scope, &erase::address_keys(texts)).await?;
         let erased = erased(id, before.status.as_str(), &locked);
-        let answer = Answer::Customer { customer: after.customer.clone(), link: after.link.clone() };
+        let answer = Answer::Customer { customer: after.customer.clone(), link: after.link.clone(), duplicates: Vec::new() };
         erase::erase(conn, caller, &erased, &answer, write(caller, at, options)).await?;
         Ok(Outcome::changed(self.mutated_details(caller, options, after)?))
     }

@@ -195,7 +195,7 @@ impl Customers {
         changed.extend(relatives.iter().map(|source| repointed_event(source, merge.survivor)));
         merge::become_merged(conn, caller, merging, &relatives, &changed, write(caller, at, options)).await?;
 
-        let before = store::customers::load(conn, caller, merge.survivor, None, &References::default()).await?.seen;
+        let before = store::customers::load(conn, caller, merge.survivor, None, (&References::default(), None)).await?.seen;
         let mut after = before.customer.clone();
         after.fields = fields;
         after.revision += 1;
@@ -219,10 +219,10 @@ impl Customers {
 async fn read(conn: &mut PgConnection, attempt: &Attempt<'_>) -> Result<Read> {
     let Attempt { caller, merge, .. } = *attempt;
     let none = References::default();
-    let survivor = store::customers::load(conn, caller, merge.survivor, None, &none).await?.seen;
+    let survivor = store::customers::load(conn, caller, merge.survivor, None, (&none, None)).await?.seen;
     let mut others = Vec::with_capacity(merge.others.len());
     for (place, other) in merge.others.iter().enumerate() {
-        match store::customers::load(conn, caller, other.id, None, &none).await {
+        match store::customers::load(conn, caller, other.id, None, (&none, None)).await {
             Ok(loaded) => others.push(loaded.seen),
             Err(Error::CustomerNotFound { .. }) => return Err(Error::CustomerNotFound { at: Some(field(place)) }),
             Err(failure) => return Err(failure),

@@ -104,7 +104,7 @@ impl Customers {
         let (scope, none) = (caller.scope(), References::default());
         let rule = store::customers::ownership::hold_name_rule(conn, scope).await?;
         // Read without a lock first: all rows are locked in id order.
-        let unlocked = store::customers::load(conn, caller, id, None, &none).await?.seen;
+        let unlocked = store::customers::load(conn, caller, id, None, (&none, None)).await?.seen;
         unlocked.customer.must_be_ours(caller)?;
         let kept = images::last(conn, scope, id).await?.filter(|kept| kept.survivor != id);
         let parts = match kept {
@@ -114,7 +114,7 @@ impl Customers {
         let named = parts.iter().flat_map(|image| std::iter::once(image.customer).chain(image.sources.iter().copied()));
         let ids: HashSet<CustomerId> = named.chain([id]).collect();
         let locked = family::lock(conn, scope, &ids.into_iter().collect::<Vec<_>>()).await?;
-        let now = store::customers::load(conn, caller, id, None, &none).await?.seen;
+        let now = store::customers::load(conn, caller, id, None, (&none, None)).await?.seen;
         now.customer.must_be_ours(caller)?;
         if let Some(answer) = find_stored(conn, caller, options).await? {
             return Ok(Outcome::replayed(Unmerged::of(self.replay_over(caller, now, answer)?)));
@@ -186,7 +186,7 @@ impl Customers {
             None if is_recent(customer.updated.at) => return Ok(Err(UndoBlocker::Erased)),
             Some(_) | None => return Ok(Err(UndoBlocker::TooLate)),
         };
-        let survivor = match store::customers::load(conn, caller, kept.survivor, None, &References::default()).await {
+        let survivor = match store::customers::load(conn, caller, kept.survivor, None, (&References::default(), None)).await {
             Ok(loaded) => loaded.seen,
             Err(Error::CustomerNotFound { .. }) => return Ok(Err(UndoBlocker::MovedOn)),
             Err(failure) => return Err(failure),
@@ -236,7 +236,7 @@ impl Customers {
         });
 
         // First the survivor, which may have a name or an order reference that goes back.
-        let before = store::customers::load(conn, caller, survivor, None, &References::default()).await?.seen;
+        let before = store::customers::load(conn, caller, survivor, None, (&References::default(), None)).await?.seen;
         let mut after = before.customer.clone();
         after.fields = fields;
         after.revision += 1;
@@ -256,7 +256,7 @@ impl Customers {
         for (image, now) in &undoing.others {
             let owner = undoing.image.owner;
             let references = store::customers::references::owned(conn, scope, owner, &image.fields.references).await?;
-            let record = store::customers::load(conn, caller, image.customer, None, &References::default()).await?.seen;
+            let record = store::customers::load(conn, caller, image.customer, None, (&References::default(), None)).await?.seen;
             let mut customer = record.customer.clone();
             customer.status = image.status.clone();
             customer.fields.order_reference.clone_from(&image.fields.order_reference);
@@ -277,7 +277,7 @@ impl Customers {
     /// Stores the answer, which is about the customer as it is now.
     async fn store_answer(&self, conn: &mut PgConnection, attempt: &Attempt<'_>, at: Timestamp) -> Result<()> {
         let Attempt { caller, id, options, .. } = *attempt;
-        let now = store::customers::load(conn, caller, id, None, &References::default()).await?.seen;
+        let now = store::customers::load(conn, caller, id, None, (&References::default(), None)).await?.seen;
         images::store_answer(conn, caller, &now, write(caller, at, options)).await
     }
 }
