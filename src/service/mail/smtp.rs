@@ -11,7 +11,7 @@ use lettre::{
         authentication::{Credentials, Mechanism},
         client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters},
         commands::{Data, Mail, Rcpt},
-        extension::{ClientId, Extension, MailParameter},
+        extension::{ClientId, Extension, MailBodyParameter, MailParameter},
     },
 };
 
@@ -118,7 +118,7 @@ async fn quit(connection: &mut AsyncSmtpConnection) {
     let _: Result<_, _> = tokio::time::timeout(QUIT, connection.quit()).await;
 }
 
-/// Everything before the text. The text itself is plain ASCII.
+/// Everything before the text, which is plain ASCII but for addresses that are not.
 async fn envelope(connection: &mut AsyncSmtpConnection, message: &Message) -> Result<(), Refused> {
     let envelope = message.envelope();
     let mut parameters = Vec::new();
@@ -128,6 +128,12 @@ async fn envelope(connection: &mut AsyncSmtpConnection, message: &Message) -> Re
             return Err(Refused::new(LACKS_EXTENSION));
         }
         parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !message.formatted().is_ascii() {
+        if !connection.server_info().supports_feature(Extension::EightBitMime) {
+            return Err(Refused::new(LACKS_EXTENSION));
+        }
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
     connection.command(Mail::new(envelope.from().cloned(), parameters)).await?;
     for to in envelope.to() {

@@ -70,7 +70,7 @@ fn the_personal_portals_example_becomes_codes() {
     assert_eq!(profile.tax_ids.as_slice()[0].country(), Some("NL"));
     let phone = profile.contacts.as_slice()[0].phone.as_ref().unwrap();
     assert_eq!((phone.number(), phone.e164(), phone.is_valid()), ("+31(0)123456789", Some("+31123456789"), false));
-    assert!(copaco.refused_today().is_empty());
+    assert!(copaco.refused_today(None).is_empty());
     // Settled once, settled for good.
     let mut again = copaco.clone();
     assert_eq!((again.settle(&Profile::default(), Tables::default()), &again), (Ok(()), &copaco));
@@ -109,7 +109,7 @@ fn everything_that_no_table_has_is_refused_at_once_with_its_path() {
     let stored = wrong.profile.clone();
     assert_eq!(wrong.settle(&stored, Tables::default()), Ok(()));
     assert_eq!(wrong.profile, stored);
-    let reported = wrong.refused_today();
+    let reported = wrong.refused_today(None);
     let reported: Vec<_> = reported.all().iter().map(|it| (it.field.clone(), it.rule.code())).collect();
     assert_eq!(reported, expected);
 }
