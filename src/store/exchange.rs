@@ -54,6 +54,7 @@ macro_rules! documents {
 
 /// Reads the documents of one kind of a customer, those after a position. Of other accounts' private data it reads what belongs to
 /// the acting account and those below it. `addresses` are the customer's, as invitations compare them.
+#[expect(clippy::too_many_lines, reason = "a statement for each kind")]
 pub async fn documents(
     conn: &mut PgConnection,
     scope: &Scope,

@@ -18,6 +18,8 @@ use crate::{
     },
 };
 
+type Call = std::pin::Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
+
 pub async fn call(client: &Client, request: &Merging) -> Result<pb::MergeCustomersResponse, Status> {
     Ok(client.customers().merge_customers(request.clone()).await?.into_inner())
 }
@@ -333,9 +335,9 @@ async fn many_merges_of_overlapping_sets_make_no_cycle_and_no_deadlock() {
     let cycles = "select count(*) from customers c join customers i on i.id = c.merged_into where i.status = 'MERGED'";
     let cycles: i64 = sqlx::query_scalar(cycles).fetch_one(&mut world.sql().await).await.unwrap();
     assert_eq!(cycles, 0, "each names one that is not merged itself");
-    for number in 0..10 {
+    for (number, id) in ids.iter().enumerate() {
         let (found, _) = acme.admin.lookup(&format!("E-{number}"), "erp").await.unwrap();
-        let named = acme.admin.get(&ids[number]).await.unwrap();
+        let named = acme.admin.get(id).await.unwrap();
         assert_eq!(found, if named.merged_into.is_empty() { named.id } else { named.merged_into });
     }
     consistent(&world).await;
@@ -350,7 +352,6 @@ async fn a_merge_against_updates_and_erasures_leaves_one_of_two_orders() {
         let bob = acme.admin.create(customer("Bob")).await.unwrap().id;
         let client = acme.admin.clone();
         let name = format!("Bob {round}");
-        type Call = std::pin::Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
         let (c, a, b) = (client.clone(), ada.clone(), bob.clone());
         let merge: Call = Box::pin(async move { c.merge(&a, &[&b]).await.map(drop) });
         let (c, b) = (client.clone(), bob.clone());

@@ -69,7 +69,7 @@ pub(super) async fn merge(
                 match (Field::parse(name), CustomerId::parse(id).ok().filter(|id| all.contains(id))) {
                     (Some(field), Some(id)) => drop(by_field.insert(field, id)),
                     (None, _) => {
-                        violations.push(path, Rule::new("must be the name of a field that an update mask may name"))
+                        violations.push(path, Rule::new("must be the name of a field that an update mask may name"));
                     }
                     (_, None) => violations.push(path, Rule::new(OF_THIS_MERGE)),
                 }
@@ -111,7 +111,7 @@ fn others(violations: &mut Violations, survivor: Option<CustomerId>, raw: &[Stri
         let field = format!("merged_customer_ids[{place}]");
         match customer_id(violations, &field, id) {
             Some(id) if survivor == Some(id) => {
-                violations.push(field, Rule::new("must not be the customer that stays"))
+                violations.push(field, Rule::new("must not be the customer that stays"));
             }
             Some(id) if !ids.contains(&id) => ids.push(id),
             Some(_) | None => {}

@@ -41,6 +41,7 @@ pub async fn accounts(conn: &mut PgConnection, scope: &Scope, merge: Uuid) -> Re
 
 /// Moves custom IDs and tags back. In the systems of `lost` the survivor or another customer keeps the value, and the one that
 /// had it gets it as an alias.
+#[expect(clippy::too_many_lines, reason = "three statements, one after the other")]
 pub async fn give_back(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -92,7 +93,9 @@ pub async fn give_back(
         select $1, t.account_id, t.system, t.value_key, t.of_customer, t.value, t.is_current and not t.is_lost, t.created_at,
                t.search_words, t.grams, t.bucket, t.elsewhere, t.merged_from
         from image t
-        cross join (select (select count(*) from gone) + (select count(*) from alias_again)) as done
+        -- Counting makes this wait for both: the key on current ones is checked row by row.
+        cross join (select count(*) from gone) as deleted
+        cross join (select count(*) from alias_again) as demoted
         where t.place > 1
         on conflict (tenant_id, account_id, system, value_key, customer_id) do nothing
         ",

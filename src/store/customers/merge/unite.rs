@@ -11,6 +11,7 @@ use crate::{
 
 /// Moves what belongs to those that go to the one that stays. A table of something new that a customer has gets its statement
 /// here; `tests/it/architecture.rs` names the tables that have none.
+#[expect(clippy::too_many_lines, reason = "a statement for each table, one after the other")]
 pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>, accounts: &[AccountId]) -> Result<()> {
     let tenant = scope.tenant().get();
     let (survivor, others) = (merging.survivor.get(), merging.others());
