@@ -142,8 +142,8 @@ async fn read(
     let channel: Channel = connect(&source.address, source.tls.clone(), None).await.map_err(Failure::Again)?;
     let mut client = BillingServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
     let request = request(source, columns, after).map_err(Failure::Final)?;
-    let mut stream = client.stream_billing_report(request).await.map_err(failure)?.into_inner();
-    while let Some(message) = stream.message().await.map_err(failure)? {
+    let mut stream = client.stream_billing_report(request).await.map_err(|status| failure(&status))?.into_inner();
+    while let Some(message) = stream.message().await.map_err(|status| failure(&status))? {
         let StreamBillingReportResponse { rows, after_id, snapshot_time } = message;
         let at = snapshot_time.map(|at| at.to_string()).unwrap_or_default();
         let rows = rows.iter().map(|row| columns.iter().map(|column| (column.text)(row)).collect()).collect();
@@ -182,7 +182,7 @@ fn request(
 }
 
 /// Whether a stream can be resumed. A lost connection is UNKNOWN to the client, or CANCELLED by the server.
-fn failure(status: Status) -> Failure {
+fn failure(status: &Status) -> Failure {
     let message = format!("{:?}: {}", status.code(), status.message());
     match status.code() {
         Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {

@@ -48,7 +48,7 @@ pub(super) async fn add(
         |violations, _, message| {
             let pb::AddPaymentMethodRequest { customer_id: id, payment_method, .. } = message;
             let id = customer_id(violations, "customer_id", &id);
-            id.zip(violations.nest("payment_method", parse(payment_method.unwrap_or_default())))
+            id.zip(violations.nest("payment_method", parse(&payment_method.unwrap_or_default())))
         },
         async |caller: &Caller, (id, new), options| {
             let Outcome { value: (details, added), replayed, .. } = methods.add(caller, id, new, options).await?;
@@ -190,7 +190,7 @@ fn refuse_card_numbers(texts: &[(&'static str, &String)]) -> Result<(), Status> 
 }
 
 /// Parses a payment method. What only the server writes is ignored.
-fn parse(method: pb::PaymentMethod) -> Result<NewPaymentMethod, Violations> {
+fn parse(method: &pb::PaymentMethod) -> Result<NewPaymentMethod, Violations> {
     let mut violations = Violations::default();
     let kind = match method.r#type() {
         pb::PaymentMethodType::Unspecified => None,

@@ -154,7 +154,8 @@ impl PaymentMethods {
         let attempt = &Attempt { caller, id, command, options, etag: self.customers.etag(caller, id, options)? };
         let replay = |answer| async move {
             let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| self.replay_in(conn, caller, answer).await).await
+            // Boxed: the answer is large.
+            Box::pin(lease.run(async |conn| self.replay_in(conn, caller, answer).await)).await
         };
         self.mutations.run(Call::new(caller, options), |lease| self.try_change(lease, attempt), replay).await
     }
@@ -163,7 +164,7 @@ impl PaymentMethods {
         // `validate_only` writes under the lock and rolls back: the same statement, so the same checks.
         let tries = if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES };
         for _ in 0..tries {
-            if let Some(outcome) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
+            if let Some(outcome) = lease.run(async |conn| Box::pin(self.decide_and_save(conn, attempt)).await).await? {
                 return Ok(outcome);
             }
             telemetry::measure(|metrics| metrics.write_retried(RetryReason::Conflict));
@@ -171,7 +172,7 @@ impl PaymentMethods {
         let outcome = lease
             .transaction(end(attempt.options), async |conn| {
                 store::customers::lock(conn, attempt.caller.scope(), attempt.id).await?;
-                self.decide_and_save(conn, attempt).await
+                Box::pin(self.decide_and_save(conn, attempt)).await
             })
             .await?;
         outcome.ok_or(Error::Contended)
