@@ -1,7 +1,5 @@
 //! Look-ups of duplicates: of forms that describe customers of an account of the search dataset.
 
-use std::sync::Arc;
-
 use clientele::grpc::pb;
 use tonic::Status;
 

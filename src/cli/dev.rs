@@ -72,7 +72,7 @@ impl Dev {
             return Ok(()); // the supervisor stops a cluster that is still starting
         };
         let cluster = cluster?;
-        let outcome = self.serve(listen, &cluster, &data_dir, &log_filter, &mut signals).await;
+        let outcome = Box::pin(self.serve(listen, &cluster, &data_dir, &log_filter, &mut signals)).await;
         let stopped = cluster.stop().await;
         outcome.and(stopped.map_err(Failure::from))
     }

@@ -57,7 +57,7 @@ pub enum Refusal {
     /// The customer cannot be moved to another account.
     Blocked(Blocker),
     /// Something about plans, features and credit.
-    Billing(BillingRefusal),
+    Billing(Box<BillingRefusal>),
     /// The invitation cannot be accepted, or not be sent or revoked.
     Invitation(InvitationRefusal),
     /// A stored value that a newer release wrote decides about the call; the text says which value.
@@ -108,7 +108,7 @@ impl From<InvitationRefusal> for Refusal {
 
 impl From<BillingRefusal> for Refusal {
     fn from(refusal: BillingRefusal) -> Self {
-        Self::Billing(refusal)
+        Self::Billing(Box::new(refusal))
     }
 }
 

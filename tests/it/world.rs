@@ -25,8 +25,8 @@ use clientele::{
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
         billing_service_client::BillingServiceClient, customer_service_client::CustomerServiceClient,
-        exchange_service_client::ExchangeServiceClient,
-        history_service_client::HistoryServiceClient, tag_service_client::TagServiceClient,
+        exchange_service_client::ExchangeServiceClient, history_service_client::HistoryServiceClient,
+        tag_service_client::TagServiceClient,
     },
     server::{self, RunningServer},
     store::migrations,

@@ -67,7 +67,8 @@ impl Customers {
         unlocked.customer.must_be_ours(caller)?;
         let sources = family::sources(conn, scope, &[id]).await?;
         let locked = family::lock(conn, scope, &[vec![id], sources.clone()].concat()).await?;
-        let loaded = store::customers::load(conn, caller, id, options.request.as_ref(), (&References::default(), None)).await?;
+        let loaded =
+            store::customers::load(conn, caller, id, options.request.as_ref(), (&References::default(), None)).await?;
         let before = &loaded.seen.customer;
         before.must_be_ours(caller)?;
         if let (Some(stored), Some(request)) = (loaded.stored.clone(), options.request.as_ref()) {
@@ -103,7 +104,8 @@ impl Customers {
         }
         erase::delete_invitations(conn, scope, &erase::address_keys(texts)).await?;
         let erased = erased(id, before.status.as_str(), &locked);
-        let answer = Answer::Customer { customer: after.customer.clone(), link: after.link.clone(), duplicates: Vec::new() };
+        let answer =
+            Answer::Customer { customer: after.customer.clone(), link: after.link.clone(), duplicates: Vec::new() };
         erase::erase(conn, caller, &erased, &answer, write(caller, at, options)).await?;
         Ok(Outcome::changed(self.mutated_details(caller, options, after)?))
     }

@@ -195,7 +195,8 @@ impl Customers {
         changed.extend(relatives.iter().map(|source| repointed_event(source, merge.survivor)));
         merge::become_merged(conn, caller, merging, &relatives, &changed, write(caller, at, options)).await?;
 
-        let before = store::customers::load(conn, caller, merge.survivor, None, (&References::default(), None)).await?.seen;
+        let before =
+            store::customers::load(conn, caller, merge.survivor, None, (&References::default(), None)).await?.seen;
         let mut after = before.customer.clone();
         after.fields = fields;
         after.revision += 1;

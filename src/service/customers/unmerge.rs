@@ -186,11 +186,12 @@ impl Customers {
             None if is_recent(customer.updated.at) => return Ok(Err(UndoBlocker::Erased)),
             Some(_) | None => return Ok(Err(UndoBlocker::TooLate)),
         };
-        let survivor = match store::customers::load(conn, caller, kept.survivor, None, (&References::default(), None)).await {
-            Ok(loaded) => loaded.seen,
-            Err(Error::CustomerNotFound { .. }) => return Ok(Err(UndoBlocker::MovedOn)),
-            Err(failure) => return Err(failure),
-        };
+        let survivor =
+            match store::customers::load(conn, caller, kept.survivor, None, (&References::default(), None)).await {
+                Ok(loaded) => loaded.seen,
+                Err(Error::CustomerNotFound { .. }) => return Ok(Err(UndoBlocker::MovedOn)),
+                Err(failure) => return Err(failure),
+            };
         let others = parts.split_off(1.min(parts.len()));
         let Some(image) = parts.pop() else { return Ok(Err(UndoBlocker::Erased)) };
         let last = images::last(conn, caller.scope(), kept.survivor).await?;
@@ -256,7 +257,8 @@ impl Customers {
         for (image, now) in &undoing.others {
             let owner = undoing.image.owner;
             let references = store::customers::references::owned(conn, scope, owner, &image.fields.references).await?;
-            let record = store::customers::load(conn, caller, image.customer, None, (&References::default(), None)).await?.seen;
+            let record =
+                store::customers::load(conn, caller, image.customer, None, (&References::default(), None)).await?.seen;
             let mut customer = record.customer.clone();
             customer.status = image.status.clone();
             customer.fields.order_reference.clone_from(&image.fields.order_reference);
