@@ -11,4 +11,4 @@ pub mod refusal;
 pub mod relied;
 pub mod terms;
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;

@@ -272,7 +272,3 @@ impl Answer {
         serde_json::from_value(stored).map(read).map_err(|_| Unreadable::Broken)
     }
 }
-
-#[cfg(test)]
-#[path = "answer_tests.rs"]
-mod tests;

@@ -1,8 +1,8 @@
 //! Tests of stored answers.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
+use super::answer::{Answer, Unreadable};
 use crate::domain::samples;
 
 #[test]
