@@ -48,3 +48,26 @@ create index rate_plans_of_account_idx on rate_plans (tenant_id, account_id, id)
 -- or above its owner has recorded. So customers from before the first plan need no write, and a later list of an account
 -- between changes nothing for them.
 alter table accounts add column first_rate_plan_id uuid;
+
+-- For whoever looks at the database itself.
+comment on table features is 'The tenant''s catalogue of features.';
+comment on column features.tenant_id is 'The tenant.';
+comment on column features.code is 'The code, which never changes.';
+comment on column features.name is 'What people call it.';
+comment on column features.chargeable is 'Whether an active one costs what the customer''s plan says.';
+comment on column features.service_classes is 'The service classes whose customers can have it.';
+comment on column features.retired is 'Whether it is not activated any more.';
+comment on column features.revision is 'Counts its changes.';
+comment on column features.created_at is 'When it was created.';
+comment on table rate_plans is 'The rate plans of accounts, archived ones too.';
+comment on column rate_plans.tenant_id is 'The tenant.';
+comment on column rate_plans.id is 'The plan.';
+comment on column rate_plans.account_id is 'The account whose list it is in.';
+comment on column rate_plans.position is 'Its place in the list.';
+comment on column rate_plans.name is 'What people call it.';
+comment on column rate_plans.currency is 'The currency of its prices, which never changes.';
+comment on column rate_plans.prices is 'Monthly prices by feature code, as decimal texts.';
+comment on column rate_plans.revision is 'Counts its changes.';
+comment on column rate_plans.created_at is 'When it was created.';
+comment on column rate_plans.archived_at is 'When it left the list; null: it is in it.';
+comment on column accounts.first_rate_plan_id is 'The first plan that applied to it: that of its customers without one of their own.';

@@ -18,3 +18,10 @@ create table feature_uses (
     constraint feature_uses_customer_id_fkey foreign key (tenant_id, customer_id) references customers (tenant_id, id)
 );
 create index feature_uses_key_idx on feature_uses (tenant_id, key);
+
+comment on column customers.rate_plan_id is 'Its rate plan; null: the first one that applied to its owner.';
+comment on column customers.billing is 'Its credit limit and active features.';
+comment on table feature_uses is 'Who needs a price or a feature as it is: an index of customers.billing.';
+comment on column feature_uses.tenant_id is 'The tenant.';
+comment on column feature_uses.customer_id is 'The customer.';
+comment on column feature_uses.key is 'PLAN/CODE or CLASS/CODE of an active feature.';

@@ -192,7 +192,12 @@ async fn a_page_of_large_events_reads_no_more_than_a_page_and_shows_each_once() 
     }
     let (mut seen, mut page_token) = (BTreeMap::new(), String::new());
     loop {
-        let request = pb::ListCustomerEventsRequest { customer_id: ada.id.clone(), page_size: 1_000, page_token };
+        let request = pb::ListCustomerEventsRequest {
+            customer_id: ada.id.clone(),
+            page_size: 1_000,
+            page_token,
+            ..Default::default()
+        };
         meter.take();
         let page = acme.admin.history().list_customer_events(request).await.unwrap().into_inner();
         let read = meter.take();

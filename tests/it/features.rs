@@ -131,3 +131,41 @@ async fn a_service_class_that_an_active_feature_is_not_for_is_refused() {
     let refused = update_feature(&acme.admin, normal, &["service_classes"]).await;
     assert_refused(refused, Code::FailedPrecondition, "FEATURE_IN_USE");
 }
+
+/// The text of the statement that asks whether a feature is used, as it was checked.
+fn statement() -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx");
+    let texts = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let queries = texts.map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap()["query"].clone());
+    let mut asking = queries.filter(|query| query.as_str().unwrap().contains("feature_uses u where"));
+    let found = asking.next().expect("the statement").as_str().unwrap().to_owned();
+    assert!(asking.next().is_none(), "one statement asks");
+    found
+}
+
+#[tokio::test]
+async fn whether_a_feature_is_used_is_one_look_into_an_index_however_many_customers_have_features() {
+    let world = World::start().await;
+    let (acme, _) = telecom(&world).await;
+    let ada = with_limit(&acme.admin, "Ada", 100).await;
+    world.copies(&ada.id, 5_000).await;
+    let mut sql = world.sql().await;
+    let uses = "insert into feature_uses (tenant_id, customer_id, key) select tenant_id, id, 'NORMAL/voicemail' from customers";
+    sqlx::query(uses).execute(&mut sql).await.unwrap();
+    for statistics in [false, true] {
+        if statistics {
+            sqlx::query("analyze feature_uses").execute(&mut sql).await.unwrap();
+        }
+        for key in ["NORMAL/voicemail", "RESIDENTIAL/voicemail"] {
+            let text = statement().replace("$1", &format!("'{}'::uuid", acme.tenant));
+            let text = text.replace("$2::text[]", &format!("array['{key}']"));
+            let explained = format!("explain (analyze, buffers, format json) {text}");
+            let plan: serde_json::Value =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(explained)).fetch_one(&mut sql).await.unwrap();
+            let blocks = plan[0]["Plan"]["Shared Hit Blocks"].as_u64().unwrap()
+                + plan[0]["Plan"]["Shared Read Blocks"].as_u64().unwrap();
+            assert!(plan.to_string().contains("feature_uses_key_idx"), "{plan}");
+            assert!(blocks < 10, "{blocks} blocks of {plan}");
+        }
+    }
+}

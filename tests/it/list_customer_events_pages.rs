@@ -12,8 +12,12 @@ use crate::{
 use clientele::grpc::pb::{self, CustomerEventType as Type};
 
 async fn page(client: &Client, id: &str, size: i32, token: &str) -> Result<pb::ListCustomerEventsResponse, Status> {
-    let request =
-        pb::ListCustomerEventsRequest { customer_id: id.to_owned(), page_size: size, page_token: token.to_owned() };
+    let request = pb::ListCustomerEventsRequest {
+        customer_id: id.to_owned(),
+        page_size: size,
+        page_token: token.to_owned(),
+        types: Vec::new(),
+    };
     Ok(client.history().list_customer_events(request).await?.into_inner())
 }
 

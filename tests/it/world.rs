@@ -546,7 +546,12 @@ impl Client {
         let mut events = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request = pb::ListCustomerEventsRequest { customer_id: id.to_owned(), page_size: 1_000, page_token };
+            let request = pb::ListCustomerEventsRequest {
+                customer_id: id.to_owned(),
+                page_size: 1_000,
+                page_token,
+                ..Default::default()
+            };
             let page = self.history().list_customer_events(request).await?.into_inner();
             events.extend(page.events);
             page_token = page.next_page_token;

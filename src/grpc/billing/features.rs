@@ -106,10 +106,14 @@ fn edit(
             "chargeable" => edit.chargeable = Some(feature.chargeable),
             "service_classes" => edit.service_classes = service_classes(violations, &feature.service_classes),
             "retired" => edit.retired = Some(feature.retired),
-            _ => violations.push(
-                format!("update_mask.paths[{index}]"),
-                Rule::new("must be name, chargeable, service_classes or retired; a code never changes"),
-            ),
+            other => {
+                let rule = match other {
+                    "code" => Rule::new("must not name code: it never changes"),
+                    "create_time" => Rule::new("must not name create_time: the server sets it"),
+                    _ => Rule::new("must be name, chargeable, service_classes or retired"),
+                };
+                violations.push(format!("update_mask.paths[{index}]"), rule);
+            }
         }
     }
     Some(edit)

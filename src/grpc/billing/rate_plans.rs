@@ -241,14 +241,25 @@ fn edit(
                 edit.currencies.extend(price.iter().filter_map(|(_, named)| named.clone()));
                 edit.single.insert(code, price.map(|(amount, _)| amount));
             }
-            _ if path == "currency" => violations.push(field, Rule::new("must not name currency: it never changes")),
-            _ => violations.push(field, Rule::new("must be name, prices or prices.CODE")),
+            _ => violations.push(field, unwritable(path)),
         }
     }
     if edit.prices.is_some() && !edit.single.is_empty() {
         violations.push("update_mask", Rule::new("must not name prices both as a whole and in part"));
     }
     Some(edit)
+}
+
+/// The rule that such a path of a mask breaks.
+fn unwritable(path: &str) -> Rule {
+    match path {
+        "id" => Rule::new("must not name id: it names the plan, and never changes"),
+        "account_id" => Rule::new("must not name account_id: a plan stays in its account"),
+        "currency" => Rule::new("must not name currency: it never changes"),
+        "create_time" => Rule::new("must not name create_time: the server sets it"),
+        "archived_at" => Rule::new("must not name archived_at: ArchiveRatePlan sets it"),
+        _ => Rule::new("must be name, prices or prices.CODE"),
+    }
 }
 
 /// The plan of an answer.

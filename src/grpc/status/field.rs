@@ -2,7 +2,10 @@
 //! of the contract with dots between them, `[3]` for an entry of a list, `.KEY` for an entry of a map.
 
 use crate::{
-    domain::refusal::{Blocker, Refusal},
+    domain::{
+        billing::refusal::BillingRefusal,
+        refusal::{Blocker, Refusal},
+    },
     error::Error,
 };
 
@@ -106,6 +109,7 @@ fn of_refusal(refusal: &Refusal) -> &'static [&'static str] {
         Refusal::BranchInUse => &["branch_id"],
         Refusal::LastAdmin => &["member_id"],
         Refusal::Blocked(Blocker::NoAdminEmail) => &["first_admin"],
+        Refusal::Billing(refusal) => of_billing(refusal),
         Refusal::Blocked(_)
         | Refusal::RoleTooLow(_)
         | Refusal::FleetOwnedElsewhere
@@ -122,6 +126,25 @@ fn of_refusal(refusal: &Refusal) -> &'static [&'static str] {
         | Refusal::Invitation(_)
         | Refusal::ValueOfNewerRelease(_)
         | Refusal::RoleOfNewerRelease(_) => &[],
+    }
+}
+
+fn of_billing(refusal: &BillingRefusal) -> &'static [&'static str] {
+    match refusal {
+        BillingRefusal::FeatureNotFound => &["code", "feature.code", "rate_plan.prices"],
+        BillingRefusal::FeatureExists => &["feature.code"],
+        BillingRefusal::FeatureRetired | BillingRefusal::PriceMissing => &["code", "rate_plan_id"],
+        BillingRefusal::FeatureNotForServiceClass => &["code", "customer.service_class"],
+        BillingRefusal::RatePlanNotFound => &["rate_plan_id", "rate_plan.id", "customer.rate_plan_id"],
+        BillingRefusal::RatePlanArchived => &["rate_plan_id", "customer.rate_plan_id"],
+        BillingRefusal::CurrencyMismatch => {
+            &["credit_limit", "rate_plan_id", "rate_plan.prices", "customer.credit_limit"]
+        }
+        BillingRefusal::CreditBelowUsed { .. } => &["credit_limit"],
+        BillingRefusal::FeatureInUse
+        | BillingRefusal::CreditLimitExceeded { .. }
+        | BillingRefusal::CreditLimitMissing
+        | BillingRefusal::NoRatePlan => &[],
     }
 }
 

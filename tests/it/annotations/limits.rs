@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use clientele::domain::{
     accounts::branch::BranchName,
+    billing::{
+        feature::FeatureName,
+        rate_plan::{RatePlan, RatePlanName},
+    },
     customers::hold::Hold,
     fields::{customer_fields::CustomerFields, profile::Profile, requirements::Requirements},
     requests::principal::Principal,
@@ -47,6 +51,9 @@ pub fn limits() -> BTreeMap<(&'static str, &'static str), usize> {
         ("Account.name", len, AccountName::MAX_CHARS),
         ("ListAccountsRequest.name", len, AccountName::MAX_CHARS),
         ("MigrateCustomerToResellerRequest.account_name", len, AccountName::MAX_CHARS),
+        ("Feature.name", len, FeatureName::MAX_CHARS),
+        ("RatePlan.name", len, RatePlanName::MAX_CHARS),
+        ("RatePlan.prices", "map.max_pairs", RatePlan::MAX_PRICES),
         ("Branch.name", len, BranchName::MAX_CHARS),
         ("FieldPaths.paths", items, Requirements::MAX),
         ("AccountPolicies.default_currency", len, in_option(|profile: &Profile| &profile.currency)),
