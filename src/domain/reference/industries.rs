@@ -78,6 +78,8 @@ impl Industries {
     pub const MAX: usize = 200;
     /// The most bytes of all codes and names.
     pub const MAX_BYTES: usize = 16 * 1024;
+    /// The most characters of a name.
+    pub const MAX_NAME: usize = 100;
     /// The most characters of a code.
     const MAX_CODE: usize = 50;
 
@@ -94,7 +96,7 @@ impl Industries {
         let (mut list, mut taken) = (Vec::new(), BTreeMap::new());
         for (place, (code, name)) in entries.iter().enumerate() {
             let code = violations.check(format!("industries[{place}].code"), parse_code(code));
-            let name = violations.check(format!("industries[{place}].name"), Text::<100>::parse(name));
+            let name = violations.check(format!("industries[{place}].name"), Text::<{ Self::MAX_NAME }>::parse(name));
             let Some((code, name)) = code.zip(name) else { continue };
             let entry = OwnIndustry { code, name: name.as_str().to_owned() };
             let twice = [&entry.code, &entry.name]
