@@ -378,7 +378,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn resources_of_other_accounts_do_not_exist() {
-    let fixture = Fixture::set().await;
+    let fixture = Box::pin(Fixture::set()).await;
     for case in CASES {
         let (subjects, reason) = match case.tenancy {
             Tenancy::Customer => (&fixture.customers, "CUSTOMER_NOT_FOUND"),
@@ -403,7 +403,7 @@ async fn resources_of_other_accounts_do_not_exist() {
 
 #[tokio::test]
 async fn callers_cannot_act_in_accounts_or_tenants_of_others() {
-    let fixture = Fixture::set().await;
+    let fixture = Box::pin(Fixture::set()).await;
     let elsewhere = |case: &&Case| {
         matches!(case.tenancy, Tenancy::Caller | Tenancy::Membership | Tenancy::InvitationToken | Tenancy::Platform)
     };
@@ -421,7 +421,7 @@ async fn callers_cannot_act_in_accounts_or_tenants_of_others() {
 
 #[tokio::test]
 async fn no_answer_shows_data_of_other_accounts() {
-    let fixture = Fixture::set().await;
+    let fixture = Box::pin(Fixture::set()).await;
     let elsewhere = [Tenancy::Platform, Tenancy::Provider];
     for case in CASES.iter().filter(|case| !elsewhere.contains(&case.tenancy)) {
         let id = subject(case, &fixture.north, &fixture.caller).await;
@@ -434,7 +434,7 @@ async fn no_answer_shows_data_of_other_accounts() {
 
 #[tokio::test]
 async fn rpcs_of_the_caller_and_of_the_platform_ignore_the_acting_account() {
-    let fixture = Fixture::set().await;
+    let fixture = Box::pin(Fixture::set()).await;
     let elsewhere = [fixture.accounts[1].clone(), fixture.accounts[2].clone(), unknown_id()];
     for case in CASES {
         let client = match case.tenancy {

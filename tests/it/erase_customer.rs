@@ -318,7 +318,7 @@ async fn invitations_of_other_accounts_stay() {
         sqlx::query_scalar(AssertSqlSafe(left)).fetch_all(&mut world.sql().await).await.unwrap()
     };
     north.admin.erase(&id).await.unwrap();
-    assert_eq!(left().await, [south.account.clone()], "south's is not north's to end");
+    assert_eq!(left().await, std::slice::from_ref(&south.account), "south's is not north's to end");
     let id = acme.admin.create(ada).await.unwrap().id;
     acme.admin.erase(&id).await.unwrap();
     assert_eq!(left().await, Vec::<String>::new());

@@ -48,7 +48,7 @@ async fn migrated(world: &World, rule: pb::NameUniqueness) -> (TestAccount, pb::
 #[tokio::test]
 async fn the_customer_returns_to_its_former_account_unchanged() {
     let world = World::start().await;
-    let (north, before, reseller) = migrated(&world, pb::NameUniqueness::Account).await;
+    let (north, before, reseller) = Box::pin(migrated(&world, pb::NameUniqueness::Account)).await;
     // Meanwhile the former account changed its custom ID of the customer.
     north.admin.set_id(&before.id, "dms", "K-2").await.unwrap();
 
@@ -84,7 +84,7 @@ async fn the_customer_returns_to_its_former_account_unchanged() {
 #[tokio::test]
 async fn reverting_again_changes_nothing_and_a_repeat_gets_the_stored_answer() {
     let world = World::start().await;
-    let (north, before, _) = migrated(&world, pb::NameUniqueness::None).await;
+    let (north, before, _) = Box::pin(migrated(&world, pb::NameUniqueness::None)).await;
     let request = Reverting { request_id: request_id(), ..reverting(&before.id) };
     let first = revert(&north.admin, &request).await.unwrap();
     let stored = rows(&world).await;
@@ -112,7 +112,7 @@ async fn an_invitation_is_revoked() {
 #[tokio::test]
 async fn a_stale_etag_is_refused_and_validate_only_stores_nothing() {
     let world = World::start().await;
-    let (north, before, reseller) = migrated(&world, pb::NameUniqueness::None).await;
+    let (north, before, reseller) = Box::pin(migrated(&world, pb::NameUniqueness::None)).await;
     let stored = rows(&world).await;
     let stale = Reverting { etag: before.etag.clone(), ..reverting(&before.id) };
     assert_refused(revert(&north.admin, &stale).await, Code::Aborted, "ETAG_MISMATCH");
@@ -139,7 +139,7 @@ async fn blocked(world: &World, client: &Client, id: &str, reason: &str) -> Vec<
 #[tokio::test]
 async fn it_is_final_once_the_new_account_is_in_use() {
     let world = World::start().await;
-    let (north, made, reseller) = migrated(&world, pb::NameUniqueness::None).await;
+    let (north, made, reseller) = Box::pin(migrated(&world, pb::NameUniqueness::None)).await;
     let by_admin_above = north.admin.acting_in(&reseller);
     let admin = &north.admin;
     // Changes to the customer by an admin of an account above do not count as use.
@@ -165,7 +165,7 @@ async fn it_is_final_once_the_new_account_is_in_use() {
 async fn what_a_member_wrote_makes_it_final_although_the_member_has_gone() {
     let world = World::start().await;
     for writes in [false, true] {
-        let (north, made, reseller) = migrated(&world, pb::NameUniqueness::None).await;
+        let (north, made, reseller) = Box::pin(migrated(&world, pb::NameUniqueness::None)).await;
         let jan = world.subject("jan");
         let own = jan.memberships(0).await.remove(0).member_id;
         if writes {
@@ -182,7 +182,7 @@ async fn what_a_member_wrote_makes_it_final_although_the_member_has_gone() {
 #[tokio::test]
 async fn a_tag_by_the_new_accounts_members_makes_it_final() {
     let world = World::start().await;
-    let (north, made, _) = migrated(&world, pb::NameUniqueness::None).await;
+    let (north, made, _) = Box::pin(migrated(&world, pb::NameUniqueness::None)).await;
     world.subject("jan").set_id(&made.id, "erp", "R-1").await.unwrap();
     assert_eq!(blocked(&world, &north.admin, &made.id, "MIGRATION_FINAL").await, [MoveBlocker::InUse]);
 }
@@ -190,7 +190,7 @@ async fn a_tag_by_the_new_accounts_members_makes_it_final() {
 #[tokio::test]
 async fn it_is_final_after_30_days_and_when_the_customer_has_moved_on() {
     let world = World::start().await;
-    let (north, made, reseller) = migrated(&world, pb::NameUniqueness::None).await;
+    let (north, made, reseller) = Box::pin(migrated(&world, pb::NameUniqueness::None)).await;
     let south = north.child("south").await;
     north.admin.transfer(&[&made.id], &south.account).await.unwrap();
     assert_eq!(blocked(&world, &north.admin, &made.id, "MIGRATION_FINAL").await, [MoveBlocker::MovedOn]);
@@ -207,7 +207,7 @@ async fn it_is_final_after_30_days_and_when_the_customer_has_moved_on() {
 #[tokio::test]
 async fn a_hold_a_taken_name_and_a_taken_order_reference_block_it() {
     let world = World::start().await;
-    let (north, made, _) = migrated(&world, pb::NameUniqueness::Account).await;
+    let (north, made, _) = Box::pin(migrated(&world, pb::NameUniqueness::Account)).await;
     // Its name and order reference are free in the former account.
     let other = pb::Customer { order_reference: made.order_reference.clone(), ..customer("COPACO") };
     let other = north.admin.create(other).await.unwrap();
@@ -225,7 +225,7 @@ async fn a_hold_a_taken_name_and_a_taken_order_reference_block_it() {
 #[tokio::test]
 async fn a_customer_that_was_never_migrated_cannot_be_reverted_and_the_reseller_itself_cannot_revert() {
     let world = World::start().await;
-    let (north, made, _) = migrated(&world, pb::NameUniqueness::None).await;
+    let (north, made, _) = Box::pin(migrated(&world, pb::NameUniqueness::None)).await;
     let ada = north.admin.create(customer("Ada")).await.unwrap().id;
     assert_eq!(blocked(&world, &north.admin, &ada, "NOT_MIGRATED").await, [MoveBlocker::NotMigrated]);
     // The reseller cannot act in the account to which the customer would return.

@@ -12,6 +12,8 @@ use crate::domain::{
 
 /// Most customers that one call merges into another one.
 pub const MAX_MERGED: usize = 20;
+/// Most fields that one call chooses.
+pub const MAX_CHOICES: usize = 50;
 /// Most customers that are merged into one altogether: erasing it erases them in one transaction.
 pub const MAX_SOURCES: usize = 200;
 /// Most links of accounts that one call unites.

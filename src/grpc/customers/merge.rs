@@ -8,7 +8,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         customers::{
-            merge::MAX_MERGED,
+            merge::{MAX_CHOICES, MAX_MERGED},
             merge_blocker::{MergeBlocker, UndoBlocker},
         },
         fields::field::Field,
@@ -63,6 +63,14 @@ pub(super) async fn merge(
             let survivor = customer_id(violations, "customer_id", &id);
             let others = others(violations, survivor, &merged_customer_ids);
             let all: Vec<CustomerId> = survivor.iter().chain(others.iter().flatten()).copied().collect();
+            for (field, most, found) in
+                [("choices", MAX_CHOICES, choices.len()), ("merged_etags", MAX_MERGED, merged_etags.len())]
+            {
+                if found > most {
+                    violations.push(field, Rule::with(format!("must be at most {most} entries; these are {found}")));
+                    return None;
+                }
+            }
             let mut by_field = BTreeMap::new();
             for (name, id) in &choices {
                 let path = format!("choices.{name}");

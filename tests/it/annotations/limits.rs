@@ -8,7 +8,10 @@ use clientele::domain::{
         feature::FeatureName,
         rate_plan::{RatePlan, RatePlanName},
     },
-    customers::hold::Hold,
+    customers::{
+        hold::Hold,
+        merge::{MAX_CHOICES, MAX_MERGED},
+    },
     fields::{customer_fields::CustomerFields, profile::Profile, requirements::Requirements},
     reference::industries::Industries,
     requests::principal::Principal,
@@ -48,6 +51,9 @@ fn of_line(part: AddressPart) -> usize {
 pub fn limits() -> BTreeMap<(&'static str, &'static str), usize> {
     let (len, bytes, items) = ("string.max_len", "string.max_bytes", "repeated.max_items");
     let entries = [
+        ("MergeCustomersRequest.merged_customer_ids", items, MAX_MERGED),
+        ("MergeCustomersRequest.choices", "map.max_pairs", MAX_CHOICES),
+        ("MergeCustomersRequest.merged_etags", "map.max_pairs", MAX_MERGED),
         ("Tenant.name", len, AccountName::MAX_CHARS),
         ("Account.name", len, AccountName::MAX_CHARS),
         ("ListAccountsRequest.name", len, AccountName::MAX_CHARS),

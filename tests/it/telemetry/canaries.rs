@@ -220,6 +220,14 @@ impl Planting {
         self.next(admin).customers().lookup_customer(lookup).await.unwrap();
         self.next(admin).get(&made.id).await.unwrap();
         self.next(admin).events(&made.id).await.unwrap();
+        let [stays, goes] = [canary("stays"), canary("goes")].map(|name| pb::Customer { name, ..Default::default() });
+        let stays = self.next(admin).create(stays).await.unwrap().id;
+        let goes = self.next(admin).create(goes).await.unwrap().id;
+        self.next(admin).merge(&stays, &[&goes]).await.unwrap();
+        self.next(admin).unmerge(&goes).await.unwrap();
+        let export = pb::ExportSubjectDataRequest { customer_id: goes.clone(), ..Default::default() };
+        self.next(admin).exchange().export_subject_data(export).await.unwrap();
+        self.next(admin).erase(&goes).await.unwrap();
     }
 
     /// Calls by an admin that are refused: taken names, invalid fields, unreadable values.
