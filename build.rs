@@ -52,9 +52,10 @@ fn rpcs(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
         for method in service.methods() {
             let path = format!("/{}/{}", service.full_name(), method.name());
             let rpc = format!(
-                "Rpc {{ path: {path:?}, access: Access::{}, mutates: {} }}",
+                "Rpc {{ path: {path:?}, access: Access::{}, mutates: {}, streams: {} }}",
                 access(pool, &method)?,
-                mutates(&method)
+                mutates(&method),
+                method.is_server_streaming()
             );
             writeln!(find, "        {path:?} => Some({rpc}),")?;
             writeln!(all, "    {rpc},")?;

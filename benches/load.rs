@@ -44,6 +44,8 @@ mod overload;
 mod pgbench;
 #[path = "load/report.rs"]
 mod report;
+#[path = "load/reports.rs"]
+mod reports;
 #[path = "load/rng.rs"]
 mod rng;
 #[path = "load/search_dataset.rs"]
@@ -87,6 +89,10 @@ pub enum Path {
     UpdateCustomId,
     #[value(name = "tag_1000")]
     Tag1000,
+    /// The billing report of all customers of the account: one call reads it to its end.
+    Report,
+    /// `COPY (select …) to stdout` of the same columns and customers.
+    ReportCopy,
     SearchName,
     /// The same in the account with the most customers.
     SearchNameLargest,
@@ -142,6 +148,8 @@ impl Path {
         match self {
             // Each call is a transaction of a thousand customers: more of them would only wait for two cores and one disk.
             Self::Tag1000 => 4,
+            // One stream, and one session, compared with one.
+            Self::Report | Self::ReportCopy => 1,
             // Each call uses its connection for a while: above this number, the wait in the queue would be measured.
             _ if self.searches() => options.connections,
             _ => usize::MAX,
@@ -175,6 +183,8 @@ impl Path {
             | Self::Lookup
             | Self::UpdateCustomId
             | Self::Tag1000
+            | Self::Report
+            | Self::ReportCopy
             | Self::BesideBatches
             | Self::BesideAbandoned
             | Self::BesideReads

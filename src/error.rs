@@ -164,6 +164,12 @@ pub enum Error {
         /// The invitation.
         by: InvitationId,
     },
+    /// Texts hold what looks like a card number or an IBAN. The violations name the fields, never the values.
+    #[error("card number refused")]
+    CardNumberRefused(Violations),
+    /// The customer has no such payment method.
+    #[error("payment method not found")]
+    PaymentMethodNotFound,
     /// The customer changed since the etag was read.
     #[error("etag mismatch")]
     EtagMismatch {

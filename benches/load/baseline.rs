@@ -86,6 +86,8 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
             options: parse::database_url(url)?.into(),
             pool_size: 2,
             search_pool_size: 1,
+            stream_pool_size: 1,
+            stream_timeout: Duration::from_secs(3600),
             pool_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(2),

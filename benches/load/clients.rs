@@ -31,6 +31,7 @@ const CHANNELS: usize = 4;
 /// Everything that a worker's calls need.
 pub struct Caller {
     pub client: CustomerServiceClient<Channel>,
+    pub channel: Channel,
     /// The worker's index.
     pub worker: u64,
     token: Bearer,
@@ -40,7 +41,8 @@ pub struct Caller {
 impl Caller {
     /// A worker's caller on this connection.
     pub fn new(channel: Channel, worker: u64, token: &Bearer, account: &str) -> Self {
-        Self { client: CustomerServiceClient::new(channel), worker, token: token.clone(), account: account.to_owned() }
+        let client = CustomerServiceClient::new(channel.clone());
+        Self { client, channel, worker, token: token.clone(), account: account.to_owned() }
     }
 
     pub fn request<M>(&self, message: M) -> Request<M> {

@@ -24,6 +24,7 @@ use super::{
     issuer::{ADMIN, AUDIENCE, Bearer, ISSUER, Issuer, OPERATOR},
     model::Model,
     pgbench::{self, Bench, Log},
+    reports::{Report, ReportCopy},
     search_dataset::SearchDataset,
 };
 
@@ -194,6 +195,11 @@ impl Fixture {
             }
             Path::UpdateCustomId => service.measure(|caller| UpdateCustomId::new(caller, TO_READ)).await,
             Path::Tag1000 => service.measure(Tag::new).await,
+            Path::Report => service.measure(Report::new).await,
+            Path::ReportCopy => {
+                let options = self.cluster.options(DATABASE);
+                service.measure(|_| ReportCopy::new(options.clone(), &self.account)).await
+            }
             Path::BesideBatches | Path::BesideReads => self.bystander.measure(path, &service, TO_READ).await,
             Path::BesideAbandoned | Path::BesideResets => {
                 let before = lost_sessions(&mut self.sql).await?;

@@ -11,10 +11,11 @@ pub const HEADER: &str = "\
 path                 in flight    calls/s     p50 µs     p99 µs   server CPU µs/call";
 
 /// The goals: a path, the path to compare it with, at how many calls in flight (None: all), and the least ratio.
-const GOALS: [(Path, Path, Option<usize>, f64); 3] = [
+const GOALS: [(Path, Path, Option<usize>, f64); 4] = [
     (Path::Get, Path::Empty, Some(64), 0.25),
     (Path::Create, Path::PgbenchCreate, None, 0.8),
     (Path::Overload, Path::Peak, None, 0.9),
+    (Path::Report, Path::ReportCopy, None, 0.5),
 ];
 /// The goals for the p99 beside others' calls: a path, the path to compare it with, and the maximum ratio.
 const GOALS_P99: [(Path, Path, f64); 3] = [

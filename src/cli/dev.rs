@@ -32,6 +32,8 @@ const DATABASE: &str = "clientele";
 const INVITATION_URL: &str = "https://portal.example.com/join#{token}";
 const POOL_SIZE: u16 = 16;
 const SEARCH_POOL_SIZE: u16 = 4;
+const STREAM_POOL_SIZE: u16 = 4;
+const STREAM_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Connections besides the service's: three are reserved for superusers, the rest is for psql and a migration.
 const SPARE_CONNECTIONS: u16 = 14;
 
@@ -130,7 +132,7 @@ fn cluster_settings(data_dir: &DataDir) -> ClusterSettings {
     ClusterSettings {
         location: ClusterLocation::Kept(data_dir.path().to_owned()),
         durability: Durability::Production,
-        max_connections: POOL_SIZE + SEARCH_POOL_SIZE + SPARE_CONNECTIONS,
+        max_connections: POOL_SIZE + SEARCH_POOL_SIZE + STREAM_POOL_SIZE + SPARE_CONNECTIONS,
     }
 }
 
@@ -147,6 +149,8 @@ fn server_config(
             options: cluster.options(DATABASE).into(),
             pool_size: POOL_SIZE.into(),
             search_pool_size: SEARCH_POOL_SIZE.into(),
+            stream_pool_size: STREAM_POOL_SIZE.into(),
+            stream_timeout: STREAM_TIMEOUT,
             pool_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(4),
             lock_timeout: Duration::from_secs(2),

@@ -9,6 +9,7 @@ mod hints;
 mod listen;
 mod migrate;
 mod output;
+mod report;
 mod serve;
 mod settings;
 mod stop;
@@ -49,6 +50,7 @@ enum Command {
     Health(health::Health),
     Migrate(migrate::Migrate),
     Token(token::Token),
+    Report(report::Report),
 }
 
 /// Runs a command to its end.
@@ -80,6 +82,7 @@ fn dispatch(Arguments { command, logging }: Arguments) -> Result<(), Failure> {
             let (settings, config) = serve.config(logging)?;
             run_logged(&settings, |_| serve::run(config))
         }
+        Command::Report(report) => run_logged(&log_settings(logging)?, |_| report.run()),
         Command::Migrate(migrate) => {
             let (settings, options) = migrate.database(logging)?;
             run_logged(&settings, |_| async move { migrate::migrate(&options).await })

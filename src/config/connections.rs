@@ -22,6 +22,9 @@ pub struct Connections {
     pub max_streams: u32,
     /// How long a connection may be without a call.
     pub idle_timeout: Duration,
+    /// How long a peer may take nothing of an answer; then the answer is freed and its stream is reset. A connection whose peer
+    /// reads nothing at all for as long is closed. Other than [`Connections::ANSWER_TIMEOUT`] only in a test.
+    pub answer_timeout: Duration,
 }
 
 impl Default for Connections {
@@ -32,11 +35,14 @@ impl Default for Connections {
             exempt: this_machine().to_vec(),
             max_streams: 256,
             idle_timeout: Duration::from_secs(300),
+            answer_timeout: Self::ANSWER_TIMEOUT,
         }
     }
 }
 
 impl Connections {
+    /// The time for an answer that no test has changed.
+    pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
     /// One peer holds at most one of this many parts of all connections, if no number is set.
     const PARTS: usize = 4;
     /// More would need windows of megabytes for one connection.
@@ -102,6 +108,7 @@ mod tests {
             exempt: this_machine().to_vec(),
             max_streams: u32::try_from(number(MAX_STREAMS_PER_CONNECTION)).unwrap(),
             idle_timeout: parse::duration(IDLE_CONNECTION_TIMEOUT.default).unwrap(),
+            answer_timeout: Connections::ANSWER_TIMEOUT,
         };
         assert_eq!(read, Connections::default());
     }

@@ -15,6 +15,10 @@ pub struct Database {
     pub pool_size: usize,
     /// Maximum connections for searches.
     pub search_pool_size: usize,
+    /// Maximum connections for streams, and so maximum streams.
+    pub stream_pool_size: usize,
+    /// How long a stream may run.
+    pub stream_timeout: Duration,
     /// How long a call waits for a connection.
     pub pool_timeout: Duration,
     /// How long one statement may take.
@@ -32,7 +36,7 @@ pub struct Database {
 impl fmt::Debug for Database {
     /// Leaves the password out, which the driver's own `Debug` prints.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.pool_size + self.search_pool_size;
+        let all = self.pool_size + self.search_pool_size + self.stream_pool_size;
         write!(out, "{all} connections to {}", database_location(&self.options.get()))
     }
 }
@@ -53,12 +57,18 @@ impl Database {
 
     /// Adds its problems.
     pub fn verify(&self, problems: &mut Problems) {
-        for (flag, size) in [("--pool-size", self.pool_size), ("--search-pool-size", self.search_pool_size)] {
+        let sizes = [
+            ("--pool-size", self.pool_size),
+            ("--search-pool-size", self.search_pool_size),
+            ("--stream-pool-size", self.stream_pool_size),
+        ];
+        for (flag, size) in sizes {
             problems.require((1..=Self::MAX_POOL_SIZE).contains(&size), || {
                 format!("{flag} must be 1 to {}", Self::MAX_POOL_SIZE)
             });
         }
         problems.require(!self.pool_timeout.is_zero(), || "--pool-timeout must be greater than zero".to_owned());
+        problems.require(!self.stream_timeout.is_zero(), || "--stream-timeout must be greater than zero".to_owned());
         problems.require(!self.lock_timeout.is_zero(), || "--lock-timeout must be greater than zero".to_owned());
         problems.require(self.lock_timeout < self.statement_timeout, || {
             "--lock-timeout must be shorter than --statement-timeout, or a wait for a lock looks like a slow statement"

@@ -24,8 +24,8 @@ use super::{
         MAX_CLIENT_CONNECTIONS, MAX_CONNECTIONS_PER_PEER, MAX_IN_FLIGHT, MAX_STREAMS_PER_CONNECTION, MESSAGE_TIMEOUT,
         METRICS_LISTEN, OPERATORS, OTLP_CA_FILE, OTLP_ENDPOINT, POOL_SIZE, POOL_TIMEOUT, QUEUE_TIMEOUT, RATE_BURST,
         RATE_LIMIT, REFLECTION, SEALING_KEY_FILES, SEARCH_POOL_SIZE, SERVICE_PRINCIPALS, STATEMENT_TIMEOUT,
-        TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TOKEN_TYPES, TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY,
-        TRUSTED_PROXIES,
+        STREAM_POOL_SIZE, STREAM_TIMEOUT, TLS_CERT_FILE, TLS_CLIENT_CA_FILE, TLS_KEY_FILE, TOKEN_TYPES,
+        TRACE_SAMPLE_RATIO, TRUST_MESH_IDENTITY, TRUSTED_PROXIES,
     },
     sources::RawSettings,
     telemetry::Telemetry,
@@ -113,6 +113,8 @@ fn database(raw: &RawSettings, problems: &mut Problems) -> Option<Database> {
     let options = database_options(raw, problems);
     let pool_size = required(raw, problems, &POOL_SIZE, parse::number);
     let search_pool_size = required(raw, problems, &SEARCH_POOL_SIZE, parse::number);
+    let stream_pool_size = required(raw, problems, &STREAM_POOL_SIZE, parse::number);
+    let stream_timeout = required(raw, problems, &STREAM_TIMEOUT, parse::duration);
     let pool_timeout = required(raw, problems, &POOL_TIMEOUT, parse::duration);
     let statement_timeout = required(raw, problems, &STATEMENT_TIMEOUT, parse::duration);
     let lock_timeout = required(raw, problems, &LOCK_TIMEOUT, parse::duration);
@@ -120,6 +122,8 @@ fn database(raw: &RawSettings, problems: &mut Problems) -> Option<Database> {
         options: options?,
         pool_size: pool_size?,
         search_pool_size: search_pool_size?,
+        stream_pool_size: stream_pool_size?,
+        stream_timeout: stream_timeout?,
         pool_timeout: pool_timeout?,
         statement_timeout: statement_timeout?,
         lock_timeout: lock_timeout?,
@@ -213,6 +217,7 @@ fn connections(raw: &RawSettings, problems: &mut Problems) -> Option<Connections
         exempt: connections::this_machine().into_iter().chain(proxies?).collect(),
         max_streams: u32::try_from(max_streams?).unwrap_or(u32::MAX),
         idle_timeout: idle_timeout?,
+        answer_timeout: Connections::ANSWER_TIMEOUT,
     })
 }
 

@@ -99,10 +99,15 @@ settings! {
     DATABASE_URL_FILE: Database = "database_url_file", Kind::Text("FILE"), "";
     /// File with the database password; overrides a password in the URL. Reloaded when it changes; new connections use it
     DATABASE_PASSWORD_FILE: Database = "database_password_file", Kind::Text("FILE"), "";
-    /// Maximum number of database connections, not counting those for searches
+    /// Maximum number of database connections, not counting those for searches and streams
     POOL_SIZE: Serve = "pool_size", Kind::Number, "16";
     /// Maximum number of database connections for searches. They are separate, so that many searches do not slow other calls
     SEARCH_POOL_SIZE: Serve = "search_pool_size", Kind::Number, "4";
+    /// Maximum number of streams at once, such as billing reports; each has a database connection of its own. More fail with
+    /// OVERLOADED
+    STREAM_POOL_SIZE: Serve = "stream_pool_size", Kind::Number, "4";
+    /// How long a stream may run; its caller resumes it
+    STREAM_TIMEOUT: Serve = "stream_timeout", Kind::Text("DURATION"), "1h";
     /// How long a call waits for a database connection before it fails with OVERLOADED
     POOL_TIMEOUT: Serve = "pool_timeout", Kind::Text("DURATION"), "1s";
     /// Maximum duration of one SQL statement. A connection that does not answer within twice this time is closed

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod billing;
 pub mod customers;
 pub mod fields;
 pub mod history;

@@ -17,6 +17,7 @@ use crate::domain::{
         branch::{Branch, BranchName},
         policies::{LeastRole, Policies},
     },
+    billing::{payment_summary::PaymentSummary, samples::payment_method},
     customers::{
         customer::{Customer, Stamp},
         hold::Hold,
@@ -284,6 +285,7 @@ pub(super) fn customer() -> Customer {
         status: Status::Suspended { reason: StatusReason::parse("unpaid").unwrap() },
         archived_at: Some(at(6)),
         holds: vec![hold()],
+        payment: PaymentSummary { default: Some(payment_method().id), count: 2 },
         migration: Some(migration()),
         created: Stamp { at: at(2), by: principal("ada") },
         updated: Stamp { at: at(6), by: principal("max") },

@@ -10,6 +10,7 @@ use super::samples;
 use crate::domain::{
     access::membership::Membership,
     accounts::policies::{Policies, PolicyChoices},
+    billing::samples::payment_method,
     customers::{
         command::{Command, DecisionInputs},
         customer::{Change, Customer},
@@ -117,6 +118,7 @@ fn answers() -> Vec<Answer> {
         Answer::TagDeleted { customers: 7 },
         Answer::TenantChanged { tenant: suspended },
         Answer::BranchDeleted {},
+        Answer::PaymentMethod { customer: samples::customer(), link: samples::link(), method: payment_method() },
     ]
 }
 

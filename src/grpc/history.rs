@@ -73,6 +73,9 @@ fn event_out(event: Event) -> pb::CustomerEvent {
         EventType::Migrated => pb::CustomerEventType::Migrated,
         EventType::MigrationReverted => pb::CustomerEventType::MigrationReverted,
         EventType::Transferred => pb::CustomerEventType::Transferred,
+        EventType::PaymentMethodAdded => pb::CustomerEventType::PaymentMethodAdded,
+        EventType::DefaultPaymentMethodChanged => pb::CustomerEventType::DefaultPaymentMethodChanged,
+        EventType::PaymentMethodRemoved => pb::CustomerEventType::PaymentMethodRemoved,
     };
     pb::CustomerEvent {
         event_id: event.id.to_string(),

@@ -2,6 +2,8 @@
 
 mod access;
 mod accounts;
+mod billing;
+pub mod client;
 mod convert;
 mod cost;
 mod customers;
@@ -11,6 +13,7 @@ mod handler;
 mod history;
 mod invitations;
 pub mod pb;
+pub mod report_client;
 mod routes;
 pub mod status;
 mod tags;

@@ -2,7 +2,7 @@
 
 use tonic::service::Routes;
 
-use super::{MAX_ANSWER, MAX_REQUEST, access, accounts, customers, history, pb, tags};
+use super::{MAX_ANSWER, MAX_REQUEST, access, accounts, billing, customers, history, pb, tags};
 use crate::service::Services;
 
 /// All services of the contract.
@@ -16,6 +16,7 @@ pub fn routes(services: &Services) -> Routes {
     }
     Routes::new(bounded!(pb::access_service_server::AccessServiceServer, access::Handlers::new(services)))
         .add_service(bounded!(pb::account_service_server::AccountServiceServer, accounts::Handlers::new(services)))
+        .add_service(bounded!(pb::billing_service_server::BillingServiceServer, billing::Handlers::new(services)))
         .add_service(bounded!(pb::customer_service_server::CustomerServiceServer, customers::Handlers::new(services)))
         .add_service(bounded!(pb::history_service_server::HistoryServiceServer, history::Handlers::new(services)))
         .add_service(bounded!(pb::tag_service_server::TagServiceServer, tags::Handlers::new(services)))

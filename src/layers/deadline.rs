@@ -1,5 +1,6 @@
 //! Every call of the contract has a deadline: the caller's `grpc-timeout`, at most the server's own maximum. A late call ends
-//! with DEADLINE_EXCEEDED. It covers unary calls up to the response's head; a stream would need its own deadline.
+//! with DEADLINE_EXCEEDED. Unary calls have ended with the response's head. A stream may take as long for its head, which comes
+//! with its first message; it has a maximum of its own, and its work ends in time by itself (`service::streams`).
 
 use std::time::Duration;
 
@@ -22,22 +23,23 @@ pub struct Deadline(pub Instant);
 #[derive(Clone, Copy, Debug)]
 pub struct DeadlineLayer {
     max: Duration,
+    max_stream: Duration,
 }
 
 impl DeadlineLayer {
-    /// A caller may name less than `max`, never more.
+    /// A caller may name less than `max`, or `max_stream` for a stream, never more.
     #[must_use]
-    pub fn new(max: Duration) -> Self {
-        Self { max }
+    pub fn new(max: Duration, max_stream: Duration) -> Self {
+        Self { max, max_stream }
     }
+}
 
-    /// Returns how long a call with these headers may take.
-    fn time_limit(self, headers: &HeaderMap) -> Duration {
-        match grpc_timeout(headers) {
-            // The caller counts too, and gives up at the end. End the call just before that, so that it gets the answer.
-            Some(timeout) => self.max.min(timeout - (timeout / 10).min(Duration::from_millis(2))),
-            None => self.max,
-        }
+/// Returns how long a call with these headers may take.
+fn time_limit(max: Duration, headers: &HeaderMap) -> Duration {
+    match grpc_timeout(headers) {
+        // The caller counts too, and gives up at the end. End the call just before that, so that it gets the answer.
+        Some(timeout) => max.min(timeout - (timeout / 10).min(Duration::from_millis(2))),
+        None => max,
     }
 }
 
@@ -47,8 +49,10 @@ impl CallLayer for DeadlineLayer {
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let deadline = Instant::now() + self.time_limit(request.headers());
+        let now = Instant::now();
         let rpc = contract::rpc(request.uri().path());
+        let max = if rpc.is_some_and(|rpc| rpc.streams) { self.max_stream } else { self.max };
+        let deadline = now + time_limit(max, request.headers());
         if rpc.is_some() {
             request.extensions_mut().insert(Deadline(deadline));
         }
@@ -57,7 +61,7 @@ impl CallLayer for DeadlineLayer {
             if rpc.is_none() {
                 return call.await;
             }
-            match timeout_at(deadline, call).await {
+            match timeout_at(deadline.min(now + self.max), call).await {
                 Ok(response) => response,
                 Err(_) => status::from_error(Error::Deadline, Repeat::Unsafe).into_http(),
             }
@@ -90,9 +94,9 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::layers::samples::{READ, code, reason, request, run};
+    use crate::layers::samples::{READ, STREAM, code, reason, request, run};
 
-    const LAYER: DeadlineLayer = DeadlineLayer { max: Duration::from_secs(30) };
+    const LAYER: DeadlineLayer = DeadlineLayer { max: Duration::from_secs(30), max_stream: Duration::from_secs(3600) };
 
     fn with_timeout(named: &str) -> Request<Body> {
         let mut request = request(READ);
@@ -104,7 +108,7 @@ mod tests {
     async fn a_call_that_takes_too_long_is_deadline_exceeded_before_its_caller_gives_up() {
         for (named, tonics) in [("50m", 50_000), ("+50m", 50_000), ("2S", 2_000_000), ("900u", 900)] {
             let started = Instant::now();
-            let limit = LAYER.time_limit(with_timeout(named).headers());
+            let limit = time_limit(LAYER.max, with_timeout(named).headers());
             assert!(limit < Duration::from_micros(tonics), "{named}");
             let answer = run(LAYER, with_timeout(named), |_| pending()).await;
             assert_eq!((code(&answer), reason(&answer).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
@@ -120,6 +124,18 @@ mod tests {
             assert_eq!(code(&answer), Code::DeadlineExceeded);
             assert!((30_000..30_010).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_must_begin_like_any_call_and_may_run_longer() {
+        let started = Instant::now();
+        let answer = run(LAYER, request(STREAM), |request| async move {
+            let Deadline(at) = *request.extensions().get::<Deadline>().unwrap();
+            assert_eq!((at - Instant::now()).as_secs(), 3600);
+            pending().await
+        })
+        .await;
+        assert_eq!((code(&answer), started.elapsed().as_secs()), (Code::DeadlineExceeded, 30));
     }
 
     #[tokio::test]
@@ -147,7 +163,7 @@ mod tests {
         fn any_header_is_read_or_ignored(raw in "[ -~]{0,12}") {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", raw.parse().unwrap());
-            prop_assert!(LAYER.time_limit(&headers) <= LAYER.max);
+            prop_assert!(time_limit(LAYER.max, &headers) <= LAYER.max);
         }
     }
 }

@@ -2,6 +2,9 @@
 //! runs to its end, even if its caller hangs up or its deadline passes, so a cancelled call never leaves half a mutation. A
 //! read ends the unit of work that has begun, returns its database connection clean, and begins no further unit. So a caller
 //! that gives up costs the database no connection.
+//!
+//! A stream names its own unit of work (`service::streams`), which goes on after its head: the permit and the bytes are its own
+//! until it has ended, and its caller waits as long as it takes the answer.
 
 use std::sync::Arc;
 
@@ -13,6 +16,7 @@ use tonic::body::Body;
 use super::{
     admission::InFlight,
     call_layer::{CallLayer, Inner},
+    kept_body::KeptBody,
     panic,
     receive::MessageCost,
     verify::share_of,
@@ -51,6 +55,12 @@ impl CallLayer for Detach {
         let (permit, message): (Option<InFlight>, Option<MessageCost>) = (extensions.remove(), extensions.remove());
         let message = message.map(|MessageCost(held)| held);
         let call = CallContext::new(share_of(&request), rpc.mutates, self.budget, message);
+        let permit = if rpc.streams {
+            call.keep(permit);
+            None
+        } else {
+            permit
+        };
         let Some(tasks) = self.tasks else { return call::scope(call, inner.run(request)).await };
         let counted = telemetry::current().filter(|_| rpc.mutates).map(|metrics| metrics.count_mutation());
         let work = inner.run(request);
@@ -59,9 +69,10 @@ impl CallLayer for Detach {
             drop((counted, permit));
             response
         });
-        let _caller_waits = CallerWaits(call);
+        let caller_waits = CallerWaits(call);
         // Its log lines and its statements belong to the call's trace.
         match tasks.spawn(work.with_current_context()).await {
+            Ok(response) if rpc.streams => response.map(|body| Body::new(KeptBody::new(body, caller_waits))),
             Ok(response) => response,
             Err(ended) if ended.is_panic() => panic::response(&*ended.into_panic()),
             // Only the end of the runtime cancels these tasks.

@@ -32,6 +32,8 @@ pub(crate) fn config(jwks: &Path) -> Config {
             options: PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(1).into(),
             pool_size: 1,
             search_pool_size: 1,
+            stream_pool_size: 1,
+            stream_timeout: Duration::from_secs(3600),
             pool_timeout: short,
             statement_timeout: short,
             lock_timeout: short,
@@ -58,6 +60,8 @@ pub(crate) fn config(jwks: &Path) -> Config {
 
 /// A read of the contract.
 pub(super) const READ: &str = "/clientele.v1.CustomerService/GetCustomer";
+/// A stream of the contract.
+pub(super) const STREAM: &str = "/clientele.v1.BillingService/StreamBillingReport";
 /// A mutation of the contract.
 pub(super) const MUTATION: &str = "/clientele.v1.CustomerService/CreateCustomer";
 

@@ -10,10 +10,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::{
-    connection::Http2, limits::ConnectionLimits, preface::PrefaceTimeout, streams::ANSWER_TIMEOUT,
-    write_timeout::WriteTimeout,
-};
+use super::{connection::Http2, limits::ConnectionLimits, preface::PrefaceTimeout, write_timeout::WriteTimeout};
 use crate::{
     config::{Reloadable, Tls},
     domain::values::workload::Workload,
@@ -55,7 +52,8 @@ pub(super) async fn accept<S: Inner>(
         tasks.spawn(async move {
             let encrypted = stop.clone().run_until_cancelled_owned(encrypted(acceptor, stream, address));
             if let Some(Some((stream, workload))) = encrypted.await {
-                let stream = PrefaceTimeout::new(WriteTimeout::new(stream, ANSWER_TIMEOUT), PREFACE_TIMEOUT, stop);
+                let stream =
+                    PrefaceTimeout::new(WriteTimeout::new(stream, http2.answer_timeout), PREFACE_TIMEOUT, stop);
                 http2.serve(stream, Peer { address, workload }).await;
             }
             drop(place);

@@ -1,6 +1,6 @@
 //! Starts a server: services, layers, health, reflection, the listener.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use opentelemetry::context::FutureExt as _;
 use tokio::net::TcpListener;
@@ -132,6 +132,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         verify: VerifyToken::new(verifier.clone()).with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
         receive: Receive::new(budget.clone(), config.load.message_timeout, &requests),
         admission,
+        stream_timeout: config.database.stream_timeout,
         access: CheckAccess::new(services.access.clone(), config.identity.operators),
         budget,
         limits: config.limits,
@@ -143,6 +144,11 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let readiness = update_readiness(health, verifier, services.clone(), not_ready.clone(), stop.clone());
     tasks.spawn(readiness.with_context(context.clone()));
     tasks.spawn(run_cleanup(services.clone(), stop.clone()).with_context(context.clone()));
+    let (stopped, streaming) = (stop.clone(), services.clone());
+    tasks.spawn(async move {
+        stopped.cancelled().await;
+        streaming.end_streams();
+    });
     let mailer = services.mailer.clone();
     telemetry.metrics().add_outbox_gauges({
         let mailer = mailer.clone();
@@ -202,6 +208,7 @@ struct Layers {
     verify: VerifyToken,
     receive: Receive,
     admission: Admission,
+    stream_timeout: Duration,
     access: CheckAccess,
     budget: ByteBudget,
     limits: Limits,
@@ -210,7 +217,7 @@ struct Layers {
 /// Returns the service with the layers around it.
 fn service(
     routes: Routes,
-    Layers { workload, trace, verify, receive, admission, access, budget, limits }: Layers,
+    Layers { workload, trace, verify, receive, admission, stream_timeout, access, budget, limits }: Layers,
     tasks: &TaskTracker,
 ) -> impl Inner {
     ServiceBuilder::new()
@@ -219,7 +226,7 @@ fn service(
         .layer(IntoTower(trace))
         .layer(IntoTower(PanicGuard))
         .layer(IntoTower(AddErrorDetails))
-        .layer(IntoTower(DeadlineLayer::new(limits.deadline)))
+        .layer(IntoTower(DeadlineLayer::new(limits.deadline, stream_timeout)))
         .layer(IntoTower(verify))
         .layer(IntoTower(receive))
         .layer(IntoTower(admission))

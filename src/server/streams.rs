@@ -7,16 +7,22 @@ use tokio_util::task::TaskTracker;
 
 use crate::layers::EndUntaken;
 
-/// How long a peer may take nothing of an answer; then the answer is freed and its stream is reset. A connection whose peer reads
-/// nothing at all for as long is closed.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// Runs streams. Not in the set that a stopping server waits for: a stream can last as long as its peer wants.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Streams(TaskTracker);
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    tasks: TaskTracker,
+    answer_timeout: Duration,
+}
+
+impl Streams {
+    /// A stream whose peer takes nothing of an answer for `answer_timeout` ends.
+    pub(super) fn new(answer_timeout: Duration) -> Self {
+        Self { tasks: TaskTracker::new(), answer_timeout }
+    }
+}
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        self.0.spawn(EndUntaken::new(stream, ANSWER_TIMEOUT));
+        self.tasks.spawn(EndUntaken::new(stream, self.answer_timeout));
     }
 }

@@ -1,9 +1,12 @@
 //! The call that the work at hand belongs to: whose share it takes, and whether its caller still waits. Background work belongs to
 //! none. The detach layer sets it around each call of the contract.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 pub use super::share::Share;
@@ -30,6 +33,8 @@ pub struct CallContext {
     _message: Option<Arc<HeldBytes>>,
     /// What its rows cost in memory, until it ends.
     rows: Mutex<Option<HeldBytes>>,
+    /// What else lives as long as its work.
+    kept: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl CallContext {
@@ -37,8 +42,13 @@ impl CallContext {
     /// `budget`.
     #[must_use]
     pub fn new(share: Share, mutates: bool, budget: ByteBudget, message: Option<Arc<HeldBytes>>) -> Arc<Self> {
-        let (abandoned, rows) = (AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { share, mutates, abandoned, progress: AtomicU64::new(0), budget, _message: message, rows })
+        let (abandoned, rows, kept) = (AtomicBool::new(false), Mutex::default(), OnceLock::new());
+        Arc::new(Self { share, mutates, abandoned, progress: AtomicU64::new(0), budget, _message: message, rows, kept })
+    }
+
+    /// Keeps something until its work has ended: the first thing that is given.
+    pub fn keep(&self, kept: impl Send + Sync + 'static) {
+        _ = self.kept.set(Box::new(kept));
     }
 
     /// Counts bytes that it holds until it ends.
@@ -66,6 +76,23 @@ impl CallContext {
 /// Runs work that belongs to a call.
 pub async fn scope<T>(call: Arc<CallContext>, work: impl Future<Output = T>) -> T {
     CALL.scope(call, work).await
+}
+
+/// Work that belongs to the call at hand, in a task of its own too.
+pub(super) fn rejoined<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let call = CALL.try_with(Arc::clone).ok();
+    async move {
+        match call {
+            Some(call) => CALL.scope(call, work).await,
+            None => work.await,
+        }
+    }
+}
+
+/// Counts bytes that the call at hand holds in memory, on their own. Background work has no limit.
+pub(super) fn holder() -> HeldBytes {
+    let held = CALL.try_with(|call| call.budget.holder(call.share.clone()));
+    held.unwrap_or_else(|_| ByteBudget::new(usize::MAX).holder(Share::default()))
 }
 
 /// The share of the work at hand.

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod billing;
 pub mod bytes;
 pub mod call;
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod rate;
 pub mod seal;
 pub mod share;
 pub mod shares;
+pub mod streams;
 pub mod tags;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use self::{
         inviting::Inviting,
     },
     accounts::Accounts,
+    billing::{BillingReport, PaymentMethods},
     customers::Customers,
     history::History,
     large_batches::LargeBatches,
@@ -34,6 +37,7 @@ use self::{
     mutation::Mutations,
     pool::Pool,
     seal::Sealer,
+    streams::Streams,
     tags::Tags,
 };
 use crate::{
@@ -56,10 +60,15 @@ pub struct Services {
     pub history: History,
     /// The mails of invitations.
     pub mailer: Mailer,
+    /// The billing report.
+    pub billing_report: BillingReport,
+    /// The payment methods of customers.
+    pub payment_methods: PaymentMethods,
     /// The accounts' catalogues of tags.
     pub tags: Tags,
     pool: Pool,
     searches: Pool,
+    streams: Streams,
 }
 
 /// Stored answers, and invitations that have ended, are kept this long.
@@ -75,34 +84,44 @@ impl Services {
     pub fn new(config: &Config) -> Result<Self> {
         let pool = Pool::new(names::MAIN, &config.database, config.database.pool_size);
         let searches = Pool::new(names::SEARCH, &config.database, config.database.search_pool_size);
+        let streams = Streams::new(Pool::for_streams(&config.database));
         let sealer = Arc::new(Sealer::new(config.sealing.clone())?);
         let cache = AccessCache::new(MAX_AGE);
         let mutations = Mutations::new(pool.clone(), cache.clone());
         let inviting = Inviting::new(Arc::clone(&sealer), &config.mail);
         let access = Access::new(pool.clone(), mutations.clone(), inviting.clone(), cache, config);
+        let customers = Customers::new(
+            pool.clone(),
+            searches.clone(),
+            mutations.clone(),
+            LargeBatches::new(config.database.pool_size),
+            Arc::clone(&sealer),
+            inviting.clone(),
+        );
         Ok(Self {
             access: Arc::new(access),
             accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), inviting.clone()),
-            customers: Customers::new(
-                pool.clone(),
-                searches.clone(),
-                mutations.clone(),
-                LargeBatches::new(config.database.pool_size),
-                Arc::clone(&sealer),
-                inviting.clone(),
-            ),
+            billing_report: BillingReport::new(streams.clone()),
+            payment_methods: PaymentMethods::new(pool.clone(), mutations.clone(), customers.clone()),
+            customers,
             history: History::new(pool.clone(), Arc::clone(&sealer)),
             mailer: Mailer::new(pool.clone(), inviting, config.mail.clone()),
             tags: Tags::new(pool.clone(), mutations, sealer),
             pool,
             searches,
+            streams,
         })
     }
 
     /// The current sessions with the database.
     #[must_use]
-    pub fn sessions(&self) -> [PoolStatus; 2] {
-        [self.pool.sessions(), self.searches.sessions()]
+    pub fn sessions(&self) -> [PoolStatus; 3] {
+        [self.pool.sessions(), self.searches.sessions(), self.streams.pool().sessions()]
+    }
+
+    /// Ends all streams: a server that stops does not wait for them.
+    pub fn end_streams(&self) {
+        self.streams.shut_down();
     }
 
     /// Whether the database answers and its schema is new enough for this server.

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod billing;
 pub mod customers;
 pub mod history;
 pub mod keys;

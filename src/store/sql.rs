@@ -3,9 +3,7 @@
 
 /// A checked statement: `sql!(query_scalar, "select … where " VISIBLE, arguments…)`. The first word is the macro of sqlx
 /// that checks the text, `query_as` with its type (`query_as Row`). The text is literals and pieces, one after the other.
-/// `sql!(text, …)` is the text alone, for the one statement that is built at run time.
-///
-/// The pieces, and what each expects of the statement around it:
+/// `sql!(text, …)` is the text alone, for the one statement that is built at run time. The pieces, and what each expects of the statement around it:
 ///
 /// * `VISIBLE`: whether the acting account sees the customer `c`. $3 is the acting account, $4 its path.
 /// * `RECORD`: `select` and the columns of [`Row`](super::customers::row::Row) up to the acting account's link, read from
@@ -23,6 +21,7 @@
 ///   the ids of its branches with a dealer management system.
 /// * `SUSPENDED_ABOVE`: whether an account above the account `a` is suspended.
 /// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
+/// * `REPORTED`: `select` and the columns of the billing report of `customers c`, for the acting account $3; $6 to $11 ask for each.
 /// * `RECORDED`: the end of a mutation, see [`mutation!`](super::mutation::mutation). `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
     (@ $call:tt [$($text:tt)*] VISIBLE $($rest:tt)*) => {
@@ -55,6 +54,7 @@ macro_rules! sql {
                    case when c.sales_person_id is not null and not exists (
                        select from members m where m.tenant_id = c.tenant_id and m.member_id = c.sales_person_id
                    ) then c.sales_person_id end as gone_sales_person_id,
+                   c.default_payment_method_id, c.payment_method_count,
                    c.migration as "migration: row::Migration", c.created_at, c.updated_at,
                    c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
             "#
@@ -155,6 +155,19 @@ macro_rules! sql {
             r#"
             , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?", false as "cut!"
             "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] REPORTED $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "select c.id, case when $6 then c.account_id end as account_id, case when $7 then c.name end as name,
+                    case when not $8 then null when c.account_id = $3 then c.owner_custom_ids else (
+                        select l.custom_ids from customer_links l
+                        where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
+                    ) end as custom_ids, case when $9 then c.status end as status,
+                    case when $9 then c.archived_at end as archived_at,
+                    case when $10 then c.profile ->> 'billing_email' end as billing_email, case when $11 then c.profile ->> 'currency' end as currency"
             $($rest)*
         )
     };

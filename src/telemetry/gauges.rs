@@ -35,7 +35,7 @@ pub struct OutboxStatus {
 
 impl Metrics {
     /// Adds the gauges of the connection pools.
-    pub fn add_pool_gauges(&self, status: impl Fn() -> [PoolStatus; 2] + Clone + Send + Sync + 'static) {
+    pub fn add_pool_gauges(&self, status: impl Fn() -> [PoolStatus; 3] + Clone + Send + Sync + 'static) {
         let read = status.clone();
         let gauge = self.meter.i64_observable_up_down_counter("db.client.connection.count");
         gauge

@@ -23,10 +23,12 @@ pub const DB_SUMMARY: &str = "db.query.summary";
 pub const DB_STATUS: &str = "db.response.status_code";
 /// The name of the connection pool.
 pub const DB_POOL: &str = "db.client.connection.pool.name";
-/// The pool of everything but searches.
+/// The pool of everything but searches and streams.
 pub const MAIN: &str = "main";
 /// The pool of searches.
 pub const SEARCH: &str = "search";
+/// The pool of streams.
+pub const STREAM: &str = "stream";
 /// The state of a pool's connection.
 pub const DB_STATE: &str = "db.client.connection.state";
 /// The type of an error.

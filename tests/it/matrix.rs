@@ -59,6 +59,11 @@ const POLICY: &str = "
     CustomerService/UnarchiveCustomers          MEMBER           nothing
     CustomerService/SuspendCustomer             SERVICE_MANAGER  refused
     CustomerService/ResumeCustomer              SERVICE_MANAGER  nothing
+    BillingService/AddPaymentMethod             MEMBER           refused
+    BillingService/SetDefaultPaymentMethod      MEMBER           refused
+    BillingService/RemovePaymentMethod          MEMBER           refused
+    BillingService/ListPaymentMethods           VIEWER           reads
+    BillingService/StreamBillingReport          MEMBER           reads
     CustomerService/PlaceHold                   SERVICE_MANAGER  refused
     CustomerService/ReleaseHold                 SERVICE_MANAGER  nothing
     CustomerService/ApproveCustomer             ADMIN            refused

@@ -7,6 +7,7 @@ use crate::{
     architecture::classified,
     custom_ids::fleet,
     migrate_customer_to_reseller::{migrate, migrating},
+    payment_methods::{add, adding},
     world::{World, full_customer, request_id},
 };
 use clientele::grpc::pb;
@@ -44,12 +45,13 @@ struct Expected {
 }
 
 /// For a customer with two custom IDs, an alias and one tag of the former owner.
-const EXPECTED: [Expected; 6] = [
+const EXPECTED: [Expected; 7] = [
     Expected { table: "custom_ids", says: "a migration copies them", moved: 0, copied: 2, migrated: 0 },
     Expected { table: "customer_links", says: "stay with their account", moved: 0, copied: 1, migrated: 0 },
     Expected { table: "customer_search", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "customer_tags", says: "a migration copies them", moved: 0, copied: 1, migrated: 0 },
     Expected { table: "events", says: "move with the customer", moved: 1, copied: 2, migrated: 1 },
+    Expected { table: "payment_methods", says: "move with the customer", moved: 0, copied: 0, migrated: 0 },
     Expected { table: "requests", says: "stay, and age out", moved: 0, copied: 0, migrated: 1 },
 ];
 
@@ -69,6 +71,7 @@ async fn rows_move_stay_or_are_copied_as_the_readme_says() {
     };
     let made = north.admin.customers().create_customer(create).await.unwrap().into_inner().customer.unwrap();
     north.admin.tag(&[&made.id], &["vip"], &[]).await.unwrap();
+    add(&north.admin, &adding(&made.id)).await.unwrap();
     north.admin.set_id(&made.id, "dms", "K-1").await.unwrap();
     north.admin.set_id(&made.id, "dms", "K-2").await.unwrap();
     acme.admin.set_id(&made.id, "erp", "P-1").await.unwrap();

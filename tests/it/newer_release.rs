@@ -28,7 +28,7 @@ fn short(path: &str) -> &str {
 }
 
 /// RPCs that neither show nor change a customer that exists, and why nothing of a customer matters to them.
-const OTHERS: [(&str, &str); 28] = [
+const OTHERS: [(&str, &str); 30] = [
     ("AccessService/WhoAmI", "access.rs: roles"),
     ("AccessService/ListMembers", "access.rs: roles"),
     ("AccessService/AcceptMembership", "access.rs: roles"),
@@ -46,6 +46,8 @@ const OTHERS: [(&str, &str); 28] = [
     ("AccountService/ListBranches", "a branch has no words of a closed set and no document"),
     ("AccountService/ListIndustries", "it only reads a table of the program"),
     ("AccountService/ListReferenceData", "it only reads tables of the program"),
+    ("BillingService/ListPaymentMethods", "payment_methods.rs: types and channels"),
+    ("BillingService/StreamBillingReport", "billing_report.rs: a status"),
     ("CustomerService/CheckNameAvailability", "access.rs: rules on names"),
     ("CustomerService/CreateCustomer", "access.rs: policies and rules on names"),
     // Their answers and the accounts' documents are looked at in changes.rs.

@@ -195,7 +195,8 @@ const CODES: [&str; 7] = [
 ];
 
 /// How the names of those begin that change nothing; DESIGN 3 has some that are still to come.
-const READS: [&str; 10] = ["BatchGet", "Check", "Export", "Find", "Get", "List", "Lookup", "Search", "Watch", "Who"];
+const READS: [&str; 11] =
+    ["BatchGet", "Check", "Export", "Find", "Get", "List", "Lookup", "Search", "Stream", "Watch", "Who"];
 
 #[test]
 fn every_rpc_says_how_idempotent_it_is() {
@@ -245,8 +246,9 @@ fn every_mutation_takes_a_request_id_and_can_be_only_validated() {
     }
 }
 
-/// Lists of tables of the program, which are short and the same for long: a form asks for all of them at once.
-const WHOLE: [&str; 2] = ["ListIndustries", "ListReferenceData"];
+/// Lists of tables of the program, which are short and the same for long, and of what a customer has few of: a form asks for all
+/// of them at once.
+const WHOLE: [&str; 3] = ["ListIndustries", "ListReferenceData", "ListPaymentMethods"];
 
 #[test]
 fn every_list_comes_in_pages() {
@@ -302,7 +304,17 @@ fn the_service_config_names_every_rpc_once_and_retries_reads_alone() {
                 true
             }
         };
-        assert_eq!(entry["timeout"], if retried { "5s" } else { "10s" });
+        // A stream runs for as long as the server lets it.
+        let streams = entry["name"].as_array().unwrap().iter().all(|name| {
+            let service = pool().get_service_by_name(name["service"].as_str().unwrap()).unwrap();
+            service.methods().any(|method| method.name() == name["method"] && method.is_server_streaming())
+        });
+        let expected = match (retried, streams) {
+            (true, true) => "3600s",
+            (true, false) => "5s",
+            (false, _) => "10s",
+        };
+        assert_eq!(entry["timeout"], expected);
         for name in entry["name"].as_array().unwrap() {
             // A name without a method would speak of a whole service.
             let (service, method) = (name["service"].as_str().unwrap(), name["method"].as_str().unwrap());

@@ -13,6 +13,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     invitations::{accept, execute, invite, invited, inviting, revoke, token_of, with_email},
     messages::{NO_MESSAGE, send, until_ready},
+    payment_methods::{add, adding, card, set_default},
     protos, raw,
     world::{
         Client, SERVICE, TestAccount, World, customer, database, manual_approval, mask, principal, reason,
@@ -209,6 +210,9 @@ async fn customers(world: &World, met: &mut Met) {
     };
     let ada = admin.create(full.clone()).await.unwrap();
     met.note(admin.create(customer("Bob")).await);
+    met.note(set_default(admin, &ada.id, &unknown_id()).await);
+    let number = pb::PaymentMethod { token: "4111 1111 1111 1111".to_owned(), ..card() };
+    met.note(add(admin, &pb::AddPaymentMethodRequest { payment_method: Some(number), ..adding(&ada.id) }).await);
     met.note(admin.create(named("ADA")).await);
     met.note(
         admin.create(pb::Customer { order_reference: String::new(), name: "Bob".to_owned(), ..full.clone() }).await,

@@ -60,7 +60,7 @@ fn the_commands_accept_the_settings_and_no_other_variables() {
             "serve" | "check-config" => assert_eq!(flags, settings(|_| true)),
             "health" => assert_eq!(&flags - &BTreeSet::from(["address".to_owned()]), settings(|_| true)),
             "migrate" => assert_eq!(flags, settings(|setting| setting.commands == Commands::Database)),
-            "dev" | "token" => {}
+            "dev" | "token" | "report" => {}
             other => panic!("{other}: which settings does it take?"),
         }
         for variable in command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()) {

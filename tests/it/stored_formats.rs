@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    payment_methods::{add, adding},
     place_hold::place,
     world::{TestAccount, World, full_customer, request_id},
 };
@@ -67,6 +68,7 @@ async fn full(world: &World, north: &TestAccount) -> pb::Customer {
     let id = north.admin.customers().create_customer(create).await.unwrap().into_inner().customer.unwrap().id;
     north.admin.tag(&[&id], &["vip"], &[]).await.unwrap();
     place(&north.admin, &id, "open-orders").await.unwrap();
+    add(&north.admin, &adding(&id)).await.unwrap();
     crate::suspend_customer::suspend(&north.admin, &id).await.unwrap();
     north.admin.archive(&[&id]).await.unwrap();
     // A migration that was reverted, as the row keeps it.
@@ -90,6 +92,7 @@ async fn a_full_customer_is_stored_and_shown_as_its_golden_files_have_it() {
         ("custom_ids", "system"),
         ("customer_tags", "tag_id"),
         ("customer_search", "customer_id"),
+        ("payment_methods", "id"),
         ("events", "seq"),
         ("requests", "request_id"),
     ] {

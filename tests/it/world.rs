@@ -17,15 +17,15 @@ use clientele::{
         ServicePrincipal, Telemetry, TokenType, parse,
         settings::{
             DEADLINE, DRAIN_DELAY, DRAIN_TIMEOUT, LOCK_TIMEOUT, POOL_SIZE, POOL_TIMEOUT, SEARCH_POOL_SIZE,
-            STATEMENT_TIMEOUT, Setting,
+            STATEMENT_TIMEOUT, STREAM_POOL_SIZE, STREAM_TIMEOUT, Setting,
         },
     },
     domain::{requests::principal::Principal, values::enums::Role},
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
     grpc::pb::{
         self, access_service_client::AccessServiceClient, account_service_client::AccountServiceClient,
-        customer_service_client::CustomerServiceClient, history_service_client::HistoryServiceClient,
-        tag_service_client::TagServiceClient,
+        billing_service_client::BillingServiceClient, customer_service_client::CustomerServiceClient,
+        history_service_client::HistoryServiceClient, tag_service_client::TagServiceClient,
     },
     server::{self, RunningServer},
     store::migrations,
@@ -402,6 +402,10 @@ impl Client {
         AccountServiceClient::new(self.intercepted())
     }
 
+    pub fn billing(&self) -> BillingServiceClient<Intercepted> {
+        BillingServiceClient::new(self.intercepted())
+    }
+
     pub fn customers(&self) -> CustomerServiceClient<Intercepted> {
         CustomerServiceClient::new(self.intercepted())
     }
@@ -593,6 +597,8 @@ impl Keys {
                 options: database.into(),
                 pool_size: number(&POOL_SIZE),
                 search_pool_size: number(&SEARCH_POOL_SIZE),
+                stream_pool_size: number(&STREAM_POOL_SIZE),
+                stream_timeout: default_time(&STREAM_TIMEOUT),
                 pool_timeout: default_time(&POOL_TIMEOUT),
                 statement_timeout: default_time(&STATEMENT_TIMEOUT),
                 lock_timeout: default_time(&LOCK_TIMEOUT),
@@ -756,7 +762,12 @@ pub fn actions(verbs: &str) -> Vec<String> {
         "Archive" | "Unarchive" | "Transfer" => format!("{verb}Customers"),
         verb => format!("{verb}Customer"),
     };
-    verbs.split_whitespace().map(whole).collect()
+    // Whoever may update a customer may add a payment method, until there are 20.
+    let with_payment = |verb| {
+        let payment = (verb == "Update").then(|| "AddPaymentMethod".to_owned());
+        [Some(whole(verb)), payment].into_iter().flatten()
+    };
+    verbs.split_whitespace().flat_map(with_payment).collect()
 }
 
 /// An update mask.

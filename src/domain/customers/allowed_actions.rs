@@ -3,6 +3,7 @@
 
 use crate::domain::{
     access::{caller::Caller, relation::Relation},
+    billing::payment_method::PaymentMethod,
     customers::{command::DecisionInputs, customer::Customer, hold::Hold},
     requests::contract,
     values::{enums::Reach, timestamp::Timestamp},
@@ -26,6 +27,9 @@ impl Customer {
         let can_move = on.acting.must_know_name_rule().is_ok();
         let actions = [
             ("UpdateCustomer", true),
+            ("AddPaymentMethod", self.payment.count < PaymentMethod::MAX),
+            ("SetDefaultPaymentMethod", self.payment.count > usize::from(self.payment.default.is_some())),
+            ("RemovePaymentMethod", self.payment.count > 0),
             (MODIFY_TAGS, true),
             (UPDATE_CUSTOM_ID, self.fields.reach == Reach::Fleet || has_custom_id_role),
             ("ApproveCustomer", self.may_approve(on) == Ok(true)),
@@ -52,10 +56,10 @@ impl Customer {
     }
 }
 
-/// Whether the caller has the least role that the contract names for this RPC of CustomerService.
+/// Whether the caller has the least role that the contract names for this RPC.
 fn has_role(caller: &Caller, name: &str) -> bool {
     contract::RPCS
         .iter()
-        .find(|rpc| rpc.path.strip_prefix("/clientele.v1.CustomerService/") == Some(name))
+        .find(|rpc| rpc.path.rsplit('/').next() == Some(name))
         .is_some_and(|rpc| matches!(rpc.access, contract::Access::Least(least) if caller.role() >= least))
 }

@@ -8,6 +8,7 @@ use crate::domain::{
         relation::Relation,
     },
     accounts::account::{Account, Path},
+    billing::payment_summary::PaymentSummary,
     customers::{hold::Hold, migration::Migration, status::Status},
     fields::customer_fields::CustomerFields,
     history::event_type::EventType,
@@ -59,6 +60,9 @@ pub struct Customer {
     /// The holds that block its migration, transfer, merge and erasure, the oldest first.
     #[serde(rename = "holds", default)]
     pub holds: Vec<Hold>,
+    /// Its default payment method, and how many it has.
+    #[serde(rename = "payment", default, skip_serializing_if = "PaymentSummary::is_empty")]
+    pub payment: PaymentSummary,
     /// Its last migration to a reseller account of its own.
     #[serde(rename = "migration", default)]
     pub migration: Option<Migration>,
@@ -143,6 +147,7 @@ impl Customer {
             status: if policies.auto_approve && complete { Status::Active } else { Status::Pending },
             archived_at: None,
             holds: Vec::new(),
+            payment: PaymentSummary::default(),
             migration: None,
             updated: created.clone(),
             created,

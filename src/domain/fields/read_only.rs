@@ -24,6 +24,7 @@ pub enum ReadOnlyField {
     Etag,
     Tags,
     Holds,
+    DefaultPaymentMethodId,
     DmsLink,
     ResellerAccountId,
     SalesPersonGone,
@@ -67,6 +68,10 @@ impl ReadOnlyField {
             Self::Etag => below("etag", "the request's own field `etag` takes it"),
             Self::Tags => below("tags", "ModifyCustomerTags changes them"),
             Self::Holds => in_full(owner("holds", "PlaceHold and ReleaseHold change them")),
+            Self::DefaultPaymentMethodId => in_full(owner(
+                "default_payment_method_id",
+                "SetDefaultPaymentMethod, AddPaymentMethod and RemovePaymentMethod change it",
+            )),
             Self::DmsLink => below("dms_link", "it is computed from the branch and the custom IDs"),
             Self::SalesPersonGone => owner("sales_person_gone", "RemoveMember and DeclineMembership set it"),
             Self::ResellerAccountId => owner("reseller_account_id", "MigrateCustomerToReseller sets it"),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::domain::{
     access::{member::Member, relation::Relation},
     accounts::{account::Account, branch::Branch},
+    billing::payment_method::PaymentMethod,
     customers::customer::Customer,
     fields::{
         field::{Field, Parts, Readers, Shown},
@@ -59,6 +60,22 @@ impl Changes {
         let mut changes = Self::of(before, after);
         let [old, new] = [before, after].map(|customer| customer.owner.to_string().into());
         changes.0.insert("account_id".to_owned(), Delta { old, new });
+        changes
+    }
+
+    /// The same where a payment method was added or removed.
+    #[must_use]
+    pub fn of_payment(
+        before: &Customer,
+        after: &Customer,
+        (removed, added): (Option<&PaymentMethod>, Option<&PaymentMethod>),
+    ) -> Self {
+        let mut changes = Self::of(before, after);
+        if let Some(method) = removed.or(added) {
+            let image = |method: Option<&PaymentMethod>| method.map(PaymentMethod::image).unwrap_or_default();
+            let delta = Delta { old: image(removed), new: image(added) };
+            changes.0.insert(format!("payment_methods.{}", method.id), delta);
+        }
         changes
     }
 
@@ -219,6 +236,9 @@ fn image(customer: &Customer) -> Map<String, Value> {
     for hold in &customer.holds {
         let shown = serde_json::json!({"kind": hold.kind.as_str(), "reason": hold.reason.as_str()});
         flat.insert(format!("holds.{}", hold.hold_id), shown);
+    }
+    if let Some(id) = customer.payment.default {
+        flat.insert("default_payment_method_id".to_owned(), id.to_string().into());
     }
     if let Some(at) = customer.archived_at {
         flat.insert("archived_at".to_owned(), at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true).into());

@@ -21,5 +21,8 @@ closed_sets! {
         Migrated = "MIGRATED",
         MigrationReverted = "MIGRATION_REVERTED",
         Transferred = "TRANSFERRED",
+        PaymentMethodAdded = "PAYMENT_METHOD_ADDED",
+        DefaultPaymentMethodChanged = "DEFAULT_PAYMENT_METHOD_CHANGED",
+        PaymentMethodRemoved = "PAYMENT_METHOD_REMOVED",
     }
 }

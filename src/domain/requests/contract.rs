@@ -23,6 +23,8 @@ pub struct Rpc {
     pub access: Access,
     /// Whether it may change something: false for `NO_SIDE_EFFECTS`.
     pub mutates: bool,
+    /// Whether its answer is a stream of messages.
+    pub streams: bool,
 }
 
 impl Rpc {

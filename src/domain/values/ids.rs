@@ -82,6 +82,8 @@ ids! {
     EventId
     /// A hold on a customer.
     HoldId
+    /// A payment method of a customer.
+    PaymentMethodId
     /// An invitation to become a member.
     InvitationId
     /// A tag of an account.

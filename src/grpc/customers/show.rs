@@ -34,7 +34,7 @@ use crate::{
 const MAX_INVALID: usize = 100;
 
 /// All fields that the acting account may read.
-pub(super) fn full(details: CustomerDetails) -> pb::Customer {
+pub(in crate::grpc) fn full(details: CustomerDetails) -> pb::Customer {
     in_view(details, View::Full)
 }
 
@@ -121,6 +121,9 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         branch_id: cut.show(Field::BranchId, || reference(fields, Field::BranchId)),
         tags: cut.show(ReadOnly::Tags, || link.tags.iter().map(tag_out).collect()),
         holds: cut.show(ReadOnly::Holds, || customer.holds.iter().map(hold).collect()),
+        default_payment_method_id: cut.show(ReadOnly::DefaultPaymentMethodId, || {
+            customer.payment.default.map(|id| id.to_string()).unwrap_or_default()
+        }),
         dms_link: cut.show(ReadOnly::DmsLink, || dms(dms_link).into()),
         reseller_account_id: cut.show(ReadOnly::ResellerAccountId, || {
             customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default()

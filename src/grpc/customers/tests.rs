@@ -15,6 +15,7 @@ use crate::{
     domain::{
         access::relation::Relation,
         accounts::{account::Path, policies::Policies},
+        billing::payment_summary::PaymentSummary,
         customers::{
             customer::{Customer, Stamp},
             dms::DmsLink,
@@ -35,7 +36,7 @@ use crate::{
         tags::tag::{Tag, TagName},
         values::{
             enums::Origin,
-            ids::{AccountId, CustomerId, HoldId, TagId},
+            ids::{AccountId, CustomerId, HoldId, PaymentMethodId, TagId},
             name::Name,
             status_reason::StatusReason,
             text::Text,
@@ -141,6 +142,7 @@ fn details(relation: Relation) -> CustomerDetails {
                 placed_by: principal,
                 unknown: UnknownFields::default(),
             }],
+            payment: PaymentSummary { default: Some(PaymentMethodId::from_uuid(id(12))), count: 1 },
             migration: Some(Migration {
                 account,
                 from: account,

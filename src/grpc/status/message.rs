@@ -75,6 +75,11 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::InvitationExists { .. } => {
             "The account has already invited this address. ResendInvitation sends the mail again."
         }
+        Error::CardNumberRefused(_) => {
+            "A text looks like a card number or an IBAN, which are not kept here. Send the payment provider's token. Nothing was \
+             logged or stored."
+        }
+        Error::PaymentMethodNotFound => "The customer has no payment method with this id.",
         Error::EtagMismatch { .. } => "The customer has changed since its etag was read. Read it again.",
         Error::Contended | Error::LostRace | Error::LockTimeout { .. } => {
             "The record is being changed by other calls. Nothing was written; retry."

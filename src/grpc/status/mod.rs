@@ -68,7 +68,9 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
         details.set_retry_info(Some(delay));
     }
     let mut status = match &error {
-        Error::Invalid(violations) => with_violations(code, &message, &details, violations),
+        Error::Invalid(violations) | Error::CardNumberRefused(violations) => {
+            with_violations(code, &message, &details, violations)
+        }
         Error::Refused { refusal: Refusal::BreaksRule(broken), .. } => {
             let mut violations = Violations::default();
             violations.nest::<()>("customer", Err(broken.clone()));
@@ -152,6 +154,8 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::BranchExists { .. } => (Code::AlreadyExists, Reason::BranchExists),
         Error::InvitationNotFound => (Code::NotFound, Reason::InvitationNotFound),
         Error::InvitationExists { .. } => (Code::AlreadyExists, Reason::InvitationExists),
+        Error::CardNumberRefused(_) => (Code::InvalidArgument, Reason::CardNumberRefused),
+        Error::PaymentMethodNotFound => (Code::NotFound, Reason::PaymentMethodNotFound),
         Error::EtagMismatch { .. } => (Code::Aborted, Reason::EtagMismatch),
         Error::Contended | Error::LostRace | Error::LockTimeout { .. } => (Code::Aborted, Reason::Contended),
         Error::StatementTimeout => (Code::DeadlineExceeded, Reason::StatementTimeout),

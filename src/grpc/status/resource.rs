@@ -16,6 +16,7 @@ pub(super) fn resource_type(reason: ErrorReason) -> Option<&'static str> {
         ErrorReason::TagNotFound | ErrorReason::TagExists => Some("clientele.v1.Tag"),
         ErrorReason::BranchNotFound | ErrorReason::BranchExists => Some("clientele.v1.Branch"),
         ErrorReason::InvitationNotFound | ErrorReason::InvitationExists => Some("clientele.v1.Invitation"),
+        ErrorReason::PaymentMethodNotFound => Some("clientele.v1.PaymentMethod"),
         _ => None,
     }
 }

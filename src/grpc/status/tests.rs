@@ -53,6 +53,8 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::refused_at(Refusal::ValueOfNewerRelease("the customer's status"), "customer_ids[2]".to_owned()),
         Error::from(Refusal::RoleOfNewerRelease("a role in the account's policies")),
         Error::TagNotFound,
+        Error::CardNumberRefused(Violations::of("payment_method.token", Rule::new("must not hold a card number"))),
+        Error::PaymentMethodNotFound,
         Error::TagExists { by: None },
         Error::BranchNotFound,
         Error::BranchExists { by: None },

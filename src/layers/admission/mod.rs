@@ -5,7 +5,7 @@
 //! quarter while others wait. A call takes its permit when its message is complete.
 //!
 //! Searches have a limit of their own, because they have database connections of their own: a flood of searches does not
-//! affect other calls. Health and reflection take no permit: an overloaded server must not look dead.
+//! affect other calls. So do streams, each of which has a connection: a stream takes no permit of a call. Health and reflection take no permit: an overloaded server must not look dead.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,6 +46,7 @@ pub struct Admission {
     // Shared: a layer is cloned for each call.
     calls: Arc<ConcurrencyLimit>,
     searches: Arc<ConcurrencyLimit>,
+    streams: Arc<ConcurrencyLimit>,
     // Built once: encoding it is the most expensive part of a rejection.
     rejection: Arc<Response<()>>,
 }
@@ -64,6 +65,7 @@ impl Admission {
         Self {
             calls: limit(config.load.max_in_flight),
             searches: limit(config.database.search_pool_size * SEARCHES_PER_CONNECTION),
+            streams: limit(config.database.stream_pool_size),
             // Nothing was done, so any call may be sent again.
             rejection: Arc::new(
                 status::from_error(Error::Overloaded { retry_after: RETRY_AFTER }, Repeat::Safe).into_http(),
@@ -77,7 +79,11 @@ impl CallLayer for Admission {
         let path = request.uri().path();
         // A path that is not an RPC of the contract is cheap to answer and needs no permit.
         let Some(rpc) = contract::rpc(path) else { return inner.run(request).await };
-        let limit = if SEARCHES.contains(&rpc.path) { &self.searches } else { &self.calls };
+        let limit = match rpc {
+            _ if rpc.streams => &self.streams,
+            _ if SEARCHES.contains(&rpc.path) => &self.searches,
+            _ => &self.calls,
+        };
         match limit.admit(share_of(&request)).await {
             Some(permit) => {
                 request.extensions_mut().insert(permit.clone());

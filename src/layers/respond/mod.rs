@@ -1,5 +1,5 @@
 //! Answers on their way to the peer: encoded at once, counted in bytes until the peer has taken them, and sent in frames of at
-//! most 16 KiB (`frames`). Those of reflection are streams (`stream`).
+//! most 16 KiB (`frames`). Those of reflection and of the contract's streams are streams (`stream`).
 //!
 //! tonic encodes an answer when its body is polled. Here that is inside the call's task, so that what the call has read is freed
 //! when the answer is made, not when the peer takes it.
@@ -67,8 +67,12 @@ impl CallLayer for Respond {
             let is_reflection = path.starts_with(REFLECTION_PREFIX);
             let response = inner.run(request).await;
             let held = self.budget.holder(None);
-            return if is_reflection { response.map(|body| Streamed::body(body, held)) } else { response };
+            return if is_reflection { response.map(|body| Streamed::of_reflection(body, held)) } else { response };
         };
+        if rpc.streams {
+            let held = self.budget.holder(call::share());
+            return inner.run(request).await.map(|body| Streamed::body(body, held));
+        }
         let mut held = self.budget.holder(call::share());
         if rpc.mutates
             && let Err(full) = held.grow(OVERHEAD)

@@ -1,4 +1,4 @@
-//! The answers of reflection: a stream of messages. The next is made when the peer has taken the last.
+//! Answers that are a stream of messages. The next is made when the peer has taken the last.
 
 use std::{
     pin::Pin,
@@ -19,7 +19,8 @@ use crate::{
     service::bytes::HeldBytes,
 };
 
-/// How long a call may last. A client asks all it wants to know within seconds.
+/// How long a call of reflection may last: a client asks all it wants to know within seconds. The contract's streams end by
+/// themselves.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A body whose messages are counted one by one.
@@ -29,15 +30,24 @@ pub(super) struct Streamed {
     message: Option<Frames>,
     /// Counts the buffer of the last message: tonic keeps it for the next.
     held: HeldBytes,
-    time_limit: Pin<Box<Sleep>>,
+    time_limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl Streamed {
     pub(super) fn body(body: Body, held: HeldBytes) -> Body {
+        Self::limited(body, held, None)
+    }
+
+    pub(super) fn of_reflection(body: Body, held: HeldBytes) -> Body {
+        Self::limited(body, held, Some(TIME_LIMIT))
+    }
+
+    fn limited(body: Body, held: HeldBytes, limit: Option<Duration>) -> Body {
         if body.is_end_stream() {
             return body;
         }
-        Body::new(Self { body: Some(body), message: None, held, time_limit: Box::pin(sleep(TIME_LIMIT)) })
+        let time_limit = limit.map(|limit| Box::pin(sleep(limit)));
+        Body::new(Self { body: Some(body), message: None, held, time_limit })
     }
 
     /// Ends it with an error.
@@ -65,7 +75,8 @@ impl HttpBody for Streamed {
             }
             let Some(body) = &mut this.body else { return Poll::Ready(None) };
             let Poll::Ready(frame) = Pin::new(body).poll_frame(context) else {
-                ready!(this.time_limit.as_mut().poll(context));
+                let Some(time_limit) = &mut this.time_limit else { return Poll::Pending };
+                ready!(time_limit.as_mut().poll(context));
                 return Poll::Ready(this.fail(Error::Deadline));
             };
             let data = match frame.map(|frame| frame.map(Frame::into_data)) {

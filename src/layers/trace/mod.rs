@@ -3,11 +3,14 @@
 //! only if the trace is sampled.
 //!
 //! The access line is written when the response's head is there. A unary error has its status in the head; a unary success is
-//! OK from there on; a stream (health's Watch, reflection) is logged with the status of its start. A call that is dropped
-//! before, because its caller hung up, has an access line too: CANCELLED.
+//! OK from there on; health's Watch and reflection are logged with the status of their start. The line of a stream of the
+//! contract is written at its end, with the status that it ended with (`stream`). A call that is dropped before, because its
+//! caller hung up, has an access line too: CANCELLED.
 //!
 //! The line of a call that did not end as OK names the peer, and the principal if a token proved one: so the log says who floods a
 //! server, or sends half messages.
+
+mod stream;
 
 use std::{
     error::Error as StdError,
@@ -18,6 +21,7 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response};
+use http_body::Body as _;
 use opentelemetry::{
     Context, KeyValue,
     context::FutureExt as _,
@@ -29,6 +33,7 @@ use tonic::{Code, Status, body::Body};
 use tonic_types::StatusExt;
 use tracing::{debug, error, field::display, info, warn};
 
+use self::stream::Streamed;
 use super::{
     call_layer::{CallLayer, Inner},
     workload::Peer,
@@ -97,6 +102,7 @@ impl CallLayer for Trace {
         let workload = request.extensions().get().cloned();
         let peer = request.extensions().get().map(|peer: &Peer| peer.address);
         let name = rpc_name(request.uri().path());
+        let streams = contract::rpc(request.uri().path()).is_some_and(|rpc| rpc.streams);
         let context = self.telemetry.call_context(name, &parent_span(request.headers()));
         let trace_id = context.span().span_context().trace_id().to_string();
         let info = TraceInfo { trace_id, caller: Arc::default(), account: Arc::default(), workload, peer };
@@ -112,6 +118,10 @@ impl CallLayer for Trace {
         async move {
             let mut line = line;
             let response = call.await;
+            if streams && !response.body().is_end_stream() {
+                let ended = move |code: Code, status: Option<&Status>| line.write(code, status);
+                return response.map(|body| Body::new(Streamed::new(body, ended)));
+            }
             line.write_response(&response);
             response
         }

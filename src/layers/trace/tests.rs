@@ -10,7 +10,7 @@ use crate::{
     config,
     error::Error,
     grpc::status::{self, Repeat},
-    layers::samples::{READ, request, run},
+    layers::samples::{READ, STREAM, request, run},
     telemetry::{logs::Format, samples::Log},
 };
 
@@ -116,4 +116,28 @@ async fn probes_are_logged_at_debug_and_a_path_is_never_logged() {
     let [probe, other] = &log.lines()[..] else { panic!("{:?}", log.lines()) };
     assert!(probe.contains("DEBUG") && probe.contains("rpc=\"grpc.health.v1\""), "{probe}");
     assert!(other.contains("INFO") && other.contains("rpc=\"_OTHER\"") && !other.contains("secret"), "{other}");
+}
+
+#[tokio::test]
+async fn the_line_of_a_stream_is_written_at_its_end_with_the_status_that_it_ended_with() {
+    let (log, _capturing) = capture();
+    let streamed = |status: Status| async move {
+        let mut trailers = HeaderMap::new();
+        status.add_header(&mut trailers).unwrap();
+        let frame = http_body::Frame::<bytes::Bytes>::trailers(trailers);
+        let frames = tokio_stream::once(Ok::<_, Status>(frame));
+        Response::new(Body::new(http_body_util::StreamBody::new(frames)))
+    };
+    for ended in [Status::ok(""), status::from_error(Error::ShuttingDown, Repeat::Safe)] {
+        let answer = run(layer(), request(STREAM), move |_| streamed(ended.clone())).await;
+        let before = log.lines().len();
+        http_body_util::BodyExt::collect(answer.into_body()).await.unwrap();
+        assert_eq!(log.lines().len(), before + 1);
+    }
+    let dropped = run(layer(), request(STREAM), move |_| streamed(Status::ok(""))).await;
+    drop(dropped);
+    let [complete, stopped, dropped] = &log.lines()[..] else { panic!("{:?}", log.lines()) };
+    assert!(complete.contains("StreamBillingReport\" code=\"OK\""), "{complete}");
+    assert!(stopped.contains("code=\"UNAVAILABLE\" reason=\"SHUTTING_DOWN\""), "{stopped}");
+    assert!(dropped.contains("code=\"CANCELLED\""), "{dropped}");
 }

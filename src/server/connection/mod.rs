@@ -54,6 +54,8 @@ pub(super) struct Http2<S> {
     service: S,
     builder: http2::Builder<Streams>,
     idle_timeout: Duration,
+    /// How long a peer may read nothing.
+    pub(super) answer_timeout: Duration,
     /// The open calls without a token of each peer.
     tokenless: PeerLimit,
     drain: Arc<Drain>,
@@ -63,7 +65,7 @@ pub(super) struct Http2<S> {
 impl<S: Inner> Http2<S> {
     /// Answers calls by this service. When `stop` is cancelled, connections end gracefully.
     pub(super) fn new(service: S, config: &Connections, tasks: &TaskTracker, stop: CancellationToken) -> Self {
-        let mut builder = http2::Builder::new(Streams::default());
+        let mut builder = http2::Builder::new(Streams::new(config.answer_timeout));
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(config.max_streams)
@@ -80,6 +82,7 @@ impl<S: Inner> Http2<S> {
             service,
             builder,
             idle_timeout: config.idle_timeout,
+            answer_timeout: config.answer_timeout,
             // As many as it may have connections: each may have a health watch.
             tokenless: PeerLimit::new(config.max_per_peer, config.exempt.clone()),
             drain: Arc::new(Drain { tasks: tasks.clone(), stop: stop.clone() }),

@@ -135,7 +135,12 @@ impl Customers {
     }
 
     /// The revisions that the call's etag names.
-    pub(super) fn etag(&self, caller: &Caller, id: CustomerId, options: &Options) -> Result<Option<Revisions>> {
+    pub(in crate::service) fn etag(
+        &self,
+        caller: &Caller,
+        id: CustomerId,
+        options: &Options,
+    ) -> Result<Option<Revisions>> {
         let Some(etag) = &options.etag else { return Ok(None) };
         let opened = self.sealer.open_etag(caller.scope(), id, etag);
         let rule =
@@ -144,7 +149,7 @@ impl Customers {
     }
 
     /// Refuses if the customer is not in the state that the etag names.
-    pub(super) async fn check_etag(
+    pub(in crate::service) async fn check_etag(
         &self,
         conn: &mut PgConnection,
         (caller, id): (&Caller, CustomerId),

@@ -17,7 +17,7 @@ use crate::{
 
 impl Customers {
     /// A stored customer, with its etag.
-    pub(super) fn details(&self, caller: &Caller, record: CustomerRecord) -> Result<CustomerDetails> {
+    pub(in crate::service) fn details(&self, caller: &Caller, record: CustomerRecord) -> Result<CustomerDetails> {
         let etag = self.etag_of(caller, &record)?;
         Ok(CustomerDetails { etag: Some(etag), ..preview(caller, record) })
     }
@@ -49,7 +49,7 @@ impl Customers {
     }
 
     /// The customer that a mutation answers with. Under `validate_only` it has no etag: its state is not stored.
-    pub(super) fn mutated_details(
+    pub(in crate::service) fn mutated_details(
         &self,
         caller: &Caller,
         options: &Options,
@@ -66,7 +66,7 @@ impl Customers {
     }
 
     /// The same in a session that the call has already.
-    pub(super) async fn replay_in(
+    pub(in crate::service) async fn replay_in(
         &self,
         conn: &mut PgConnection,
         caller: &Caller,
@@ -78,7 +78,12 @@ impl Customers {
     }
 
     /// The same over the customer as it was just read.
-    pub(super) fn replay_over(&self, caller: &Caller, now: CustomerRecord, answer: Answer) -> Result<CustomerDetails> {
+    pub(in crate::service) fn replay_over(
+        &self,
+        caller: &Caller,
+        now: CustomerRecord,
+        answer: Answer,
+    ) -> Result<CustomerDetails> {
         let Answer::Customer { customer, link } = answer else { return Err(other_answer()) };
         self.details(caller, CustomerRecord { customer, link, ..now })
     }

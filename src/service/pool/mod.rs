@@ -28,7 +28,7 @@ use crate::{
         call::{self, Share},
         shares::Shares,
     },
-    telemetry::{self, Metrics, PoolStatus, Statement as _},
+    telemetry::{self, Metrics, PoolStatus, Statement as _, names},
 };
 
 /// A session that has idled longer is asked whether it is still there before it is used.
@@ -39,6 +39,12 @@ const PING_LIMIT: Duration = Duration::from_millis(500);
 const STATEMENTS: u32 = 2;
 /// Units of work that may wait for each session.
 const WAITING_PER_SESSION: usize = 64;
+/// How long a statement of a stream may take at least.
+const STREAM_STATEMENT: Duration = Duration::from_secs(30);
+/// Begins a transaction that writes.
+const BEGIN: &str = "begin";
+/// Begins one that reads as of one moment.
+const SNAPSHOT: &str = "begin transaction isolation level repeatable read, read only";
 /// When a caller should come again that no session came free for.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -72,6 +78,14 @@ impl Pool {
             work_timeout: if config.close_unresponsive { config.statement_timeout * STATEMENTS } else { Duration::MAX },
             discard_unfinished: config.discard_unfinished,
         }
+    }
+
+    /// The pool of streams. A statement of theirs may take longer, as it may sort all customers of an account.
+    #[must_use]
+    pub fn for_streams(config: &config::Database) -> Self {
+        let statement_timeout = config.statement_timeout.max(STREAM_STATEMENT);
+        let config = config::Database { statement_timeout, ..config.clone() };
+        Self::new(names::STREAM, &config, config.stream_pool_size)
     }
 
     /// Leases a session for a unit of work.
@@ -162,7 +176,7 @@ impl Lease {
 
     /// Runs statements, each its own transaction.
     pub async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
-        self.work(self.rolls_back.then_some(End::Rollback), work).await
+        self.work(self.rolls_back.then_some((BEGIN, End::Rollback)), work).await
     }
 
     /// Runs statements in one READ COMMITTED transaction: all or nothing.
@@ -171,13 +185,18 @@ impl Lease {
         end: End,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
-        self.work(Some(if self.rolls_back { End::Rollback } else { end }), work).await
+        self.work(Some((BEGIN, if self.rolls_back { End::Rollback } else { end })), work).await
     }
 
-    /// Runs statements, in one transaction if it says how that ends.
+    /// Runs statements in one read-only transaction that sees the database as of one moment.
+    pub async fn snapshot<T>(&mut self, work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        self.work(Some((SNAPSHOT, End::Rollback)), work).await
+    }
+
+    /// Runs statements, in one transaction if it says how that begins and ends.
     async fn work<T>(
         &mut self,
-        transaction: Option<End>,
+        transaction: Option<(&'static str, End)>,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
         let (session, _) = self.used.as_mut().ok_or_else(|| Error::internal("a lease without a session"))?;
@@ -185,11 +204,11 @@ impl Lease {
         let mut rolled_back = true;
         let done = in_time(self.pool.work_timeout, async {
             let session = &mut session.connection;
-            if transaction.is_some() {
-                sqlx::raw_sql("begin").execute(&mut *session).named("begin").await?;
+            if let Some((begin, _)) = transaction {
+                sqlx::raw_sql(begin).execute(&mut *session).named("begin").await?;
             }
             let done = work(session).await;
-            let Some(end) = transaction else { return done };
+            let Some((_, end)) = transaction else { return done };
             let last = if done.is_ok() && end == End::Commit { "commit" } else { "rollback" };
             match sqlx::raw_sql(last).execute(&mut *session).named(last).await {
                 Ok(_) => done,

@@ -12,8 +12,20 @@ pub(super) fn settings(pool: &str, config: &config::Database) -> Vec<(&'static s
     if pool == names::SEARCH {
         all.push(("plan_cache_mode", "force_generic_plan".to_owned()));
     }
+    // The work of a stream waits for its peer within its transaction, for as long as a stream may run.
+    if pool == names::STREAM {
+        let idle = config.stream_timeout.saturating_add(STREAM_MARGIN).as_millis().to_string();
+        for (name, value) in &mut all {
+            if *name == "idle_in_transaction_session_timeout" {
+                value.clone_from(&idle);
+            }
+        }
+    }
     all
 }
+
+/// What a stream may take longer than its time, until it has ended.
+const STREAM_MARGIN: Duration = Duration::from_secs(60);
 
 fn common(config: &config::Database) -> [(&'static str, String); 8] {
     let millis = |limit: Duration| limit.as_millis().to_string();

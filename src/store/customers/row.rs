@@ -10,6 +10,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         accounts::{account::Path, policies},
+        billing::payment_summary::PaymentSummary,
         customers::{
             customer::{Customer, Stamp},
             hold, link, migration,
@@ -21,7 +22,7 @@ use crate::{
         values::{
             custom_id,
             enums::{CustomerType, Origin, Reach, ServiceClass},
-            ids::{AccountId, CustomerId},
+            ids::{AccountId, CustomerId, PaymentMethodId},
             name::Name,
             text::Text,
             timestamp::Timestamp,
@@ -75,6 +76,8 @@ pub(in crate::store) struct Row {
     pub(super) owner_ids: CustomIds,
     #[sqlx(rename = "holds!: row::Holds")]
     pub(super) holds: Holds,
+    pub(super) default_payment_method_id: Option<Uuid>,
+    pub(super) payment_method_count: i16,
     #[sqlx(rename = "migration: row::Migration")]
     pub(super) migration: Option<Migration>,
     #[sqlx(rename = "owner_tags: row::Tags")]
@@ -175,6 +178,10 @@ impl Row {
             status: Status::stored(&self.status, self.status_reason),
             archived_at: self.archived_at,
             holds: self.holds.value,
+            payment: PaymentSummary {
+                default: self.default_payment_method_id.map(PaymentMethodId::from_uuid),
+                count: usize::try_from(self.payment_method_count).unwrap_or_default(),
+            },
             migration: self.migration.map(|migration| migration.value),
             created: Stamp { at: self.created_at, by: self.created_by.0 },
             updated: Stamp { at: self.updated_at, by: self.updated_by.0 },

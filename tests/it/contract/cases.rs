@@ -6,7 +6,9 @@ use clientele::grpc::pb;
 use tonic::Status;
 use uuid::Uuid;
 
+use crate::billing_report::{Reporting, rows};
 use crate::invitations::inviting;
+use crate::payment_methods::{add, adding, remove, set_default};
 use crate::world::{Client, customer, mask, principal, unknown_id};
 
 /// One RPC, and what its cases need.
@@ -399,6 +401,32 @@ pub const CASES: &[Case] = &[
         Tenancy::Customer,
         call!(customers.resume_customer, customer_id => pb::ResumeCustomerRequest { customer_id, ..Default::default() }),
     ),
+    case("BillingService/AddPaymentMethod", "MEMBER", Tenancy::Customer, |client, customer_id| {
+        Box::pin(async move { Ok(format!("{:?}", add(&client, &adding(&customer_id)).await?)) })
+    }),
+    case("BillingService/SetDefaultPaymentMethod", "MEMBER", Tenancy::Customer, |client, customer_id| {
+        Box::pin(async move {
+            // The first one is the default already.
+            add(&client, &adding(&customer_id)).await?;
+            let second = add(&client, &adding(&customer_id)).await?.payment_method.unwrap();
+            Ok(format!("{:?}", set_default(&client, &customer_id, &second.id).await?))
+        })
+    }),
+    case("BillingService/RemovePaymentMethod", "MEMBER", Tenancy::Customer, |client, customer_id| {
+        Box::pin(async move {
+            let added = add(&client, &adding(&customer_id)).await?.payment_method.unwrap();
+            Ok(format!("{:?}", remove(&client, &customer_id, &added.id).await?))
+        })
+    }),
+    case(
+        "BillingService/ListPaymentMethods",
+        "VIEWER",
+        Tenancy::Customer,
+        call!(billing.list_payment_methods, customer_id => pb::ListPaymentMethodsRequest { customer_id }),
+    ),
+    case("BillingService/StreamBillingReport", "MEMBER", Tenancy::Acting, |client, _| {
+        Box::pin(async move { Ok(format!("{:?}", rows(&client, &Reporting::default()).await?)) })
+    }),
     case(
         "CustomerService/PlaceHold",
         "SERVICE_MANAGER",

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{ADDED, Stage};
 use crate::{
     invitations::{invited, inviting, token_by_key},
+    payment_methods::{self, adding},
     rows::rows,
     world::{Client, TestAccount, assert_refused, customer, full_customer, mask, principal, request_id},
 };
@@ -27,6 +28,8 @@ pub(super) struct Names {
     tag: String,
     branch: String,
     hold: String,
+    /// One that is not the default.
+    payment_method: String,
     /// A member of the account.
     member: String,
     /// The admin's own membership in another tenant.
@@ -130,6 +133,27 @@ pub(super) const STEPS: &[Step] = &[
     ),
     step!("CustomerService/ResumeCustomer", "", customers.resume_customer, (Names { customer, .. }, request_id) =>
         pb::ResumeCustomerRequest { customer_id: customer.id, request_id, ..Default::default() }
+    ),
+    step!("BillingService/AddPaymentMethod", "", billing.add_payment_method, (Names { customer, .. }, request_id) =>
+        pb::AddPaymentMethodRequest { request_id, ..adding(&customer.id) }
+    ),
+    step!("BillingService/SetDefaultPaymentMethod", "", billing.set_default_payment_method,
+        (Names { customer, payment_method, .. }, request_id) =>
+        pb::SetDefaultPaymentMethodRequest {
+            customer_id: customer.id,
+            payment_method_id: payment_method,
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/RemovePaymentMethod", "", billing.remove_payment_method,
+        (Names { customer, payment_method, .. }, request_id) =>
+        pb::RemovePaymentMethodRequest {
+            customer_id: customer.id,
+            payment_method_id: payment_method,
+            request_id,
+            ..Default::default()
+        }
     ),
     step!("CustomerService/PlaceHold", "", customers.place_hold, (Names { customer, .. }, request_id) =>
         pb::PlaceHoldRequest {
@@ -393,6 +417,11 @@ async fn lived() -> (Stage, Names) {
     for kind in ["orders", "invoices"] {
         crate::place_hold::place(&north.admin, &customer.id, kind).await.unwrap();
     }
+    let mut payment_method = String::new();
+    for _ in 0..2 {
+        let added = payment_methods::add(&north.admin, &adding(&customer.id)).await.unwrap();
+        payment_method = added.payment_method.unwrap().id;
+    }
     let seen = north.admin.get(&customer.id).await.unwrap();
     let me = north.admin.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner();
     let elsewhere = stage.world.tenant("elsewhere").await;
@@ -405,6 +434,7 @@ async fn lived() -> (Stage, Names) {
         tag: seen.tags[0].id.clone(),
         branch: north.branch("Harbour").await,
         hold: seen.holds[1].hold_id.clone(),
+        payment_method,
         tenant: stage.world.tenant("initech").await.tenant,
         customer: seen,
     };

@@ -23,7 +23,7 @@ pub(super) const WORDS: [(&str, &str); 5] = [
 ];
 
 /// Every RPC that changes a customer that exists, or a link to it.
-pub(super) const REFUSED: [&str; 16] = [
+pub(super) const REFUSED: [&str; 19] = [
     "CustomerService/UpdateCustomer",
     "CustomerService/UpsertCustomer",
     "CustomerService/UpdateCustomId",
@@ -32,6 +32,9 @@ pub(super) const REFUSED: [&str; 16] = [
     "CustomerService/RejectCustomer",
     "CustomerService/SuspendCustomer",
     "CustomerService/ResumeCustomer",
+    "BillingService/AddPaymentMethod",
+    "BillingService/SetDefaultPaymentMethod",
+    "BillingService/RemovePaymentMethod",
     "CustomerService/PlaceHold",
     "CustomerService/ReleaseHold",
     "CustomerService/ArchiveCustomers",

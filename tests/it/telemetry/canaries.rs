@@ -4,10 +4,15 @@ use clientele::grpc::pb;
 use tonic::{Request, Status, metadata::MetadataValue, transport::Channel};
 use tonic_types::StatusExt as _;
 
-use crate::world::{Client, full_customer, principal, request_id, unknown_id};
+use crate::{
+    payment_methods::{self, card},
+    world::{Client, full_customer, principal, request_id, unknown_id},
+};
 
 /// The start of every canary. Search folding does not change it.
 pub const BIRD: &str = "kanarie";
+/// A card number and an IBAN, which are refused.
+pub const CARDS: [&str; 2] = ["4111 1111 1111 1111", "nl91 abna 0417 1643 00"];
 /// Canaries for numbers: a phone, a registration number, a tax ID, a postal code.
 pub const NUMBERS: [&str; 5] = ["407776655", "7776655", "17048595", "006486253", "9876 zx"];
 
@@ -23,7 +28,7 @@ pub fn found(text: &str) -> Vec<String> {
         let from = lower.floor_char_boundary(at.saturating_sub(80));
         lower[from..lower.ceil_char_boundary((at + 80).min(lower.len()))].to_owned()
     };
-    let birds = [BIRD].into_iter().chain(NUMBERS);
+    let birds = [BIRD].into_iter().chain(NUMBERS).chain(CARDS);
     birds.filter_map(|bird| lower.find(bird).map(around)).collect()
 }
 
@@ -71,7 +76,7 @@ pub fn customer() -> pb::Customer {
 }
 
 /// All canaries that a successful call stores in the database, in lower case.
-pub const PLANTED: [&str; 22] = [
+pub const PLANTED: [&str; 25] = [
     "name",
     "legal",
     "erp",
@@ -94,6 +99,9 @@ pub const PLANTED: [&str; 22] = [
     "reason",
     "hold",
     "invited",
+    "provider",
+    "token",
+    "brand",
 ];
 
 /// The calls, and their errors.
@@ -168,6 +176,25 @@ impl Planting {
             ..Default::default()
         };
         self.next(admin).customers().place_hold(hold).await.unwrap();
+        let method = pb::PaymentMethod {
+            provider: canary("provider"),
+            token: canary("token"),
+            brand: canary("brand"),
+            ..card()
+        };
+        let adding = pb::AddPaymentMethodRequest { payment_method: Some(method), ..payment_methods::adding(&made.id) };
+        let added = self.next(admin).billing().add_payment_method(adding).await.unwrap().into_inner();
+        let list = pb::ListPaymentMethodsRequest { customer_id: made.id.clone() };
+        self.next(admin).billing().list_payment_methods(list).await.unwrap();
+        let second = pb::PaymentMethod { token: canary("token"), ..card() };
+        let adding = pb::AddPaymentMethodRequest { payment_method: Some(second), ..payment_methods::adding(&made.id) };
+        self.next(admin).billing().add_payment_method(adding).await.unwrap();
+        let removing = pb::RemovePaymentMethodRequest {
+            customer_id: made.id.clone(),
+            payment_method_id: added.payment_method.unwrap().id,
+            ..Default::default()
+        };
+        self.next(admin).billing().remove_payment_method(removing).await.unwrap();
         let email = format!("{}@{BIRD}.example", canary("invited"));
         let invite = pb::InviteMemberRequest { email, role: pb::Role::Viewer.into(), ..Default::default() };
         let invited = self.next(admin).access().invite_member(invite).await.unwrap().into_inner().invitation.unwrap();
@@ -252,6 +279,22 @@ impl Planting {
         self.refused("no such invitation", guess);
         let get = self.next(admin).get(&canary("id")).await;
         self.refused("no id", get);
+        for number in CARDS {
+            for place in 0..5 {
+                let text = |here: usize| if here == place { format!("my {number}") } else { "x".to_owned() };
+                let (provider, token, brand) = (text(0), text(1), text(2));
+                let method = pb::PaymentMethod { provider, token, brand, ..card() };
+                let (etag, request_id) = if place < 3 { Default::default() } else { (text(3), text(4)) };
+                let adding = pb::AddPaymentMethodRequest {
+                    payment_method: Some(method),
+                    etag,
+                    request_id,
+                    ..payment_methods::adding(&unknown_id())
+                };
+                let refused = self.next(admin).billing().add_payment_method(adding).await;
+                self.refused("a card number", refused);
+            }
+        }
         let account = self.next(&admin.acting_in(&canary("account"))).get(&unknown_id()).await;
         self.refused("no account", account);
         let narrowed = self.next(&admin.narrowed_to(&canary("customer"))).get(&unknown_id()).await;

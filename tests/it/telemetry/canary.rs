@@ -17,7 +17,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::{
-    canaries::{NUMBERS, PLANTED, Planting, canary, customer, error_text, found, trace},
+    canaries::{CARDS, NUMBERS, PLANTED, Planting, canary, customer, error_text, found, trace},
     collector::Collector,
     scrape::scrape_at,
 };
@@ -171,6 +171,7 @@ async fn no_canary_is_in_logs_spans_metrics_or_errors() {
     let missing: Vec<_> = PLANTED.iter().map(|place| canary(place)).filter(|canary| !kept.contains(canary)).collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(NUMBERS.iter().all(|number| kept.contains(number)), "{kept}");
+    assert!(CARDS.iter().all(|number| !kept.contains(number)), "a card number is stored");
 
     let admin = token(&dev.data, &canary("admin")).await.trim().to_owned();
     let admin = Client { channel, token: Some(admin), account: None, tenant: None, customer: None, traceparent: None };

@@ -1,0 +1,77 @@
+//! The billing report, and what PostgreSQL alone takes for the same rows.
+
+use clientele::grpc::pb::{self, billing_service_client::BillingServiceClient};
+use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
+use tokio_stream::StreamExt as _;
+use tonic::Status;
+
+use super::clients::{Call, Caller};
+
+/// Fewer customers than the fixture has made: a report that has lost some is an error.
+const AT_LEAST: usize = 10_000;
+
+/// Reads the account's report to its end.
+pub struct Report(Caller);
+
+impl Report {
+    pub fn new(caller: Caller) -> Self {
+        Self(caller)
+    }
+}
+
+impl Call for Report {
+    async fn call(&mut self) -> Result<bool, Status> {
+        let mut client = BillingServiceClient::new(self.0.channel.clone());
+        let request = self.0.request(pb::StreamBillingReportRequest::default());
+        let mut stream = client.stream_billing_report(request).await?.into_inner();
+        let mut rows = 0;
+        while let Some(message) = stream.message().await? {
+            rows += message.rows.len();
+        }
+        assert!(rows >= AT_LEAST, "{rows} rows");
+        Ok(true)
+    }
+}
+
+/// Copies the same rows out of the database.
+pub struct ReportCopy {
+    options: PgConnectOptions,
+    copy: String,
+    session: Option<PgConnection>,
+}
+
+impl ReportCopy {
+    pub fn new(options: PgConnectOptions, account: &str) -> Self {
+        let copy = format!(
+            "copy (
+                select c.id, c.account_id, c.name, c.owner_custom_ids, c.status, c.archived_at,
+                       c.profile ->> 'billing_email', c.profile ->> 'currency'
+                from customers c
+                where c.tenant_id = (select tenant_id from accounts where id = '{account}') and c.account_id = '{account}'
+                order by c.id
+            ) to stdout"
+        );
+        Self { options, copy, session: None }
+    }
+
+    async fn copy(&mut self) -> sqlx::Result<usize> {
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => none.insert(self.options.connect().await?),
+        };
+        let mut rows = session.copy_out_raw(&self.copy).await?;
+        let mut lines = 0;
+        while let Some(chunk) = rows.next().await {
+            lines += chunk?.iter().filter(|byte| **byte == b'\n').count();
+        }
+        Ok(lines)
+    }
+}
+
+impl Call for ReportCopy {
+    async fn call(&mut self) -> Result<bool, Status> {
+        let lines = self.copy().await.map_err(|error| Status::internal(error.to_string()))?;
+        assert!(lines >= AT_LEAST, "{lines} rows");
+        Ok(true)
+    }
+}

@@ -1,0 +1,210 @@
+//! The client of StreamBillingReport, for `clientele report billing`: it reads a report to its end, and resumes a stream that
+//! ends early.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rustls::ClientConfig;
+use tokio::time::sleep;
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
+
+use super::{
+    client::connect,
+    pb::{
+        BillingReportColumn, BillingReportRow, CustomerStatus, StreamBillingReportRequest, StreamBillingReportResponse,
+        billing_service_client::BillingServiceClient,
+    },
+};
+
+/// Tries in a row that bring nothing new, before the report is given up.
+const TRIES: u32 = 8;
+/// Pause before the first of them; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest message: the contract's limit, with room.
+const MAX_MESSAGE: usize = 8 * 1024 * 1024;
+
+/// Where the report comes from, and what it has.
+#[derive(Clone, Debug, Default)]
+pub struct ReportSource {
+    /// HOST:PORT.
+    pub address: String,
+    /// The TLS configuration; none for clear text.
+    pub tls: Option<ClientConfig>,
+    /// The caller's token.
+    pub token: String,
+    /// The acting account; none for the caller's only one.
+    pub account: Option<String>,
+    /// The tenant that a service principal names.
+    pub tenant: Option<String>,
+    /// Whether it has the customers of the accounts below.
+    pub include_descendants: bool,
+    /// It begins after this customer; empty: with the first.
+    pub after: String,
+}
+
+/// A column of the report.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    asked: Option<BillingReportColumn>,
+    text: fn(&BillingReportRow) -> String,
+}
+
+/// The columns in their order. The customer's id comes first.
+pub const COLUMNS: &[Column] = &[
+    Column { name: "customer_id", asked: None, text: |row| row.customer_id.clone() },
+    Column { name: "account_id", asked: Some(BillingReportColumn::Account), text: |row| row.account_id.clone() },
+    Column { name: "name", asked: Some(BillingReportColumn::Name), text: |row| row.name.clone() },
+    Column { name: "custom_ids", asked: Some(BillingReportColumn::CustomIds), text: custom_ids },
+    Column { name: "status", asked: Some(BillingReportColumn::Status), text: status },
+    Column { name: "archived_at", asked: Some(BillingReportColumn::Status), text: archived_at },
+    Column {
+        name: "billing_email",
+        asked: Some(BillingReportColumn::BillingEmail),
+        text: |row| row.billing_email.clone(),
+    },
+    Column { name: "currency", asked: Some(BillingReportColumn::Currency), text: |row| row.currency.clone() },
+];
+
+/// A row as it is written: the texts of the columns, in their order.
+pub type Record = Vec<String>;
+
+/// What happens while a report is read.
+pub enum Progress<'a> {
+    /// Rows have come, which are as of this moment.
+    Rows {
+        /// The rows.
+        rows: Vec<Record>,
+        /// The moment of the snapshot, as a timestamp of RFC 3339.
+        at: &'a str,
+    },
+    /// The stream has ended early, and is resumed.
+    Interrupted(&'a str),
+}
+
+/// The column of a name.
+#[must_use]
+pub fn column(name: &str) -> Option<Column> {
+    COLUMNS.iter().copied().find(|column| column.name == name)
+}
+
+/// Reads a report to its end and gives each part of it to `write`. A stream that ends early is resumed after its last
+/// customer: the rows that follow are of a new snapshot.
+///
+/// # Errors
+/// Why the report is not complete; what was written before is right. That of `write`.
+pub async fn download(
+    source: &ReportSource,
+    columns: &[Column],
+    mut write: impl FnMut(Progress<'_>) -> Result<(), String>,
+) -> Result<(), String> {
+    let (mut after, mut failures) = (source.after.clone(), 0);
+    loop {
+        let before = after.clone();
+        let ended = read(source, columns, &mut after, &mut write).await;
+        if after != before {
+            failures = 0;
+        }
+        let failure = match ended {
+            Ok(()) => return Ok(()),
+            Err(Failure::Final(message)) => return Err(message),
+            Err(Failure::Again(message)) => message,
+        };
+        failures += 1;
+        if failures > TRIES {
+            let from = if after.is_empty() { String::new() } else { format!("; go on with --after {after}") };
+            return Err(format!("{failure}{from}"));
+        }
+        write(Progress::Interrupted(&failure))?;
+        sleep(FIRST_PAUSE.saturating_mul(1 << (failures - 1))).await;
+    }
+}
+
+/// How a stream ended early.
+enum Failure {
+    /// The same call can succeed.
+    Again(String),
+    /// It cannot.
+    Final(String),
+}
+
+/// Reads one stream; `after` follows its rows.
+async fn read(
+    source: &ReportSource,
+    columns: &[Column],
+    after: &mut String,
+    write: &mut impl FnMut(Progress<'_>) -> Result<(), String>,
+) -> Result<(), Failure> {
+    let channel: Channel = connect(&source.address, source.tls.clone(), None).await.map_err(Failure::Again)?;
+    let mut client = BillingServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+    let request = request(source, columns, after).map_err(Failure::Final)?;
+    let mut stream = client.stream_billing_report(request).await.map_err(|status| failure(&status))?.into_inner();
+    while let Some(message) = stream.message().await.map_err(|status| failure(&status))? {
+        let StreamBillingReportResponse { rows, after_id, snapshot_time } = message;
+        let at = snapshot_time.map(|at| at.to_string()).unwrap_or_default();
+        let rows = rows.iter().map(|row| columns.iter().map(|column| (column.text)(row)).collect()).collect();
+        write(Progress::Rows { rows, at: &at }).map_err(Failure::Final)?;
+        *after = after_id;
+    }
+    Ok(())
+}
+
+fn request(
+    source: &ReportSource,
+    columns: &[Column],
+    after: &str,
+) -> Result<Request<StreamBillingReportRequest>, String> {
+    let mut request = Request::new(StreamBillingReportRequest {
+        include_descendants: source.include_descendants,
+        // Without any, the server would send all.
+        columns: match columns.iter().filter_map(|column| column.asked).map(i32::from).collect::<Vec<_>>() {
+            none if none.is_empty() => vec![BillingReportColumn::Account.into()],
+            some => some,
+        },
+        after_id: after.to_owned(),
+    });
+    let headers = [
+        ("authorization", Some(format!("Bearer {}", source.token))),
+        ("clientele-account", source.account.clone()),
+        ("clientele-tenant", source.tenant.clone()),
+    ];
+    for (name, value) in headers {
+        if let Some(value) = value {
+            let value: MetadataValue<Ascii> = value.parse().map_err(|_| format!("{name} is not a valid header"))?;
+            request.metadata_mut().insert(name, value);
+        }
+    }
+    Ok(request)
+}
+
+/// Whether a stream can be resumed. A lost connection is UNKNOWN to the client, or CANCELLED by the server.
+fn failure(status: &Status) -> Failure {
+    let message = format!("{:?}: {}", status.code(), status.message());
+    match status.code() {
+        Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
+            Failure::Again(message)
+        }
+        _ => Failure::Final(message),
+    }
+}
+
+/// The custom IDs as a JSON object.
+fn custom_ids(row: &BillingReportRow) -> String {
+    let ids: &BTreeMap<String, String> = &row.custom_ids;
+    serde_json::to_string(ids).unwrap_or_default()
+}
+
+fn status(row: &BillingReportRow) -> String {
+    match row.status() {
+        CustomerStatus::Unspecified => String::new(),
+        status => status.as_str_name().trim_start_matches("CUSTOMER_STATUS_").to_owned(),
+    }
+}
+
+fn archived_at(row: &BillingReportRow) -> String {
+    row.archived_at.map(|at| at.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,4 @@
+//! Billing.
+
+pub mod payment_methods;
+pub mod report;
