@@ -1,5 +1,6 @@
 //! The closed set of errors of services and stores. It does not depend on gRPC: `grpc::status` maps each to its status.
 
+mod convert;
 mod database;
 
 use std::time::Duration;
@@ -164,7 +165,7 @@ pub enum Error {
         /// The invitation.
         by: InvitationId,
     },
-    /// Texts hold what looks like a card number or an IBAN. The violations name the fields, never the values.
+    /// What looks like a card number or an IBAN.
     #[error("card number refused")]
     CardNumberRefused(Violations),
     /// The customer has no such payment method.
@@ -229,6 +230,12 @@ pub enum Error {
         /// The driver's error.
         cause: String,
     },
+    /// The database's schema is older than this server needs. Nothing was done.
+    #[error("schema outdated: {cause}")]
+    SchemaOutdated {
+        /// What is missing.
+        cause: String,
+    },
     /// A statement's error. `store` and `service` turn it into a more specific error where they know its meaning.
     #[error(transparent)]
     Database(sqlx::Error),
@@ -260,6 +267,7 @@ impl Error {
     pub fn duplicate(&self) -> Self {
         match self {
             Self::Unavailable { cause } => Self::Unavailable { cause: cause.clone() },
+            Self::SchemaOutdated { cause } => Self::SchemaOutdated { cause: cause.clone() },
             Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
             Self::TenantRequired => Self::TenantRequired,
             Self::Deadline => Self::Deadline,
@@ -279,17 +287,5 @@ impl Error {
             }
             _ => None,
         }
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused { refusal, at: None }
-    }
-}
-
-impl From<Violations> for Error {
-    fn from(violations: Violations) -> Self {
-        Self::Invalid(violations)
     }
 }

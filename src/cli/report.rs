@@ -9,9 +9,12 @@ use std::{
 
 use clap::{Subcommand, ValueEnum};
 
-use super::output::{Failure, print_message};
+use super::{
+    output::{Failure, print_message},
+    settings::Logging,
+};
 use crate::{
-    config::tls,
+    config::{Problems, RawSettings, tls},
     grpc::report_client::{COLUMNS, Column, Progress, Record, ReportSource, column, download},
 };
 
@@ -23,6 +26,8 @@ const SHOWN: Duration = Duration::from_millis(200);
 pub(super) struct Report {
     #[command(subcommand)]
     report: Which,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 #[derive(Subcommand)]
@@ -83,6 +88,13 @@ enum Format {
 }
 
 impl Report {
+    /// Returns the settings of the log.
+    pub(super) fn log_settings(&self) -> Result<RawSettings, Problems> {
+        let mut problems = Problems::default();
+        let settings = self.logging.gather(&mut problems);
+        if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
     /// Runs the report.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let Which::Billing(billing) = self.report;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::grpc::client;
+use crate::{grpc::client, layers::NOT_READY};
 
 /// Time limit for the response.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -19,8 +19,10 @@ pub async fn check(address: &str, tls: Option<ClientConfig>, service: &str) -> R
     let request = HealthCheckRequest { service: service.to_owned() };
     let answer = HealthClient::new(channel).check(request).await;
     let answer = answer.map_err(|status| format!("{service}: {}", status.message()))?;
-    match answer.into_inner().status() {
-        ServingStatus::Serving => Ok(()),
-        status => Err(format!("{service} is {}", status.as_str_name())),
+    let why = answer.metadata().get(NOT_READY.as_str()).and_then(|words| words.to_str().ok()).map(ToOwned::to_owned);
+    match (answer.into_inner().status(), why) {
+        (ServingStatus::Serving, _) => Ok(()),
+        (status, None) => Err(format!("{service} is {}", status.as_str_name())),
+        (status, Some(why)) => Err(format!("{service} is {}: {why}", status.as_str_name())),
     }
 }
