@@ -1,5 +1,6 @@
 //! The closed set of errors of services and stores. It does not depend on gRPC: `grpc::status` maps each to its status.
 
+mod convert;
 mod database;
 
 use std::time::Duration;
@@ -171,7 +172,7 @@ pub enum Error {
         /// The invitation.
         by: InvitationId,
     },
-    /// Texts hold what looks like a card number or an IBAN. The violations name the fields, never the values.
+    /// What looks like a card number or an IBAN.
     #[error("card number refused")]
     CardNumberRefused(Violations),
     /// The customer has no such payment method.
@@ -293,17 +294,5 @@ impl Error {
             }
             _ => None,
         }
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused { refusal, at: None }
-    }
-}
-
-impl From<Violations> for Error {
-    fn from(violations: Violations) -> Self {
-        Self::Invalid(violations)
     }
 }

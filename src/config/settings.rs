@@ -72,7 +72,7 @@ impl Setting {
         match self.key {
             "emailless_issuers" => "Mails of invitations",
             key if key.starts_with("log") => "Logs",
-            _ if is_of(&["database_", "pool_", "search_pool", "statement_", "lock_"]) => "Database",
+            _ if is_of(&["database_", "pool_", "search_pool", "stream_", "statement_", "lock_"]) => "Database",
             _ if is_of(&["issuers", "token_", "jwks_", "operators", "service_principals", "sealing_"]) => {
                 "Tokens, callers and keys"
             }

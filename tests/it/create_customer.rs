@@ -24,7 +24,9 @@ async fn a_new_customer_has_every_field_as_it_was_written() {
         status: pb::CustomerStatus::Active.into(),
         dms_link: pb::DmsLink::NotIntegrated.into(),
         // A member may do this.
-        allowed_actions: ["UpdateCustomer", "ModifyCustomerTags", "ArchiveCustomers"].map(str::to_owned).to_vec(),
+        allowed_actions: ["UpdateCustomer", "AddPaymentMethod", "ModifyCustomerTags", "ArchiveCustomers"]
+            .map(str::to_owned)
+            .to_vec(),
         create_time: created.create_time,
         update_time: created.create_time,
         created_by: by.clone(),

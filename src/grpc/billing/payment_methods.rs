@@ -24,7 +24,7 @@ use crate::{
         customers::show,
         handler::{Answered, mutate, read},
         pb,
-        status::{self, Repeat},
+        status::{self, Repeat, RequestFields},
     },
     service::billing::{NewPaymentMethod, PaymentMethods},
 };
@@ -42,7 +42,7 @@ pub(super) async fn add(
     if let Some(method) = payment_method {
         texts.extend(method_texts(method));
     }
-    refuse_card_numbers(&texts)?;
+    refuse_card_numbers::<pb::AddPaymentMethodRequest>(&texts)?;
     mutate(
         request,
         |violations, _, message| {
@@ -79,7 +79,7 @@ pub(super) async fn set_default(
         request_id,
         validate_only: _,
     } = request.get_ref();
-    refuse_card_numbers(&[
+    refuse_card_numbers::<pb::SetDefaultPaymentMethodRequest>(&[
         ("customer_id", customer),
         ("payment_method_id", payment_method_id),
         ("etag", etag),
@@ -107,7 +107,7 @@ pub(super) async fn remove(
 ) -> Answered<pb::RemovePaymentMethodResponse> {
     let pb::RemovePaymentMethodRequest { customer_id: customer, payment_method_id, etag, request_id, validate_only: _ } =
         request.get_ref();
-    refuse_card_numbers(&[
+    refuse_card_numbers::<pb::RemovePaymentMethodRequest>(&[
         ("customer_id", customer),
         ("payment_method_id", payment_method_id),
         ("etag", etag),
@@ -133,7 +133,7 @@ pub(super) async fn list(
     request: Request<pb::ListPaymentMethodsRequest>,
 ) -> Answered<pb::ListPaymentMethodsResponse> {
     let pb::ListPaymentMethodsRequest { customer_id: customer } = request.get_ref();
-    refuse_card_numbers(&[("customer_id", customer)])?;
+    refuse_card_numbers::<pb::ListPaymentMethodsRequest>(&[("customer_id", customer)])?;
     read(
         request,
         |violations, _, pb::ListPaymentMethodsRequest { customer_id: id }| customer_id(violations, "customer_id", &id),
@@ -176,7 +176,7 @@ fn method_texts(method: &pb::PaymentMethod) -> Vec<(&'static str, &String)> {
 }
 
 /// Refuses texts that hold what looks like a card number or an IBAN. A UUID is neither, whatever its digits are.
-fn refuse_card_numbers(texts: &[(&'static str, &String)]) -> Result<(), Status> {
+fn refuse_card_numbers<M: RequestFields>(texts: &[(&'static str, &String)]) -> Result<(), Status> {
     let mut violations = Violations::default();
     for (field, text) in texts {
         if ids::parse(text).is_err() && holds_card_number(text) {
@@ -186,7 +186,7 @@ fn refuse_card_numbers(texts: &[(&'static str, &String)]) -> Result<(), Status> 
     if violations.is_empty() {
         return Ok(());
     }
-    Err(status::from_error(Error::CardNumberRefused(violations), Repeat::Safe))
+    Err(status::for_request::<M>(Error::CardNumberRefused(violations), Repeat::Safe))
 }
 
 /// Parses a payment method. What only the server writes is ignored.

@@ -21,7 +21,9 @@ include!(concat!(env!("OUT_DIR"), "/request_fields.rs"));
 /// The field of a request with these fields that an error is about; none if it is about something else.
 pub(super) fn field(error: &Error, paths: &[&str]) -> Option<String> {
     match error {
-        Error::Invalid(violations) => first(violations.all().iter().map(|violation| violation.field.clone())),
+        Error::Invalid(violations) | Error::CardNumberRefused(violations) => {
+            first(violations.all().iter().map(|violation| violation.field.clone()))
+        }
         Error::CustomerNotFound { at: Some(at) }
         | Error::Refused { at: Some(at), .. }
         | Error::TakenThere { at: Some(at), .. }
@@ -56,6 +58,7 @@ fn candidates(error: &Error) -> &'static [&'static str] {
         Error::TenantNotFound => &["tenant_id"],
         Error::MemberNotFound | Error::MembershipNotFound => &["member_id"],
         Error::TagNotFound => &["tag_id"],
+        Error::PaymentMethodNotFound => &["payment_method_id"],
         Error::BranchNotFound => &["branch_id", "branch.id"],
         Error::InvitationNotFound => &["invitation_id", "token"],
         Error::NameTaken { .. } => &["customer.name", "customer_id"],
@@ -72,6 +75,7 @@ fn candidates(error: &Error) -> &'static [&'static str] {
         Error::LookupAmbiguous => &["system"],
         Error::Refused { refusal, .. } => of_refusal(refusal),
         Error::Invalid(_)
+        | Error::CardNumberRefused(_)
         | Error::TokenMissing
         | Error::TokenInvalid(_)
         | Error::TokenTooLarge

@@ -6,6 +6,7 @@ use clientele::domain::{
     accounts::branch::BranchName,
     billing::{
         feature::FeatureName,
+        payment_method::PaymentMethod,
         rate_plan::{RatePlan, RatePlanName},
     },
     customers::{
@@ -114,6 +115,9 @@ pub fn limits() -> BTreeMap<(&'static str, &'static str), usize> {
         ("SuspendCustomerRequest.reason", len, StatusReason::MAX_CHARS),
         ("PlaceHoldRequest.kind", len, of(|hold: &Hold| &hold.kind)),
         ("PlaceHoldRequest.reason", len, of(|hold: &Hold| &hold.reason)),
+        ("PaymentMethod.provider", len, in_option(|method: &PaymentMethod| &method.provider)),
+        ("PaymentMethod.token", len, in_option(|method: &PaymentMethod| &method.token)),
+        ("PaymentMethod.brand", len, in_option(|method: &PaymentMethod| &method.brand)),
         ("Principal.issuer", len, Principal::MAX_CHARS),
         ("Principal.subject", len, Principal::MAX_CHARS),
         ("CreateTagRequest.name", len, TagName::MAX_CHARS),

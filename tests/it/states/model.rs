@@ -183,6 +183,7 @@ impl Model {
         let pending = self.status == pb::CustomerStatus::Pending;
         let all = [
             ("UpdateCustomer", pb::Role::Member, true),
+            ("AddPaymentMethod", pb::Role::Member, true),
             ("ModifyCustomerTags", pb::Role::Member, true),
             ("UpdateCustomId", if self.fleet { pb::Role::Member } else { pb::Role::ServiceManager }, true),
             ("ApproveCustomer", pb::Role::Admin, waits && !self.archived && self.legal_name),
