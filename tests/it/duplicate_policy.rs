@@ -84,7 +84,7 @@ async fn a_creation_that_blocks_names_what_the_caller_sees() {
         let refused = assert_refused(refused, Code::AlreadyExists, "POSSIBLE_DUPLICATE");
         let resource = refused.get_details_resource_info().unwrap();
         assert_eq!((resource.resource_type.as_str(), &resource.resource_name), ("clientele.v1.Customer", &bob));
-        let named = [&[bob.clone()], &others[..4]].concat().join(",");
+        let named = [std::slice::from_ref(&bob), &others[..4]].concat().join(",");
         assert_eq!(metadata(&refused, "duplicates"), Some(named));
         assert_eq!(metadata(&refused, "score").as_deref(), Some("70"));
         assert_eq!(metadata(&refused, "reasons").as_deref(), Some("EMAIL,NAME"));

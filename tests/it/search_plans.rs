@@ -83,7 +83,7 @@ async fn a_page_reads_few_rows_whatever_the_planner_knows() {
         asked.push((logged::ask(&log, &shape).await, shape));
     }
 
-    let duplicates = duplicates::ask(&log, &filled).await;
+    let duplicates = Box::pin(duplicates::ask(&log, &filled)).await;
 
     let mut sql = session(&world).await;
     let mut wrong = Vec::new();

@@ -5,6 +5,7 @@
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, ParseError, PhoneNumberFormat, enums::Region};
 
+use super::plain_phones;
 use crate::domain::values::{phone::Dialled, rule_code::RuleCode, violation::Rule};
 
 const IMPOSSIBLE: &str = "must be a phone number that can be dialled, such as +31 20 555 0123";
@@ -15,6 +16,10 @@ const IMPOSSIBLE: &str = "must be a phone number that can be dialled, such as +3
 /// # Errors
 /// The number is none of the country, or too long or too short for one.
 pub fn read(number: &str, country: Option<&str>) -> Result<Option<Dialled>, Rule> {
+    if let Some(phone) = plain_phones::read(number, country) {
+        let valid = PHONE_NUMBER_UTIL.is_valid_number(&phone);
+        return Ok(Some(Dialled { e164: format!("+{}{}", phone.country_code, phone.national_number), valid }));
+    }
     let impossible = || Rule::coded(RuleCode::Phone, IMPOSSIBLE);
     let region = country.and_then(|code| code.parse::<Region>().ok());
     let is_national = !number.trim_start().starts_with(['+', '\u{FF0B}']);

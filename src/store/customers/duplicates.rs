@@ -12,7 +12,6 @@ use super::{
 use crate::{
     domain::{
         access::caller::Caller,
-        customers::status::Status,
         duplicates::{FLEET, Traits},
         fields::field::View,
         values::ids::CustomerId,
@@ -31,6 +30,8 @@ const OF_A_KEY: i64 = 21;
 /// Candidates that are looked at, those with the most in common first. Some may be of no use: they have left the caller's sight, or an
 /// older release changed them.
 const CANDIDATES: i64 = 60;
+/// Statuses of customers that are no more, of which later releases will make some.
+const GONE: [&str; 2] = ["MERGED", "ERASED"];
 /// Customers that are read: twice as many as are reported, because the order in which they are read is only near to that of their scores.
 const READ: i64 = 40;
 /// The field that no reason depends on and that the view BASIC leaves out, but for contacts: these are compared.
@@ -60,11 +61,6 @@ pub async fn find_duplicates(
             points.push(asked.reason.points());
         }
     }
-    let statuses: Vec<String> = Status::WORDS
-        .iter()
-        .filter(|word| !matches!(**word, "MERGED" | "ERASED"))
-        .map(|word| (*word).to_owned())
-        .collect();
     let rows = sql!(
         query_as Row,
         "with found as materialized (
@@ -100,7 +96,7 @@ pub async fn find_duplicates(
                 from best b
                 cross join lateral (
                     select c.id, " SIZE_IN_VIEW " as size from customers c
-                    where c.tenant_id = $1 and c.id = b.customer_id and c.status = any($13) and " VISIBLE "
+                    where c.tenant_id = $1 and c.id = b.customer_id and c.status <> all($13) and " VISIBLE "
                     offset 0
                 ) s
                 order by b.rare desc, b.points desc, s.id
@@ -125,7 +121,7 @@ pub async fn find_duplicates(
         OF_A_KEY,
         except.map(CustomerId::get),
         CANDIDATES,
-        &statuses,
+        &GONE.map(str::to_owned)[..],
         READ,
         PAGE_BYTES,
     )

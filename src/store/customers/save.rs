@@ -154,6 +154,7 @@ async fn save_fields<A: Serialize>(
         ), no_duplicate as (
             delete from duplicate_keys d
             where d.tenant_id = $1 and d.customer_id = (select id from written) and d.key = any($25)
+              and d.customer_id <> '00000000-0000-0000-0000-000000000000'
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)
             select $1, a.id, k.key, w.id

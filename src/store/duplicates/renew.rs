@@ -98,7 +98,8 @@ async fn write(conn: &mut PgConnection, tenant: Uuid, elements: &[Element]) -> s
             where k.key & $3 = 0 or a.account_id = l.account_id
         ), gone as (
             delete from duplicate_keys d
-            where d.tenant_id = $1 and d.customer_id = any(array(select l.id from locked l)) and not exists (
+            where d.tenant_id = $1 and d.customer_id = any(array(select l.id from locked l))
+              and d.customer_id <> '00000000-0000-0000-0000-000000000000' and not exists (
                 select from wanted w where w.id = d.customer_id and w.account_id = d.account_id and w.key = d.key
             )
             returning d.customer_id

@@ -12,7 +12,7 @@ use super::{
     Stage,
     words::{WORDS, set_word},
 };
-use crate::world::Client;
+use crate::world::{Client, customer};
 
 /// The customers that a read shows.
 type Shown = Pin<Box<dyn Future<Output = Result<Vec<pb::Customer>, Status>> + Send>>;
@@ -64,6 +64,15 @@ pub(super) const READS: &[(&str, Read)] = &[
             };
             let results = client.customers().search_customers(request).await?.into_inner().results;
             results.into_iter().map(|result| result.customer.unwrap()).collect()
+        }),
+    ),
+    (
+        "CustomerService/FindDuplicateCustomers",
+        read!(client, id => {
+            let customer = Some(customer(&client.get(&id).await?.name));
+            let request = pb::FindDuplicateCustomersRequest { customer, ..Default::default() };
+            let found = client.customers().find_duplicate_customers(request).await?.into_inner().duplicates;
+            found.into_iter().map(|found| found.customer.unwrap()).collect()
         }),
     ),
     (
@@ -147,7 +156,7 @@ async fn an_account_below_sees_no_customer_by_a_reach_that_this_server_does_not_
 async fn a_search_leaves_out_an_unknown_status_unless_it_asks_for_everything() {
     let stage = Stage::set().await;
     let admin = &stage.north.admin;
-    let known = admin.create(crate::world::customer("Known")).await.unwrap().id;
+    let known = admin.create(customer("Known")).await.unwrap().id;
     stage.sql("update customers set status = 'ON_TRIAL', status_reason = 'new' where id = $1").await;
     let all = [pb::CustomerStatus::Pending, pb::CustomerStatus::Active, pb::CustomerStatus::Rejected];
     let found = async |archived: pb::ArchivedFilter, statuses: &[pb::CustomerStatus]| {

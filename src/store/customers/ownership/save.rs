@@ -217,12 +217,15 @@ pub async fn save(
             select distinct w.id, w.account_id, w.ancestors, k.key
             from written w
             cross join lateral (
-                select d.key from duplicate_keys d where d.tenant_id = $1 and d.customer_id = w.id offset 0
+                select d.key from duplicate_keys d
+                where d.tenant_id = $1 and d.customer_id = w.id and d.customer_id <> '00000000-0000-0000-0000-000000000000'
+                offset 0
             ) k
         ), no_duplicate as (
             -- An account that is on both paths keeps its rows.
             delete from duplicate_keys d using written w
             where d.tenant_id = $1 and d.customer_id = w.id and d.customer_id = any(array(select id from written))
+              and d.customer_id <> '00000000-0000-0000-0000-000000000000'
               and d.account_id <> all(case when d.key & $18 = 0 then w.ancestors else array[w.account_id] end)
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)
