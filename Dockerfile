@@ -21,8 +21,11 @@ COPY .sqlx .sqlx
 COPY build.rs ./
 COPY migrations migrations
 COPY proto proto
+COPY third_party third_party
 COPY src src
 ENV SQLX_OFFLINE=true
+ARG COMMIT=
+ENV CLIENTELE_COMMIT=$COMMIT
 RUN cargo build --release --locked --bins
 COPY docker docker
 RUN docker/rootfs target/release/clientele /rootfs

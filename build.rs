@@ -3,11 +3,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "cargo tells a build script everything by its environment")]
 
-use std::{collections::BTreeMap, env, error::Error, fmt::Write as _, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, env, error::Error, fmt::Write as _, fs, io, path::PathBuf, process::Command};
 
 use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
 
 const PACKAGE: &str = "clientele.v1";
+/// The packages of annotations of fields and RPCs.
+const ANNOTATIONS: [&str; 2] = ["google.api", "buf.validate"];
+/// Where imports are looked for.
+const INCLUDES: [&str; 2] = ["proto", "third_party"];
 /// The folder of the package's files.
 const CONTRACT: &str = "proto/clientele/v1";
 /// In the descriptor set so that grpcurl can decode the details of an error.
@@ -15,22 +19,48 @@ const ERROR_DETAILS: &str = "google/rpc/error_details.proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=third_party");
     println!("cargo:rerun-if-changed=migrations");
     let out = PathBuf::from(env::var("OUT_DIR")?);
+    println!("cargo:rustc-env=CLIENTELE_VERSION={}", version()?);
 
-    let mut compiler = protox::Compiler::new(["proto", "proto/third_party"])?;
+    let mut compiler = protox::Compiler::new(INCLUDES)?;
     compiler.include_source_info(true).include_imports(true).open_files(protos()?)?;
     fs::write(out.join("rpcs.rs"), rpcs(&compiler.descriptor_pool())?)?;
     fs::write(out.join("mutations.rs"), mutations(&compiler.descriptor_pool())?)?;
+    fs::write(out.join("request_fields.rs"), request_fields(&compiler.descriptor_pool()))?;
     fs::write(out.join("shapes.rs"), shapes(&compiler.descriptor_pool()))?;
-    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
+    fs::write(out.join("descriptors.bin"), descriptors(&compiler.descriptor_pool())?)?;
 
+    // No message holds the annotations' own types: no code is made of them.
+    let mut contract = compiler.file_descriptor_set();
+    contract.file.retain(|file| !ANNOTATIONS.contains(&file.package()));
     tonic_prost_build::configure()
         // Maps in key order, so that equal messages have equal bytes: fingerprints and answers depend on it.
         .btree_map(".")
         .extern_path(".google.rpc", "::tonic_types::pb")
-        .compile_fds(compiler.file_descriptor_set())?;
+        .compile_fds(contract)?;
     Ok(())
+}
+
+/// The program's version, with the commit in a release: that in CLIENTELE_COMMIT, for builds without a repository, else git's. A
+/// debug build does not ask, or each commit would compile the program again.
+fn version() -> Result<String, Box<dyn Error>> {
+    println!("cargo:rerun-if-env-changed=CLIENTELE_COMMIT");
+    let version = env::var("CARGO_PKG_VERSION")?;
+    let named = env::var("CLIENTELE_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let commit = match named {
+        Some(commit) => Some(commit),
+        None if env::var("PROFILE")? == "release" => {
+            println!("cargo:rerun-if-changed=.git/HEAD");
+            println!("cargo:rerun-if-changed=.git/logs/HEAD");
+            let asked = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+            let answered = asked.ok().filter(|answer| answer.status.success());
+            answered.and_then(|answer| String::from_utf8(answer.stdout).ok()).map(|commit| commit.trim().to_owned())
+        }
+        None => None,
+    };
+    Ok(commit.map_or_else(|| version.clone(), |commit| format!("{version} ({commit})")))
 }
 
 /// Every file of the contract, and the details of errors.
@@ -42,6 +72,28 @@ fn protos() -> io::Result<Vec<PathBuf>> {
     // A folder lists its files in any order; the generated code must not depend on it.
     files.sort();
     Ok(files)
+}
+
+/// The descriptor set that reflection serves: the contract's files with their comments, and without comments what they import, which
+/// would be most of it.
+fn descriptors(commented: &DescriptorPool) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut compiler = protox::Compiler::new(INCLUDES)?;
+    compiler.include_imports(true).open_files(protos()?)?;
+    let mut set = Vec::new();
+    for file in compiler.descriptor_pool().files() {
+        let ours = commented.get_file_by_name(file.name()).filter(|file| file.package_name() == PACKAGE);
+        let bytes = ours.unwrap_or(file).encode_to_vec();
+        // An entry of the field 1: its key, its length in groups of seven bits, and the file.
+        set.push(0x0a);
+        let mut length = bytes.len();
+        while length >= 0x80 {
+            set.push(u8::try_from(length & 0x7f)? | 0x80);
+            length >>= 7;
+        }
+        set.push(u8::try_from(length)?);
+        set.extend(bytes);
+    }
+    Ok(set)
 }
 
 /// One `match` from an RPC's path to what the contract says of it.
@@ -135,6 +187,32 @@ fn normalized(
         }
     }
     Ok(code)
+}
+
+/// The paths of each request's fields, one level deep, by which an error finds the field that it is about.
+fn request_fields(pool: &DescriptorPool) -> String {
+    let services = pool.services().filter(|service| service.package_name() == PACKAGE);
+    let requests: BTreeMap<_, _> = services
+        .flat_map(|service| service.methods().map(|method| method.input()).collect::<Vec<_>>())
+        .map(|message| (message.name().to_owned(), message))
+        .collect();
+    let implementation = |(name, message): (String, MessageDescriptor)| {
+        let mut paths = Vec::new();
+        for field in message.fields() {
+            paths.push(field.name().to_owned());
+            if let Kind::Message(part) = field.kind()
+                && part.package_name() == PACKAGE
+                && !field.is_list()
+                && !field.is_map()
+            {
+                paths.extend(part.fields().map(|inner| format!("{}.{}", field.name(), inner.name())));
+            }
+        }
+        format!(
+            "impl RequestFields for crate::grpc::pb::{name} {{\n    const PATHS: &'static [&'static str] = &{paths:?};\n}}\n"
+        )
+    };
+    requests.into_iter().map(implementation).collect()
 }
 
 /// The comment above a field.

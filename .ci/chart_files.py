@@ -1,6 +1,6 @@
 """Generates files of the chart, so that no list is kept twice: `chart_files.py check` or `write`.
 
-README.md from values.yaml's comments; the settings in values.schema.json from the program's README, which a test compares with
+README.md from values.yaml's comments; the settings in values.schema.json from docs/settings.md, which a test compares with
 the code; reads.yaml from the shipped service config; Chart.yaml's appVersion from Cargo.toml.
 """
 
@@ -22,8 +22,8 @@ DURATION = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}
 
 
 def settings():
-    """Returns flag and meaning of the program's settings by key, from its README's table."""
-    text = (ROOT / "README.md").read_text()
+    """Returns flag and meaning of the program's settings by key, from the table in docs/settings.md."""
+    text = (ROOT / "docs/settings.md").read_text()
     table = text.split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
     rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in table.strip().splitlines()[2:]]
     return {key.strip("`"): (flag.strip("`").replace("\\|", "|"), meaning) for flag, _, key, _, meaning in rows if key}

@@ -12,6 +12,7 @@ tools="${XDG_CACHE_HOME:-$HOME/.cache}/clientele-tools"
 # The versions are part of the folders' names: a new version is installed beside the old one.
 readonly buf_version=1.75.0 cargo_deny_version=0.20.2 grpcurl_version=1.9.4
 readonly typos_version=1.52.0 cargo_shear_version=1.14.0
+readonly openapi_version=0.7.1 protoc_doc_version=1.5.1
 readonly helm_version=3.22.0 kubeconform_version=0.8.0 kubernetes_validate_version=1.37.0 hadolint_version=2.15.1
 buf_home="$tools/buf-$buf_version"
 cargo_deny_home="$tools/cargo-deny-$cargo_deny_version"
@@ -25,7 +26,9 @@ hadolint_home="$tools/hadolint-$hadolint_version"
 kubernetes_validate_home="$tools/kubernetes-validate-$kubernetes_validate_version"
 kubernetes_schemas="$kubernetes_validate_home/kubernetes_validate/kubernetes-json-schema"
 promtool_home="$tools/promtool"
-export PATH="$buf_home/bin:$cargo_deny_home/bin:$typos_home/bin:$cargo_shear_home/bin:$grpcurl_home/bin:$helm_home/bin:$kubeconform_home/bin:$hadolint_home/bin:$promtool_home/bin:$PATH"
+openapi_home="$tools/protoc-gen-openapi-$openapi_version"
+protoc_doc_home="$tools/protoc-gen-doc-$protoc_doc_version"
+export PATH="$buf_home/bin:$cargo_deny_home/bin:$typos_home/bin:$cargo_shear_home/bin:$grpcurl_home/bin:$helm_home/bin:$kubeconform_home/bin:$hadolint_home/bin:$promtool_home/bin:$openapi_home/bin:$protoc_doc_home/bin:$PATH"
 
 fail() {
     printf '\n%s: %s\n' "$(basename "$0")" "$*" >&2

@@ -192,7 +192,7 @@ def call(port, how, manifests):
         ("AccountService/ListTenants", "{}"),
         ("AccountService/CreateTenant", '{"validate_only": true}'),
     ):
-        protos = ["-import-path", "proto", "-import-path", "proto/third_party", "-proto", "clientele/v1/account_service.proto"]
+        protos = ["-import-path", "proto", "-import-path", "third_party", "-proto", "clientele/v1/account_service.proto"]
         command = ["grpcurl", *how, *protos, "-H", f"authorization: Bearer {token}", "-d", body, f"127.0.0.1:{port}", f"clientele.v1.{rpc}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0 or "CreateTenant" in rpc, done.stderr

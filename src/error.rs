@@ -230,6 +230,12 @@ pub enum Error {
         /// The driver's error.
         cause: String,
     },
+    /// The database's schema is older than this server needs. Nothing was done.
+    #[error("schema outdated: {cause}")]
+    SchemaOutdated {
+        /// What is missing.
+        cause: String,
+    },
     /// A statement's error. `store` and `service` turn it into a more specific error where they know its meaning.
     #[error(transparent)]
     Database(sqlx::Error),
@@ -261,6 +267,7 @@ impl Error {
     pub fn duplicate(&self) -> Self {
         match self {
             Self::Unavailable { cause } => Self::Unavailable { cause: cause.clone() },
+            Self::SchemaOutdated { cause } => Self::SchemaOutdated { cause: cause.clone() },
             Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
             Self::TenantRequired => Self::TenantRequired,
             Self::Deadline => Self::Deadline,

@@ -16,7 +16,7 @@ use clientele::{
         ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, IntoTower, PanicGuard, Receive,
         Respond, Trace, VerifyToken, token::Verifier,
     },
-    service::{Services, bytes::ByteBudget},
+    service::{Services, bytes::ByteBudget, readiness::Readiness},
     telemetry::{self, Telemetry},
 };
 use prost::Message as _;
@@ -69,7 +69,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .layer(IntoTower(Receive::new(budget.clone(), config.load.message_timeout, &active)))
             .layer(IntoTower(Admission::new(&config, &active)))
             .layer(IntoTower(Detach::new(None, budget.clone())))
-            .layer(IntoTower(CheckAccess::new(access, [])))
+            .layer(IntoTower(CheckAccess::new(access, [], Readiness::default())))
             .layer(IntoTower(Respond::new(budget)))
             .add_service(service)
             .serve_with_incoming(incoming)

@@ -19,13 +19,13 @@ if (!token) {
   process.exit(1);
 }
 
-const PROTO = fileURLToPath(new URL('../../proto', import.meta.url));
+const [PROTO, THIRD_PARTY] = ['proto', 'third_party'].map((folder) => fileURLToPath(new URL(`../../${folder}`, import.meta.url)));
 const MILLISECONDS = 10_000; // for one call
 const TRIES = 3;
 
 const services = ['access', 'customer', 'history'].map((name) => `clientele/v1/${name}_service.proto`);
 const protos = protoLoader.loadSync([...services, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
-  includeDirs: [PROTO, `${PROTO}/third_party`],
+  includeDirs: [PROTO, THIRD_PARTY],
   keepCase: true,
   longs: String,
   enums: String,

@@ -18,17 +18,20 @@ from types import SimpleNamespace
 import grpc
 from grpc_tools import protoc
 
-PROTO = Path(__file__).resolve().parents[2] / "proto"
+ROOT = Path(__file__).resolve().parents[2]
+PROTO, THIRD_PARTY = ROOT / "proto", ROOT / "third_party"
 SECONDS = 10  # for one call
 TRIES = 3
 
 
 def generated():
     """Our protos as Python modules. A real client generates them in its build, with the same command."""
-    includes = [f"-I{root}" for root in (PROTO, PROTO / "third_party", files("grpc_tools") / "_proto")]
+    includes = [f"-I{root}" for root in (PROTO, THIRD_PARTY, files("grpc_tools") / "_proto")]
     ours = sorted(file.stem for file in PROTO.glob("clientele/v1/*.proto"))
     sources = [f"clientele/v1/{name}.proto" for name in ours]
-    sources += ["google/rpc/status.proto", "google/rpc/error_details.proto"]
+    sources += [f"google/rpc/{name}.proto" for name in ("status", "error_details")]
+    # The types of the contract's annotations; packages have them too: googleapis-common-protos and protovalidate.
+    sources += [f"google/api/{name}.proto" for name in ("annotations", "field_behavior", "http")] + ["buf/validate/validate.proto"]
     with tempfile.TemporaryDirectory() as out:
         if protoc.main(["protoc", *includes, f"--python_out={out}", f"--grpc_python_out={out}", *sources]):
             raise SystemExit("the protos do not compile")

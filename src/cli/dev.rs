@@ -10,14 +10,15 @@ use super::{
     listen::{check_is_free, local_address},
     migrate,
     output::{Failure, print_message, print_result},
+    settings::Logging,
     stop::{StopSignals, drain},
     telemetry_options::TelemetryOptions,
     token::{self, DevIssuer, OPERATOR},
 };
 use crate::{
     config::{
-        Config, Connections, Database, Identity, Limits, Load, Mail, MeshIdentity, Problems, SealingKeys, Telemetry,
-        mail::Delivery, parse,
+        Config, Connections, Database, Identity, Limits, Load, Mail, MeshIdentity, Problems, RawSettings, SealingKeys,
+        Telemetry, mail::Delivery, parse,
     },
     domain::requests::principal::Principal,
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
@@ -40,7 +41,6 @@ const SPARE_CONNECTIONS: u16 = 14;
 /// When it is ready, it prints `ready on ADDR` on standard output. How to call it is on standard error.
 /// Ctrl-C stops everything that it started; the data is kept.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(super) struct Dev {
     /// Address to listen on; port 0 picks a free one
     #[arg(long, env = "CLIENTELE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:50051")]
@@ -55,9 +55,21 @@ pub(super) struct Dev {
     no_demo_data: bool,
     #[command(flatten)]
     telemetry: TelemetryOptions,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 impl Dev {
+    /// Returns the settings of its log.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(super) fn log_settings(&self) -> Result<RawSettings, Problems> {
+        let mut problems = Problems::default();
+        let settings = self.logging.gather(&mut problems);
+        if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
     /// Serves until a signal stops it; then nothing that it started is left.
     pub(super) async fn run(self, log_filter: LogFilter) -> Result<(), Failure> {
         let mut signals = StopSignals::listen()?;
@@ -71,7 +83,11 @@ impl Dev {
         };
         let cluster = cluster?;
         let outcome = self.serve(listen, &cluster, &data_dir, &log_filter, &mut signals).await;
+        print_message("stopping PostgreSQL");
         let stopped = cluster.stop().await;
+        if stopped.is_ok() {
+            print_message(&format!("stopped; the data stays in {}", data_dir.path().display()));
+        }
         outcome.and(stopped.map_err(Failure::from))
     }
 
@@ -92,7 +108,7 @@ impl Dev {
             return Ok(());
         };
         let server = started?;
-        let ready = self.prepare(&server, data_dir, &issuer, log_filter);
+        let ready = self.prepare(&server, cluster, data_dir, &issuer, log_filter);
         let outcome = match signals.run_until_stopped(ready).await {
             Some(Ok(())) => {
                 signals.wait().await;
@@ -109,6 +125,7 @@ impl Dev {
     async fn prepare(
         &self,
         server: &RunningServer,
+        cluster: &Cluster,
         data_dir: &DataDir,
         issuer: &DevIssuer,
         log_filter: &LogFilter,
@@ -121,9 +138,17 @@ impl Dev {
             Some(demo) => demo::link(&server.services().mailer, demo).await?,
             None => None,
         };
-        print_message(&hints::text(local, data_dir.path(), demo.as_ref(), link.as_ref()));
+        print_message(&hints::text(local, data_dir.path(), &psql(cluster), demo.as_ref(), link.as_ref()));
         Ok(print_result(&format!("ready on {address}"))?)
     }
+}
+
+/// The command that opens dev's database.
+fn psql(cluster: &Cluster) -> String {
+    let psql = cluster.bin().join("psql");
+    // A downloaded PostgreSQL may have none.
+    let psql = if psql.exists() { psql.display().to_string() } else { "psql".to_owned() };
+    format!("{} {}", hints::quote(&psql), hints::quote(&cluster.url(DATABASE)))
 }
 
 fn cluster_settings(data_dir: &DataDir) -> ClusterSettings {

@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use super::{
     listen::local_address,
     output::{Failure, print_result},
-    settings::{Logging, Settings},
+    settings::{Logging, OfHealth, Settings},
 };
 use crate::{
     config::{
@@ -25,7 +25,6 @@ use crate::{
 /// machine: at its `listen` address, and with a certificate over TLS. It trusts only that certificate, and presents it
 /// as the client certificate.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(super) struct Health {
     /// Readiness (the server accepts calls) or liveness (the process runs)
     #[arg(default_value = READINESS, value_parser = PossibleValuesParser::new([READINESS, LIVENESS]))]
@@ -34,7 +33,9 @@ pub(super) struct Health {
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
     #[command(flatten)]
-    settings: Settings<true>,
+    settings: Settings<OfHealth>,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// A health check: the service's name, and the server.
@@ -46,9 +47,9 @@ pub(super) struct HealthQuery {
 
 impl Health {
     /// Returns the settings and the query. Other settings of a server are ignored.
-    pub(super) fn query(self, logging: Logging) -> Result<(RawSettings, HealthQuery), Problems> {
+    pub(super) fn query(self) -> Result<(RawSettings, HealthQuery), Problems> {
         let mut problems = Problems::default();
-        let settings = self.settings.gather(logging, &mut problems);
+        let settings = self.settings.gather(&self.logging, &mut problems);
         let address = self.address.or_else(|| {
             let listen = parse::address(settings.value(&LISTEN).unwrap_or_default());
             problems.value_of(&settings.label(&LISTEN), listen).map(|listen| local_address(listen).to_string())

@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::{
     output::{Failure, print_message},
-    settings::{Logging, Settings},
+    settings::{Logging, OfDatabase, Settings},
 };
 use crate::{
     config::{self, Problems, RawSettings, database_location},
@@ -20,14 +20,16 @@ use crate::{
 #[derive(clap::Args)]
 pub(super) struct Migrate {
     #[command(flatten)]
-    settings: Settings<false>,
+    settings: Settings<OfDatabase>,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 impl Migrate {
     /// Returns the settings, and how to connect to the database. Other settings in a server's file are ignored.
-    pub(super) fn database(self, logging: Logging) -> Result<(RawSettings, PgConnectOptions), Problems> {
+    pub(super) fn database(self) -> Result<(RawSettings, PgConnectOptions), Problems> {
         let mut problems = Problems::default();
-        let settings = self.settings.gather(logging, &mut problems);
+        let settings = self.settings.gather(&self.logging, &mut problems);
         match config::database_options(&settings, &mut problems) {
             Some(options) if problems.0.is_empty() => Ok((settings, PgConnectOptions::clone(&options.get()))),
             _ => Err(problems),

@@ -3,6 +3,7 @@
 
 mod data_dir;
 mod demo;
+mod descriptor;
 mod dev;
 mod health;
 mod hints;
@@ -11,34 +12,34 @@ mod migrate;
 mod output;
 mod serve;
 mod settings;
+mod shell;
 mod stop;
 mod telemetry_options;
 mod token;
 
 use std::{process::ExitCode, time::Duration};
 
+use clap::CommandFactory as _;
 use tokio::runtime::Runtime;
 
-use self::{
-    output::{Failure, print_message},
-    settings::Logging,
-};
+use self::output::{Failure, print_message};
 use crate::{
     config::{Problems, RawSettings},
     telemetry::{self, LogFilter},
 };
+
+/// The version, and the commit of a release build.
+const VERSION: &str = env!("CLIENTELE_VERSION");
 
 /// The customer-account service for resellers: gRPC over PostgreSQL.
 ///
 /// To try it: run `clientele dev`, and in another terminal the commands that it prints.
 /// To run it: `clientele migrate`, then `clientele serve`.
 #[derive(clap::Parser)]
-#[command(version, verbatim_doc_comment)]
+#[command(name = "clientele", version = VERSION, verbatim_doc_comment, max_term_width = 100)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
-    logging: Logging,
 }
 
 #[derive(clap::Subcommand)]
@@ -49,6 +50,9 @@ enum Command {
     Health(health::Health),
     Migrate(migrate::Migrate),
     Token(token::Token),
+    Descriptor(descriptor::Descriptor),
+    Completions(shell::Completions),
+    Man(shell::ManualPage),
 }
 
 /// Runs a command to its end.
@@ -63,35 +67,31 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn dispatch(Arguments { command, logging }: Arguments) -> Result<(), Failure> {
+fn dispatch(Arguments { command }: Arguments) -> Result<(), Failure> {
     match command {
         // These only print: they need neither logs nor threads.
         Command::Token(token) => {
-            log_settings(logging)?;
+            settings::check_environment()?;
             token.run()
         }
-        Command::CheckConfig(check) => check.run(logging),
+        Command::CheckConfig(check) => check.run(),
+        Command::Descriptor(descriptor) => descriptor.run(),
+        Command::Completions(completions) => completions.run(Arguments::command()),
+        Command::Man(page) => page.run(Arguments::command()),
         Command::Health(health) => {
-            let (settings, query) = health.query(logging)?;
+            let (settings, query) = health.query()?;
             run_logged(&settings, |_| health::check(query))
         }
-        Command::Dev(dev) => run_logged(&log_settings(logging)?, |log_filter| dev.run(log_filter)),
+        Command::Dev(dev) => run_logged(&dev.log_settings()?, |log_filter| dev.run(log_filter)),
         Command::Serve(serve) => {
-            let (settings, config) = serve.config(logging)?;
+            let (settings, config) = serve.config()?;
             run_logged(&settings, |_| serve::run(config))
         }
         Command::Migrate(migrate) => {
-            let (settings, options) = migrate.database(logging)?;
+            let (settings, options) = migrate.database()?;
             run_logged(&settings, |_| async move { migrate::migrate(&options).await })
         }
     }
-}
-
-/// Returns the settings of a command that accepts only those of the log.
-fn log_settings(logging: Logging) -> Result<RawSettings, Problems> {
-    let mut problems = Problems::default();
-    let settings = logging.gather(&mut problems);
-    if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
 /// Runs a command that logs, and passes it the log's filter.

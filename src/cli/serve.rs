@@ -4,7 +4,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::{
     output::{Failure, print_message, print_result},
-    settings::{Logging, Settings},
+    settings::{Logging, OfServer, Settings},
     stop::{StopSignals, drain},
 };
 use crate::{
@@ -18,10 +18,11 @@ use crate::{
 /// overrides the file. The flags --issuer, --operator, --service-principal and --sealing-key-file may be repeated; one
 /// value may also contain several, separated by `;`.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(super) struct Serve {
     #[command(flatten)]
-    settings: Settings<true>,
+    settings: Settings<OfServer>,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// Check the settings of `serve` and print the effective ones
@@ -29,30 +30,31 @@ pub(super) struct Serve {
 /// It reads everything that `serve` reads, including key files, but connects to nothing. All problems are reported
 /// together. Secrets are not printed.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(super) struct CheckConfig {
     #[command(flatten)]
-    settings: Settings<true>,
+    settings: Settings<OfServer>,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 impl Serve {
     /// Returns the settings and the configuration.
-    pub(super) fn config(self, logging: Logging) -> Result<(RawSettings, Config), Problems> {
-        read_config(self.settings, logging)
+    pub(super) fn config(self) -> Result<(RawSettings, Config), Problems> {
+        read_config(self.settings, &self.logging)
     }
 }
 
 impl CheckConfig {
     /// Checks the settings and prints the effective ones.
-    pub(super) fn run(self, logging: Logging) -> Result<(), Failure> {
-        let (settings, _) = read_config(self.settings, logging)?;
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let (settings, _) = read_config(self.settings, &self.logging)?;
         print_result(&settings.effective())?;
         print_message("the configuration is valid");
         Ok(())
     }
 }
 
-fn read_config(settings: Settings<true>, logging: Logging) -> Result<(RawSettings, Config), Problems> {
+fn read_config(settings: Settings<OfServer>, logging: &Logging) -> Result<(RawSettings, Config), Problems> {
     let mut problems = Problems::default();
     let settings = settings.gather(logging, &mut problems);
     match Config::read(&settings, &mut problems) {

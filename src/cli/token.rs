@@ -36,9 +36,18 @@ const SEALING_KEY: &str = "sealing.key";
 
 /// Print a token that `clientele dev` accepts
 ///
-/// It is signed with the key in dev's data folder, which is created if absent; dev need not run. The subject `operator`
-/// is dev's platform operator; in the demo data `admin`, `viewer`, `alice`, `bob`, `carol`, `dmitri` and `erika` are
-/// members.
+/// It is signed with the key in dev's data folder, which is created if absent; dev need not run.
+/// Subjects of the demo:
+///
+///   operator  the platform operator: creates tenants
+///   admin     ADMIN of the distributor, and so of all its resellers
+///   viewer    VIEWER of the distributor
+///   alice     MEMBER of the cloud reseller (few required fields)
+///   dmitri    MEMBER of a reseller below the cloud reseller
+///   bob       ADMIN of the telecom reseller (manual approval)
+///   carol     SERVICE_MANAGER of the dealer, which has branches
+///   erika     ADMIN of the reseller with many required fields
+///   olga      invited; with --email as `clientele dev` prints it
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Token {

@@ -1,5 +1,5 @@
-//! The table of all settings. Flags, environment variables and file keys are derived from it, and a test compares README's
-//! table with it. A flag takes precedence over the environment, the environment over the file, the file over the default.
+//! The table of all settings. Flags, environment variables and file keys are derived from it, and a test compares
+//! docs/settings.md with it. A flag takes precedence over the environment, the environment over the file, the file over the default.
 
 /// The prefix of all environment variables.
 pub const PREFIX: &str = "CLIENTELE_";
@@ -62,6 +62,27 @@ impl Setting {
             Some(stem) if self.is_list() => format!("{stem}y"),
             _ if self.is_list() => flag.trim_end_matches('s').to_owned(),
             _ => flag,
+        }
+    }
+
+    /// The heading under which help lists it. What belongs nowhere else is the server's own.
+    #[must_use]
+    pub fn heading(&self) -> &'static str {
+        let is_of = |parts: &[&str]| parts.iter().any(|part| self.key.starts_with(part));
+        match self.key {
+            "emailless_issuers" => "Mails of invitations",
+            key if key.starts_with("log") => "Logs",
+            _ if is_of(&["database_", "pool_", "search_pool", "statement_", "lock_"]) => "Database",
+            _ if is_of(&["issuers", "token_", "jwks_", "operators", "service_principals", "sealing_"]) => {
+                "Tokens, callers and keys"
+            }
+            _ if is_of(&["tls_", "trust", "max_client", "max_connections", "max_streams", "idle_connection"]) => {
+                "Connections"
+            }
+            _ if is_of(&["metrics_", "otlp_", "trace_"]) => "Metrics and traces",
+            _ if is_of(&["smtp_", "mail_", "invitation_"]) => "Mails of invitations",
+            _ if is_of(&["deadline", "max_in_flight", "queue_", "message_", "max_bytes", "rate_"]) => "Calls and load",
+            _ => "Server",
         }
     }
 

@@ -30,12 +30,14 @@ fn stopped(error: &dyn DatabaseError) -> Option<Error> {
         // One code for two causes. In another language the text tells nothing; an operator's cancellation is rare.
         "57014" if error.message().contains("user request") => Some(Error::StatementCancelled),
         "57014" => Some(Error::StatementTimeout),
+        // A table is missing: the schema is not migrated yet. The statement did nothing.
+        "42P01" => Some(Error::SchemaOutdated { cause: "a table is missing (42P01)".to_owned() }),
         // Class 08: connection; 57P0x: the server stops or starts; 53300: too many connections; 25006: read-only, so a
-        // standby; 42P01: a table is missing, so not migrated yet.
+        // standby.
         unavailable
             if unavailable.starts_with("08")
                 || unavailable.starts_with("57P0")
-                || matches!(unavailable, "53300" | "25006" | "42P01") =>
+                || matches!(unavailable, "53300" | "25006") =>
         {
             Some(Error::Unavailable { cause: unavailable.to_owned() })
         }

@@ -97,6 +97,16 @@ pub(super) fn role(violations: &mut Violations, field: &str, raw: i32) -> Option
     known
 }
 
+/// The rule that a path of an update mask breaks if the update does not write it. `fixed` has the other fields of the message, each
+/// with what changes it, or why nothing does; `writable` says what a mask may name.
+pub(super) fn not_writable(path: &str, fixed: &[(&str, &str)], writable: &str) -> Rule {
+    let head = path.split(['.', '[']).next().unwrap_or_default();
+    match fixed.iter().find(|(field, _)| *field == head) {
+        Some((field, why)) => Rule::with(format!("must not name {field}: {why}")),
+        None => Rule::with(format!("must be {writable}")),
+    }
+}
+
 /// Converts a role to its enum.
 pub(super) fn role_out(role: Role) -> pb::Role {
     match role {

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     grpc::{
         fingerprint::{Mutation, fingerprint},
-        status::{self, Repeat},
+        status::{self, Repeat, RequestFields},
     },
     service::page::Page,
 };
@@ -68,7 +68,7 @@ impl Actor for Operator {
 }
 
 /// Handles a read: `parse` reads the message, `find` runs the use case and makes the answer.
-pub(super) async fn read<W: Send + Sync + 'static, M, P, R>(
+pub(super) async fn read<W: Send + Sync + 'static, M: RequestFields, P, R>(
     request: Request<M>,
     parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
     find: impl AsyncFnOnce(&W, P) -> Result<R>,
@@ -80,11 +80,11 @@ pub(super) async fn read<W: Send + Sync + 'static, M, P, R>(
         Ok(parsed) => find(&who, parsed).await,
         Err(violations) => Err(violations.into()),
     };
-    answer.map(Response::new).map_err(|error| status::from_error(error, Repeat::Safe))
+    answer.map(Response::new).map_err(|error| status::for_request::<M>(error, Repeat::Safe))
 }
 
 /// Handles a mutation: `parse` reads the message, `execute` runs the use case and makes the answer.
-pub(super) async fn mutate<W: Actor, M: Mutation, P, R>(
+pub(super) async fn mutate<W: Actor, M: Mutation + RequestFields, P, R>(
     request: Request<M>,
     parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
     execute: impl AsyncFnOnce(&W, P, &Options) -> Result<R>,
@@ -94,7 +94,7 @@ pub(super) async fn mutate<W: Actor, M: Mutation, P, R>(
 
 /// Handles a mutation some of whose violations depend on what is stored. If the message has violations, `complete` gets what could be
 /// read, and adds the others: so all are in one answer.
-pub(super) async fn mutate_completing<W: Actor, M: Mutation, P, R>(
+pub(super) async fn mutate_completing<W: Actor, M: Mutation + RequestFields, P, R>(
     request: Request<M>,
     parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
     complete: impl AsyncFnOnce(&W, P, &mut Violations),
@@ -111,10 +111,10 @@ pub(super) async fn mutate_completing<W: Actor, M: Mutation, P, R>(
     }
     let (parsed, options) = violations
         .finish(parsed.zip(options))
-        .map_err(|violations| status::from_error(violations.into(), Repeat::Safe))?;
+        .map_err(|violations| status::for_request::<M>(violations.into(), Repeat::Safe))?;
     // Boxed: the future of a use case is large, and the handler's own would contain it beside the message.
     let answer = Box::pin(execute(&who, parsed, &options)).await;
-    answer.map(Response::new).map_err(|error| status::from_error(error, repeat(options.request.is_some())))
+    answer.map(Response::new).map_err(|error| status::for_request::<M>(error, repeat(options.request.is_some())))
 }
 
 /// Takes the identity from the request's extensions, where layers/access put it. Identity comes from nowhere else.

@@ -3,6 +3,7 @@
 //! 0. `workload`: outside `trace`, which logs the calling workload; it never fails.
 //! 1. `trace`: outside everything that may reject a call, so that every call, also one that is rejected or dropped, has its
 //!    access line and its trace.
+//!    Inside it `content_type` refuses what is no gRPC.
 //! 2. `panic`: inside `trace`, so that a panic has an access line too; outside everything that may panic.
 //! 3. `error_details`: adds the details that every error has to the errors that tonic makes itself.
 //! 4. `deadline`: outside everything that may wait.
@@ -16,7 +17,8 @@
 //! 9. `access`: checks the caller's rights: the acting account and its role. It may ask the database.
 //! 10. `respond`: encodes the answer inside the call's task, and counts its bytes until the peer has taken them (`untaken`).
 //!
-//! Health and reflection have a layer of their own around their services (`tokenless`), which need neither token nor permit.
+//! Health and reflection have a layer of their own around their services (`tokenless`), which need neither token nor permit;
+//! health another one, which says why the server is not ready (`not_ready`).
 //!
 //! A layer is one function around a call (`call_layer`); the tower traits are implemented once, there.
 
@@ -24,11 +26,13 @@ mod access;
 mod active_requests;
 mod admission;
 mod call_layer;
+mod content_type;
 mod deadline;
 mod detach;
 mod error_details;
 mod jwks;
 mod kept_body;
+mod not_ready;
 mod panic;
 mod peers;
 mod receive;
@@ -46,10 +50,12 @@ pub use access::CheckAccess;
 pub use active_requests::ActiveRequests;
 pub use admission::{Admission, InFlight};
 pub use call_layer::{CallLayer, Inner, IntoTower, LayeredService};
+pub use content_type::ContentType;
 pub use deadline::{Deadline, DeadlineLayer};
 pub use detach::Detach;
 pub use error_details::AddErrorDetails;
 pub use kept_body::KeptBody;
+pub use not_ready::{NOT_READY, SayWhyNotReady};
 pub use panic::PanicGuard;
 pub use peers::{PeerLimit, PeerPlace};
 pub use receive::Receive;

@@ -1,68 +1,19 @@
-//! Background work of a server: it updates its readiness, deletes expired stored answers, and mails invitations.
+//! Background work of a server: it deletes expired stored answers, and mails invitations.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{info, warn};
 
 use crate::{
-    domain::requests::contract,
-    layers::{ActiveRequests, token::Verifier},
+    layers::ActiveRequests,
     service::{Services, mail::Mailer},
     telemetry,
 };
 
-/// The health service of the process. It does not depend on the database: an outage must not restart every replica.
-pub const LIVENESS: &str = "liveness";
-/// The health service of readiness for calls. The empty name and the contract's services report the same.
-pub const READINESS: &str = "readiness";
-/// How often the schema's version is checked until it is new enough.
-const SCHEMA_POLL: Duration = Duration::from_secs(1);
 /// How often expired stored answers are deleted.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(3600);
-
-/// Reports SERVING once tokens can be verified and the schema is new enough, until `not_ready` is cancelled. When `stop` is
-/// cancelled, health's Watch streams end; they would keep their connections open for ever.
-pub(super) async fn update_readiness(
-    mut health: HealthReporter,
-    verifier: Verifier,
-    services: Services,
-    not_ready: CancellationToken,
-    stop: CancellationToken,
-) {
-    let ready = async {
-        verifier.ready().await;
-        let mut poll = time::interval(SCHEMA_POLL);
-        loop {
-            poll.tick().await;
-            if services.schema_ready().await {
-                return;
-            }
-        }
-    };
-    if not_ready.run_until_cancelled(ready).await.is_some() {
-        set_readiness(&health, ServingStatus::Serving).await;
-        info!("ready");
-        not_ready.run_until_cancelled(warn_if_database_logs_customer_data(&services)).await;
-        not_ready.cancelled().await;
-    }
-    set_readiness(&health, ServingStatus::NotServing).await;
-    stop.cancelled().await;
-    for service in readiness_services().chain([LIVENESS]) {
-        health.clear_service_status(service).await;
-    }
-}
-
-/// PostgreSQL's own log is outside our control. By default it contains values of customers.
-async fn warn_if_database_logs_customer_data(services: &Services) {
-    if let Ok(settings) = services.indiscreet_settings().await
-        && !settings.is_empty()
-    {
-        warn!(settings = settings.join("; "), "PostgreSQL's own log may show customer data: see docs/telemetry.md");
-    }
-}
 
 /// Deletes expired stored answers every hour. After a failure the next run deletes them.
 pub(super) async fn run_cleanup(services: Services, stop: CancellationToken) {
@@ -110,16 +61,4 @@ pub(super) async fn run_mailer(mailer: Mailer, requests: ActiveRequests, stop: C
             })
             .await;
     }
-}
-
-pub(super) async fn set_readiness(health: &HealthReporter, status: ServingStatus) {
-    for service in readiness_services() {
-        health.set_service_status(service, status).await;
-    }
-}
-
-/// The health services that report readiness: its own name, the whole server, and every service of the contract.
-fn readiness_services() -> impl Iterator<Item = &'static str> {
-    let services = contract::RPCS.iter().filter_map(|rpc| rpc.name().split_once('/')).map(|(service, _)| service);
-    services.chain(["", READINESS]).collect::<BTreeSet<_>>().into_iter()
 }

@@ -11,6 +11,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tower::service_fn;
 
+use crate::layers::NOT_READY;
+
 /// Time limit for connecting, and for the response.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -23,9 +25,11 @@ pub async fn check(address: &str, tls: Option<ClientConfig>, service: &str) -> R
     let request = HealthCheckRequest { service: service.to_owned() };
     let answer = HealthClient::new(channel).check(request).await;
     let answer = answer.map_err(|status| format!("{service}: {}", status.message()))?;
-    match answer.into_inner().status() {
-        ServingStatus::Serving => Ok(()),
-        status => Err(format!("{service} is {}", status.as_str_name())),
+    let why = answer.metadata().get(NOT_READY.as_str()).and_then(|words| words.to_str().ok()).map(ToOwned::to_owned);
+    match (answer.into_inner().status(), why) {
+        (ServingStatus::Serving, _) => Ok(()),
+        (status, None) => Err(format!("{service} is {}", status.as_str_name())),
+        (status, Some(why)) => Err(format!("{service} is {}: {why}", status.as_str_name())),
     }
 }
 

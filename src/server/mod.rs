@@ -11,13 +11,14 @@ pub mod health;
 mod incoming;
 mod limits;
 mod preface;
+mod readiness;
 mod running;
 mod start;
 mod streams;
 mod write_timeout;
 
 pub use self::{
-    background::{LIVENESS, READINESS},
+    readiness::{LIVENESS, READINESS},
     running::{DrainOutcome, RunningServer},
     start::{StartError, start},
 };

@@ -16,10 +16,11 @@ use tower::ServiceBuilder;
 use tracing::info;
 
 use super::{
-    background::{LIVENESS, run_cleanup, run_mailer, set_readiness, update_readiness},
+    background::{run_cleanup, run_mailer},
     connection::Http2,
     incoming,
     limits::ConnectionLimits,
+    readiness::{LIVENESS, set_readiness, update_readiness},
     running::RunningServer,
 };
 use crate::{
@@ -27,12 +28,12 @@ use crate::{
     error::Error,
     grpc,
     layers::{
-        ActiveRequests, AddErrorDetails, Admission, CheckAccess, DeadlineLayer, Detach, Inner, IntoTower, PanicGuard,
-        Receive, Respond, Trace, VerifyToken, WorkloadIdentity,
+        ActiveRequests, AddErrorDetails, Admission, CheckAccess, ContentType, DeadlineLayer, Detach, Inner, IntoTower,
+        PanicGuard, Receive, Respond, SayWhyNotReady, Trace, VerifyToken, WorkloadIdentity,
         token::Verifier,
         tokenless::{MAX_MESSAGE, Tokenless},
     },
-    service::{Services, bytes::ByteBudget, rate::RateLimiter},
+    service::{Services, bytes::ByteBudget, rate::RateLimiter, readiness::Readiness},
     telemetry::{self, MetricsPort, Telemetry},
 };
 
@@ -82,11 +83,13 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let telemetry = Telemetry::new(&config.telemetry)?;
     let pools = services.clone();
     telemetry.metrics().add_pool_gauges(move || pools.sessions());
-    let health = HealthReporter::new();
+    let (health, readiness) = (HealthReporter::new(), Readiness::default());
+    let in_the_way = readiness.clone();
+    telemetry.metrics().add_readiness_gauge(move || in_the_way.words());
     set_readiness(&health, ServingStatus::NotServing).await;
     health.set_service_status(LIVENESS, ServingStatus::Serving).await;
     let budget = ByteBudget::new(config.load.max_bytes_in_flight);
-    let routes = routes(&services, &health, config.reflection, &Tokenless::new(budget.clone()))?;
+    let routes = routes(&services, &health, &readiness, config.reflection, &Tokenless::new(budget.clone()))?;
     let listener = TcpListener::bind(config.listen).await.map_err(|cause| match cause.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse(config.listen),
         _ => StartError::Listen { address: config.listen, cause },
@@ -132,7 +135,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         verify: VerifyToken::new(verifier.clone()).with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
         receive: Receive::new(budget.clone(), config.load.message_timeout, &requests),
         admission,
-        access: CheckAccess::new(services.access.clone(), config.identity.operators),
+        access: CheckAccess::new(services.access.clone(), config.identity.operators, readiness.clone()),
         budget,
         limits: config.limits,
     };
@@ -140,7 +143,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let limits = ConnectionLimits::new(&config.connections);
     let accepting = incoming::accept(listener, config.tls, limits, http2, tasks.clone(), stop.clone());
     tasks.spawn(stop.clone().run_until_cancelled_owned(accepting));
-    let readiness = update_readiness(health, verifier, services.clone(), not_ready.clone(), stop.clone());
+    let readiness = update_readiness(health, readiness, verifier, services.clone(), not_ready.clone(), stop.clone());
     tasks.spawn(readiness.with_context(context.clone()));
     tasks.spawn(run_cleanup(services.clone(), stop.clone()).with_context(context.clone()));
     let mailer = services.mailer.clone();
@@ -174,13 +177,14 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
 fn routes(
     services: &Services,
     health: &HealthReporter,
+    readiness: &Readiness,
     reflection: bool,
     tokenless: &Tokenless,
 ) -> Result<Routes, StartError> {
     let tokenless = IntoTower(tokenless.clone());
     let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
-    let health = health.max_decoding_message_size(MAX_MESSAGE);
-    let routes = grpc::routes(services).add_service(tokenless.named_layer(health));
+    let health = tokenless.named_layer(health.max_decoding_message_size(MAX_MESSAGE));
+    let routes = grpc::routes(services).add_service(IntoTower(SayWhyNotReady(readiness.clone())).named_layer(health));
     if !reflection {
         return Ok(routes);
     }
@@ -217,6 +221,7 @@ fn service(
         // From the outside in; `layers` explains the order.
         .layer(IntoTower(workload))
         .layer(IntoTower(trace))
+        .layer(IntoTower(ContentType))
         .layer(IntoTower(PanicGuard))
         .layer(IntoTower(AddErrorDetails))
         .layer(IntoTower(DeadlineLayer::new(limits.deadline)))

@@ -13,6 +13,7 @@ mod mutation;
 pub mod page;
 pub mod pool;
 pub mod rate;
+pub mod readiness;
 pub mod seal;
 pub mod share;
 pub mod shares;
@@ -33,12 +34,13 @@ use self::{
     mail::Mailer,
     mutation::Mutations,
     pool::Pool,
+    readiness::Obstacle,
     seal::Sealer,
     tags::Tags,
 };
 use crate::{
     config::Config,
-    error::Result,
+    error::{Error, Result},
     store,
     telemetry::{PoolStatus, names},
 };
@@ -105,13 +107,26 @@ impl Services {
         [self.pool.sessions(), self.searches.sessions()]
     }
 
-    /// Whether the database answers and its schema is new enough for this server.
-    pub async fn schema_ready(&self) -> bool {
-        let current = async {
+    /// Why the database cannot be used by this server, if it cannot: it does not answer, a pooler gives its sessions to others, or
+    /// its schema is not new enough. Once no pooler was found, none is looked for again.
+    pub async fn database_obstacle(&self) -> Option<Obstacle> {
+        let server = || self.pool.server();
+        let found = async {
+            if self.pool.shares_sessions().await? {
+                return Ok(Some(Obstacle::PoolerInTransactionMode { server: server() }));
+            }
             let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| Ok(store::migrations::is_current(conn).await?)).await
+            let found = lease.run(async |conn| Ok(store::migrations::schema_version(conn).await?)).await?;
+            let needed = store::migrations::newest();
+            Ok((found < needed).then_some(Obstacle::SchemaOutdated { found, needed }))
         };
-        current.await.unwrap_or(false)
+        found.await.unwrap_or_else(|error: Error| {
+            let cause = match error {
+                Error::Unavailable { cause } => cause,
+                other => other.to_string(),
+            };
+            Some(Obstacle::DatabaseUnavailable { server: server(), cause })
+        })
     }
 
     /// The settings of PostgreSQL that let its own log show customers' data; empty if there are none.

@@ -132,14 +132,6 @@ pub async fn schema_version(conn: &mut PgConnection) -> sqlx::Result<i64> {
     }
 }
 
-/// Whether a database has all that this program needs; it may have more.
-///
-/// # Errors
-/// What the server says.
-pub async fn is_current(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    Ok(schema_version(conn).await? >= newest())
-}
-
 async fn applied(conn: &mut PgConnection) -> Result<HashSet<i64>, MigrateError> {
     let applied = conn.list_applied_migrations(&MIGRATOR.table_name).await?;
     Ok(applied.into_iter().map(|migration| migration.version).collect())

@@ -14,6 +14,7 @@ pub mod requests;
 pub mod rows;
 pub mod search;
 pub mod server_log;
+pub mod sessions;
 mod sort_keys;
 mod sql;
 pub mod tags;

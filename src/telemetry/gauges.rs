@@ -64,6 +64,21 @@ impl Metrics {
             .build();
     }
 
+    /// Adds the gauge of what keeps the server from being ready: 1 for what is in the way, 0 for everything else that could be.
+    pub fn add_readiness_gauge(&self, in_the_way: impl Fn() -> Vec<&'static str> + Send + Sync + 'static) {
+        self.meter
+            .i64_observable_gauge("clientele.not_ready")
+            .with_description("Whether this keeps the server from being ready")
+            .with_callback(move |observer| {
+                let now = in_the_way();
+                for reason in names::NOT_READY {
+                    observer
+                        .observe(i64::from(now.contains(&reason)), &[KeyValue::new(names::NOT_READY_REASON, reason)]);
+                }
+            })
+            .build();
+    }
+
     /// Adds the gauges of the queue of mails, as it was measured last: how many wait, and how long the oldest has waited.
     pub fn add_outbox_gauges(&self, status: impl Fn() -> OutboxStatus + Clone + Send + Sync + 'static) {
         let read = status.clone();

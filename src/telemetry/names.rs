@@ -33,6 +33,11 @@ pub const DB_STATE: &str = "db.client.connection.state";
 pub const ERROR: &str = "error.type";
 /// The reason in the error's `ErrorInfo`.
 pub const REASON: &str = "clientele.error.reason";
+/// What keeps a server from being ready.
+pub const NOT_READY_REASON: &str = "reason";
+/// Everything that can keep a server from being ready.
+pub const NOT_READY: [&str; 5] =
+    ["ISSUER_UNAVAILABLE", "DATABASE_UNAVAILABLE", "POOLER_IN_TRANSACTION_MODE", "SCHEMA_OUTDATED", "SHUTTING_DOWN"];
 /// The tenant of a call. Only on spans: metrics have no such label.
 pub const TENANT: &str = "clientele.tenant.id";
 /// The acting account of a call. Only on spans.

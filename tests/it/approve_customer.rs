@@ -159,7 +159,7 @@ async fn missing_required_fields_are_named() {
         let request = Approval { request_id: request_id(), ..approval(customer) };
         let refused =
             assert_refused(approve(&acme.admin, &request).await, Code::FailedPrecondition, "REQUIREMENTS_NOT_MET");
-        let mut named: Vec<_> = metadata(&refused, "missing_fields").unwrap().split(',').map(str::to_owned).collect();
+        let mut named: Vec<_> = crate::world::missing(&refused).unwrap().split(',').map(str::to_owned).collect();
         assert_eq!(named, customer.missing_for_approval);
         let mut expected: Vec<_> = missing.split(',').collect();
         named.sort();

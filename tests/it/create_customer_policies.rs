@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::world::{
     TestAccount, World, actions, assert_refused, bad_fields, customer, full_customer, manual_approval, metadata,
-    requiring,
+    missing, requiring,
 };
 
 type Blank = fn(&mut pb::Customer);
@@ -56,13 +56,13 @@ async fn every_required_field_must_be_filled_in() {
 
     let refused = acme.admin.create(customer("Ada")).await;
     let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-    assert_eq!(metadata(&refused, "missing_fields").unwrap(), paths().join(","), "all at once");
+    assert_eq!(missing(&refused).unwrap(), paths().join(","), "all at once");
 
     for (path, blank) in REQUIRED {
         let mut asked = full_customer("Copaco");
         blank(&mut asked);
         let refused = assert_refused(acme.admin.create(asked).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-        let missing = metadata(&refused, "missing_fields").unwrap();
+        let missing = missing(&refused).unwrap();
         let of_the_field = |missing: &str| path == missing || missing.starts_with(&format!("{path}."));
         let below_contacts = |missing: &str| path == "contacts" && missing.starts_with("primary_contact.");
         assert!(missing.split(',').any(|missing| missing == path), "{path}: {missing}");
@@ -84,13 +84,13 @@ async fn tax_and_registration_numbers_are_required_of_businesses_only() {
     let person = pb::Customer { r#type: pb::CustomerType::Personal.into(), ..customer("Ada") };
     let refused =
         assert_refused(acme.admin.create(person.clone()).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("email"));
+    assert_eq!(missing(&refused).as_deref(), Some("email"));
     let person = pb::Customer { email: "ada@company.nl".to_owned(), ..person };
     let created = acme.admin.create(person.clone()).await.unwrap();
     assert_eq!((created.status(), created.missing_for_approval.len()), (pb::CustomerStatus::Active, 0));
     let business = pb::Customer { r#type: 0, ..person };
     let refused = assert_refused(acme.admin.create(business).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("tax_ids,registration_number"));
+    assert_eq!(missing(&refused).as_deref(), Some("tax_ids,registration_number"));
 }
 
 #[tokio::test]

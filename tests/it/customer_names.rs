@@ -1,5 +1,7 @@
 //! Where a customer's name must be unique: at creation and when it is renamed.
 
+use std::collections::BTreeSet;
+
 use clientele::grpc::pb::{self, NameUniqueness};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -10,10 +12,9 @@ async fn rename(client: &Client, id: &str, name: &str) -> Result<pb::Customer, S
     client.update(pb::Customer { id: id.to_owned(), ..customer(name) }, &["name"]).await
 }
 
-/// The free names that the message suggests.
+/// The free names that the error suggests.
 fn suggested(status: &Status) -> Vec<String> {
-    let (_, names) = status.message().split_once("These names are free: ").unwrap();
-    names.strip_suffix('.').unwrap().split(", ").map(str::to_owned).collect()
+    serde_json::from_str(&metadata(status, "free_names").unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -91,7 +92,8 @@ async fn a_taken_name_suggests_free_ones_and_does_not_show_who_has_it() {
     assert_eq!(suggested(&renamed), ["COPACO 3", "COPACO 5"]);
     for refused in [&created, &renamed] {
         let info = refused.get_details_error_info().unwrap();
-        assert!(info.metadata.is_empty(), "{info:?}");
+        let keys: BTreeSet<&str> = info.metadata.keys().map(String::as_str).collect();
+        assert_eq!(keys, BTreeSet::from(["field", "free_names"]));
         let resource = refused.get_details_resource_info().unwrap();
         assert_eq!(resource.resource_type, "clientele.v1.Customer");
         assert_eq!([resource.resource_name, resource.owner, resource.description], ["", "", ""]);

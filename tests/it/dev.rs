@@ -30,7 +30,12 @@ async fn dev_reports_when_it_is_ready_and_accepts_its_own_tokens() {
         dev.log_text().contains("grpcurl -plaintext") && dev.log_text().contains(dev.url.trim_start_matches("http://"))
     );
 
+    assert!(dev.log_text().contains("psql ") && dev.log_text().contains("  # "), "{}", dev.log_text());
+
+    let log = dev.log.clone();
     dev.stop(Signal::SIGTERM).await;
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("\nstopping PostgreSQL\nstopped; the data stays in "), "{log}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ async fn serving(arguments: &[&str]) {
     until("it is ready", async || {
         let answer = output(clientele(arguments)).await;
         let stderr = String::from_utf8(answer.stderr).unwrap();
-        if stderr == "clientele: readiness is NOT_SERVING\n" {
+        if stderr.starts_with("clientele: readiness is NOT_SERVING") {
             return false;
         }
         assert_eq!(String::from_utf8(answer.stdout).unwrap(), "SERVING\n", "{arguments:?}: {stderr}");
@@ -61,7 +61,7 @@ async fn a_server_without_a_database_lives_and_is_not_ready() {
     };
     serving(&["health", "liveness", "--address", &address]).await;
     let stderr = failure(clientele(&["health", "--address", &address])).await;
-    assert_eq!(stderr, "clientele: readiness is NOT_SERVING\n");
+    assert_eq!(stderr, "clientele: readiness is NOT_SERVING: DATABASE_UNAVAILABLE\n");
     server.kill().await.unwrap();
     let stderr = failure(clientele(&["health", "--address", &address])).await;
     assert!(stderr.to_lowercase().contains("connection refused"), "{stderr}");

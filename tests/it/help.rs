@@ -24,7 +24,7 @@ async fn the_help_of_every_command_is_as_in_its_golden_file() {
         let arguments = [command.as_str(), "--help"];
         let printed = output(clientele(if command.is_empty() { &arguments[1..] } else { &arguments })).await;
         assert!(printed.status.success() && printed.stderr.is_empty(), "{printed:?}");
-        // The same in every terminal: clap breaks lines only with its feature wrap_help. Its blank lines have spaces.
+        // clap breaks the lines for the terminal; there is none here. Its blank lines have spaces.
         let text = String::from_utf8(printed.stdout).unwrap();
         let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
         insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {

@@ -92,3 +92,19 @@ impl RawCall {
         status.unwrap_or_else(|| Status::new(Code::Unknown, "no status"))
     }
 }
+
+#[tokio::test]
+async fn a_request_that_is_no_grpc_gets_415() {
+    let world = crate::world::World::start().await;
+    let connection = connect(world.server.address()).await;
+    let mut client = connection.0.ready().await.unwrap();
+    for (content_type, expected) in
+        [("application/json", 415), ("application/grpc-web+proto", 415), ("text/html", 415), ("application/grpc", 200)]
+    {
+        let request = Request::post("http://server/clientele.v1.CustomerService/GetCustomer");
+        let request = request.header("content-type", content_type).body(()).unwrap();
+        let (answer, _) = client.send_request(request, true).unwrap();
+        assert_eq!(answer.await.unwrap().status(), expected, "{content_type}");
+        client = client.ready().await.unwrap();
+    }
+}

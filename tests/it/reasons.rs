@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
+    field_paths,
     invitations::{accept, execute, invite, invited, inviting, revoke, token_of, with_email},
     messages::{NO_MESSAGE, send, until_ready},
     protos, raw,
@@ -67,7 +68,10 @@ async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
                 "DATABASE_UNAVAILABLE",
                 "ANSWER_OF_NEWER_RELEASE",
                 "ISSUER_UNAVAILABLE",
+                "SCHEMA_OUTDATED",
             ];
+            field_paths::check(&status);
+            field_paths::check_field(&status, &reason);
             assert_eq!(status.get_details_retry_info().is_some(), again.contains(&reason.as_str()), "{status:?}");
             let resource = status.get_details_resource_info();
             assert_eq!(
@@ -465,5 +469,7 @@ async fn broken(met: &mut Met) {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     sqlx::raw_sql("alter table customers rename column name to lost").execute(&mut world.sql().await).await.unwrap();
+    met.note(acme.admin.get(&unknown_id()).await);
+    sqlx::raw_sql("alter table customers rename to lost").execute(&mut world.sql().await).await.unwrap();
     met.note(acme.admin.get(&unknown_id()).await);
 }

@@ -198,6 +198,12 @@ fn range(rows: &[Row]) -> impl Strategy<Value = Option<pb::TimeRange>> + use<> {
     let bound = prop_oneof![Just(None), bound];
     prop_oneof![
         9 => Just(None),
-        1 => (bound.clone(), bound).prop_map(|(start_time, end_time)| Some(pb::TimeRange { start_time, end_time })),
+        1 => (bound.clone(), bound).prop_map(|(one, other)| {
+            // A range that ends before it starts is refused.
+            let at = |time: &prost_types::Timestamp| (time.seconds, time.nanos);
+            let reversed = one.as_ref().zip(other.as_ref()).is_some_and(|(one, other)| at(one) > at(other));
+            let (start_time, end_time) = if reversed { (other, one) } else { (one, other) };
+            Some(pb::TimeRange { start_time, end_time })
+        }),
     ]
 }

@@ -236,7 +236,7 @@ async fn an_account_has_at_most_20_custom_ids_of_a_customer() {
     let ada = acme.admin.create(with_custom_ids("Ada", &ids)).await.unwrap();
     let refused = acme.admin.set_id(&ada.id, "one-more", "1").await;
     let refused = assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS");
-    assert_eq!(bad_fields(&refused), ["custom_ids"]);
+    assert_eq!(bad_fields(&refused), ["custom_id"]);
     acme.admin.set_id(&ada.id, "s0", "").await.unwrap();
     acme.admin.set_id(&ada.id, "one-more", "1").await.unwrap();
 }
@@ -251,7 +251,7 @@ async fn only_the_owner_must_keep_required_custom_ids() {
     let ada = ada.await.unwrap();
     let refused = acme.admin.set_id(&ada.id, "dms", "").await;
     let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("custom_ids.dms"));
+    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("customer.custom_ids.dms"));
     acme.admin.set_id(&ada.id, "dms", "2").await.unwrap();
     let dealer = acme.child("dealer").await;
     dealer.admin.set_id(&ada.id, "dms", "d-1").await.unwrap();

@@ -179,7 +179,7 @@ async fn required_fields_cannot_be_cleared() {
     ] {
         let refused = acme.admin.update(asked, paths).await;
         let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-        assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some(missing));
+        assert_eq!(crate::world::missing(&refused).as_deref(), Some(missing));
     }
     assert_eq!(acme.admin.get(&full.id).await.unwrap(), full);
 
@@ -190,7 +190,7 @@ async fn required_fields_cannot_be_cleared() {
     let business = pb::Customer { r#type: pb::CustomerType::Business.into(), ..bare };
     let refused =
         assert_refused(acme.admin.update(business, &["type"]).await, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("tax_ids,registration_number"));
+    assert_eq!(crate::world::missing(&refused).as_deref(), Some("tax_ids,registration_number"));
 }
 
 #[tokio::test]

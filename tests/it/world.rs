@@ -802,6 +802,13 @@ pub fn metadata(status: &Status, key: &str) -> Option<String> {
     status.get_details_error_info().and_then(|info| info.metadata.get(key).cloned())
 }
 
+/// The missing fields of a customer that an error's metadata names, without the field of the request that holds the customer.
+pub fn missing(status: &Status) -> Option<String> {
+    let paths = metadata(status, "missing_fields")?;
+    let paths = paths.split(',').map(|path| path.strip_prefix("customer.").expect("a path in the request").to_owned());
+    Some(paths.collect::<Vec<_>>().join(","))
+}
+
 /// The fields in the `BadRequest`, in order.
 pub fn bad_fields(status: &Status) -> Vec<String> {
     let details = status.get_details_bad_request();
@@ -813,6 +820,7 @@ pub fn bad_fields(status: &Status) -> Vec<String> {
 pub fn assert_refused<T: std::fmt::Debug>(result: Result<T, Status>, code: Code, expected: &str) -> Status {
     let status = result.expect_err("the call should be refused");
     assert_eq!((status.code(), reason(&status).as_str()), (code, expected), "{status:?}");
+    crate::field_paths::check(&status);
     status
 }
 

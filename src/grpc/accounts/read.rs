@@ -14,7 +14,10 @@ use crate::{
             violation::{Rule, Violations},
         },
     },
-    grpc::{convert::role, pb},
+    grpc::{
+        convert::{not_writable, role},
+        pb,
+    },
 };
 
 /// The policies that a request sets.
@@ -99,6 +102,9 @@ pub(super) fn name_uniqueness(raw: i32) -> Result<NameUniqueness, Rule> {
     }
 }
 
+/// What a mask cannot name of a branch, and why.
+const BRANCH_FIXED: [(&str, &str); 2] = [("id", "it never changes"), ("create_time", "the server sets it")];
+
 /// The fields of a branch that a mask names.
 pub(super) fn branch_edit(
     violations: &mut Violations,
@@ -106,7 +112,6 @@ pub(super) fn branch_edit(
     branch: &pb::Branch,
 ) -> Option<BranchEdit> {
     let paths = mask.map(|mask| mask.paths).unwrap_or_default();
-    let unknown = Rule::new("must be name or dms_integrated");
     if paths.is_empty() {
         violations.push("update_mask", Rule::new("must name a path: name or dms_integrated"));
     }
@@ -118,7 +123,10 @@ pub(super) fn branch_edit(
             }
             "name" => {}
             "dms_integrated" => edit.dms_integrated = Some(branch.dms_integrated),
-            _ => violations.push(format!("update_mask.paths[{index}]"), unknown.clone()),
+            _ => {
+                let rule = not_writable(path, &BRANCH_FIXED, "name or dms_integrated");
+                violations.push(format!("update_mask.paths[{index}]"), rule);
+            }
         }
     }
     Some(edit)

@@ -9,13 +9,25 @@ use crate::{
             violation::{Rule, Violations},
         },
     },
-    grpc::pb,
+    grpc::{convert::not_writable, pb},
 };
 
 /// What a mask can name of an account.
 const PATHS: &str = "name, name_uniqueness, policies.required_to_create, policies.required_to_approve, \
                      policies.auto_approve, policies.create_role, policies.custom_id_role, policies.default_currency or \
                      policies.default_region";
+
+/// What a mask cannot name of an account, and why.
+const FIXED: [(&str, &str); 8] = [
+    ("id", "it never changes"),
+    ("parent_id", "an account never gets another parent"),
+    ("ancestor_ids", "an account never gets another parent"),
+    ("policies", "name one of them, such as policies.auto_approve"),
+    ("create_time", "the server sets it"),
+    ("state", "SuspendAccount and ResumeAccount change it"),
+    ("suspend_time", "SuspendAccount and ResumeAccount set it"),
+    ("counts", "they are computed"),
+];
 
 /// The fields of an account that a mask names. What it does not name is not read.
 pub(super) fn account_edit(
@@ -62,7 +74,7 @@ pub(super) fn account_edit(
                 named.default_currency = Some(given.default_currency.clone().unwrap_or_default());
             }
             "policies.default_region" => named.default_region = Some(given.default_region.clone().unwrap_or_default()),
-            _ => violations.push(format!("update_mask.paths[{index}]"), Rule::with(format!("must be {PATHS}"))),
+            _ => violations.push(format!("update_mask.paths[{index}]"), not_writable(path, &FIXED, PATHS)),
         }
     }
     edit.policies = policy_choices(violations, "account.policies", Some(named))?;

@@ -126,7 +126,7 @@ pub(super) fn edits(
 
 /// The rule that such a path of a mask breaks.
 fn unwritable(path: &str) -> Rule {
-    let head = path.split('.').next().unwrap_or_default();
+    let head = path.split(['.', '[']).next().unwrap_or_default();
     match (ReadOnlyField::parse(head), Field::parse(head)) {
         (Some(field), _) => {
             let spec = field.spec();
@@ -134,6 +134,9 @@ fn unwritable(path: &str) -> Rule {
         }
         (None, Some(field)) if field.spec().parts == Parts::None => {
             Rule::new("must name this field as a whole, without a part")
+        }
+        (None, None) if head == "primary_contact" => {
+            Rule::new("must name contacts as a whole: the primary contact is the one of them with primary true")
         }
         _ => Rule::new("must be a field of Customer that can be written, such as name or primary_address.city"),
     }

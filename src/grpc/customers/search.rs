@@ -250,6 +250,9 @@ fn range(violations: &mut Violations, field: &str, raw: Option<pb::TimeRange>) -
     let pb::TimeRange { start_time, end_time } = raw.unwrap_or_default();
     let from = violations.check(format!("{field}.start_time"), start_time.map(timestamp).transpose()).flatten();
     let until = violations.check(format!("{field}.end_time"), end_time.map(timestamp).transpose()).flatten();
+    if from.zip(until).is_some_and(|(from, until)| until < from) {
+        violations.push(format!("{field}.end_time"), Rule::new("must not be before start_time"));
+    }
     Range { from, until }
 }
 

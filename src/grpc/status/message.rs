@@ -35,7 +35,7 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::RoleTooLow(least) => return role_too_low(*least),
         Error::Invalid(violations) => return summary(violations).into(),
         Error::Refused { refusal, .. } => return for_refusal(refusal),
-        Error::NameTaken { free, .. } => return name_taken(free).into(),
+        Error::NameTaken { .. } => "Another customer has this name.",
         Error::TakenThere { blocker, .. } => blocker.text(),
         Error::RequestIdReused { differs } => return request_id_reused(differs).into(),
         Error::AccountRequired { several, waiting } => return account_required(*several, *waiting).into(),
@@ -92,6 +92,9 @@ pub(super) fn for_error(error: &Error) -> Cow<'static, str> {
         Error::RateLimited { .. } => "Rate limit exceeded. Retry after the delay.",
         Error::ShuttingDown => "This server is stopping. Retry on another server.",
         Error::IssuerUnavailable(_) => "The issuer's signing keys are unavailable. Nothing was done; retry.",
+        Error::SchemaOutdated { .. } => {
+            "The database's schema is older than this server needs. Nothing was done; retry when it has been migrated."
+        }
         Error::Unavailable { .. } => {
             "The database cannot be reached. A write may have happened: repeat it with the same request_id."
         }
@@ -181,10 +184,14 @@ fn request_id_reused(differs: &[&str]) -> String {
     format!("This request_id was used before with another request.{what} Use a new one.")
 }
 
-fn name_taken(free: &[String]) -> String {
-    let free = join(free, ", ");
-    let hint = if free.is_empty() { String::new() } else { format!(" These names are free: {free}.") };
-    format!("Another customer has this name.{hint}")
+/// As many items as fit into a list, as a JSON array: an item may contain any separator.
+pub(super) fn list(items: &[String]) -> String {
+    let mut length = 2;
+    let fitting = items.iter().take_while(|item| {
+        length += item.len() + 3;
+        length <= MAX_LIST
+    });
+    serde_json::Value::from_iter(fitting.cloned()).to_string()
 }
 
 fn summary(violations: &Violations) -> String {

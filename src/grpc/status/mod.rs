@@ -2,18 +2,23 @@
 //! details. The cause is never sent.
 
 mod cause;
+mod details;
+mod field;
 mod message;
 mod resource;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use tonic_types::StatusExt as _;
 
+pub(super) use self::field::RequestFields;
 pub use self::message::{INTERNAL, RPC_UNKNOWN};
 use self::{
     cause::Cause,
-    message::{MAX_FIELD, MAX_RULE, TOO_MANY_CUSTOM_IDS, join, truncate, wire_size},
+    details::{error_info, in_order, with_violations},
+    field::{CUSTOM_IDS, field},
+    message::{MAX_FIELD, TOO_MANY_CUSTOM_IDS, join, truncate},
     resource::{duplicates, holder, resource_type},
 };
 use super::pb::ErrorReason;
@@ -25,11 +30,6 @@ use crate::{
     },
     error::Error,
 };
-
-/// The domain of every `ErrorInfo`.
-pub const DOMAIN: &str = "clientele";
-/// Maximum size of message and details on the wire: clients reject trailers of more than 8 KiB.
-const MAX_SIZE: usize = 4096;
 
 /// Whether the same bytes may be sent again if the outcome of the call is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,23 @@ impl Repeat {
 /// Returns the status of an error. Its source is the error itself, which is never sent; the access line logs it.
 #[must_use]
 pub fn from_error(error: Error, repeat: Repeat) -> Status {
+    of_request(error, repeat, &[])
+}
+
+/// The same for an error of the use case that a request `M` asked for: it names the field of the request that it is about.
+pub(super) fn for_request<M: RequestFields>(error: Error, repeat: Repeat) -> Status {
+    of_request(error, repeat, M::PATHS)
+}
+
+fn of_request(error: Error, repeat: Repeat, paths: &[&str]) -> Status {
     let (code, reason) = code_and_reason(&error);
     let message = message::for_error(&error);
-    let mut details = error_info(reason, metadata(&error));
+    let field = field(&error, paths);
+    let mut metadata = metadata(&error);
+    if let Some(field) = &field {
+        metadata.insert("field".to_owned(), truncate(field, MAX_FIELD).to_owned());
+    }
+    let mut details = error_info(reason, metadata);
     if let Some(resource) = resource_type(reason) {
         details.set_resource_info(resource, holder(&error).unwrap_or_default(), "", "");
     }
@@ -73,10 +87,12 @@ pub fn from_error(error: Error, repeat: Repeat) -> Status {
             with_violations(code, &message, &details, &violations)
         }
         Error::Refused { refusal: Refusal::TooManyCustomIds, .. } => {
-            with_violations(code, &message, &details, &Violations::of("custom_ids", TOO_MANY_CUSTOM_IDS))
+            let field = field.unwrap_or_else(|| CUSTOM_IDS[1].to_owned());
+            with_violations(code, &message, &details, &Violations::of(field, TOO_MANY_CUSTOM_IDS))
         }
         _ => Status::with_error_details(code, message, details),
     };
+    status = in_order(status);
     status.set_source(Arc::new(Cause(error)));
     status
 }
@@ -157,6 +173,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
         Error::ShuttingDown => (Code::Unavailable, Reason::ShuttingDown),
         Error::IssuerUnavailable(_) => (Code::Unavailable, Reason::IssuerUnavailable),
         Error::Unavailable { .. } => (Code::Unavailable, Reason::DatabaseUnavailable),
+        Error::SchemaOutdated { .. } => (Code::Unavailable, Reason::SchemaOutdated),
         Error::Database(_) | Error::Internal(_) => (Code::Internal, Reason::Internal),
     }
 }
@@ -204,6 +221,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         | Error::Refused { refusal: Refusal::RoleTooLow(least) | Refusal::AccountAboveRequired(least), .. } => {
             insert("required_role", least.as_str().to_owned());
         }
+        Error::NameTaken { free, .. } if !free.is_empty() => insert("free_names", message::list(free)),
         Error::NotAnOperator => insert("required_role", "PLATFORM".to_owned()),
         Error::AccountRequired { waiting, .. } => insert("waiting_memberships", message::count(*waiting)),
         Error::PossibleDuplicate { found } => duplicates(found).into_iter().for_each(|(key, value)| insert(key, value)),
@@ -215,15 +233,9 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         }
         _ => {}
     }
-    match error {
-        Error::CustomerNotFound { at: Some(field) }
-        | Error::Refused { at: Some(field), .. }
-        | Error::TakenThere { at: Some(field), .. }
-        | Error::CustomIdTaken { field: Some(field), .. } => insert("field", truncate(field, MAX_FIELD).to_owned()),
-        _ => {}
-    }
     if let Some(paths) = error.missing_fields() {
-        insert("missing_fields", join(paths, ","));
+        let paths: Vec<String> = paths.iter().map(|path| format!("customer.{path}")).collect();
+        insert("missing_fields", join(&paths, ","));
     }
     metadata
 }
@@ -237,6 +249,8 @@ fn retry_delay(error: &Error, repeat: Repeat) -> Option<Duration> {
         Error::MessageIncomplete { .. } => Some(Duration::from_secs(1)),
         // Nothing was done, and the keys are fetched again meanwhile.
         Error::IssuerUnavailable(_) => Some(Duration::from_secs(5)),
+        // Nothing was done, and the server notices a migration within a second.
+        Error::SchemaOutdated { .. } => Some(Duration::from_secs(5)),
         // Another server may be of the newer release. Nothing was done.
         Error::AnswerOfNewerRelease => Some(Duration::from_secs(1)),
         Error::Contended | Error::LostRace | Error::LockTimeout { .. } => Some(Duration::from_millis(100)),
@@ -245,44 +259,6 @@ fn retry_delay(error: &Error, repeat: Repeat) -> Option<Duration> {
         Error::Unavailable { .. } | Error::ShuttingDown if repeat == Repeat::Safe => Some(Duration::from_secs(1)),
         _ => None,
     }
-}
-
-fn error_info(reason: ErrorReason, metadata: HashMap<String, String>) -> ErrorDetails {
-    let name = reason.as_str_name();
-    ErrorDetails::with_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, metadata)
-}
-
-/// Adds every violation, or as many as fit and the number of the others.
-fn with_violations(code: Code, message: &str, details: &ErrorDetails, violations: &Violations) -> Status {
-    let candidates: Vec<FieldViolation> = violations
-        .all()
-        .iter()
-        // More never fit.
-        .take(MAX_SIZE / 16)
-        .map(|violation| {
-            let field = truncate(&violation.field, MAX_FIELD);
-            FieldViolation {
-                reason: violation.rule.code().as_str().to_owned(),
-                ..FieldViolation::new(field, truncate(violation.rule.text(), MAX_RULE))
-            }
-        })
-        .collect();
-    let all = violations.all().len();
-    let with_first = |count: usize| {
-        let mut listed = candidates[..count].to_vec();
-        if count < all {
-            listed.push(FieldViolation::new("", format!("and {} more", all - count)));
-        }
-        let mut details = details.clone();
-        details.set_bad_request(listed);
-        Status::with_error_details(code, message, details)
-    };
-    let complete = with_first(candidates.len());
-    if wire_size(&complete) <= MAX_SIZE {
-        return complete;
-    }
-    let counts: Vec<usize> = (1..candidates.len()).collect();
-    with_first(counts.partition_point(|count| wire_size(&with_first(*count)) <= MAX_SIZE))
 }
 
 #[cfg(test)]

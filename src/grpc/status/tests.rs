@@ -1,4 +1,4 @@
-use super::*;
+use super::{details::MAX_SIZE, message::wire_size, *};
 use crate::domain::{
     duplicates::{Duplicate, Reason},
     fields::{field::Field, path::FieldPath},
@@ -97,6 +97,7 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::Overloaded { retry_after: Duration::from_secs(3) },
         Error::RateLimited { retry_after: Duration::from_millis(20) },
         Error::IssuerUnavailable(SECRET.to_owned()),
+        Error::SchemaOutdated { cause: SECRET.to_owned() },
     ];
     let if_safe = [Error::ShuttingDown, Error::Unavailable { cause: SECRET.to_owned() }];
     let with = |retry: (bool, bool)| move |error| (error, retry.0, retry.1);
@@ -189,7 +190,7 @@ fn metadata_has_the_contracts_keys() {
         [pair("duplicates", &ids.join(",")), pair("reasons", "TAX_ID,NAME"), pair("score", "90")]
     );
     let missing = Refusal::RequiredToApprove(vec![FieldPath::Whole(Field::Email), FieldPath::Whole(Field::Phone)]);
-    assert_eq!(metadata_of(missing.into()), [pair("missing_fields", "email,phone")]);
+    assert_eq!(metadata_of(missing.into()), [pair("missing_fields", "customer.email,customer.phone")]);
 }
 
 #[test]
@@ -268,4 +269,28 @@ fn repeating_is_safe_for_reads_and_for_mutations_with_a_request_id() {
         assert_eq!(Repeat::for_rpc(*rpc, true), Repeat::Safe);
         assert_eq!(Repeat::for_rpc(*rpc, false) == Repeat::Unsafe, rpc.mutates);
     }
+}
+
+#[test]
+fn the_same_refusal_has_the_same_bytes() {
+    let refusal = || {
+        let free = (2..6).map(|number| format!("Ada {number}")).collect();
+        [
+            Error::EtagMismatch { etag: "e".into(), changed: Some(vec!["name".into()]) },
+            Error::refused_at(Refusal::RoleTooLow(Role::Admin), "customer_ids[1]".into()),
+            Error::NameTaken { free, by: None },
+        ]
+        .map(|error| from_error(error, Repeat::Safe).details().to_vec())
+    };
+    let first = refusal();
+    for _ in 0..64 {
+        assert_eq!(refusal(), first);
+    }
+}
+
+#[test]
+fn free_names_are_a_list_whatever_they_contain() {
+    let free = vec!["Ada, \"Ltd.\" 2".to_owned(), "Ada 3".to_owned()];
+    let [(key, names)] = &metadata_of(Error::NameTaken { free: free.clone(), by: None })[..] else { panic!() };
+    assert_eq!((key.as_str(), serde_json::from_str::<Vec<String>>(names).unwrap()), ("free_names", free));
 }

@@ -31,7 +31,7 @@ use crate::{
         AccessUnavailable,
         status::{self, Repeat},
     },
-    service::access::Access,
+    service::{access::Access, readiness::Readiness},
 };
 
 /// Names the tenant in which a service principal acts.
@@ -46,13 +46,14 @@ const ACCOUNT: HeaderName = HeaderName::from_static("clientele-account");
 pub struct CheckAccess {
     access: Arc<Access>,
     operators: Arc<HashSet<Principal>>,
+    readiness: Readiness,
 }
 
 impl CheckAccess {
-    /// Looks memberships up in `access`, and knows these platform operators.
+    /// Looks memberships up in `access`, and knows these platform operators. Calls are refused while the schema is outdated.
     #[must_use]
-    pub fn new(access: Arc<Access>, operators: impl IntoIterator<Item = Principal>) -> Self {
-        Self { access, operators: Arc::new(operators.into_iter().collect()) }
+    pub fn new(access: Arc<Access>, operators: impl IntoIterator<Item = Principal>, readiness: Readiness) -> Self {
+        Self { access, operators: Arc::new(operators.into_iter().collect()), readiness }
     }
 
     /// Decides by the headers.
@@ -68,6 +69,7 @@ impl CheckAccess {
             deadline: deadline.map(|Deadline(at)| at.into_std()),
         };
         let Target { tenant, account, customer } = headers.target()?;
+        self.readiness.check_schema()?;
         match rpc.access {
             RequiredAccess::Authenticated => {
                 let operator = self.operators.contains(&author.principal);

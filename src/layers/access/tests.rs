@@ -15,7 +15,7 @@ use crate::{
             tests::{claims as token_claims, ed25519, jwks},
         },
     },
-    service::Services,
+    service::{Services, readiness::Readiness},
 };
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -63,7 +63,7 @@ fn every_malformed_header_is_a_violation_of_its_name() {
 /// The layer without a database, with the operator "root".
 fn layer() -> CheckAccess {
     let access = Services::new(&config("/".as_ref())).unwrap().access;
-    CheckAccess::new(access, [Principal::new(ISSUER, "root")])
+    CheckAccess::new(access, [Principal::new(ISSUER, "root")], Readiness::default())
 }
 
 /// A call that `verify` has let in, with this subject and an actor.

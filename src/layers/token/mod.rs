@@ -30,8 +30,8 @@ pub const MAX_BYTES: usize = 16 * 1024;
 /// Size and lifetime of the cache of verified tokens. Verifying a signature takes 25 to 90 µs, a cache hit 1 µs.
 const CACHE_CAPACITY: u64 = 10_000;
 const CACHE_TTL: Duration = Duration::from_secs(60);
-/// How often a starting server checks whether keys are there.
-const KEYS_POLL: Duration = Duration::from_millis(100);
+/// How long a server that starts waits for the first fetches of keys before it says that they are missing.
+const FIRST_FETCHES: Duration = Duration::from_secs(2);
 /// Maximum actors in one `act` claim.
 const MAX_ACTORS: usize = 8;
 
@@ -100,16 +100,23 @@ impl Verifier {
         self.issuers.values().cloned().map(Keys::refresh).collect()
     }
 
-    /// Waits until the first fetch of every issuer's keys has ended, and at least one issuer has keys. A replica that starts
-    /// while its issuer is down would otherwise reject tokens that the running replicas accept.
-    pub async fn ready(&self) {
-        let mut poll = tokio::time::interval(KEYS_POLL);
-        for keys in self.issuers.values() {
-            keys.first_fetch().await;
+    /// The issuers for whose keys a server that starts waits: those whose first fetch has not ended, or all if none has keys. A
+    /// replica that starts while its issuer is down would otherwise reject tokens that the running replicas accept. It gives the
+    /// first fetches a moment to end.
+    pub async fn unavailable_issuers(&self) -> Option<Vec<String>> {
+        let first_fetches = async {
+            for keys in self.issuers.values() {
+                keys.first_fetch().await;
+            }
+        };
+        let ended = tokio::time::timeout(FIRST_FETCHES, first_fetches).await.is_ok();
+        if ended && self.issuers.values().any(|keys| keys.get().is_some()) {
+            return None;
         }
-        while !self.issuers.values().any(|keys| keys.get().is_some()) {
-            poll.tick().await;
-        }
+        let without = self.issuers.iter().filter(|(_, keys)| keys.get().is_none());
+        let mut without: Vec<String> = without.map(|(issuer, _)| issuer.clone()).collect();
+        without.sort();
+        Some(without)
     }
 
     /// Verifies a token and returns the identity that it proves.

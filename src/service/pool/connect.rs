@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -43,6 +43,8 @@ pub(super) struct Connector {
     /// Held by the one task that connects after a failure.
     alone: AsyncMutex<()>,
     tasks: TaskTracker,
+    /// Set once it is known that every session is its client's own.
+    pub(super) owns_sessions: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +76,7 @@ impl Connector {
             failures: Mutex::default(),
             alone: AsyncMutex::default(),
             tasks: TaskTracker::new(),
+            owns_sessions: AtomicBool::new(false),
         }
     }
 
@@ -112,10 +115,7 @@ impl Connector {
         }
         let begun = Instant::now();
         let generation = self.generation.load(Ordering::Acquire);
-        let options = PgConnectOptions::clone(&self.options.get());
-        let options =
-            options.application_name("clientele").options(self.settings.iter().map(|(name, value)| (*name, value)));
-        let made = match tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(&options)).await {
+        let made = match tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(&self.options())).await {
             Ok(Ok(connection)) => Ok(Session { connection, generation, last_used: Instant::now() }),
             // Whatever the cause is, a refused password too: there is no session, and so no row whose values it could show.
             Ok(Err(cause)) => Err(cause.to_string()),
@@ -133,6 +133,21 @@ impl Connector {
             }
         }
         made.map_err(|cause| Error::Unavailable { cause })
+    }
+
+    /// How to connect now.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        let options = PgConnectOptions::clone(&self.options.get());
+        options.application_name("clientele").options(self.settings.iter().map(|(name, value)| (*name, value)))
+    }
+
+    /// Where it connects to: a host and port, or a folder with a socket.
+    pub(super) fn server(&self) -> String {
+        let options = self.options.get();
+        match options.get_socket() {
+            Some(folder) => folder.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        }
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {

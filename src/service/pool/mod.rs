@@ -5,6 +5,7 @@
 //! or the session fell silent, is closed. Sessions are shared fairly among principals, as permits of calls are.
 
 mod connect;
+mod probe;
 mod session;
 mod settings;
 
@@ -121,6 +122,20 @@ impl Pool {
     fn lost(&self, session: &Session) {
         self.connector.lost(session);
         self.idle.lock().retain(|idle| self.connector.is_current(idle));
+    }
+
+    /// Where its sessions go: a host and port, or a folder with a socket.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.connector.server()
+    }
+
+    /// Whether a pooler in transaction mode is between this process and the database. Once none was found, this does not ask again.
+    ///
+    /// # Errors
+    /// `Unavailable` if the database cannot be reached.
+    pub async fn shares_sessions(&self) -> Result<bool> {
+        self.connector.shares_sessions().await
     }
 
     /// Its sessions now.

@@ -95,8 +95,13 @@ async fn every_statement_restricts_every_table_of_the_tenants_to_one_tenant() {
 #[test]
 fn every_other_statement_is_on_the_list_of_those_that_the_compiler_does_not_check() {
     // The migrator's, which are sent before there is a schema, and the search, of which `searches` reads PostgreSQL's log.
-    let unchecked =
-        ["store/migrations.rs: query", "store/migrations.rs: query_as", "store/migrations.rs: query_scalar"];
+    // `sessions` asks for the process that serves a client, and reads no table.
+    let unchecked = [
+        "store/migrations.rs: query",
+        "store/migrations.rs: query_as",
+        "store/migrations.rs: query_scalar",
+        "store/sessions.rs: raw_sql",
+    ];
     let unchecked =
         BTreeSet::from(unchecked.map(String::from)).into_iter().chain(["store/search/mod.rs: query_with".into()]);
     let mut found = BTreeSet::new();

@@ -244,7 +244,10 @@ async fn an_unknown_rule_on_names_refuses_what_names_must_be_unique_for() {
     let tenants = replica.operator().accounts().list_tenants(pb::ListTenantsRequest::default()).await;
     assert_eq!(tenants.unwrap().into_inner().tenants[0].name_uniqueness, 0);
     let absent = ada.get(&unknown_id()).await;
-    assert_eq!(metadata(&assert_refused(absent, Code::NotFound, "CUSTOMER_NOT_FOUND"), "field"), None);
+    assert_eq!(
+        metadata(&assert_refused(absent, Code::NotFound, "CUSTOMER_NOT_FOUND"), "field").as_deref(),
+        Some("customer_id")
+    );
 }
 
 async fn update(client: &Client, account: pb::Account, path: &str) -> Result<pb::Account, Status> {
