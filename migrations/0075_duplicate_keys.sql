@@ -23,3 +23,9 @@ create table duplicate_keys (
 -- the order, and then all of the tenant's rows are read.
 create index duplicate_keys_customer_id_idx on duplicate_keys (tenant_id, customer_id)
     where customer_id <> '00000000-0000-0000-0000-000000000000';
+
+comment on table duplicate_keys is 'What customers are compared by to find duplicates: a row for each value and each account that finds the customer by it.';
+comment on column duplicate_keys.tenant_id is 'The tenant.';
+comment on column duplicate_keys.account_id is 'An account that finds the customer by the key: the owner, or one above it.';
+comment on column duplicate_keys.key is 'A hash of the value, with its kind in the lowest bits.';
+comment on column duplicate_keys.customer_id is 'The customer.';

@@ -94,7 +94,7 @@ pub(super) async fn mutate<W: Actor, M: Mutation + RequestFields, P, R>(
 
 /// Handles a mutation some of whose violations depend on what is stored. If the message has violations, `complete` gets what could be
 /// read, and adds the others: so all are in one answer.
-pub(super) async fn mutate_completing<W: Actor, M: Mutation, P, R>(
+pub(super) async fn mutate_completing<W: Actor, M: Mutation + RequestFields, P, R>(
     request: Request<M>,
     parse: impl FnOnce(&mut Violations, &W, M) -> Option<P>,
     complete: impl AsyncFnOnce(&W, P, &mut Violations),

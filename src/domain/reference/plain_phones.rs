@@ -138,7 +138,10 @@ mod tests {
                 0 => format!("+{}{digits}", plan.code),
                 1 => format!("+{} (0){digits}", plan.code),
                 2 => format!("0{digits}"),
-                _ => format!("(0{}) {}", &digits[..2], &digits[2..]),
+                _ => {
+                    let (area, rest) = digits.split_at(2);
+                    format!("(0{area}) {rest}")
+                }
             };
             let Some(plain) = read(&number, Some(plan.region)) else { return Ok(()) };
             let region = plan.region.parse::<Region>().ok();

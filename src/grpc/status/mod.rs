@@ -37,7 +37,6 @@ use crate::{
     error::Error,
 };
 
-
 /// Whether the same bytes may be sent again if the outcome of the call is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
