@@ -62,6 +62,7 @@ fn candidates(error: &Error) -> &'static [&'static str] {
         Error::BranchNotFound => &["branch_id", "branch.id"],
         Error::InvitationNotFound => &["invitation_id", "token"],
         Error::NameTaken { .. } => &["customer.name", "customer_id"],
+        Error::PossibleDuplicate { .. } => &["customer"],
         Error::OrderReferenceTaken { .. } => &["customer.order_reference", "customer_id"],
         Error::TakenThere { .. } => &["customer_id"],
         Error::CustomIdTaken { .. } => &CUSTOM_IDS,
@@ -114,7 +115,10 @@ fn of_refusal(refusal: &Refusal) -> &'static [&'static str] {
         Refusal::LastAdmin => &["member_id"],
         Refusal::Blocked(Blocker::NoAdminEmail) => &["first_admin"],
         Refusal::Billing(refusal) => of_billing(refusal),
+        Refusal::Merged | Refusal::Erased | Refusal::Held | Refusal::UndoBlocked(_) => &["customer_id", "customer.id"],
         Refusal::Blocked(_)
+        | Refusal::MergeBlocked(_)
+        | Refusal::ChangedSinceMerge(_)
         | Refusal::RoleTooLow(_)
         | Refusal::FleetOwnedElsewhere
         | Refusal::RequiredToCreate(_)
