@@ -23,7 +23,7 @@ pub(super) const WORDS: [(&str, &str); 5] = [
 ];
 
 /// Every RPC that changes a customer that exists, or a link to it.
-pub(super) const REFUSED: [&str; 16] = [
+pub(super) const REFUSED: [&str; 20] = [
     "CustomerService/UpdateCustomer",
     "CustomerService/UpsertCustomer",
     "CustomerService/UpdateCustomId",
@@ -39,6 +39,10 @@ pub(super) const REFUSED: [&str; 16] = [
     "CustomerService/MigrateCustomerToReseller",
     "CustomerService/RevertCustomerMigration",
     "CustomerService/TransferCustomers",
+    "BillingService/ActivateFeature",
+    "BillingService/DeactivateFeature",
+    "BillingService/SetCreditLimit",
+    "BillingService/AssignRatePlan",
     // It takes the tag off its customers.
     "TagService/DeleteTag",
 ];
