@@ -70,7 +70,7 @@ async fn malformed_features_and_masks_are_refused() {
     let acme = world.tenant("acme").await;
     let bad = pb::Feature { code: "Voice.Mail".to_owned(), service_classes: vec![7], ..Default::default() };
     let refused = assert_refused(create_feature(&acme.admin, bad).await, Code::InvalidArgument, "INVALID_FIELDS");
-    assert_eq!(bad_fields(&refused), ["feature.code", "feature.name", "feature.service_classes"]);
+    assert_eq!(bad_fields(&refused), ["feature.code", "feature.name", "feature.service_classes[0]"]);
     for paths in [vec![], vec!["code"], vec!["*"], vec!["name", "create_time"]] {
         let request = pb::UpdateFeatureRequest {
             feature: Some(feature("fax")),

@@ -28,7 +28,7 @@ fn short(path: &str) -> &str {
 }
 
 /// RPCs that neither show nor change a customer that exists, and why nothing of a customer matters to them.
-const OTHERS: [(&str, &str); 31] = [
+const OTHERS: [(&str, &str); 34] = [
     ("ExchangeService/ExportSubjectData", "it shows documents as they are stored"),
     ("AccessService/WhoAmI", "access.rs: roles"),
     ("AccessService/ListMembers", "access.rs: roles"),
@@ -47,6 +47,9 @@ const OTHERS: [(&str, &str); 31] = [
     ("AccountService/ListBranches", "a branch has no words of a closed set and no document"),
     ("AccountService/ListIndustries", "it only reads a table of the program"),
     ("AccountService/ListReferenceData", "it only reads tables of the program"),
+    ("BillingService/ListRatePlans", "a plan has no words of a closed set"),
+    ("BillingService/ListFeatures", "a feature's classes are those of customers"),
+    ("BillingService/ListActiveFeatures", "it shows no words of the customer"),
     ("BillingService/ListPaymentMethods", "payment_methods.rs: types and channels"),
     ("BillingService/StreamBillingReport", "billing_report.rs: a status"),
     ("CustomerService/CheckNameAvailability", "access.rs: rules on names"),
@@ -64,12 +67,18 @@ const OTHERS: [(&str, &str); 31] = [
 ];
 
 /// RPCs that change a list of the account, which no customer's words matter to.
-const LISTS: [&str; 5] = [
+const LISTS: [&str; 11] = [
     "AccountService/CreateBranch",
     "AccountService/UpdateBranch",
     "AccountService/DeleteBranch",
     "TagService/CreateTag",
     "TagService/RenameTag",
+    "BillingService/CreateFeature",
+    "BillingService/UpdateFeature",
+    "BillingService/CreateRatePlan",
+    "BillingService/UpdateRatePlan",
+    "BillingService/ReorderRatePlans",
+    "BillingService/ArchiveRatePlan",
 ];
 
 #[test]

@@ -246,9 +246,9 @@ fn every_mutation_takes_a_request_id_and_can_be_only_validated() {
     }
 }
 
-/// Lists of tables of the program, which are short and the same for long, and of what a customer has few of: a form asks for all
-/// of them at once.
-const WHOLE: [&str; 3] = ["ListIndustries", "ListReferenceData", "ListPaymentMethods"];
+/// Lists of tables of the program, which are short and the same for long, and of at most 200 entries of one customer: a form asks
+/// for all of them at once.
+const WHOLE: [&str; 4] = ["ListActiveFeatures", "ListIndustries", "ListPaymentMethods", "ListReferenceData"];
 
 #[test]
 fn every_list_comes_in_pages() {

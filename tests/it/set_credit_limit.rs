@@ -10,7 +10,7 @@ use crate::{
     billing::{activate, credit, eur, set_limit, telecom, with_limit},
     suspend_customer::suspend,
     world::{
-        Client, World, assert_refused, bad_fields, customer, metadata, repeat_at_once, request_id, requiring,
+        Client, World, assert_refused, bad_fields, customer, mask, metadata, repeat_at_once, request_id, requiring,
         unknown_id,
     },
 };
@@ -158,6 +158,7 @@ async fn upsert_gives_a_new_customer_a_plan_and_a_limit() {
             credit_limit: Some(eur(units)),
             ..customer("Ada")
         }),
+        update_mask: Some(mask(&["name"])),
         ..Default::default()
     };
     let made = acme.admin.customers().upsert_customer(upsert(7)).await.unwrap().into_inner().customer.unwrap();

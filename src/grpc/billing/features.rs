@@ -121,13 +121,13 @@ fn edit(
 
 fn service_classes(violations: &mut Violations, raw: &[i32]) -> Option<ServiceClasses> {
     let mut classes = Vec::new();
-    for raw in raw {
+    for (index, raw) in raw.iter().enumerate() {
         classes.push(match pb::ServiceClass::try_from(*raw) {
             Ok(pb::ServiceClass::Normal) => ServiceClass::Normal,
             Ok(pb::ServiceClass::Residential) => ServiceClass::Residential,
             Ok(pb::ServiceClass::Unspecified) | Err(_) => {
-                let rule = Rule::new("must name SERVICE_CLASS_NORMAL, SERVICE_CLASS_RESIDENTIAL or both");
-                violations.push("feature.service_classes", rule);
+                let rule = Rule::new("must be SERVICE_CLASS_NORMAL or SERVICE_CLASS_RESIDENTIAL");
+                violations.push(format!("feature.service_classes[{index}]"), rule);
                 return None;
             }
         });

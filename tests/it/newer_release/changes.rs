@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use super::{ADDED, Stage};
 use crate::{
+    billing::{create_feature, create_plan, eur, feature, rate_plan},
+    contract::cases::FREE,
     invitations::{invited, inviting, token_by_key},
     payment_methods::{self, adding},
     rows::rows,
@@ -42,6 +44,8 @@ pub(super) struct Names {
     invitation: String,
     /// The token of an invitation to another tenant's account.
     token: String,
+    /// The account's rate plans.
+    plans: Vec<String>,
 }
 
 /// One mutation in the life of the customer.
@@ -107,6 +111,70 @@ pub(super) const STEPS: &[Step] = &[
             request_id,
             ..Default::default()
         }
+    ),
+    step!("BillingService/CreateFeature", "", billing.create_feature, (_, request_id) =>
+        pb::CreateFeatureRequest { feature: Some(feature("new")), request_id, ..Default::default() }
+    ),
+    step!("BillingService/UpdateFeature", "", billing.update_feature, (_, request_id) =>
+        pb::UpdateFeatureRequest {
+            feature: Some(pb::Feature { name: "Free".to_owned(), ..feature(FREE) }),
+            update_mask: Some(mask(&["name"])),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/AssignRatePlan", "", billing.assign_rate_plan, (Names { customer, plans, .. }, request_id) =>
+        pb::AssignRatePlanRequest {
+            customer_id: customer.id,
+            rate_plan_id: plans[1].clone(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/SetCreditLimit", "", billing.set_credit_limit, (Names { customer, .. }, request_id) =>
+        pb::SetCreditLimitRequest {
+            customer_id: customer.id,
+            credit_limit: Some(eur(10)),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/ActivateFeature", "", billing.activate_feature, (Names { customer, .. }, request_id) =>
+        pb::ActivateFeatureRequest {
+            customer_id: customer.id,
+            code: FREE.to_owned(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/DeactivateFeature", "", billing.deactivate_feature, (Names { customer, .. }, request_id) =>
+        pb::DeactivateFeatureRequest {
+            customer_id: customer.id,
+            code: FREE.to_owned(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/ReorderRatePlans", "", billing.reorder_rate_plans, (Names { plans, .. }, request_id) =>
+        pb::ReorderRatePlansRequest {
+            rate_plan_ids: plans.into_iter().rev().collect(),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/CreateRatePlan", "", billing.create_rate_plan, (_, request_id) =>
+        pb::CreateRatePlanRequest { rate_plan: Some(rate_plan("New")), request_id, ..Default::default() }
+    ),
+    step!("BillingService/UpdateRatePlan", "", billing.update_rate_plan, (Names { plans, .. }, request_id) =>
+        pb::UpdateRatePlanRequest {
+            rate_plan: Some(pb::RatePlan { id: plans[0].clone(), ..rate_plan("Other") }),
+            update_mask: Some(mask(&["name"])),
+            request_id,
+            ..Default::default()
+        }
+    ),
+    step!("BillingService/ArchiveRatePlan", "", billing.archive_rate_plan, (Names { plans, .. }, request_id) =>
+        pb::ArchiveRatePlanRequest { rate_plan_id: plans[0].clone(), request_id, ..Default::default() }
     ),
     step!("TagService/CreateTag", "", tags.create_tag, (_, request_id) =>
         pb::CreateTagRequest { name: "new".to_owned(), request_id, ..Default::default() }
@@ -442,6 +510,11 @@ async fn lived() -> (Stage, Names) {
     let seen = north.admin.get(&customer.id).await.unwrap();
     let me = north.admin.access().who_am_i(pb::WhoAmIRequest::default()).await.unwrap().into_inner();
     let elsewhere = stage.world.tenant("elsewhere").await;
+    create_feature(&stage.acme.admin, feature(FREE)).await.unwrap();
+    let mut plans = Vec::new();
+    for name in ["Standard", "Value"] {
+        plans.push(create_plan(&north.admin, rate_plan(name)).await.unwrap().id);
+    }
     let names = Names {
         member: north.add("clerk", pb::Role::Viewer).await.member_id,
         named: elsewhere.add(&me.principal.unwrap().subject, pb::Role::Viewer).await.member_id,
@@ -454,14 +527,20 @@ async fn lived() -> (Stage, Names) {
         hold: seen.holds[1].hold_id.clone(),
         payment_method,
         tenant: stage.world.tenant("initech").await.tenant,
+        plans,
         customer: seen,
     };
     (stage, names)
 }
 
-/// Who makes a step: the platform's operator or the reseller's admin.
+/// Who makes a step: the platform's operator or the reseller's admin, for the catalogue in the provider's account.
 fn client(stage: &Stage, north: &TestAccount, rpc: &str) -> Client {
-    if rpc.ends_with("Tenant") { stage.world.operator() } else { north.admin.clone() }
+    match rpc {
+        rpc if rpc.ends_with("Tenant") => stage.world.operator(),
+        // The catalogue is the provider's.
+        "BillingService/CreateFeature" | "BillingService/UpdateFeature" => north.admin.acting_in(&north.tenant),
+        _ => north.admin.clone(),
+    }
 }
 
 /// How often the customer or the link to it has changed.

@@ -23,7 +23,7 @@ pub(super) const WORDS: [(&str, &str); 5] = [
 ];
 
 /// Every RPC that changes a customer that exists, or a link to it.
-pub(super) const REFUSED: [&str; 19] = [
+pub(super) const REFUSED: [&str; 26] = [
     "CustomerService/UpdateCustomer",
     "CustomerService/UpsertCustomer",
     "CustomerService/UpdateCustomId",
@@ -42,6 +42,10 @@ pub(super) const REFUSED: [&str; 19] = [
     "CustomerService/MigrateCustomerToReseller",
     "CustomerService/RevertCustomerMigration",
     "CustomerService/TransferCustomers",
+    "BillingService/ActivateFeature",
+    "BillingService/DeactivateFeature",
+    "BillingService/SetCreditLimit",
+    "BillingService/AssignRatePlan",
     "CustomerService/MergeCustomers",
     "CustomerService/UnmergeCustomers",
     "CustomerService/EraseCustomer",
