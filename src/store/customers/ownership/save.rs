@@ -172,10 +172,7 @@ pub async fn save(
         })
         .collect();
     let answer = write.stored_answer(answer)?.map(|answer| NewAnswer { customer_id: subject, ..answer });
-    let uses = |keys: fn(&UseChange) -> &[String]| -> (Vec<Uuid>, Vec<String>) {
-        moves.iter().flat_map(|it| keys(&it.uses).iter().map(|key| (it.after.id.get(), key.clone()))).unzip()
-    };
-    let (gone, new) = (uses(|uses| &uses.gone), uses(|uses| &uses.new));
+    let (gone, new) = (keys(moves, |uses| &uses.gone), keys(moves, |uses| &uses.new));
     mutation!(
         write.recorded(tenant, &events, answer.as_slice()),
         "with element as materialized (
@@ -247,4 +244,9 @@ pub async fn save(
     .named("ownership.save")
     .await?;
     Ok(())
+}
+
+/// Keys of what customers use, each with its customer.
+fn keys(moves: &[Move], of: fn(&UseChange) -> &[String]) -> (Vec<Uuid>, Vec<String>) {
+    moves.iter().flat_map(|it| of(&it.uses).iter().map(|key| (it.after.id.get(), key.clone()))).unzip()
 }
