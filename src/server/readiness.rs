@@ -39,7 +39,7 @@ pub(super) async fn update_readiness(
     let ready = wait_until_ready(&readiness, find, |obstacle| {
         warn!(reason = obstacle.word(), cause = %obstacle, remedy = obstacle.remedy(), "not ready");
     });
-    if not_ready.run_until_cancelled(ready).await.is_some() {
+    if Box::pin(not_ready.run_until_cancelled(ready)).await.is_some() {
         set_readiness(&health, ServingStatus::Serving).await;
         info!("ready");
         not_ready.run_until_cancelled(warn_if_database_logs_customer_data(&services)).await;
