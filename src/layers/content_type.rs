@@ -64,10 +64,8 @@ mod tests {
                 assert_eq!(answer.status(), StatusCode::OK, "{given:?}");
             } else {
                 assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{given:?}");
-                assert_eq!(
-                    (code(&answer), &answer.headers()[CONTENT_TYPE]),
-                    (Code::InvalidArgument, "text/plain; charset=utf-8")
-                );
+                assert_eq!(code(&answer), Code::InvalidArgument);
+                assert_eq!(answer.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
             }
         }
     }

@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(named::<pb::UpdateCustomerRequest>(order()), text("customer.order_reference"));
         let too_many = || Error::from(Refusal::TooManyCustomIds);
         assert_eq!(named::<pb::UpdateCustomIdRequest>(too_many()), text("custom_id"));
-        assert_eq!(named::<pb::UpsertCustomerRequest>(too_many()), text("custom_id"));
+        assert_eq!(named::<pb::UpsertCustomerRequest>(too_many()), text("customer.custom_ids"));
         let batch = Error::CustomerNotFound { at: text("customer_ids[2]") };
         assert_eq!(named::<pb::ArchiveCustomersRequest>(batch), text("customer_ids[2]"));
         assert_eq!(named::<pb::GetCustomerRequest>(Error::CustomerNotFound { at: None }), text("customer_id"));
