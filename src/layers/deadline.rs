@@ -1,6 +1,7 @@
-//! Every call of the contract has a deadline: the caller's `grpc-timeout`, at most the server's own maximum. A late call ends
-//! with DEADLINE_EXCEEDED. Unary calls have ended with the response's head. A stream may take as long for its head, which comes
-//! with its first message; it has a maximum of its own, and its work ends in time by itself (`service::streams`).
+//! Every call of the contract has a deadline: the caller's `grpc-timeout`, at most the server's own maximum, or that of the RPC
+//! if it may take longer. A late call ends with DEADLINE_EXCEEDED. Unary calls have ended with the response's head. A stream may
+//! take as long for its head, which comes with its first message; it has a maximum of its own, and its work ends in time by itself
+//! (`service::streams`).
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub struct DeadlineLayer {
 }
 
 impl DeadlineLayer {
-    /// A caller may name less than `max`, or `max_stream` for a stream, never more.
+    /// A caller may name less than `max`, or `max_stream` for a stream, never more, unless the contract gives the RPC more.
     #[must_use]
     pub fn new(max: Duration, max_stream: Duration) -> Self {
         Self { max, max_stream }
@@ -51,7 +52,8 @@ impl CallLayer for DeadlineLayer {
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
         let now = Instant::now();
         let rpc = contract::rpc(request.uri().path());
-        let max = if rpc.is_some_and(|rpc| rpc.streams) { self.max_stream } else { self.max };
+        let for_head = self.max.max(rpc.map_or(Duration::ZERO, |rpc| rpc.longest));
+        let max = if rpc.is_some_and(|rpc| rpc.streams) { self.max_stream } else { for_head };
         let deadline = now + time_limit(max, request.headers());
         if rpc.is_some() {
             request.extensions_mut().insert(Deadline(deadline));
@@ -61,7 +63,7 @@ impl CallLayer for DeadlineLayer {
             if rpc.is_none() {
                 return call.await;
             }
-            match timeout_at(deadline.min(now + self.max), call).await {
+            match timeout_at(deadline.min(now + for_head), call).await {
                 Ok(response) => response,
                 Err(_) => status::from_error(Error::Deadline, Repeat::Unsafe).into_http(),
             }
@@ -136,6 +138,23 @@ mod tests {
         })
         .await;
         assert_eq!((code(&answer), started.elapsed().as_secs()), (Code::DeadlineExceeded, 30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_rpc_that_the_contract_gives_more_time_has_it_and_its_caller_may_name_less() {
+        const LONG: &str = "/clientele.v1.AccountService/UpdateAccount";
+        let longest = contract::rpc(LONG).unwrap().longest;
+        assert!(longest > LAYER.max);
+        for (named, limit) in [(None, longest), (Some("50S"), Duration::from_secs(50)), (Some("9H"), longest)] {
+            let mut request = request(LONG);
+            if let Some(named) = named {
+                request.headers_mut().insert("grpc-timeout", named.parse().unwrap());
+            }
+            let started = Instant::now();
+            let answer = run(LAYER, request, |_| pending()).await;
+            assert_eq!(code(&answer), Code::DeadlineExceeded);
+            assert!(limit - started.elapsed() < Duration::from_millis(10), "{named:?}: {:?}", started.elapsed());
+        }
     }
 
     #[tokio::test]
