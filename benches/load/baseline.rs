@@ -64,7 +64,7 @@ pub fn serve(file: &Path, layers: &[String]) -> Result<()> {
             .layer(IntoTower(Trace::new(telemetry)))
             .layer(IntoTower(PanicGuard))
             .layer(IntoTower(AddErrorDetails))
-            .layer(IntoTower(DeadlineLayer::new(config.limits.deadline)))
+            .layer(IntoTower(DeadlineLayer::new(config.limits.deadline, config.database.stream_timeout)))
             .layer(IntoTower(VerifyToken::new(Verifier::load(&config.identity)?)))
             .layer(IntoTower(Receive::new(budget.clone(), config.load.message_timeout, &active)))
             .layer(IntoTower(Admission::new(&config, &active)))
