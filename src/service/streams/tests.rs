@@ -72,7 +72,7 @@ async fn a_stop_ends_a_stream_after_the_messages_that_were_sent() {
     for (expected, item) in items[..items.len() - 1].iter().enumerate() {
         assert_eq!(*item.as_ref().unwrap() as usize, expected);
     }
-    assert!(matches!(items.last(), Some(Err(Error::ShuttingDown) | Err(Error::Internal(_)))), "{items:?}");
+    assert!(matches!(items.last(), Some(Err(Error::ShuttingDown | Error::Internal(_)))), "{items:?}");
     let (late, _) =
         tokio::join!(streams.start(None, |outlet: Outlet<u32>| async move { outlet.send(1).await }), async {});
     assert!(matches!(late.err(), Some(Error::ShuttingDown)));
@@ -82,7 +82,7 @@ async fn a_stop_ends_a_stream_after_the_messages_that_were_sent() {
 async fn a_stream_ends_when_its_time_is_over() {
     let (messages, _ended) = numbers(&streams(), Some(Duration::from_secs(3600))).await;
     // Its peer takes nothing meanwhile.
-    tokio::time::sleep(Duration::from_secs(3601)).await;
+    sleep(Duration::from_secs(3601)).await;
     let items = all(messages).await;
     assert!(matches!(items.last(), Some(Err(Error::Deadline))), "{items:?}");
 }
