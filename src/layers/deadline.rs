@@ -1,7 +1,7 @@
 //! Every call of the contract has a deadline: the caller's `grpc-timeout`, at most the server's own maximum, or that of the RPC
 //! if it may take longer. A late call ends with DEADLINE_EXCEEDED. Unary calls have ended with the response's head. A stream may
-//! take as long for its head, which comes with its first message; it has a maximum of its own, and its work ends in time by
-//! itself (`service::streams`).
+//! take as long for its head, which comes with its first message; it has a maximum of its own, and its work ends in time by itself
+//! (`service::streams`).
 
 use std::time::Duration;
 
@@ -52,11 +52,9 @@ impl CallLayer for DeadlineLayer {
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
         let now = Instant::now();
         let rpc = contract::rpc(request.uri().path());
-        let longest = rpc.map_or(Duration::ZERO, |rpc| rpc.longest);
-        let streams = rpc.is_some_and(|rpc| rpc.streams);
-        let max = if streams { self.max_stream } else { self.max.max(longest) };
+        let for_head = self.max.max(rpc.map_or(Duration::ZERO, |rpc| rpc.longest));
+        let max = if rpc.is_some_and(|rpc| rpc.streams) { self.max_stream } else { for_head };
         let deadline = now + time_limit(max, request.headers());
-        let head = if streams { deadline.min(now + self.max) } else { deadline };
         if rpc.is_some() {
             request.extensions_mut().insert(Deadline(deadline));
         }
@@ -65,7 +63,7 @@ impl CallLayer for DeadlineLayer {
             if rpc.is_none() {
                 return call.await;
             }
-            match timeout_at(head, call).await {
+            match timeout_at(deadline.min(now + for_head), call).await {
                 Ok(response) => response,
                 Err(_) => status::from_error(Error::Deadline, Repeat::Unsafe).into_http(),
             }

@@ -309,8 +309,8 @@ fn the_service_config_names_every_rpc_once_and_retries_reads_alone() {
             let (service, method) = (name["service"].as_str().unwrap(), name["method"].as_str().unwrap());
             let rpc = contract::rpc(&format!("/{service}/{method}")).unwrap();
             let timeout = match (retried, rpc.longest.as_secs()) {
-                // As long as the server lets it run.
-                _ if rpc.streams => "3600s".to_owned(),
+                // A stream runs for as long as the server lets it.
+                (true, _) if rpc.streams => "3600s".to_owned(),
                 (true, _) => "5s".to_owned(),
                 (false, 0) => "10s".to_owned(),
                 // As long as the server gives it.
