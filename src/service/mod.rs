@@ -144,11 +144,13 @@ impl Services {
     }
 
     /// Deletes stored answers that are older than 30 days, in batches, and returns their number; and invitations that ended
-    /// and images of merges that were made as long ago. Replicas may do so at the same time.
+    /// as long ago, with their addresses, and images of merges. Accepts memberships of first admins that wait. Replicas may do so
+    /// at the same time.
     ///
     /// # Errors
     /// A failure of the database.
     pub async fn sweep(&self) -> Result<u64> {
+        self.access.accept_first_admins().await?;
         let before = clock::now() - chrono::TimeDelta::days(KEPT_DAYS);
         let mut swept = 0;
         loop {

@@ -8,5 +8,5 @@ pub mod profile;
 pub mod read_only;
 pub mod references;
 pub mod requirements;
-mod settle;
+pub mod settle;
 mod take;

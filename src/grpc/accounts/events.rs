@@ -88,6 +88,7 @@ fn type_out(happened: AccountEventType) -> pb::AccountEventType {
         AccountEventType::TagCreated => pb::AccountEventType::TagCreated,
         AccountEventType::TagRenamed => pb::AccountEventType::TagRenamed,
         AccountEventType::TagDeleted => pb::AccountEventType::TagDeleted,
+        AccountEventType::InvitationSent => pb::AccountEventType::InvitationSent,
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         allowed_actions,
         missing_for_approval,
         sales_person_gone,
+        industries,
         etag,
     } = details;
     let (fields, profile) = (&customer.fields, &customer.fields.profile);
@@ -129,7 +130,7 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         merged_into: cut
             .show(ReadOnly::MergedInto, || customer.status.merged_into().map(|id| id.to_string()).unwrap_or_default()),
         invalid_fields: cut.show(ReadOnly::InvalidFields, || {
-            fields.refused_today().all().iter().take(MAX_INVALID).map(invalid_field).collect()
+            fields.refused_today(industries.as_deref()).all().iter().take(MAX_INVALID).map(invalid_field).collect()
         }),
     }
 }

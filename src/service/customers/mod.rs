@@ -43,6 +43,7 @@ use crate::{
         access::{caller::Caller, relation::Relation},
         customers::{command::Command, customer::Customer, dms::DmsLink, hold::Hold, link::Link},
         fields::{customer_fields::CustomerFields, edit::Edit, path::FieldPath},
+        reference::industries::Industries,
         requests::options::{Options, Outcome},
         values::{
             address::AddressPart,
@@ -89,6 +90,8 @@ pub struct CustomerDetails {
     pub missing_for_approval: Vec<FieldPath>,
     /// Whether the customer's sales person is no longer a member.
     pub sales_person_gone: bool,
+    /// The tenant's own industries, with which its industry is compared.
+    pub industries: Option<Arc<Industries>>,
     /// The etag of this state; none under `validate_only`.
     pub etag: Option<String>,
 }

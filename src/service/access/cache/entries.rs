@@ -154,4 +154,5 @@ fn bytes_of(ActingAccount { tenant: _, account, dms_branches, tenant_suspended: 
         + account.name.as_str().len()
         + policies
         + size_of_val(dms_branches.as_slice())
+        + account.industries.as_ref().map_or(0, |own| PER_JSON_BYTE * own.bytes())
 }
