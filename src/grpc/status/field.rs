@@ -124,6 +124,12 @@ fn of_refusal(refusal: &Refusal) -> &'static [&'static str] {
         | Refusal::RequiredToCreate(_)
         | Refusal::RequiredToApprove(_)
         | Refusal::Archived
+        | Refusal::Merged
+        | Refusal::Erased
+        | Refusal::Held
+        | Refusal::MergeBlocked(_)
+        | Refusal::UndoBlocked(_)
+        | Refusal::ChangedSinceMerge(_)
         | Refusal::IllegalTransition(_)
         | Refusal::BreaksRule(_)
         | Refusal::Narrowed
