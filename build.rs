@@ -105,9 +105,10 @@ fn rpcs(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
         for method in service.methods() {
             let path = format!("/{}/{}", service.full_name(), method.name());
             let rpc = format!(
-                "Rpc {{ path: {path:?}, access: Access::{}, mutates: {} }}",
+                "Rpc {{ path: {path:?}, access: Access::{}, mutates: {}, longest: Duration::from_secs({}) }}",
                 access(pool, &method)?,
-                mutates(&method)
+                mutates(&method),
+                max_seconds(pool, &method)?
             );
             writeln!(find, "        {path:?} => Some({rpc}),")?;
             writeln!(all, "    {rpc},")?;
@@ -282,6 +283,13 @@ fn access(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String, Bo
         "ADMIN" => "Least(Role::Admin)".to_owned(),
         other => return Err(format!("build.rs does not know the access {other}").into()),
     })
+}
+
+/// How long the RPC may take at most, if that is longer than the server's own limit; else 0.
+fn max_seconds(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<u32, Box<dyn Error>> {
+    let extension = pool.get_extension_by_name("clientele.v1.max_seconds").ok_or("options.proto has no max_seconds")?;
+    let seconds = method.options().get_extension(&extension).as_i32().ok_or("max_seconds is no int32")?;
+    Ok(u32::try_from(seconds)?)
 }
 
 /// Whether the RPC may change something: all do but those that say NO_SIDE_EFFECTS.

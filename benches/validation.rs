@@ -6,7 +6,7 @@ use std::{
 };
 
 use clientele::domain::{
-    fields::{customer_fields::CustomerFields, profile::Profile},
+    fields::{customer_fields::CustomerFields, profile::Profile, settle::Tables},
     values::{
         address::{Address, AddressPart},
         enums::Origin,
@@ -41,7 +41,7 @@ fn measure(what: &str, record: &CustomerFields) {
             let began = Instant::now();
             for _ in 0..ROUNDS {
                 let mut fields = black_box(record).clone();
-                drop(black_box(fields.settle(&before, None)));
+                drop(black_box(fields.settle(&before, Tables::default())));
             }
             began.elapsed() / ROUNDS
         })

@@ -82,10 +82,15 @@ impl fmt::Debug for Credentials {
 pub struct Pace {
     /// How often the queue is looked at, if nothing wakes the sender.
     pub poll: Duration,
-    /// How long a replica holds a mail that it has taken. Much longer than a delivery may take.
+    /// How long a replica holds a mail that it has taken. Much longer than a delivery may take up to the text.
     pub lease: Duration,
-    /// How long one delivery may take, up to the mail server's answer.
+    /// How long one delivery may take, up to the text of the mail.
     pub delivery: Duration,
+    /// How long the mail server may take to answer to the text: ten minutes, by RFC 5321, 4.5.3.2.6.
+    pub answer: Duration,
+    /// How long a replica holds the mail from the text on. Much longer than that answer may take: meanwhile it is not known whether
+    /// the server has the mail, or that it has is not noted yet.
+    pub in_doubt: Duration,
     /// Pause after the first failure; it grows with the time since the first attempt.
     pub first_pause: Duration,
     /// The longest pause between two attempts.
@@ -101,6 +106,8 @@ impl Default for Pace {
             poll: Duration::from_secs(5),
             lease: Duration::from_secs(300),
             delivery: Duration::from_secs(60),
+            answer: Duration::from_secs(600),
+            in_doubt: Duration::from_secs(1_800),
             first_pause: Duration::from_secs(30),
             longest_pause: hour,
             give_up: hour * 48,

@@ -137,6 +137,7 @@ pub(super) fn account() -> Account {
         created_at: at(0),
         suspended_at: None,
         suspended_above: false,
+        industries: None,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::domain::{
         event::{Changes, Delta},
         event_type::EventType,
     },
+    reference::industries::Industries,
     refusal::Refusal,
     requests::{
         answer::{Answer, BatchOutcome, KINDS, Tenant},
@@ -60,6 +61,8 @@ fn every_stored_document_has_the_fields_of_its_golden_file() {
     insta::assert_json_snapshot!("principals", stored(&vec![samples::principal("ada"), samples::principal("max")]));
     insta::assert_json_snapshot!("policies", stored(&samples::policies()));
     insta::assert_json_snapshot!("policies_default", stored(&Policies::default()));
+    let industries = [("kfz", "Kraftfahrzeuge"), ("bau", "Bau")].map(|(code, name)| (code.to_owned(), name.to_owned()));
+    insta::assert_json_snapshot!("industries", stored(&Industries::parse(&industries).unwrap()));
 }
 
 #[test]

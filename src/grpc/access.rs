@@ -8,10 +8,10 @@ use crate::{
     domain::{
         access::{
             caller::{Authenticated, Caller},
-            member::Member,
+            member::{Member, WantedMembers},
             membership::Membership,
         },
-        requests::answer::Answer,
+        requests::{answer::Answer, principal::Principal},
         values::{
             enums::Role,
             ids::MemberId,
@@ -199,18 +199,29 @@ impl AccessService for Handlers {
     async fn list_members(&self, request: Request<pb::ListMembersRequest>) -> Answered<pb::ListMembersResponse> {
         read(
             request,
-            |violations, _, pb::ListMembersRequest { include_inherited, page_size: size, page_token }| {
-                page_size(violations, size).map(|size| (include_inherited, size, page_token))
+            |violations, _, message| {
+                let pb::ListMembersRequest { include_inherited, page_size: size, page_token, subject, issuer } =
+                    message;
+                let size = page_size(violations, size);
+                let issuer = violations.check("issuer", given(&issuer, Principal::parse_issuer));
+                let subject = violations.check("subject", given(&subject, Principal::parse_subject));
+                let wanted = WantedMembers { inherited: include_inherited, issuer: issuer?, subject: subject? };
+                size.map(|size| (wanted, size, page_token))
             },
-            async |caller: &Caller, (inherited, size, token)| {
-                let members = self.access.list_members(caller, inherited, size, &token).await?;
-                let token = |last: &(i32, Member)| self.access.members_token(caller, inherited, last);
+            async |caller: &Caller, (wanted, size, token)| {
+                let members = self.access.list_members(caller, &wanted, size, &token).await?;
+                let token = |last: &(i32, Member)| self.access.members_token(caller, &wanted, last);
                 let (members, next_page_token) = page(&members, |(_, member)| member_out(member, true), token)?;
                 Ok(pb::ListMembersResponse { members, next_page_token })
             },
         )
         .await
     }
+}
+
+/// A part of a principal that a list is limited to; none if the request does not name it.
+fn given<T>(raw: &str, parse: impl FnOnce(&str) -> Result<T, Rule>) -> Result<Option<T>, Rule> {
+    if raw.is_empty() { Ok(None) } else { parse(raw).map(Some) }
 }
 
 /// A role, which must be given.

@@ -125,18 +125,29 @@ pub(super) async fn list(
 ) -> Answered<pb::ListInvitationsResponse> {
     read(
         request,
-        |violations, _, pb::ListInvitationsRequest { page_size: size, page_token }| {
-            page_size(violations, size).map(|size| (size, page_token))
+        |violations, _, pb::ListInvitationsRequest { page_size: size, page_token, states }| {
+            let states = wanted_states(violations, &states);
+            page_size(violations, size).map(|size| (states, size, page_token))
         },
-        async |caller: &Caller, (size, token)| {
-            let invitations = access.list_invitations(caller, size, &token).await?;
-            let token = |last: &(Invitation, InvitationState)| access.invitations_token(caller, &last.0);
+        async |caller: &Caller, (states, size, token)| {
+            let invitations = access.list_invitations(caller, &states, size, &token).await?;
+            let token = |last: &(Invitation, InvitationState)| access.invitations_token(caller, &states, &last.0);
             let (invitations, next_page_token) =
                 page(&invitations, |(invitation, state)| invitation_out(invitation, *state), token)?;
             Ok(pb::ListInvitationsResponse { invitations, next_page_token })
         },
     )
     .await
+}
+
+/// The states that a request names, each once and in order, so that a page token is bound to what they mean.
+fn wanted_states(violations: &mut Violations, raw: &[i32]) -> Vec<InvitationState> {
+    let number = |state: InvitationState| i32::from(state_out(state));
+    let is_known = |raw: i32| InvitationState::KNOWN.iter().any(|known| number(*known) == raw);
+    for (index, _) in raw.iter().enumerate().filter(|(_, raw)| !is_known(**raw)) {
+        violations.push(format!("states[{index}]"), Rule::new("must be an InvitationState other than UNSPECIFIED"));
+    }
+    InvitationState::KNOWN.iter().copied().filter(|known| raw.contains(&number(*known))).collect()
 }
 
 /// A language that a request names.

@@ -1,5 +1,5 @@
-//! Every call of the contract has a deadline: the caller's `grpc-timeout`, at most the server's own maximum. A late call ends
-//! with DEADLINE_EXCEEDED. It covers unary calls up to the response's head; a stream would need its own deadline.
+//! Every call of the contract has a deadline: the caller's `grpc-timeout`, at most the server's own maximum, or that of the RPC
+//! if it may take longer. A late call ends with DEADLINE_EXCEEDED. It covers unary calls up to the response's head; a stream would need its own deadline.
 
 use std::time::Duration;
 
@@ -25,18 +25,19 @@ pub struct DeadlineLayer {
 }
 
 impl DeadlineLayer {
-    /// A caller may name less than `max`, never more.
+    /// A caller may name less than `max`, never more, unless the contract gives the RPC more.
     #[must_use]
     pub fn new(max: Duration) -> Self {
         Self { max }
     }
 
-    /// Returns how long a call with these headers may take.
-    fn time_limit(self, headers: &HeaderMap) -> Duration {
+    /// Returns how long a call of an RPC, which may take `longest`, may take with these headers.
+    fn time_limit(self, headers: &HeaderMap, longest: Duration) -> Duration {
+        let max = self.max.max(longest);
         match grpc_timeout(headers) {
             // The caller counts too, and gives up at the end. End the call just before that, so that it gets the answer.
-            Some(timeout) => self.max.min(timeout - (timeout / 10).min(Duration::from_millis(2))),
-            None => self.max,
+            Some(timeout) => max.min(timeout - (timeout / 10).min(Duration::from_millis(2))),
+            None => max,
         }
     }
 }
@@ -47,8 +48,9 @@ impl CallLayer for DeadlineLayer {
         inner: S,
         mut request: Request<Body>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let deadline = Instant::now() + self.time_limit(request.headers());
         let rpc = contract::rpc(request.uri().path());
+        let longest = rpc.map_or(Duration::ZERO, |rpc| rpc.longest);
+        let deadline = Instant::now() + self.time_limit(request.headers(), longest);
         if rpc.is_some() {
             request.extensions_mut().insert(Deadline(deadline));
         }
@@ -104,7 +106,7 @@ mod tests {
     async fn a_call_that_takes_too_long_is_deadline_exceeded_before_its_caller_gives_up() {
         for (named, tonics) in [("50m", 50_000), ("+50m", 50_000), ("2S", 2_000_000), ("900u", 900)] {
             let started = Instant::now();
-            let limit = LAYER.time_limit(with_timeout(named).headers());
+            let limit = LAYER.time_limit(with_timeout(named).headers(), Duration::ZERO);
             assert!(limit < Duration::from_micros(tonics), "{named}");
             let answer = run(LAYER, with_timeout(named), |_| pending()).await;
             assert_eq!((code(&answer), reason(&answer).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
@@ -119,6 +121,23 @@ mod tests {
             let answer = run(LAYER, request, |_| pending()).await;
             assert_eq!(code(&answer), Code::DeadlineExceeded);
             assert!((30_000..30_010).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_rpc_that_the_contract_gives_more_time_has_it_and_its_caller_may_name_less() {
+        const LONG: &str = "/clientele.v1.AccountService/UpdateAccount";
+        let longest = contract::rpc(LONG).unwrap().longest;
+        assert!(longest > LAYER.max);
+        for (named, limit) in [(None, longest), (Some("50S"), Duration::from_secs(50)), (Some("9H"), longest)] {
+            let mut request = request(LONG);
+            if let Some(named) = named {
+                request.headers_mut().insert("grpc-timeout", named.parse().unwrap());
+            }
+            let started = Instant::now();
+            let answer = run(LAYER, request, |_| pending()).await;
+            assert_eq!(code(&answer), Code::DeadlineExceeded);
+            assert!(limit - started.elapsed() < Duration::from_millis(10), "{named:?}: {:?}", started.elapsed());
         }
     }
 
@@ -147,7 +166,7 @@ mod tests {
         fn any_header_is_read_or_ignored(raw in "[ -~]{0,12}") {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", raw.parse().unwrap());
-            prop_assert!(LAYER.time_limit(&headers) <= LAYER.max);
+            prop_assert!(LAYER.time_limit(&headers, Duration::ZERO) <= LAYER.max);
         }
     }
 }

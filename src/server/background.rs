@@ -41,7 +41,7 @@ pub(super) async fn run_mailer(mailer: Mailer, requests: ActiveRequests, stop: C
     while !stop.is_cancelled() {
         let delivered = if mailer.delivers() {
             let _active = requests.start();
-            mailer.deliver_next().await
+            mailer.deliver_next(stop.cancelled()).await
         } else {
             Ok(false)
         };

@@ -145,11 +145,12 @@ impl Services {
     }
 
     /// Deletes stored answers that are older than 30 days, in batches, and returns their number; and invitations that ended
-    /// as long ago, with their addresses. Replicas may do so at the same time.
+    /// as long ago, with their addresses. Accepts memberships of first admins that wait. Replicas may do so at the same time.
     ///
     /// # Errors
     /// A failure of the database.
     pub async fn sweep(&self) -> Result<u64> {
+        self.access.accept_first_admins().await?;
         let before = clock::now() - chrono::TimeDelta::days(KEPT_DAYS);
         let mut swept = 0;
         loop {

@@ -40,13 +40,13 @@ type Ring = Arc<[([u8; KEY_ID_LEN], LessSafeKey)]>;
 
 /// The context of a page token: the list, the account and the query that it was made for.
 #[derive(Clone, Copy, Debug)]
-pub struct PageContext<'a, Q> {
+pub struct PageContext<'a, Q: ?Sized> {
     list: &'static str,
     acting: (TenantId, AccountId),
     query: &'a Q,
 }
 
-impl<'a, Q> PageContext<'a, Q> {
+impl<'a, Q: ?Sized> PageContext<'a, Q> {
     /// A list, by the name of its RPC, as the caller's acting account sees it. The query is everything that selects or
     /// sorts items; the size of the page is no part of it.
     #[must_use]
@@ -118,7 +118,11 @@ impl Sealer {
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn page_token<Q: Serialize>(&self, context: &PageContext<'_, Q>, last: &impl Serialize) -> Result<String> {
+    pub fn page_token<Q: Serialize + ?Sized>(
+        &self,
+        context: &PageContext<'_, Q>,
+        last: &impl Serialize,
+    ) -> Result<String> {
         self.seal(&page_context(context)?, &serde_json::to_vec(last).map_err(Error::internal)?)
     }
 
@@ -126,7 +130,7 @@ impl Sealer {
     ///
     /// # Errors
     /// `PageToken` if the token was made in another context or with a key that this server does not have.
-    pub fn open_page<Q: Serialize, K: DeserializeOwned>(
+    pub fn open_page<Q: Serialize + ?Sized, K: DeserializeOwned>(
         &self,
         context: &PageContext<'_, Q>,
         token: &str,
@@ -193,7 +197,7 @@ fn etag_context(scope: &Scope, customer: CustomerId) -> Vec<u8> {
         .concat()
 }
 
-fn page_context<Q: Serialize>(context: &PageContext<'_, Q>) -> Result<Vec<u8>> {
+fn page_context<Q: Serialize + ?Sized>(context: &PageContext<'_, Q>) -> Result<Vec<u8>> {
     let query = serde_json::to_vec(context.query).map_err(Error::internal)?;
     let (tenant, account) = context.acting;
     Ok([b"page".as_slice(), tenant.get().as_bytes(), account.get().as_bytes(), context.list.as_bytes(), b"\0", &query]

@@ -197,6 +197,19 @@ async fn a_repeat_gets_the_stored_answer_and_validate_only_stores_nothing() {
 }
 
 #[tokio::test]
+async fn a_repeat_after_the_member_was_removed_is_authorised_afresh() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let token = token_of(&world, &acme, &invited(&acme, NORA).await).await;
+    let nora = with_email(&world, "nora", NORA);
+    let asked = pb::AcceptInvitationRequest { token, request_id: request_id(), validate_only: false };
+    let made = accept_as(&nora, asked.clone()).await.unwrap().membership.unwrap();
+    let remove = pb::RemoveMemberRequest { member_id: made.member_id, ..Default::default() };
+    acme.admin.access().remove_member(remove).await.unwrap();
+    assert_refused(accept_as(&nora, asked).await, Code::FailedPrecondition, "INVITATION_USED");
+}
+
+#[tokio::test]
 async fn a_member_keeps_the_higher_role_and_need_not_wait_any_longer() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;

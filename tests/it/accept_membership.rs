@@ -266,3 +266,19 @@ async fn an_accepted_membership_counts_on_every_server_within_two_seconds() {
     until("the other server knows it", async || acts_in(&there).await.is_ok()).await;
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn a_repeat_after_the_member_was_removed_is_authorised_afresh() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let member = acme.add("max", pb::Role::Viewer).await.member_id;
+    let max = world.subject("max");
+    let asked = pb::AcceptMembershipRequest { request_id: request_id(), ..accepting(&member) };
+    accept(&max, asked.clone()).await.unwrap();
+    assert!(accept(&max, asked.clone()).await.unwrap().replayed);
+    let remove = pb::RemoveMemberRequest { member_id: member, ..Default::default() };
+    acme.admin.access().remove_member(remove).await.unwrap();
+    let refused = assert_refused(accept(&max, asked).await, Code::NotFound, "MEMBERSHIP_NOT_FOUND");
+    let absent = accept(&max, accepting(&unknown_id())).await.unwrap_err();
+    assert_eq!(wire(&refused), wire(&absent));
+}

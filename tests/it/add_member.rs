@@ -36,7 +36,7 @@ async fn a_member_has_its_role_in_the_acting_account_at_once() {
 
     let event = sqlx::query(
         "select tenant_id::text, acting_account_id::text, member_id::text, changes->'role'->>'new', rpc
-         from events where type = 'MEMBER_ADDED'",
+         from events where type = 'MEMBER_ADDED' order by seq desc limit 1",
     )
     .fetch_one(&mut world.sql().await)
     .await

@@ -56,6 +56,7 @@ async fn an_account_is_created_below_the_acting_account_with_its_first_admin() {
         state: pb::AccountState::Suspended.into(),
         suspend_time: Some(prost_types::Timestamp::default()),
         counts: Some(pb::AccountCounts::default()),
+        industries: vec![pb::Industry::default()],
     };
     let asked = pb::CreateAccountRequest {
         account: Some(output_only),
@@ -75,6 +76,7 @@ async fn an_account_is_created_below_the_acting_account_with_its_first_admin() {
         state: pb::AccountState::Active.into(),
         suspend_time: None,
         counts: None,
+        industries: Vec::new(),
     };
     assert_eq!(account, wanted);
     assert!(account.create_time.unwrap().seconds > 1_700_000_000);

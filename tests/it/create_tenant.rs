@@ -64,18 +64,21 @@ async fn a_tenant_is_created_with_the_providers_account_and_its_first_admin() {
         state: pb::AccountState::Active.into(),
         suspend_time: None,
         counts: None,
+        industries: account.industries.clone(),
     };
+    assert!(account.industries.iter().any(|industry| industry.code == "non-profit"), "the default list");
     assert_eq!(account, wanted);
     assert_eq!((tenant.state(), tenant.suspend_time), (pb::TenantState::Active, None));
     let ada = pb::Principal { issuer: "https://partner.example".to_owned(), subject: "ada".to_owned() };
     assert_eq!((admin.account_id, admin.role, admin.principal), (account.id, pb::Role::Admin.into(), Some(ada)));
     assert_eq!(admin.create_time, tenant.create_time);
 
-    let event =
-        sqlx::query("select type, subject, acting_account_id, member_id::text, rpc, tenant_id::text from events")
-            .fetch_one(&mut world.sql().await)
-            .await
-            .unwrap();
+    let event = sqlx::query(
+        "select type, subject, acting_account_id, member_id::text, rpc, tenant_id::text from events order by seq",
+    )
+    .fetch_one(&mut world.sql().await)
+    .await
+    .unwrap();
     assert_eq!(event.get::<&str, _>("type"), "TENANT_CREATED");
     assert_eq!(event.get::<&str, _>("subject"), OPERATOR);
     assert_eq!(event.get::<Option<uuid::Uuid>, _>("acting_account_id"), None);
@@ -194,9 +197,10 @@ async fn fifty_concurrent_calls_with_one_request_id_make_one_tenant() {
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     assert!(answers.iter().all(|answer| answer.tenant == answers[0].tenant && answer.account == answers[0].account));
     let rows = rows(&world).await;
-    for table in ["tenants", "accounts", "members", "principals", "events", "requests"] {
+    for table in ["tenants", "accounts", "members", "principals", "requests"] {
         assert_eq!(rows[table].len(), 1, "{table}");
     }
+    assert_eq!(rows["events"].len(), 2, "of the tenant and of its first admin");
 }
 
 #[tokio::test]

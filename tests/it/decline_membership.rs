@@ -152,3 +152,47 @@ async fn a_declined_membership_ends_on_every_server_within_two_seconds() {
     assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_refused(acts_in(&there).await, Code::PermissionDenied, "NOT_A_MEMBER");
 }
+
+#[tokio::test]
+async fn a_tenant_of_an_older_release_keeps_its_waiting_first_admin_which_the_sweeper_accepts() {
+    let world = World::start().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    let own = acme.admin.memberships(0).await.remove(0);
+    // What an older release writes during a rollout: it knows no consent.
+    let older = "update members set accepted_at = null where tenant_id = $1::uuid";
+    sqlx::query(older).bind(&acme.tenant).execute(&mut world.sql().await).await.unwrap();
+    let older = "update principals set accepted = false where tenant_id = $1::uuid";
+    sqlx::query(older).bind(&acme.tenant).execute(&mut world.sql().await).await.unwrap();
+    let admin = acme.admin.acting_in(&acme.account);
+    assert_refused(decline(&admin, declining(&own.member_id)).await, Code::FailedPrecondition, "LAST_ADMIN");
+    assert!(admin.memberships(0).await[0].waiting);
+
+    // Who is named later waits for its own consent.
+    let later = acme.add("later", pb::Role::Admin).await;
+    let of_globex = globex.add("later", pb::Role::Admin).await;
+    world.server.services().sweep().await.unwrap();
+    assert!(!admin.memberships(0).await[0].waiting);
+    let waiting: Vec<String> =
+        sqlx::query_scalar("select member_id::text from members where accepted_at is null order by created_at")
+            .fetch_all(&mut world.sql().await)
+            .await
+            .unwrap();
+    assert_eq!(waiting, [later.member_id, of_globex.member_id]);
+    let event = event(&world, "MEMBER_ACCEPTED").await;
+    assert_eq!((event[0].as_str(), event[2].as_str()), (Some(&*acme.tenant), Some(&*own.member_id)));
+    let before = rows(&world).await;
+    world.server.services().sweep().await.unwrap();
+    assert_eq!(rows(&world).await, before, "there is nothing more to accept");
+}
+
+#[tokio::test]
+async fn where_none_has_accepted_one_of_those_that_wait_stays() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let own = acme.admin.memberships(0).await.remove(0).member_id;
+    let other = acme.add("other", pb::Role::Admin).await.member_id;
+    let all_wait = "update members set accepted_at = null";
+    sqlx::query(all_wait).execute(&mut world.sql().await).await.unwrap();
+    decline(&world.subject("other"), declining(&other)).await.unwrap();
+    assert_refused(decline(&acme.admin, declining(&own)).await, Code::FailedPrecondition, "LAST_ADMIN");
+}

@@ -168,7 +168,7 @@ async fn nobody_mails_strangers_without_limit() {
     };
 
     // One address, over all accounts of the tenant: its first mail was one, and nine more are the last.
-    execute(&world, "update invitations set mails = 9").await;
+    execute(&world, "delete from invitation_mails; update invitations set mails = 9").await;
     invited(&south, "First@north.example").await;
     limit(&acme.admin, "first@north.example", "one email address").await;
     execute(&world, "update invitations set queued_at = now() - interval '25 hours'").await;

@@ -13,7 +13,9 @@ use crate::{
     create_branch::branch,
     create_tag::create,
     decline_membership::{decline, declining},
-    invitations::{invited, resend, revoke},
+    invitations::{
+        accept as accept_invitation, invite as invite_to, invited, inviting, resend, revoke, token_by_key, with_email,
+    },
     name_rule::set_rule,
     remove_member::{remove, removing},
     suspend_account::{resume, suspend},
@@ -138,7 +140,10 @@ async fn every_change_has_an_event_with_who_what_and_when() {
         .collect();
     assert_eq!(types(&all(&acme.admin, of(&north)).await), from_above);
     assert_eq!(types(&all(&acme.admin.acting_in(&north.account), Listing::default()).await), NEWEST_FIRST);
-    assert_eq!(types(&all(&acme.admin, Listing::default()).await), [Type::TenantCreated], "its own alone");
+    let of_provider = all(&acme.admin, Listing::default()).await;
+    assert_eq!(types(&of_provider), [Type::MemberAdded, Type::TenantCreated], "its own alone");
+    assert!(changes(&of_provider[0])["subject"].1.as_str().unwrap().starts_with("acme-admin-"), "{of_provider:?}");
+    assert_eq!((&of_provider[0].account_id, of_provider[0].acting_account_id.as_str()), (&acme.account, ""));
 
     set_rule(&acme.admin, &acme.account, pb::NameUniqueness::Tenant).await.unwrap();
     let rule = &all(&acme.admin, Listing::default()).await[0];
@@ -164,6 +169,76 @@ async fn a_migration_writes_the_events_of_the_account_that_it_makes() {
     assert_eq!(types(&events), own);
     let from_above = all(&acme.admin, Listing { account_id: account, oldest_first: true, ..Default::default() }).await;
     assert_eq!(types(&from_above), [Type::AccountCreated, Type::InvitationCreated]);
+}
+
+#[tokio::test]
+async fn the_member_that_a_new_account_or_an_invitation_makes_has_an_event_of_its_own() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let request = pb::CreateAccountRequest {
+        account: Some(pb::Account { name: "north".to_owned(), ..Default::default() }),
+        first_admin: Some(crate::world::principal("nina")),
+        ..Default::default()
+    };
+    let made = acme.admin.accounts().create_account(request).await.unwrap().into_inner();
+    let (north, nina) = (made.account.unwrap().id, made.first_admin.unwrap());
+    let newest_first = all(&acme.admin, Listing { account_id: north.clone(), ..Default::default() }).await;
+    let [added, created] = &newest_first[..] else { panic!("{newest_first:?}") };
+    assert_eq!([added, created].map(pb::AccountEvent::r#type), [Type::MemberAdded, Type::AccountCreated]);
+    assert_eq!(changes(added)["subject"], (Value::Null, json!("nina")));
+    assert_eq!((&added.account_id, &added.member_id), (&north, &nina.member_id));
+    assert_ne!(added.event_id, created.event_id);
+    let ada = acme.admin.create(customer("Ada")).await.unwrap();
+    let request = pb::MigrateCustomerToResellerRequest {
+        customer_id: ada.id.clone(),
+        first_admin: Some(crate::world::principal("ada")),
+        ..Default::default()
+    };
+    let moved = acme.admin.customers().migrate_customer_to_reseller(request).await.unwrap().into_inner();
+    let account = moved.customer.unwrap().account_id;
+    let oldest_first = Listing { account_id: account.clone(), oldest_first: true, ..Default::default() };
+    let events = all(&acme.admin, oldest_first.clone()).await;
+    assert_eq!(types(&events), [Type::AccountCreated, Type::MemberAdded]);
+    assert_eq!(changes(&events[1])["subject"], (Value::Null, json!("ada")));
+
+    // An invitation: of somebody new, and of one who waits in a lower role.
+    let invite = async |address: &str, name: &str| {
+        let invitation = invite_to(&acme.admin.acting_in(&account), inviting(address, pb::Role::Admin)).await;
+        let made = invitation.unwrap().invitation.unwrap();
+        let token = token_by_key(&acme.tenant, &made.invitation_id);
+        accept_invitation(&with_email(&world, name, address), &token).await.unwrap();
+    };
+    invite("nora@north.example", "nora").await;
+    let viewer = pb::AddMemberRequest {
+        principal: Some(crate::world::principal("bob")),
+        role: pb::Role::Viewer.into(),
+        ..Default::default()
+    };
+    acme.admin.acting_in(&account).access().add_member(viewer).await.unwrap();
+    invite("bob@north.example", "bob").await;
+    let events = all(&acme.admin, oldest_first.clone()).await.split_off(2);
+    let expected = [
+        Type::InvitationCreated,
+        Type::InvitationAccepted,
+        Type::MemberAdded,
+        Type::MemberAdded,
+        Type::InvitationCreated,
+        Type::InvitationAccepted,
+        Type::MemberAccepted,
+        Type::MemberRoleChanged,
+    ];
+    assert_eq!(types(&events), expected);
+    assert_eq!(changes(&events[6])["waiting"], (json!(true), json!(false)));
+    assert_eq!(changes(&events[7])["role"], (json!("VIEWER"), json!("ADMIN")));
+    assert!(events[6..].iter().all(|event| event.member_id == events[3].member_id && !event.event_id.is_empty()));
+
+    // Accepting is no use of the account: the migration can be reverted, which revokes what is open.
+    let open = inviting("eve@north.example", pb::Role::Viewer);
+    invite_to(&acme.admin.acting_in(&account), open).await.unwrap();
+    let revert = pb::RevertCustomerMigrationRequest { customer_id: ada.id, ..Default::default() };
+    acme.admin.customers().revert_customer_migration(revert).await.unwrap();
+    let last = all(&acme.admin, oldest_first).await.pop().unwrap();
+    assert_eq!(last.r#type(), Type::InvitationRevoked);
 }
 
 #[tokio::test]
@@ -216,7 +291,7 @@ async fn a_page_looks_at_so_many_events_and_ends_before_two_mebibytes() {
     let first = page(&acme.admin, &Listing { page_size: 1_000, ..Default::default() }).await.unwrap();
     assert!((1_900_000..=2 * 1024 * 1024).contains(&first.encoded_len()), "{}", first.encoded_len());
     assert!(!first.next_page_token.is_empty());
-    assert_eq!(all(&acme.admin, Listing { page_size: 1_000, ..Default::default() }).await.len(), 10_621);
+    assert_eq!(all(&acme.admin, Listing { page_size: 1_000, ..Default::default() }).await.len(), 10_622);
 }
 
 #[tokio::test]
@@ -234,7 +309,7 @@ async fn events_of_older_code_belong_to_the_acting_account() {
     .unwrap();
     assert_eq!(types(&all(&north.admin, Listing::default()).await), [Type::Unspecified], "an unknown type is shown");
     let of_parent = all(&acme.admin, Listing::default()).await;
-    assert_eq!(types(&of_parent), [Type::AccountCreated, Type::TenantCreated]);
+    assert_eq!(types(&of_parent), [Type::AccountCreated, Type::MemberAdded, Type::TenantCreated]);
     assert_eq!(changes(&of_parent[0])["account_id"].1, json!(north.account));
 }
 
@@ -306,5 +381,5 @@ async fn members_and_invitations_have_events_of_their_account() {
     assert_eq!([3, 4].map(|at| events[at].member_id.as_str()), [&*bob.member_id, &*nora.member_id]);
     assert_eq!(changes(&events[5])["role"], (json!("VIEWER"), json!("MEMBER")));
     assert!(!format!("{events:?}").contains("ada@"), "an address is in no event");
-    assert_eq!(types(&all(&acme.admin, Listing::default()).await), [Type::TenantCreated]);
+    assert_eq!(types(&all(&acme.admin, Listing::default()).await), [Type::MemberAdded, Type::TenantCreated]);
 }

@@ -4,7 +4,10 @@ use clientele::grpc::pb;
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::world::{Client, World, assert_refused, bad_fields, requiring};
+use crate::{
+    access_look_ups::{pages, prepare},
+    world::{Client, World, assert_refused, bad_fields, requiring},
+};
 
 async fn page(client: &Client, all: bool, size: i32, token: &str) -> Result<pb::ListAccountsResponse, Status> {
     let page_token = token.to_owned();
@@ -245,4 +248,46 @@ async fn counts_are_exact_up_to_a_hundred_and_only_there_if_asked_for() {
     assert_eq!(counts().await["south"], pb::AccountCounts { more_customers: true, ..of(0, 100) });
     let plain = page(&acme.admin, true, 0, "").await.unwrap().accounts;
     assert!(plain.iter().all(|account| account.counts.is_none()));
+}
+
+/// Parts of the texts of the statements that look for what is below an account. Their parameters: the tenant, the account, the
+/// last id, the number of accounts.
+const BELOW: [&str; 2] = ["select b.id from below b where", "b.name as \"name!\" from below b"];
+
+#[tokio::test]
+async fn a_list_reads_what_is_below_the_account_and_not_its_tenant() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let leaf = north.child("leaf").await;
+    let mut sql = world.sql().await;
+    sqlx::query(
+        "insert into accounts (tenant_id, id, parent_id, ancestors, name, policies, created_at)
+         select a.tenant_id, n.id, a.id, array_prepend(n.id, a.ancestors), 'other', a.policies, now()
+         from accounts a, (select gen_random_uuid() as id from generate_series(1, 20000)) n
+         where a.id = $1::uuid",
+    )
+    .bind(&acme.account)
+    .execute(&mut sql)
+    .await
+    .unwrap();
+    let (tenant, nil) = (&acme.tenant, uuid::Uuid::nil());
+    for statistics in ["", "analyze accounts"] {
+        for mode in ["force_generic_plan", "force_custom_plan"] {
+            let set = format!("{statistics}; set plan_cache_mode = {mode}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut sql).await.unwrap();
+            for (at, statement) in BELOW.iter().enumerate() {
+                let name = format!("below{at}");
+                prepare(&mut sql, &name, statement).await;
+                for account in [&north.account, &leaf.account] {
+                    let read = pages(&mut sql, &format!("{name} ('{tenant}', '{account}', '{nil}', 51)")).await;
+                    assert!(read < 60, "{read} pages, {mode}, {statistics}: {statement}");
+                }
+                let done = format!("deallocate {name}");
+                sqlx::raw_sql(sqlx::AssertSqlSafe(done)).execute(&mut sql).await.unwrap();
+            }
+        }
+    }
+    assert_eq!(ids(&leaf.admin, true).await, [""; 0]);
+    assert_eq!(ids(&north.admin, true).await, [leaf.account]);
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 async fn page(client: &Client, size: i32, token: &str) -> Result<pb::ListBranchesResponse, Status> {
-    let request = ListBranchesRequest { page_size: size, page_token: token.to_owned() };
+    let request = ListBranchesRequest { page_size: size, page_token: token.to_owned(), ..Default::default() };
     Ok(client.accounts().list_branches(request).await?.into_inner())
 }
 
@@ -77,4 +77,38 @@ async fn a_page_token_is_bound_to_its_list_and_account() {
     assert_refused(other_list, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
     let refused = assert_refused(page(&acme.admin, -1, "").await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["page_size"]);
+}
+
+#[tokio::test]
+async fn a_part_of_the_name_selects_branches_and_binds_the_token() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    for name in ["Köln Nord", "KOLN-Süd", "Bonn", "Nordkoln"] {
+        branch(&acme.admin, name, false).await.unwrap();
+    }
+    branch(&acme.child("north").await.admin, "Köln", false).await.unwrap();
+    let named = async |name: &str, page_size: i32| {
+        let (mut found, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListBranchesRequest { name: name.to_owned(), page_size, page_token };
+            let listed = acme.admin.accounts().list_branches(request).await.unwrap().into_inner();
+            assert!(page_size == 0 || listed.branches.len() <= usize::try_from(page_size).unwrap());
+            found.extend(listed.branches.into_iter().map(|branch| branch.name));
+            page_token = listed.next_page_token;
+            if page_token.is_empty() {
+                return found;
+            }
+        }
+    };
+    for page_size in [0, 1, 2, 3] {
+        assert_eq!(named("koln", page_size).await, ["Köln Nord", "KOLN-Süd", "Nordkoln"], "{page_size}");
+        assert_eq!(named("NORD", page_size).await, ["Köln Nord", "Nordkoln"], "{page_size}");
+        assert_eq!(named("Aachen", page_size).await, [""; 0], "{page_size}");
+    }
+    let first = ListBranchesRequest { name: "koln".to_owned(), page_size: 1, ..Default::default() };
+    let token = acme.admin.accounts().list_branches(first).await.unwrap().into_inner().next_page_token;
+    assert_refused(page(&acme.admin, 1, &token).await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
+    let long = ListBranchesRequest { name: "x".repeat(121), ..Default::default() };
+    let refused = acme.admin.accounts().list_branches(long).await;
+    assert_eq!(bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS")), ["name"]);
 }

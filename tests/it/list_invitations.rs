@@ -9,7 +9,7 @@ use crate::{
 };
 
 async fn page(client: &Client, size: i32, token: &str) -> Result<pb::ListInvitationsResponse, tonic::Status> {
-    let request = pb::ListInvitationsRequest { page_size: size, page_token: token.to_owned() };
+    let request = pb::ListInvitationsRequest { page_size: size, page_token: token.to_owned(), ..Default::default() };
     Ok(client.access().list_invitations(request).await?.into_inner())
 }
 
@@ -72,4 +72,54 @@ async fn an_invitation_is_deleted_thirty_days_after_it_has_ended() {
     let mut left: Vec<_> = listed(&acme.admin).await.into_iter().map(|invitation| invitation.email).collect();
     left.sort();
     assert_eq!(left, ["open@x.example", "revoked@x.example"]);
+}
+
+#[tokio::test]
+async fn states_select_invitations_as_they_are_now_and_bind_the_token() {
+    use pb::InvitationState as State;
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    for (email, set) in [
+        ("pending@x.example", "state = 'PENDING'"),
+        ("sent@x.example", "state = 'SENT'"),
+        ("expired@x.example", "state = 'SENT', expires_at = now()"),
+        ("late@x.example", "state = 'PENDING', expires_at = now()"),
+        ("accepted@x.example", "state = 'ACCEPTED', expires_at = now()"),
+        ("revoked@x.example", "state = 'REVOKED'"),
+        ("failed@x.example", "state = 'FAILED', expires_at = now()"),
+    ] {
+        invited(&acme, email).await;
+        execute(&world, &format!("update invitations set {set} where email = '{email}'")).await;
+    }
+    let found = async |states: &[State]| {
+        let states = states.iter().map(|state| i32::from(*state)).collect();
+        let request = pb::ListInvitationsRequest { states, ..Default::default() };
+        let listed = acme.admin.access().list_invitations(request).await.unwrap().into_inner().invitations;
+        let names = listed.iter().map(|invitation| invitation.email.split('@').next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    for (states, names) in [
+        (&[State::Pending][..], &["pending"][..]),
+        (&[State::Sent], &["sent"]),
+        (&[State::Expired], &["late", "expired"]),
+        (&[State::Accepted], &["accepted"]),
+        (&[State::Revoked, State::Failed, State::Failed], &["failed", "revoked"]),
+        (&[State::Sent, State::Pending], &["sent", "pending"]),
+    ] {
+        assert_eq!(found(states).await, names, "{states:?}");
+    }
+    assert_eq!(found(&[]).await.len(), 7);
+    let states = vec![State::Expired.into()];
+    let first = pb::ListInvitationsRequest { page_size: 1, states, ..Default::default() };
+    let token = acme.admin.access().list_invitations(first.clone()).await.unwrap().into_inner().next_page_token;
+    let second = pb::ListInvitationsRequest { page_token: token.clone(), ..first };
+    let second = acme.admin.access().list_invitations(second).await.unwrap().into_inner();
+    assert_eq!((second.invitations.len(), second.next_page_token.as_str()), (1, ""));
+    assert_refused(page(&acme.admin, 1, &token).await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
+    let wrong = pb::ListInvitationsRequest { states: vec![1, 0, 99], ..Default::default() };
+    let refused = acme.admin.access().list_invitations(wrong).await;
+    assert_eq!(
+        bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS")),
+        ["states[1]", "states[2]"]
+    );
 }

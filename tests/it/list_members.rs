@@ -6,8 +6,12 @@ use tonic::{Code, Status};
 use crate::world::{Client, World, assert_refused, bad_fields, principal};
 
 async fn page(client: &Client, inherited: bool, size: i32, token: &str) -> Result<pb::ListMembersResponse, Status> {
-    let request =
-        pb::ListMembersRequest { include_inherited: inherited, page_size: size, page_token: token.to_owned() };
+    let request = pb::ListMembersRequest {
+        include_inherited: inherited,
+        page_size: size,
+        page_token: token.to_owned(),
+        ..Default::default()
+    };
     Ok(client.access().list_members(request).await?.into_inner())
 }
 
@@ -122,4 +126,50 @@ async fn a_token_is_bound_to_its_account_and_query() {
     assert_refused(page(&north.admin, true, 1, "x").await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
     let refused = assert_refused(page(&north.admin, true, -2, &token).await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["page_size"]);
+}
+
+#[tokio::test]
+async fn a_subject_and_an_issuer_select_members_and_bind_the_token() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let of = |issuer: &str| pb::Principal { issuer: issuer.to_owned(), subject: "zoe".to_owned() };
+    for (account, issuer) in [(&acme, ""), (&north, ""), (&north, "http://a.example")] {
+        let role = pb::Role::Viewer.into();
+        let asked = pb::AddMemberRequest { principal: Some(of(issuer)), role, ..Default::default() };
+        account.admin.access().add_member(asked).await.unwrap();
+    }
+    north.add("adam", pb::Role::Viewer).await;
+    let found = async |request: pb::ListMembersRequest| {
+        let listed = north.admin.access().list_members(request).await.unwrap().into_inner();
+        let members = listed.members.into_iter().map(|member| {
+            let principal = member.principal.unwrap();
+            (member.account_id, principal.issuer, principal.subject)
+        });
+        members.collect::<Vec<_>>()
+    };
+    let zoe = || pb::ListMembersRequest { subject: "zoe".to_owned(), ..Default::default() };
+    let (own, other) = (crate::world::ISSUER, "http://a.example");
+    let at = |account: &str, issuer: &str| (account.to_owned(), issuer.to_owned(), "zoe".to_owned());
+    let mut in_north = vec![at(&north.account, own), at(&north.account, other)];
+    in_north.sort();
+    assert_eq!(found(zoe()).await, in_north);
+    let inherited = pb::ListMembersRequest { include_inherited: true, ..zoe() };
+    assert_eq!(found(inherited.clone()).await, [in_north, vec![at(&acme.account, own)]].concat());
+    let issuer = other.to_owned();
+    assert_eq!(
+        found(pb::ListMembersRequest { issuer: issuer.clone(), ..inherited }).await,
+        [at(&north.account, other)]
+    );
+    let all_of = pb::ListMembersRequest { issuer, ..Default::default() };
+    assert_eq!(found(all_of).await, [at(&north.account, other)]);
+    assert_eq!(found(pb::ListMembersRequest { subject: "zo".to_owned(), ..Default::default() }).await, []);
+
+    let first = pb::ListMembersRequest { page_size: 1, ..zoe() };
+    let token = north.admin.access().list_members(first).await.unwrap().into_inner().next_page_token;
+    assert_eq!(found(pb::ListMembersRequest { page_token: token.clone(), ..zoe() }).await.len(), 1);
+    assert_refused(page(&north.admin, false, 1, &token).await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
+    let wrong = pb::ListMembersRequest { subject: "x".repeat(256), issuer: "a b".to_owned(), ..Default::default() };
+    let refused = north.admin.access().list_members(wrong).await;
+    assert_eq!(bad_fields(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS")), ["issuer", "subject"]);
 }

@@ -176,7 +176,7 @@ async fn a_page_token_is_bound_to_its_list_account_and_narrowing() {
     assert_refused(page(&acme.admin, 1, "x").await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
     let refused = assert_refused(page(&acme.admin, -1, "").await, Code::InvalidArgument, "INVALID_FIELDS");
     assert_eq!(bad_fields(&refused), ["page_size"]);
-    let branches = pb::ListBranchesRequest { page_size: 1, page_token: first.next_page_token };
+    let branches = pb::ListBranchesRequest { page_size: 1, page_token: first.next_page_token, ..Default::default() };
     let other_list = acme.admin.accounts().list_branches(branches).await;
     assert_refused(other_list, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
 }

@@ -1,7 +1,8 @@
 //! The mails of invitations: over a real mail server, and over one that fails.
 
+mod doubt;
 mod real;
-mod scripted;
+pub mod scripted;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -387,8 +388,10 @@ async fn a_mail_whose_key_has_gone_gets_another_token() {
     };
     let _replica = World::start_with(world.database.clone(), adjust).await;
     until_state(&acme, pb::InvitationState::Sent).await;
-    let (_, token) = id_and_token(&server.arrived()[0]);
+    let (id, token) = id_and_token(&server.arrived()[0]);
     assert_ne!(token, old);
+    // Another link is another mail: a reader that got the first one must not take this one for it.
+    assert!(id.contains(&format!("{}.1.2@", invitation.invitation_id)), "{id}");
     let nora = with_email(&world, "nora", NORA);
     crate::world::assert_refused(accept(&nora, &old).await, tonic::Code::NotFound, "INVITATION_NOT_FOUND");
     accept(&nora, &token).await.unwrap();

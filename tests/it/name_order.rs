@@ -66,7 +66,7 @@ async fn tags(client: &Client, size: i32) -> Vec<String> {
 async fn branches(client: &Client, size: i32) -> Vec<String> {
     let (mut names, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = pb::ListBranchesRequest { page_size: size, page_token };
+        let request = pb::ListBranchesRequest { page_size: size, page_token, ..Default::default() };
         let page = client.accounts().list_branches(request).await.unwrap().into_inner();
         names.extend(page.branches.into_iter().map(|branch| branch.name));
         page_token = page.next_page_token;

@@ -4,6 +4,7 @@ use clientele::grpc::pb;
 use tonic::{Code, Status};
 
 use crate::{
+    invitations::{invited, token_by_key},
     rows::rows,
     world::{
         Client, SERVICE, TestAccount, World, assert_refused, bad_fields, customer, manual_approval, metadata,
@@ -250,5 +251,27 @@ async fn another_server_and_service_principals_follow_within_two_seconds() {
     resume(&acme.admin, &north.account).await.unwrap();
     for client in [&dana, &service] {
         until("the other server admits", async || !suspended(client).await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_account_takes_members_who_read_in_it() {
+    let world = crate::contract::world().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let max = north.add("max", pb::Role::Member).await;
+    let token = token_by_key(&acme.tenant, &invited(&north, "nora@north.example").await.invitation_id);
+    suspend(&acme.admin, &north.account).await.unwrap();
+    let accept = pb::AcceptMembershipRequest { member_id: max.member_id, ..Default::default() };
+    world.subject("max").access().accept_membership(accept).await.unwrap();
+    let invitation = pb::AcceptInvitationRequest { token, ..Default::default() };
+    world.subject("nora").access().accept_invitation(invitation).await.unwrap();
+    for member in ["max", "nora"].map(|subject| world.subject(subject)) {
+        assert_eq!(state(&member).await, pb::AccountState::Suspended);
+        assert_refused(member.create(customer("Ada")).await, Code::FailedPrecondition, "ACCOUNT_SUSPENDED");
+    }
+    resume(&acme.admin, &north.account).await.unwrap();
+    for (subject, name) in [("max", "Ada"), ("nora", "Bob")] {
+        world.subject(subject).create(customer(name)).await.unwrap();
     }
 }

@@ -71,7 +71,7 @@ async fn every_call_in_a_suspended_tenant_is_refused_and_who_am_i_says_so() {
     let events = pb::ListAccountEventsRequest::default();
     let events = acme.admin.accounts().list_account_events(events).await.unwrap().into_inner().events;
     let types: Vec<_> = events.iter().map(pb::AccountEvent::r#type).collect();
-    assert_eq!(types, [Type::TenantResumed, Type::TenantSuspended, Type::TenantCreated]);
+    assert_eq!(types, [Type::TenantResumed, Type::TenantSuspended, Type::MemberAdded, Type::TenantCreated]);
     let by = events[1].principal.as_ref().unwrap();
     assert_eq!((by.subject.as_str(), events[1].acting_account_id.as_str()), (OPERATOR, ""));
 }
@@ -158,6 +158,59 @@ async fn another_server_follows_within_two_seconds() {
     for client in [&nora, &service] {
         until("the other server admits", async || !suspended(client).await).await;
     }
+}
+
+#[tokio::test]
+async fn a_repeat_in_a_suspended_tenant_is_refused_whatever_became_of_its_first_call() {
+    let world = contract::world().await;
+    let acme = world.tenant("acme").await;
+    let (stays, goes) = (acme.add("nora", pb::Role::Viewer).await, acme.add("max", pb::Role::Viewer).await);
+    let (nora, max) = (world.subject("nora"), world.subject("max"));
+    let token =
+        invitations::token_by_key(&acme.tenant, &invitations::invited(&acme, "eve@acme.example").await.invitation_id);
+    let accept_stays = pb::AcceptMembershipRequest { request_id: request_id(), ..accepting(&stays.member_id) };
+    let decline_goes = pb::DeclineMembershipRequest { request_id: request_id(), ..declining(&goes.member_id) };
+    let invited = pb::AcceptInvitationRequest { token, request_id: request_id(), ..Default::default() };
+    let eve = invitations::with_email(&world, "eve", "eve@acme.example");
+    let calls = async || {
+        [
+            accept(&nora, accept_stays.clone()).await.map(|answer| answer.replayed),
+            decline(&max, decline_goes.clone()).await.map(|answer| answer.replayed),
+            invitations::accept_as(&eve, invited.clone()).await.map(|answer| answer.replayed),
+        ]
+    };
+    assert!(calls().await.into_iter().all(|first| !first.unwrap()));
+    suspend(&world.operator(), &acme.tenant).await.unwrap();
+    for repeat in calls().await {
+        assert_refused(repeat, Code::PermissionDenied, "TENANT_SUSPENDED");
+    }
+    resume(&world.operator(), &acme.tenant).await.unwrap();
+    assert!(calls().await.into_iter().all(|repeat| repeat.unwrap()));
+}
+
+#[tokio::test]
+async fn an_operator_that_names_a_customer_changes_nothing() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let before = rows(&world).await;
+    let narrowed = world.operator().narrowed_to(&unknown_id());
+    let create = pb::CreateTenantRequest {
+        tenant: Some(pb::Tenant { name: "globex".to_owned(), ..Default::default() }),
+        first_admin: Some(crate::world::principal("globex-admin")),
+        ..Default::default()
+    };
+    for refused in [
+        narrowed.accounts().create_tenant(create).await.map(drop),
+        suspend(&narrowed, &acme.tenant).await.map(drop),
+        resume(&narrowed, &acme.tenant).await.map(drop),
+    ] {
+        assert_refused(refused, Code::PermissionDenied, "NARROWED_TO_CUSTOMER");
+    }
+    assert_eq!(rows(&world).await, before);
+    narrowed.accounts().list_tenants(pb::ListTenantsRequest::default()).await.unwrap();
+    // Who is no operator is told that first.
+    let refused = suspend(&acme.admin.narrowed_to(&unknown_id()), &acme.tenant).await;
+    assert_refused(refused, Code::PermissionDenied, "ROLE_TOO_LOW");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod canaries;
 mod canary;
+mod canary_mail;
 mod collector;
 mod metrics;
 mod outages;

@@ -43,7 +43,7 @@ compares it.
 | `registration_number` | up to 40 characters; of a BUSINESS in a country below, a number of its register |
 | `tax_ids` | at most 20; in a country below, form and check digits; spaces, dots, dashes and prefix as people write them |
 | `currency` | a currency in use |
-| `industry` | one of the list below |
+| `industry` | one of the tenant's list; the default is below |
 | `country` | a country of ISO 3166-1, or Kosovo (XK) |
 | `state` | a state of ISO 3166-2; other texts are kept, but not where addresses need a state |
 | `postal_code` | a postal code of the country, returned in its usual spelling |
@@ -100,7 +100,7 @@ fn document() -> String {
     for line in codes.chunks(24) {
         writeln!(text, "{}", line.join(" ")).unwrap();
     }
-    text += "\n## Industries\n\nListIndustries returns them.\n\n| code | name | understood too |\n|---|---|---|\n";
+    text += "\n## Industries\n\nListIndustries returns them, unless the tenant has a list of its own: UpdateAccount of the provider's account sets it (`industries`). Of a\ncode that both lists have, the names below are understood in either.\n\n| code | name | understood too |\n|---|---|---|\n";
     for industry in industries::DEFAULT {
         writeln!(text, "| `{}` | {} | {} |", industry.code, industry.name, industry.also.join(", ")).unwrap();
     }

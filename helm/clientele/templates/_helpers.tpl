@@ -118,8 +118,13 @@ database_password_file: {{ include "clientele.databaseFolder" $ }}/{{ . }}
 {{- fail "smtp.existingSecret needs config.smtp_host: name the mail server" -}}
 {{- end -}}
 {{- $folder := include "clientele.smtpFolder" $ -}}
+{{- if not (or .userKey .caKey) -}}
+{{- fail "smtp.existingSecret has nothing that is used: set smtp.userKey, smtp.caKey or both" -}}
+{{- end -}}
+{{- if .userKey -}}
 {{- $config = set $config "smtp_user_file" (printf "%s/%s" $folder .userKey) -}}
 {{- $config = set $config "smtp_password_file" (printf "%s/%s" $folder .passwordKey) -}}
+{{- end -}}
 {{- with .caKey -}}
 {{- $config = set $config "smtp_ca_file" (printf "%s/%s" $folder .) -}}
 {{- end -}}

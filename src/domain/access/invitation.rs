@@ -93,47 +93,6 @@ pub enum InvitationChange {
     AlreadyMade,
 }
 
-/// How many mails an account may ask for, so that no one mails strangers through us.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InvitationCounts {
-    /// Open invitations to the account; counting stops at the limit.
-    pub open: i64,
-    /// Mails of the last day that the acting account asked for.
-    pub by_account: i64,
-    /// Mails of the last day in the tenant.
-    pub in_tenant: i64,
-    /// Mails of the last day to the address, in the tenant.
-    pub to_address: i64,
-}
-
-impl InvitationCounts {
-    /// Open invitations to one account.
-    pub const MAX_OPEN: i64 = 1_000;
-    /// Mails that one account may ask for within a day.
-    pub const MAX_BY_ACCOUNT: i64 = 200;
-    /// Mails within a day in one tenant.
-    pub const MAX_IN_TENANT: i64 = 5_000;
-    /// Mails within a day to one address in one tenant.
-    pub const MAX_TO_ADDRESS: i64 = 10;
-
-    /// Whether one more mail may be asked for.
-    ///
-    /// # Errors
-    /// `LimitReached` with the limit.
-    pub fn admit(&self) -> Result<(), Refusal> {
-        let limits = [
-            (self.open, Self::MAX_OPEN, "an account has at most 1,000 open invitations"),
-            (self.to_address, Self::MAX_TO_ADDRESS, "one email address gets at most 10 invitations within a day"),
-            (self.by_account, Self::MAX_BY_ACCOUNT, "an account sends at most 200 invitations within a day"),
-            (self.in_tenant, Self::MAX_IN_TENANT, "a tenant sends at most 5,000 invitations within a day"),
-        ];
-        match limits.iter().find(|(count, most, _)| count >= most) {
-            Some((_, _, text)) => Err(Refusal::LimitReached(text)),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Invitation {
     /// How far it has come at a time.
     #[must_use]
@@ -175,19 +134,21 @@ impl Invitation {
         }
     }
 
-    /// Asks for its mail again, also if it has expired or its mail could not be sent.
+    /// Asks for its mail again, also if it has expired or its mail could not be sent. Returns whether that is another mail: one
+    /// that waits still is sent once.
     ///
     /// # Errors
     /// It was accepted or revoked.
-    pub fn resend(&mut self, at: Timestamp, lifetime: TimeDelta) -> Result<(), Refusal> {
+    pub fn resend(&mut self, at: Timestamp, lifetime: TimeDelta) -> Result<bool, Refusal> {
         self.must_be_known()?;
         match self.state {
             InvitationState::Accepted => return Err(InvitationRefusal::Used.into()),
             InvitationState::Revoked => return Err(InvitationRefusal::Revoked.into()),
             _ => {}
         }
+        let another = self.state != InvitationState::Pending;
         (self.state, self.ended_at, self.expires_at) = (InvitationState::Pending, None, Some(at + lifetime));
-        Ok(())
+        Ok(another)
     }
 
     /// Whether a principal with this claim is the invited one. `token_suffices`: its issuer states no addresses, so the
@@ -257,9 +218,9 @@ mod tests {
         let newer = || Refusal::ValueOfNewerRelease("the invitation");
         let (used, revoked) = (|| InvitationRefusal::Used.into(), || InvitationRefusal::Revoked.into());
         for (state, accepts, resends, revokes) in [
-            (Pending, Ok(()), Ok(()), Ok(InvitationChange::Made)),
-            (Sent, Ok(()), Ok(()), Ok(InvitationChange::Made)),
-            (Failed, Ok(()), Ok(()), Ok(InvitationChange::Made)),
+            (Pending, Ok(()), Ok(false), Ok(InvitationChange::Made)),
+            (Sent, Ok(()), Ok(true), Ok(InvitationChange::Made)),
+            (Failed, Ok(()), Ok(true), Ok(InvitationChange::Made)),
             (Accepted, Err(used()), Err(used()), Err(used())),
             (Revoked, Err(revoked()), Err(revoked()), Ok(InvitationChange::AlreadyMade)),
             (Unknown, Err(newer()), Err(newer()), Err(newer())),
@@ -276,25 +237,9 @@ mod tests {
         let mut invitation = Invitation { expires_at: Some(at), ..in_state(InvitationState::Sent) };
         assert_eq!(invitation.state_at(at), InvitationState::Expired);
         assert_eq!(invitation.must_be_open(at), Err(InvitationRefusal::Expired.into()));
-        invitation.resend(at, week).unwrap();
+        assert!(invitation.resend(at, week).unwrap());
         assert_eq!(invitation.state_at(at), InvitationState::Pending);
         invitation.must_be_open(at + week - TimeDelta::microseconds(1)).unwrap();
         assert_eq!(invitation.must_be_open(at + week), Err(InvitationRefusal::Expired.into()));
-    }
-
-    #[test]
-    fn each_limit_is_the_last_that_is_admitted() {
-        type Counts = InvitationCounts;
-        type Of = fn(i64) -> Counts;
-        let at_limit: [(Of, i64); 4] = [
-            (|open| Counts { open, ..Counts::default() }, Counts::MAX_OPEN),
-            (|by_account| Counts { by_account, ..Counts::default() }, Counts::MAX_BY_ACCOUNT),
-            (|in_tenant| Counts { in_tenant, ..Counts::default() }, Counts::MAX_IN_TENANT),
-            (|to_address| Counts { to_address, ..Counts::default() }, Counts::MAX_TO_ADDRESS),
-        ];
-        for (counts, most) in at_limit {
-            counts(most - 1).admit().unwrap();
-            assert!(matches!(counts(most).admit(), Err(Refusal::LimitReached(_))));
-        }
     }
 }

@@ -36,11 +36,23 @@ pub struct Member {
     pub waiting: bool,
 }
 
+/// Which members are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WantedMembers {
+    /// Those of the accounts above, too.
+    pub inherited: bool,
+    /// Of this issuer alone.
+    pub issuer: Option<String>,
+    /// Of this subject alone.
+    pub subject: Option<String>,
+}
+
 impl Member {
-    /// Whether it is one of those that a tenant must keep at least one of: an accepted ADMIN of the provider.
+    /// Whether it is one of those that a tenant must keep at least one of: an ADMIN of the provider. One that has not accepted
+    /// counts only where none has.
     #[must_use]
-    pub fn leads(&self, tenant: TenantId) -> bool {
-        !self.waiting && self.role == Role::Admin && self.account.get() == tenant.get()
+    pub fn may_lead(&self, tenant: TenantId) -> bool {
+        self.role == Role::Admin && self.account.get() == tenant.get()
     }
 
     /// Refuses a change of a member whose role is of a newer release: this one cannot know what the change takes away.
@@ -68,12 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_admin_of_the_provider_leads() {
+    fn an_admin_of_the_provider_may_lead() {
         let provider = TenantId::from_uuid(samples::member().account.get());
         let admin = Member { role: Role::Admin, waiting: false, ..samples::member() };
-        assert!(admin.leads(provider));
-        assert!(!admin.leads(TenantId::from_uuid(samples::id(99))), "of an account below");
-        assert!(!Member { waiting: true, ..admin.clone() }.leads(provider));
-        assert!(!Member { role: Role::ServiceManager, ..admin }.leads(provider));
+        assert!(admin.may_lead(provider));
+        assert!(!admin.may_lead(TenantId::from_uuid(samples::id(99))), "of an account below");
+        assert!(Member { waiting: true, ..admin.clone() }.may_lead(provider));
+        assert!(!Member { role: Role::ServiceManager, ..admin }.may_lead(provider));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod invitation;
+pub mod invitation_counts;
 pub mod member;
 pub mod membership;
 pub mod relation;

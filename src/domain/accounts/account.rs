@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     accounts::policies::{Policies, PolicyChoices},
+    reference::industries::Industries,
     refusal::Refusal,
     values::{
         enums::NameUniqueness,
@@ -93,6 +94,10 @@ pub struct Account {
     /// Whether an account above it is suspended.
     #[serde(rename = "suspended_above", default, skip_serializing_if = "std::ops::Not::not")]
     pub suspended_above: bool,
+    /// The tenant's own industries, of the provider's account and of the one that a call acts in; none: the default list, or any
+    /// other account.
+    #[serde(rename = "industries", default, skip_serializing_if = "Option::is_none")]
+    pub industries: Option<Arc<Industries>>,
 }
 
 /// New values of an account's fields; those that are none stay as they are.
@@ -104,6 +109,8 @@ pub struct AccountEdit {
     pub policies: PolicyChoices,
     /// The tenant's rule on names: a field of the provider's account.
     pub name_uniqueness: Option<NameUniqueness>,
+    /// The tenant's industries: a field of the provider's account. The inner none: the default list.
+    pub industries: Option<Option<Industries>>,
 }
 
 /// How much an account has: exact up to [`AccountCounts::COUNTED`], and one more says that there are more.
@@ -167,11 +174,12 @@ impl Account {
     /// The account with its new values.
     #[must_use]
     pub fn edited(&self, edit: AccountEdit) -> Self {
-        let AccountEdit { name, policies, name_uniqueness } = edit;
+        let AccountEdit { name, policies, name_uniqueness, industries } = edit;
         Self {
             name: name.unwrap_or_else(|| self.name.clone()),
             policies: Arc::new(policies.over(&self.policies)),
             name_uniqueness: name_uniqueness.unwrap_or(self.name_uniqueness),
+            industries: industries.map_or_else(|| self.industries.clone(), |own| own.map(Arc::new)),
             ..self.clone()
         }
     }
@@ -198,6 +206,7 @@ impl Account {
             created_at,
             suspended_at: None,
             suspended_above: self.is_suspended(),
+            industries: None,
         })
     }
 

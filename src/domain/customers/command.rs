@@ -9,7 +9,7 @@ use crate::domain::{
         hold::Hold,
         status::Status,
     },
-    fields::{edit::Edit, path::FieldPath, references::References},
+    fields::{edit::Edit, path::FieldPath, references::References, settle::Tables},
     history::event_type::EventType,
     refusal::Refusal,
     requests::principal::Principal,
@@ -189,7 +189,8 @@ impl Customer {
             self.fields.apply(edit.clone()).map_err(Refusal::BreaksRule)?;
         }
         let region = on.policies.default_region.as_ref().map(Text::as_str);
-        self.fields.settle(&before.profile, region).map_err(Refusal::BreaksRule)?;
+        let tables = Tables { region, industries: on.acting.industries.as_deref() };
+        self.fields.settle(&before.profile, tables).map_err(Refusal::BreaksRule)?;
         self.fields.profile.keep_unknown(&before.profile);
         if self.fields == before {
             return Ok(Change::AlreadyMade);

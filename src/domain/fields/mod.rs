@@ -8,4 +8,4 @@ pub mod profile;
 pub mod read_only;
 pub mod references;
 pub mod requirements;
-mod settle;
+pub mod settle;

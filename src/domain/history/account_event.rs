@@ -37,6 +37,7 @@ closed_sets! {
         TagCreated = "TAG_CREATED",
         TagRenamed = "TAG_RENAMED",
         TagDeleted = "TAG_DELETED",
+        InvitationSent = "INVITATION_SENT",
         FeatureCreated = "FEATURE_CREATED",
         FeatureUpdated = "FEATURE_UPDATED",
         RatePlanCreated = "RATE_PLAN_CREATED",

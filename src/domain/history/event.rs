@@ -131,6 +131,9 @@ impl Changes {
             let mut flat = Map::new();
             flat.insert("name".to_owned(), account.name.as_str().into());
             flat.insert("name_uniqueness".to_owned(), account.name_uniqueness.as_str().into());
+            if let Some(Ok(own)) = account.industries.as_deref().map(serde_json::to_value) {
+                flat.insert("industries".to_owned(), own);
+            }
             // Policies are plain data with text keys: serializing them cannot fail.
             if let Ok(Value::Object(policies)) = serde_json::to_value(&*account.policies) {
                 flat.extend(policies.into_iter().map(|(path, value)| (format!("policies.{path}"), value)));

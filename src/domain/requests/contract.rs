@@ -1,6 +1,8 @@
 //! What the contract says of each RPC: its path, who may call it, and whether it may change something. The table is made
 //! at build time from the options in the protos; there is no second list.
 
+use std::time::Duration;
+
 use crate::domain::values::enums::Role;
 
 /// The least that a caller must be, by the option `(clientele.v1.access)`.
@@ -23,6 +25,8 @@ pub struct Rpc {
     pub access: Access,
     /// Whether it may change something: false for `NO_SIDE_EFFECTS`.
     pub mutates: bool,
+    /// How long it may take, by the option `(clientele.v1.max_seconds)`, if that is longer than the server's own limit; else zero.
+    pub longest: Duration,
 }
 
 impl Rpc {

@@ -263,7 +263,7 @@ fn what_a_code_replaced_finds_its_customer() {
         let mut placed = fields("Base").unwrap();
         placed.profile.primary_address.set(AddressPart::Country, country).unwrap();
         placed.profile.primary_address.set(AddressPart::State, given).unwrap();
-        placed.settle(&Profile::default(), None).unwrap();
+        placed.settle(&Profile::default(), crate::domain::fields::settle::Tables::default()).unwrap();
         assert_eq!(placed.profile.primary_address.get(AddressPart::State), Some(code));
         for query in [given, code] {
             assert_finds(&placed, &[], SearchField::State, query).unwrap();
@@ -272,7 +272,7 @@ fn what_a_code_replaced_finds_its_customer() {
     let mut called = fields("Base").unwrap();
     called.profile.primary_address.set(AddressPart::Country, "Netherlands").unwrap();
     called.profile.phone = Some(Phone::parse("020-5550124 ext. 12", "").unwrap());
-    called.settle(&Profile::default(), None).unwrap();
+    called.settle(&Profile::default(), crate::domain::fields::settle::Tables::default()).unwrap();
     for query in ["020-5550124 ext. 12", "0205550124", "+31 20 555 0124", "12"] {
         assert_finds(&called, &[], SearchField::Phone, query).unwrap();
     }

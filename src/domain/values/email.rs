@@ -68,11 +68,30 @@ impl Email {
         Self(text)
     }
 
-    /// The address as it is compared with another: in lower case. Only the receiver may tell addresses apart by case, and
-    /// none does.
+    /// The address as it is compared with another: in lower case, with its domain as DNS has it, so `münchen.de` is
+    /// `xn--mnchen-3ya.de`. Only the receiver may tell addresses apart by case, and none does.
     #[must_use]
     pub fn compared(&self) -> String {
-        self.0.to_lowercase()
+        let lower = self.0.to_lowercase();
+        let Some((local, domain)) = lower.rsplit_once('@') else { return lower };
+        match idna::domain_to_ascii(domain) {
+            Ok(domain) => format!("{local}@{domain}"),
+            Err(_) => lower,
+        }
+    }
+
+    /// The keys under which it may be stored: as it is compared, and as earlier releases compared it, which took a domain as it
+    /// was written.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let compared = self.compared();
+        let unicode =
+            compared.rsplit_once('@').map(|(local, domain)| format!("{local}@{}", idna::domain_to_unicode(domain).0));
+        let mut keys = vec![compared, self.0.to_lowercase()];
+        keys.extend(unicode);
+        keys.sort();
+        keys.dedup();
+        keys
     }
 
     /// The address.

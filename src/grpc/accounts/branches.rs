@@ -11,7 +11,7 @@ use crate::{
     },
     error::Result,
     grpc::{
-        accounts::{read::branch_edit, show::branch_out},
+        accounts::{list::part_of_name, read::branch_edit, show::branch_out},
         convert::page_size,
         handler::{Answered, mutate, other_answer, page, read},
         pb,
@@ -82,12 +82,13 @@ pub(super) async fn list(
 ) -> Answered<pb::ListBranchesResponse> {
     read(
         request,
-        |violations, _, pb::ListBranchesRequest { page_size: size, page_token }| {
-            page_size(violations, size).map(|size| (size, page_token))
+        |violations, _, pb::ListBranchesRequest { page_size: size, page_token, name }| {
+            part_of_name(violations, &name);
+            page_size(violations, size).map(|size| (name, size, page_token))
         },
-        async |caller: &Caller, (size, token)| {
-            let branches = accounts.list_branches(caller, size, &token).await?;
-            let token = |(last, _): &(_, _)| accounts.branches_token(caller, last);
+        async |caller: &Caller, (name, size, token)| {
+            let branches = accounts.list_branches(caller, &name, size, &token).await?;
+            let token = |(last, _): &(_, _)| accounts.branches_token(caller, &name, last);
             let (branches, next_page_token) = page(&branches, |(_, branch)| branch_out(branch, true), token)?;
             Ok(pb::ListBranchesResponse { branches, next_page_token })
         },

@@ -88,6 +88,7 @@ fn type_out(happened: AccountEventType) -> pb::AccountEventType {
         AccountEventType::TagCreated => pb::AccountEventType::TagCreated,
         AccountEventType::TagRenamed => pb::AccountEventType::TagRenamed,
         AccountEventType::TagDeleted => pb::AccountEventType::TagDeleted,
+        AccountEventType::InvitationSent => pb::AccountEventType::InvitationSent,
         AccountEventType::FeatureCreated => pb::AccountEventType::FeatureCreated,
         AccountEventType::FeatureUpdated => pb::AccountEventType::FeatureUpdated,
         AccountEventType::RatePlanCreated => pb::AccountEventType::RatePlanCreated,

@@ -51,8 +51,9 @@ pub(super) async fn list(
     .await
 }
 
-fn part_of_name(violations: &mut Violations, name: &str) {
+/// The part of a name that a list is limited to.
+pub(super) fn part_of_name(violations: &mut Violations, name: &str) {
     if name.chars().count() > MAX_NAME {
-        violations.push("name", Rule::new("must be at most 120 characters, as names of accounts are"));
+        violations.push("name", Rule::new("must be at most 120 characters, as names are"));
     }
 }

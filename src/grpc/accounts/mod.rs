@@ -86,6 +86,7 @@ impl AccountService for Handlers {
                     state: _,
                     suspend_time: _,
                     counts: _,
+                    industries: _,
                 } = account.unwrap_or_default();
                 let name = violations.check("account.name", AccountName::parse(&name));
                 let policies = policy_choices(violations, "account.policies", policies);

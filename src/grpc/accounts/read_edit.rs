@@ -4,6 +4,7 @@ use super::read::{name_uniqueness, policy_choices};
 use crate::{
     domain::{
         accounts::account::AccountEdit,
+        reference::industries::Industries,
         values::{
             name::AccountName,
             violation::{Rule, Violations},
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// What a mask can name of an account.
-const PATHS: &str = "name, name_uniqueness, policies.required_to_create, policies.required_to_approve, \
+const PATHS: &str = "name, name_uniqueness, industries, policies.required_to_create, policies.required_to_approve, \
                      policies.auto_approve, policies.create_role, policies.custom_id_role, policies.default_currency or \
                      policies.default_region";
 
@@ -54,6 +55,11 @@ pub(super) fn account_edit(
                 let rule = name_uniqueness(account.name_uniqueness);
                 edit.name_uniqueness = violations.check("account.name_uniqueness", rule);
             }
+            "industries" => {
+                if edit.industries.is_none() {
+                    edit.industries = industries(violations, &account.industries);
+                }
+            }
             "policies.required_to_create" => {
                 named.required_to_create = Some(given.required_to_create.clone().unwrap_or_default());
             }
@@ -79,6 +85,15 @@ pub(super) fn account_edit(
     }
     edit.policies = policy_choices(violations, "account.policies", Some(named))?;
     Some(edit)
+}
+
+/// The industries of a tenant; the inner none: the default list.
+fn industries(violations: &mut Violations, list: &[pb::Industry]) -> Option<Option<Industries>> {
+    if list.is_empty() {
+        return Some(None);
+    }
+    let entries: Vec<_> = list.iter().map(|entry| (entry.code.clone(), entry.name.clone())).collect();
+    violations.nest("account", Industries::parse(&entries)).map(Some)
 }
 
 fn must_be_given(violations: &mut Violations, path: &str) {

@@ -1,13 +1,13 @@
-//! The handlers that list reference data. They read tables of the program, and no database.
+//! The handlers that list reference data. They read tables of the program, and of the acting account what the access cache has.
 
 use tonic::Request;
 
 use crate::{
     domain::{
         access::caller::Caller,
+        accounts::account::Account,
         reference::{
-            currencies,
-            industries::{self, Industry},
+            currencies, industries,
             languages::LANGUAGES,
             places,
             postal_codes::{self, Usage},
@@ -24,8 +24,8 @@ use crate::{
 pub(super) async fn industries(request: Request<pb::ListIndustriesRequest>) -> Answered<pb::ListIndustriesResponse> {
     read(
         request,
-        |_, _: &Caller, pb::ListIndustriesRequest {}| Some(()),
-        async |_, ()| Ok(pb::ListIndustriesResponse { industries: all_industries() }),
+        |_, _, pb::ListIndustriesRequest {}| Some(()),
+        async |caller: &Caller, ()| Ok(pb::ListIndustriesResponse { industries: industries_of(caller.account()) }),
     )
     .await
 }
@@ -44,7 +44,7 @@ pub(super) async fn all(request: Request<pb::ListReferenceDataRequest>) -> Answe
             let state = |(code, name): (&str, &str)| pb::State { code: code.to_owned(), name: name.to_owned() };
             Some(asked.map(places::states).unwrap_or_default().into_iter().map(state).collect::<Vec<_>>())
         },
-        async |_, states| {
+        async |caller: &Caller, states| {
             let language =
                 |(code, name): &(&str, &str)| pb::Language { code: (*code).to_owned(), name: (*name).to_owned() };
             Ok(pb::ListReferenceDataResponse {
@@ -52,16 +52,17 @@ pub(super) async fn all(request: Request<pb::ListReferenceDataRequest>) -> Answe
                 states,
                 currencies: currencies::in_use().into_iter().map(currency).collect(),
                 languages: LANGUAGES.iter().map(language).collect(),
-                industries: all_industries(),
+                industries: industries_of(caller.account()),
             })
         },
     )
     .await
 }
 
-fn all_industries() -> Vec<pb::Industry> {
-    let one = |industry: &Industry| pb::Industry { code: industry.code.to_owned(), name: industry.name.to_owned() };
-    industries::DEFAULT.iter().map(one).collect()
+/// The industries of the account's tenant.
+pub(super) fn industries_of(account: &Account) -> Vec<pb::Industry> {
+    let one = |(code, name): (&str, &str)| pb::Industry { code: code.to_owned(), name: name.to_owned() };
+    industries::all(account.industries.as_deref()).into_iter().map(one).collect()
 }
 
 fn country((code, name): (&'static str, &'static str)) -> pb::Country {

@@ -13,6 +13,7 @@ use crate::{
         values::enums::NameUniqueness,
     },
     grpc::{
+        accounts::reference::industries_of,
         convert::{role_out, time_out},
         pb,
     },
@@ -74,6 +75,7 @@ pub(in crate::grpc) fn account_out(account: &Account, stored: bool) -> pb::Accou
         .into(),
         suspend_time: account.suspended_at.map(time_out),
         counts: None,
+        industries: if account.is_provider() { industries_of(account) } else { Vec::new() },
     }
 }
 

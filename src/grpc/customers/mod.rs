@@ -44,7 +44,8 @@ impl CustomerService for Handlers {
         mutate(
             request,
             |violations, caller: &Caller, pb::CreateCustomerRequest { customer, request_id: _, validate_only: _ }| {
-                violations.nest("", read::draft(customer, &caller.account().policies))
+                violations
+                    .nest("", read::draft(customer, &caller.account().policies, caller.account().industries.as_deref()))
             },
             async |caller: &Caller, new, options| {
                 let (mut customer, replayed) = show::outcome(self.customers.create(caller, &new, options).await?);

@@ -14,7 +14,9 @@ use crate::{
             path::FieldPath,
             profile::Profile,
             read_only::ReadOnlyField,
+            settle::Tables,
         },
+        reference::industries::Industries,
         values::{
             address::{Address, AddressKind},
             contacts::SentContacts,
@@ -42,9 +44,13 @@ use crate::{
 /// Paths of one mask.
 const MAX_PATHS: usize = 100;
 
-/// Reads a new customer of an account with these policies. What is wrong is reported together with what they require and is
+/// Reads a new customer of an account with these policies, in a tenant with these industries of its own. What is wrong is reported together with what they require and is
 /// missing; that alone is the use case's to refuse.
-pub(super) fn draft(customer: Option<pb::Customer>, policies: &Policies) -> Result<NewCustomer, Violations> {
+pub(super) fn draft(
+    customer: Option<pb::Customer>,
+    policies: &Policies,
+    industries: Option<&Industries>,
+) -> Result<NewCustomer, Violations> {
     let customer =
         customer.ok_or_else(|| Violations::of("customer", Rule::coded(RuleCode::Required, "must be given")))?;
     let mut violations = Violations::default();
@@ -72,7 +78,7 @@ pub(super) fn draft(customer: Option<pb::Customer>, policies: &Policies) -> Resu
         violations.nest("customer", fields.apply(edit));
     }
     let region = policies.default_region.as_ref().map(Text::as_str);
-    violations.nest("customer", fields.settle(&Profile::default(), region));
+    violations.nest("customer", fields.settle(&Profile::default(), Tables { region, industries }));
     if !violations.is_empty() {
         missing_too(&mut violations, &fields, custom_ids.as_ref().unwrap_or(&CustomIds::default()), policies);
         if customer.credit_limit.is_none() {

@@ -72,6 +72,7 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         sales_person_gone,
         charges,
         charges_before: _,
+        industries,
         etag,
     } = details;
     let (fields, profile) = (&customer.fields, &customer.fields.profile);
@@ -135,7 +136,7 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         credit_available: cut.show(ReadOnly::CreditAvailable, || charges.available.as_ref().and_then(money_out)),
         active_features: cut.show(ReadOnly::ActiveFeatures, || active_features(&charges)),
         invalid_fields: cut.show(ReadOnly::InvalidFields, || {
-            fields.refused_today().all().iter().take(MAX_INVALID).map(invalid_field).collect()
+            fields.refused_today(industries.as_deref()).all().iter().take(MAX_INVALID).map(invalid_field).collect()
         }),
     }
 }

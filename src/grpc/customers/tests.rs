@@ -115,7 +115,7 @@ fn id(number: u128) -> Uuid {
 }
 
 fn fields() -> CustomerFields {
-    read::draft(Some(written()), &Policies::default()).unwrap().fields
+    read::draft(Some(written()), &Policies::default(), None).unwrap().fields
 }
 
 /// A customer with a value in every field of the contract.
@@ -124,7 +124,7 @@ fn details(relation: Relation) -> CustomerDetails {
     let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     let principal = Principal::new("issuer", "ada");
     let stamp = Stamp { at, by: principal.clone() };
-    let custom_ids = read::draft(Some(written()), &Policies::default()).unwrap().custom_ids;
+    let custom_ids = read::draft(Some(written()), &Policies::default(), None).unwrap().custom_ids;
     CustomerDetails {
         customer: Customer {
             id: CustomerId::from_uuid(id(5)),
@@ -158,6 +158,7 @@ fn details(relation: Relation) -> CustomerDetails {
         charges: billing::samples::charges(),
         charges_before: None,
         sales_person_gone: true,
+        industries: None,
         link: Link {
             revision: 1,
             custom_ids,

@@ -5,7 +5,7 @@ use tonic::Request;
 use crate::{
     domain::{
         access::caller::Caller,
-        accounts::policies::Policies,
+        accounts::account::Account,
         customers::{command::Command, custom_id_change::CustomIdChange},
         fields::edit::Edit,
         values::{
@@ -60,7 +60,7 @@ pub(super) async fn upsert(
         request,
         |violations, caller: &Caller, message| {
             let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _ } = message;
-            violations.nest("", parse(customer, &system, update_mask, &caller.account().policies))
+            violations.nest("", parse(customer, &system, update_mask, caller.account()))
         },
         async |caller: &Caller, upsert, options| {
             let (outcome, upserted) = customers.upsert(caller, &upsert, options).await?;
@@ -87,14 +87,14 @@ fn parse(
     customer: Option<pb::Customer>,
     system: &str,
     mask: Option<prost_types::FieldMask>,
-    policies: &Policies,
+    acting: &Account,
 ) -> Result<Upsert, Violations> {
     let customer =
         customer.ok_or_else(|| Violations::of("customer", Rule::coded(RuleCode::Required, "must be given")))?;
     let mut violations = Violations::default();
     let edits = read::edits(mask, &customer);
     let found_by = if customer.id.is_empty() {
-        let new = violations.nest("", read::draft(Some(customer), policies));
+        let new = violations.nest("", read::draft(Some(customer), &acting.policies, acting.industries.as_deref()));
         new.and_then(|new| {
             let (system, id) = violations.nest("", custom_id_to_find(system, &new.custom_ids))?;
             Some((new.custom_ids.clone(), Match::CustomId { system, id, new: Box::new(new) }))

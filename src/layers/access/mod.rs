@@ -16,6 +16,7 @@ use super::{
 use crate::{
     domain::{
         access::caller::{Authenticated, Caller, Operator},
+        refusal::Refusal,
         requests::{
             contract::{self, Access as RequiredAccess, Rpc},
             principal::{Author, Principal},
@@ -81,7 +82,11 @@ impl CheckAccess {
                     email: verified.email.clone(),
                 }))
             }
+            // No mutation of an operator names a customer.
             RequiredAccess::Platform if self.operators.contains(&author.principal) => {
+                if customer.is_some() && rpc.mutates {
+                    return Err(Refusal::Narrowed.into());
+                }
                 Ok(Admitted::Operator(Operator { author }))
             }
             RequiredAccess::Platform => Err(Error::NotAnOperator),

@@ -10,7 +10,10 @@ use crate::{
             answer::Answer,
             options::{Options, Outcome},
         },
-        values::{ids::MemberId, timestamp::Timestamp},
+        values::{
+            ids::{EventId, MemberId},
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     service::{
@@ -63,7 +66,9 @@ impl Access {
         let opened = store::access::accept::open(conn, tenant, token.invitation, &hash, principal).await?;
         let invitation = &opened.invitation;
         invitation.must_be_for(caller.email.as_ref(), self.emailless.contains(principal.issuer()))?;
-        if let Some(answer) = find_stored_by(conn, author, tenant, options).await? {
+        // A repeat is authorised afresh: who was removed since then is told what holds now.
+        let stored = find_stored_by(conn, author, tenant, options).await?;
+        if let Some(answer) = stored.filter(|_| opened.member.is_some()) {
             return Ok(Outcome::replayed(answer));
         }
         let answer = |member: &Member| Answer::Membership {
@@ -77,7 +82,8 @@ impl Access {
         let member = member(caller, &opened, at)?;
         let answer = answer(&member);
         let (stored, write) = (to_stored(&answer, options)?, write_by(author, Some(invitation.account), at, options));
-        store::access::accept::accept(conn, tenant, &opened, &member, stored, write).await?;
+        let events = [clock::new_id(), clock::new_id()].map(EventId::from_uuid);
+        store::access::accept::accept(conn, tenant, &opened, &member, stored, (write, events)).await?;
         Ok(Outcome::changed(answer))
     }
 }

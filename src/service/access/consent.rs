@@ -109,13 +109,15 @@ impl Access {
 async fn decide_locked(conn: &mut PgConnection, attempt: Attempt<'_>) -> Result<Outcome<Answer>> {
     let Attempt { caller, tenant, member: id, consent, options, stale } = attempt;
     let author = &caller.author;
-    store::access::members::lock_tenant(conn, tenant).await?;
+    store::access::consent::lock_tenant(conn, tenant).await?;
     let locked = match store::access::consent::lock(conn, tenant, &author.principal, id).await {
         // Not refused yet: the first call of this request may have ended it.
         Err(Error::MembershipNotFound) => None,
         locked => Some(locked?),
     };
-    if let Some(answer) = find_stored_by(conn, author, tenant, options).await? {
+    let stored = find_stored_by(conn, author, tenant, options).await?;
+    // A repeat is authorised afresh: of one that was accepted and is gone nothing is told.
+    if let Some(answer) = stored.filter(|_| consent == Consent::Decline || locked.is_some()) {
         return Ok(Outcome::replayed(answer));
     }
     let (before, account_name) = locked.ok_or(Error::MembershipNotFound)?;

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         access::{
             caller::Caller,
-            invitation::{Invitation, InvitationChange, InvitationCounts, InvitationState},
+            invitation::{Invitation, InvitationChange, InvitationState},
         },
         requests::{
             answer::Answer,
@@ -16,7 +16,7 @@ use crate::{
         },
         values::{email::Email, enums::Role, ids::InvitationId, language::Language},
     },
-    error::Result,
+    error::{Error, Result},
     service::{
         call, clock,
         mutation::{Call, end, find_stored, replay_as_stored, to_stored, write},
@@ -97,16 +97,19 @@ impl Access {
         }
         self.must_still_be_admin(conn, caller).await?;
         let at = clock::now();
-        let target = (invitation.account, &invitation.email);
+        let another = invitation.resend(at, self.inviting.lifetime)?;
+        let target = (invitation.account, &invitation.email, Some(id));
         let since = at - TimeDelta::days(1);
-        let (counts, _) = store::access::invitation_counts::count(conn, caller.scope(), target, at, since).await?;
-        invitation.resend(at, self.inviting.lifetime)?;
-        // It may be one of the open invitations itself, so their number does not count.
-        InvitationCounts { open: 0, ..counts }.admit()?;
+        let (counts, same) = store::access::invitation_counts::count(conn, caller.scope(), target, at, since).await?;
+        if let Some(by) = same {
+            return Err(Error::InvitationExists { by });
+        }
+        counts.admit()?;
         let answer = Answer::Invitation { invitation: invitation.clone() };
         let (stored, write) = (to_stored(&answer, options)?, write(caller, at, options));
         let lease = self.inviting.lease;
-        store::access::invitations::resend(conn, caller.scope(), &invitation, lease, stored, write).await?;
+        let resent = (&invitation, another);
+        store::access::invitations::resend(conn, caller.scope(), resent, lease, stored, write).await?;
         Ok(Outcome::changed(answer))
     }
 
@@ -144,23 +147,28 @@ impl Access {
         Ok(outcome)
     }
 
-    /// Lists the invitations to the acting account, the newest first, each with its state now.
+    /// Lists the invitations to the acting account, the newest first, each with its state now: all, or those in one of these
+    /// states.
     ///
     /// # Errors
     /// `PageToken`.
     pub async fn list_invitations(
         &self,
         caller: &Caller,
+        states: &[InvitationState],
         size: usize,
         token: &str,
     ) -> Result<Page<(Invitation, InvitationState)>> {
-        let before: Option<InvitationId> = self.sealer.open_page(&page_context(caller), token)?;
-        let limit = page::limit(size);
+        let before: Option<InvitationId> = self.sealer.open_page(&page_context(caller, states), token)?;
+        let (limit, now) = (page::limit(size), clock::now());
         let mut lease = self.pool.lease().await?;
         let found = lease
-            .run(async |conn| store::access::invitations::list(conn, caller.scope(), before, limit, call::hold).await)
+            .run(async |conn| {
+                let wanted = (states, now);
+                store::access::invitations::list(conn, caller.scope(), wanted, before, limit, call::hold).await
+            })
             .await?;
-        let (page, now) = (Page::of(found, size), clock::now());
+        let page = Page::of(found, size);
         let with_state = |invitation: Invitation| {
             let state = invitation.state_at(now);
             (invitation, state)
@@ -172,8 +180,8 @@ impl Access {
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn invitations_token(&self, caller: &Caller, last: &Invitation) -> Result<String> {
-        self.sealer.page_token(&page_context(caller), &last.id)
+    pub fn invitations_token(&self, caller: &Caller, states: &[InvitationState], last: &Invitation) -> Result<String> {
+        self.sealer.page_token(&page_context(caller, states), &last.id)
     }
 }
 
@@ -198,6 +206,6 @@ async fn revoke_locked(
     Ok(Outcome::changed(answer))
 }
 
-fn page_context(caller: &Caller) -> PageContext<'static, bool> {
-    PageContext::new("ListInvitations", caller, &true)
+fn page_context<'a>(caller: &Caller, states: &'a [InvitationState]) -> PageContext<'a, [InvitationState]> {
+    PageContext::new("ListInvitations", caller, states)
 }

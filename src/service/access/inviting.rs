@@ -82,7 +82,7 @@ impl Inviting {
         answer: Option<Value>,
         write: Write<'_>,
     ) -> Result<()> {
-        let target = (invitation.account, &invitation.email);
+        let target = (invitation.account, &invitation.email, None);
         let since = write.at - TimeDelta::days(1);
         let (counts, same) =
             store::access::invitation_counts::count(conn, caller.scope(), target, write.at, since).await?;

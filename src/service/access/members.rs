@@ -7,7 +7,10 @@ use sqlx::PgConnection;
 use super::{Access, cache::Stale};
 use crate::{
     domain::{
-        access::{caller::Caller, member::Member},
+        access::{
+            caller::Caller,
+            member::{Member, WantedMembers},
+        },
         refusal::Refusal,
         requests::{
             answer::Answer,
@@ -27,7 +30,7 @@ use crate::{
         pool::Lease,
         seal::PageContext,
     },
-    store::{self, access::members::After},
+    store::{self, access::member_list::After},
 };
 
 impl Access {
@@ -94,24 +97,24 @@ impl Access {
         self.mutations.run(Call::new(caller, options).finding_stale(stale), run, replay_as_stored).await
     }
 
-    /// Lists the members of the acting account, and on request those of the accounts above it, nearest first. Each
-    /// member comes with the position of its account in the path.
+    /// Lists the members of the acting account, and on request those of the accounts above it, nearest first, all or those of
+    /// an issuer or subject. Each member comes with the position of its account in the path.
     ///
     /// # Errors
     /// `PageToken`.
     pub async fn list_members(
         &self,
         caller: &Caller,
-        inherited: bool,
+        wanted: &WantedMembers,
         size: usize,
         token: &str,
     ) -> Result<Page<(i32, Member)>> {
-        let after: Option<After> = self.sealer.open_page(&page_context(caller, &inherited), token)?;
+        let after: Option<After> = self.sealer.open_page(&page_context(caller, wanted), token)?;
         let limit = page::limit(size);
         let mut lease = self.pool.lease().await?;
         let found = lease
             .run(async |conn| {
-                store::access::members::list(conn, caller.scope(), inherited, after.as_ref(), limit, call::hold).await
+                store::access::member_list::list(conn, caller.scope(), wanted, after.as_ref(), limit, call::hold).await
             })
             .await?;
         Ok(Page::of(found, size))
@@ -121,11 +124,16 @@ impl Access {
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn members_token(&self, caller: &Caller, inherited: bool, (step, last): &(i32, Member)) -> Result<String> {
+    pub fn members_token(
+        &self,
+        caller: &Caller,
+        wanted: &WantedMembers,
+        (step, last): &(i32, Member),
+    ) -> Result<String> {
         let principal = &last.principal;
         let after =
             After { step: *step, issuer: principal.issuer().to_owned(), subject: principal.subject().to_owned() };
-        self.sealer.page_token(&page_context(caller, &inherited), &after)
+        self.sealer.page_token(&page_context(caller, wanted), &after)
     }
 }
 
@@ -187,8 +195,8 @@ impl Access {
     }
 }
 
-/// Refuses a change that leaves a tenant's provider without an accepted ADMIN. Others that take one away wait until this
-/// transaction ends.
+/// Refuses a change that leaves a tenant's provider without an accepted ADMIN; or where none has accepted yet, without any that
+/// could. Others that take one away wait until this transaction ends.
 ///
 /// # Errors
 /// `LastAdmin`.
@@ -198,13 +206,13 @@ pub(super) async fn must_leave_a_leader(
     before: &Member,
     after: Option<&Member>,
 ) -> Result<()> {
-    let stays = !before.leads(tenant) || after.is_some_and(|after| after.leads(tenant));
-    if stays || store::access::members::has_other_leader(conn, tenant, before.id).await? {
+    let stays = !before.may_lead(tenant) || after.is_some_and(|after| after.may_lead(tenant));
+    if stays || store::access::members::has_other_leader(conn, tenant, before).await? {
         return Ok(());
     }
     Err(Refusal::LastAdmin.into())
 }
 
-fn page_context<'a>(caller: &Caller, inherited: &'a bool) -> PageContext<'a, bool> {
-    PageContext::new("ListMembers", caller, inherited)
+fn page_context<'a>(caller: &Caller, wanted: &'a WantedMembers) -> PageContext<'a, WantedMembers> {
+    PageContext::new("ListMembers", caller, wanted)
 }

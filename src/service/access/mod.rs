@@ -4,6 +4,7 @@
 mod accept;
 pub(in crate::service) mod cache;
 mod consent;
+mod first_admins;
 pub(in crate::service) mod invitation_token;
 mod invitations;
 pub(in crate::service) mod inviting;

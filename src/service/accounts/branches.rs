@@ -12,6 +12,7 @@ use crate::{
             answer::Answer,
             options::{Options, Outcome},
         },
+        search::fold,
         values::ids::BranchId,
     },
     error::{Error, Result},
@@ -112,18 +113,30 @@ impl Accounts {
         Err(Error::BranchExists { by: by.await.unwrap_or_default() })
     }
 
-    /// Lists the branches of the acting account by name, each with its position.
+    /// Lists the branches of the acting account by name, those with this text in it, each with its position. The text is folded.
     ///
     /// # Errors
     /// `PageToken`.
-    pub async fn list_branches(&self, caller: &Caller, size: usize, token: &str) -> Result<Page<(ByName, Branch)>> {
-        let after: Option<ByName> = self.sealer.open_page(&branches_context(caller), token)?;
+    pub async fn list_branches(
+        &self,
+        caller: &Caller,
+        name: &str,
+        size: usize,
+        token: &str,
+    ) -> Result<Page<(ByName, Branch)>> {
+        let name = fold(name);
+        let name = name.as_str();
+        let after: Option<ByName> = self.sealer.open_page(&branches_context(caller, name), token)?;
         let after = after.unwrap_or_default();
-        let limit = page::limit(size);
+        // With a name all that is left is read: an account has few branches.
+        let limit = page::limit(if name.is_empty() { size } else { Branch::MAX_IN_ACCOUNT });
         let mut lease = self.pool.lease().await?;
-        let found = lease
+        let mut found = lease
             .run(async |conn| store::accounts::branches::list(conn, caller.scope(), &after, limit, call::hold).await)
             .await?;
+        if !name.is_empty() {
+            found.items.retain(|(_, branch)| fold(branch.name.as_str()).contains(name));
+        }
         Ok(Page::of(found, size))
     }
 
@@ -131,8 +144,8 @@ impl Accounts {
     ///
     /// # Errors
     /// A fault of ours.
-    pub fn branches_token(&self, caller: &Caller, last: &ByName) -> Result<String> {
-        self.sealer.page_token(&branches_context(caller), last)
+    pub fn branches_token(&self, caller: &Caller, name: &str, last: &ByName) -> Result<String> {
+        self.sealer.page_token(&branches_context(caller, &fold(name)), last)
     }
 }
 
@@ -201,6 +214,6 @@ async fn delete_locked(
     Ok(Outcome::changed(answer))
 }
 
-fn branches_context(caller: &Caller) -> PageContext<'static, bool> {
-    PageContext::new("ListBranches", caller, &true)
+fn branches_context<'a>(caller: &Caller, name: &'a str) -> PageContext<'a, str> {
+    PageContext::new("ListBranches", caller, name)
 }

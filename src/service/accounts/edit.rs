@@ -15,7 +15,7 @@ use crate::{
         },
         values::{
             enums::NameUniqueness,
-            ids::AccountId,
+            ids::{AccountId, CustomerId},
             violation::{Rule, Violations},
         },
     },
@@ -23,8 +23,8 @@ use crate::{
     service::{
         access::cache::Stale,
         call, clock,
-        mutation::{Call, end, find_stored, to_stored, write},
-        pool::Lease,
+        mutation::{Call, end, find_stored, is_in_time, to_stored, write},
+        pool::{Lease, part},
         seal::PageContext,
     },
     store::{
@@ -35,6 +35,9 @@ use crate::{
 
 /// Batches of customers that are looked at for one page of conflicts: 500,000 customers.
 const BATCHES: usize = 100;
+
+/// How often the customers of one statement are tried; the call's deadline usually ends it before.
+const TRIES: usize = 100;
 
 /// An account after an update.
 #[derive(Clone, Debug)]
@@ -78,8 +81,9 @@ impl Accounts {
         let after: Option<Place> = self.sealer.open_page(&context(caller, &edit.name_uniqueness), token)?;
         let asked = Asked { size, after: after.as_ref() };
         let tenant = caller.scope().tenant();
-        // The rule, and whatever the accounts of the tenant copy of it.
-        let stale = if edit.name_uniqueness.is_some() { Stale::Tenant(tenant) } else { Stale::Account(tenant, id) };
+        // The rule and the industries, and whatever the accounts of the tenant copy of them.
+        let of_tenant = edit.name_uniqueness.is_some() || edit.industries.is_some();
+        let stale = if of_tenant { Stale::Tenant(tenant) } else { Stale::Account(tenant, id) };
         let attempt = |lease| try_update(lease, caller, id, edit, asked, options);
         let replay = async |answer| replayed(answer);
         let done = self.mutations.run(Call::new(caller, options).making_stale(Some(stale)), attempt, replay).await;
@@ -105,7 +109,7 @@ async fn try_update(
 ) -> Result<Outcome<Updated>> {
     if let Some(rule) = edit.name_uniqueness {
         // Before any lock: a tenant with equal names waits for nothing.
-        let found = lease.run(async |conn| look_first(conn, caller, id, rule, asked, options).await).await?;
+        let found = lease.run(async |conn| look_first(conn, caller, id, (rule, edit), asked, options).await).await?;
         if let Some(outcome) = found {
             return Ok(outcome);
         }
@@ -118,7 +122,7 @@ async fn look_first(
     conn: &mut PgConnection,
     caller: &Caller,
     id: AccountId,
-    rule: NameUniqueness,
+    (rule, edit): (NameUniqueness, &AccountEdit),
     asked: Asked<'_>,
     options: &Options,
 ) -> Result<Option<Outcome<Updated>>> {
@@ -126,7 +130,7 @@ async fn look_first(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Some(Outcome::replayed(replayed(answer)?)));
     }
-    must_be_provider(&account)?;
+    must_be_provider(&account, edit)?;
     if RuleChange::between(account.name_uniqueness, rule)? != RuleChange::Stricter {
         return Ok(None);
     }
@@ -185,9 +189,7 @@ async fn update_locked(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(replayed(answer)?));
     }
-    if edit.name_uniqueness.is_some() {
-        must_be_provider(&before)?;
-    }
+    must_be_provider(&before, edit)?;
     let wanted = edit.name_uniqueness.unwrap_or(before.name_uniqueness);
     let change = if changes_rule { RuleChange::between(before.name_uniqueness, wanted)? } else { RuleChange::None };
     let mut after = before.edited(edit.clone());
@@ -200,8 +202,7 @@ async fn update_locked(
     if change != RuleChange::None && !options.validate_only {
         let mut last = None;
         loop {
-            last = name_rule::apply(conn, scope, wanted, last).await?;
-            call::note_progress();
+            last = apply(conn, caller, wanted, last).await?;
             if last.is_none() {
                 break;
             }
@@ -214,6 +215,32 @@ async fn update_locked(
     Ok(Outcome::changed(Updated::complete(after)))
 }
 
+/// Writes the next customers, so that they follow a rule. Other calls may hold one of them for longer than a lock is waited for:
+/// then these customers alone are tried again, so that nothing that was written before is lost. A call that holds a customer and
+/// waits for the tenant's row ends first, by its own limit.
+async fn apply(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    rule: NameUniqueness,
+    after: Option<CustomerId>,
+) -> Result<Option<CustomerId>> {
+    let mut tries = 1;
+    loop {
+        let done = part(conn, async |conn| name_rule::apply(conn, caller.scope(), rule, after).await).await;
+        call::note_progress();
+        match done {
+            Err(failure)
+                if (failure.is_lock_timeout() || failure.is_retriable())
+                    && tries < TRIES
+                    && is_in_time(caller.author()) =>
+            {
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
 fn replayed(answer: Answer) -> Result<Updated> {
     match answer {
         Answer::Account { account, .. } => Ok(Updated::complete(account)),
@@ -221,12 +248,16 @@ fn replayed(answer: Answer) -> Result<Updated> {
     }
 }
 
-fn must_be_provider(account: &Account) -> Result<()> {
-    if account.is_provider() {
-        return Ok(());
-    }
-    let rule = Rule::new("must not name name_uniqueness: only the provider's account has the tenant's rule on names");
-    Err(Violations::of("update_mask", rule).into())
+/// Refuses to change in another account what the provider's has.
+fn must_be_provider(account: &Account, edit: &AccountEdit) -> Result<()> {
+    let rule = match (account.is_provider(), &edit.name_uniqueness, &edit.industries) {
+        (false, Some(_), _) => {
+            "must not name name_uniqueness: only the provider's account has the tenant's rule on names"
+        }
+        (false, None, Some(_)) => "must not name industries: only the provider's account has the tenant's industries",
+        _ => return Ok(()),
+    };
+    Err(Violations::of("update_mask", Rule::new(rule)).into())
 }
 
 fn context<'a>(caller: &Caller, rule: &'a Option<NameUniqueness>) -> PageContext<'a, Option<NameUniqueness>> {

@@ -1,6 +1,6 @@
 //! Creates an account whose first admin is invited by email.
 
-use super::Accounts;
+use super::{Accounts, new_event};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -9,11 +9,10 @@ use crate::{
             answer::Answer,
             options::{Options, Outcome},
         },
-        values::{email::Email, enums::Role, ids::EventId, language::Language, timestamp::Timestamp},
+        values::{email::Email, enums::Role, language::Language, timestamp::Timestamp},
     },
     error::Result,
     service::{
-        clock,
         mutation::{Call, end, find_stored, replay_as_stored, to_stored, write},
         pool::Lease,
     },
@@ -43,7 +42,7 @@ impl Accounts {
                     if let Answer::Account { account, invitation: Some(invitation), .. } = answer {
                         let write = write(caller, at, options);
                         store::accounts::create(conn, caller.scope(), account, None, stored.clone(), write).await?;
-                        let write = Write { event: EventId::from_uuid(clock::new_id()), ..write };
+                        let write = Write { event: new_event(), ..write };
                         self.inviting.store(conn, caller, invitation, None, write).await?;
                     }
                     Ok(Outcome::changed(answer.clone()))

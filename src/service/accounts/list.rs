@@ -109,6 +109,7 @@ async fn in_order(
 ) -> Result<(Page<Account>, Option<AccountId>)> {
     let (scope, limit) = (caller.scope(), page::limit(size));
     let found = match all {
+        true if caller.account().is_provider() => list::all_others(conn, scope, after, limit, call::hold).await?,
         true => list::descendants(conn, scope, after, limit, call::hold).await?,
         false => list::children(conn, scope, after, limit, call::hold).await?,
     };
@@ -126,6 +127,9 @@ async fn by_name(
 ) -> Result<(Page<Account>, Option<AccountId>)> {
     let (scope, limit) = (caller.scope(), page::limit(LOOKED_AT - 1));
     let names = match wanted.all {
+        true if caller.account().is_provider() => {
+            list::names_of_all_others(conn, scope, after, limit, call::hold).await?
+        }
         true => list::names_of_descendants(conn, scope, after, limit, call::hold).await?,
         false => list::names_of_children(conn, scope, after, limit, call::hold).await?,
     };
@@ -133,7 +137,7 @@ async fn by_name(
     let has_name = |name: &String| fold(name).contains(&wanted.name);
     let mut ids: Vec<AccountId> = Vec::new();
     for part in names.chunks(FOLDED_AT_ONCE) {
-        ids.extend(part.iter().filter(|named| named.name.as_ref().is_some_and(has_name)).map(|named| named.id));
+        ids.extend(part.iter().filter(|named| has_name(&named.name)).map(|named| named.id));
         if ids.len() > size {
             break;
         }

@@ -26,7 +26,7 @@ use crate::{
         },
         values::{
             enums::Role,
-            ids::{AccountId, MemberId},
+            ids::{AccountId, EventId, MemberId},
             language::Language,
             name::AccountName,
             timestamp::Timestamp,
@@ -91,7 +91,8 @@ impl Accounts {
         let stale = admin.as_ref().map(|admin| Stale::of_member(caller.scope().tenant(), admin));
         let write = write(caller, at, options);
         let answer = Answer::Account { account: account.clone(), admin: admin.clone(), invitation: None };
-        let (account, admin) = (&account, admin.as_ref());
+        let added = new_event();
+        let (account, admin) = (&account, admin.as_ref().map(|admin| (admin, added)));
         let (answer, stored) = (&answer, &to_stored(&answer, options)?);
         let attempt = |mut lease| async move {
             run_statement(&mut lease, options, async |conn| {
@@ -111,6 +112,11 @@ impl Accounts {
         let id = id.unwrap_or(caller.scope().root());
         self.pool.lease().await?.run(async |conn| store::accounts::get(conn, caller.scope(), id).await).await
     }
+}
+
+/// The id of one more event of a write.
+pub(super) fn new_event() -> EventId {
+    EventId::from_uuid(clock::new_id())
 }
 
 /// The first admin of a new account. With an author, its membership waits for its consent unless it is the author itself; an

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, first_admin};
+use super::{Accounts, first_admin, new_event};
 use crate::{
     domain::{
         access::caller::Operator,
@@ -69,6 +69,7 @@ impl Accounts {
             created_at: at,
             suspended_at: None,
             suspended_above: false,
+            industries: None,
         };
         let admin = first_admin(account.id, new.first_admin, None, at);
         let name = new.name.as_str().to_owned();
@@ -76,7 +77,7 @@ impl Accounts {
         let answer = Answer::Tenant { tenant: tenant.clone(), account: account.clone(), admin: admin.clone() };
         let stale = Stale::Memberships(id, admin.principal.clone());
         let write = write_by(&operator.author, None, at, options);
-        let (tenant, account, admin) = (&tenant, &account, &admin);
+        let (tenant, account, admin) = (&tenant, &account, (&admin, new_event()));
         let (answer, stored) = (&answer, &to_stored(&answer, options)?);
         let attempt = |mut lease| async move {
             run_statement(&mut lease, options, async |conn| {

@@ -40,7 +40,7 @@ use crate::{
     error::{Error, Result},
     service::{
         access::cache::Stale,
-        accounts::first_admin,
+        accounts::{first_admin, new_event},
         clock,
         mutation::{Call, end, write},
         pool::Lease,
@@ -196,14 +196,14 @@ impl Customers {
             }
             _ => None,
         };
-        let event = || EventId::from_uuid(clock::new_id());
-        let creation = Write { event: event(), ..write };
-        store::accounts::create(conn, caller.scope(), account, member.as_ref(), None, creation).await?;
+        let creation = Write { event: new_event(), ..write };
+        let member = member.as_ref().map(|member| (member, new_event()));
+        store::accounts::create(conn, caller.scope(), account, member, None, creation).await?;
         if let Some(FirstAdmin::Invited(email)) = admin {
             let language = customer.fields.profile.language.clone();
             let invitation =
                 self.inviting.invitation(caller, account.id, email.clone(), Role::Admin, language, write.at);
-            let invited = Write { event: event(), ..write };
+            let invited = Write { event: new_event(), ..write };
             self.inviting.store(conn, caller, &invitation, None, invited).await?;
         }
         Ok(())

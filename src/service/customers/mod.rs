@@ -37,6 +37,7 @@ use crate::{
         billing::terms::Charges,
         customers::{command::Command, customer::Customer, dms::DmsLink, hold::Hold, link::Link},
         fields::{customer_fields::CustomerFields, edit::Edit, path::FieldPath},
+        reference::industries::Industries,
         requests::options::{Options, Outcome},
         values::{
             address::AddressPart,
@@ -87,6 +88,8 @@ pub struct CustomerDetails {
     pub charges: Charges,
     /// The same before the call, if it put the customer on a plan.
     pub charges_before: Option<Box<Charges>>,
+    /// The tenant's own industries, with which its industry is compared.
+    pub industries: Option<Arc<Industries>>,
     /// The etag of this state; none under `validate_only`.
     pub etag: Option<String>,
 }

@@ -22,6 +22,7 @@ use crate::{
     },
     error::{Error, Result},
     service::{
+        accounts::new_event,
         clock,
         mutation::{Call, end, write},
         pool::Lease,
@@ -128,10 +129,15 @@ impl Customers {
         };
         let migration = settled.after.migration.take();
         settled.after.migration = migration.map(|migration| Migration { reverted_at: Some(at), ..migration });
-        store::access::invitations::withdraw(conn, scope, account, at).await?;
+        let write = write(caller, at, options);
+        let open = store::access::withdraw::lock_open(conn, scope, account).await?;
+        let withdrawn: Vec<_> = open.into_iter().map(|invitation| (invitation, new_event())).collect();
+        if !withdrawn.is_empty() {
+            store::access::withdraw::withdraw(conn, scope, account, &withdrawn, write).await?;
+        }
         let moves = [moved(caller, settled, at)];
         let answer = Answer::Customer { customer: moves[0].after.clone(), link: loaded.seen.link };
-        let (event_type, write) = (EventType::MigrationReverted, write(caller, at, options));
+        let event_type = EventType::MigrationReverted;
         store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, Some(id)), write).await?;
         let customer = self.details_in_transaction(conn, caller, id, options).await?;
         Ok(Outcome::changed(Reverted::unblocked(customer)))

@@ -11,6 +11,16 @@ use crate::{
     store::{self, access::outbox::QueuedMail},
 };
 
+/// What the link of a mail has.
+pub(super) struct Ticket {
+    /// The token.
+    pub(super) token: InvitationToken,
+    /// What its secret was derived from beside the ids.
+    pub(super) generation: i32,
+    /// Until when it can be used.
+    pub(super) expires_at: Timestamp,
+}
+
 /// The link of an invitation, and the token in it.
 #[derive(Clone)]
 pub struct Link {
@@ -23,17 +33,13 @@ pub struct Link {
 impl Mailer {
     /// The token of the mail's link, with its end: the stored one. A row of an older release has none, and gets one; so does
     /// one whose token was derived from a key that is no longer configured. None: another replica has taken the mail.
-    pub(super) async fn token(
-        &self,
-        mail: &QueuedMail,
-        now: Timestamp,
-    ) -> Result<Option<(InvitationToken, Timestamp)>> {
+    pub(super) async fn ticket(&self, mail: &QueuedMail, now: Timestamp) -> Result<Option<Ticket>> {
         let expires_at = mail.expires_at.unwrap_or(now + self.inviting.lifetime);
         let (tenant, id) = (mail.tenant, mail.invitation);
         if let Some(token) = self.stored_token(tenant, id, mail.generation, mail.token_hash.as_deref())
             && mail.expires_at.is_some()
         {
-            return Ok(Some((token, expires_at)));
+            return Ok(Some(Ticket { token, generation: mail.generation, expires_at }));
         }
         let generation = mail.generation + i32::from(mail.token_hash.is_some());
         let token = InvitationToken::derive(&self.inviting.sealer, tenant, id, generation).next();
@@ -42,7 +48,7 @@ impl Mailer {
         let mut lease = self.pool.lease().await?;
         let ours =
             lease.run(async |conn| store::access::outbox::set_token(conn, mail, stored, expires_at).await).await?;
-        Ok(ours.then_some((token, expires_at)))
+        Ok(ours.then_some(Ticket { token, generation, expires_at }))
     }
 
     fn stored_token(

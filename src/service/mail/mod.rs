@@ -6,17 +6,21 @@
 //! - **No mail is lost.** Its row is committed with the invitation, and stays PENDING until a mail server has taken it, or
 //!   two days of attempts have passed.
 //! - **Two replicas never deliver one mail within a lease**: taking skips locked rows and moves the row's time beyond the
-//!   lease, which is longer than a delivery may take.
+//!   lease, which is longer than a delivery may take. Before the mail's text is sent, the lease is made longer than the mail server
+//!   may take to answer to it (ten minutes), or nothing is sent.
 //! - **No mail is knowingly sent twice**: once the server has taken it, that is noted however long the database is away. If a
 //!   server is lost between its last byte and its answer, it is not known whether it has the mail; the next attempt has the
 //!   same `Message-ID` and the same link.
+//! - **A process that stops** gives a mail back whose text it has not begun to send, and waits for the answer to one that it has,
+//!   as long as for calls.
 
 mod link;
+mod measure;
 mod message;
 mod smtp;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -26,7 +30,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 pub use self::link::Link;
-use self::message::Letter;
+use self::{message::Letter, smtp::Refused};
 use crate::{
     config::{
         self,
@@ -41,7 +45,12 @@ use crate::{
         values::timestamp::Timestamp,
     },
     error::{Error, Result},
-    service::{access::inviting::Inviting, clock, mutation::write_by, pool::Pool},
+    service::{
+        access::{invitation_token::FIRST_GENERATION, inviting::Inviting},
+        clock,
+        mutation::write_by,
+        pool::Pool,
+    },
     store::{self, access::outbox::QueuedMail},
     telemetry::{self, MailResult, OutboxStatus},
 };
@@ -73,11 +82,12 @@ impl Mailer {
         !matches!(self.mail.delivery, Delivery::None)
     }
 
-    /// Delivers the mail that is due first, if there is one. Returns whether there was.
+    /// Delivers the mail that is due first, if there is one. Returns whether there was. A delivery whose mail server has no text yet
+    /// ends when `stop` does.
     ///
     /// # Errors
     /// The queue cannot be read.
-    pub async fn deliver_next(&self) -> Result<bool> {
+    pub async fn deliver_next(&self, stop: impl Future<Output = ()>) -> Result<bool> {
         let (pace, now) = (&self.mail.pace, clock::now());
         let until = now + self.inviting.lease;
         let begun = Instant::now();
@@ -85,14 +95,16 @@ impl Mailer {
         let taken = lease.run(async |conn| store::access::outbox::take(conn, now, until, 1).await).await?;
         drop(lease);
         let Some(mail) = taken.into_iter().next() else { return Ok(false) };
-        let result = self.deliver(&mail, now).await;
-        let until = begun + pace.give_up;
-        match result {
-            Ok(Delivered::Sent) => self.note_sent(&mail, until).await,
-            Ok(Delivered::GivenUp(why)) => self.give_up(&mail, &why).await?,
-            Ok(Delivered::NotYet(why)) => self.put_back(&mail, now, &why).await?,
-            Ok(Delivered::NoLongerOurs) => {}
-            Err(cause) => self.put_back(&mail, now, &cause.to_string()).await?,
+        let delivered = self.deliver(&mail, now, stop).await;
+        // A failure of ours is one more reason to try later, and ends as all attempts do.
+        match delivered.unwrap_or_else(|cause| Delivered::NotYet(cause.to_string())) {
+            Delivered::Sent => self.note_sent(&mail, begun + pace.give_up).await?,
+            Delivered::NoLongerOurs => {}
+            Delivered::Stopped => self.put_back(&mail, clock::now()).await?,
+            Delivered::NotYet(why) if !self.is_too_late(&mail, clock::now()) => {
+                self.try_later(&mail, now, &why).await?;
+            }
+            Delivered::NotYet(why) | Delivered::GivenUp(why) => self.give_up(&mail, &why).await?,
         }
         Ok(true)
     }
@@ -106,12 +118,12 @@ impl Mailer {
         }
     }
 
-    async fn deliver(&self, mail: &QueuedMail, now: Timestamp) -> Result<Delivered> {
+    async fn deliver(&self, mail: &QueuedMail, now: Timestamp, stop: impl Future<Output = ()>) -> Result<Delivered> {
         if mail.expires_at.is_some_and(|end| end <= now) {
             return Ok(Delivered::GivenUp("the invitation has expired".to_owned()));
         }
-        let Some((token, expires_at)) = self.token(mail, now).await? else { return Ok(Delivered::NoLongerOurs) };
-        let link = self.mail.link(&token.text());
+        let Some(ticket) = self.ticket(mail, now).await? else { return Ok(Delivered::NoLongerOurs) };
+        let link = self.mail.link(&ticket.token.text());
         let smtp = match &self.mail.delivery {
             Delivery::None => return Ok(Delivered::NotYet("no mail server is configured".to_owned())),
             Delivery::Print(print) => {
@@ -125,35 +137,51 @@ impl Mailer {
             to: &mail.email,
             account: &mail.account_name,
             link: &link,
-            expires_at,
+            expires_at: ticket.expires_at,
             language: mail.language.as_ref(),
-            id: &format!("{}.{}", mail.invitation, mail.mails),
+            id: &message_id(mail, ticket.generation),
         };
         let Some(message) = letter.message()? else {
             return Ok(Delivered::GivenUp("its address cannot be written into a mail".to_owned()));
         };
-        Ok(match smtp::deliver(smtp, &message, self.mail.pace.delivery).await {
+        let begun = tokio::select! {
+            () = stop => return Ok(Delivered::Stopped),
+            begun = smtp::begin(smtp, &message, self.mail.pace.delivery) => begun,
+        };
+        let waiting = match begun {
+            Ok(waiting) => waiting,
+            Err(refused) => return Ok(refused.into()),
+        };
+        // From here on it may be that the server has the mail: nobody else may take it before that is known.
+        if !self.hold(mail).await? {
+            return Ok(Delivered::NoLongerOurs);
+        }
+        Ok(match waiting.finish(&message, self.mail.pace.answer).await {
             Ok(()) => Delivered::Sent,
-            Err(refused) if refused.no_such_address || self.is_too_late(mail, clock::now()) => {
-                Delivered::GivenUp(refused.to_string())
-            }
-            Err(refused) => Delivered::NotYet(refused.to_string()),
+            Err(refused) => refused.into(),
         })
+    }
+
+    async fn hold(&self, mail: &QueuedMail) -> Result<bool> {
+        let until = clock::now() + TimeDelta::from_std(self.mail.pace.in_doubt).unwrap_or(TimeDelta::hours(1));
+        let mut lease = self.pool.lease().await?;
+        lease.run(async |conn| store::access::outbox::hold(conn, mail, until).await).await
     }
 
     fn is_too_late(&self, mail: &QueuedMail, now: Timestamp) -> bool {
         (now - mail.first_attempt_at).to_std().is_ok_and(|tried| tried >= self.mail.pace.give_up)
     }
 
-    /// Notes that the mail was sent, however long the database is away, up to the end of all attempts. Once the lease has ended
-    /// another replica may be faster, and sends it again.
-    async fn note_sent(&self, mail: &QueuedMail, until: Instant) {
+    /// Notes that the mail was sent, however long the database is away, up to the end of all attempts. If it is away until the lease
+    /// has ended, another replica may be faster when it is back, and sends the mail again.
+    async fn note_sent(&self, mail: &QueuedMail, until: Instant) -> Result<()> {
         telemetry::measure(|metrics| metrics.mail(MailResult::Sent));
-        let at = clock::now();
+        let author = sender_for(mail)?;
+        let write = write_by(&author, Some(mail.account), clock::now(), &Options::default());
         loop {
             let noted = async {
                 let mut lease = self.pool.lease().await?;
-                lease.run(async |conn| store::access::outbox::mark_sent(conn, mail, at).await).await
+                lease.run(async |conn| store::access::outbox::mark_sent(conn, mail, write).await).await
             };
             match noted.await {
                 Ok(()) => break info!(invitation = %mail.invitation, attempts = mail.attempts, "invitation sent"),
@@ -163,47 +191,38 @@ impl Mailer {
                 Err(_) => tokio::time::sleep(NOTE_PAUSE).await,
             }
         }
+        Ok(())
     }
 
     /// Puts the mail back until the next attempt.
-    async fn put_back(&self, mail: &QueuedMail, now: Timestamp, why: &str) -> Result<()> {
+    async fn try_later(&self, mail: &QueuedMail, now: Timestamp, why: &str) -> Result<()> {
         telemetry::measure(|metrics| metrics.mail(MailResult::Deferred));
         let pause = pause(&self.mail.pace, now - mail.first_attempt_at);
         warn!(invitation = %mail.invitation, attempts = mail.attempts, cause = why, "invitation not sent; it is tried again");
-        let until = clock::now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::hours(1));
-        let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::access::outbox::put_back(conn, mail, until).await).await
+        self.put_back(mail, clock::now() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::hours(1))).await
     }
 
+    async fn put_back(&self, mail: &QueuedMail, until: Timestamp) -> Result<()> {
+        let soon = clock::now() + TimeDelta::from_std(self.mail.pace.first_pause).unwrap_or(TimeDelta::minutes(1));
+        let mut lease = self.pool.lease().await?;
+        lease.run(async |conn| store::access::outbox::put_back(conn, mail, until, soon.min(until)).await).await
+    }
+
+    /// Gives the mail up. If it was asked for again during this attempt, the attempts begin anew.
     async fn give_up(&self, mail: &QueuedMail, why: &str) -> Result<()> {
+        let author = sender_for(mail)?;
+        let now = clock::now();
+        let write = write_by(&author, Some(mail.account), now, &Options::default());
+        let given_up = {
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::access::outbox::give_up(conn, mail, write).await).await?
+        };
+        if !given_up {
+            return self.try_later(mail, now, why).await;
+        }
         telemetry::measure(|metrics| metrics.mail(MailResult::Failed));
         warn!(invitation = %mail.invitation, attempts = mail.attempts, cause = why, "invitation given up");
-        let author = sender_for(mail)?;
-        let write = write_by(&author, Some(mail.account), clock::now(), &Options::default());
-        let mut lease = self.pool.lease().await?;
-        lease.run(async |conn| store::access::outbox::give_up(conn, mail, write).await).await
-    }
-
-    /// Measures the queue, if the last time is long ago. Without a database the last values stay.
-    pub async fn measure(&self) {
-        let last = self.measured.lock().unwrap_or_else(PoisonError::into_inner).0;
-        if last.is_some_and(|last| last.elapsed() < MEASURE) {
-            return;
-        }
-        let status = async {
-            let mut lease = self.pool.lease().await?;
-            lease.run(async |conn| store::access::outbox::status(conn).await).await
-        };
-        if let Ok((waiting, since)) = status.await {
-            let status = OutboxStatus { waiting, since: since.map(|since| since.timestamp()) };
-            *self.measured.lock().unwrap_or_else(PoisonError::into_inner) = (Some(Instant::now()), status);
-        }
-    }
-
-    /// The queue as it was measured last.
-    #[must_use]
-    pub fn status(&self) -> OutboxStatus {
-        self.measured.lock().unwrap_or_else(PoisonError::into_inner).1
+        Ok(())
     }
 }
 
@@ -213,6 +232,23 @@ enum Delivered {
     NotYet(String),
     GivenUp(String),
     NoLongerOurs,
+    /// The process stops, and the mail server has no text yet.
+    Stopped,
+}
+
+impl From<Refused> for Delivered {
+    fn from(refused: Refused) -> Self {
+        if refused.no_such_address { Self::GivenUp(refused.to_string()) } else { Self::NotYet(refused.to_string()) }
+    }
+}
+
+/// The left part of the mail's `Message-ID`: another one for each mail that was asked for, and for each link.
+fn message_id(mail: &QueuedMail, generation: i32) -> String {
+    let QueuedMail { invitation, mails, .. } = mail;
+    match generation {
+        FIRST_GENERATION => format!("{invitation}.{mails}"),
+        _ => format!("{invitation}.{mails}.{generation}"),
+    }
 }
 
 /// The author of the sender's events: on behalf of the principal that invited.

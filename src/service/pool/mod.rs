@@ -5,6 +5,7 @@
 //! or the session fell silent, is closed. Sessions are shared fairly among principals, as permits of calls are.
 
 mod connect;
+mod part;
 mod probe;
 mod session;
 mod settings;
@@ -18,6 +19,7 @@ use std::{
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::error::Elapsed;
 
+pub(in crate::service) use self::part::part;
 use self::{
     connect::Connector,
     session::{Held, Idle, Session},

@@ -9,12 +9,12 @@ use crate::{
         access::{invitation::Invitation, member::Member},
         history::event::Changes,
         requests::principal::Principal,
-        values::ids::{InvitationId, TenantId},
+        values::ids::{EventId, InvitationId, TenantId},
     },
     error::{Error, Result},
     store::{
         mutation::mutation,
-        write::{Write, created},
+        write::{NewEvent, Write, created},
     },
     telemetry::Statement as _,
 };
@@ -108,7 +108,8 @@ async fn lock_member(
     Ok(row.map(Member::from))
 }
 
-/// Accepts an invitation: writes the member, who may have been one before, with the role that it has from now on.
+/// Accepts an invitation: writes the member, who may have been one before, with the role that it has from now on. What happened to
+/// the member are events of their own, with these ids.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the request is a repeat, or the principal has become a member meanwhile.
@@ -118,15 +119,16 @@ pub async fn accept(
     opened: &Opened,
     member: &Member,
     answer: Option<Value>,
-    write: Write<'_>,
+    (write, ids): (Write<'_>, [EventId; 2]),
 ) -> Result<()> {
     let invitation = &opened.invitation;
     let mut changes = Changes::of_member(opened.member.as_ref(), Some(member));
     changes.0.append(&mut created("invitation_id", invitation.id.to_string()).0);
-    let event = members::event(member.id, "INVITATION_ACCEPTED", changes, write);
+    let mut events = vec![members::event(member.id, "INVITATION_ACCEPTED", changes, write)];
+    events.extend(happened(opened.member.as_ref(), member, ids.map(|event| Write { event, ..write })));
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
-        write.recorded(tenant, &[event], answer.as_slice()),
+        write.recorded(tenant, &events, answer.as_slice()),
         "with principal as (
             insert into principals (issuer, subject, tenant_id, accepted) values ($2, $3, $1, true)
             on conflict on constraint principals_pkey do update set accepted = true where not principals.accepted
@@ -155,4 +157,18 @@ pub async fn accept(
     .named("invitations.accept")
     .await?;
     Ok(())
+}
+
+/// The events of the member that an accepted invitation makes or changes.
+fn happened(before: Option<&Member>, after: &Member, [first, second]: [Write<'_>; 2]) -> Vec<NewEvent<Changes>> {
+    let Some(before) = before else { return vec![members::added(after, first)] };
+    let accepted = Member { waiting: after.waiting, ..before.clone() };
+    let steps = [("MEMBER_ACCEPTED", before, &accepted, first), ("MEMBER_ROLE_CHANGED", &accepted, after, second)];
+    steps
+        .into_iter()
+        .filter(|(_, before, after, _)| before != after)
+        .map(|(event_type, before, after, write)| {
+            members::event(after.id, event_type, Changes::of_member(Some(before), Some(after)), write)
+        })
+        .collect()
 }

@@ -60,10 +60,25 @@ pub async fn find_tenant(
     Ok(found.map(TenantId::from_uuid))
 }
 
+/// Locks the tenant's row as `members::lock_tenant` does.
+///
+/// # Errors
+/// `TenantSuspended`: of every call, a repeat included.
+pub async fn lock_tenant(conn: &mut PgConnection, tenant: TenantId) -> Result<()> {
+    let suspended = sqlx::query_scalar!(
+        r#"select suspended_at is not null as "suspended!" from tenants where tenant_id = $1 for no key update"#,
+        tenant.get()
+    )
+    .fetch_one(conn)
+    .named("memberships.lock_tenant")
+    .await?;
+    if suspended { Err(Error::TenantSuspended) } else { Ok(()) }
+}
+
 /// Locks one of a principal's own memberships, and reads the name of its account.
 ///
 /// # Errors
-/// `MembershipNotFound`, `TenantSuspended`.
+/// `MembershipNotFound`.
 pub async fn lock(
     conn: &mut PgConnection,
     tenant: TenantId,
@@ -73,8 +88,7 @@ pub async fn lock(
     let row = sqlx::query!(
         r#"
         select m.account_id, m.role, m.created_at, m.accepted_at is null as "waiting!",
-               (select a.name from accounts a where a.tenant_id = m.tenant_id and a.id = m.account_id) as "name!",
-               (select t.suspended_at is not null from tenants t where t.tenant_id = m.tenant_id) as "tenant_suspended!"
+               (select a.name from accounts a where a.tenant_id = m.tenant_id and a.id = m.account_id) as "name!"
         from members m
         where m.tenant_id = $1 and m.member_id = $2 and m.issuer = $3 and m.subject = $4
         for update
@@ -88,9 +102,6 @@ pub async fn lock(
     .named("memberships.lock")
     .await?
     .ok_or(Error::MembershipNotFound)?;
-    if row.tenant_suspended {
-        return Err(Error::TenantSuspended);
-    }
     let member = Row {
         member_id: id.get(),
         account_id: row.account_id,

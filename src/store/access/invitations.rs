@@ -74,7 +74,7 @@ pub struct TokenHash {
     pub hash: [u8; 32],
 }
 
-/// Stores an invitation and queues its mail: it counts to the acting account.
+/// Stores an invitation and queues its mail, which counts to the acting account.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the request is a repeat.
@@ -97,6 +97,8 @@ pub async fn create(
             )
             values ($1, $12, $13, $14, $15, $16, $17, $9, $18, $19, $20, $21, $22, $9, $9)
             returning id
+        ), mail as (
+            insert into invitation_mails (tenant_id, invitation_id, asked_at, account_id) values ($1, $12, $9, $20)
         )" RECORDED,
         invitation.id.get(),
         invitation.account.get(),
@@ -123,8 +125,19 @@ fn event(
     mut changes: Changes,
     write: Write<'_>,
 ) -> NewEvent<Changes> {
-    changes.0.append(&mut created("invitation_id", invitation.id.to_string()).0);
-    NewEvent { account_id: Some(invitation.account), ..write.event(event_type, changes) }
+    let mut event = of_invitation(event_type, (invitation.account, invitation.id), write);
+    event.changes.0.append(&mut changes.0);
+    event
+}
+
+/// The same of an invitation of which only the ids are known.
+pub(super) fn of_invitation(
+    event_type: &'static str,
+    (account, id): (AccountId, InvitationId),
+    write: Write<'_>,
+) -> NewEvent<Changes> {
+    let changes = created("invitation_id", id.to_string());
+    NewEvent { account_id: Some(account), ..write.event(event_type, changes) }
 }
 
 /// Locks an invitation to the acting account.
@@ -151,11 +164,12 @@ pub async fn lock(conn: &mut PgConnection, scope: &Scope, id: InvitationId) -> R
     .ok_or(Error::InvitationNotFound)
 }
 
-/// Queues the mail of an invitation again. One that waits still is sent once.
+/// Queues the mail of an invitation again, which counts to the acting account. One that waits still is sent once: `another` is
+/// false.
 pub async fn resend(
     conn: &mut PgConnection,
     scope: &Scope,
-    invitation: &Invitation,
+    (invitation, another): (&Invitation, bool),
     lease: TimeDelta,
     answer: Option<Value>,
     write: Write<'_>,
@@ -166,19 +180,24 @@ pub async fn resend(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
         "with written as (
             update invitations i
-            set state = 'PENDING', expires_at = $13, ended_at = null, inviter_account_id = $14, email_key = $15,
-                mails = i.mails + case i.state when 'PENDING' then 0 else 1 end, queued_at = $9,
-                first_attempt_at = null,
+            set state = 'PENDING', expires_at = $13, ended_at = null, email_key = $15, first_attempt_at = null,
+                mails = i.mails + case when $17 then 1 else 0 end,
+                queued_at = case when $17 then $9 else coalesce(i.queued_at, i.created_at) end,
                 -- The mail may be with a replica right now: its lease is never shortened.
-                next_attempt_at = case i.state when 'PENDING' then least(i.next_attempt_at, $16) else $9 end
+                next_attempt_at = case when $17 then $9 else least(i.next_attempt_at, greatest($16, i.leased_until)) end
             where i.tenant_id = $1 and i.id = $12
             returning i.id
+        ), mail as (
+            insert into invitation_mails (tenant_id, invitation_id, asked_at, account_id)
+            select $1, $12, $9, $14 where $17
+            on conflict do nothing
         )" RECORDED,
         invitation.id.get(),
         invitation.expires_at,
         scope.root().get(),
         invitation.email.compared(),
         write.at + lease,
+        another,
     )
     .fetch_one(conn)
     .named("invitations.resend")
@@ -210,25 +229,12 @@ pub async fn revoke(
     Ok(())
 }
 
-/// Revokes all invitations of an account that nobody has accepted.
-pub async fn withdraw(conn: &mut PgConnection, scope: &Scope, account: AccountId, at: Timestamp) -> Result<()> {
-    sqlx::query!(
-        "update invitations set state = 'REVOKED', ended_at = $3
-         where tenant_id = $1 and account_id = $2 and state in ('PENDING', 'SENT', 'FAILED')",
-        scope.tenant().get(),
-        account.get(),
-        at,
-    )
-    .execute(conn)
-    .named("invitations.withdraw")
-    .await?;
-    Ok(())
-}
-
-/// Lists the invitations to the acting account, the newest first, those before the given one.
+/// Lists the invitations to the acting account, the newest first, those before the given one: all, or those in one of these states
+/// at a time.
 pub async fn list(
     conn: &mut PgConnection,
     scope: &Scope,
+    (states, now): (&[InvitationState], Timestamp),
     before: Option<InvitationId>,
     limit: i64,
     room: Room,
@@ -240,6 +246,9 @@ pub async fn list(
                expires_at, sent_at, ended_at, member_id
         from invitations
         where tenant_id = $1 and account_id = $2 and id < $3
+          and ($5::text[] = '{}' or $5 @> array[
+              case when state in ('PENDING', 'SENT') and expires_at <= $6 then 'EXPIRED' else state end
+          ])
         order by id desc
         limit $4
         "#,
@@ -247,6 +256,8 @@ pub async fn list(
         scope.root().get(),
         before.map_or(Uuid::max(), InvitationId::get),
         limit,
+        &states.iter().map(|state| state.as_str().to_owned()).collect::<Vec<_>>(),
+        now,
     )
     .fetch(conn)
     .named("invitations.list");

@@ -18,10 +18,9 @@ use crate::{
     error::{Error, Result},
     store::{
         mutation::mutation,
-        rows::{self, Room, Rows},
         write::{NewEvent, Write},
     },
-    telemetry::{RowStream as _, Statement as _},
+    telemetry::Statement as _,
 };
 
 /// A row of `members`.
@@ -59,7 +58,7 @@ pub async fn add(
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
-    let event = event(member.id, "MEMBER_ADDED", Changes::of_member(None, Some(member)), write);
+    let event = added(member, write);
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
         write.recorded(scope.tenant(), &[event], answer.as_slice()),
@@ -172,6 +171,12 @@ pub async fn remove(
     Ok(())
 }
 
+/// The event of a new member, in the history of its account.
+pub(in crate::store) fn added(member: &Member, write: Write<'_>) -> NewEvent<Changes> {
+    let event = event(member.id, "MEMBER_ADDED", Changes::of_member(None, Some(member)), write);
+    NewEvent { account_id: Some(member.account), ..event }
+}
+
 /// The event of a member.
 pub(super) fn event(
     member: MemberId,
@@ -213,84 +218,23 @@ pub async fn is_admin(conn: &mut PgConnection, scope: &Scope, principal: &Princi
     Ok(found)
 }
 
-/// Says whether the tenant's provider has an accepted ADMIN beside this member, in a transaction that has locked the tenant.
-pub async fn has_other_leader(conn: &mut PgConnection, tenant: TenantId, member: MemberId) -> Result<bool> {
+/// Says whether the tenant's provider has an accepted ADMIN beside this member, in a transaction that has locked the tenant. In the
+/// place of one that waits, another that waits is enough.
+pub async fn has_other_leader(conn: &mut PgConnection, tenant: TenantId, member: &Member) -> Result<bool> {
     let found = sqlx::query_scalar!(
         r#"
         select exists (
             select from members
-            where tenant_id = $1 and account_id = $1 and member_id <> $2 and role = 'ADMIN' and accepted_at is not null
+            where tenant_id = $1 and account_id = $1 and member_id <> $2 and role = 'ADMIN'
+              and ($3 or accepted_at is not null)
         ) as "exists!"
         "#,
         tenant.get(),
-        member.get(),
+        member.id.get(),
+        member.waiting,
     )
     .fetch_one(conn)
     .named("members.has_other_leader")
     .await?;
     Ok(found)
-}
-
-/// The last member of a page: its account's step in the acting account's path, then its issuer and subject.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct After {
-    /// Steps up from the acting account, from 1.
-    pub step: i32,
-    /// The last issuer.
-    pub issuer: String,
-    /// The last subject.
-    pub subject: String,
-}
-
-/// Lists the members of the acting account, or of every account on its path, nearest first, each by issuer and subject.
-/// Returns each member with its account's step in the path.
-pub async fn list(
-    conn: &mut PgConnection,
-    scope: &Scope,
-    inherited: bool,
-    after: Option<&After>,
-    limit: i64,
-    room: Room,
-) -> Result<Rows<(i32, Member)>> {
-    let accounts: Vec<Uuid> =
-        scope.path().ids().iter().take(if inherited { usize::MAX } else { 1 }).map(|id| id.get()).collect();
-    let rows = sqlx::query!(
-        r#"
-        select a.step::int as "step!", m.member_id, m.account_id, m.issuer, m.subject, m.role, m.created_at,
-               m.accepted_at is null as "waiting!"
-        from unnest($2::uuid[]) with ordinality as a (id, step)
-        cross join lateral (
-            select * from members m
-            where m.tenant_id = $1 and m.account_id = a.id
-              and (a.step, m.issuer, m.subject) > ($3, $4 collate "C", $5 collate "C")
-            order by m.issuer, m.subject
-            limit $6
-        ) m
-        where a.step >= $3
-        order by a.step, m.issuer, m.subject
-        limit $6
-        "#,
-        scope.tenant().get(),
-        &accounts,
-        i64::from(after.map_or(0, |after| after.step)),
-        after.map_or("", |after| after.issuer.as_str()),
-        after.map_or("", |after| after.subject.as_str()),
-        limit,
-    )
-    .fetch(conn)
-    .named("members.list");
-    rows::page(rows, room, |row| {
-        let cost = 2 * (size_of::<Member>() + row.issuer.len() + row.subject.len());
-        let member = Row {
-            member_id: row.member_id,
-            account_id: row.account_id,
-            issuer: row.issuer,
-            subject: row.subject,
-            role: row.role,
-            created_at: row.created_at,
-            waiting: row.waiting,
-        };
-        Ok(Some((cost, (row.step, member.into()))))
-    })
-    .await
 }

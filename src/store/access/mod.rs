@@ -2,11 +2,14 @@
 
 pub mod accept;
 pub mod consent;
+pub mod first_admins;
 pub mod invitation_counts;
 pub mod invitations;
+pub mod member_list;
 pub mod members;
 pub mod memberships;
 pub mod outbox;
+pub mod withdraw;
 
 use std::sync::Arc;
 
@@ -21,6 +24,7 @@ use crate::{
             policies::Policies,
         },
         billing::rate_plan::PlanTerms,
+        reference::industries::Industries,
         requests::principal::Principal,
         values::{
             enums::{NameUniqueness, Role},
@@ -65,6 +69,7 @@ struct AccountRow {
     created_at: Option<Timestamp>,
     suspended_at: Option<Timestamp>,
     suspended_above: bool,
+    industries: Option<Json<Industries>>,
     tenant_suspended: Option<bool>,
     name_uniqueness: Option<String>,
     tenant_revision: Option<i64>,
@@ -105,6 +110,7 @@ impl AccountRow {
             created_at: self.created_at?,
             suspended_at: self.suspended_at,
             suspended_above: self.suspended_above,
+            industries: self.industries.map(|own| Arc::new(own.0)),
         };
         let dms_branches = self.dms_branches.into_iter().map(BranchId::from_uuid).collect();
         let (tenant, tenant_suspended) = (TenantId::from_uuid(self.tenant_id?), self.tenant_suspended?);

@@ -68,7 +68,8 @@ pub async fn take(conn: &mut PgConnection, now: Timestamp, until: Timestamp, lim
             for update of i skip locked
         )
         update invitations i
-        set attempts = i.attempts + 1, first_attempt_at = coalesce(i.first_attempt_at, $1), next_attempt_at = $2
+        set attempts = i.attempts + 1, first_attempt_at = coalesce(i.first_attempt_at, $1), next_attempt_at = $2,
+            leased_until = $2
         from due
         join accounts a on a.tenant_id = due.tenant_id
         where i.tenant_id = due.tenant_id and i.id = due.id and a.id = i.account_id
@@ -130,26 +131,33 @@ pub async fn set_token(
     Ok(set.rows_affected() > 0)
 }
 
-/// Notes that a mail server has taken the mail.
-pub async fn mark_sent(conn: &mut PgConnection, mail: &QueuedMail, at: Timestamp) -> Result<()> {
-    sqlx::query!(
-        "update invitations set state = 'SENT', sent_at = $4
-         where tenant_id = $1 and id = $2 and attempts = $3 and state = 'PENDING'",
-        mail.tenant.get(),
+/// Notes that a mail server has taken the mail. Its event names the principal that invited.
+pub async fn mark_sent(conn: &mut PgConnection, mail: &QueuedMail, write: Write<'_>) -> Result<()> {
+    mutation!(
+        write.recorded(mail.tenant, &[event("INVITATION_SENT", mail, write)], NONE),
+        "with written as (
+            update invitations i set state = 'SENT', sent_at = $9
+            where i.tenant_id = $1 and i.id = $12 and i.attempts = $13 and i.state = 'PENDING'
+            returning i.id
+        )" RECORDED,
         mail.invitation.get(),
         mail.attempts,
-        at,
     )
-    .execute(conn)
+    .fetch_one(conn)
     .named("outbox.mark_sent")
     .await?;
     Ok(())
 }
 
-/// Gives the mail back until a time.
-pub async fn put_back(conn: &mut PgConnection, mail: &QueuedMail, until: Timestamp) -> Result<()> {
-    sqlx::query!(
-        "update invitations set next_attempt_at = $4
+fn event(event_type: &'static str, mail: &QueuedMail, write: Write<'_>) -> NewEvent<Changes> {
+    let changes: Changes = created("invitation_id", mail.invitation.to_string());
+    NewEvent { account_id: Some(mail.account), ..write.event(event_type, changes) }
+}
+
+/// Holds the mail until a time, and returns whether the taker holds it still: the mail server is about to get its text.
+pub async fn hold(conn: &mut PgConnection, mail: &QueuedMail, until: Timestamp) -> Result<bool> {
+    let held = sqlx::query!(
+        "update invitations set next_attempt_at = $4, leased_until = $4
          where tenant_id = $1 and id = $2 and attempts = $3 and state = 'PENDING'",
         mail.tenant.get(),
         mail.invitation.get(),
@@ -157,20 +165,42 @@ pub async fn put_back(conn: &mut PgConnection, mail: &QueuedMail, until: Timesta
         until,
     )
     .execute(conn)
+    .named("outbox.hold")
+    .await?;
+    Ok(held.rows_affected() > 0)
+}
+
+/// Gives the mail back until a time; until an earlier one if it was asked for again meanwhile.
+pub async fn put_back(
+    conn: &mut PgConnection,
+    mail: &QueuedMail,
+    until: Timestamp,
+    if_asked_again: Timestamp,
+) -> Result<()> {
+    sqlx::query!(
+        "update invitations
+         set next_attempt_at = case when first_attempt_at is null then $5::timestamptz else $4 end, leased_until = null
+         where tenant_id = $1 and id = $2 and attempts = $3 and state = 'PENDING'",
+        mail.tenant.get(),
+        mail.invitation.get(),
+        mail.attempts,
+        until,
+        if_asked_again,
+    )
+    .execute(conn)
     .named("outbox.put_back")
     .await?;
     Ok(())
 }
 
-/// Gives the mail up. Its event names the principal that invited.
-pub async fn give_up(conn: &mut PgConnection, mail: &QueuedMail, write: Write<'_>) -> Result<()> {
-    let changes: Changes = created("invitation_id", mail.invitation.to_string());
-    let event = NewEvent { account_id: Some(mail.account), ..write.event("INVITATION_FAILED", changes) };
-    mutation!(
-        write.recorded(mail.tenant, &[event], NONE),
+/// Gives the mail up, unless it was asked for again meanwhile. Its event names the principal that invited. Returns whether it did.
+pub async fn give_up(conn: &mut PgConnection, mail: &QueuedMail, write: Write<'_>) -> Result<bool> {
+    let written = mutation!(
+        write.recorded(mail.tenant, &[event("INVITATION_FAILED", mail, write)], NONE),
         "with written as (
             update invitations i set state = 'FAILED', ended_at = $9
             where i.tenant_id = $1 and i.id = $12 and i.attempts = $13 and i.state = 'PENDING'
+              and i.first_attempt_at is not null
             returning i.id
         )" RECORDED,
         mail.invitation.get(),
@@ -179,24 +209,24 @@ pub async fn give_up(conn: &mut PgConnection, mail: &QueuedMail, write: Write<'_
     .fetch_one(conn)
     .named("outbox.give_up")
     .await?;
-    Ok(())
+    Ok(written.written > 0)
 }
 
 /// No stored answer: background work is not repeated.
 const NONE: &[()] = &[];
 
-/// How many mails wait, of which at most 10,000 are counted, and since when the oldest of those waits.
+/// How many mails wait, of which at most 10,000 are counted, and since when the oldest of all waits.
 pub async fn status(conn: &mut PgConnection) -> Result<(i64, Option<Timestamp>)> {
     let row = sqlx::query!(
         r#"
-        select count(*) as "waiting!", min(since) as since
-        from (
+        with pending as not materialized (
             select coalesce(i.queued_at, i.created_at) as since from invitations i
             where i.state = 'PENDING' and coalesce(i.expires_at > now(), true) and not exists (
                 select from tenants t where t.tenant_id = i.tenant_id and t.suspended_at is not null
             )
-            limit 10000
-        ) pending
+        )
+        select (select count(*) from (select from pending limit 10000) counted) as "waiting!",
+               (select since from pending order by since limit 1) as since
         "#
     )
     .fetch_one(conn)

@@ -13,7 +13,8 @@ use crate::{
     telemetry::Statement as _,
 };
 
-/// Writes a locked account that has changed; of the provider's also the tenant's name and its rule on names. If the rule
+/// Writes a locked account that has changed; of the provider's also the tenant's name, its rule on names and its
+/// industries. If the rule
 /// changes, the tenant's row must be locked, and its customers are written apart.
 ///
 /// # Errors
@@ -34,8 +35,9 @@ pub async fn update(
         "with tenant as (
             -- The revision is that of the rule: creates that another one decided are decided again.
             update tenants set name = $14, name_uniqueness = coalesce($16, name_uniqueness),
+                industries = case when $17 then $18 else industries end,
                 revision = revision + case when $16::text is null then 0 else 1 end
-            where tenant_id = $1 and tenant_id = $13 and (name <> $14 or $16::text is not null)
+            where tenant_id = $1 and tenant_id = $13 and (name <> $14 or $16::text is not null or $17)
         ), written as (
             update accounts set name = $14, policies = $15, revision = revision + 1
             where tenant_id = $1 and id = $13 and $12 = any(ancestors)
@@ -47,6 +49,8 @@ pub async fn update(
         Json(&after.policies) as _,
         // A rule that stays may be one of a newer release, which this one cannot write.
         (after.name_uniqueness != before.name_uniqueness).then(|| after.name_uniqueness.as_str()),
+        after.industries != before.industries,
+        after.industries.as_deref().map(Json) as _,
     )
     .fetch_one(conn)
     .named("accounts.update")

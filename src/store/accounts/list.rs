@@ -40,7 +40,29 @@ pub async fn children(
     rows::page(rows, room, Row::listed).await
 }
 
-/// Lists all accounts below the acting one by id, those after the given one.
+/// Lists all accounts of the tenant but the acting one, which is the provider's, by id, those after the given one.
+pub async fn all_others(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    after: Option<AccountId>,
+    limit: i64,
+    room: Room,
+) -> Result<Rows<Account>> {
+    let rows = accounts!(
+        "where a.tenant_id = $1 and a.id <> $2 and a.id > $3 order by a.id limit $4",
+        scope.tenant().get(),
+        scope.root().get(),
+        after.map_or(Uuid::nil(), AccountId::get),
+        limit,
+    )
+    .fetch(conn)
+    .named("accounts.list_all_others");
+    rows::page(rows, room, Row::listed).await
+}
+
+/// Lists all accounts below the acting one by id, those after the given one. What is below comes from an index: all of it is
+/// found, and the page's accounts alone are read in full. The other conditions are written so that no index serves them: a
+/// planner that knows nothing of the table would read all the tenant's accounts.
 pub async fn descendants(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -49,7 +71,18 @@ pub async fn descendants(
     room: Room,
 ) -> Result<Rows<Account>> {
     let rows = accounts!(
-        "where a.tenant_id = $1 and $2 = any(a.ancestors) and a.id <> $2 and a.id > $3 order by a.id limit $4",
+        "
+            cross join lateral (
+                with below as materialized (
+                    select b.id from accounts b
+                    where b.tenant_id is not distinct from $1 and b.ancestors @> array[$2::uuid]
+                )
+                select array(
+                    select b.id from below b where b.id <> $2 and b.id > $3 order by b.id limit $4
+                ) as ids
+            ) page
+            where a.tenant_id = $1 and a.id = any(page.ids) order by a.id
+        ",
         scope.tenant().get(),
         scope.root().get(),
         after.map_or(Uuid::nil(), AccountId::get),
@@ -73,13 +106,13 @@ pub async fn of_ids(conn: &mut PgConnection, scope: &Scope, ids: &[AccountId], r
     rows::page(rows, room, Row::listed).await
 }
 
-/// An account's id and name; no name if the account is not one of the list.
+/// An account's id and name.
 #[derive(Clone, Debug)]
 pub struct Named {
     /// The id.
     pub id: AccountId,
     /// The name.
-    pub name: Option<String>,
+    pub name: String,
 }
 
 /// The names of the next accounts directly below the acting one, by id.
@@ -92,7 +125,7 @@ pub async fn names_of_children(
 ) -> Result<Vec<Named>> {
     let rows = sqlx::query!(
         r#"
-        select id, name as "name?" from accounts
+        select id, name from accounts
         where tenant_id = $1 and parent_id = $2 and id > $3
         order by id
         limit $4
@@ -107,8 +140,32 @@ pub async fn names_of_children(
     rows::all(rows, room, |row| Ok(named(row.id, row.name))).await
 }
 
-/// The names of all accounts below the acting one among the tenant's next accounts by id. The limit counts those of the
-/// tenant, because so many are read.
+/// The names of the tenant's next accounts by id; that of the acting one, which is the provider's, is left out.
+pub async fn names_of_all_others(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    after: Option<AccountId>,
+    limit: i64,
+    room: Room,
+) -> Result<Vec<Named>> {
+    let rows = sqlx::query!(
+        r#"
+        select id, name from accounts
+        where tenant_id = $1 and id <> $2 and id > $3
+        order by id
+        limit $4
+        "#,
+        scope.tenant().get(),
+        scope.root().get(),
+        after.map_or(Uuid::nil(), AccountId::get),
+        limit,
+    )
+    .fetch(conn)
+    .named("accounts.names_of_all_others");
+    rows::all(rows, room, |row| Ok(named(row.id, row.name))).await
+}
+
+/// The names of the next accounts below the acting one by id. What is below comes from an index.
 pub async fn names_of_descendants(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -118,10 +175,11 @@ pub async fn names_of_descendants(
 ) -> Result<Vec<Named>> {
     let rows = sqlx::query!(
         r#"
-        select id, case when $2 = any(ancestors) and id <> $2 then name end as "name?" from accounts
-        where tenant_id = $1 and id > $3
-        order by id
-        limit $4
+        with below as materialized (
+            select b.id, b.name from accounts b
+            where b.tenant_id is not distinct from $1 and b.ancestors @> array[$2::uuid]
+        )
+        select b.id as "id!", b.name as "name!" from below b where b.id <> $2 and b.id > $3 order by b.id limit $4
         "#,
         scope.tenant().get(),
         scope.root().get(),
@@ -133,8 +191,8 @@ pub async fn names_of_descendants(
     rows::all(rows, room, |row| Ok(named(row.id, row.name))).await
 }
 
-fn named(id: Uuid, name: Option<String>) -> (usize, Named) {
-    (size_of::<Named>() + name.as_ref().map_or(0, String::len), Named { id: AccountId::from_uuid(id), name })
+fn named(id: Uuid, name: String) -> (usize, Named) {
+    (size_of::<Named>() + name.len(), Named { id: AccountId::from_uuid(id), name })
 }
 
 /// Counts what each of these accounts has, up to one more than [`AccountCounts::COUNTED`].

@@ -19,10 +19,17 @@ use crate::{
             account::{Account, Path},
             policies::Policies,
         },
-        values::{enums::NameUniqueness, ids::AccountId, text::Text, timestamp::Timestamp},
+        reference::industries::Industries,
+        values::{
+            enums::NameUniqueness,
+            ids::{AccountId, EventId},
+            text::Text,
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     store::{
+        access::members,
         mutation::mutation,
         rows::Document,
         write::{NewEvent, Write, created},
@@ -38,7 +45,8 @@ macro_rules! accounts {
             r#"
             select a.id, a.ancestors, a.name, a.policies as "policies: Document<Policies>", a.revision, a.created_at,
                    a.suspended_at, "# SUSPENDED_ABOVE r#" as "suspended_above!", t.name_uniqueness,
-                   t.revision as tenant_revision
+                   t.revision as tenant_revision,
+                   case when a.id = a.tenant_id then t.industries end as "industries: crate::store::accounts::OwnIndustries"
             from accounts a
             join tenants t on t.tenant_id = a.tenant_id
             "# $condition,
@@ -47,6 +55,9 @@ macro_rules! accounts {
     };
 }
 use accounts;
+
+/// A tenant's own industries as the statements read them.
+type OwnIndustries = Json<Industries>;
 
 struct Row {
     id: Uuid,
@@ -59,6 +70,8 @@ struct Row {
     suspended_above: bool,
     name_uniqueness: String,
     tenant_revision: i64,
+    /// Of the provider's account alone.
+    industries: Option<OwnIndustries>,
 }
 
 impl Row {
@@ -84,12 +97,13 @@ impl TryFrom<Row> for Account {
             created_at: row.created_at,
             suspended_at: row.suspended_at,
             suspended_above: row.suspended_above,
+            industries: row.industries.map(|own| Arc::new(own.0)),
         })
     }
 }
 
-/// Creates an account below the acting one or below one of those, and its first admin if there is one. Stores the answer if
-/// one is given.
+/// Creates an account below the acting one or below one of those, and its first admin if there is one, whose event has an id of its
+/// own. Stores the answer if one is given.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the request is a repeat.
@@ -97,19 +111,22 @@ pub async fn create(
     conn: &mut PgConnection,
     scope: &Scope,
     account: &Account,
-    admin: Option<&Member>,
+    admin: Option<(&Member, EventId)>,
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
     let ancestors: Vec<Uuid> = account.path.ids().iter().map(|id| id.get()).collect();
     let event = NewEvent {
         account_id: Some(account.id),
-        member_id: admin.map(|admin| admin.id),
+        member_id: admin.map(|(admin, _)| admin.id),
         ..write.event("ACCOUNT_CREATED", created("account_id", account.id.to_string()))
     };
+    let added = admin.map(|(admin, id)| members::added(admin, Write { event: id, ..write }));
+    let events: Vec<_> = std::iter::once(event).chain(added).collect();
+    let admin = admin.map(|(admin, _)| admin);
     let answer = answer.and_then(|answer| write.answer(answer));
     mutation!(
-        write.recorded(scope.tenant(), &[event], answer.as_slice()),
+        write.recorded(scope.tenant(), &events, answer.as_slice()),
         "with written as (
             insert into accounts (tenant_id, id, parent_id, ancestors, name, policies, created_at)
             values ($1, $12, ($13::uuid[])[2], $13, $14, $15, $9)

@@ -10,10 +10,14 @@ use crate::{
         accounts::account::Account,
         history::event::Changes,
         requests::answer::Tenant,
-        values::{enums::NameUniqueness, ids::TenantId},
+        values::{
+            enums::NameUniqueness,
+            ids::{EventId, TenantId},
+        },
     },
     error::{Error, Result},
     store::{
+        access::members,
         mutation::mutation,
         rows::{self, Room, Rows},
         write::{NewAnswer, NewEvent, Write},
@@ -21,7 +25,8 @@ use crate::{
     telemetry::{RowStream as _, Statement as _},
 };
 
-/// Creates a tenant, its provider's account and that one's first admin, whose membership is accepted.
+/// Creates a tenant, its provider's account and that one's first admin, whose membership is accepted and whose event has an id of
+/// its own.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the request is a repeat.
@@ -29,15 +34,16 @@ pub async fn create(
     conn: &mut PgConnection,
     tenant: &Tenant,
     account: &Account,
-    admin: &Member,
+    (admin, added): (&Member, EventId),
     answer: Option<Value>,
     write: Write<'_>,
 ) -> Result<()> {
     let event = NewEvent { member_id: Some(admin.id), ..write.event("TENANT_CREATED", Changes::default()) };
+    let added = members::added(admin, Write { event: added, ..write });
     let answer = answer.and_then(|answer| write.answer(answer));
     let answer = answer.map(|answer| NewAnswer { tenant_id: Some(TenantId::PLATFORM), ..answer });
     mutation!(
-        write.recorded(tenant.id, &[event], answer.as_slice()),
+        write.recorded(tenant.id, &[event, added], answer.as_slice()),
         "with written as (
             insert into tenants (tenant_id, name, name_uniqueness, created_at) values ($1, $12, $13, $9)
             returning tenant_id

@@ -24,6 +24,8 @@ pub enum Fate {
     DropAfterData,
     /// Waits for a permit before it answers that it has taken the mail.
     TakeWhenAllowed,
+    /// Waits for a permit before it answers the whole mail with this.
+    RefuseWhenAllowed(&'static str),
 }
 
 /// The server.
@@ -117,17 +119,27 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             "DATA" => {
                 writer.write_all(b"354 go on\r\n").await?;
                 let mut mail = String::new();
-                while let Some(line) = lines.next_line().await?.filter(|line| line != ".") {
+                loop {
+                    // A text that does not end is none.
+                    let Some(line) = lines.next_line().await? else { return Ok(()) };
+                    if line == "." {
+                        break;
+                    }
                     mail += &line;
                     mail += "\r\n";
                 }
                 shared.arrived.lock().unwrap().push(mail);
                 match fate {
                     Fate::DropAfterData => return Ok(()),
-                    Fate::TakeWhenAllowed => shared.allowed.acquire().await.unwrap().forget(),
+                    Fate::TakeWhenAllowed | Fate::RefuseWhenAllowed(_) => {
+                        shared.allowed.acquire().await.unwrap().forget();
+                    }
                     _ => {}
                 }
-                "250 taken"
+                match fate {
+                    Fate::RefuseWhenAllowed(answer) => answer,
+                    _ => "250 taken",
+                }
             }
             "QUIT" if fate == Fate::TakeAndFallSilent => continue,
             "QUIT" => "221 bye",

@@ -6,7 +6,11 @@
 
 use crate::domain::{
     fields::{customer_fields::CustomerFields, field::Field, profile::Profile},
-    reference::{currencies, industries, phones, places, postal_codes, registration},
+    reference::{
+        currencies,
+        industries::{self, Industries},
+        phones, places, postal_codes, registration,
+    },
     search::places::country_code,
     values::{
         address::{Address, AddressKind, AddressPart},
@@ -18,12 +22,22 @@ use crate::domain::{
     },
 };
 
+/// What of its tenant and its owner a customer's values are compared with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tables<'a> {
+    /// The country of a customer without one, as its owner's policies name it.
+    pub region: Option<&'a str>,
+    /// The tenant's own industries; none: the default list.
+    pub industries: Option<&'a Industries>,
+}
+
 impl CustomerFields {
-    /// Settles what differs from `before`. `region` is the country of a customer without one, as its owner's policies name it.
+    /// Settles what differs from `before`.
     ///
     /// # Errors
     /// Every value that its table does not have, with paths that start at the customer. The others are settled.
-    pub fn settle(&mut self, before: &Profile, region: Option<&str>) -> Result<(), Violations> {
+    pub fn settle(&mut self, before: &Profile, tables: Tables<'_>) -> Result<(), Violations> {
+        let Tables { region, industries: own } = tables;
         let mut violations = Violations::default();
         let is_business = self.customer_type == CustomerType::Business;
         let profile = &mut self.profile;
@@ -32,8 +46,10 @@ impl CustomerFields {
             violations.nest(Field::from(kind).name(), settled);
         }
         let mut check = |field: Field, settled| violations.check(field.name(), settled);
-        check(Field::Currency, settle_text(&mut profile.currency, before.currency.as_ref(), currencies::parse));
-        check(Field::Industry, settle_text(&mut profile.industry, before.industry.as_ref(), industries::parse));
+        let currency = |written: &str| currencies::parse(written).map(ToOwned::to_owned);
+        check(Field::Currency, settle_text(&mut profile.currency, before.currency.as_ref(), currency));
+        let industry = |written: &str| industries::parse(own, written);
+        check(Field::Industry, settle_text(&mut profile.industry, before.industry.as_ref(), industry));
         let country = profile.primary_address.get(AddressPart::Country).or(region).and_then(country_code);
         if let (Some(number), Some(country)) = (&profile.registration_number, country)
             && is_business
@@ -53,10 +69,12 @@ impl CustomerFields {
         violations.finish(Some(()))
     }
 
-    /// The values that today's rules would refuse: those that were stored before there were such rules.
+    /// The values that today's rules would refuse: those that were stored before there were such rules, or before the tenant's
+    /// list of industries changed.
     #[must_use]
-    pub fn refused_today(&self) -> Violations {
-        self.clone().settle(&Profile::default(), None).err().unwrap_or_default()
+    pub fn refused_today(&self, industries: Option<&Industries>) -> Violations {
+        let tables = Tables { region: None, industries };
+        self.clone().settle(&Profile::default(), tables).err().unwrap_or_default()
     }
 }
 
@@ -96,10 +114,10 @@ fn settle_address(address: &mut Address, before: &Address) -> Result<(), Violati
 fn settle_text(
     text: &mut Option<Text<100>>,
     before: Option<&Text<100>>,
-    parse: impl FnOnce(&str) -> Result<&'static str, Rule>,
+    parse: impl FnOnce(&str) -> Result<String, Rule>,
 ) -> Result<(), Rule> {
     if let Some(written) = text.as_ref().filter(|written| before != Some(written)) {
-        *text = Some(Text::stored(parse(written.as_str())?.to_owned()));
+        *text = Some(Text::stored(parse(written.as_str())?));
     }
     Ok(())
 }

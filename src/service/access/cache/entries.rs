@@ -156,4 +156,5 @@ fn bytes_of(acting: &ActingAccount) -> usize {
         + account.name.as_str().len()
         + policies
         + size_of_val(dms_branches.as_slice())
+        + account.industries.as_ref().map_or(0, |own| PER_JSON_BYTE * own.bytes())
 }

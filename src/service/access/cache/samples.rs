@@ -44,6 +44,7 @@ pub(super) fn acting_in(tenant: TenantId, account: AccountId) -> Found {
         created_at: crate::service::clock::now(),
         suspended_at: None,
         suspended_above: false,
+        industries: None,
     };
     let acting = ActingAccount {
         tenant,
