@@ -27,7 +27,7 @@ pub(super) fn text(
     if !is_installed("grpcurl") {
         let _ = writeln!(
             text,
-            "\ngrpcurl is not installed, and the commands below need it: brew install grpcurl, or\n\
+            "\nThe commands below need grpcurl, which is not installed: brew install grpcurl, or\n\
              go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest"
         );
     }
