@@ -285,10 +285,10 @@ fn exit_code(done: Result<()>) -> ExitCode {
 async fn run(options: Options) -> Result<()> {
     let mut report = Report::default();
     if options.wants(|path| !path.apart()) {
-        measure_on_shared_cores(&options, &mut report).await?;
+        Box::pin(measure_on_shared_cores(&options, &mut report)).await?;
     }
     if options.wants(Path::apart) {
-        measure_on_divided_cores(&options, &mut report).await?;
+        Box::pin(measure_on_divided_cores(&options, &mut report)).await?;
     }
     println!("{report}");
     if let Some(file) = &options.json {
@@ -299,7 +299,7 @@ async fn run(options: Options) -> Result<()> {
 
 /// Measures with client, service and PostgreSQL on the same cores.
 async fn measure_on_shared_cores(options: &Options, report: &mut Report) -> Result<()> {
-    let mut fixture = Fixture::start(options).await?;
+    let mut fixture = Box::pin(Fixture::start(options)).await?;
     println!("{}", fixture.machine().await?);
     println!("{}", report::HEADER);
     // Paths that are compared are measured one after the other, so that other load on the machine affects both.
@@ -331,7 +331,7 @@ async fn measure_on_divided_cores(options: &Options, report: &mut Report) -> Res
     if let Some(cores) = &cores {
         cores.use_server_cores()?;
     }
-    let mut fixture = Fixture::start(&Options { only: vec![Path::Overload], ..options.clone() }).await?;
+    let mut fixture = Box::pin(Fixture::start(&Options { only: vec![Path::Overload], ..options.clone() })).await?;
     match &cores {
         Some(cores) => {
             cores.use_client_cores()?;

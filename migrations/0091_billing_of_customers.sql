@@ -14,10 +14,10 @@ create table feature_uses (
     customer_id uuid not null,
     -- `PLAN/CODE` for each active feature, with the plan that the customer is on, and `CLASS/CODE`, with its service class.
     key text collate "C" not null,
-    constraint feature_uses_pkey primary key (tenant_id, customer_id, key),
+    constraint feature_uses_pkey primary key (tenant_id, key, customer_id),
     constraint feature_uses_customer_id_fkey foreign key (tenant_id, customer_id) references customers (tenant_id, id)
 );
-create index feature_uses_key_idx on feature_uses (tenant_id, key);
+create index feature_uses_customer_id_idx on feature_uses (tenant_id, customer_id);
 
 comment on column customers.rate_plan_id is 'Its rate plan; null: the first one that applied to its owner.';
 comment on column customers.billing is 'Its credit limit and active features.';

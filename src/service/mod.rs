@@ -165,7 +165,6 @@ impl Services {
         lease.run(async |conn| store::server_log::indiscreet(conn).await).await
     }
 
-    /// Deletes stored answers that are older than 30 days, in batches, and returns their number; and invitations that ended
     /// Deletes stored answers that are older than 30 days, in batches, and returns their number; invitations that ended as long
     /// ago, with their addresses; and images of merges that were made as long ago. Accepts memberships of first admins that wait.
     /// Replicas may do so at the same time.

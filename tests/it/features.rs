@@ -164,7 +164,7 @@ async fn whether_a_feature_is_used_is_one_look_into_an_index_however_many_custom
                 sqlx::query_scalar(sqlx::AssertSqlSafe(explained)).fetch_one(&mut sql).await.unwrap();
             let blocks = plan[0]["Plan"]["Shared Hit Blocks"].as_u64().unwrap()
                 + plan[0]["Plan"]["Shared Read Blocks"].as_u64().unwrap();
-            assert!(plan.to_string().contains("feature_uses_key_idx"), "{plan}");
+            assert!(plan.to_string().contains("feature_uses_pkey"), "{plan}");
             assert!(blocks < 10, "{blocks} blocks of {plan}");
         }
     }

@@ -419,10 +419,6 @@ impl Client {
         ExchangeServiceClient::new(self.intercepted())
     }
 
-    pub fn billing(&self) -> BillingServiceClient<Intercepted> {
-        BillingServiceClient::new(self.intercepted())
-    }
-
     pub fn tags(&self) -> TagServiceClient<Intercepted> {
         TagServiceClient::new(self.intercepted())
     }
