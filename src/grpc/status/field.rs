@@ -115,10 +115,7 @@ fn of_refusal(refusal: &Refusal) -> &'static [&'static str] {
         Refusal::LastAdmin => &["member_id"],
         Refusal::Blocked(Blocker::NoAdminEmail) => &["first_admin"],
         Refusal::Billing(refusal) => of_billing(refusal),
-        Refusal::Merged | Refusal::Erased | Refusal::Held | Refusal::UndoBlocked(_) => &["customer_id", "customer.id"],
         Refusal::Blocked(_)
-        | Refusal::MergeBlocked(_)
-        | Refusal::ChangedSinceMerge(_)
         | Refusal::RoleTooLow(_)
         | Refusal::FleetOwnedElsewhere
         | Refusal::RequiredToCreate(_)
