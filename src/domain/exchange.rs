@@ -26,6 +26,9 @@ pub enum SubjectKind {
     /// An invitation to one of its addresses.
     #[serde(rename = "invitation")]
     Invitation,
+    /// A payment method, with its token.
+    #[serde(rename = "payment_method")]
+    PaymentMethod,
 }
 
 impl SubjectKind {
@@ -39,6 +42,7 @@ impl SubjectKind {
             Self::Event => "event",
             Self::Merge => "merge",
             Self::Invitation => "invitation",
+            Self::PaymentMethod => "payment_method",
         }
     }
 

@@ -1,5 +1,4 @@
-//! The stored formats. A golden file holds every document that is stored: a change of one changes what other releases read. Fields
-//! that a newer release added survive reading and writing.
+//! The stored formats, each with a golden file: a change of one changes what other releases read.
 
 use std::fmt::Debug;
 

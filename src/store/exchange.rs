@@ -69,7 +69,7 @@ pub async fn documents(
     let read = match after.kind {
         SubjectKind::Customer => {
             let rows = documents!(
-                "select c.id::text as place, to_jsonb(c) - '{tenant_id,ancestors,owner_link_revision,owner_custom_ids,owner_tags,name_key,name_sort,name_scope}'::text[] as document
+                "select c.id::text as place, to_jsonb(c) - '{tenant_id,ancestors,owner_link_revision,owner_custom_ids,owner_tags,name_key,name_sort,name_scope,payment_method_count}'::text[] as document
                  from customers c where c.tenant_id = $1 and c.id = $2",
                 of,
             )
@@ -169,6 +169,16 @@ pub async fn documents(
             )
             .fetch(conn)
             .named("exchange.invitations");
+            page(rows, room, after).await?
+        }
+        SubjectKind::PaymentMethod => {
+            let rows = documents!(
+                "select p.id::text as place, to_jsonb(p) - '{tenant_id,customer_id}'::text[] as document
+                 from payment_methods p where p.tenant_id = $1 and p.customer_id = $2",
+                of,
+            )
+            .fetch(conn)
+            .named("exchange.payment_methods");
             page(rows, room, after).await?
         }
     };

@@ -21,7 +21,6 @@
 ///   the ids of its branches with a dealer management system.
 /// * `SUSPENDED_ABOVE`: whether an account above the account `a` is suspended.
 /// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
-/// * `REPORTED`: `select` and the columns of the billing report of `customers c`, for the acting account $3; $6 to $11 ask for each.
 /// * `BILLED` and others about billing: see [`billing_piece!`](super::sql_billing::billing_piece).
 /// * `RECORDED`: the end of a mutation, see [`mutation!`](super::mutation::mutation). `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
@@ -158,19 +157,6 @@ macro_rules! sql {
             , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?", null::jsonb as "asked: row::Asked",
               false as "cut!"
             "#
-            $($rest)*
-        )
-    };
-    (@ $call:tt [$($text:tt)*] REPORTED $($rest:tt)*) => {
-        $crate::store::sql::sql!(
-            @ $call [$($text)*]
-            "select c.id, case when $6 then c.account_id end as account_id, case when $7 then c.name end as name,
-                    case when not $8 then null when c.account_id = $3 then c.owner_custom_ids else (
-                        select l.custom_ids from customer_links l
-                        where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
-                    ) end as custom_ids, case when $9 then c.status end as status,
-                    case when $9 then c.archived_at end as archived_at,
-                    case when $10 then c.profile ->> 'billing_email' end as billing_email, case when $11 then c.profile ->> 'currency' end as currency"
             $($rest)*
         )
     };

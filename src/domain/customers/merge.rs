@@ -50,6 +50,7 @@ impl Customer {
             (!self.holds.is_empty(), MergeBlocker::Hold),
             (self.owner != survivor.owner, MergeBlocker::OtherOwner),
             (self.id != survivor.id && self.migrated().is_some(), MergeBlocker::Reseller),
+            (self.id != survivor.id && !self.billing.features.is_empty(), MergeBlocker::ActiveFeatures),
         ];
         found.into_iter().filter_map(|(there, blocker)| there.then_some(blocker)).collect()
     }

@@ -15,6 +15,8 @@ pub enum MergeBlocker {
     TooManyTags,
     TooManyLinks,
     TooManySources,
+    ActiveFeatures,
+    TooManyPaymentMethods,
 }
 
 impl MergeBlocker {
@@ -35,6 +37,10 @@ impl MergeBlocker {
             Self::TooManyTags => "Together they have more than 100 tags of one account.",
             Self::TooManyLinks => "More than 2,000 accounts keep custom IDs or tags on them.",
             Self::TooManySources => "More than 200 customers would be merged into one.",
+            Self::ActiveFeatures => {
+                "It has active features. Deactivate them first; the customer that stays can have them."
+            }
+            Self::TooManyPaymentMethods => "Together they have more than 20 payment methods.",
         }
     }
 }

@@ -297,6 +297,3 @@ impl Answer {
         serde_json::from_value(stored).map(read).map_err(|_| Unreadable::Broken)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,3 +5,5 @@ pub mod contract;
 pub mod fingerprint;
 pub mod options;
 pub mod principal;
+#[cfg(test)]
+mod tests;

@@ -141,6 +141,8 @@ fn blocked_out(blocked: BlockedMerge) -> pb::BlockedMerge {
         MergeBlocker::TooManyTags => pb::MergeBlocker::TooManyTags,
         MergeBlocker::TooManyLinks => pb::MergeBlocker::TooManyLinks,
         MergeBlocker::TooManySources => pb::MergeBlocker::TooManySources,
+        MergeBlocker::ActiveFeatures => pb::MergeBlocker::ActiveFeatures,
+        MergeBlocker::TooManyPaymentMethods => pb::MergeBlocker::TooManyPaymentMethods,
     };
     pb::BlockedMerge {
         customer_id: blocked.customer.to_string(),

@@ -1,6 +1,7 @@
 //! `clientele.v1.CustomerService`.
 
 mod batch;
+mod create;
 mod duplicates;
 mod find;
 mod holds;
@@ -23,10 +24,7 @@ use crate::{
         handler::{self, Answered, mutate, mutate_completing},
         pb::{self, customer_service_server::CustomerService},
     },
-    service::{
-        Services,
-        customers::{Customers, NewCustomer},
-    },
+    service::{Services, customers::Customers},
 };
 
 /// The service's handlers.
@@ -46,27 +44,7 @@ impl CustomerService for Handlers {
         &self,
         request: Request<pb::CreateCustomerRequest>,
     ) -> Answered<pb::CreateCustomerResponse> {
-        mutate(
-            request,
-            |violations, caller: &Caller, message| {
-                let pb::CreateCustomerRequest { customer, request_id: _, validate_only: _, duplicate_policy } = message;
-                let policy = duplicates::policy(violations, duplicate_policy);
-                let acting = caller.account();
-                let new = violations.nest("", read::draft(customer, &acting.policies, acting.industries.as_deref()));
-                new.zip(policy).map(|(new, duplicates)| NewCustomer { duplicates, ..new })
-            },
-            async |caller: &Caller, new, options| {
-                let outcome = self.customers.create(caller, &new, options).await?;
-                let possible_duplicates = duplicates::out(outcome.value.duplicates);
-                let (mut customer, replayed) = (show::full(outcome.value.customer), outcome.replayed);
-                if options.validate_only {
-                    // It is not stored, so its id finds nothing.
-                    customer.id.clear();
-                }
-                Ok(pb::CreateCustomerResponse { customer: Some(customer), replayed, possible_duplicates })
-            },
-        )
-        .await
+        create::create(&self.customers, request).await
     }
 
     async fn get_customer(&self, request: Request<pb::GetCustomerRequest>) -> Answered<pb::GetCustomerResponse> {

@@ -1,7 +1,5 @@
 //! Reads the fields of a customer: all of a new customer's, or those that an update's mask names.
 
-use std::mem;
-
 use strum::VariantArray as _;
 
 use crate::{
@@ -73,7 +71,7 @@ pub(super) fn draft(
     let (mut fields, mut known_contacts) = (fields, Vec::new());
     for mut edit in edits {
         if let Edit::Contacts(SentContacts { named, .. }) = &mut edit {
-            known_contacts = mem::take(named);
+            known_contacts = std::mem::take(named);
         }
         violations.nest("customer", fields.apply(edit));
     }

@@ -52,13 +52,14 @@ pub(super) fn merge_blocker_code_and_reason(blocker: MergeBlocker) -> (Code, Err
         MergeBlocker::Hold => Reason::CustomerHeld,
         MergeBlocker::Merged => Reason::CustomerMerged,
         MergeBlocker::Erased => Reason::CustomerErased,
-        MergeBlocker::OtherOwner | MergeBlocker::Reseller => Reason::MergeBlocked,
+        MergeBlocker::OtherOwner | MergeBlocker::Reseller | MergeBlocker::ActiveFeatures => Reason::MergeBlocked,
         MergeBlocker::TooManyContacts
         | MergeBlocker::TooManyLabels
         | MergeBlocker::TooManyCustomIds
         | MergeBlocker::TooManyTags
         | MergeBlocker::TooManyLinks
-        | MergeBlocker::TooManySources => Reason::LimitReached,
+        | MergeBlocker::TooManySources
+        | MergeBlocker::TooManyPaymentMethods => Reason::LimitReached,
     };
     (Code::FailedPrecondition, reason)
 }

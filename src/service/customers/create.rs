@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use super::{
     CustomerDetails, Customers,
+    create_decision::{Refused, decide},
     duplicates::{self, PossibleDuplicate},
     taken::release_hidden,
 };
@@ -15,29 +16,24 @@ use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
         accounts::account::Account,
-        billing::{credit::AskedLimit, rate_plan::PlanTerms, refusal::BillingRefusal, terms::Terms},
-        customers::customer::{Customer, Stamp},
+        billing::{credit::AskedLimit, rate_plan::PlanTerms, refusal::BillingRefusal},
         duplicates::{Duplicate, DuplicatePolicy},
         fields::{
             customer_fields::CustomerFields,
             field::Field,
             references::{References, refuse_foreign},
         },
-        refusal::Refusal,
         requests::{
             answer::Answer,
             options::{Options, Outcome},
         },
         values::{
             custom_id::{CustomIds, System},
-            enums::{Reach, Role},
-            ids::{AccountId, CustomerId, EventId, RatePlanId},
-            violation::{Rule, Violations},
+            ids::{AccountId, RatePlanId},
         },
     },
     error::{Error, Result},
     service::{
-        clock,
         mutation::{Call, end, find_stored, run_statement, write},
         pool::Lease,
     },
@@ -234,12 +230,6 @@ async fn save(
     lease.transaction(end(options), released).await
 }
 
-/// A refusal, by whether the order of checks has it before the replay or after it.
-enum Refused {
-    BeforeReplay(Error),
-    AfterReplay(Error),
-}
-
 /// The plan that was chosen: one of the list that applies to the account; or why it cannot be had.
 async fn chosen_plan(
     conn: &mut PgConnection,
@@ -256,54 +246,6 @@ async fn chosen_plan(
 
 fn plan_id(plan: &Option<PlanTerms>) -> Option<RatePlanId> {
     plan.as_ref().map(|plan| plan.id)
-}
-
-fn decide(
-    caller: &Caller,
-    account: &Account,
-    plan: Result<Option<PlanTerms>, BillingRefusal>,
-    new: &NewCustomer,
-    options: &Options,
-) -> Result<CustomerInsert, Refused> {
-    permits(caller, account, new).map_err(Refused::BeforeReplay)?;
-    refuse_known_contacts(new).map_err(Refused::AfterReplay)?;
-    let refused = |refusal: Refusal| Refused::AfterReplay(refusal.into());
-    let terms = Terms { plan: plan.map_err(|refusal| refused(refusal.into()))?, ..Terms::default() };
-    let limit = new.credit_limit.as_ref().map(|limit| limit.under(&terms)).transpose().map_err(refused)?;
-    let created = Stamp { at: clock::now(), by: caller.author().principal.clone() };
-    let id = CustomerId::from_uuid(clock::new_id());
-    let billed = (terms.plan_id(), limit);
-    let customer = Customer::create(id, account, new.fields.clone(), &new.custom_ids, billed, created);
-    Ok(CustomerInsert {
-        customer: customer.map_err(refused)?,
-        terms,
-        chose_plan: new.rate_plan.is_some(),
-        custom_ids: new.custom_ids.clone(),
-        events: [(); 2].map(|()| EventId::from_uuid(clock::new_id())),
-        request: options.request,
-        duplicates: Vec::new(),
-    })
-}
-
-/// Refuses contacts with an id: a new customer has no contacts that could be known by one.
-fn refuse_known_contacts(new: &NewCustomer) -> Result<()> {
-    let mut violations = Violations::default();
-    for place in &new.known_contacts {
-        let rule = Rule::new("must be empty: the customer is new, and so are its contacts");
-        violations.push(format!("customer.contacts[{place}].contact_id"), rule);
-    }
-    Ok(violations.finish(Some(()))?)
-}
-
-/// Whether the caller may create this customer.
-fn permits(caller: &Caller, account: &Account, new: &NewCustomer) -> Result<()> {
-    let role = |least| caller.must_be(least).map_err(|_| Error::RoleTooLow(least));
-    caller.must_not_be_narrowed()?;
-    role(account.policies.create_role.role()?)?;
-    if new.fields.reach == Reach::Fleet || new.credit_limit.is_some() {
-        role(Role::ServiceManager)?;
-    }
-    Ok(())
 }
 
 /// The new customer as its owner sees it, with the policies that it was decided by.

@@ -14,8 +14,9 @@ use super::{
 use crate::{
     domain::{
         access::caller::Caller,
+        billing::payment_method::PaymentMethod,
         customers::{
-            customer::Stamp,
+            customer::{Customer, Stamp},
             merge::{MAX_LINKS, MAX_SOURCES, unite},
             merge_blocker::MergeBlocker,
             status::Status,
@@ -152,6 +153,10 @@ impl Customers {
         if of_survivor + ids.len() + sources.len() > MAX_SOURCES {
             blockers.push(of_the_survivor(merge.survivor, MergeBlocker::TooManySources));
         }
+        let methods: usize = others.iter().chain([&survivor]).map(|record| record.customer.payment.count).sum();
+        if methods > PaymentMethod::MAX {
+            blockers.push(of_the_survivor(merge.survivor, MergeBlocker::TooManyPaymentMethods));
+        }
         let limit = i64::try_from(MAX_LINKS).map_err(Error::internal)? + 1;
         let accounts = merge::accounts(conn, scope, &ids, limit).await?;
         if accounts.len() > MAX_LINKS {
@@ -201,7 +206,9 @@ impl Customers {
         after.fields = fields;
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
-        let mut changes = Changes::of(&before.customer, &after);
+        // The default payment method of another one may be the survivor's by now.
+        let was = Customer { payment: survivor.customer.payment, ..before.customer.clone() };
+        let mut changes = Changes::of(&was, &after);
         let named: Vec<String> = ids.iter().map(ToString::to_string).collect();
         changes.0.insert("merged_customer_ids".to_owned(), Delta { old: serde_json::Value::Null, new: named.into() });
         let happened = (EventType::CustomersMerged, changes);

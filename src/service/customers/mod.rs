@@ -3,6 +3,7 @@
 mod batch;
 mod change;
 mod create;
+mod create_decision;
 mod custom_ids;
 mod details;
 mod duplicates;

@@ -19,6 +19,7 @@ use crate::{
             merge_blocker::UndoBlocker,
             status::Status,
         },
+        duplicates::stored_keys,
         fields::{customer_fields::CustomerFields, references::References},
         history::{
             event::{Changes, Delta},
@@ -265,7 +266,8 @@ impl Customers {
             customer.fields.references = references.clone();
             let text = Searchable::of(&customer.fields);
             changed.push(unmerged_event(image.customer, now.revision, Changes::of(&record.customer, &customer)));
-            restored.push(Restored { customer: image.customer, references, text });
+            let duplicate_keys = stored_keys(&customer.fields);
+            restored.push(Restored { customer: image.customer, references, text, duplicate_keys });
         }
         changed.extend(undoing.sources.iter().map(|(source, into)| {
             let [old, new] = [survivor, *into].map(|id| id.to_string().into());

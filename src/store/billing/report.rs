@@ -73,7 +73,7 @@ pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -
             query,
             "declare billing_report no scroll cursor for " REPORTED "
             from customers c
-            where c.tenant_id = $1 and c.id > $4 and ($5::uuid is null or c.id = $5) and c.account_id in (
+            where c.tenant_id = $1 and c.status not in ('MERGED', 'ERASED') and c.id > $4 and ($5::uuid is null or c.id = $5) and c.account_id in (
                 select a.id from accounts a where a.tenant_id = $1 and $3 = any(a.ancestors)
             ) and $2
             order by c.id",
@@ -97,7 +97,7 @@ pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -
             query,
             "declare billing_report no scroll cursor for " REPORTED "
             from customers c
-            where c.tenant_id = $1 and c.id > $4 and ($5::uuid is null or c.id = $5) and ($2 or c.account_id = $3)
+            where c.tenant_id = $1 and c.status not in ('MERGED', 'ERASED') and c.id > $4 and ($5::uuid is null or c.id = $5) and ($2 or c.account_id = $3)
             order by c.id",
             tenant,
             query.include_descendants,

@@ -165,6 +165,12 @@ pub async fn erase(
             delete from customer_tags t where t.tenant_id = $1 and t.customer_id = any($12)
         ), search as (
             delete from customer_search s where s.tenant_id = $1 and s.customer_id = any($12)
+        ), duplicate as (
+            delete from duplicate_keys d where d.tenant_id = $1 and d.customer_id = any($12)
+        ), payment_method as (
+            delete from payment_methods p where p.tenant_id = $1 and p.customer_id = any($12)
+        ), feature_use as (
+            delete from feature_uses u where u.tenant_id = $1 and u.customer_id = any($12)
         ), image as (
             -- All of a merge: they hold each other's data.
             delete from merge_images m where m.tenant_id = $1 and m.merge_id = any(array(
@@ -178,7 +184,8 @@ pub async fn erase(
             update customers c set
                 status = 'ERASED', status_reason = null, merged_into = null, name = '', name_key = c.id::text, name_sort = '',
                 name_scope = null, order_reference = null, branch_id = null, sales_person_id = null, profile = '{}',
-                holds = '[]', owner_custom_ids = '{}', owner_tags = '{}', owner_link_revision = coalesce((
+                holds = '[]', billing = '{}', default_payment_method_id = null, payment_method_count = 0,
+                owner_custom_ids = '{}', owner_tags = '{}', owner_link_revision = coalesce((
                     select l.revision from link l where l.customer_id = c.id and l.account_id = c.account_id
                 ), c.owner_link_revision),
                 -- The ids and times in it.

@@ -43,6 +43,10 @@ pub async fn keep(
                 select coalesce(jsonb_agg(to_jsonb(g)), '[]') from customer_tags g
                 where g.tenant_id = $1 and g.customer_id = c.id
             ),
+            'payment_methods', (
+                select coalesce(jsonb_agg(p.id), '[]') from payment_methods p
+                where p.tenant_id = $1 and p.customer_id = c.id
+            ),
             'sources', (
                 select coalesce(jsonb_agg(s.id), '[]') from customers s where s.tenant_id = $1 and s.merged_into = c.id
             )

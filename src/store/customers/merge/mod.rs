@@ -5,6 +5,7 @@
 
 pub mod images;
 mod lost;
+mod payment_methods;
 pub mod undo;
 mod unite;
 

@@ -1,13 +1,16 @@
 //! Undoing a merge: what it moved goes back, as far as nobody has changed it since.
 
+use std::collections::BTreeSet;
+
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 pub use super::lost::{LostId, lost_ids};
-use super::{Changed, copy_owners_links, events};
+use super::{Changed, copy_owners_links, events, payment_methods};
 use crate::{
     domain::{
         access::caller::{Caller, Scope},
+        duplicates::{FLEET, Key},
         fields::references::References,
         search::Searchable,
         values::ids::{AccountId, CustomerId},
@@ -176,6 +179,7 @@ pub async fn give_back(
     .execute(&mut *conn)
     .named("undo.links")
     .await?;
+    payment_methods::give_back(conn, scope, merge, survivor, &customers).await?;
     copy_owners_links(conn, scope, &customers).await
 }
 
@@ -188,6 +192,8 @@ pub struct Restored {
     pub references: References,
     /// What searches look at.
     pub text: Searchable,
+    /// By what it is compared with others.
+    pub duplicate_keys: BTreeSet<Key>,
 }
 
 /// Gives those that were merged their status and what must be unique back, and makes their texts of searches again; deletes the
@@ -208,9 +214,17 @@ pub async fn restore(
         references: &'a References,
         #[serde(flatten)]
         text: &'a Searchable,
+        duplicate_keys: &'a BTreeSet<Key>,
     }
-    let elements: Vec<Element<'_>> =
-        restored.iter().map(|one| Element { id: one.customer, references: &one.references, text: &one.text }).collect();
+    let elements: Vec<Element<'_>> = restored
+        .iter()
+        .map(|Restored { customer: id, references, text, duplicate_keys }| Element {
+            id: *id,
+            references,
+            text,
+            duplicate_keys,
+        })
+        .collect();
     mutation!(
         write.recorded(caller.scope().tenant(), &events(changed, write), &[] as &[NewAnswer<()>]),
         "with element as materialized (
@@ -250,6 +264,15 @@ pub async fn restore(
                 id uuid, name text, bucket smallint, doc text, country text, grams integer[], version smallint
             ) on k.id = w.id
             on conflict (tenant_id, customer_id) do nothing
+        ), duplicate as (
+            insert into duplicate_keys (tenant_id, account_id, key, customer_id)
+            select $1, a.id, d.key, w.id
+            from written w
+            join jsonb_to_recordset($14) as k (id uuid, duplicate_keys bigint[]) on k.id = w.id
+            cross join lateral unnest(k.duplicate_keys) as d (key)
+            cross join lateral unnest(w.ancestors) as a (id)
+            where d.key & $16 = 0 or a.id = w.account_id
+            on conflict do nothing
         ), forgotten as (
             delete from merge_images m where m.tenant_id = $1 and m.merge_id = $12
         )" RECORDED,
@@ -257,6 +280,7 @@ pub async fn restore(
         survivor.get(),
         Json(&elements) as _,
         Json(&write.author.principal) as _,
+        FLEET,
     )
     .fetch_one(conn)
     .named("undo.restore")

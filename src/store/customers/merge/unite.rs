@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Merging, copy_owners_links};
+use super::{Merging, copy_owners_links, payment_methods};
 use crate::{
     domain::{access::caller::Scope, values::ids::AccountId},
     error::Result,
@@ -104,6 +104,9 @@ pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>,
         "
         with gone as (
             delete from customer_search s where s.tenant_id = $1 and s.customer_id = any($3)
+        ), gone_keys as (
+            -- Those of the survivor follow its fields.
+            delete from duplicate_keys d where d.tenant_id = $1 and d.customer_id = any($3)
         )
         update customer_search s set id_grams = coalesce((
             select jsonb_build_object(s.account_id::text, jsonb_agg(distinct g order by g))
@@ -120,5 +123,6 @@ pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>,
     .execute(&mut *conn)
     .named("merge.search")
     .await?;
+    payment_methods::unite(conn, scope, merging).await?;
     copy_owners_links(conn, scope, &merging.all()).await
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::*;
+use super::answer::*;
 use crate::domain::{duplicates::Reason, samples};
 
 #[test]
