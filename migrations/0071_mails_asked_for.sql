@@ -16,3 +16,10 @@ create table invitation_mails (
 );
 create index invitation_mails_account_id_idx on invitation_mails (tenant_id, account_id, asked_at);
 create index invitation_mails_asked_at_idx on invitation_mails (tenant_id, asked_at);
+
+comment on column invitations.leased_until is 'Until when a replica holds the mail that it delivers; null: nobody holds it.';
+comment on table invitation_mails is 'The mails of invitations that were asked for: the limits of a day count them.';
+comment on column invitation_mails.tenant_id is 'The tenant.';
+comment on column invitation_mails.invitation_id is 'The invitation.';
+comment on column invitation_mails.asked_at is 'When the mail was asked for.';
+comment on column invitation_mails.account_id is 'The acting account of the call that asked for it.';

@@ -189,7 +189,8 @@ async fn archived_and_rejected_customers_are_reported_as_such() {
     // Of the statuses of a newer release those of customers that are no more are left out.
     let mut sql = world.sql().await;
     let any =
-        "alter table customers drop constraint customers_status_check, drop constraint customers_status_reason_check";
+        "alter table customers drop constraint customers_status_check, drop constraint customers_status_reason_check,
+                               drop constraint customers_merged_into_check";
     sqlx::raw_sql(any).execute(&mut sql).await.unwrap();
     for (status, shown) in [("MERGED", 0), ("ERASED", 0), ("OF_TOMORROW", 1)] {
         let set = "update customers set status = $1, status_reason = null";

@@ -12,7 +12,7 @@ use crate::{
     suspend_customer::active,
     world::{
         Client, World, assert_refused, at_once, bad_fields, customer, metadata, repeat_at_once, request_id, unknown_id,
-        wire,
+        wait_for_locks, wire,
     },
 };
 
@@ -156,7 +156,7 @@ async fn events_have_what_changed_and_never_the_token() {
 
 #[tokio::test]
 async fn a_customer_in_any_state_has_up_to_20_and_concurrent_calls_exceed_nothing() {
-    let world = World::in_production().await;
+    let world = World::in_production_with(wait_for_locks).await;
     let (acme, ada) = active(&world).await;
     acme.admin.archive(&[&ada.id]).await.unwrap();
     let calls = (0..24).map(|_| {

@@ -124,7 +124,8 @@ async fn one_of_200_creates_of_one_name_wins_and_the_others_get_name_taken() {
     assert_eq!((won.len(), lost.len()), (1, 199));
     for refused in lost {
         let refused = assert_refused(refused, Code::AlreadyExists, "NAME_TAKEN");
-        assert!(refused.message().to_lowercase().contains("stores 2"), "a free name: {}", refused.message());
+        let free = metadata(&refused, "free_names").unwrap();
+        assert!(free.to_lowercase().contains("stores 2"), "{free}");
     }
     let customers: i64 =
         sqlx::query_scalar("select count(*) from customers").fetch_one(&mut world.sql().await).await.unwrap();

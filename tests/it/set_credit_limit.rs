@@ -132,7 +132,11 @@ async fn a_new_customer_gets_a_limit_from_a_service_manager() {
     let asking = acme.child_with("north", Some(requiring(&["rate_plan_id", "credit_limit"], &[]))).await;
     let refused = asking.admin.create(customer("Bob")).await;
     let refused = assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");
-    assert_eq!(metadata(&refused, "missing_fields").as_deref(), Some("credit_limit"), "the first plan is its default");
+    assert_eq!(
+        metadata(&refused, "missing_fields").as_deref(),
+        Some("customer.credit_limit"),
+        "the first plan is its default"
+    );
     let bob = asking.admin.create(pb::Customer { credit_limit: Some(eur(5)), ..customer("Bob") }).await.unwrap();
     let refused = call(&asking.admin, &setting(&bob.id, None)).await;
     assert_refused(refused, Code::InvalidArgument, "REQUIRED_FIELDS_MISSING");

@@ -254,7 +254,7 @@ async fn a_label_above_the_limit_is_refused_unless_another_is_removed() {
     let id = acme.admin.create(pb::Customer { name: "Ada".to_owned(), ..with_labels("", &fifty) }).await.unwrap().id;
     let one_more = with_labels(&id, &[("new", "x")]);
     let refused = refused(&acme.admin, one_more.clone(), &["name", "labels.new"]).await;
-    assert_eq!(bad_fields(&refused), ["customer.name"], "errors of the request itself come first");
+    assert_eq!(bad_fields(&refused), ["customer.name", "customer.labels"], "all that is wrong in one answer");
     let refused = self::refused(&acme.admin, one_more.clone(), &["labels.new"]).await;
     assert_eq!(bad_fields(&refused), ["customer.labels"]);
     let swapped = acme.admin.update(one_more, &["labels.new", "labels.k7"]).await.unwrap();

@@ -1,9 +1,12 @@
 //! What is stored of answers, and read: of this release, of a newer one, and broken ones.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::*;
-use crate::domain::{duplicates::Reason, samples};
+use crate::domain::{
+    duplicates::{Duplicate, Reason},
+    samples,
+};
 
 #[test]
 fn an_answer_of_borrowed_values_is_stored_like_any_other() {

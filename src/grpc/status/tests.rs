@@ -1,17 +1,27 @@
 use super::{details::MAX_SIZE, message::wire_size, *};
 use crate::domain::{
+    billing::{
+        money::{Amount, Money},
+        refusal::BillingRefusal,
+    },
+    customers::merge_blocker::{MergeBlocker, UndoBlocker},
     duplicates::{Duplicate, Reason},
     fields::{field::Field, path::FieldPath},
     refusal::{Blocker, InvitationRefusal},
     values::{
         enums::Role,
         ids::{BranchId, CustomerId, InvitationId, MemberId, TagId},
+        text::Text,
         violation::Rule,
     },
 };
 
 fn duplicate(id: u128) -> Duplicate {
     Duplicate { customer: CustomerId::from_uuid(uuid::Uuid::from_u128(id)), reasons: vec![Reason::TaxId, Reason::Name] }
+}
+
+fn euros() -> Money {
+    Money { currency: Text::parse("EUR").unwrap(), amount: Amount::stored("7.5").unwrap() }
 }
 
 const SECRET: &str = "insert into customers at 10.0.0.7";
@@ -40,6 +50,13 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::from(Refusal::RequiredToCreate(paths())),
         Error::from(Refusal::RequiredToApprove(paths())),
         Error::refused_at(Refusal::Archived, "customer_ids[2]".to_owned()),
+        Error::refused_at(Refusal::Merged, "customer_ids[2]".to_owned()),
+        Error::refused_at(Refusal::Erased, "customer_ids[2]".to_owned()),
+        Error::refused_at(Refusal::MergeBlocked(MergeBlocker::Reseller), "merged_customer_ids[2]".to_owned()),
+        Error::from(Refusal::UndoBlocked(UndoBlocker::NotMerged)),
+        Error::from(Refusal::UndoBlocked(UndoBlocker::TooLate)),
+        Error::from(Refusal::ChangedSinceMerge(vec!["name".to_owned()])),
+        Error::from(Refusal::Blocked(Blocker::RatePlan)),
         Error::from(Refusal::IllegalTransition("an ACTIVE customer cannot be rejected")),
         Error::from(Refusal::BreaksRule(Violations::of("labels", Rule::new("must be at most 50 labels")))),
         Error::from(Refusal::Narrowed),
@@ -57,6 +74,19 @@ fn all_errors() -> Vec<(Error, bool, bool)> {
         Error::refused_at(Refusal::LimitReached("a customer has at most 100 tags"), "customer_ids[2]".to_owned()),
         Error::refused_at(Refusal::ValueOfNewerRelease("the customer's status"), "customer_ids[2]".to_owned()),
         Error::from(Refusal::RoleOfNewerRelease("a role in the account's policies")),
+        Error::from(Refusal::from(BillingRefusal::FeatureNotFound)),
+        Error::from(Refusal::from(BillingRefusal::FeatureExists)),
+        Error::from(Refusal::from(BillingRefusal::FeatureInUse)),
+        Error::from(Refusal::from(BillingRefusal::FeatureRetired)),
+        Error::from(Refusal::from(BillingRefusal::FeatureNotForServiceClass)),
+        Error::from(Refusal::from(BillingRefusal::PriceMissing)),
+        Error::from(Refusal::from(BillingRefusal::CreditLimitMissing)),
+        Error::from(Refusal::from(BillingRefusal::RatePlanNotFound)),
+        Error::from(Refusal::from(BillingRefusal::RatePlanArchived)),
+        Error::from(Refusal::from(BillingRefusal::CurrencyMismatch)),
+        Error::from(Refusal::from(BillingRefusal::NoRatePlan)),
+        Error::from(Refusal::from(BillingRefusal::CreditLimitExceeded { needed: euros(), limit: euros() })),
+        Error::from(Refusal::from(BillingRefusal::CreditBelowUsed { used: euros() })),
         Error::TagNotFound,
         Error::CardNumberRefused(Violations::of("payment_method.token", Rule::new("must not hold a card number"))),
         Error::PaymentMethodNotFound,

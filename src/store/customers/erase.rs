@@ -170,7 +170,7 @@ pub async fn erase(
         ), payment_method as (
             delete from payment_methods p where p.tenant_id = $1 and p.customer_id = any($12)
         ), feature_use as (
-            delete from feature_uses u where u.tenant_id = $1 and u.customer_id = any($12)
+            delete from feature_uses f where f.tenant_id = $1 and f.customer_id = any($12)
         ), image as (
             -- All of a merge: they hold each other's data.
             delete from merge_images m where m.tenant_id = $1 and m.merge_id = any(array(

@@ -62,16 +62,12 @@ impl Walk<'_> {
         format!("from customers c{} where c.tenant_id = $1 and {}", self.text(parts), self.condition(parts))
     }
 
-    /// The columns that conditions name beside the place. Profiles are large, so only if labels are asked for.
-    fn columns(parts: &Parts<'_>) -> String {
+    /// The first customers along an index of the order, whatever the filters say of them, with the columns that conditions name.
+    /// Profiles are large, so only if labels are asked for.
+    fn first(&self, parts: &Parts<'_>) -> String {
         let profile = if parts.search.labels.is_empty() { "" } else { ", c.profile" };
-        format!("{PLACE}, {CONDITIONED}{profile}")
-    }
-
-    /// These columns of the first customers along an index of the order, whatever the filters say of them.
-    fn first(&self, parts: &Parts<'_>, columns: &str) -> String {
         format!(
-            "select {columns} from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}",
+            "select {PLACE}, {CONDITIONED}{profile} from customers c where c.tenant_id = $1 and {}{} order by {} limit {LOOKED_AT}",
             self.arm.index,
             self.after(),
             order(parts.search, "c"),
@@ -154,20 +150,21 @@ pub(super) fn first_or(
         Some(few) => known_few(parts, walk, name, few),
         None => (String::new(), String::new(), "false".to_owned()),
     };
-    // The first customers are read one by one until the page is full. They are counted only if it is not.
+    // The first customers come one by one, in their order, until the page is full. The rest of them is only read to be counted, if
+    // it is not.
     _ = write!(
         with,
-        "{name} as materialized (
-            select {PLACE} from ({}) c{} where {} order by {order} limit case when {are_few} then 0 else {limit} end
+        "{name}_looked_at as materialized ({}),
+         {name} as materialized (
+            select {PLACE} from {name}_looked_at c{} where {} limit case when {are_few} then 0 else {limit} end
          ),
          {name}_is_enough as materialized (
             select {are_few} or (select count(*) from {name}) >= {limit}
-                or (select count(*) from ({}) l) < {LOOKED_AT} as yes
+                or (select count(*) from {name}_looked_at) < {LOOKED_AT} as yes
          ), ",
-        walk.first(parts, &Walk::columns(parts)),
+        walk.first(parts),
         walk.text(parts),
         walk.condition(parts),
-        walk.first(parts, "c.id"),
     );
     let is_enough = format!("(select yes from {name}_is_enough)");
     _ = write!(

@@ -510,7 +510,8 @@ pub const CASES: &[Case] = &[
     case("CustomerService/MergeCustomers", "SERVICE_MANAGER", Tenancy::Customer, |client, id| {
         Box::pin(async move {
             // With another customer of the same account, if there is one.
-            let search = pb::SearchCustomersRequest { page_size: 100, ..Default::default() };
+            let query = "Twin".to_owned();
+            let search = pb::SearchCustomersRequest { query, include_descendants: true, ..Default::default() };
             let others = client.customers().search_customers(search).await.map(|found| found.into_inner().results);
             let others = others.unwrap_or_default().into_iter().filter_map(|result| result.customer);
             let owner = client.get(&id).await.map(|customer| customer.account_id).unwrap_or_default();
@@ -651,7 +652,9 @@ pub const CASES: &[Case] = &[
     ),
     case("BillingService/AssignRatePlan", "SERVICE_MANAGER", Tenancy::Customer, |client, customer_id| {
         Box::pin(async move {
-            let rate_plan_id = plans_of(&client).await.pop().unwrap_or_else(unknown_id);
+            // One that applies to the owner, if the caller sees the customer.
+            let owner = client.get(&customer_id).await.map(|customer| client.acting_in(&customer.account_id));
+            let rate_plan_id = plans_of(owner.as_ref().unwrap_or(&client)).await.pop().unwrap_or_else(unknown_id);
             let request = pb::AssignRatePlanRequest { customer_id, rate_plan_id, ..Default::default() };
             Ok(format!("{:?}", client.billing().assign_rate_plan(request).await?.into_inner()))
         })

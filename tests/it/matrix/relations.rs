@@ -49,6 +49,22 @@ const RESOURCES: &str = "
     MigrateCustomerToReseller   ok    ok      ok          absent  absent   absent   absent
     RevertCustomerMigration     ok    ok      ok          absent  absent   absent   absent
     TransferCustomers           ok    ok      ok          absent  absent   absent   absent
+    FindDuplicateCustomers      ok    ok      ok          absent  absent   absent   absent
+    MergeCustomers              ok    ok      ok          absent  absent   absent   absent
+    UnmergeCustomers            ok    ok      ok          absent  absent   absent   absent
+    EraseCustomer               ok    ok      ok          absent  absent   absent   absent
+    ExportSubjectData           ok    ok      ok          absent  absent   absent   absent
+    AddPaymentMethod            ok    ok      ok          absent  absent   absent   absent
+    SetDefaultPaymentMethod     ok    ok      ok          absent  absent   absent   absent
+    RemovePaymentMethod         ok    ok      ok          absent  absent   absent   absent
+    ListPaymentMethods          ok    ok      ok          absent  absent   absent   absent
+    ActivateFeature             ok    ok      ok          absent  absent   absent   absent
+    DeactivateFeature           ok    ok      ok          absent  absent   absent   absent
+    ListActiveFeatures          ok    ok      ok          absent  absent   absent   absent
+    SetCreditLimit              ok    ok      ok          absent  absent   absent   absent
+    AssignRatePlan              ok    ok      ok          absent  absent   absent   absent
+    UpdateRatePlan              ok    absent  absent      absent  absent   absent   absent
+    ArchiveRatePlan             ok    absent  absent      absent  absent   absent   absent
 ";
 
 /// The reason by which a resource of this kind is absent.
@@ -59,6 +75,7 @@ fn absent(tenancy: Tenancy) -> &'static str {
         Tenancy::Branch => "BRANCH_NOT_FOUND",
         Tenancy::Member => "MEMBER_NOT_FOUND",
         Tenancy::Invitation => "INVITATION_NOT_FOUND",
+        Tenancy::RatePlan => "RATE_PLAN_NOT_FOUND",
         other => panic!("{other:?} is no resource of an account"),
     }
 }
@@ -73,8 +90,8 @@ fn lines() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
 #[test]
 fn every_rpc_that_names_a_resource_has_its_row() {
     let elsewhere = |tenancy: Tenancy| {
-        use Tenancy::{Account, Acting, Caller, InvitationToken, Membership, Platform};
-        matches!(tenancy, Account | Acting | Caller | InvitationToken | Membership | Platform)
+        use Tenancy::{Account, Acting, Caller, InvitationToken, Membership, Platform, Provider};
+        matches!(tenancy, Account | Acting | Caller | InvitationToken | Membership | Platform | Provider)
     };
     let all: BTreeSet<&str> = CASES
         .iter()
