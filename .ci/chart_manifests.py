@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = json.loads((ROOT / "proto/clientele/v1/service_config.json").read_text())
 READS = {
     f"{name['service']}/{name['method']}"
-    for method in CONFIG["methodConfig"] if "retryPolicy" in method
+    for method in CONFIG["methodConfig"] if "retryPolicy" in method and method["timeout"] != "3600s"
     for name in method["name"]
 }  # fmt: skip
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}

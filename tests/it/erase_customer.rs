@@ -216,7 +216,8 @@ async fn a_hold_blocks_it_and_nothing_changes_an_erased_customer() {
     assert_eq!(crate::world::metadata(&batch, "field").as_deref(), Some("customer_ids[0]"));
     let after = rows(&world).await;
     for (table, rows) in &before {
-        if table != "customers" && table != "events" && table != "customer_search" {
+        // The other customer is there by now.
+        if !["customers", "events", "customer_search", "duplicate_keys"].contains(&table.as_str()) {
             assert_eq!(&after[table], rows, "{table}");
         }
     }

@@ -190,7 +190,7 @@ async fn archived_and_rejected_customers_are_reported_as_such() {
     let mut sql = world.sql().await;
     let any =
         "alter table customers drop constraint customers_status_check, drop constraint customers_status_reason_check,
-                               drop constraint customers_merged_into_check";
+                               drop constraint customers_merged_into_check, drop constraint customers_name_check";
     sqlx::raw_sql(any).execute(&mut sql).await.unwrap();
     for (status, shown) in [("MERGED", 0), ("ERASED", 0), ("OF_TOMORROW", 1)] {
         let set = "update customers set status = $1, status_reason = null";

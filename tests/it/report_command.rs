@@ -84,8 +84,8 @@ async fn a_report_is_written_as_csv_or_json_with_the_columns_that_are_asked_for(
 async fn what_cannot_be_reported_is_a_failure_and_says_why() {
     let (world, acme, folder) = started().await;
     let address = world.server.address().to_string();
-    let unknown = failure(billing(&address, folder.path(), &["--columns", "name,nmae"])).await;
-    assert!(unknown.contains("no column nmae") && unknown.contains("billing_email"), "{unknown}");
+    let unknown = failure(billing(&address, folder.path(), &["--columns", "name,unheard_of"])).await;
+    assert!(unknown.contains("no column unheard_of") && unknown.contains("billing_email"), "{unknown}");
     let after = ["--account", acme.account.as_str(), "--after", "7"];
     let refused = failure(billing(&address, folder.path(), &after)).await;
     assert!(refused.contains("InvalidArgument") && refused.contains("after_id"), "{refused}");

@@ -63,7 +63,7 @@ async fn all_customers_of_the_merge_are_what_they_were() {
         let search = pb::SearchCustomersRequest { query: query.to_owned(), ..Default::default() };
         let found = admin.customers().search_customers(search).await.unwrap().into_inner().results;
         let found: Vec<_> = found.into_iter().map(|one| one.customer.unwrap().id).collect();
-        assert_eq!(found, std::slice::from_ref(id), "{query}");
+        assert_eq!(found.first(), Some(id), "{query}: {found:?}");
     }
     let types = async |id: &str| admin.events(id).await.unwrap()[0].r#type();
     assert_eq!(types(&bob).await, CustomerEventType::Unmerged);

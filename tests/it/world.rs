@@ -130,7 +130,7 @@ impl World {
         let keys = Keys::new();
         let mut config = keys.config(database.clone());
         adjust(&mut config);
-        let server = server::start(config).await.expect("the server starts");
+        let server = Box::pin(server::start(config)).await.expect("the server starts");
         let channel = connect(server.address());
         Self { server, database, keys, channel }
     }

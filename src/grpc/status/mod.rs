@@ -248,4 +248,6 @@ fn retry_delay(error: &Error, repeat: Repeat) -> Option<Duration> {
 }
 
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;

@@ -10,16 +10,16 @@ use super::{
     CustomerDetails, Customers,
     create_decision::{Refused, decide},
     duplicates::{self, PossibleDuplicate},
+    new_customer::NewCustomer,
     taken::release_hidden,
 };
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
         accounts::account::Account,
-        billing::{credit::AskedLimit, rate_plan::PlanTerms, refusal::BillingRefusal},
+        billing::{rate_plan::PlanTerms, refusal::BillingRefusal},
         duplicates::{Duplicate, DuplicatePolicy},
         fields::{
-            customer_fields::CustomerFields,
             field::Field,
             references::{References, refuse_foreign},
         },
@@ -28,7 +28,7 @@ use crate::{
             options::{Options, Outcome},
         },
         values::{
-            custom_id::{CustomIds, System},
+            custom_id::System,
             ids::{AccountId, RatePlanId},
         },
     },
@@ -42,23 +42,6 @@ use crate::{
         customers::{CustomerInsert, CustomerRecord},
     },
 };
-
-/// A customer to create.
-#[derive(Clone, Debug)]
-pub struct NewCustomer {
-    /// Its fields.
-    pub fields: CustomerFields,
-    /// The acting account's custom IDs of it.
-    pub custom_ids: CustomIds,
-    /// The places of contacts that came with an id, as those of an existing customer do. A customer is not created with them.
-    pub known_contacts: Vec<usize>,
-    /// The rate plan that was chosen; by default the first one.
-    pub rate_plan: Option<RatePlanId>,
-    /// Its credit limit.
-    pub credit_limit: Option<AskedLimit>,
-    /// What is done if the customer may exist already.
-    pub duplicates: DuplicatePolicy,
-}
 
 /// A customer that was created, and those that may be the same.
 #[derive(Clone, Debug)]

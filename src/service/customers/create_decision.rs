@@ -1,6 +1,6 @@
 //! Decides on a creation.
 
-use super::NewCustomer;
+use super::new_customer::NewCustomer;
 use crate::{
     domain::{
         access::caller::Caller,

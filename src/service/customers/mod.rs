@@ -13,6 +13,7 @@ mod merge;
 mod merge_parts;
 mod migrate;
 mod names;
+mod new_customer;
 mod ownership;
 mod plans;
 mod revert;
@@ -28,12 +29,13 @@ use std::sync::Arc;
 
 pub use self::{
     batch::{BatchItem, BatchOutcomes},
-    create::{Created, NewCustomer},
+    create::Created,
     duplicates::{Compared, PossibleDuplicate},
     find::{Availability, Found},
     merge::{Merge, MergeResult, Merged},
     merge_parts::BlockedMerge,
     migrate::{Migrated, Reseller},
+    new_customer::NewCustomer,
     ownership::Blocked,
     revert::Reverted,
     search::{Match as SearchMatch, Matches},

@@ -92,39 +92,16 @@ pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -
         .execute(conn)
         .named("report.open_below")
         .await?;
-    } else if query.include_descendants {
+    } else {
         sql!(
             query,
             "declare billing_report no scroll cursor for " REPORTED "
             from customers c
-            where c.tenant_id = $1 and c.status not in ('MERGED', 'ERASED') and c.id > $4 and ($5::uuid is null or c.id = $5) and $2
+            where c.tenant_id = $1 and c.status not in ('MERGED', 'ERASED') and c.id > $4 and ($5::uuid is null or c.id = $5)
+              and ($2 or c.account_id = $3)
             order by c.id",
             tenant,
-            true,
-            root,
-            after,
-            narrowed,
-            account,
-            name,
-            custom_ids,
-            status,
-            billing_email,
-            currency,
-        )
-        .execute(conn)
-        .named("report.open_all")
-        .await?;
-    } else {
-        // Its index has the ids as bytes.
-        sql!(
-            query,
-            "declare billing_report no scroll cursor for " REPORTED "
-            from customers c
-            where c.tenant_id = $1 and c.account_id = $3 and uuid_send(c.id) > uuid_send($4) and ($5::uuid is null or c.id = $5)
-              and c.status not in ('MERGED', 'ERASED') and $2
-            order by uuid_send(c.id)",
-            tenant,
-            true,
+            query.include_descendants,
             root,
             after,
             narrowed,

@@ -51,7 +51,7 @@ fn usual_references_are_none() {
     for text in [
         "",
         "adyen",
-        "tok_1NXWPnKMo3Ii8Qv2Zq",
+        "tok_1NXWPnKMo3Ii8Qv2Zq", // typos: on purpose
         "pm_1234567890123",
         "8315 3245 0012 3",
         "4111111111111112",
