@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=third_party");
     println!("cargo:rerun-if-changed=migrations");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    println!("cargo:rustc-env=CLIENTELE_VERSION={}", version()?);
+    println!("cargo:rustc-env=PROGRAM_VERSION={}", version()?);
 
     let mut compiler = protox::Compiler::new(INCLUDES)?;
     compiler.include_source_info(true).include_imports(true).open_files(protos()?)?;

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The version, and the commit of a release build.
-const VERSION: &str = env!("CLIENTELE_VERSION");
+const VERSION: &str = env!("PROGRAM_VERSION");
 
 /// The customer-account service for resellers: gRPC over PostgreSQL.
 ///
