@@ -150,7 +150,10 @@ async fn whether_a_feature_is_used_is_one_look_into_an_index_however_many_custom
     let ada = with_limit(&acme.admin, "Ada", 100).await;
     world.copies(&ada.id, 5_000).await;
     let mut sql = world.sql().await;
-    let uses = "insert into feature_uses (tenant_id, customer_id, key) select tenant_id, id, 'NORMAL/voicemail' from customers";
+    // Many plans, and one feature of a class.
+    let uses = "insert into feature_uses (tenant_id, customer_id, key)
+                select tenant_id, id, case when n % 50 = 0 then 'NORMAL/voicemail' else 'plan-' || n % 97 || '/trunk' end
+                from (select tenant_id, id, row_number() over () as n from customers) c";
     sqlx::query(uses).execute(&mut sql).await.unwrap();
     // Without statistics the planner can take the index by customer; autovacuum makes them after the first rows.
     sqlx::query("analyze feature_uses").execute(&mut sql).await.unwrap();

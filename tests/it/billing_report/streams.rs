@@ -159,7 +159,7 @@ async fn a_stopping_server_ends_a_stream_and_another_one_resumes_it_without_a_ga
     assert_eq!(stopping.await.unwrap(), clientele::server::DrainOutcome::Complete);
 
     let mut seen = [vec![first], more].concat();
-    assert!(seen.len() < 10, "it did not wait for the end");
+    assert!(listed(&seen).len() < ids.len(), "it did not wait for the end");
     let next = World::start_with(database, |_| ()).await;
     let reporter = next.subject("reporter").acting_in(&acme.account);
     let after_id = seen.last().unwrap().after_id.clone();
