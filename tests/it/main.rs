@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::string_slice,
+    clippy::large_futures,
     clippy::needless_pass_by_value,
     reason = "a test fails by panicking"
 )]
