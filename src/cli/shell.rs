@@ -12,7 +12,7 @@ const PROGRAM: &str = "clientele";
 /// Print the completions for a shell
 ///
 ///   bash: clientele completions bash > /etc/bash_completion.d/clientele
-///   zsh:  clientele completions zsh > "${fpath[1]}/_clientele"
+///   zsh:  clientele completions zsh > ~/.zfunc/_clientele
 ///   fish: clientele completions fish > ~/.config/fish/completions/clientele.fish
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
