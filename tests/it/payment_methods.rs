@@ -284,7 +284,7 @@ async fn only_the_owner_and_accounts_above_see_and_change_them() {
     }
     // They move with the customer.
     acme.admin.transfer(&[&eve.id], &north.account).await.unwrap();
-    assert_eq!(list(below, &eve.id).await.unwrap(), [method.clone()]);
+    assert_eq!(list(below, &eve.id).await.unwrap(), std::slice::from_ref(&method));
     assert_eq!(below.get(&eve.id).await.unwrap().default_payment_method_id, method.id);
 }
 

@@ -31,7 +31,7 @@ async fn an_account_inherits_the_list_of_the_nearest_account_above_that_has_one(
     let viewer = shop.member(pb::Role::Viewer).await;
     let listed = plans(&viewer).await;
     assert_eq!((names(&listed), &listed.account_id, listed.inherited), (vec!["Standard"], &acme.account, true));
-    assert_eq!(listed.rate_plans, [standard.clone()]);
+    assert_eq!(listed.rate_plans, std::slice::from_ref(&standard));
     assert!(!plans(&acme.admin).await.inherited);
 
     let own = create_plan(&north.admin, plan("North", &[("voicemail", 3)])).await.unwrap();
