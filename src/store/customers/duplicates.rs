@@ -64,39 +64,41 @@ pub async fn find_duplicates(
     let rows = sql!(
         query_as Row,
         "with found as materialized (
-            select d.customer_id, k.reason, max(k.points) as points, bool_or(d.rare) as rare
+            select d.tenant_id, d.customer_id, k.reason, max(k.points) as points, bool_or(d.rare) as rare
             from unnest($6::uuid[], $7::bigint[], $8::integer[], $9::integer[]) as k (account_id, key, reason, points)
             cross join lateral (
-                select l.customer_id, count(*) over () < $10 as rare
+                select l.tenant_id, l.customer_id, count(*) over () < $10 as rare
                 from (
-                    select d.customer_id from duplicate_keys d
+                    select d.tenant_id, d.customer_id from duplicate_keys d
                     where d.tenant_id = $1 and d.account_id = k.account_id and d.key = k.key
                     order by d.customer_id
                     limit $10
                 ) l
             ) d
-            group by d.customer_id, k.reason
+            group by d.tenant_id, d.customer_id, k.reason
         ), best as materialized (
             (
                 -- Of a value that many have only the first are read, so a customer with a rare value may have more in common.
-                select f.customer_id, sum(f.points) as points, bool_or(f.rare) as rare
+                select f.tenant_id, f.customer_id, sum(f.points) as points, bool_or(f.rare) as rare
                 from found f
                 where f.customer_id is distinct from $11
-                group by f.customer_id
+                group by f.tenant_id, f.customer_id
                 order by rare desc, points desc, f.customer_id
                 limit $12
             )
             union all
             -- A call that is narrowed to one customer compares that one.
-            select $2, 0, true where $2::uuid is not null and $2 is distinct from $11
+            select $1, $2, 0, true where $2::uuid is not null and $2 is distinct from $11
         ), page as materialized (
-            select p.id, p.nth, sum(p.size) over (order by p.nth rows unbounded preceding) as size
+            select p.tenant_id, p.id, p.nth, sum(p.size) over (order by p.nth rows unbounded preceding) as size
             from (
-                select s.id, s.size, row_number() over (order by b.rare desc, b.points desc, s.id) as nth
+                select s.tenant_id, s.id, s.size, row_number() over (order by b.rare desc, b.points desc, s.id) as nth
                 from best b
                 cross join lateral (
-                    select c.id, " SIZE_IN_VIEW " as size from customers c
-                    where c.tenant_id = $1 and c.id = b.customer_id and c.status <> all($13) and " VISIBLE "
+                    -- The tenant comes from the rows: of a parameter, statistics older than the tenant say that it has no customers, and
+                    -- any index with the tenant is as good as the key.
+                    select c.tenant_id, c.id, " SIZE_IN_VIEW " as size from customers c
+                    where c.tenant_id = b.tenant_id and c.id = b.customer_id and c.status <> all($13) and " VISIBLE "
                     offset 0
                 ) s
                 order by b.rare desc, b.points desc, s.id
@@ -105,7 +107,7 @@ pub async fn find_duplicates(
         )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES READ_ONLY "
         from page p
         cross join lateral (
-            select c.* from customers c where c.tenant_id = $1 and c.id = p.id offset 0
+            select c.* from customers c where c.tenant_id = p.tenant_id and c.id = p.id offset 0
         ) c
         where p.size <= $15 or p.nth = 1
         order by p.nth",
