@@ -13,7 +13,7 @@ use crate::{
         },
         requests::options::Outcome,
         values::{
-            ids::{self, PaymentMethodId},
+            ids::{self, CustomerId, PaymentMethodId},
             text::Text,
             violation::{Rule, Violations},
         },
@@ -87,11 +87,7 @@ pub(super) async fn set_default(
     ])?;
     mutate(
         request,
-        |violations, _, message| {
-            let pb::SetDefaultPaymentMethodRequest { customer_id: id, payment_method_id, .. } = message;
-            let id = customer_id(violations, "customer_id", &id);
-            id.zip(violations.check("payment_method_id", PaymentMethodId::parse(&payment_method_id)))
-        },
+        |violations, _, message| named(violations, &message.customer_id, &message.payment_method_id),
         async |caller: &Caller, (id, method), options| {
             let Outcome { value: (details, _), replayed, .. } =
                 methods.set_default(caller, id, method, options).await?;
@@ -99,6 +95,12 @@ pub(super) async fn set_default(
         },
     )
     .await
+}
+
+/// Reads the customer, and the payment method that the request names.
+fn named(violations: &mut Violations, customer: &str, method: &str) -> Option<(CustomerId, PaymentMethodId)> {
+    let customer = customer_id(violations, "customer_id", customer);
+    customer.zip(violations.check("payment_method_id", PaymentMethodId::parse(method)))
 }
 
 pub(super) async fn remove(
@@ -115,11 +117,7 @@ pub(super) async fn remove(
     ])?;
     mutate(
         request,
-        |violations, _, message| {
-            let pb::RemovePaymentMethodRequest { customer_id: id, payment_method_id, .. } = message;
-            let id = customer_id(violations, "customer_id", &id);
-            id.zip(violations.check("payment_method_id", PaymentMethodId::parse(&payment_method_id)))
-        },
+        |violations, _, message| named(violations, &message.customer_id, &message.payment_method_id),
         async |caller: &Caller, (id, method), options| {
             let Outcome { value: (details, _), replayed, .. } = methods.remove(caller, id, method, options).await?;
             Ok(pb::RemovePaymentMethodResponse { customer: Some(show::full(details)), replayed })
