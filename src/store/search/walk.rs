@@ -134,7 +134,7 @@ impl Builder {
 /// What a page has of an arm: those of the first customers in order that fit, if they fill it or are all there are, else `rest`,
 /// which is only executed then. Only `rest` where no index has the order. Returns what goes before the page, and the arm.
 ///
-/// `few` gives the ids of customers of which one or more filters leave no other; if they are few, only these are read.
+/// `few`, where a filter has an index of its own, gives the ids of all that it lets through. If they are few, only these are read.
 pub(super) fn first_or(
     parts: &Parts<'_>,
     walk: &Walk<'_>,
@@ -178,8 +178,11 @@ pub(super) fn first_or(
 /// The arm that reads `few`, if they are: what goes before the page, the arm, and whether it is read.
 fn known_few(parts: &Parts<'_>, walk: &Walk<'_>, name: &str, few: &str) -> (String, String, String) {
     let (order, limit) = (order(parts.search, "c"), &parts.limit);
-    let are_few = format!("(select count(*) from {name}_few) <= {FEW}");
-    let with = format!("{name}_few as materialized (select g.id from ({few}) g limit {FEW} + 1), ");
+    let are_few = format!("(select yes from {name}_are_few)");
+    let with = format!(
+        "{name}_few as materialized (select g.id from ({few}) g limit {FEW} + 1),
+         {name}_are_few as materialized (select count(*) <= {FEW} as yes from {name}_few), "
+    );
     let arm = format!(
         "(select {PLACE}, 0 as place {} order by {order} limit case when {are_few} then {limit} else 0 end) union all ",
         walk.from(parts, &format!("select distinct id from {name}_few"))
