@@ -34,7 +34,7 @@ pub async fn export(client: &Client, id: &str, page_size: i32) -> Vec<pb::Subjec
     }
 }
 
-fn by_kind(documents: &[pb::SubjectDocument]) -> BTreeMap<&str, Vec<Value>> {
+pub fn by_kind(documents: &[pb::SubjectDocument]) -> BTreeMap<&str, Vec<Value>> {
     let mut kinds: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for document in documents {
         kinds.entry(&document.kind).or_default().push(serde_json::from_str(&document.json).unwrap());

@@ -95,6 +95,7 @@ mod lookup_customer;
 mod mail;
 mod matrix;
 mod memory;
+mod merge_billing;
 mod merge_customers;
 mod merge_customers_limits;
 mod messages;

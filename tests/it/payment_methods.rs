@@ -52,7 +52,7 @@ pub async fn remove(client: &Client, customer_id: &str, id: &str) -> Result<pb::
     Ok(client.billing().remove_payment_method(request).await?.into_inner().customer.unwrap())
 }
 
-async fn list(client: &Client, customer_id: &str) -> Result<Vec<pb::PaymentMethod>, Status> {
+pub async fn list(client: &Client, customer_id: &str) -> Result<Vec<pb::PaymentMethod>, Status> {
     let request = pb::ListPaymentMethodsRequest { customer_id: customer_id.to_owned() };
     Ok(client.billing().list_payment_methods(request).await?.into_inner().payment_methods)
 }
