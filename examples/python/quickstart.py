@@ -28,10 +28,8 @@ def generated():
     """Our protos as Python modules. A real client generates them in its build, with the same command."""
     includes = [f"-I{root}" for root in (PROTO, THIRD_PARTY, files("grpc_tools") / "_proto")]
     ours = sorted(file.stem for file in PROTO.glob("clientele/v1/*.proto"))
-    sources = [f"clientele/v1/{name}.proto" for name in ours]
-    sources += [f"google/rpc/{name}.proto" for name in ("status", "error_details")]
-    # The types of the contract's annotations; packages have them too: googleapis-common-protos and protovalidate.
-    sources += [f"google/api/{name}.proto" for name in ("annotations", "field_behavior", "http")] + ["buf/validate/validate.proto"]
+    # With the protos that ours import; packages have most of them too: googleapis-common-protos and protovalidate.
+    sources = [str(file.relative_to(root)) for root in (PROTO, THIRD_PARTY) for file in sorted(root.rglob("*.proto"))]
     with tempfile.TemporaryDirectory() as out:
         if protoc.main(["protoc", *includes, f"--python_out={out}", f"--grpc_python_out={out}", *sources]):
             raise SystemExit("the protos do not compile")
