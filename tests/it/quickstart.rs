@@ -1,4 +1,4 @@
-//! Runs the Rust example. `.ci/examples` runs it in every language on `clientele dev`, and expects the same lines.
+//! Runs the Rust example. `.ci/clients` runs it in every language on `clientele dev`, and expects the same lines.
 
 use crate::world::{World, requiring};
 use clientele::{client::Client, grpc::pb};
