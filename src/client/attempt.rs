@@ -17,7 +17,10 @@ use tonic::{
 };
 use tower::{Service, ServiceExt as _};
 
-use super::{calls::TIMEOUT, token::Token};
+use super::token::Token;
+
+/// The header of a call's time limit.
+pub(super) const TIMEOUT: &str = "grpc-timeout";
 
 /// A call as it is sent, once or several times.
 #[derive(Clone)]

@@ -11,19 +11,12 @@ use tonic::{
 use super::{
     Client,
     attempt::no_answer,
-    calls::{Calls, header},
+    calls::{ACCOUNT, Calls, TENANT, header},
     error::Error,
     policy::RETRIES,
     tls::Tls,
     token::Token,
 };
-
-/// The header of the acting account.
-pub(super) const ACCOUNT: &str = "clientele-account";
-/// The header of the customer that calls are narrowed to.
-pub(super) const CUSTOMER: &str = "clientele-customer";
-/// The header by which a service principal names the tenant.
-const TENANT: &str = "clientele-tenant";
 
 /// How the client names itself to the server.
 const USER_AGENT: &str = concat!("clientele-rust/", env!("CARGO_PKG_VERSION"));
@@ -45,10 +38,12 @@ pub struct Builder {
     connect_timeout: Duration,
 }
 
-impl Builder {
-    pub(super) fn new(address: String) -> Self {
-        Self {
-            address,
+impl Client {
+    /// A client of the server at this address: `https://host:port`, `http://host:port`, or `host:port`.
+    #[must_use]
+    pub fn builder(address: impl Into<String>) -> Builder {
+        Builder {
+            address: address.into(),
             tls: None,
             token: None,
             headers: Vec::new(),
@@ -57,7 +52,9 @@ impl Builder {
             connect_timeout: CONNECT_LIMIT,
         }
     }
+}
 
+impl Builder {
     /// Connects over TLS. An address with `https://` needs this only for something else than the built-in Mozilla roots.
     #[must_use]
     pub fn tls(self, tls: Tls) -> Self {

@@ -14,7 +14,7 @@ use tower::{Service, ServiceExt as _, retry::Retry};
 
 use super::{
     answer::until,
-    attempt::{Attempt, Call, out_of_time},
+    attempt::{Attempt, Call, TIMEOUT, out_of_time},
     error::Error,
     policy::policy,
     request_id::with_request_id,
@@ -22,8 +22,12 @@ use super::{
     token::Token,
 };
 
-/// The header of a call's time limit.
-pub(super) const TIMEOUT: &str = "grpc-timeout";
+/// The header of the acting account.
+pub(super) const ACCOUNT: &str = "clientele-account";
+/// The header of the customer that calls are narrowed to.
+pub(super) const CUSTOMER: &str = "clientele-customer";
+/// The header by which a service principal names the tenant.
+pub(super) const TENANT: &str = "clientele-tenant";
 
 /// The connection, with what the client does for every call. Generated clients call through it.
 #[derive(Clone)]

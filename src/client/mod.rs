@@ -35,18 +35,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at this address: `https://host:port`, `http://host:port`, or `host:port`.
-    #[must_use]
-    pub fn builder(address: impl Into<String>) -> Builder {
-        Builder::new(address.into())
-    }
-
     /// The same client, acting in this account.
     ///
     /// # Errors
     /// INVALID_ARGUMENT if the id cannot be a header.
     pub fn in_account(&self, id: &str) -> Result<Self, Error> {
-        Ok(Self { calls: self.calls.with_header(builder::ACCOUNT, id)? })
+        Ok(Self { calls: self.calls.with_header(calls::ACCOUNT, id)? })
     }
 
     /// The same client, narrowed to this customer: its calls see no other.
@@ -54,7 +48,7 @@ impl Client {
     /// # Errors
     /// INVALID_ARGUMENT if the id cannot be a header.
     pub fn for_customer(&self, id: &str) -> Result<Self, Error> {
-        Ok(Self { calls: self.calls.with_header(builder::CUSTOMER, id)? })
+        Ok(Self { calls: self.calls.with_header(calls::CUSTOMER, id)? })
     }
 
     /// What the clients below call through; for the generated clients of the server's other services, such as health.
