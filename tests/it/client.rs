@@ -100,7 +100,8 @@ async fn an_error_is_decoded_with_its_reason_and_all_its_details() {
         (other.reason(), other.reason_name(), other.to_string().as_str()),
         (None, None, "Unavailable: no connection")
     );
-    let later = ErrorDetails::with_error_info("OF_A_LATER_RELEASE", "clientele", [("field", "name")]);
+    let later =
+        ErrorDetails::with_error_info("OF_A_LATER_RELEASE", "clientele", [("field".to_owned(), "name".to_owned())]);
     let later = Error::from(Status::with_error_details(Code::Aborted, "", later));
     assert_eq!((later.reason(), later.reason_name()), (None, Some("OF_A_LATER_RELEASE")));
     assert_eq!((later.metadata("field"), later.metadata("etag")), (Some("name"), None));

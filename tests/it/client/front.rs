@@ -101,9 +101,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let broken = Arc::new(Notify::new());
     let calls = service_fn(|request| answer(request, shared.clone(), broken.clone()));
-    let connection = http2::Builder::new(TokioExecutor::new()).timer(TokioTimer::new());
+    let mut server = http2::Builder::new(TokioExecutor::new());
+    server.timer(TokioTimer::new());
     tokio::select! {
-        _ = connection.serve_connection(TokioIo::new(stream), calls) => (),
+        _ = server.serve_connection(TokioIo::new(stream), calls) => (),
         () = broken.notified() => (),
     }
 }
