@@ -15,12 +15,11 @@
 
 use std::error::Error;
 
-use clientele::grpc::pb::{
-    self, access_service_client::AccessServiceClient, customer_service_client::CustomerServiceClient,
-    history_service_client::HistoryServiceClient,
+use clientele::{
+    client::{self, Client},
+    pb,
 };
-use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
-use tonic_types::StatusExt as _;
+use tonic::{Response, Status};
 use uuid::Uuid;
 
 #[tokio::main]
@@ -29,8 +28,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(address), Some(token)) = (arguments.next(), arguments.next()) else {
         return Err("usage: quickstart ADDRESS TOKEN".into());
     };
-    let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
-    Box::pin(walk(channel, &token, |step| println!("{step}"))).await
+    // Every call has a deadline, and is tried again where that is safe. `token_provider` takes a function that renews the token.
+    let client = Client::builder(address).token(token).connect().await?;
+    Box::pin(walk(&client, |step| println!("{step}"))).await
 }
 
 /// Takes one customer from creation to the archive, and reports every step. The token's subject must be an ADMIN of one
@@ -38,15 +38,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 ///
 /// # Errors
 /// What the server refuses.
-pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String)) -> Result<(), Box<dyn Error>> {
-    let bearer: AsciiMetadataValue = format!("Bearer {token}").parse()?;
-    let authorize = move |mut request: Request<()>| -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", bearer.clone());
-        Ok(request)
-    };
-    let mut access = AccessServiceClient::with_interceptor(channel.clone(), authorize.clone());
-    let mut customers = CustomerServiceClient::with_interceptor(channel.clone(), authorize.clone());
-    let mut history = HistoryServiceClient::with_interceptor(channel, authorize);
+pub async fn walk(client: &Client, mut report: impl FnMut(String)) -> Result<(), Box<dyn Error>> {
+    let (mut access, mut customers, mut history) = (client.access(), client.customers(), client.history());
 
     let me = access.who_am_i(pb::WhoAmIRequest::default()).await?.into_inner();
     let membership = me.memberships.first().ok_or("the token's subject is a member of no account")?;
@@ -62,7 +55,8 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
     let create = pb::CreateCustomerRequest { customer: Some(wrong), ..Default::default() };
     report(refusal(customers.create_customer(create).await)?);
 
-    // A request_id makes the call safe to repeat: the second call gets the first one's answer.
+    // A request_id makes the call safe to repeat: the second call gets the first one's answer. The client gives one to every
+    // mutation that has none, for its own retries; this one is for repeats by the program.
     let create = pb::CreateCustomerRequest {
         customer: Some(pb::Customer {
             name: format!("Kontiki {}", Uuid::new_v4().simple()),
@@ -155,13 +149,9 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
 /// Why the server refused a call: the reason, and the fields that it names.
 fn refusal<T>(answer: Result<Response<T>, Status>) -> Result<String, Box<dyn Error>> {
     let Err(status) = answer else { return Err("it should have been refused".into()) };
-    let details = status.get_error_details();
-    let Some(info) = details.error_info() else { return Err(status.into()) }; // not the service's answer
-    let fields = match details.bad_request() {
-        Some(bad) => {
-            bad.field_violations.iter().map(|violation| violation.field.as_str()).collect::<Vec<_>>().join(", ")
-        }
-        None => info.metadata.get("changed_fields").cloned().unwrap_or_default(),
-    };
-    Ok(format!("refused: {} ({fields})", info.reason))
+    let error = client::Error::from(status);
+    let Some(reason) = error.reason() else { return Err(error.into()) }; // not the service's answer
+    let invalid: Vec<&str> = error.violations().iter().map(|violation| violation.field.as_str()).collect();
+    let fields = error.metadata("changed_fields").map_or_else(|| invalid.join(", "), str::to_owned);
+    Ok(format!("refused: {} ({fields})", reason.as_str_name().trim_start_matches("ERROR_REASON_")))
 }

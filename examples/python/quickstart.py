@@ -3,89 +3,14 @@
 With `cargo run -- dev` running in another terminal, from the root of the clone:
 
     python3 -m pip install -r examples/python/requirements.txt
+    buf generate --template examples/python/buf.gen.yaml --output examples/python
     python3 examples/python/quickstart.py 127.0.0.1:50051 "$(cargo run --quiet -- token bob)"
 """
 
 import sys
-import tempfile
-import time
 import uuid
-from importlib import import_module
-from importlib.resources import files
-from pathlib import Path
-from types import SimpleNamespace
 
-import grpc
-from grpc_tools import protoc
-
-ROOT = Path(__file__).resolve().parents[2]
-PROTO, THIRD_PARTY = ROOT / "proto", ROOT / "third_party"
-SECONDS = 10  # for one call
-TRIES = 3
-
-
-def generated():
-    """Our protos as Python modules. A real client generates them in its build, with the same command."""
-    includes = [f"-I{root}" for root in (PROTO, THIRD_PARTY, files("grpc_tools") / "_proto")]
-    ours = sorted(file.stem for file in PROTO.glob("clientele/v1/*.proto"))
-    # With the protos that ours import; packages have most of them too: googleapis-common-protos and protovalidate.
-    sources = [str(file.relative_to(root)) for root in (PROTO, THIRD_PARTY) for file in sorted(root.rglob("*.proto"))]
-    with tempfile.TemporaryDirectory() as out:
-        if protoc.main(["protoc", *includes, f"--python_out={out}", f"--grpc_python_out={out}", *sources]):
-            raise SystemExit("the protos do not compile")
-        sys.path.append(out)
-        # A module for each file; here all names of the package in one place, as other languages have them.
-        modules = [import_module(f"clientele.v1.{name}_pb2") for name in ours]
-        modules += [import_module(f"clientele.v1.{name}_pb2_grpc") for name in ours if name.endswith("_service")]
-        clientele = SimpleNamespace(**{name: value for module in modules for name, value in vars(module).items()})
-        return clientele, import_module("google.rpc.status_pb2"), import_module("google.rpc.error_details_pb2")
-
-
-v1, status_pb, details_pb = generated()
-
-
-def detail(error, kind):
-    """The detail of this kind that the server sent with an error, or None."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            for packed in status_pb.Status.FromString(value).details:
-                found = kind()
-                if packed.Unpack(found):
-                    return found
-    return None
-
-
-class Caller:
-    """Calls with a token."""
-
-    def __init__(self, token):
-        self.metadata = [("authorization", f"Bearer {token}")]
-
-    def __call__(self, method, request):
-        """Calls, and retries where that is safe: if the server says so with a RetryInfo; or, for a call with a request_id,
-        if no answer came, because such a call takes effect only once."""
-        for tries_left in reversed(range(TRIES)):
-            try:
-                return method(request, metadata=self.metadata, timeout=SECONDS)
-            except grpc.RpcError as error:
-                wait = detail(error, details_pb.RetryInfo)
-                unanswered = error.code() == grpc.StatusCode.UNAVAILABLE and getattr(request, "request_id", "")
-                if not tries_left or not (wait or unanswered):
-                    raise
-                time.sleep(wait.retry_delay.ToTimedelta().total_seconds() if wait else 0.2)
-
-
-def refusal(call, method, request):
-    """Why the server refuses the call: its ErrorInfo, and the fields that its BadRequest lists."""
-    try:
-        call(method, request)
-    except grpc.RpcError as error:
-        info = detail(error, details_pb.ErrorInfo)
-        if info is None:
-            raise  # not an answer of the service; perhaps there is no connection
-        bad = detail(error, details_pb.BadRequest) or details_pb.BadRequest()
-        return info, [violation.field for violation in bad.field_violations]
-    raise AssertionError("it should have been refused")
+from calls import Caller, connect, refusal, v1
 
 
 def walk(channel, call):
@@ -165,9 +90,7 @@ def main():
     if len(sys.argv) != 3:
         raise SystemExit("usage: quickstart.py ADDRESS TOKEN")
     address, token = sys.argv[1:]
-    # The config that ships with the protos: timeouts for all RPCs, retries for reads.
-    config = (PROTO / "clientele/v1/service_config.json").read_text(encoding="utf-8")
-    with grpc.insecure_channel(address, options=[("grpc.service_config", config)]) as channel:
+    with connect(address) as channel:
         walk(channel, Caller(token))
 
 

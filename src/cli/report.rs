@@ -14,6 +14,7 @@ use super::{
     settings::Logging,
 };
 use crate::{
+    client::Tls,
     config::{Problems, RawSettings, tls},
     grpc::report_client::{COLUMNS, Column, Progress, Record, ReportSource, column, download},
 };
@@ -107,11 +108,7 @@ impl Billing {
         let columns = columns(&self.columns)?;
         let tls = match (&self.tls_ca_file, self.tls) {
             (None, false) => None,
-            (file, _) => {
-                let mut config = tls::client_config(file.as_deref()).map_err(Failure)?;
-                config.alpn_protocols = vec![b"h2".to_vec()];
-                Some(config)
-            }
+            (file, _) => Some(Tls::trust_anchors(tls::trusted(file.as_deref()).map_err(Failure)?.roots)),
         };
         let mut rows = Rows::new(self.format, self.output.as_ref(), &columns, self.after.is_empty())?;
         let source = ReportSource {

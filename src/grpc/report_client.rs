@@ -3,28 +3,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rustls::ClientConfig;
 use tokio::time::sleep;
-use tonic::{
-    Code, Request, Status,
-    metadata::{Ascii, MetadataValue},
-    transport::Channel,
-};
+use tonic::{Code, Status};
 
-use super::{
-    client::connect,
-    pb::{
-        BillingReportColumn, BillingReportRow, CustomerStatus, StreamBillingReportRequest, StreamBillingReportResponse,
-        billing_service_client::BillingServiceClient,
-    },
+use super::pb::{
+    BillingReportColumn, BillingReportRow, CustomerStatus, StreamBillingReportRequest, StreamBillingReportResponse,
 };
+use crate::client::{Client, Error, Tls};
 
 /// Tries in a row that bring nothing new, before the report is given up.
 const TRIES: u32 = 8;
 /// Pause before the first of them; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Longest message: the contract's limit, with room.
-const MAX_MESSAGE: usize = 8 * 1024 * 1024;
 
 /// Where the report comes from, and what it has.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +22,7 @@ pub struct ReportSource {
     /// HOST:PORT.
     pub address: String,
     /// The TLS configuration; none for clear text.
-    pub tls: Option<ClientConfig>,
+    pub tls: Option<Tls>,
     /// The caller's token.
     pub token: String,
     /// The acting account; none for the caller's only one.
@@ -139,10 +129,10 @@ async fn read(
     after: &mut String,
     write: &mut impl FnMut(Progress<'_>) -> Result<(), String>,
 ) -> Result<(), Failure> {
-    let channel: Channel = connect(&source.address, source.tls.clone(), None).await.map_err(Failure::Again)?;
-    let mut client = BillingServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
-    let request = request(source, columns, after).map_err(Failure::Final)?;
-    let mut stream = client.stream_billing_report(request).await.map_err(|status| failure(&status))?.into_inner();
+    let client = connect(source).await.map_err(|error| failure(error.status()))?;
+    let request = request(source, columns, after);
+    let answer = client.billing().stream_billing_report(request).await;
+    let mut stream = answer.map_err(|status| failure(&status))?.into_inner();
     while let Some(message) = stream.message().await.map_err(|status| failure(&status))? {
         let StreamBillingReportResponse { rows, after_id, snapshot_time } = message;
         let at = snapshot_time.map(|at| at.to_string()).unwrap_or_default();
@@ -153,12 +143,23 @@ async fn read(
     Ok(())
 }
 
-fn request(
-    source: &ReportSource,
-    columns: &[Column],
-    after: &str,
-) -> Result<Request<StreamBillingReportRequest>, String> {
-    let mut request = Request::new(StreamBillingReportRequest {
+/// A client that tries once: `download` itself tries again.
+async fn connect(source: &ReportSource) -> Result<Client, Error> {
+    let mut builder = Client::builder(&source.address).token(&source.token).attempts(1);
+    if let Some(tls) = &source.tls {
+        builder = builder.tls(tls.clone());
+    }
+    if let Some(account) = &source.account {
+        builder = builder.account(account);
+    }
+    if let Some(tenant) = &source.tenant {
+        builder = builder.tenant(tenant);
+    }
+    builder.connect().await
+}
+
+fn request(source: &ReportSource, columns: &[Column], after: &str) -> StreamBillingReportRequest {
+    StreamBillingReportRequest {
         include_descendants: source.include_descendants,
         // Without any, the server would send all.
         columns: match columns.iter().filter_map(|column| column.asked).map(i32::from).collect::<Vec<_>>() {
@@ -166,19 +167,7 @@ fn request(
             some => some,
         },
         after_id: after.to_owned(),
-    });
-    let headers = [
-        ("authorization", Some(format!("Bearer {}", source.token))),
-        ("clientele-account", source.account.clone()),
-        ("clientele-tenant", source.tenant.clone()),
-    ];
-    for (name, value) in headers {
-        if let Some(value) = value {
-            let value: MetadataValue<Ascii> = value.parse().map_err(|_| format!("{name} is not a valid header"))?;
-            request.metadata_mut().insert(name, value);
-        }
     }
-    Ok(request)
 }
 
 /// Whether a stream can be resumed. A lost connection is UNKNOWN to the client, or CANCELLED by the server.

@@ -33,6 +33,7 @@ mod billing_report;
 mod bounded_reads;
 mod change_member_role;
 mod check_name_availability;
+mod client;
 mod commands;
 mod connections;
 mod contract;

@@ -1,7 +1,7 @@
-//! Runs the Rust example. `.ci/examples` runs it in every language on `clientele dev`, and expects the same lines.
+//! Runs the Rust example. `.ci/clients` runs it in every language on `clientele dev`, and expects the same lines.
 
 use crate::world::{World, requiring};
-use clientele::grpc::pb;
+use clientele::{client::Client, grpc::pb};
 
 #[path = "../../examples/quickstart.rs"]
 pub(crate) mod example;
@@ -18,8 +18,9 @@ async fn the_quickstart_prints_the_expected_lines() {
     world.subject("bob").accepting_all().await;
 
     let mut steps = Vec::new();
-    let token = world.keys.token("bob");
-    Box::pin(example::walk(world.channel(), &token, |step| steps.push(step))).await.unwrap();
+    let client = Client::builder(world.server.address().to_string()).token(world.keys.token("bob"));
+    let client = client.connect().await.unwrap();
+    Box::pin(example::walk(&client, |step| steps.push(step))).await.unwrap();
 
     let expected: Vec<&str> = include_str!("../../examples/quickstart.txt").lines().collect();
     assert_eq!(steps.len(), expected.len(), "{steps:#?}");
