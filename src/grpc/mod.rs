@@ -16,6 +16,7 @@ mod invitations;
 pub mod money;
 pub mod pb;
 pub mod report_client;
+pub mod report_columns;
 mod routes;
 pub mod status;
 mod tags;

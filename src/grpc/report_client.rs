@@ -1,7 +1,7 @@
 //! The client of StreamBillingReport, for `clientele report billing`: it reads a report to its end, and resumes a stream that
 //! ends early.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::time::sleep;
@@ -14,15 +14,19 @@ use tonic::{
 use super::{
     client::connect,
     pb::{
-        BillingReportColumn, BillingReportRow, CustomerStatus, StreamBillingReportRequest, StreamBillingReportResponse,
-        billing_service_client::BillingServiceClient,
+        ArchivedFilter, BillingReportColumn, SearchCustomersRequest, StreamBillingReportRequest,
+        StreamBillingReportResponse, billing_service_client::BillingServiceClient,
+        customer_service_client::CustomerServiceClient,
     },
+    report_columns::Column,
 };
 
 /// Tries in a row that bring nothing new, before the report is given up.
 const TRIES: u32 = 8;
 /// Pause before the first of them; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How long a count may take.
+const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 /// Longest message: the contract's limit, with room.
 const MAX_MESSAGE: usize = 8 * 1024 * 1024;
 
@@ -45,31 +49,6 @@ pub struct ReportSource {
     pub after: String,
 }
 
-/// A column of the report.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Its name.
-    pub name: &'static str,
-    asked: Option<BillingReportColumn>,
-    text: fn(&BillingReportRow) -> String,
-}
-
-/// The columns in their order. The customer's id comes first.
-pub const COLUMNS: &[Column] = &[
-    Column { name: "customer_id", asked: None, text: |row| row.customer_id.clone() },
-    Column { name: "account_id", asked: Some(BillingReportColumn::Account), text: |row| row.account_id.clone() },
-    Column { name: "name", asked: Some(BillingReportColumn::Name), text: |row| row.name.clone() },
-    Column { name: "custom_ids", asked: Some(BillingReportColumn::CustomIds), text: custom_ids },
-    Column { name: "status", asked: Some(BillingReportColumn::Status), text: status },
-    Column { name: "archived_at", asked: Some(BillingReportColumn::Status), text: archived_at },
-    Column {
-        name: "billing_email",
-        asked: Some(BillingReportColumn::BillingEmail),
-        text: |row| row.billing_email.clone(),
-    },
-    Column { name: "currency", asked: Some(BillingReportColumn::Currency), text: |row| row.currency.clone() },
-];
-
 /// A row as it is written: the texts of the columns, in their order.
 pub type Record = Vec<String>;
 
@@ -84,12 +63,6 @@ pub enum Progress<'a> {
     },
     /// The stream has ended early, and is resumed.
     Interrupted(&'a str),
-}
-
-/// The column of a name.
-#[must_use]
-pub fn column(name: &str) -> Option<Column> {
-    COLUMNS.iter().copied().find(|column| column.name == name)
 }
 
 /// Reads a report to its end and gives each part of it to `write`. A stream that ends early is resumed after its last
@@ -122,6 +95,21 @@ pub async fn download(
         write(Progress::Interrupted(&failure))?;
         sleep(FIRST_PAUSE.saturating_mul(1 << (failures - 1))).await;
     }
+}
+
+/// How many customers the whole report has, if they are few enough to be counted: 1,000 or less.
+pub async fn count(source: &ReportSource) -> Option<usize> {
+    let channel = connect(&source.address, source.tls.clone(), Some(COUNTED_WITHIN)).await.ok()?;
+    let search = SearchCustomersRequest {
+        include_descendants: source.include_descendants,
+        archived: ArchivedFilter::Show.into(),
+        include_total_size: true,
+        page_size: 1,
+        ..Default::default()
+    };
+    let request = authorized(source, search).ok()?;
+    let found = CustomerServiceClient::new(channel).search_customers(request).await.ok()?.into_inner();
+    if found.total_size_is_at_least { None } else { usize::try_from(found.total_size).ok() }
 }
 
 /// How a stream ended early.
@@ -158,7 +146,7 @@ fn request(
     columns: &[Column],
     after: &str,
 ) -> Result<Request<StreamBillingReportRequest>, String> {
-    let mut request = Request::new(StreamBillingReportRequest {
+    let asked = StreamBillingReportRequest {
         include_descendants: source.include_descendants,
         // Without any, the server would send all.
         columns: match columns.iter().filter_map(|column| column.asked).map(i32::from).collect::<Vec<_>>() {
@@ -166,7 +154,13 @@ fn request(
             some => some,
         },
         after_id: after.to_owned(),
-    });
+    };
+    authorized(source, asked)
+}
+
+/// A request of the caller in the acting account.
+fn authorized<T>(source: &ReportSource, message: T) -> Result<Request<T>, String> {
+    let mut request = Request::new(message);
     let headers = [
         ("authorization", Some(format!("Bearer {}", source.token))),
         ("clientele-account", source.account.clone()),
@@ -190,21 +184,4 @@ fn failure(status: &Status) -> Failure {
         }
         _ => Failure::Final(message),
     }
-}
-
-/// The custom IDs as a JSON object.
-fn custom_ids(row: &BillingReportRow) -> String {
-    let ids: &BTreeMap<String, String> = &row.custom_ids;
-    serde_json::to_string(ids).unwrap_or_default()
-}
-
-fn status(row: &BillingReportRow) -> String {
-    match row.status() {
-        CustomerStatus::Unspecified => String::new(),
-        status => status.as_str_name().trim_start_matches("CUSTOMER_STATUS_").to_owned(),
-    }
-}
-
-fn archived_at(row: &BillingReportRow) -> String {
-    row.archived_at.map(|at| at.to_string()).unwrap_or_default()
 }
