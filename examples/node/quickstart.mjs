@@ -23,7 +23,7 @@ const [PROTO, THIRD_PARTY] = ['proto', 'third_party'].map((folder) => fileURLToP
 const MILLISECONDS = 10_000; // for one call
 const TRIES = 3;
 
-const services = ['access', 'customer', 'history'].map((name) => `clientele/v1/${name}_service.proto`);
+const services = ['access', 'billing', 'customer', 'history'].map((name) => `clientele/v1/${name}_service.proto`);
 const protos = protoLoader.loadSync([...services, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
   includeDirs: [PROTO, THIRD_PARTY],
   keepCase: true,
@@ -38,9 +38,12 @@ metadata.set('authorization', `Bearer ${token}`);
 // The config that ships with the protos: timeouts for all RPCs, retries for reads.
 const config = readFileSync(`${PROTO}/clientele/v1/service_config.json`, 'utf8');
 const { v1 } = grpc.loadPackageDefinition(protos).clientele;
-const [access, customers, history] = [v1.AccessService, v1.CustomerService, v1.HistoryService].map(
-  (Service) => new Service(address, grpc.credentials.createInsecure(), { 'grpc.service_config': config }),
-);
+const [access, billing, customers, history] = [
+  v1.AccessService,
+  v1.BillingService,
+  v1.CustomerService,
+  v1.HistoryService,
+].map((Service) => new Service(address, grpc.credentials.createInsecure(), { 'grpc.service_config': config }));
 
 // The details that the server sent with an error, by the names of their types.
 function details(error) {
@@ -134,8 +137,30 @@ const late = await refusal(customers, 'SuspendCustomer', suspend);
 console.log(`refused: ${late.info.reason} (${late.info.metadata.changed_fields})`);
 await call(customers, 'SuspendCustomer', { ...suspend, etag: approved.etag });
 await call(customers, 'ResumeCustomer', { customer_id: created.id });
+console.log('suspended, resumed');
+
+// The list is that of the account, or of the nearest one above it that has one. A new customer is on its first plan.
+const { rate_plans: plans } = await call(billing, 'ListRatePlans');
+console.log(`rate plan: ${plans[0].name}, in ${plans[0].currency}`);
+const money = ({ units, currency_code }) => `${units} ${currency_code}`;
+await call(billing, 'SetCreditLimit', { customer_id: created.id, credit_limit: { units: 25 } });
+const feature = { customer_id: created.id, code: 'voicemail', quantity: 2 };
+const { customer: active } = await call(billing, 'ActivateFeature', feature);
+console.log(`active: voicemail; used ${money(active.credit_used)}, left ${money(active.credit_available)}`);
+const tooMany = await refusal(billing, 'ActivateFeature', { ...feature, quantity: 11 });
+console.log(`refused: ${tooMany.info.reason}`);
+
+// A stream of messages, in the order of ids. Only the columns that are asked for are read and sent.
+const columns = ['RATE_PLAN', 'FEATURES', 'TOTAL'].map((column) => `BILLING_REPORT_COLUMN_${column}`);
+for await (const { rows } of billing.StreamBillingReport({ columns }, metadata)) {
+  for (const row of rows.filter((row) => row.customer_id === created.id)) {
+    const codes = row.features.map((feature) => feature.code).join(', ');
+    console.log(`billing report: ${row.rate_plan_name}, ${codes}, ${money(row.total)}`);
+  }
+}
+
 await call(customers, 'ArchiveCustomers', { customer_ids: [created.id] });
-console.log('suspended, resumed, archived');
+console.log('archived');
 
 // Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
 const page = { customer_id: created.id, page_size: 3, page_token: '' };
@@ -147,4 +172,4 @@ do {
   page.page_token = next_page_token;
 } while (page.page_token);
 
-for (const client of [access, customers, history]) client.close();
+for (const client of [access, billing, customers, history]) client.close();
