@@ -7,9 +7,10 @@
 
 import { randomUUID } from 'node:crypto';
 
-import { call, client, refusal } from './calls.mjs';
+import { call, client, metadata, refusal } from './calls.mjs';
 
-const [access, customers, history] = ['AccessService', 'CustomerService', 'HistoryService'].map(client);
+const services = ['AccessService', 'BillingService', 'CustomerService', 'HistoryService'];
+const [access, billing, customers, history] = services.map(client);
 
 const me = await call(access, 'WhoAmI');
 console.log(`I am ${me.memberships[0].role} of ${me.memberships[0].account_name}`);
@@ -57,8 +58,30 @@ const late = await refusal(customers, 'SuspendCustomer', suspend);
 console.log(`refused: ${late.info.reason} (${late.info.metadata.changed_fields})`);
 await call(customers, 'SuspendCustomer', { ...suspend, etag: approved.etag });
 await call(customers, 'ResumeCustomer', { customer_id: created.id });
+console.log('suspended, resumed');
+
+// The list is that of the account, or of the nearest one above it that has one. A new customer is on its first plan.
+const { rate_plans: plans } = await call(billing, 'ListRatePlans');
+console.log(`rate plan: ${plans[0].name}, in ${plans[0].currency}`);
+const money = ({ units, currency_code }) => `${units} ${currency_code}`;
+await call(billing, 'SetCreditLimit', { customer_id: created.id, credit_limit: { units: 25 } });
+const feature = { customer_id: created.id, code: 'voicemail', quantity: 2 };
+const { customer: active } = await call(billing, 'ActivateFeature', feature);
+console.log(`active: voicemail; used ${money(active.credit_used)}, left ${money(active.credit_available)}`);
+const tooMany = await refusal(billing, 'ActivateFeature', { ...feature, quantity: 11 });
+console.log(`refused: ${tooMany.info.reason}`);
+
+// A stream of messages, in the order of ids. Only the columns that are asked for are read and sent.
+const columns = ['RATE_PLAN', 'FEATURES', 'TOTAL'].map((column) => `BILLING_REPORT_COLUMN_${column}`);
+for await (const { rows } of billing.StreamBillingReport({ columns }, metadata)) {
+  for (const row of rows.filter((row) => row.customer_id === created.id)) {
+    const codes = row.features.map((feature) => feature.code).join(', ');
+    console.log(`billing report: ${row.rate_plan_name}, ${codes}, ${money(row.total)}`);
+  }
+}
+
 await call(customers, 'ArchiveCustomers', { customer_ids: [created.id] });
-console.log('suspended, resumed, archived');
+console.log('archived');
 
 // Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
 const page = { customer_id: created.id, page_size: 3, page_token: '' };
@@ -70,4 +93,4 @@ do {
   page.page_token = next_page_token;
 } while (page.page_token);
 
-for (const service of [access, customers, history]) service.close();
+for (const service of [access, billing, customers, history]) service.close();

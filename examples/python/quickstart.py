@@ -15,6 +15,7 @@ from calls import Caller, connect, refusal, v1
 
 def walk(channel, call):
     access = v1.AccessServiceStub(channel)
+    billing = v1.BillingServiceStub(channel)
     customers = v1.CustomerServiceStub(channel)
     history = v1.HistoryServiceStub(channel)
     status_name = v1.CustomerStatus.Name
@@ -71,8 +72,12 @@ def walk(channel, call):
     suspend.etag = approved.etag
     call(customers.SuspendCustomer, suspend)
     call(customers.ResumeCustomer, v1.ResumeCustomerRequest(customer_id=created.id))
+    print("suspended, resumed")
+
+    sell(billing, call, created.id)
+
     call(customers.ArchiveCustomers, v1.ArchiveCustomersRequest(customer_ids=[created.id]))
-    print("suspended, resumed, archived")
+    print("archived")
 
     # Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
     page = v1.ListCustomerEventsRequest(customer_id=created.id, page_size=3)
@@ -84,6 +89,36 @@ def walk(channel, call):
         page.page_token = answer.next_page_token
         if not page.page_token:
             return
+
+
+def money(amount):
+    """An amount of whole units."""
+    return f"{amount.units} {amount.currency_code}"
+
+
+def sell(billing, call, customer_id):
+    """Gives the customer credit and a feature at the price of its rate plan, and reads what the billing report says of it."""
+    # The list is that of the account, or of the nearest one above it that has one. A new customer is on its first plan.
+    plan = call(billing.ListRatePlans, v1.ListRatePlansRequest()).rate_plans[0]
+    print(f"rate plan: {plan.name}, in {plan.currency}")
+
+    limit = v1.SetCreditLimitRequest(customer_id=customer_id)
+    limit.credit_limit.units = 25
+    call(billing.SetCreditLimit, limit)
+    feature = v1.ActivateFeatureRequest(customer_id=customer_id, code="voicemail", quantity=2)
+    active = call(billing.ActivateFeature, feature).customer
+    print(f"active: voicemail; used {money(active.credit_used)}, left {money(active.credit_available)}")
+    feature.quantity = 11
+    info, _ = refusal(call, billing.ActivateFeature, feature)
+    print(f"refused: {info.reason}")
+
+    # A stream of messages, in the order of ids. Only the columns that are asked for are read and sent.
+    columns = [v1.BillingReportColumn.Value(f"BILLING_REPORT_COLUMN_{name}") for name in ("RATE_PLAN", "FEATURES", "TOTAL")]
+    for message in call(billing.StreamBillingReport, v1.StreamBillingReportRequest(columns=columns)):
+        for row in message.rows:
+            if row.customer_id == customer_id:
+                codes = ", ".join(feature.code for feature in row.features)
+                print(f"billing report: {row.rate_plan_name}, {codes}, {money(row.total)}")
 
 
 def main():

@@ -13,6 +13,7 @@ mod handler;
 mod history;
 mod invitations;
 pub mod report_client;
+pub mod report_columns;
 mod routes;
 pub mod status;
 mod tags;

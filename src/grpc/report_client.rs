@@ -1,13 +1,17 @@
 //! The client of StreamBillingReport, for `clientele report billing`: it reads a report to its end, and resumes a stream that
 //! ends early.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use tokio::time::sleep;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
-use super::pb::{
-    BillingReportColumn, BillingReportRow, CustomerStatus, StreamBillingReportRequest, StreamBillingReportResponse,
+use super::{
+    pb::{
+        ArchivedFilter, BillingReportColumn, SearchCustomersRequest, StreamBillingReportRequest,
+        StreamBillingReportResponse,
+    },
+    report_columns::Column,
 };
 use crate::client::{Client, Error, Tls};
 
@@ -15,6 +19,8 @@ use crate::client::{Client, Error, Tls};
 const TRIES: u32 = 8;
 /// Pause before the first of them; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How long a count may take.
+const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where the report comes from, and what it has.
 #[derive(Clone, Debug, Default)]
@@ -35,31 +41,6 @@ pub struct ReportSource {
     pub after: String,
 }
 
-/// A column of the report.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Its name.
-    pub name: &'static str,
-    asked: Option<BillingReportColumn>,
-    text: fn(&BillingReportRow) -> String,
-}
-
-/// The columns in their order. The customer's id comes first.
-pub const COLUMNS: &[Column] = &[
-    Column { name: "customer_id", asked: None, text: |row| row.customer_id.clone() },
-    Column { name: "account_id", asked: Some(BillingReportColumn::Account), text: |row| row.account_id.clone() },
-    Column { name: "name", asked: Some(BillingReportColumn::Name), text: |row| row.name.clone() },
-    Column { name: "custom_ids", asked: Some(BillingReportColumn::CustomIds), text: custom_ids },
-    Column { name: "status", asked: Some(BillingReportColumn::Status), text: status },
-    Column { name: "archived_at", asked: Some(BillingReportColumn::Status), text: archived_at },
-    Column {
-        name: "billing_email",
-        asked: Some(BillingReportColumn::BillingEmail),
-        text: |row| row.billing_email.clone(),
-    },
-    Column { name: "currency", asked: Some(BillingReportColumn::Currency), text: |row| row.currency.clone() },
-];
-
 /// A row as it is written: the texts of the columns, in their order.
 pub type Record = Vec<String>;
 
@@ -74,12 +55,6 @@ pub enum Progress<'a> {
     },
     /// The stream has ended early, and is resumed.
     Interrupted(&'a str),
-}
-
-/// The column of a name.
-#[must_use]
-pub fn column(name: &str) -> Option<Column> {
-    COLUMNS.iter().copied().find(|column| column.name == name)
 }
 
 /// Reads a report to its end and gives each part of it to `write`. A stream that ends early is resumed after its last
@@ -112,6 +87,21 @@ pub async fn download(
         write(Progress::Interrupted(&failure))?;
         sleep(FIRST_PAUSE.saturating_mul(1 << (failures - 1))).await;
     }
+}
+
+/// How many customers the whole report has, if they are few enough to be counted: 1,000 or less.
+pub async fn count(source: &ReportSource) -> Option<usize> {
+    let client = connect(source).await.ok()?;
+    let mut search = Request::new(SearchCustomersRequest {
+        include_descendants: source.include_descendants,
+        archived: ArchivedFilter::Show.into(),
+        include_total_size: true,
+        page_size: 1,
+        ..Default::default()
+    });
+    search.set_timeout(COUNTED_WITHIN);
+    let found = client.customers().search_customers(search).await.ok()?.into_inner();
+    if found.total_size_is_at_least { None } else { usize::try_from(found.total_size).ok() }
 }
 
 /// How a stream ended early.
@@ -179,21 +169,4 @@ fn failure(status: &Status) -> Failure {
         }
         _ => Failure::Final(message),
     }
-}
-
-/// The custom IDs as a JSON object.
-fn custom_ids(row: &BillingReportRow) -> String {
-    let ids: &BTreeMap<String, String> = &row.custom_ids;
-    serde_json::to_string(ids).unwrap_or_default()
-}
-
-fn status(row: &BillingReportRow) -> String {
-    match row.status() {
-        CustomerStatus::Unspecified => String::new(),
-        status => status.as_str_name().trim_start_matches("CUSTOMER_STATUS_").to_owned(),
-    }
-}
-
-fn archived_at(row: &BillingReportRow) -> String {
-    row.archived_at.map(|at| at.to_string()).unwrap_or_default()
 }

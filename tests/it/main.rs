@@ -68,6 +68,7 @@ mod features;
 mod field_paths;
 mod fields;
 mod find_duplicate_customers;
+mod first_rate_plan;
 mod fleet;
 mod frames;
 mod get_account;
