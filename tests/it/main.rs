@@ -69,6 +69,7 @@ mod fields;
 mod find_duplicate_customers;
 mod fleet;
 mod frames;
+mod gathered_reads;
 mod get_account;
 mod get_customer;
 mod half_messages;
