@@ -68,7 +68,7 @@ impl CallContext {
     }
 
     /// Whether work for it that has not begun is pointless: its caller has gone, and nothing would be half done.
-    fn is_pointless(&self) -> bool {
+    pub(super) fn is_pointless(&self) -> bool {
         !self.mutates && self.abandoned.load(Ordering::Relaxed)
     }
 }
@@ -78,9 +78,14 @@ pub async fn scope<T>(call: Arc<CallContext>, work: impl Future<Output = T>) -> 
     CALL.scope(call, work).await
 }
 
+/// The call at hand; none in background work.
+pub(super) fn current() -> Option<Arc<CallContext>> {
+    CALL.try_with(Arc::clone).ok()
+}
+
 /// Work that belongs to the call at hand, in a task of its own too.
 pub(super) fn rejoined<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
-    let call = CALL.try_with(Arc::clone).ok();
+    let call = current();
     async move {
         match call {
             Some(call) => CALL.scope(call, work).await,

@@ -95,6 +95,13 @@ pub fn current() -> Option<Arc<Metrics>> {
     Context::map_current(|context| Some(Arc::clone(&context.get::<Telemetry>()?.metrics)))
 }
 
+/// Returns the context of work that goes on for several calls: the telemetry of the work at hand, without its span.
+#[must_use]
+pub fn context() -> Context {
+    let telemetry = Context::map_current(|context| context.get::<Telemetry>().cloned());
+    telemetry.map_or_else(Context::new, |telemetry| Context::new().with_value(telemetry))
+}
+
 /// Records something in the metrics of the current work.
 pub fn measure(record: impl FnOnce(&Metrics)) {
     Context::map_current(|context| {

@@ -19,7 +19,7 @@ mod traces;
 
 pub use self::{
     gauges::{OutboxStatus, PoolStatus},
-    handle::{Telemetry, current, ids, measure},
+    handle::{Telemetry, context, current, ids, measure},
     labels::{CacheResult, MailResult, RetryReason},
     logs::{Format, LogFilter, filter, init},
     metrics::{InFlightCount, Metrics},

@@ -104,7 +104,7 @@ fn contacts(count: usize) -> Vec<pb::Contact> {
 }
 
 /// A customer at the size limit: of its fields, the labels take most.
-fn largest(name: &str) -> pb::Customer {
+pub fn largest(name: &str) -> pb::Customer {
     let labels = (0..50).map(|number| (format!("label-{number:02}"), "𝄞".repeat(500))).collect();
     pb::Customer { labels, contacts: contacts(10), ..customer(name) }
 }

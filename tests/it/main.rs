@@ -71,6 +71,7 @@ mod find_duplicate_customers;
 mod first_rate_plan;
 mod fleet;
 mod frames;
+mod gathered_reads;
 mod get_account;
 mod get_customer;
 mod half_messages;

@@ -9,6 +9,7 @@ mod details;
 mod duplicates;
 mod erase;
 mod find;
+mod gather;
 mod merge;
 mod merge_billing;
 mod merge_parts;
@@ -29,6 +30,7 @@ mod upsert;
 
 use std::sync::Arc;
 
+use self::gather::Gathering;
 pub use self::{
     batch::{BatchItem, BatchOutcomes},
     create::Created,
@@ -65,16 +67,16 @@ use crate::{
     },
     error::Result,
     service::{
-        access::inviting::Inviting, call, clock, large_batches::LargeBatches, mutation::Mutations, pool::Pool,
-        seal::Sealer,
+        access::inviting::Inviting, clock, large_batches::LargeBatches, mutation::Mutations, pool::Pool, seal::Sealer,
     },
-    store::{self, customers::CustomerRecord},
+    store::customers::CustomerRecord,
 };
 
 /// The use cases on customers.
 #[derive(Clone)]
 pub struct Customers {
     pool: Pool,
+    reads: Gathering,
     /// Searches have sessions of their own, so that they never hold up anything else.
     searches: Pool,
     mutations: Mutations,
@@ -119,7 +121,8 @@ impl Customers {
         sealer: Arc<Sealer>,
         inviting: Inviting,
     ) -> Self {
-        Self { pool, searches, mutations, large_batches, sealer, inviting }
+        let reads = Gathering::new(pool.clone());
+        Self { pool, reads, searches, mutations, large_batches, sealer, inviting }
     }
 
     /// Reads one customer.
@@ -225,9 +228,9 @@ impl Customers {
         self.change(caller, id, &Command::ReleaseHold(hold), options).await
     }
 
-    /// Reads one customer, in one statement.
+    /// Reads one customer, together with others that are read at the same time.
     async fn get_record(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
-        self.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id, call::hold).await).await
+        self.reads.get(caller, id).await
     }
 }
 

@@ -8,6 +8,7 @@ mod duplicates;
 pub mod erase;
 pub mod family;
 mod find;
+mod gathered;
 mod hidden_ids;
 pub mod merge;
 pub mod ownership;
@@ -27,6 +28,7 @@ pub use self::{
     create::{CustomerInsert, create},
     duplicates::find_duplicates,
     find::{came_by_merge, find_by_custom_id, get_all, lookup},
+    gathered::{Found, Wanted, get_gathered},
     hidden_ids::{HiddenHolder, find_hidden, release},
     record::{BatchCustomer, CustomerRecord, LoadedCustomer},
     save::{save, save_changes},

@@ -1,0 +1,140 @@
+//! Reads of one customer that are in flight at once: they go to the database together, and each gets what it would get alone.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use clientele::grpc::pb::{self, Reach, Role};
+use tonic::{Code, Status};
+
+use crate::{
+    access_look_ups::measured,
+    bounded_reads::largest,
+    overload::locked_out,
+    telemetry::scrape::scrape,
+    world::{Client, World, at_once, customer, database, full_customer, unknown_id, until, wait_for_locks, wire},
+};
+
+/// What a read gives: the customer, or its refusal.
+type Seen = Result<pb::Customer, (Code, String, Vec<u8>)>;
+
+async fn read(client: Client, id: String) -> Seen {
+    client.get(&id).await.map_err(|refused: Status| wire(&refused))
+}
+
+/// How often rounds of gathered reads went to the database.
+async fn rounds(world: &World) -> f64 {
+    let summary = [("db_query_summary", "customers.get_gathered")];
+    scrape(world).await.value("db_client_operation_duration_seconds_count", &summary)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mixed_callers_get_at_once_what_each_gets_alone() {
+    let world = measured().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    let dealer = acme.child("dealer").await;
+    let site = dealer.child("site").await;
+    let mut ids = Vec::new();
+    for (at, account) in [&acme, &dealer, &site, &globex].into_iter().enumerate() {
+        for reach in [Reach::Local, Reach::Fleet] {
+            let name = format!("Customer {at} {}", reach.as_str_name());
+            let asked = pb::Customer { reach: reach.into(), ..full_customer(&name) };
+            let asked = pb::Customer { custom_ids: [("erp".to_owned(), name)].into(), ..asked };
+            ids.push(account.admin.create(asked).await.unwrap().id);
+        }
+    }
+    // What accounts below keep on customers of an account above, and what another account keeps on one below it.
+    for (client, id) in [(&site.admin, &ids[1]), (&dealer.admin, &ids[1]), (&acme.admin, &ids[4])] {
+        client.tag(&[id], &["ours"], &[]).await.unwrap();
+    }
+    acme.admin.archive(&[&ids[0]]).await.unwrap();
+    ids.push(unknown_id());
+    let callers = [
+        acme.admin.clone(),
+        acme.member(Role::Viewer).await,
+        dealer.admin.clone(),
+        dealer.member(Role::Member).await,
+        site.admin.clone(),
+        globex.admin.clone(),
+        acme.admin.acting_in(&site.account),
+        dealer.admin.narrowed_to(&ids[2]),
+        site.admin.narrowed_to(&ids[1]),
+    ];
+    let mut alone = Vec::new();
+    for caller in &callers {
+        for id in &ids {
+            alone.push((caller.clone(), id.clone(), read(caller.clone(), id.clone()).await));
+        }
+    }
+    let (found, absent) = alone.iter().partition::<Vec<_>, _>(|(.., seen)| seen.is_ok());
+    assert!(found.len() > 20 && absent.len() > 20, "{} and {}", found.len(), absent.len());
+    assert!(rounds(&world).await < 0.5, "who is alone waits for nobody");
+
+    // More than one round takes, in any order.
+    for round in 0..5 {
+        let mut asked: Vec<_> = alone.iter().chain(&alone).enumerate().collect();
+        asked.sort_by_cached_key(|(at, _)| RandomState::new().hash_one((round, at)));
+        let asked: Vec<_> = asked.into_iter().map(|(_, one)| one).collect();
+        let reads = at_once(asked.iter().map(|(caller, id, _)| read(caller.clone(), id.clone()))).await;
+        for (seen, (.., expected)) in reads.into_iter().zip(asked) {
+            assert_eq!(&seen, expected);
+        }
+    }
+    let calls = 10 * alone.len();
+    let rounds = rounds(&world).await;
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let calls = calls as f64;
+    assert!((1.0..calls / 4.0).contains(&rounds), "{rounds} rounds for {calls} calls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_that_are_too_large_together_are_read_one_by_one() {
+    let world = World::start_with(database().await, |config| {
+        config.load.max_bytes_in_flight = 1024 * 1024 * 1024;
+    })
+    .await;
+    let acme = world.tenant("acme").await;
+    let first = acme.admin.create(largest("Customer 0")).await.unwrap();
+    // Four megabytes and more.
+    let ids: Vec<String> = std::iter::once(first.id.clone()).chain(world.copies(&first.id, 59).await).collect();
+    for _ in 0..3 {
+        let reads = at_once(ids.iter().map(|id| read(acme.admin.clone(), id.clone()))).await;
+        for (seen, id) in reads.into_iter().zip(&ids) {
+            let seen = seen.unwrap();
+            assert_eq!((&seen.id, &seen.contacts), (id, &first.contacts));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_fails_is_read_again_one_by_one() {
+    let world = World::start_with(database().await, wait_for_locks).await;
+    let acme = world.tenant("acme").await;
+    let mut ids = Vec::new();
+    for count in 0..40 {
+        ids.push(acme.admin.create(customer(&format!("Customer {count}"))).await.unwrap().id);
+    }
+    let mut holder = world.sql().await;
+    sqlx::raw_sql("begin; lock table customers in access exclusive mode").execute(&mut holder).await.unwrap();
+    let reads = ids.iter().map(|id| {
+        let (client, id) = (acme.admin.clone(), id.clone());
+        tokio::spawn(read(client, id))
+    });
+    let reads: Vec<_> = reads.collect();
+    until("a read alone and a round wait", async || locked_out(&world.database).await >= 2).await;
+    let ended = sqlx::query_scalar::<_, i64>(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity
+         where datname = current_database() and application_name = 'clientele' and wait_event_type = 'Lock'",
+    );
+    assert!(ended.fetch_one(&mut holder).await.unwrap() >= 2);
+    sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
+    let mut failed = 0;
+    for (read, id) in reads.into_iter().zip(&ids) {
+        match read.await.unwrap() {
+            Ok(seen) => assert_eq!(seen.id, *id),
+            Err((code, ..)) => {
+                assert_eq!(code, Code::Unavailable);
+                failed += 1;
+            }
+        }
+    }
+    assert!(failed <= 1, "only what went out alone fails with its session: {failed}");
+}
