@@ -1,6 +1,6 @@
 //! StreamBillingReport.
 
-mod streams;
+pub mod streams;
 
 use clientele::grpc::pb::{
     self, BillingReportColumn as Column, BillingReportRow as Row, StreamBillingReportRequest,

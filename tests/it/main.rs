@@ -71,6 +71,7 @@ mod fleet;
 mod frames;
 mod get_account;
 mod get_customer;
+mod grpc_web;
 mod half_messages;
 mod headers;
 mod health;
