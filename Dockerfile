@@ -8,8 +8,8 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 # Empty sources instead of ours. The build script is one of them, so that its dependencies are built too.
-RUN mkdir -p src tests/it benches \
-    && touch src/lib.rs tests/it/main.rs benches/load.rs \
+RUN mkdir -p src tests/it benches examples \
+    && touch src/lib.rs tests/it/main.rs benches/load.rs examples/quickstart.rs \
     && echo 'fn main() {}' >src/main.rs \
     && cp src/main.rs build.rs \
     && cargo build --release --locked --bins \

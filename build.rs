@@ -3,9 +3,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "cargo tells a build script everything by its environment")]
 
-use std::{collections::BTreeMap, env, error::Error, fmt::Write as _, fs, io, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap, env, error::Error, fmt::Write as _, fs, io, path::PathBuf, process::Command, time::Duration,
+};
 
 use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, Value};
+use serde_json::Value as Json;
 
 const PACKAGE: &str = "clientele.v1";
 /// The packages of annotations of fields and RPCs.
@@ -14,15 +17,19 @@ const ANNOTATIONS: [&str; 2] = ["google.api", "buf.validate"];
 const INCLUDES: [&str; 2] = ["proto", "third_party"];
 /// The folder of the package's files.
 const CONTRACT: &str = "proto/clientele/v1";
+/// The timeouts and retries of gRPC's clients.
+const SERVICE_CONFIG: &str = "proto/clientele/v1/service_config.json";
 /// In the descriptor set so that grpcurl can decode the details of an error.
 const ERROR_DETAILS: &str = "google/rpc/error_details.proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=third_party");
-    println!("cargo:rerun-if-changed=migrations");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    println!("cargo:rustc-env=PROGRAM_VERSION={}", version()?);
+    if cfg!(feature = "server") {
+        println!("cargo:rerun-if-changed=migrations");
+        println!("cargo:rustc-env=PROGRAM_VERSION={}", version()?);
+    }
 
     let mut compiler = protox::Compiler::new(INCLUDES)?;
     compiler.include_source_info(true).include_imports(true).open_files(protos()?)?;
@@ -30,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("mutations.rs"), mutations(&compiler.descriptor_pool())?)?;
     fs::write(out.join("request_fields.rs"), request_fields(&compiler.descriptor_pool()))?;
     fs::write(out.join("shapes.rs"), shapes(&compiler.descriptor_pool()))?;
+    fs::write(out.join("policies.rs"), policies(&compiler.descriptor_pool())?)?;
     fs::write(out.join("descriptors.bin"), descriptors(&compiler.descriptor_pool())?)?;
 
     // No message holds the annotations' own types: no code is made of them.
@@ -38,8 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         // Maps in key order, so that equal messages have equal bytes: fingerprints and answers depend on it.
         .btree_map(".")
+        .build_server(cfg!(feature = "server"))
         .extern_path(".google.rpc", "::tonic_types::pb")
-        .extern_path(".google.type", "crate::grpc::money")
+        .extern_path(".google.type", "crate::pb::money")
         .compile_fds(contract)?;
     Ok(())
 }
@@ -284,6 +293,59 @@ fn access(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String, Bo
         "ADMIN" => "Least(Role::Admin)".to_owned(),
         other => return Err(format!("build.rs does not know the access {other}").into()),
     })
+}
+
+/// What the client does for each RPC: the timeout and the retries of the service config, and which field of the request gets a
+/// `request_id`.
+fn policies(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let config: Json = serde_json::from_str(&fs::read_to_string(SERVICE_CONFIG)?)?;
+    let entries = config["methodConfig"].as_array().ok_or("the service config has no methodConfig")?;
+    let retries: Vec<_> = entries.iter().map(|entry| &entry["retryPolicy"]).filter(|retry| !retry.is_null()).collect();
+    let retry = retries.first().ok_or("the service config has no retryPolicy")?;
+    if retries.iter().any(|other| other != retry) {
+        return Err("the client knows one retryPolicy for all RPCs".into());
+    }
+    if retry["backoffMultiplier"] != 2 || retry["retryableStatusCodes"] != Json::from(vec!["UNAVAILABLE"]) {
+        return Err("the client knows a backoffMultiplier of 2 and the code UNAVAILABLE alone".into());
+    }
+    let throttling = &config["retryThrottling"];
+    let ratio = throttling["tokenRatio"].as_f64().ok_or("the service config has no tokenRatio")?;
+    let mut code = format!(
+        "/// The service config's retries.\n\
+         pub(super) const RETRIES: Retries = Retries {{ attempts: {}, first: {}, longest: {} }};\n\
+         /// The service config's throttling.\n\
+         pub(super) const THROTTLING: Throttling = Throttling {{ tokens: {}, ratio: {:.0} }};\n\n\
+         /// The policy of the RPC at this path; nothing if it is none of the contract's.\n\
+         pub(super) fn policy(path: &str) -> Option<Policy> {{\n    match path {{\n",
+        retry["maxAttempts"],
+        duration(&retry["initialBackoff"])?,
+        duration(&retry["maxBackoff"])?,
+        throttling["maxTokens"],
+        ratio * 1000.0,
+    );
+    for service in pool.services().filter(|service| service.package_name() == PACKAGE) {
+        for method in service.methods() {
+            let named = |name: &Json| name["service"] == service.full_name() && name["method"] == method.name();
+            let lists = |entry: &&Json| entry["name"].as_array().is_some_and(|names| names.iter().any(named));
+            let path = format!("/{}/{}", service.full_name(), method.name());
+            let entry = entries.iter().find(lists).ok_or_else(|| format!("the service config does not have {path}"))?;
+            let request_id = method.input().get_field_by_name("request_id").map(|field| field.number());
+            writeln!(
+                code,
+                "        {path:?} => Some(Policy {{ timeout: {}, retries: {}, request_id: {request_id:?} }}),",
+                duration(&entry["timeout"])?,
+                !entry["retryPolicy"].is_null(),
+            )?;
+        }
+    }
+    code += "        _ => None,\n    }\n}\n";
+    Ok(code)
+}
+
+/// Rust for a duration of the service config, as `0.05s`.
+fn duration(written: &Json) -> Result<String, Box<dyn Error>> {
+    let seconds = written.as_str().and_then(|text| text.strip_suffix('s')).ok_or("a duration is like 0.05s")?;
+    Ok(format!("Duration::from_millis({})", Duration::from_secs_f64(seconds.parse()?).as_millis()))
 }
 
 /// How long the RPC may take at most, if that is longer than the server's own limit; else 0.

@@ -1,6 +1,6 @@
 //! Takes a customer from creation to the archive, call by call: reads who the caller is, creates a customer, finds it, gives
-//! it a custom ID and a tag, approves, suspends, resumes and archives it, and lists its history. Two calls are refused; the
-//! program shows how a client reads why.
+//! it a custom ID and a tag, approves, suspends and resumes it, gives it credit and a feature of its rate plan, reads the billing
+//! report, archives it, and lists its history. Three calls are refused; the program shows how a client reads why.
 //!
 //! With `cargo run -- dev` running in another terminal:
 //!
@@ -15,12 +15,11 @@
 
 use std::error::Error;
 
-use clientele::grpc::pb::{
-    self, access_service_client::AccessServiceClient, customer_service_client::CustomerServiceClient,
-    history_service_client::HistoryServiceClient,
+use clientele::{
+    client::{self, Client},
+    pb::{self, money::Money},
 };
-use tonic::{Request, Response, Status, metadata::AsciiMetadataValue, transport::Channel};
-use tonic_types::StatusExt as _;
+use tonic::{Response, Status};
 use uuid::Uuid;
 
 #[tokio::main]
@@ -29,8 +28,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(address), Some(token)) = (arguments.next(), arguments.next()) else {
         return Err("usage: quickstart ADDRESS TOKEN".into());
     };
-    let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
-    Box::pin(walk(channel, &token, |step| println!("{step}"))).await
+    // Every call has a deadline, and is tried again where that is safe. `token_provider` takes a function that renews the token.
+    let client = Client::builder(address).token(token).connect().await?;
+    Box::pin(walk(&client, |step| println!("{step}"))).await
 }
 
 /// Takes one customer from creation to the archive, and reports every step. The token's subject must be an ADMIN of one
@@ -38,15 +38,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 ///
 /// # Errors
 /// What the server refuses.
-pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String)) -> Result<(), Box<dyn Error>> {
-    let bearer: AsciiMetadataValue = format!("Bearer {token}").parse()?;
-    let authorize = move |mut request: Request<()>| -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", bearer.clone());
-        Ok(request)
-    };
-    let mut access = AccessServiceClient::with_interceptor(channel.clone(), authorize.clone());
-    let mut customers = CustomerServiceClient::with_interceptor(channel.clone(), authorize.clone());
-    let mut history = HistoryServiceClient::with_interceptor(channel, authorize);
+pub async fn walk(client: &Client, mut report: impl FnMut(String)) -> Result<(), Box<dyn Error>> {
+    let (mut access, mut customers, mut history) = (client.access(), client.customers(), client.history());
 
     let me = access.who_am_i(pb::WhoAmIRequest::default()).await?.into_inner();
     let membership = me.memberships.first().ok_or("the token's subject is a member of no account")?;
@@ -62,7 +55,8 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
     let create = pb::CreateCustomerRequest { customer: Some(wrong), ..Default::default() };
     report(refusal(customers.create_customer(create).await)?);
 
-    // A request_id makes the call safe to repeat: the second call gets the first one's answer.
+    // A request_id makes the call safe to repeat: the second call gets the first one's answer. The client gives one to every
+    // mutation that has none, for its own retries; this one is for repeats by the program.
     let create = pb::CreateCustomerRequest {
         customer: Some(pb::Customer {
             name: format!("Kontiki {}", Uuid::new_v4().simple()),
@@ -132,10 +126,14 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
     report(refusal(customers.suspend_customer(suspend.clone()).await)?);
     customers.suspend_customer(pb::SuspendCustomerRequest { etag: approved.etag, ..suspend }).await?;
     customers.resume_customer(pb::ResumeCustomerRequest { customer_id: id.clone(), ..Default::default() }).await?;
+    report("suspended, resumed".to_owned());
+
+    sell(client, &id, &mut report).await?;
+
     customers
         .archive_customers(pb::ArchiveCustomersRequest { customer_ids: vec![id.clone()], ..Default::default() })
         .await?;
-    report("suspended, resumed, archived".to_owned());
+    report("archived".to_owned());
 
     // Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
     let mut page = pb::ListCustomerEventsRequest { customer_id: id, page_size: 3, ..Default::default() };
@@ -152,16 +150,58 @@ pub async fn walk(channel: Channel, token: &str, mut report: impl FnMut(String))
     }
 }
 
+/// Gives the customer credit and a feature at the price of its rate plan, and reads what the billing report says of it.
+async fn sell(client: &Client, id: &str, report: &mut impl FnMut(String)) -> Result<(), Box<dyn Error>> {
+    let mut billing = client.billing();
+    // The list is that of the account, or of the nearest one above it that has one. A new customer is on its first plan.
+    let listed = billing.list_rate_plans(pb::ListRatePlansRequest::default()).await?.into_inner();
+    let plan = listed.rate_plans.first().ok_or("there is no rate plan")?;
+    report(format!("rate plan: {}, in {}", plan.name, plan.currency));
+
+    let credit = pb::SetCreditLimitRequest {
+        customer_id: id.to_owned(),
+        credit_limit: Some(Money { units: 25, ..Default::default() }),
+        ..Default::default()
+    };
+    billing.set_credit_limit(credit).await?;
+    let feature = pb::ActivateFeatureRequest {
+        customer_id: id.to_owned(),
+        code: "voicemail".to_owned(),
+        quantity: 2,
+        ..Default::default()
+    };
+    let active = billing.activate_feature(feature.clone()).await?.into_inner().customer.ok_or("no customer")?;
+    report(format!("active: voicemail; used {}, left {}", money(active.credit_used), money(active.credit_available)));
+    let too_many = pb::ActivateFeatureRequest { quantity: 11, ..feature };
+    report(refusal(billing.activate_feature(too_many).await)?);
+
+    // A stream of messages, in the order of ids. Only the columns that are asked for are read and sent.
+    let columns =
+        [pb::BillingReportColumn::RatePlan, pb::BillingReportColumn::Features, pb::BillingReportColumn::Total];
+    let columns = columns.map(i32::from).to_vec();
+    let request = pb::StreamBillingReportRequest { columns, ..Default::default() };
+    let mut messages = billing.stream_billing_report(request).await?.into_inner();
+    while let Some(message) = messages.message().await? {
+        for row in message.rows.into_iter().filter(|row| row.customer_id == id) {
+            let features: Vec<&str> = row.features.iter().map(|feature| feature.code.as_str()).collect();
+            report(format!("billing report: {}, {}, {}", row.rate_plan_name, features.join(", "), money(row.total)));
+        }
+    }
+    Ok(())
+}
+
+/// An amount of whole units.
+fn money(money: Option<Money>) -> String {
+    money.map(|money| format!("{} {}", money.units, money.currency_code)).unwrap_or_default()
+}
+
 /// Why the server refused a call: the reason, and the fields that it names.
 fn refusal<T>(answer: Result<Response<T>, Status>) -> Result<String, Box<dyn Error>> {
     let Err(status) = answer else { return Err("it should have been refused".into()) };
-    let details = status.get_error_details();
-    let Some(info) = details.error_info() else { return Err(status.into()) }; // not the service's answer
-    let fields = match details.bad_request() {
-        Some(bad) => {
-            bad.field_violations.iter().map(|violation| violation.field.as_str()).collect::<Vec<_>>().join(", ")
-        }
-        None => info.metadata.get("changed_fields").cloned().unwrap_or_default(),
-    };
-    Ok(format!("refused: {} ({fields})", info.reason))
+    let error = client::Error::from(status);
+    let Some(reason) = error.reason() else { return Err(error.into()) }; // not the service's answer
+    let invalid: Vec<&str> = error.violations().iter().map(|violation| violation.field.as_str()).collect();
+    let fields = error.metadata("changed_fields").map_or_else(|| invalid.join(", "), str::to_owned);
+    let fields = if fields.is_empty() { fields } else { format!(" ({fields})") };
+    Ok(format!("refused: {}{fields}", reason.as_str_name().trim_start_matches("ERROR_REASON_")))
 }

@@ -1,4 +1,6 @@
-//! The row `activate_feature`: a chargeable feature, a plan with its price, customers with credit.
+//! The rows `activate_feature` and `report`: chargeable features, a plan with their prices, customers with credit and features.
+
+use std::collections::BTreeMap;
 
 use clientele::grpc::{
     money::Money,
@@ -17,8 +19,10 @@ use super::{
 };
 
 const CODE: &str = "voicemail";
+/// What customers in a report have active.
+const ACTIVE: [(&str, &str); 3] = [("call-recording", "Call recording"), ("fax", "Fax"), ("trunk", "SIP trunk")];
 
-/// Makes the tenant sell the feature, and gives so many customers credit for it.
+/// Makes the tenant sell the features, and gives so many customers credit for one.
 pub async fn prepare(
     sql: &mut PgConnection,
     service: &Server,
@@ -27,22 +31,20 @@ pub async fn prepare(
     count: u64,
 ) -> Result<()> {
     let (mut billing, admin) = (BillingServiceClient::new(connect(service).await?), issuer.bearer(ADMIN)?);
-    let feature = pb::Feature {
-        code: CODE.to_owned(),
-        name: "Voicemail".to_owned(),
-        chargeable: true,
-        service_classes: vec![pb::ServiceClass::Normal.into()],
-        ..Default::default()
-    };
-    let request = pb::CreateFeatureRequest { feature: Some(feature), ..Default::default() };
-    into_answer(billing.create_feature(authorized(&admin, Some(tenant), request)).await)?;
-    let price = Money { units: 0, nanos: 10_000_000, ..Default::default() };
-    let plan = pb::RatePlan {
-        name: "Standard".to_owned(),
-        currency: "EUR".to_owned(),
-        prices: [(CODE.to_owned(), price)].into(),
-        ..Default::default()
-    };
+    let mut prices = BTreeMap::new();
+    for (code, name) in [(CODE, "Voicemail")].into_iter().chain(ACTIVE) {
+        let feature = pb::Feature {
+            code: code.to_owned(),
+            name: name.to_owned(),
+            chargeable: true,
+            service_classes: vec![pb::ServiceClass::Normal.into()],
+            ..Default::default()
+        };
+        let request = pb::CreateFeatureRequest { feature: Some(feature), ..Default::default() };
+        into_answer(billing.create_feature(authorized(&admin, Some(tenant), request)).await)?;
+        prices.insert(code.to_owned(), Money { units: 0, nanos: 10_000_000, ..Default::default() });
+    }
+    let plan = pb::RatePlan { name: "Standard".to_owned(), currency: "EUR".to_owned(), prices, ..Default::default() };
     let request = pb::CreateRatePlanRequest { rate_plan: Some(plan), ..Default::default() };
     into_answer(billing.create_rate_plan(authorized(&admin, Some(tenant), request)).await)?;
     let credit = format!(
@@ -52,6 +54,23 @@ pub async fn prepare(
         customers::id(CHANGED, count)
     );
     sqlx::raw_sql(AssertSqlSafe(credit)).execute(sql).await?;
+    Ok(())
+}
+
+/// Gives all customers of the account credit and three features, as activations would.
+pub async fn give_features(sql: &mut PgConnection, account: &str) -> Result<()> {
+    let active = |(code, _)| {
+        format!(
+            r#""{code}": {{"quantity": 3, "since": "2026-01-07T03:04:05Z", "by": {{"issuer": "https://idp.example", "subject": "ada"}}}}"#
+        )
+    };
+    let features = ACTIVE.map(active).join(", ");
+    let given = format!(
+        r#"update customers set billing = '{{"credit_limit": "1000000", "credit_currency": "EUR", "features": {{{features}}}}}'
+           where account_id = '{account}'"#
+    );
+    sqlx::raw_sql(AssertSqlSafe(given)).execute(&mut *sql).await?;
+    sqlx::raw_sql("vacuum analyze customers").execute(sql).await?;
     Ok(())
 }
 
@@ -80,7 +99,8 @@ impl Call for ActivateFeature {
         let request = self.caller.request(message);
         let answer = self.caller.billing.activate_feature(request).await?.into_inner();
         let active = answer.customer.map(|customer| customer.active_features).unwrap_or_default();
-        assert!(active.first().is_some_and(|active| active.quantity == quantity), "the feature is not active");
+        let is_active = |active: &pb::ActiveFeature| active.code == CODE && active.quantity == quantity;
+        assert!(active.iter().any(is_active), "the feature is not active");
         Ok(true)
     }
 }

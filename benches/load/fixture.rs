@@ -111,8 +111,12 @@ impl Fixture {
         let create =
             pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
         let service = serve(&scratch, &url, options.connections, &LONG_WAITS)?;
-        if options.wants(|path| path == Path::ActivateFeature) {
+        let reports = options.wants(|path| matches!(path, Path::Report | Path::ReportCopy));
+        if reports || options.wants(|path| path == Path::ActivateFeature) {
             billing::prepare(&mut sql, &service, &issuer, &model.tenant, TO_READ).await?;
+        }
+        if reports {
+            billing::give_features(&mut sql, &model.account).await?;
         }
         let bystander = Bystander::make(&service, &issuer, &token, &model.account).await?;
         fs::write(scratch.file("answer"), model.answer.encode_to_vec())?;

@@ -42,11 +42,24 @@ pub struct ReportCopy {
 
 impl ReportCopy {
     pub fn new(options: PgConnectOptions, account: &str) -> Self {
+        // What the report shows of plans and features, with joins in the place of its maps.
         let copy = format!(
             "copy (
                 select c.id, c.account_id, c.name, c.owner_custom_ids, c.status, c.archived_at,
-                       c.profile ->> 'billing_email', c.profile ->> 'currency'
+                       c.profile ->> 'billing_email', c.profile ->> 'currency', p.id, p.name, p.currency, f.features, f.total,
+                       c.billing ->> 'credit_limit', (c.billing ->> 'credit_limit')::numeric - f.total
                 from customers c
+                join accounts a on a.tenant_id = c.tenant_id and a.id = c.account_id
+                left join rate_plans p on p.tenant_id = c.tenant_id and p.id = coalesce(c.rate_plan_id, a.first_rate_plan_id)
+                cross join lateral (
+                    select jsonb_agg(jsonb_build_array(
+                               f.code, f.name, e.value -> 'quantity', p.prices -> f.code,
+                               (e.value ->> 'quantity')::numeric * (p.prices ->> f.code)::numeric
+                           ) order by f.code) as features,
+                           sum((e.value ->> 'quantity')::numeric * (p.prices ->> f.code)::numeric) as total
+                    from jsonb_each(c.billing -> 'features') e
+                    join features f on f.tenant_id = c.tenant_id and f.code = e.key
+                ) f
                 where c.tenant_id = (select tenant_id from accounts where id = '{account}') and c.account_id = '{account}'
                 order by c.id
             ) to stdout"

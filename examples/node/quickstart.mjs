@@ -6,87 +6,11 @@
 //     node examples/node/quickstart.mjs 127.0.0.1:50051 "$(cargo run --quiet -- token bob)"
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
-import grpc from '@grpc/grpc-js';
-import protoLoader from '@grpc/proto-loader';
+import { call, client, metadata, refusal } from './calls.mjs';
 
-const [address, token] = process.argv.slice(2);
-if (!token) {
-  console.error('usage: quickstart.mjs ADDRESS TOKEN');
-  process.exit(1);
-}
-
-const [PROTO, THIRD_PARTY] = ['proto', 'third_party'].map((folder) => fileURLToPath(new URL(`../../${folder}`, import.meta.url)));
-const MILLISECONDS = 10_000; // for one call
-const TRIES = 3;
-
-const services = ['access', 'customer', 'history'].map((name) => `clientele/v1/${name}_service.proto`);
-const protos = protoLoader.loadSync([...services, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
-  includeDirs: [PROTO, THIRD_PARTY],
-  keepCase: true,
-  longs: String,
-  enums: String,
-  defaults: true,
-});
-
-const metadata = new grpc.Metadata();
-metadata.set('authorization', `Bearer ${token}`);
-
-// The config that ships with the protos: timeouts for all RPCs, retries for reads.
-const config = readFileSync(`${PROTO}/clientele/v1/service_config.json`, 'utf8');
-const { v1 } = grpc.loadPackageDefinition(protos).clientele;
-const [access, customers, history] = [v1.AccessService, v1.CustomerService, v1.HistoryService].map(
-  (Service) => new Service(address, grpc.credentials.createInsecure(), { 'grpc.service_config': config }),
-);
-
-// The details that the server sent with an error, by the names of their types.
-function details(error) {
-  const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
-  if (!bytes) return {};
-  const found = protos['google.rpc.Status'].deserialize(bytes).details.map(({ type_url, value }) => {
-    const type = type_url.split('/').pop();
-    return [type.split('.').pop(), protos[type]?.deserialize(value)];
-  });
-  return Object.fromEntries(found);
-}
-
-function once(client, method, request) {
-  return new Promise((resolve, reject) => {
-    const answered = (error, answer) => (error ? reject(error) : resolve(answer));
-    client[method](request, metadata, { deadline: Date.now() + MILLISECONDS }, answered);
-  });
-}
-
-// Calls, and retries where that is safe: if the server says so with a RetryInfo; or, for a call with a request_id, if no
-// answer came, because such a call takes effect only once.
-async function call(client, method, request = {}) {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await once(client, method, request);
-    } catch (error) {
-      const wait = details(error).RetryInfo?.retry_delay;
-      const unanswered = error.code === grpc.status.UNAVAILABLE && request.request_id;
-      if (tries === TRIES || !(wait || unanswered)) throw error;
-      await pause(wait ? Number(wait.seconds) * 1000 + wait.nanos / 1e6 : 200);
-    }
-  }
-}
-
-// Why the server refuses the call: its ErrorInfo, and the fields that its BadRequest lists.
-async function refusal(client, method, request) {
-  try {
-    await call(client, method, request);
-  } catch (error) {
-    const { ErrorInfo: info, BadRequest: bad } = details(error);
-    if (!info) throw error; // not an answer of the service; perhaps there is no connection
-    const fields = bad?.field_violations.map((violation) => violation.field) ?? [];
-    return { info, fields };
-  }
-  throw new Error('it should have been refused');
-}
+const services = ['AccessService', 'BillingService', 'CustomerService', 'HistoryService'];
+const [access, billing, customers, history] = services.map(client);
 
 const me = await call(access, 'WhoAmI');
 console.log(`I am ${me.memberships[0].role} of ${me.memberships[0].account_name}`);
@@ -134,8 +58,30 @@ const late = await refusal(customers, 'SuspendCustomer', suspend);
 console.log(`refused: ${late.info.reason} (${late.info.metadata.changed_fields})`);
 await call(customers, 'SuspendCustomer', { ...suspend, etag: approved.etag });
 await call(customers, 'ResumeCustomer', { customer_id: created.id });
+console.log('suspended, resumed');
+
+// The list is that of the account, or of the nearest one above it that has one. A new customer is on its first plan.
+const { rate_plans: plans } = await call(billing, 'ListRatePlans');
+console.log(`rate plan: ${plans[0].name}, in ${plans[0].currency}`);
+const money = ({ units, currency_code }) => `${units} ${currency_code}`;
+await call(billing, 'SetCreditLimit', { customer_id: created.id, credit_limit: { units: 25 } });
+const feature = { customer_id: created.id, code: 'voicemail', quantity: 2 };
+const { customer: active } = await call(billing, 'ActivateFeature', feature);
+console.log(`active: voicemail; used ${money(active.credit_used)}, left ${money(active.credit_available)}`);
+const tooMany = await refusal(billing, 'ActivateFeature', { ...feature, quantity: 11 });
+console.log(`refused: ${tooMany.info.reason}`);
+
+// A stream of messages, in the order of ids. Only the columns that are asked for are read and sent.
+const columns = ['RATE_PLAN', 'FEATURES', 'TOTAL'].map((column) => `BILLING_REPORT_COLUMN_${column}`);
+for await (const { rows } of billing.StreamBillingReport({ columns }, metadata)) {
+  for (const row of rows.filter((row) => row.customer_id === created.id)) {
+    const codes = row.features.map((feature) => feature.code).join(', ');
+    console.log(`billing report: ${row.rate_plan_name}, ${codes}, ${money(row.total)}`);
+  }
+}
+
 await call(customers, 'ArchiveCustomers', { customer_ids: [created.id] });
-console.log('suspended, resumed, archived');
+console.log('archived');
 
 // Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
 const page = { customer_id: created.id, page_size: 3, page_token: '' };
@@ -147,4 +93,4 @@ do {
   page.page_token = next_page_token;
 } while (page.page_token);
 
-for (const client of [access, customers, history]) client.close();
+for (const service of [access, billing, customers, history]) service.close();

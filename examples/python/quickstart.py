@@ -3,93 +3,19 @@
 With `cargo run -- dev` running in another terminal, from the root of the clone:
 
     python3 -m pip install -r examples/python/requirements.txt
+    buf generate --template examples/python/buf.gen.yaml --output examples/python
     python3 examples/python/quickstart.py 127.0.0.1:50051 "$(cargo run --quiet -- token bob)"
 """
 
 import sys
-import tempfile
-import time
 import uuid
-from importlib import import_module
-from importlib.resources import files
-from pathlib import Path
-from types import SimpleNamespace
 
-import grpc
-from grpc_tools import protoc
-
-ROOT = Path(__file__).resolve().parents[2]
-PROTO, THIRD_PARTY = ROOT / "proto", ROOT / "third_party"
-SECONDS = 10  # for one call
-TRIES = 3
-
-
-def generated():
-    """Our protos as Python modules. A real client generates them in its build, with the same command."""
-    includes = [f"-I{root}" for root in (PROTO, THIRD_PARTY, files("grpc_tools") / "_proto")]
-    ours = sorted(file.stem for file in PROTO.glob("clientele/v1/*.proto"))
-    # With the protos that ours import; packages have most of them too: googleapis-common-protos and protovalidate.
-    sources = [str(file.relative_to(root)) for root in (PROTO, THIRD_PARTY) for file in sorted(root.rglob("*.proto"))]
-    with tempfile.TemporaryDirectory() as out:
-        if protoc.main(["protoc", *includes, f"--python_out={out}", f"--grpc_python_out={out}", *sources]):
-            raise SystemExit("the protos do not compile")
-        sys.path.append(out)
-        # A module for each file; here all names of the package in one place, as other languages have them.
-        modules = [import_module(f"clientele.v1.{name}_pb2") for name in ours]
-        modules += [import_module(f"clientele.v1.{name}_pb2_grpc") for name in ours if name.endswith("_service")]
-        clientele = SimpleNamespace(**{name: value for module in modules for name, value in vars(module).items()})
-        return clientele, import_module("google.rpc.status_pb2"), import_module("google.rpc.error_details_pb2")
-
-
-v1, status_pb, details_pb = generated()
-
-
-def detail(error, kind):
-    """The detail of this kind that the server sent with an error, or None."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            for packed in status_pb.Status.FromString(value).details:
-                found = kind()
-                if packed.Unpack(found):
-                    return found
-    return None
-
-
-class Caller:
-    """Calls with a token."""
-
-    def __init__(self, token):
-        self.metadata = [("authorization", f"Bearer {token}")]
-
-    def __call__(self, method, request):
-        """Calls, and retries where that is safe: if the server says so with a RetryInfo; or, for a call with a request_id,
-        if no answer came, because such a call takes effect only once."""
-        for tries_left in reversed(range(TRIES)):
-            try:
-                return method(request, metadata=self.metadata, timeout=SECONDS)
-            except grpc.RpcError as error:
-                wait = detail(error, details_pb.RetryInfo)
-                unanswered = error.code() == grpc.StatusCode.UNAVAILABLE and getattr(request, "request_id", "")
-                if not tries_left or not (wait or unanswered):
-                    raise
-                time.sleep(wait.retry_delay.ToTimedelta().total_seconds() if wait else 0.2)
-
-
-def refusal(call, method, request):
-    """Why the server refuses the call: its ErrorInfo, and the fields that its BadRequest lists."""
-    try:
-        call(method, request)
-    except grpc.RpcError as error:
-        info = detail(error, details_pb.ErrorInfo)
-        if info is None:
-            raise  # not an answer of the service; perhaps there is no connection
-        bad = detail(error, details_pb.BadRequest) or details_pb.BadRequest()
-        return info, [violation.field for violation in bad.field_violations]
-    raise AssertionError("it should have been refused")
+from calls import Caller, connect, refusal, v1
 
 
 def walk(channel, call):
     access = v1.AccessServiceStub(channel)
+    billing = v1.BillingServiceStub(channel)
     customers = v1.CustomerServiceStub(channel)
     history = v1.HistoryServiceStub(channel)
     status_name = v1.CustomerStatus.Name
@@ -146,8 +72,12 @@ def walk(channel, call):
     suspend.etag = approved.etag
     call(customers.SuspendCustomer, suspend)
     call(customers.ResumeCustomer, v1.ResumeCustomerRequest(customer_id=created.id))
+    print("suspended, resumed")
+
+    sell(billing, call, created.id)
+
     call(customers.ArchiveCustomers, v1.ArchiveCustomersRequest(customer_ids=[created.id]))
-    print("suspended, resumed, archived")
+    print("archived")
 
     # Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
     page = v1.ListCustomerEventsRequest(customer_id=created.id, page_size=3)
@@ -161,13 +91,41 @@ def walk(channel, call):
             return
 
 
+def money(amount):
+    """An amount of whole units."""
+    return f"{amount.units} {amount.currency_code}"
+
+
+def sell(billing, call, customer_id):
+    """Gives the customer credit and a feature at the price of its rate plan, and reads what the billing report says of it."""
+    # The list is that of the account, or of the nearest one above it that has one. A new customer is on its first plan.
+    plan = call(billing.ListRatePlans, v1.ListRatePlansRequest()).rate_plans[0]
+    print(f"rate plan: {plan.name}, in {plan.currency}")
+
+    limit = v1.SetCreditLimitRequest(customer_id=customer_id)
+    limit.credit_limit.units = 25
+    call(billing.SetCreditLimit, limit)
+    feature = v1.ActivateFeatureRequest(customer_id=customer_id, code="voicemail", quantity=2)
+    active = call(billing.ActivateFeature, feature).customer
+    print(f"active: voicemail; used {money(active.credit_used)}, left {money(active.credit_available)}")
+    feature.quantity = 11
+    info, _ = refusal(call, billing.ActivateFeature, feature)
+    print(f"refused: {info.reason}")
+
+    # A stream of messages, in the order of ids. Only the columns that are asked for are read and sent.
+    columns = [v1.BillingReportColumn.Value(f"BILLING_REPORT_COLUMN_{name}") for name in ("RATE_PLAN", "FEATURES", "TOTAL")]
+    for message in call(billing.StreamBillingReport, v1.StreamBillingReportRequest(columns=columns)):
+        for row in message.rows:
+            if row.customer_id == customer_id:
+                codes = ", ".join(feature.code for feature in row.features)
+                print(f"billing report: {row.rate_plan_name}, {codes}, {money(row.total)}")
+
+
 def main():
     if len(sys.argv) != 3:
         raise SystemExit("usage: quickstart.py ADDRESS TOKEN")
     address, token = sys.argv[1:]
-    # The config that ships with the protos: timeouts for all RPCs, retries for reads.
-    config = (PROTO / "clientele/v1/service_config.json").read_text(encoding="utf-8")
-    with grpc.insecure_channel(address, options=[("grpc.service_config", config)]) as channel:
+    with connect(address) as channel:
         walk(channel, Caller(token))
 
 

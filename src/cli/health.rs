@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
-use rustls::ClientConfig;
 
 use super::{
     listen::local_address,
@@ -11,10 +10,11 @@ use super::{
     settings::{Logging, OfHealth, Settings},
 };
 use crate::{
+    client::Tls,
     config::{
         Problems, RawSettings, parse,
         settings::{LISTEN, TLS_CERT_FILE, TLS_KEY_FILE},
-        tls,
+        tls::OwnServer,
     },
     server::{self, LIVENESS, READINESS},
 };
@@ -42,7 +42,7 @@ pub(super) struct Health {
 pub(super) struct HealthQuery {
     service: String,
     address: String,
-    tls: Option<ClientConfig>,
+    tls: Option<Tls>,
 }
 
 impl Health {
@@ -56,8 +56,9 @@ impl Health {
         });
         let tls = match (settings.value(&TLS_CERT_FILE), settings.value(&TLS_KEY_FILE)) {
             (Some(certificate), Some(key)) => {
-                let config = tls::own_server_config(Path::new(certificate), Path::new(key));
-                problems.value_of(&settings.label(&TLS_CERT_FILE), config)
+                let own = OwnServer::read(Path::new(certificate), Path::new(key));
+                let own = problems.value_of(&settings.label(&TLS_CERT_FILE), own);
+                own.map(|own| Tls::verified_by(own.verifier).identity(own.certificate, own.key))
             }
             _ => None,
         };

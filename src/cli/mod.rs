@@ -11,6 +11,7 @@ mod listen;
 mod migrate;
 mod output;
 mod report;
+mod report_progress;
 mod serve;
 mod settings;
 mod shell;

@@ -4,22 +4,19 @@ use std::{
     fs::File,
     io::{self, BufWriter, IsTerminal as _, Write},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use clap::{Subcommand, ValueEnum};
 
-use super::{
-    output::{Failure, print_message},
-    settings::Logging,
-};
+use super::{output::Failure, report_progress::Shown, settings::Logging};
 use crate::{
+    client::Tls,
     config::{Problems, RawSettings, tls},
-    grpc::report_client::{COLUMNS, Column, Progress, Record, ReportSource, column, download},
+    grpc::{
+        report_client::{Progress, Record, ReportSource, count, download},
+        report_columns::{COLUMNS, Column, column},
+    },
 };
-
-/// How often the line of progress is written.
-const SHOWN: Duration = Duration::from_millis(200);
 
 /// Write a report of a running server to a file or to standard output
 #[derive(clap::Args)]
@@ -63,8 +60,8 @@ struct Billing {
     /// Also the customers of all accounts below
     #[arg(long)]
     include_descendants: bool,
-    /// Columns, in their order: customer_id, account_id, name, custom_ids, status, archived_at, billing_email, currency
-    /// [default: all]
+    /// Columns, in their order: customer_id, account_id, name, custom_ids, status, archived_at, billing_email, currency,
+    /// rate_plan_id, rate_plan_name, rate_plan_currency, features, total, credit_limit, credit_available [default: all]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     columns: Vec<String>,
     /// Format of a row
@@ -107,11 +104,7 @@ impl Billing {
         let columns = columns(&self.columns)?;
         let tls = match (&self.tls_ca_file, self.tls) {
             (None, false) => None,
-            (file, _) => {
-                let mut config = tls::client_config(file.as_deref()).map_err(Failure)?;
-                config.alpn_protocols = vec![b"h2".to_vec()];
-                Some(config)
-            }
+            (file, _) => Some(Tls::trust_anchors(tls::trusted(file.as_deref()).map_err(Failure)?.roots)),
         };
         let mut rows = Rows::new(self.format, self.output.as_ref(), &columns, self.after.is_empty())?;
         let source = ReportSource {
@@ -123,7 +116,10 @@ impl Billing {
             include_descendants: self.include_descendants,
             after: self.after,
         };
-        let mut shown = Shown::new();
+        let is_terminal = io::stderr().is_terminal();
+        // The rest of a report is not counted.
+        let total = if is_terminal && source.after.is_empty() { count(&source).await } else { None };
+        let mut shown = Shown::new(is_terminal, total);
         let done = download(&source, &columns, |progress| match progress {
             Progress::Rows { rows: records, at } => {
                 shown.moment(at);
@@ -219,64 +215,12 @@ fn cannot_write(error: &impl std::error::Error) -> String {
     format!("cannot write the report: {error}")
 }
 
-/// The value of a column in a JSON object: custom IDs are an object of their own, and what is empty is null.
+/// The value of a column in a JSON object: custom IDs are an object of their own, features an array of objects, and what
+/// is empty is null. Amounts are texts, as a number of JSON need not be exact.
 fn json(name: &str, text: &str) -> serde_json::Value {
     match (name, text) {
-        ("custom_ids", text) => serde_json::from_str(text).unwrap_or_default(),
+        ("custom_ids" | "features", text) => serde_json::from_str(text).unwrap_or_default(),
         (_, "") => serde_json::Value::Null,
         (_, text) => text.into(),
-    }
-}
-
-/// What people see on standard error: a line that counts, if it is a terminal; and when the rows are of another moment.
-struct Shown {
-    is_terminal: bool,
-    began: Instant,
-    written: Instant,
-    rows: usize,
-    moment: String,
-}
-
-impl Shown {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { is_terminal: io::stderr().is_terminal(), began: now, written: now, rows: 0, moment: String::new() }
-    }
-
-    fn moment(&mut self, at: &str) {
-        if self.moment != at {
-            let first = self.moment.is_empty();
-            at.clone_into(&mut self.moment);
-            self.say(&format!("{} as of {at}", if first { "the report is" } else { "the rows that follow are" }));
-        }
-    }
-
-    fn count(&mut self, rows: usize) {
-        self.rows += rows;
-        if self.is_terminal && self.written.elapsed() >= SHOWN {
-            self.line();
-        }
-    }
-
-    /// Writes the line of progress over the last one.
-    fn line(&mut self) {
-        self.written = Instant::now();
-        let rate = self.rows as u128 * 1000 / self.began.elapsed().as_millis().max(1);
-        // A terminal that is gone is no reason to stop.
-        _ = write!(io::stderr(), "\r\x1b[K{} customers, {rate} a second", self.rows);
-    }
-
-    fn say(&mut self, text: &str) {
-        if self.is_terminal {
-            _ = write!(io::stderr(), "\r\x1b[K");
-        }
-        print_message(text);
-    }
-
-    fn end(&mut self) {
-        if self.is_terminal {
-            self.line();
-            _ = writeln!(io::stderr());
-        }
     }
 }

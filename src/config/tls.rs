@@ -1,10 +1,9 @@
 //! TLS 1.2 and later, by rustls on aws-lc: the configuration of clients and of the server.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, fs, path::Path, sync::Arc};
 
 use rustls::{
-    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
-    SignatureScheme, WantsVerifier,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
@@ -22,32 +21,48 @@ const HTTP1: &[u8] = b"http/1.1";
 /// # Errors
 /// What is wrong with the file.
 pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
-    let roots = match ca_file {
-        Some(file) => roots(file)?,
-        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-    };
-    Ok(client_builder()?.with_root_certificates(roots).with_no_client_auth())
-}
-
-fn client_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    builder.map_err(|error| format!("TLS: {error}"))
+    let builder = builder.map_err(|error| format!("TLS: {error}"))?;
+    Ok(builder.with_root_certificates(trusted(ca_file)?).with_no_client_auth())
 }
 
-/// Makes the configuration of a client of this machine's own server. It trusts exactly the server's certificate, whatever
-/// name that has, and presents it as the client certificate too.
+/// The file's certificate authorities, or without a file the built-in Mozilla roots.
 ///
 /// # Errors
-/// Which file is wrong, and why.
-pub fn own_server_config(certificate: &Path, key: &Path) -> Result<ClientConfig, String> {
-    let (chain, key) = (certificates(certificate)?, private_key(key)?);
-    let pinned = chain.first().cloned().ok_or_else(|| format!("{} is empty", certificate.display()))?;
-    let verifier = Arc::new(PinnedCertificate { certificate: pinned, provider: provider() });
-    let builder = client_builder()?.dangerous().with_custom_certificate_verifier(verifier);
-    let mut config =
-        builder.with_client_auth_cert(chain, key).map_err(|error| format!("{}: {error}", certificate.display()))?;
-    config.alpn_protocols = vec![HTTP2.to_vec()];
-    Ok(config)
+/// What is wrong with the file.
+pub fn trusted(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
+    match ca_file {
+        Some(file) => roots(file),
+        None => Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }),
+    }
+}
+
+/// What a client of this machine's own server needs.
+pub struct OwnServer {
+    /// Trusts exactly the server's certificate, whatever name that has.
+    pub verifier: Arc<dyn ServerCertVerifier>,
+    /// The same certificate, in PEM, to present as the client's.
+    pub certificate: Vec<u8>,
+    /// Its key, in PEM.
+    pub key: Vec<u8>,
+}
+
+impl OwnServer {
+    /// Reads the server's certificate and its key.
+    ///
+    /// # Errors
+    /// Which file is wrong, and why; the file's content is not repeated.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, String> {
+        let pinned = certificates(certificate)?.into_iter().next();
+        let pinned = pinned.ok_or_else(|| format!("{} is empty", certificate.display()))?;
+        private_key(key)?;
+        let read = |file: &Path| fs::read(file).map_err(|error| format!("{}: {error}", file.display()));
+        Ok(Self {
+            verifier: Arc::new(PinnedCertificate { certificate: pinned, provider: provider() }),
+            certificate: read(certificate)?,
+            key: read(key)?,
+        })
+    }
 }
 
 /// Trusts one certificate. The handshake's signature still proves that the server has its key.

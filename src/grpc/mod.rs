@@ -3,7 +3,6 @@
 mod access;
 mod accounts;
 mod billing;
-pub mod client;
 mod convert;
 mod cost;
 mod customers;
@@ -13,14 +12,15 @@ mod fingerprint;
 mod handler;
 mod history;
 mod invitations;
-pub mod money;
-pub mod pb;
 pub mod report_client;
+pub mod report_columns;
 mod routes;
 pub mod status;
 mod tags;
 
 pub use self::{cost::decoding_cost, handler::AccessUnavailable, routes::routes};
+/// The messages that the handlers speak.
+pub use crate::pb::{self, money};
 
 /// The contract as reflection serves it, with all options and comments.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

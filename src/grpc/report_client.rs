@@ -1,30 +1,26 @@
 //! The client of StreamBillingReport, for `clientele report billing`: it reads a report to its end, and resumes a stream that
 //! ends early.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use rustls::ClientConfig;
 use tokio::time::sleep;
-use tonic::{
-    Code, Request, Status,
-    metadata::{Ascii, MetadataValue},
-    transport::Channel,
-};
+use tonic::{Code, Request, Status};
 
 use super::{
-    client::connect,
     pb::{
-        BillingReportColumn, BillingReportRow, CustomerStatus, StreamBillingReportRequest, StreamBillingReportResponse,
-        billing_service_client::BillingServiceClient,
+        ArchivedFilter, BillingReportColumn, SearchCustomersRequest, StreamBillingReportRequest,
+        StreamBillingReportResponse,
     },
+    report_columns::Column,
 };
+use crate::client::{Client, Error, Tls};
 
 /// Tries in a row that bring nothing new, before the report is given up.
 const TRIES: u32 = 8;
 /// Pause before the first of them; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Longest message: the contract's limit, with room.
-const MAX_MESSAGE: usize = 8 * 1024 * 1024;
+/// How long a count may take.
+const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where the report comes from, and what it has.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +28,7 @@ pub struct ReportSource {
     /// HOST:PORT.
     pub address: String,
     /// The TLS configuration; none for clear text.
-    pub tls: Option<ClientConfig>,
+    pub tls: Option<Tls>,
     /// The caller's token.
     pub token: String,
     /// The acting account; none for the caller's only one.
@@ -44,31 +40,6 @@ pub struct ReportSource {
     /// It begins after this customer; empty: with the first.
     pub after: String,
 }
-
-/// A column of the report.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Its name.
-    pub name: &'static str,
-    asked: Option<BillingReportColumn>,
-    text: fn(&BillingReportRow) -> String,
-}
-
-/// The columns in their order. The customer's id comes first.
-pub const COLUMNS: &[Column] = &[
-    Column { name: "customer_id", asked: None, text: |row| row.customer_id.clone() },
-    Column { name: "account_id", asked: Some(BillingReportColumn::Account), text: |row| row.account_id.clone() },
-    Column { name: "name", asked: Some(BillingReportColumn::Name), text: |row| row.name.clone() },
-    Column { name: "custom_ids", asked: Some(BillingReportColumn::CustomIds), text: custom_ids },
-    Column { name: "status", asked: Some(BillingReportColumn::Status), text: status },
-    Column { name: "archived_at", asked: Some(BillingReportColumn::Status), text: archived_at },
-    Column {
-        name: "billing_email",
-        asked: Some(BillingReportColumn::BillingEmail),
-        text: |row| row.billing_email.clone(),
-    },
-    Column { name: "currency", asked: Some(BillingReportColumn::Currency), text: |row| row.currency.clone() },
-];
 
 /// A row as it is written: the texts of the columns, in their order.
 pub type Record = Vec<String>;
@@ -84,12 +55,6 @@ pub enum Progress<'a> {
     },
     /// The stream has ended early, and is resumed.
     Interrupted(&'a str),
-}
-
-/// The column of a name.
-#[must_use]
-pub fn column(name: &str) -> Option<Column> {
-    COLUMNS.iter().copied().find(|column| column.name == name)
 }
 
 /// Reads a report to its end and gives each part of it to `write`. A stream that ends early is resumed after its last
@@ -124,6 +89,21 @@ pub async fn download(
     }
 }
 
+/// How many customers the whole report has, if they are few enough to be counted: 1,000 or less.
+pub async fn count(source: &ReportSource) -> Option<usize> {
+    let client = connect(source).await.ok()?;
+    let mut search = Request::new(SearchCustomersRequest {
+        include_descendants: source.include_descendants,
+        archived: ArchivedFilter::Show.into(),
+        include_total_size: true,
+        page_size: 1,
+        ..Default::default()
+    });
+    search.set_timeout(COUNTED_WITHIN);
+    let found = client.customers().search_customers(search).await.ok()?.into_inner();
+    if found.total_size_is_at_least { None } else { usize::try_from(found.total_size).ok() }
+}
+
 /// How a stream ended early.
 enum Failure {
     /// The same call can succeed.
@@ -139,10 +119,10 @@ async fn read(
     after: &mut String,
     write: &mut impl FnMut(Progress<'_>) -> Result<(), String>,
 ) -> Result<(), Failure> {
-    let channel: Channel = connect(&source.address, source.tls.clone(), None).await.map_err(Failure::Again)?;
-    let mut client = BillingServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
-    let request = request(source, columns, after).map_err(Failure::Final)?;
-    let mut stream = client.stream_billing_report(request).await.map_err(|status| failure(&status))?.into_inner();
+    let client = connect(source).await.map_err(|error| failure(error.status()))?;
+    let request = request(source, columns, after);
+    let answer = client.billing().stream_billing_report(request).await;
+    let mut stream = answer.map_err(|status| failure(&status))?.into_inner();
     while let Some(message) = stream.message().await.map_err(|status| failure(&status))? {
         let StreamBillingReportResponse { rows, after_id, snapshot_time } = message;
         let at = snapshot_time.map(|at| at.to_string()).unwrap_or_default();
@@ -153,12 +133,23 @@ async fn read(
     Ok(())
 }
 
-fn request(
-    source: &ReportSource,
-    columns: &[Column],
-    after: &str,
-) -> Result<Request<StreamBillingReportRequest>, String> {
-    let mut request = Request::new(StreamBillingReportRequest {
+/// A client that tries once: `download` itself tries again.
+async fn connect(source: &ReportSource) -> Result<Client, Error> {
+    let mut builder = Client::builder(&source.address).token(&source.token).attempts(1);
+    if let Some(tls) = &source.tls {
+        builder = builder.tls(tls.clone());
+    }
+    if let Some(account) = &source.account {
+        builder = builder.account(account);
+    }
+    if let Some(tenant) = &source.tenant {
+        builder = builder.tenant(tenant);
+    }
+    builder.connect().await
+}
+
+fn request(source: &ReportSource, columns: &[Column], after: &str) -> StreamBillingReportRequest {
+    StreamBillingReportRequest {
         include_descendants: source.include_descendants,
         // Without any, the server would send all.
         columns: match columns.iter().filter_map(|column| column.asked).map(i32::from).collect::<Vec<_>>() {
@@ -166,19 +157,7 @@ fn request(
             some => some,
         },
         after_id: after.to_owned(),
-    });
-    let headers = [
-        ("authorization", Some(format!("Bearer {}", source.token))),
-        ("clientele-account", source.account.clone()),
-        ("clientele-tenant", source.tenant.clone()),
-    ];
-    for (name, value) in headers {
-        if let Some(value) = value {
-            let value: MetadataValue<Ascii> = value.parse().map_err(|_| format!("{name} is not a valid header"))?;
-            request.metadata_mut().insert(name, value);
-        }
     }
-    Ok(request)
 }
 
 /// Whether a stream can be resumed. A lost connection is UNKNOWN to the client, or CANCELLED by the server.
@@ -190,21 +169,4 @@ fn failure(status: &Status) -> Failure {
         }
         _ => Failure::Final(message),
     }
-}
-
-/// The custom IDs as a JSON object.
-fn custom_ids(row: &BillingReportRow) -> String {
-    let ids: &BTreeMap<String, String> = &row.custom_ids;
-    serde_json::to_string(ids).unwrap_or_default()
-}
-
-fn status(row: &BillingReportRow) -> String {
-    match row.status() {
-        CustomerStatus::Unspecified => String::new(),
-        status => status.as_str_name().trim_start_matches("CUSTOMER_STATUS_").to_owned(),
-    }
-}
-
-fn archived_at(row: &BillingReportRow) -> String {
-    row.archived_at.map(|at| at.to_string()).unwrap_or_default()
 }

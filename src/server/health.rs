@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::{grpc::client, layers::NOT_READY};
+use crate::{
+    client::{Client, Tls},
+    layers::NOT_READY,
+};
 
 /// Time limit for the response.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -14,10 +16,15 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// The service's status if it is not SERVING, or why there is no response.
-pub async fn check(address: &str, tls: Option<ClientConfig>, service: &str) -> Result<(), String> {
-    let channel = client::connect(address, tls, Some(TIMEOUT)).await?;
+pub async fn check(address: &str, tls: Option<Tls>, service: &str) -> Result<(), String> {
+    let builder = Client::builder(address).deadline(TIMEOUT).attempts(1);
+    let builder = match tls {
+        Some(tls) => builder.tls(tls),
+        None => builder,
+    };
+    let client = builder.connect().await.map_err(|error| error.message().to_owned())?;
     let request = HealthCheckRequest { service: service.to_owned() };
-    let answer = HealthClient::new(channel).check(request).await;
+    let answer = HealthClient::new(client.calls()).check(request).await;
     let answer = answer.map_err(|status| format!("{service}: {}", status.message()))?;
     let why = answer.metadata().get(NOT_READY.as_str()).and_then(|words| words.to_str().ok()).map(ToOwned::to_owned);
     match (answer.into_inner().status(), why) {

@@ -97,7 +97,7 @@ impl Services {
         let cache = AccessCache::new(MAX_AGE);
         let mutations = Mutations::new(pool.clone(), cache.clone());
         let inviting = Inviting::new(Arc::clone(&sealer), &config.mail);
-        let access = Access::new(pool.clone(), mutations.clone(), inviting.clone(), cache, config);
+        let access = Arc::new(Access::new(pool.clone(), mutations.clone(), inviting.clone(), cache, config));
         let customers = Customers::new(
             pool.clone(),
             searches.clone(),
@@ -107,10 +107,10 @@ impl Services {
             inviting.clone(),
         );
         Ok(Self {
-            access: Arc::new(access),
             accounts: Accounts::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), inviting.clone()),
             billing: Billing::new(pool.clone(), mutations.clone(), Arc::clone(&sealer), customers.clone()),
-            billing_report: BillingReport::new(streams.clone()),
+            billing_report: BillingReport::new(streams.clone(), Arc::clone(&access)),
+            access,
             payment_methods: PaymentMethods::new(pool.clone(), mutations.clone(), customers.clone()),
             customers,
             exchange: Exchange::new(pool.clone(), Arc::clone(&sealer)),

@@ -10,7 +10,8 @@
 ///   `FEATURE_TERMS`: a feature `f`.
 /// * `LIST_ACCOUNT`: the account whose list of plans applies to the customer.
 /// * `FIRST_PLAN`: the first plan of the list that applies to the account `a`, without its prices.
-/// * `REPORTED`: `select` and the columns of the billing report of `customers c`, for the acting account $3; $6 to $11 ask for each.
+/// * `REPORTED`: `select` and the columns of the billing report of `customers c`, for the acting account $3; $6 to $11 ask for
+///   each, $12 for what its plan follows from, $13 for what it is charged for.
 /// * `RELIED`: holds what a write relies on, the domain's `Relied` in $12. The statement writes if `held` of `relied`.
 macro_rules! billing_piece {
     ([$($back:tt)*] @ $call:tt [$($text:tt)*] BILLED $($rest:tt)*) => {
@@ -38,13 +39,15 @@ macro_rules! billing_piece {
     ([$($back:tt)*] @ $call:tt [$($text:tt)*] REPORTED $($rest:tt)*) => {
         $($back)*!(
             @ $call [$($text)*]
-            "select c.id, case when $6 then c.account_id end as account_id, case when $7 then c.name end as name,
+            "select c.id, case when $6 or $12 and c.rate_plan_id is null then c.account_id end as account_id,
+                    case when $7 then c.name end as name,
                     case when not $8 then null when c.account_id = $3 then c.owner_custom_ids else (
                         select l.custom_ids from customer_links l
                         where l.tenant_id = c.tenant_id and l.customer_id = c.id and l.account_id = $3
                     ) end as custom_ids, case when $9 then c.status end as status,
                     case when $9 then c.archived_at end as archived_at,
-                    case when $10 then c.profile ->> 'billing_email' end as billing_email, case when $11 then c.profile ->> 'currency' end as currency"
+                    case when $10 then c.profile ->> 'billing_email' end as billing_email, case when $11 then c.profile ->> 'currency' end as currency,
+                    case when $12 then c.rate_plan_id end as rate_plan_id, case when $13 then c.billing end as billing"
             $($rest)*
         )
     };

@@ -139,7 +139,8 @@ async fn a_transfer_replaces_a_plan_that_the_new_owner_does_not_have() {
 
     // The list that applies is the same: the plan stays.
     let east = acme.child("east").await;
-    acme.admin.transfer(&[&ada.id], &east.account).await.unwrap();
+    let kept = acme.admin.transfer(&[&ada.id], &east.account).await.unwrap();
+    assert_eq!(kept.replaced_rate_plans, []);
     assert_eq!(acme.admin.get(&ada.id).await.unwrap().rate_plan_id, standard.id);
 
     let request = pb::TransferCustomersRequest {
@@ -155,7 +156,24 @@ async fn a_transfer_replaces_a_plan_that_the_new_owner_does_not_have() {
     let refused = assert_refused(refused, Code::FailedPrecondition, "RATE_PLAN_UNSUITABLE");
     assert_eq!(metadata(&refused, "field").as_deref(), Some("customer_ids[0]"));
 
-    acme.admin.transfer(&[&ada.id], &south.account).await.unwrap();
+    let request = pb::TransferCustomersRequest {
+        customer_ids: vec![ada.id.clone()],
+        account_id: south.account.clone(),
+        validate_only: true,
+        ..Default::default()
+    };
+    let replaced = pb::ReplacedRatePlan {
+        customer_id: ada.id.clone(),
+        rate_plan_id: cheap.id.clone(),
+        replaced_rate_plan_id: standard.id.clone(),
+    };
+    let told = acme.admin.customers().transfer_customers(request.clone()).await.unwrap().into_inner();
+    assert_eq!(told.replaced_rate_plans, [replaced.clone()]);
+    let request = pb::TransferCustomersRequest { validate_only: false, request_id: request_id(), ..request };
+    let done = acme.admin.customers().transfer_customers(request.clone()).await.unwrap().into_inner();
+    assert_eq!((done.replayed, done.replaced_rate_plans), (false, vec![replaced]));
+    let again = acme.admin.customers().transfer_customers(request).await.unwrap().into_inner();
+    assert_eq!((again.replayed, again.outcomes, again.replaced_rate_plans), (true, done.outcomes, vec![]));
     let moved = acme.admin.get(&ada.id).await.unwrap();
     assert_eq!((&moved.rate_plan_id, credit(&moved)), (&cheap.id, (Some(10), Some(2), Some(8))));
     let event = acme.admin.events(&ada.id).await.unwrap().remove(0);

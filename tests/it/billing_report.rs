@@ -1,5 +1,6 @@
 //! StreamBillingReport.
 
+mod charges;
 pub mod streams;
 
 use clientele::grpc::pb::{
@@ -53,6 +54,11 @@ fn shown(customer: pb::Customer) -> Row {
         archived_at: customer.archived_at,
         billing_email: customer.billing_email,
         currency: customer.currency,
+        rate_plan_id: customer.rate_plan_id,
+        total: customer.credit_used,
+        credit_limit: customer.credit_limit,
+        credit_available: customer.credit_available,
+        ..Default::default()
     }
 }
 

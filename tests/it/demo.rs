@@ -6,9 +6,12 @@ use std::{
     ops::RangeInclusive,
 };
 
-use clientele::grpc::pb::{
-    self, account_service_client::AccountServiceClient, customer_service_client::CustomerServiceClient,
-    tag_service_client::TagServiceClient,
+use clientele::{
+    client::Client,
+    grpc::pb::{
+        self, account_service_client::AccountServiceClient, customer_service_client::CustomerServiceClient,
+        tag_service_client::TagServiceClient,
+    },
 };
 use nix::sys::signal::Signal;
 
@@ -179,7 +182,8 @@ async fn the_printed_calls_find_what_they_show() {
 
     let bob = token(&dev.data, "bob").await;
     let mut steps = Vec::new();
-    Box::pin(example::walk(dev.channel().await, bob.trim(), |step| steps.push(step))).await.unwrap();
+    let walking = Client::builder(dev.url.clone()).token(bob.trim()).connect().await.unwrap();
+    Box::pin(example::walk(&walking, |step| steps.push(step))).await.unwrap();
     assert!(steps.iter().any(|step| step.contains("approved: CUSTOMER_STATUS_ACTIVE")), "{steps:?}");
     drop(client);
     dev.stop(Signal::SIGTERM).await;

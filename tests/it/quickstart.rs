@@ -1,7 +1,13 @@
-//! Runs the Rust example. `.ci/examples` runs it in every language on `clientele dev`, and expects the same lines.
+//! Runs the Rust example. `.ci/clients` runs it in every language on `clientele dev`, and expects the same lines.
 
-use crate::world::{World, requiring};
-use clientele::grpc::pb;
+use crate::{
+    billing::{chargeable, create_feature, create_plan, rate_plan},
+    world::{World, requiring},
+};
+use clientele::{
+    client::Client,
+    pb::{self, money::Money},
+};
 
 #[path = "../../examples/quickstart.rs"]
 pub(crate) mod example;
@@ -10,6 +16,11 @@ pub(crate) mod example;
 async fn the_quickstart_prints_the_expected_lines() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
+    // What the demo's distributor sells.
+    create_feature(&acme.admin, chargeable("voicemail")).await.unwrap();
+    let price = Money { units: 2, nanos: 500_000_000, ..Default::default() };
+    let standard = pb::RatePlan { prices: [("voicemail".to_owned(), price)].into(), ..rate_plan("Standard") };
+    create_plan(&acme.admin, standard).await.unwrap();
     // The policies of the account of the demo's bob.
     let policies = requiring(&["billing_email"], &["email", "primary_address.city", "primary_contact.email"]);
     let policies = pb::AccountPolicies { auto_approve: Some(false), ..policies };
@@ -18,8 +29,9 @@ async fn the_quickstart_prints_the_expected_lines() {
     world.subject("bob").accepting_all().await;
 
     let mut steps = Vec::new();
-    let token = world.keys.token("bob");
-    Box::pin(example::walk(world.channel(), &token, |step| steps.push(step))).await.unwrap();
+    let client = Client::builder(world.server.address().to_string()).token(world.keys.token("bob"));
+    let client = client.connect().await.unwrap();
+    Box::pin(example::walk(&client, |step| steps.push(step))).await.unwrap();
 
     let expected: Vec<&str> = include_str!("../../examples/quickstart.txt").lines().collect();
     assert_eq!(steps.len(), expected.len(), "{steps:#?}");

@@ -60,7 +60,9 @@ async fn a_report_is_written_as_csv_or_json_with_the_columns_that_are_asked_for(
     let expected = rows(&acme.admin, &Reporting { include_descendants: true, ..Default::default() }).await.unwrap();
     let csv = report(&[]).await;
     let lines: Vec<&str> = csv.lines().collect();
-    assert_eq!(lines[0], "customer_id,account_id,name,custom_ids,status,archived_at,billing_email,currency");
+    let names = "customer_id,account_id,name,custom_ids,status,archived_at,billing_email,currency,rate_plan_id,rate_plan_name,\
+                 rate_plan_currency,features,total,credit_limit,credit_available";
+    assert_eq!(lines[0], names);
     assert_eq!(lines.len(), 4);
     assert!(lines[1].contains(r#","Ada, ""the first""",{},ACTIVE,,a@b.example,"#), "{csv}");
     assert!(lines[2].contains(r#",Bob,"{""erp"":""7""}",ACTIVE,,,"#), "{csv}");

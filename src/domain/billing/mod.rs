@@ -6,6 +6,7 @@ pub mod card_number;
 pub mod credit;
 pub mod customer_billing;
 pub mod feature;
+pub mod merge;
 pub mod money;
 pub mod payment_method;
 pub mod payment_summary;

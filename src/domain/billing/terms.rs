@@ -125,10 +125,10 @@ impl Terms {
         self
     }
 
-    /// What the customer has, and what that costs now. What does not fit into an amount is left out.
+    /// What a customer has, and what that costs now; `own` is the plan of its own, if it has one. What does not fit into an amount is
+    /// left out.
     #[must_use]
-    pub fn charges(&self, customer: &Customer) -> Charges {
-        let billing = &customer.billing;
+    pub fn charges(&self, own: Option<RatePlanId>, billing: &Billing) -> Charges {
         let prices = self.plan.as_ref().map(|plan| &plan.prices);
         let features = billing.features.iter().map(|(code, active)| FeatureCharge {
             code: code.clone(),
@@ -137,7 +137,7 @@ impl Terms {
             price: prices.and_then(|prices| prices.get(code)).copied().filter(|_| self.is_chargeable(code)),
         });
         Charges {
-            plan: customer.rate_plan.or(self.plan_id()),
+            plan: own.or(self.plan_id()),
             currency: self.plan.as_ref().map(|plan| plan.currency.clone()),
             limit: billing.credit_limit.clone(),
             used: self.used(billing).ok().flatten(),

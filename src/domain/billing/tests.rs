@@ -28,7 +28,7 @@ use crate::domain::{
     },
 };
 
-fn code(code: &str) -> FeatureCode {
+pub(super) fn code(code: &str) -> FeatureCode {
     FeatureCode::parse(code).unwrap()
 }
 
@@ -36,11 +36,11 @@ fn amount(text: &str) -> Amount {
     Amount::stored(text).unwrap()
 }
 
-fn currency(code: &str) -> Currency {
+pub(super) fn currency(code: &str) -> Currency {
     Text::parse(code).unwrap()
 }
 
-fn money(text: &str) -> Money {
+pub(super) fn money(text: &str) -> Money {
     Money { currency: currency("EUR"), amount: amount(text) }
 }
 
@@ -74,7 +74,7 @@ pub(in crate::domain) fn rate_plan() -> RatePlan {
     }
 }
 
-fn plan(id: u128, account: u128, code_of_currency: &str, prices: &[(&str, &str)]) -> PlanTerms {
+pub(super) fn plan(id: u128, account: u128, code_of_currency: &str, prices: &[(&str, &str)]) -> PlanTerms {
     PlanTerms {
         id: RatePlanId::from_uuid(samples::id(id)),
         account: AccountId::from_uuid(samples::id(account)),
@@ -84,7 +84,7 @@ fn plan(id: u128, account: u128, code_of_currency: &str, prices: &[(&str, &str)]
     }
 }
 
-fn terms() -> Terms {
+pub(super) fn terms() -> Terms {
     let feature = |chargeable, retired, classes: &[ServiceClass]| FeatureTerms {
         name: "A feature".to_owned(),
         chargeable,
@@ -107,14 +107,14 @@ fn terms() -> Terms {
 }
 
 /// An ACTIVE customer with this limit and nothing active.
-fn customer(limit: Option<&str>) -> Customer {
+pub(super) fn customer(limit: Option<&str>) -> Customer {
     let mut customer = samples::customer();
     (customer.status, customer.archived_at) = (Status::Active, None);
     customer.billing = Billing { credit_limit: limit.map(money), ..Billing::default() };
     customer
 }
 
-fn activate(customer: &mut Customer, feature: &str, quantity: u32) -> Result<Change, Refusal> {
+pub(super) fn activate(customer: &mut Customer, feature: &str, quantity: u32) -> Result<Change, Refusal> {
     customer.activate_feature(&code(feature), quantity, &terms(), (&samples::principal("max"), samples::at(9)))
 }
 

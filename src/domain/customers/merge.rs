@@ -50,7 +50,6 @@ impl Customer {
             (!self.holds.is_empty(), MergeBlocker::Hold),
             (self.owner != survivor.owner, MergeBlocker::OtherOwner),
             (self.id != survivor.id && self.migrated().is_some(), MergeBlocker::Reseller),
-            (self.id != survivor.id && !self.billing.features.is_empty(), MergeBlocker::ActiveFeatures),
         ];
         found.into_iter().filter_map(|(there, blocker)| there.then_some(blocker)).collect()
     }
@@ -61,11 +60,13 @@ impl Customer {
         self.merge_blockers(self).is_empty()
     }
 
-    /// Makes it one that was merged into another. What must be unique, and what its owner must be able to delete, goes.
+    /// Makes it one that was merged into another. What must be unique, and what its owner must be able to delete, goes; what it has
+    /// active is the other one's.
     pub fn become_merged(&mut self, into: CustomerId) {
         self.status = Status::Merged { into };
         self.fields.order_reference = None;
         self.fields.references = Default::default();
+        self.billing.features.clear();
     }
 }
 

@@ -1,7 +1,14 @@
 //! What keeps customers from being merged, and a merge from being undone.
 
+use std::borrow::Cow;
+
+use crate::domain::billing::{
+    feature::FeatureCode,
+    money::{Currency, Money},
+};
+
 /// What keeps customers from being merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the one of that name in the contract's MergeBlocker")]
 pub enum MergeBlocker {
     Hold,
@@ -17,13 +24,57 @@ pub enum MergeBlocker {
     TooManySources,
     ActiveFeatures,
     TooManyPaymentMethods,
+    CreditLimit { needed: Box<Money>, limit: Option<Box<Money>> },
+    PriceMissing(FeatureCode),
+    Currency { from: Currency, to: Currency },
+    ServiceClass(FeatureCode),
+    TooManyFeatures,
 }
 
 impl MergeBlocker {
     /// What it says to people.
     #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
+    pub fn text(&self) -> Cow<'static, str> {
+        let fixed = match self {
+            Self::CreditLimit { needed, limit: Some(limit) } => {
+                return format!(
+                    "The active features of all would cost {needed} a month, and the credit limit of the one that stays is \
+                     {limit}. Raise that limit, or deactivate a feature."
+                )
+                .into();
+            }
+            Self::CreditLimit { needed, limit: None } => {
+                return format!(
+                    "The active features of all would cost {needed} a month, and the one that stays has no credit limit. Set one, \
+                     or deactivate a feature."
+                )
+                .into();
+            }
+            Self::PriceMissing(code) => {
+                return format!(
+                    "It has the feature {} active, for which the rate plan of the one that stays has no price.",
+                    code.as_str()
+                )
+                .into();
+            }
+            Self::Currency { from, to } => {
+                return format!(
+                    "It has chargeable features in {}, and the rate plan of the one that stays is in {}.",
+                    from.as_str(),
+                    to.as_str()
+                )
+                .into();
+            }
+            Self::ServiceClass(code) => {
+                return format!(
+                    "It has the feature {} active, which the service class of the one that stays cannot have.",
+                    code.as_str()
+                )
+                .into();
+            }
+            Self::TooManyFeatures => {
+                "Together they have more than 200 active features, or more than 1,000,000 of one of them."
+            }
             Self::Hold => "A hold is placed on the customer. The service that placed it releases it.",
             Self::OtherOwner => "Another account owns it. TransferCustomers brings it to the same account first.",
             Self::Merged => "It is merged into another customer already.",
@@ -38,10 +89,12 @@ impl MergeBlocker {
             Self::TooManyLinks => "More than 2,000 accounts keep custom IDs or tags on them.",
             Self::TooManySources => "More than 200 customers would be merged into one.",
             Self::ActiveFeatures => {
-                "It has active features. Deactivate them first; the customer that stays can have them."
+                "It has active features, and features are activated on an ACTIVE customer that is not archived only: the one that \
+                 stays is not. Change that, or deactivate them."
             }
             Self::TooManyPaymentMethods => "Together they have more than 20 payment methods.",
-        }
+        };
+        fixed.into()
     }
 }
 
@@ -56,6 +109,7 @@ pub enum UndoBlocker {
     Erased,
     NameTaken,
     OrderReferenceTaken,
+    Features,
 }
 
 impl UndoBlocker {
@@ -72,6 +126,10 @@ impl UndoBlocker {
             Self::Erased => "A customer of the same merge was erased, and with it what is needed to undo the merge.",
             Self::NameTaken => "Another customer has the name of one that would come back.",
             Self::OrderReferenceTaken => "Another customer has the order reference of one that would come back.",
+            Self::Features => {
+                "A feature that would come back is not for its customer's service class any more, or the customer's rate plan has \
+                 no price for it any more."
+            }
         }
     }
 }

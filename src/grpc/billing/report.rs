@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     domain::{
         access::caller::Caller,
-        billing::report::{Columns, ReportQuery, ReportRow},
+        billing::report::{Columns, ReportQuery, ReportRow, ReportedFeature, ReportedPlan},
         values::{
             ids::CustomerId,
             text,
@@ -16,6 +16,7 @@ use crate::{
         },
     },
     grpc::{
+        billing::convert::money_out,
         convert::time_out,
         handler, pb,
         status::{self, Repeat},
@@ -62,6 +63,10 @@ fn parse_columns(violations: &mut Violations, raw: &[i32]) -> Option<Columns> {
             Ok(Column::Status) => columns.status = true,
             Ok(Column::BillingEmail) => columns.billing_email = true,
             Ok(Column::Currency) => columns.currency = true,
+            Ok(Column::RatePlan) => columns.rate_plan = true,
+            Ok(Column::Features) => columns.features = true,
+            Ok(Column::Total) => columns.total = true,
+            Ok(Column::Credit) => columns.credit = true,
             Ok(Column::Unspecified) | Err(_) => {
                 // Only so many can be reported, and a request may have thousands.
                 if known {
@@ -86,7 +91,25 @@ fn page_out(page: ReportPage) -> pb::StreamBillingReportResponse {
 }
 
 fn row_out(row: ReportRow) -> pb::BillingReportRow {
-    let ReportRow { id, account, name, custom_ids, status, archived_at, billing_email, currency } = row;
+    let ReportRow {
+        id,
+        account,
+        name,
+        custom_ids,
+        status,
+        archived_at,
+        billing_email,
+        currency,
+        rate_plan,
+        features,
+        total,
+        credit_limit,
+        credit_available,
+    } = row;
+    let (plan, plan_name, plan_currency) = match rate_plan {
+        Some(ReportedPlan { id, name, currency }) => (id.to_string(), name, currency),
+        None => (String::new(), None, None),
+    };
     let status = status.and_then(|word| pb::CustomerStatus::from_str_name(&format!("CUSTOMER_STATUS_{word}")));
     pb::BillingReportRow {
         customer_id: id.to_string(),
@@ -100,5 +123,23 @@ fn row_out(row: ReportRow) -> pb::BillingReportRow {
         archived_at: archived_at.map(time_out),
         billing_email,
         currency,
+        rate_plan_id: plan,
+        rate_plan_name: plan_name.map(|name| name.as_str().to_owned()).unwrap_or_default(),
+        rate_plan_currency: plan_currency.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+        features: features.into_iter().map(feature_out).collect(),
+        total: total.as_ref().and_then(money_out),
+        credit_limit: credit_limit.as_ref().and_then(money_out),
+        credit_available: credit_available.as_ref().and_then(money_out),
+    }
+}
+
+fn feature_out(feature: ReportedFeature) -> pb::BillingReportFeature {
+    let ReportedFeature { code, name, quantity, price, amount } = feature;
+    pb::BillingReportFeature {
+        code: code.as_str().to_owned(),
+        name,
+        quantity: i32::try_from(quantity).unwrap_or(i32::MAX),
+        unit_price: price.as_ref().and_then(money_out),
+        amount: amount.as_ref().and_then(money_out),
     }
 }

@@ -129,7 +129,7 @@ fn others(violations: &mut Violations, survivor: Option<CustomerId>, raw: &[Stri
 }
 
 fn blocked_out(blocked: BlockedMerge) -> pb::BlockedMerge {
-    let blocker = match blocked.blocker {
+    let blocker = match &blocked.blocker {
         MergeBlocker::Hold => pb::MergeBlocker::Hold,
         MergeBlocker::OtherOwner => pb::MergeBlocker::OtherOwner,
         MergeBlocker::Merged => pb::MergeBlocker::Merged,
@@ -143,12 +143,17 @@ fn blocked_out(blocked: BlockedMerge) -> pb::BlockedMerge {
         MergeBlocker::TooManySources => pb::MergeBlocker::TooManySources,
         MergeBlocker::ActiveFeatures => pb::MergeBlocker::ActiveFeatures,
         MergeBlocker::TooManyPaymentMethods => pb::MergeBlocker::TooManyPaymentMethods,
+        MergeBlocker::CreditLimit { .. } => pb::MergeBlocker::CreditLimit,
+        MergeBlocker::PriceMissing(_) => pb::MergeBlocker::PriceMissing,
+        MergeBlocker::Currency { .. } => pb::MergeBlocker::Currency,
+        MergeBlocker::ServiceClass(_) => pb::MergeBlocker::ServiceClass,
+        MergeBlocker::TooManyFeatures => pb::MergeBlocker::TooManyFeatures,
     };
     pb::BlockedMerge {
         customer_id: blocked.customer.to_string(),
         field: blocked.at,
         blocker: blocker.into(),
-        message: blocked.blocker.text().to_owned(),
+        message: blocked.blocker.text().into_owned(),
     }
 }
 
@@ -185,5 +190,6 @@ fn undo_out(blocker: UndoBlocker) -> pb::UnmergeBlocker {
         UndoBlocker::Erased => pb::UnmergeBlocker::Erased,
         UndoBlocker::NameTaken => pb::UnmergeBlocker::NameTaken,
         UndoBlocker::OrderReferenceTaken => pb::UnmergeBlocker::OrderReferenceTaken,
+        UndoBlocker::Features => pb::UnmergeBlocker::Features,
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         handler::{Answered, mutate},
         pb,
     },
-    service::customers::{Blocked, Customers, Migrated, Reseller},
+    service::customers::{Blocked, Customers, Migrated, ReplacedPlan, Reseller},
 };
 
 pub(super) async fn migrate(
@@ -116,10 +116,19 @@ pub(super) async fn transfer(
                 outcomes: outcomes_out(outcome.value.outcomes),
                 replayed: outcome.replayed,
                 blockers: blockers_out(outcome.value.blockers),
+                replaced_rate_plans: outcome.value.replaced_plans.into_iter().map(replaced_out).collect(),
             })
         },
     )
     .await
+}
+
+fn replaced_out(ReplacedPlan { customer, plan, replaced }: ReplacedPlan) -> pb::ReplacedRatePlan {
+    pb::ReplacedRatePlan {
+        customer_id: customer.to_string(),
+        rate_plan_id: plan.map(|plan| plan.to_string()).unwrap_or_default(),
+        replaced_rate_plan_id: replaced.to_string(),
+    }
 }
 
 fn plan_out(plan: &MigrationPlan, stored: bool) -> pb::MigrationPlan {

@@ -46,20 +46,26 @@ pub(super) fn blocker_code_and_reason(blocker: Blocker) -> (Code, ErrorReason) {
 }
 
 /// Why customers cannot be merged.
-pub(super) fn merge_blocker_code_and_reason(blocker: MergeBlocker) -> (Code, ErrorReason) {
+pub(super) fn merge_blocker_code_and_reason(blocker: &MergeBlocker) -> (Code, ErrorReason) {
     use ErrorReason as Reason;
     let reason = match blocker {
         MergeBlocker::Hold => Reason::CustomerHeld,
         MergeBlocker::Merged => Reason::CustomerMerged,
         MergeBlocker::Erased => Reason::CustomerErased,
         MergeBlocker::OtherOwner | MergeBlocker::Reseller | MergeBlocker::ActiveFeatures => Reason::MergeBlocked,
+        MergeBlocker::CreditLimit { limit: Some(_), .. } => Reason::CreditLimitExceeded,
+        MergeBlocker::CreditLimit { limit: None, .. } => Reason::CreditLimitMissing,
+        MergeBlocker::PriceMissing(_) => Reason::PriceMissing,
+        MergeBlocker::Currency { .. } => Reason::CurrencyMismatch,
+        MergeBlocker::ServiceClass(_) => Reason::FeatureNotForServiceClass,
         MergeBlocker::TooManyContacts
         | MergeBlocker::TooManyLabels
         | MergeBlocker::TooManyCustomIds
         | MergeBlocker::TooManyTags
         | MergeBlocker::TooManyLinks
         | MergeBlocker::TooManySources
-        | MergeBlocker::TooManyPaymentMethods => Reason::LimitReached,
+        | MergeBlocker::TooManyPaymentMethods
+        | MergeBlocker::TooManyFeatures => Reason::LimitReached,
     };
     (Code::FailedPrecondition, reason)
 }
@@ -72,6 +78,7 @@ pub(super) fn undo_blocker_code_and_reason(blocker: UndoBlocker) -> (Code, Error
         UndoBlocker::TooLate | UndoBlocker::LaterMerge | UndoBlocker::MovedOn | UndoBlocker::Erased => {
             (Code::FailedPrecondition, Reason::MergeFinal)
         }
+        UndoBlocker::Features => (Code::FailedPrecondition, Reason::MergeFinal),
         UndoBlocker::NameTaken => (Code::AlreadyExists, Reason::NameTaken),
         UndoBlocker::OrderReferenceTaken => (Code::AlreadyExists, Reason::OrderReferenceTaken),
     }

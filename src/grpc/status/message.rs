@@ -121,7 +121,7 @@ fn for_refusal(refusal: &Refusal) -> Cow<'static, str> {
         Refusal::Archived => "The customer is archived. Unarchive it first.".into(),
         Refusal::Merged => "The customer was merged into another one: merged_into names it. Change that one.".into(),
         Refusal::Erased => "The customer was erased. Nothing changes it any more.".into(),
-        Refusal::MergeBlocked(blocker) => blocker.text().into(),
+        Refusal::MergeBlocked(blocker) => blocker.text(),
         Refusal::UndoBlocked(blocker) => blocker.text().into(),
         Refusal::ChangedSinceMerge(paths) => {
             format!("These changed after the merge and would be lost: {}. Set keep_newer to keep them.", join(paths, ", ")).into()

@@ -139,7 +139,7 @@ fn code_and_reason(error: &Error) -> (Code, ErrorReason) {
             Refusal::Archived => (Code::FailedPrecondition, Reason::CustomerArchived),
             Refusal::Merged => (Code::FailedPrecondition, Reason::CustomerMerged),
             Refusal::Erased => (Code::FailedPrecondition, Reason::CustomerErased),
-            Refusal::MergeBlocked(blocker) => merge_blocker_code_and_reason(*blocker),
+            Refusal::MergeBlocked(blocker) => merge_blocker_code_and_reason(blocker),
             Refusal::UndoBlocked(blocker) => undo_blocker_code_and_reason(*blocker),
             Refusal::ChangedSinceMerge(_) => (Code::FailedPrecondition, Reason::ChangedSinceMerge),
             Refusal::Held => (Code::FailedPrecondition, Reason::CustomerHeld),

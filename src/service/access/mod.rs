@@ -24,7 +24,10 @@ use crate::{
     config::Config,
     domain::{
         access::caller::Caller,
-        requests::principal::{Author, Principal},
+        requests::{
+            contract::Access as RequiredAccess,
+            principal::{Author, Principal},
+        },
         values::{
             enums::Role,
             ids::{AccountId, CustomerId, TenantId},
@@ -92,6 +95,21 @@ impl Access {
             Found::Stranger | Found::NotAMember => Err(Error::NotAMember),
             Found::AccountRequired { several, waiting } => Err(Error::AccountRequired { several, waiting }),
             Found::OutOfReach => Err(Error::AccountNotFound),
+        }
+    }
+
+    /// Refuses the caller of a call that takes long as a new call of it would be refused: it is no member any more, its role is too
+    /// low, or its tenant is suspended. As for any call, what is known of it is at most two seconds old.
+    ///
+    /// # Errors
+    /// Those of `caller`, and `RoleTooLow`.
+    pub(in crate::service) async fn must_be_admitted_still(&self, caller: &Caller) -> Result<()> {
+        let (author, scope) = (caller.author().clone(), caller.scope());
+        let required = author.rpc.access;
+        let now = self.caller(author, Some(scope.tenant()), Some(scope.root()), scope.narrowed()).await?;
+        match required {
+            RequiredAccess::Least(role) if now.role() < role => Err(Error::RoleTooLow(role)),
+            _ => Ok(()),
         }
     }
 

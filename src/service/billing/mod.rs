@@ -5,6 +5,7 @@ mod features;
 mod payment_methods;
 mod rate_plans;
 mod report;
+mod report_charges;
 
 use std::sync::Arc;
 

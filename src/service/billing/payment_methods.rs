@@ -1,5 +1,4 @@
-//! The payment methods of a customer. They change like any command on one customer: what is read and decided is written if
-//! the customer is still at the revision that was read; the last try locks it first.
+//! The payment methods of a customer. They change like any command on one customer.
 
 use sqlx::PgConnection;
 
@@ -24,9 +23,9 @@ use crate::{
     error::{Error, Result},
     service::{
         call, clock,
-        customers::{CustomerDetails, Customers},
-        mutation::{Call, Mutations, end, write},
-        pool::{Lease, Pool},
+        customers::{CustomerDetails, Customers, optimistic},
+        mutation::{Call, Mutations, write},
+        pool::Pool,
         seal::Revisions,
     },
     store::{
@@ -34,11 +33,7 @@ use crate::{
         billing::payment_methods::Rows,
         customers::{CustomerRecord, LoadedCustomer},
     },
-    telemetry::{self, RetryReason},
 };
-
-/// Tries without a lock, as in other commands on one customer.
-const OPTIMISTIC_TRIES: usize = 2;
 
 /// The use cases on payment methods.
 #[derive(Clone)]
@@ -67,11 +62,72 @@ type Changed = (CustomerDetails, Option<PaymentMethod>);
 
 /// One command, with what its tries share.
 struct Attempt<'a> {
+    methods: &'a PaymentMethods,
     caller: &'a Caller,
     id: CustomerId,
     command: &'a PaymentCommand,
     options: &'a Options,
     etag: Option<Revisions>,
+}
+
+impl optimistic::Attempt for Attempt<'_> {
+    type Answer = Changed;
+
+    /// The order of checks is the contract's.
+    async fn decide_and_save(&self, conn: &mut PgConnection) -> Result<Option<Outcome<Changed>>> {
+        let Attempt { methods, caller, id, command, options, etag } = *self;
+        let request = options.request.as_ref();
+        let LoadedCustomer { seen, stored, .. } =
+            store::customers::load(conn, caller, id, request, (&References::default(), None)).await?;
+        seen.customer.must_be_ours(caller)?;
+        if let (Some(stored), Some(request)) = (stored, request) {
+            return Ok(Some(Outcome::replayed(methods.replay_over(caller, seen, stored.answer(request)?)?)));
+        }
+        // Read after the customer: if it has changed since, the customer's revision has, too, and nothing is written.
+        let found = match command {
+            PaymentCommand::Add(..) => None,
+            _ => store::billing::payment_methods::find(conn, caller, id, command.target()).await?,
+        };
+        seen.customer.must_be_changeable()?;
+        if command.names().is_some() && found.is_none() {
+            return Err(Error::PaymentMethodNotFound);
+        }
+        let mut after = seen.customer.clone();
+        let decision = command.decide(&mut after, found.as_ref());
+        if decision == Ok(Change::AlreadyMade) {
+            let details = methods.customers.mutated_details(caller, options, seen)?;
+            return Ok(Some(Outcome::unchanged((details, None))));
+        }
+        methods.customers.check_etag(conn, (caller, id), etag, &seen).await?;
+        let happened = match decision? {
+            Change::Made(event_type) => event_type,
+            Change::AlreadyMade => return Err(Error::internal("decided twice")),
+        };
+        let at = clock::now();
+        after.revision += 1;
+        after.updated = Stamp { at, by: caller.author().principal.clone() };
+        let added = match command {
+            // The time of the decision: an earlier attempt may have lost a race.
+            PaymentCommand::Add(method, _) => Some(PaymentMethod { created: after.updated.clone(), ..method.clone() }),
+            PaymentCommand::Remove(_) | PaymentCommand::SetDefault(_) => None,
+        };
+        let removed = found.as_ref().filter(|_| matches!(command, PaymentCommand::Remove(_)));
+        let rows = Rows { removed, added: added.as_ref() };
+        let (customer, link) = (after.clone(), seen.link.clone());
+        let answer = match added.clone() {
+            Some(method) => Answer::PaymentMethod { customer, link, method },
+            None => Answer::Customer { customer, link, duplicates: Vec::new() },
+        };
+        let write = write(caller, at, options);
+        let saved =
+            store::billing::payment_methods::save(conn, caller, &seen, &after, (happened, rows), &answer, write);
+        if !saved.await? {
+            return Ok(None);
+        }
+        let record = CustomerRecord { customer: after, ..seen };
+        let details = methods.customers.mutated_details(caller, options, record)?;
+        Ok(Some(Outcome::changed((details, added))))
+    }
 }
 
 impl PaymentMethods {
@@ -151,91 +207,15 @@ impl PaymentMethods {
         command: &PaymentCommand,
         options: &Options,
     ) -> Result<Outcome<Changed>> {
-        let attempt = &Attempt { caller, id, command, options, etag: self.customers.etag(caller, id, options)? };
+        let etag = self.customers.etag(caller, id, options)?;
+        let attempt = &Attempt { methods: self, caller, id, command, options, etag };
         let replay = |answer| async move {
             let mut lease = self.pool.lease().await?;
             // Boxed: the answer is large.
             Box::pin(lease.run(async |conn| self.replay_in(conn, caller, answer).await)).await
         };
-        self.mutations.run(Call::new(caller, options), |lease| self.try_change(lease, attempt), replay).await
-    }
-
-    async fn try_change(&self, mut lease: Lease, attempt: &Attempt<'_>) -> Result<Outcome<Changed>> {
-        // `validate_only` writes under the lock and rolls back: the same statement, so the same checks.
-        let tries = if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES };
-        for _ in 0..tries {
-            if let Some(outcome) = lease.run(async |conn| Box::pin(self.decide_and_save(conn, attempt)).await).await? {
-                return Ok(outcome);
-            }
-            telemetry::measure(|metrics| metrics.write_retried(RetryReason::Conflict));
-        }
-        let outcome = lease
-            .transaction(end(attempt.options), async |conn| {
-                store::customers::lock(conn, attempt.caller.scope(), attempt.id).await?;
-                Box::pin(self.decide_and_save(conn, attempt)).await
-            })
-            .await?;
-        outcome.ok_or(Error::Contended)
-    }
-
-    /// One try; none if the customer changed between the read and the write. The order of checks is the contract's.
-    async fn decide_and_save(
-        &self,
-        conn: &mut PgConnection,
-        attempt: &Attempt<'_>,
-    ) -> Result<Option<Outcome<Changed>>> {
-        let Attempt { caller, id, command, options, .. } = *attempt;
-        let request = options.request.as_ref();
-        let LoadedCustomer { seen, stored, .. } =
-            store::customers::load(conn, caller, id, request, (&References::default(), None)).await?;
-        seen.customer.must_be_ours(caller)?;
-        if let (Some(stored), Some(request)) = (stored, request) {
-            return Ok(Some(Outcome::replayed(self.replay_over(caller, seen, stored.answer(request)?)?)));
-        }
-        // Read after the customer: if it has changed since, the customer's revision has, too, and nothing is written.
-        let found = match command {
-            PaymentCommand::Add(..) => None,
-            _ => store::billing::payment_methods::find(conn, caller, id, command.target()).await?,
-        };
-        seen.customer.must_be_changeable()?;
-        if command.names().is_some() && found.is_none() {
-            return Err(Error::PaymentMethodNotFound);
-        }
-        let mut after = seen.customer.clone();
-        let decision = command.decide(&mut after, found.as_ref());
-        if decision == Ok(Change::AlreadyMade) {
-            let details = self.customers.mutated_details(caller, options, seen)?;
-            return Ok(Some(Outcome::unchanged((details, None))));
-        }
-        self.customers.check_etag(conn, (caller, id), attempt.etag, &seen).await?;
-        let happened = match decision? {
-            Change::Made(event_type) => event_type,
-            Change::AlreadyMade => return Err(Error::internal("decided twice")),
-        };
-        let at = clock::now();
-        after.revision += 1;
-        after.updated = Stamp { at, by: caller.author().principal.clone() };
-        let added = match command {
-            // The time of the decision: an earlier attempt may have lost a race.
-            PaymentCommand::Add(method, _) => Some(PaymentMethod { created: after.updated.clone(), ..method.clone() }),
-            PaymentCommand::Remove(_) | PaymentCommand::SetDefault(_) => None,
-        };
-        let removed = found.as_ref().filter(|_| matches!(command, PaymentCommand::Remove(_)));
-        let rows = Rows { removed, added: added.as_ref() };
-        let (customer, link) = (after.clone(), seen.link.clone());
-        let answer = match added.clone() {
-            Some(method) => Answer::PaymentMethod { customer, link, method },
-            None => Answer::Customer { customer, link, duplicates: Vec::new() },
-        };
-        let write = write(caller, at, options);
-        let saved =
-            store::billing::payment_methods::save(conn, caller, &seen, &after, (happened, rows), &answer, write);
-        if !saved.await? {
-            return Ok(None);
-        }
-        let record = CustomerRecord { customer: after, ..seen };
-        let details = self.customers.mutated_details(caller, options, record)?;
-        Ok(Some(Outcome::changed((details, added))))
+        let run = |lease| optimistic::try_change(lease, (caller, id, options), attempt);
+        self.mutations.run(Call::new(caller, options), run, replay).await
     }
 
     /// The value of a stored answer, for a caller that may see the customer today.

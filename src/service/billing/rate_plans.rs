@@ -171,6 +171,7 @@ async fn create_locked(
     if let Some(answer) = find_stored(conn, caller, options).await? {
         return Ok(Outcome::replayed(answer));
     }
+    store::accounts::hold_first_plans_above(conn, scope).await?;
     must_be_known(conn, caller, &plan.prices.keys().cloned().collect::<Vec<_>>()).await?;
     let (listed, all) = store::billing::rate_plans::count(conn, scope).await?;
     if listed >= RatePlan::MAX_IN_LIST {

@@ -1,18 +1,22 @@
 //! The billing report: a stream of pages in one snapshot.
 
+use std::{collections::VecDeque, sync::Arc};
+
+use super::report_charges::{Charging, LEARNED_AT_ONCE};
 use crate::{
     domain::{
         access::caller::Caller,
-        billing::report::{ReportQuery, ReportRow},
+        billing::report::{ReportQuery, ReportRow, UnchargedRow},
         values::{ids::CustomerId, timestamp::Timestamp},
     },
     error::Result,
     service::{
+        access::Access,
         bytes::HeldBytes,
         call,
         streams::{Messages, Outlet, Streams},
     },
-    store,
+    store::{self, billing::report::Fetched},
 };
 
 /// Most rows of a page.
@@ -20,11 +24,14 @@ const PAGE_ROWS: usize = 1_000;
 /// A page ends when its rows cost as much: a quarter of what clients accept, so that several streams of one principal fit
 /// into its part of the memory.
 const PAGE_BYTES: usize = 512 * 1024;
+/// Memory of the rows that come from the database at once.
+const FETCH_BYTES: usize = 1024 * 1024;
 
 /// The use case.
 #[derive(Clone)]
 pub struct BillingReport {
     streams: Streams,
+    access: Arc<Access>,
 }
 
 /// A page of the report.
@@ -41,44 +48,105 @@ pub struct ReportPage {
 }
 
 impl BillingReport {
-    pub(in crate::service) fn new(streams: Streams) -> Self {
-        Self { streams }
+    pub(in crate::service) fn new(streams: Streams, access: Arc<Access>) -> Self {
+        Self { streams, access }
     }
 
     /// Streams the report of the acting account.
     ///
     /// # Errors
-    /// `Overloaded`, `Unavailable`: also later, as the last item of the stream; then also `ShuttingDown` and `Deadline`.
+    /// `Overloaded`, `Unavailable`: also later, as the last item of the stream; then also `ShuttingDown`, `Deadline`, and why the
+    /// caller would not be admitted any more.
     pub async fn stream(&self, caller: Caller, query: ReportQuery) -> Result<Messages<ReportPage>> {
-        let deadline = caller.author().deadline;
-        self.streams.start(deadline, move |outlet| report(outlet, caller, query)).await
+        let (deadline, access) = (caller.author().deadline, Arc::clone(&self.access));
+        self.streams.start(deadline, move |outlet| report(outlet, access, caller, query)).await
     }
 }
 
 /// The work of one stream: one transaction.
-async fn report(outlet: Outlet<ReportPage>, caller: Caller, query: ReportQuery) -> Result<()> {
+async fn report(outlet: Outlet<ReportPage>, access: Arc<Access>, caller: Caller, query: ReportQuery) -> Result<()> {
     let mut lease = outlet.lease().await?;
     let sent = lease.snapshot(async |conn| {
-        let at = store::billing::report::open(conn, caller.scope(), &query).await?;
-        let mut pages = Pages::new(query.after, at);
+        let scope = caller.scope();
+        let mut pages = Pages::new(query.after, store::billing::report::moment(conn).await?);
+        let (mut fetching, mut charging) = (Fetching::new(query.after), Charging::new(query.columns));
+        store::billing::report::open(conn, scope, &query).await?;
         loop {
-            let more = store::billing::report::fetch(conn, |row| pages.add(row)).await?;
+            let count = fetching.count();
+            let fetched = store::billing::report::fetch(conn, query.columns, count, |row| fetching.take(row)).await?;
             call::note_progress();
-            // The last rows, and a page without any, are sent as well.
-            while let Some(page) = pages.next(!more) {
-                outlet.send(page).await?;
+            while let Some(rows) = fetching.next_part() {
+                charging.learn(conn, scope, &rows).await?;
+                for row in rows {
+                    pages.add(charging.charge(row))?;
+                }
             }
-            if !more {
-                return Ok(());
+            fetching.release();
+            // The last rows, and a page without any, are sent as well.
+            while let Some(page) = pages.next(fetched == Fetched::All) {
+                outlet.send(page, || access.must_be_admitted_still(&caller)).await?;
+            }
+            match fetched {
+                Fetched::More => {}
+                Fetched::Dropped => {
+                    store::billing::report::close(conn).await?;
+                    let rest = ReportQuery { after: fetching.after, ..query };
+                    store::billing::report::open(conn, scope, &rest).await?;
+                }
+                Fetched::All => return Ok(()),
             }
         }
     });
     sent.await
 }
 
+/// Rows as they come from the database: as many at once as fit into a bounded memory.
+struct Fetching {
+    rows: VecDeque<UnchargedRow>,
+    held: HeldBytes,
+    /// The largest row so far.
+    largest: usize,
+    /// The last row.
+    after: Option<CustomerId>,
+}
+
+impl Fetching {
+    fn new(after: Option<CustomerId>) -> Self {
+        Self { rows: VecDeque::new(), held: call::holder(), largest: 1, after }
+    }
+
+    /// How many rows to ask for, so that they fit if none is larger than those before.
+    fn count(&self) -> usize {
+        FETCH_BYTES / self.largest
+    }
+
+    /// Takes a row if there is room. The first one always has it.
+    fn take(&mut self, row: UnchargedRow) -> Result<bool> {
+        let cost = row.cost();
+        self.largest = self.largest.max(cost);
+        if !self.rows.is_empty() && self.held.bytes() + cost > FETCH_BYTES {
+            return Ok(false);
+        }
+        self.held.grow(cost)?;
+        self.after = Some(row.row.id);
+        self.rows.push_back(row);
+        Ok(true)
+    }
+
+    fn next_part(&mut self) -> Option<Vec<UnchargedRow>> {
+        let count = self.rows.len().min(LEARNED_AT_ONCE);
+        (count > 0).then(|| self.rows.drain(..count).collect())
+    }
+
+    /// Gives back the memory of the rows, which have all gone on.
+    fn release(&mut self) {
+        self.held.shrink(0);
+    }
+}
+
 /// Rows on their way into pages.
 struct Pages {
-    rows: std::collections::VecDeque<ReportRow>,
+    rows: VecDeque<ReportRow>,
     held: HeldBytes,
     after: Option<CustomerId>,
     at: Timestamp,
@@ -87,7 +155,7 @@ struct Pages {
 
 impl Pages {
     fn new(after: Option<CustomerId>, at: Timestamp) -> Self {
-        Self { rows: Default::default(), held: call::holder(), after, at, has_sent: false }
+        Self { rows: VecDeque::new(), held: call::holder(), after, at, has_sent: false }
     }
 
     fn add(&mut self, row: ReportRow) -> Result<()> {

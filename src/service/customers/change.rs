@@ -1,10 +1,9 @@
 //! Commands on one customer: one statement reads, the domain decides, one statement writes if the customer is still at
-//! the revision that was read. The last try locks the row first. Before that no lock is held over a round trip, and no
-//! transaction is open between statements.
+//! the revision that was read.
 
 use sqlx::PgConnection;
 
-use super::{CustomerDetails, Customers};
+use super::{CustomerDetails, Customers, optimistic};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -13,7 +12,7 @@ use crate::{
             customer::{Change, Customer, Stamp},
         },
         fields::{customer_fields::CustomerFields, references::refuse_foreign},
-        history::{event::paths_seen_from, event_type::EventType},
+        history::event::paths_seen_from,
         refusal::Refusal,
         requests::options::{Options, Outcome},
         values::{
@@ -25,27 +24,66 @@ use crate::{
     error::{Error, Result},
     service::{
         clock,
-        mutation::{Call, end, write},
-        pool::Lease,
+        mutation::{Call, write},
         seal::Revisions,
     },
     store::{
         self,
         customers::{CustomerRecord, LoadedCustomer},
     },
-    telemetry::{self, RetryReason},
 };
-
-/// Tries without a lock. Of 32 writers on one row most lose three races in a row, so the third try takes the lock.
-const OPTIMISTIC_TRIES: usize = 2;
 
 /// One command, with what its tries share.
 struct Attempt<'a> {
+    customers: &'a Customers,
     caller: &'a Caller,
     id: CustomerId,
     command: &'a Command,
     options: &'a Options,
     etag: Option<Revisions>,
+}
+
+impl optimistic::Attempt for Attempt<'_> {
+    type Answer = CustomerDetails;
+
+    /// The order of checks is the contract's: existence, rights, the stored answer, already made, etag, state,
+    /// uniqueness.
+    async fn decide_and_save(&self, conn: &mut PgConnection) -> Result<Option<Outcome<CustomerDetails>>> {
+        let Attempt { customers, caller, id, command, options, etag } = *self;
+        let request = options.request.as_ref();
+        let loaded = store::customers::load(conn, caller, id, request, (&command.references(), Some(command))).await?;
+        command.permits(caller, &loaded.seen.customer)?;
+        if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
+            let details = customers.replay_over(caller, loaded.seen, stored.answer(request)?)?;
+            return Ok(Some(Outcome::replayed(details)));
+        }
+        loaded.seen.customer.must_be_changeable()?;
+        let at = clock::now();
+        let (decision, mut after) = decide(caller, command, &loaded, at);
+        let charges = |seen: &CustomerRecord| seen.terms.charges(seen.customer.rate_plan, &seen.customer.billing);
+        let charges_before = command.plan().map(|_| Box::new(charges(&loaded.seen)));
+        let answer = |details| CustomerDetails { charges_before, ..details };
+        if decision == Ok(Change::AlreadyMade) {
+            let details = customers.mutated_details(caller, options, loaded.seen)?;
+            return Ok(Some(Outcome::unchanged(answer(details))));
+        }
+        customers.check_etag(conn, (caller, id), etag, &loaded.seen).await?;
+        let event_type = match decision? {
+            Change::Made(event_type) => event_type,
+            Change::AlreadyMade => return Err(Error::internal("decided twice")),
+        };
+        refuse_foreign(&loaded.foreign)?;
+        after.revision += 1;
+        after.updated = Stamp { at, by: caller.author().principal.clone() };
+        let write = write(caller, at, options);
+        if !store::customers::save(conn, caller, &loaded.seen, &after, event_type, write).await? {
+            return Ok(None);
+        }
+        let terms = loaded.seen.terms.after(&after);
+        let record = CustomerRecord { customer: after, terms, ..loaded.seen };
+        let details = customers.mutated_details(caller, options, record)?;
+        Ok(Some(Outcome::changed(answer(details))))
+    }
 }
 
 impl Customers {
@@ -57,10 +95,11 @@ impl Customers {
         command: &Command,
         options: &Options,
     ) -> Result<Outcome<CustomerDetails>> {
-        let attempt = &Attempt { caller, id, command, options, etag: self.etag(caller, id, options)? };
-        let call = Call::new(caller, options);
+        let etag = self.etag(caller, id, options)?;
+        let attempt = &Attempt { customers: self, caller, id, command, options, etag };
+        let run = |lease| optimistic::try_change(lease, (caller, id, options), attempt);
         let replay = |answer| self.replay(caller, answer);
-        match self.mutations.run(call, |lease| self.try_change(lease, attempt), replay).await {
+        match self.mutations.run(Call::new(caller, options), run, replay).await {
             Err(failure) => Err(self.explain_fields(caller, id, command, failure).await),
             done => done,
         }
@@ -91,79 +130,6 @@ impl Customers {
                 violations.push(violation.field.clone(), violation.rule.clone());
             }
         }
-    }
-
-    async fn try_change(&self, mut lease: Lease, attempt: &Attempt<'_>) -> Result<Outcome<CustomerDetails>> {
-        // `validate_only` writes under the lock and rolls back: the same statement, so the same checks.
-        let tries = if attempt.options.validate_only { 0 } else { OPTIMISTIC_TRIES };
-        for _ in 0..tries {
-            if let Some(outcome) = lease.run(async |conn| self.decide_and_save(conn, attempt).await).await? {
-                return Ok(outcome);
-            }
-            telemetry::measure(|metrics| metrics.write_retried(RetryReason::Conflict));
-        }
-        let outcome = lease
-            .transaction(end(attempt.options), async |conn| {
-                store::customers::lock(conn, attempt.caller.scope(), attempt.id).await?;
-                self.decide_and_save(conn, attempt).await
-            })
-            .await?;
-        outcome.ok_or(Error::Contended)
-    }
-
-    /// One try; none if the customer changed between the read and the write.
-    ///
-    /// The order of checks is the contract's: existence, rights, the stored answer, already made, etag, state,
-    /// uniqueness.
-    async fn decide_and_save(
-        &self,
-        conn: &mut PgConnection,
-        attempt: &Attempt<'_>,
-    ) -> Result<Option<Outcome<CustomerDetails>>> {
-        let Attempt { caller, id, command, options, .. } = *attempt;
-        let request = options.request.as_ref();
-        let loaded = store::customers::load(conn, caller, id, request, (&command.references(), Some(command))).await?;
-        command.permits(caller, &loaded.seen.customer)?;
-        if let (Some(stored), Some(request)) = (loaded.stored.clone(), request) {
-            let details = self.replay_over(caller, loaded.seen, stored.answer(request)?)?;
-            return Ok(Some(Outcome::replayed(details)));
-        }
-        loaded.seen.customer.must_be_changeable()?;
-        let at = clock::now();
-        let (decision, mut after) = decide(caller, command, &loaded, at);
-        let charges_before = command.plan().map(|_| Box::new(loaded.seen.terms.charges(&loaded.seen.customer)));
-        let answer = |details| CustomerDetails { charges_before, ..details };
-        if decision == Ok(Change::AlreadyMade) {
-            let details = self.mutated_details(caller, options, loaded.seen)?;
-            return Ok(Some(Outcome::unchanged(answer(details))));
-        }
-        self.check_etag(conn, (caller, id), attempt.etag, &loaded.seen).await?;
-        let event_type = match decision? {
-            Change::Made(event_type) => event_type,
-            Change::AlreadyMade => return Err(Error::internal("decided twice")),
-        };
-        refuse_foreign(&loaded.foreign)?;
-        after.revision += 1;
-        after.updated = Stamp { at, by: caller.author().principal.clone() };
-        if !self.save(conn, attempt, &loaded.seen, &after, event_type).await? {
-            return Ok(None);
-        }
-        let terms = loaded.seen.terms.after(&after);
-        let record = CustomerRecord { customer: after, terms, ..loaded.seen };
-        let details = self.mutated_details(caller, options, record)?;
-        Ok(Some(Outcome::changed(answer(details))))
-    }
-
-    async fn save(
-        &self,
-        conn: &mut PgConnection,
-        attempt: &Attempt<'_>,
-        before: &CustomerRecord,
-        after: &Customer,
-        event_type: EventType,
-    ) -> Result<bool> {
-        let write = write(attempt.caller, after.updated.at, attempt.options);
-        store::customers::save(conn, attempt.caller, before, after, event_type, write).await
     }
 
     /// The revisions that the call's etag names.

@@ -111,7 +111,7 @@ fn preview(caller: &Caller, record: CustomerRecord) -> CustomerDetails {
             Relation::OwnerOrAbove => record.customer.missing_for_approval(inputs),
             Relation::Below => Vec::new(),
         },
-        charges: terms.charges(&record.customer),
+        charges: terms.charges(record.customer.rate_plan, &record.customer.billing),
         charges_before: None,
         industries: caller.account().industries.clone(),
         customer: record.customer,

@@ -6,9 +6,10 @@ use sqlx::PgConnection;
 
 use super::{
     CustomerDetails, Customers,
+    merge_billing::united,
     merge_parts::{
         BlockedMerge, blockers, field, link_events, may_change_custom_ids, merged_event, must_keep_required,
-        of_the_survivor, repointed_event, report,
+        of_the_survivor, repointed_event, report, too_many_on_links,
     },
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
             event_type::EventType,
         },
         requests::options::{Options, Outcome},
-        values::{custom_id::MAX_SYSTEMS, ids::CustomerId},
+        values::ids::CustomerId,
     },
     error::{Error, Result},
     service::{
@@ -45,9 +46,6 @@ use crate::{
         },
     },
 };
-
-/// Most tags of one account on a customer.
-const MAX_TAGS: usize = 100;
 
 /// A customer that is to be merged into another one.
 #[derive(Clone, Debug)]
@@ -165,6 +163,8 @@ impl Customers {
         let records: Vec<_> = others.iter().map(|other| &other.customer).collect();
         let (fields, more) = unite(&survivor.customer, &records, &merge.choices);
         blockers.extend(more.into_iter().map(|blocker| of_the_survivor(merge.survivor, blocker)));
+        let (billing, more) = united(conn, caller, &survivor, &fields, &others).await?;
+        blockers.extend(more);
         if let Some(blocked) = report(blockers, options)? {
             let customer = self.mutated_details(caller, options, survivor)?;
             return Ok(Outcome::unchanged(MergeResult { customer, blockers: blocked }));
@@ -177,22 +177,14 @@ impl Customers {
         let family: Vec<CustomerId> = std::iter::once(merge.survivor).chain(ids.iter().copied()).collect();
         let links = merge::links(conn, scope, &family, &accounts).await?;
         merge::unite(conn, scope, merging, &accounts).await?;
-        let united = merge::links(conn, scope, &family, &accounts).await?;
-        let too_many = united.iter().filter(|link| link.customer == merge.survivor).flat_map(|link| {
-            let found = [
-                (link.link.custom_ids.len() > MAX_SYSTEMS, MergeBlocker::TooManyCustomIds),
-                (link.link.tags.len() > MAX_TAGS, MergeBlocker::TooManyTags),
-            ];
-            found.into_iter().filter_map(|(there, blocker)| there.then_some(blocker))
-        });
-        let mut too_many: Vec<_> = too_many.map(|blocker| of_the_survivor(merge.survivor, blocker)).collect();
-        too_many.dedup();
-        if let Some(blocked) = report(too_many, options)? {
+        billing.give(conn, caller, &survivor).await?;
+        let united_links = merge::links(conn, scope, &family, &accounts).await?;
+        if let Some(blocked) = report(too_many_on_links(&united_links, merge.survivor), options)? {
             let customer = self.mutated_details(caller, options, survivor)?;
             return Ok(Outcome::unchanged(MergeResult { customer, blockers: blocked }));
         }
         let relatives: Vec<Relative> = locked.into_iter().filter(|one| sources.contains(&one.id)).collect();
-        let mut changed = link_events(&links, &united, EventType::CustomersMerged, |customer| {
+        let mut changed = link_events(&links, &united_links, EventType::CustomersMerged, |customer| {
             let all = std::iter::once(&survivor).chain(&others);
             all.filter(|record| record.customer.id == customer).map(|record| record.customer.revision).sum()
         });
@@ -206,8 +198,9 @@ impl Customers {
         after.fields = fields;
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
-        // The default payment method of another one may be the survivor's by now.
-        let was = Customer { payment: survivor.customer.payment, ..before.customer.clone() };
+        // What the others had is the survivor's by now.
+        let Customer { payment, billing, .. } = survivor.customer;
+        let was = Customer { payment, billing, ..before.customer.clone() };
         let mut changes = Changes::of(&was, &after);
         let named: Vec<String> = ids.iter().map(ToString::to_string).collect();
         changes.0.insert("merged_customer_ids".to_owned(), Delta { old: serde_json::Value::Null, new: named.into() });

@@ -14,6 +14,7 @@ use crate::{
         refusal::Refusal,
         requests::options::Options,
         values::{
+            custom_id::MAX_SYSTEMS,
             enums::Role,
             ids::{AccountId, CustomerId, EventId},
         },
@@ -26,6 +27,9 @@ use crate::{
         merge::{AccountLink, Changed},
     },
 };
+
+/// Most tags of one account on a customer.
+const MAX_TAGS: usize = 100;
 
 /// A customer that cannot be merged, with one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +70,20 @@ pub(super) fn blockers(survivor: &CustomerRecord, others: &[CustomerRecord]) -> 
 
 pub(super) fn of_the_survivor(customer: CustomerId, blocker: MergeBlocker) -> BlockedMerge {
     BlockedMerge { customer, at: "customer_id".to_owned(), blocker }
+}
+
+/// What the survivor's links have too much of once they are united.
+pub(super) fn too_many_on_links(links: &[AccountLink], survivor: CustomerId) -> Vec<BlockedMerge> {
+    let too_many = links.iter().filter(|link| link.customer == survivor).flat_map(|link| {
+        let found = [
+            (link.link.custom_ids.len() > MAX_SYSTEMS, MergeBlocker::TooManyCustomIds),
+            (link.link.tags.len() > MAX_TAGS, MergeBlocker::TooManyTags),
+        ];
+        found.into_iter().filter_map(|(there, blocker)| there.then_some(blocker))
+    });
+    let mut too_many: Vec<_> = too_many.map(|blocker| of_the_survivor(survivor, blocker)).collect();
+    too_many.dedup();
+    too_many
 }
 
 /// All blockers under `validate_only`; none: nothing is blocked.

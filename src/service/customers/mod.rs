@@ -10,10 +10,12 @@ mod duplicates;
 mod erase;
 mod find;
 mod merge;
+mod merge_billing;
 mod merge_parts;
 mod migrate;
 mod names;
 mod new_customer;
+pub(in crate::service) mod optimistic;
 mod ownership;
 mod plans;
 mod revert;
@@ -37,6 +39,7 @@ pub use self::{
     migrate::{Migrated, Reseller},
     new_customer::NewCustomer,
     ownership::Blocked,
+    plans::ReplacedPlan,
     revert::Reverted,
     search::{Match as SearchMatch, Matches},
     tagging::TagNames,

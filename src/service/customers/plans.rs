@@ -10,7 +10,7 @@ use crate::{
         billing::{customer_billing::Billing, rate_plan::PlanTerms, relied::UseChange, terms::Terms},
         customers::customer::Customer,
         refusal::Blocker,
-        values::ids::{AccountId, CustomerId},
+        values::ids::{AccountId, CustomerId, RatePlanId},
     },
     error::Result,
     store,
@@ -30,6 +30,26 @@ pub(super) struct Settled {
     pub(super) after: Customer,
     /// What changes in what it uses.
     pub(super) uses: UseChange,
+}
+
+/// A customer whose plan a move replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplacedPlan {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The plan that it is on then.
+    pub plan: Option<RatePlanId>,
+    /// The one that it was on.
+    pub replaced: RatePlanId,
+}
+
+impl Settled {
+    /// The plan that it was on, if the move replaces it.
+    pub(super) fn replaced(&self) -> Option<ReplacedPlan> {
+        let (before, plan) = (self.before.rate_plan, self.after.rate_plan);
+        let replaced = before.filter(|_| before != plan)?;
+        Some(ReplacedPlan { customer: self.after.id, plan, replaced })
+    }
 }
 
 impl Plans {

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::{
     BatchItem, BatchOutcomes, Customers, batch,
     ownership::{Blocked, Blockers, add_conflicts, conflict_is_lost_race, moved},
-    plans::Plans,
+    plans::{Plans, ReplacedPlan, Settled},
 };
 use crate::{
     domain::{
@@ -33,14 +33,22 @@ use crate::{
 pub struct Transferred {
     /// Each customer, in the request's order; none if any is blocked.
     pub outcomes: BatchOutcomes,
+    /// The customers whose plan is replaced, in the request's order; none of a repeat.
+    pub replaced_plans: Vec<ReplacedPlan>,
     /// What blocks them, under `validate_only`.
     pub blockers: Vec<Blocked>,
 }
 
 /// The result of one attempt.
 enum Attempted {
-    Answered(Box<Answer>),
+    Answered(Box<Answer>, Vec<ReplacedPlan>),
     Blocked(Vec<Blocked>),
+}
+
+impl Attempted {
+    fn unmoved(answer: Answer) -> Self {
+        Self::Answered(Box::new(answer), Vec::new())
+    }
 }
 
 impl Customers {
@@ -61,14 +69,18 @@ impl Customers {
                 .await
                 .map_err(conflict_is_lost_race)
         };
-        let replay = async |answer| Ok(Attempted::Answered(Box::new(answer)));
+        let replay = async |answer| Ok(Attempted::unmoved(answer));
         let _permit = self.large_batches.admit(caller, batch.len()).await?;
         let done = self.mutations.run(Call::new(caller, options), attempt, replay).await?;
         let transferred = match &done.value {
-            Attempted::Blocked(blockers) => Transferred { outcomes: Vec::new(), blockers: blockers.clone() },
-            Attempted::Answered(answer) => {
-                Transferred { outcomes: self.batch_outcomes(caller, options, answer)?, blockers: Vec::new() }
+            Attempted::Blocked(blockers) => {
+                Transferred { outcomes: Vec::new(), replaced_plans: Vec::new(), blockers: blockers.clone() }
             }
+            Attempted::Answered(answer, replaced) => Transferred {
+                outcomes: self.batch_outcomes(caller, options, answer)?,
+                replaced_plans: replaced.clone(),
+                blockers: Vec::new(),
+            },
         };
         Ok(done.map(|_| transferred))
     }
@@ -86,7 +98,7 @@ async fn transfer_locked(
     let to = store::accounts::get(conn, scope, to).await?;
     let customers = batch::lock(conn, caller, batch, |customer| customer.must_be_ours(caller)).await?;
     if let Some(answer) = find_stored(conn, caller, options).await? {
-        return Ok(Outcome::replayed(Attempted::Answered(Box::new(answer))));
+        return Ok(Outcome::replayed(Attempted::unmoved(answer)));
     }
     batch::must_be_changeable(batch, &customers)?;
     let mut blockers = Blockers::default();
@@ -122,13 +134,14 @@ async fn transfer_locked(
     }
     let answer = Answer::Batch { touched: outcomes };
     if moving.is_empty() {
-        return Ok(Outcome::unchanged(Attempted::Answered(Box::new(answer))));
+        return Ok(Outcome::unchanged(Attempted::unmoved(answer)));
     }
     let at = clock::now();
+    let replaced = settled.iter().filter_map(Settled::replaced).collect();
     let moves: Vec<_> = settled.into_iter().map(|step| moved(caller, step, at)).collect();
     let (event_type, write) = (EventType::Transferred, write(caller, at, options));
     store::customers::ownership::save(conn, caller, rule, &moves, event_type, (&answer, None), write).await?;
-    Ok(Outcome::changed(Attempted::Answered(Box::new(answer))))
+    Ok(Outcome::changed(Attempted::Answered(Box::new(answer), replaced)))
 }
 
 /// The customer as another account has it.

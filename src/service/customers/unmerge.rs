@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use sqlx::PgConnection;
 
 use super::{
-    CustomerDetails, Customers,
+    CustomerDetails, Customers, merge_billing,
     merge_parts::link_events,
     ownership::conflict_is_lost_race,
     unmerge_parts::{Undoing, changed_fields, conflicts, lost_paths, unmerged_event},
@@ -231,6 +231,8 @@ impl Customers {
         let accounts = back::accounts(conn, scope, merge_id).await?;
         let links = merge::links(conn, scope, &all, &accounts).await?;
         back::give_back(conn, scope, merge_id, (survivor, &ids), (&accounts, lost)).await?;
+        let now = &undoing.survivor.customer;
+        merge_billing::give_back(conn, caller, (now, &undoing.image), &undoing.others).await?;
         let given_back = merge::links(conn, scope, &all, &accounts).await?;
         let mut changed = link_events(&links, &given_back, EventType::CustomersUnmerged, |customer| {
             let of_others = undoing.others.iter().find(|(other, _)| other.customer == customer);
@@ -243,7 +245,8 @@ impl Customers {
         after.fields = fields;
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
-        let mut changes = Changes::of(&before.customer, &after);
+        let was = Customer { billing: now.billing.clone(), ..before.customer.clone() };
+        let mut changes = Changes::of(&was, &after);
         let named: Vec<String> = ids.iter().map(ToString::to_string).collect();
         changes.0.insert("merged_customer_ids".to_owned(), Delta { old: named.into(), new: serde_json::Value::Null });
         let happened = (EventType::CustomersUnmerged, changes);
@@ -265,7 +268,10 @@ impl Customers {
             customer.fields.order_reference.clone_from(&image.fields.order_reference);
             customer.fields.references = references.clone();
             let text = Searchable::of(&customer.fields);
-            changed.push(unmerged_event(image.customer, now.revision, Changes::of(&record.customer, &customer)));
+            // What it has active came back already.
+            let mut was = record.customer;
+            was.billing.features.clear();
+            changed.push(unmerged_event(image.customer, now.revision, Changes::of(&was, &customer)));
             let duplicate_keys = stored_keys(&customer.fields);
             restored.push(Restored { customer: image.customer, references, text, duplicate_keys });
         }

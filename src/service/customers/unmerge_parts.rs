@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 
+use super::merge_billing::{obstacle, without_merge};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -56,11 +57,12 @@ pub(super) fn unmerged_event(customer: CustomerId, revision: i64, changes: Chang
     }
 }
 
-/// The fields of the one that stayed without the merge, and the paths that were changed after it.
+/// The fields of the one that stayed without the merge, and the paths that were changed after it, those of billing too.
 pub(super) fn changed_fields(undoing: &Undoing) -> Result<(CustomerFields, Vec<String>)> {
     let after = undoing.image.after.as_ref().ok_or_else(|| Error::internal("a merge without an image"))?;
     let (fields, changed) = undo(&undoing.survivor.customer.fields, &undoing.image.fields, after);
-    Ok((fields, changed.into_iter().map(ToOwned::to_owned).collect()))
+    let (_, more) = without_merge(&undoing.survivor.customer, &undoing.image)?;
+    Ok((fields, changed.into_iter().map(ToOwned::to_owned).chain(more).collect()))
 }
 
 /// The paths of custom IDs that cannot simply go back; those of other accounts by one path that names no system of theirs.
@@ -75,7 +77,8 @@ pub(super) fn lost_paths(caller: &Caller, lost: &[LostId]) -> Vec<String> {
     paths
 }
 
-/// Names and order references that other customers have, or that two of these would have under the rule of today.
+/// Names and order references that other customers have, or that two of these would have under the rule of today; and features
+/// that cannot come back.
 pub(super) async fn conflicts(
     conn: &mut PgConnection,
     caller: &Caller,
@@ -106,5 +109,6 @@ pub(super) async fn conflicts(
             UndoBlocker::OrderReferenceTaken,
         ),
     ];
-    Ok(blockers.into_iter().filter_map(|(there, blocker)| there.then_some(blocker)).collect())
+    let features = obstacle(conn, caller, &undoing.others).await?;
+    Ok(blockers.into_iter().filter_map(|(there, blocker)| there.then_some(blocker)).chain(features).collect())
 }

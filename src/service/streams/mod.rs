@@ -132,11 +132,15 @@ impl<T> Outlet<T> {
         self.pool.lease().await
     }
 
-    /// Sends a message, when the peer has taken those before it.
+    /// Sends a message, when the peer has taken those before it, if the caller is `admitted` then. While it waits it asks that every
+    /// second.
     ///
     /// # Errors
-    /// `ShuttingDown`; `Deadline` if the stream's time is over or its caller has gone: the work ends with it.
-    pub async fn send(&self, message: T) -> Result<()> {
+    /// `ShuttingDown`; `Deadline` if the stream's time is over or its caller has gone; that of `admitted`: the work ends with it.
+    pub async fn send<A>(&self, message: T, admitted: impl Fn() -> A) -> Result<()>
+    where
+        A: Future<Output = Result<()>>,
+    {
         let place = self.messages.reserve();
         tokio::pin!(place);
         loop {
@@ -146,11 +150,15 @@ impl<T> Outlet<T> {
                 () = passed(self.deadline) => return Err(Error::Deadline),
                 place = &mut place => {
                     let place = place.map_err(|_| Error::Deadline)?;
+                    admitted().await?;
                     place.send(Item::Message(message));
                     call::note_progress();
                     return Ok(());
                 }
-                () = sleep(NOTED) => call::note_progress(),
+                () = sleep(NOTED) => {
+                    call::note_progress();
+                    admitted().await?;
+                }
             }
         }
     }

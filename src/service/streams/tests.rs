@@ -1,7 +1,10 @@
 //! Streams without a database.
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
 use tokio_stream::StreamExt as _;
 
 use super::*;
@@ -24,6 +27,11 @@ fn streams() -> Streams {
     Streams::new(Pool::for_streams(&config))
 }
 
+/// Every caller.
+async fn admitted() -> Result<()> {
+    Ok(())
+}
+
 /// A stream of numbers without an end; `ended` is told how its work ended.
 async fn numbers(streams: &Streams, limit: Option<Duration>) -> (Messages<u32>, oneshot::Receiver<Result<()>>) {
     let (tell, ended) = oneshot::channel();
@@ -32,7 +40,7 @@ async fn numbers(streams: &Streams, limit: Option<Duration>) -> (Messages<u32>, 
         .start(deadline, |outlet: Outlet<u32>| async move {
             let mut number = 0;
             let failure = loop {
-                if let Err(failure) = outlet.send(number).await {
+                if let Err(failure) = outlet.send(number, admitted).await {
                     break failure;
                 }
                 number += 1;
@@ -74,7 +82,8 @@ async fn a_stop_ends_a_stream_after_the_messages_that_were_sent() {
     }
     assert!(matches!(items.last(), Some(Err(Error::ShuttingDown | Error::Internal(_)))), "{items:?}");
     let (late, _) =
-        tokio::join!(streams.start(None, |outlet: Outlet<u32>| async move { outlet.send(1).await }), async {});
+        tokio::join!(streams.start(None, |outlet: Outlet<u32>| async move { outlet.send(1, admitted).await }), async {
+        });
     assert!(matches!(late.err(), Some(Error::ShuttingDown)));
 }
 
@@ -87,11 +96,34 @@ async fn a_stream_ends_when_its_time_is_over() {
     assert!(matches!(items.last(), Some(Err(Error::Deadline))), "{items:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_when_its_caller_is_admitted_no_more_even_if_it_takes_nothing() {
+    let (admits, admitted) = watch::channel(true);
+    let (tell, ended) = oneshot::channel();
+    let work = |outlet: Outlet<u32>| async move {
+        let still = || async { if *admitted.borrow() { Ok(()) } else { Err(Error::NotAMember) } };
+        let failure = loop {
+            if let Err(failure) = outlet.send(7, still).await {
+                break failure;
+            }
+        };
+        _ = tell.send(Instant::now());
+        Err(failure)
+    };
+    let messages = streams().start(None, work).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    let removed = Instant::now();
+    admits.send(false).unwrap();
+    assert!(ended.await.unwrap() - removed <= NOTED);
+    let items = all(messages).await;
+    assert!(matches!(items[..], [Ok(7), Ok(7), Err(Error::NotAMember)]), "{items:?}");
+}
+
 #[tokio::test]
 async fn work_that_panics_is_no_complete_stream() {
     let streams = streams();
     let panics = |outlet: Outlet<u32>| async move {
-        outlet.send(1).await?;
+        outlet.send(1, admitted).await?;
         panic!("oh")
     };
     let messages = streams.start(None, panics).await.unwrap();

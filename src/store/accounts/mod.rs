@@ -31,6 +31,7 @@ use crate::{
     store::{
         access::members,
         mutation::mutation,
+        path,
         rows::Document,
         write::{NewEvent, Write, created},
     },
@@ -165,6 +166,26 @@ pub async fn lock_lists(conn: &mut PgConnection, scope: &Scope) -> Result<()> {
     )
     .fetch_one(conn)
     .named("accounts.lock_lists")
+    .await?;
+    Ok(())
+}
+
+/// Holds what the accounts above the acting one have recorded as their first rate plan, if the acting one has recorded none: it
+/// records what they have. A first plan of theirs at the same moment comes before or after, for everybody alike.
+pub async fn hold_first_plans_above(conn: &mut PgConnection, scope: &Scope) -> Result<()> {
+    sqlx::query_scalar!(
+        "select up.id from accounts up
+         where up.tenant_id = $1 and up.id = any($3) and up.id <> $2 and exists (
+             select from accounts a where a.tenant_id = $1 and a.id = $2 and a.first_rate_plan_id is null
+         )
+         order by cardinality(up.ancestors)
+         for share",
+        scope.tenant().get(),
+        scope.root().get(),
+        path(scope) as _,
+    )
+    .fetch_all(conn)
+    .named("accounts.hold_first_plans_above")
     .await?;
     Ok(())
 }

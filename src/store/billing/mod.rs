@@ -6,3 +6,4 @@ pub mod payment_methods;
 pub mod plan_changes;
 pub mod rate_plans;
 pub mod report;
+pub mod report_terms;

@@ -42,7 +42,7 @@ pub async fn terms(
     Ok(read.collect())
 }
 
-/// The first plan of the list that applies to an account, with all its prices.
+/// The first plan of the list that applies to an account, with all its prices, which stay until the transaction ends.
 pub async fn first_with_prices(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -50,7 +50,7 @@ pub async fn first_with_prices(
 ) -> Result<Option<PlanTerms>> {
     let Some(plan) = first(&mut *conn, scope, account).await? else { return Ok(None) };
     let prices = sqlx::query_scalar!(
-        r#"select prices as "prices: Json<Prices>" from rate_plans where tenant_id = $1 and id = $2"#,
+        r#"select prices as "prices: Json<Prices>" from rate_plans where tenant_id = $1 and id = $2 for key share"#,
         scope.tenant().get(),
         plan.id.get(),
     )

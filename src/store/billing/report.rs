@@ -12,10 +12,13 @@ use uuid::Uuid;
 use crate::{
     domain::{
         access::caller::Scope,
-        billing::report::{Columns, ReportQuery, ReportRow},
+        billing::{
+            customer_billing::Billing,
+            report::{Columns, ReportQuery, ReportRow, UnchargedRow},
+        },
         values::{
             custom_id,
-            ids::{AccountId, CustomerId},
+            ids::{AccountId, CustomerId, RatePlanId},
             timestamp::Timestamp,
         },
     },
@@ -24,8 +27,24 @@ use crate::{
     telemetry::{RowStream as _, Statement as _},
 };
 
-/// Rows that are fetched at once: even if each has everything at its longest, they fit into a principal's part of the memory.
-const FETCHED: usize = 250;
+/// How many rows are fetched at once: most, where rows are small; fewer, where they are large.
+const FETCHES: [(usize, &str); 4] = [
+    (250, "fetch 250 from billing_report"),
+    (50, "fetch 50 from billing_report"),
+    (10, "fetch 10 from billing_report"),
+    (1, "fetch 1 from billing_report"),
+];
+
+/// How a fetch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// There may be more rows.
+    More,
+    /// Those after the last one that was taken were dropped: the report is opened again after it.
+    Dropped,
+    /// There are no more.
+    All,
+}
 
 /// A row of the cursor.
 #[derive(sqlx::FromRow)]
@@ -38,32 +57,50 @@ struct Row {
     archived_at: Option<Timestamp>,
     billing_email: Option<String>,
     currency: Option<String>,
+    rate_plan_id: Option<Uuid>,
+    billing: Option<Document<Billing>>,
 }
 
-impl From<Row> for ReportRow {
-    fn from(row: Row) -> Self {
-        Self {
+impl Row {
+    fn into_uncharged(self, columns: Columns) -> UnchargedRow {
+        let row = self;
+        let owner = row.account_id.map(AccountId::from_uuid);
+        let (rate_plan, billing) = (row.rate_plan_id.map(RatePlanId::from_uuid), row.billing.map(|one| one.value));
+        let row = ReportRow {
             id: CustomerId::from_uuid(row.id),
-            account: row.account_id.map(AccountId::from_uuid),
+            account: owner.filter(|_| columns.account),
             name: row.name.unwrap_or_default(),
             custom_ids: row.custom_ids.map(|ids| ids.value).unwrap_or_default(),
             status: row.status,
             archived_at: row.archived_at,
             billing_email: row.billing_email.unwrap_or_default(),
             currency: row.currency.unwrap_or_default(),
-        }
+            rate_plan: None,
+            features: Vec::new(),
+            total: None,
+            credit_limit: None,
+            credit_available: None,
+        };
+        UnchargedRow { row, owner, rate_plan, billing }
     }
 }
 
-/// Opens the report's cursor in the transaction at hand, and returns the moment of its snapshot. A call that is narrowed to
-/// one customer gets that one, if it is in the report.
-pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -> Result<Timestamp> {
-    // The first statement of the transaction takes the snapshot.
-    let at = sqlx::query_scalar!(r#"select statement_timestamp() as "at!""#)
-        .fetch_one(&mut *conn)
-        .named("report.snapshot")
-        .await?;
-    let Columns { account, name, custom_ids, status, billing_email, currency } = query.columns;
+/// Takes the snapshot of the transaction at hand, and returns its moment.
+pub async fn moment(conn: &mut PgConnection) -> Result<Timestamp> {
+    Ok(sqlx::query_scalar!(r#"select statement_timestamp() as "at!""#).fetch_one(conn).named("report.snapshot").await?)
+}
+
+/// Closes the report's cursor, so that it can be opened again.
+pub async fn close(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query!("close billing_report").execute(conn).named("report.close").await?;
+    Ok(())
+}
+
+/// Opens the report's cursor in the transaction at hand. A call that is narrowed to one customer gets that one, if it is in the
+/// report.
+pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -> Result<()> {
+    let (needs_plan, has_charges) = (query.columns.needs_plan(), query.columns.has_charges());
+    let Columns { account, name, custom_ids, status, billing_email, currency, .. } = query.columns;
     let (root, tenant) = (scope.root().get(), scope.tenant().get());
     let after = query.after.map_or_else(Uuid::nil, CustomerId::get);
     let narrowed = scope.narrowed().map(CustomerId::get);
@@ -89,6 +126,8 @@ pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -
             status,
             billing_email,
             currency,
+            needs_plan,
+            has_charges,
         )
         .execute(conn)
         .named("report.open_below")
@@ -112,28 +151,40 @@ pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -
             status,
             billing_email,
             currency,
+            needs_plan,
+            has_charges,
         )
         .execute(conn)
         .named("report.open")
         .await?;
     }
-    Ok(at)
+    Ok(())
 }
 
-/// Reads the next rows and gives each to `take`. Returns whether there may be more.
+/// Reads the next rows, at most about `count`, and gives each to `take` until that says that it has no room for it.
 ///
 /// # Errors
 /// Those of the statement and of `take`. Further rows are read and dropped, so that the session is clean.
-pub async fn fetch(conn: &mut PgConnection, mut take: impl FnMut(ReportRow) -> Result<()>) -> Result<bool> {
-    let (mut count, mut refused) = (0, Ok(()));
+pub async fn fetch(
+    conn: &mut PgConnection,
+    columns: Columns,
+    count: usize,
+    mut take: impl FnMut(UnchargedRow) -> Result<bool>,
+) -> Result<Fetched> {
+    let (most, fetch) = FETCHES.into_iter().find(|(most, _)| *most <= count).unwrap_or(FETCHES[3]);
+    let (mut count, mut room) = (0, Ok(true));
     // The macro cannot check it: there is no cursor when it asks the database.
-    let mut rows = sqlx::query_as::<_, Row>("fetch 250 from billing_report").fetch(conn).named("report.fetch");
+    let mut rows = sqlx::query_as::<_, Row>(fetch).fetch(conn).named("report.fetch");
     while let Some(row) = rows.next().await {
         let row = row?;
         count += 1;
-        if refused.is_ok() {
-            refused = take(row.into());
+        if matches!(room, Ok(true)) {
+            room = take(row.into_uncharged(columns));
         }
     }
-    refused.map(|()| count == FETCHED)
+    Ok(match room? {
+        false => Fetched::Dropped,
+        true if count == most => Fetched::More,
+        true => Fetched::All,
+    })
 }

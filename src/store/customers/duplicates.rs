@@ -88,7 +88,7 @@ pub async fn find_duplicates(
             )
             union all
             -- A call that is narrowed to one customer compares that one.
-            select $1, $2, 0, true where $2::uuid is not null and $2 is distinct from $11
+            select $1::uuid as tenant_id, $2, 0, true where $2::uuid is not null and $2 is distinct from $11
         ), page as materialized (
             select p.tenant_id, p.id, p.nth, sum(p.size) over (order by p.nth rows unbounded preceding) as size
             from (

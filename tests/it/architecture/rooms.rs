@@ -58,21 +58,21 @@ fn stores_own_no_pool_and_neither_begin_nor_commit() {
 }
 
 #[test]
-fn only_grpc_layers_server_and_telemetry_use_tonic() {
+fn only_client_grpc_layers_server_and_telemetry_use_tonic() {
     for source in sources() {
         let knows = |name: &str| source.words.iter().any(|word| word == name || word.starts_with(&format!("{name}_")));
         assert!(
-            !knows("tonic") || ["grpc", "layers", "server", "telemetry"].contains(&source.layer()),
+            !knows("tonic") || ["client", "grpc", "layers", "pb", "server", "telemetry"].contains(&source.layer()),
             "{}: tonic",
             source.path
         );
-        assert!(!knows("prost") || source.layer() == "grpc", "{}: prost", source.path);
+        assert!(!knows("prost") || ["client", "grpc", "pb"].contains(&source.layer()), "{}: prost", source.path);
     }
 }
 
 #[test]
-fn only_grpc_uses_the_generated_types() {
-    for source in sources().iter().filter(|source| source.layer() != "grpc") {
+fn only_client_and_grpc_use_the_generated_types() {
+    for source in sources().iter().filter(|source| !["client", "grpc", "pb"].contains(&source.layer())) {
         // The layers make statuses of their own, which need a reason.
         let allowed = if source.layer() == "layers" { BTreeSet::from(["ErrorReason"]) } else { BTreeSet::new() };
         let generated: Vec<_> = source.under("pb").difference(&allowed).copied().collect();
@@ -94,9 +94,12 @@ fn each_layer_uses_only_inner_layers() {
         ("telemetry", &["config", "telemetry"]),
         ("store", &["domain", "error", "store", "telemetry"]),
         ("service", &["config", "domain", "error", "service", "store", "telemetry"]),
-        ("grpc", &["domain", "error", "grpc", "service", "store"]),
+        // Nothing of the server is in the client.
+        ("client", &["client", "pb"]),
+        ("pb", &[]),
+        ("grpc", &["client", "domain", "error", "grpc", "pb", "service", "store"]),
         ("layers", &["config", "domain", "error", "grpc", "layers", "service", "telemetry"]),
-        ("server", &["config", "domain", "error", "grpc", "layers", "server", "service", "telemetry"]),
+        ("server", &["client", "config", "domain", "error", "grpc", "layers", "server", "service", "telemetry"]),
         ("config", &["config", "domain"]),
     ]);
     let mut seen = BTreeMap::<String, BTreeSet<String>>::new();

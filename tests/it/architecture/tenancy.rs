@@ -172,6 +172,18 @@ fn the_checker_finds_what_is_not_restricted() {
         ),
         &["c"],
     );
+    fails(
+        &join("(select t.tenant_id from tags t where t.id = $1 limit 1) union all select $1::uuid as tenant_id"),
+        &["c", "t"],
+    );
+    // Nor does a lateral subquery of rows that came from outside.
+    let lateral = "cross join lateral (select m.tenant_id from members m where m.tenant_id = e.tenant_id offset 0) l";
+    fails(
+        &format!(
+            "select from customers c join (select l.tenant_id from unnest($1) as e (tenant_id) {lateral}) s on c.tenant_id = s.tenant_id"
+        ),
+        &["c", "m"],
+    );
     let shadow = "with tags as (select 1) select from tags";
     assert_eq!(found(shadow)[0], "the `with` query tags has the name of a table");
     assert!(unrestricted("select from", &tables, &[]).is_err());
@@ -196,6 +208,15 @@ fn the_checker_accepts_what_is_restricted() {
              select t.tenant_id from tags t where t.tenant_id = $1 \
              union all select m.tenant_id from members m where m.tenant_id = $1 \
          ) e on c.tenant_id = e.tenant_id",
+        "select from customers c join ( \
+             (select t.tenant_id from tags t where t.tenant_id = $1 order by t.id limit 1) union all select $1::uuid as tenant_id \
+         ) e on c.tenant_id = e.tenant_id",
+        "with e as (select t.tenant_id from tags t where t.tenant_id = $1) \
+         select from customers c join ( \
+             select l.tenant_id from e cross join lateral ( \
+                 select m.tenant_id from members m where m.tenant_id = e.tenant_id offset 0 \
+             ) l \
+         ) s on c.tenant_id = s.tenant_id",
         "delete from tags t using (customers c join members m on m.tenant_id = c.tenant_id) \
          where t.tenant_id = $1 and c.tenant_id = t.tenant_id",
     ] {

@@ -1,12 +1,20 @@
 //! How a report streams: one snapshot, a caller that is slow, stops reading or hangs up, a stop of the server, and its places.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use clientele::{config::Config, grpc::pb};
 use tonic::{Code, Streaming};
+use uuid::Uuid;
 
 use super::{Message, Reporting, report, rest};
-use crate::world::{Client, TestAccount, World, assert_refused, customer, database, production_database, until};
+use crate::{
+    change_member_role::{change, changing},
+    remove_member::{remove, removing},
+    world::{Client, TestAccount, World, assert_refused, customer, database, production_database, until},
+};
 
 /// Customers of a report that is larger than what HTTP/2, the channel and the memory of one principal hold.
 pub const MANY: i32 = 20_000;
@@ -143,6 +151,35 @@ async fn a_stream_whose_time_is_over_ends_after_a_whole_message_and_is_resumed_w
         seen.extend(listed(&messages));
     }
     assert_eq!(seen, ids);
+}
+
+#[tokio::test]
+async fn the_stream_of_one_that_is_no_member_any_more_ends_within_two_seconds_and_says_why() {
+    let (world, acme, ids) = many(MANY, |_| ()).await;
+    let cases =
+        [("removed", "NOT_A_MEMBER"), ("lowered", "ROLE_TOO_LOW"), ("removed by another server", "NOT_A_MEMBER")];
+    for (case, reason) in cases {
+        let member_id = acme.add("reporter", pb::Role::Member).await.member_id;
+        let reporter = world.subject("reporter").acting_in(&acme.account).over(world.channel());
+        let (first, stream) = begun(&reporter).await;
+        match case {
+            "removed" => drop(remove(&acme.admin, removing(&member_id)).await.unwrap()),
+            "lowered" => drop(change(&acme.admin, changing(&member_id, pb::Role::Viewer)).await.unwrap()),
+            _ => {
+                let gone = "delete from members where member_id = $1";
+                let id = Uuid::parse_str(&member_id).unwrap();
+                sqlx::query(gone).bind(id).execute(&mut world.sql().await).await.unwrap();
+            }
+        }
+        let since = Instant::now();
+        // Also if the caller takes nothing.
+        until_no_stream_works(&world).await;
+        assert!(since.elapsed() < Duration::from_secs(4), "{case}: {:?}", since.elapsed());
+        let (more, ended) = rest(stream).await;
+        assert_refused(ended, Code::PermissionDenied, reason);
+        assert!(listed(&[vec![first], more].concat()).len() < ids.len(), "{case}");
+        _ = remove(&acme.admin, removing(&member_id)).await;
+    }
 }
 
 #[tokio::test]

@@ -10,8 +10,9 @@ use crate::world::{Client, TestAccount, World, at_once, customer, production_dat
 
 /// Number of customers in a batch.
 const BATCH: usize = 20;
+const CALLERS: usize = 16;
 /// Half as many connections as there are callers.
-const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = CALLERS / 2;
 /// A transaction that is idle for longer is abandoned.
 const FORSAKEN: Duration = Duration::from_millis(1_500);
 
@@ -22,6 +23,8 @@ struct Fixture {
     batches: Arc<Vec<Vec<String>>>,
     /// Customers whose creation was acknowledged.
     acknowledged: Vec<Uuid>,
+    /// What a creation takes on this machine while all callers call.
+    usual: Duration,
 }
 
 impl Fixture {
@@ -33,25 +36,29 @@ impl Fixture {
         })
         .await;
         let acme = world.tenant("acme").await;
+        let begun = Instant::now();
         let made = at_once((0..4 * BATCH).map(|n| {
             let admin = acme.admin.clone();
             async move { create(&admin, &format!("Batched {n}")).await.unwrap() }
         }))
         .await;
+        let usual = begun.elapsed() * u32::try_from(CALLERS).unwrap() / u32::try_from(made.len()).unwrap();
         let batches = made.chunks(BATCH).map(|batch| batch.iter().map(Uuid::to_string).collect()).collect();
-        Self { world, acme, batches: Arc::new(batches), acknowledged: made }
+        Self { world, acme, batches: Arc::new(batches), acknowledged: made, usual }
     }
 
-    /// Sixteen concurrent callers that call again and again and hang up early.
+    /// Concurrent callers that call again and again and hang up early, after a moment between a fraction of what a call takes and many
+    /// times as much.
     async fn load(&mut self, calls: usize) {
         let connections: Vec<_> = (0..4).map(|_| self.world.channel()).collect();
-        let callers = at_once((0..16).map(|caller| {
+        let usual = self.usual;
+        let callers = at_once((0..CALLERS).map(|caller| {
             let client = self.acme.admin.over(connections[caller % 4].clone());
             let batches = Arc::clone(&self.batches);
             async move {
                 let mut acknowledged = Vec::new();
-                for _ in 0..calls / 16 {
-                    let patience = Duration::from_micros(250 << random(11));
+                for _ in 0..calls / CALLERS {
+                    let patience = usual * (1 << random(11)) / 64;
                     if let Ok(Some(created)) = timeout(patience, any_call(&client, &batches)).await {
                         acknowledged.push(created);
                     }

@@ -7,6 +7,7 @@ use super::Merging;
 use crate::{
     domain::{
         access::caller::{Caller, Scope},
+        billing::customer_billing::Billing,
         customers::status::Status,
         fields::customer_fields::CustomerFields,
         requests::answer::Answer,
@@ -123,8 +124,12 @@ pub struct Image {
     pub fields: CustomerFields,
     /// Its status.
     pub status: Status,
+    /// Its credit limit and active features.
+    pub billing: Billing,
     /// Its fields after the merge, of the one that stayed.
     pub after: Option<CustomerFields>,
+    /// Its credit limit and active features after the merge, of the one that stayed.
+    pub after_billing: Option<Billing>,
     /// Those that had been merged into it.
     pub sources: Vec<CustomerId>,
 }
@@ -137,6 +142,8 @@ pub async fn read(conn: &mut PgConnection, scope: &Scope, merge: Uuid) -> Result
                m.image -> 'row' ->> 'status' as "status!", m.image -> 'row' ->> 'status_reason' as status_reason,
                (m.image -> 'row') || (m.image -> 'row' -> 'profile') as "fields!: Json<CustomerFields>",
                m.after || (m.after -> 'profile') as "after: Json<CustomerFields>",
+               coalesce(m.image -> 'row' -> 'billing', '{}') as "billing!: Json<Billing>",
+               case when m.after is not null then coalesce(m.after -> 'billing', '{}') end as "after_billing: Json<Billing>",
                array(select jsonb_array_elements_text(m.image -> 'sources')::uuid) as "sources!"
         from merge_images m
         where m.tenant_id = $1 and m.merge_id = $2
@@ -155,7 +162,9 @@ pub async fn read(conn: &mut PgConnection, scope: &Scope, merge: Uuid) -> Result
             owner: AccountId::from_uuid(row.owner),
             fields: row.fields.0,
             status: Status::stored(&row.status, row.status_reason, None),
+            billing: row.billing.0,
             after: row.after.map(|after| after.0),
+            after_billing: row.after_billing.map(|after| after.0),
             sources: row.sources.into_iter().map(CustomerId::from_uuid).collect(),
         })
         .collect())

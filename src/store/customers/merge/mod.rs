@@ -3,6 +3,7 @@
 //!
 //! All of it runs in one transaction, under locks of all customers of the merge.
 
+pub mod billing;
 pub mod images;
 mod lost;
 mod payment_methods;

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{Merging, copy_owners_links, payment_methods};
+use super::{Merging, billing, copy_owners_links, payment_methods};
 use crate::{
     domain::{access::caller::Scope, values::ids::AccountId},
     error::Result,
@@ -124,5 +124,6 @@ pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>,
     .named("merge.search")
     .await?;
     payment_methods::unite(conn, scope, merging).await?;
+    billing::take(conn, scope, merging).await?;
     copy_owners_links(conn, scope, &merging.all()).await
 }

@@ -193,7 +193,10 @@ impl Check<'_> {
             }
             TableFactor::NestedJoin { table_with_joins, .. } => return (None, self.add(table_with_joins, scope)),
             TableFactor::Derived { alias: Some(alias), subquery, .. } => {
-                (alias.name.value.clone(), self.apart().yields(subquery))
+                let mut apart = self.apart();
+                // A lateral subquery names relations before it.
+                apart.scopes.push(scope.clone());
+                (alias.name.value.clone(), apart.yields(subquery))
             }
             TableFactor::Table { alias: Some(alias), .. }
             | TableFactor::Function { alias: Some(alias), .. }
@@ -299,6 +302,7 @@ impl Check<'_> {
 
     fn is_body_restricted(&mut self, body: &SetExpr) -> bool {
         match body {
+            SetExpr::Query(inner) => inner.with.is_none() && self.is_body_restricted(&inner.body),
             // The column of both sides, at the same place.
             SetExpr::SetOperation { left, right, .. } => {
                 place_of_tenant(left).is_some_and(|place| place_of_tenant(right) == Some(place))
@@ -403,6 +407,7 @@ fn place_of_tenant(body: &SetExpr) -> Option<usize> {
             select.projection.iter().position(is_tenant).filter(|_| !select.projection.iter().any(wild))
         }
         SetExpr::SetOperation { left, .. } => place_of_tenant(left),
+        SetExpr::Query(inner) => place_of_tenant(&inner.body),
         _ => None,
     }
 }

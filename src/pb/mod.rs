@@ -1,4 +1,4 @@
-//! The generated messages, clients and servers of `clientele.v1`.
+//! The contract in Rust: the generated messages and clients of `clientele.v1`, and with the feature `server` its servers.
 
 #![allow(
     missing_docs,
@@ -10,5 +10,7 @@
     clippy::restriction,
     reason = "generated"
 )]
+
+pub mod money;
 
 tonic::include_proto!("clientele.v1");
