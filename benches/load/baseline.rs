@@ -110,6 +110,7 @@ fn config(url: &str, issuer: &str) -> Result<Config> {
         tls: None,
         mesh_identity: MeshIdentity::None,
         connections: Connections::default(),
+        grpc_web: None,
         load: Load::default(),
         reflection: false,
         mail: Mail::default(),

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     config::{
-        Config, Connections, Database, Identity, Limits, Load, Mail, MeshIdentity, Problems, RawSettings, SealingKeys,
-        Telemetry, mail::Delivery, parse,
+        Config, Connections, Database, GrpcWeb, Identity, Limits, Load, Mail, MeshIdentity, Problems, RawSettings,
+        SealingKeys, Telemetry, grpc_web, mail::Delivery, parse,
     },
     domain::requests::principal::Principal,
     embedded::{Cluster, ClusterLocation, ClusterSettings, Durability},
@@ -55,6 +55,10 @@ pub(super) struct Dev {
     /// Create no demo data [default: create it if there is no tenant]
     #[arg(long, env = "CLIENTELE_NO_DEMO_DATA", value_parser = BoolishValueParser::new(), hide_env_values = true)]
     no_demo_data: bool,
+    /// Origin of pages that may call by gRPC-Web, as in http://localhost:5173; repeatable [default: gRPC-Web is off]
+    #[arg(long = "grpc-web-origin", env = "CLIENTELE_GRPC_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ';')]
+    #[arg(hide_env_values = true)]
+    grpc_web_origins: Vec<String>,
     #[command(flatten)]
     telemetry: TelemetryOptions,
     #[command(flatten)]
@@ -105,7 +109,8 @@ impl Dev {
         let issuer = DevIssuer::load(data_dir)?;
         let mut problems = Problems::default();
         let telemetry = self.telemetry.read(&mut problems).ok_or(problems)?;
-        let config = server_config(listen, cluster, data_dir, &issuer, telemetry)?;
+        let mut config = server_config(listen, cluster, data_dir, &issuer, telemetry)?;
+        config.grpc_web = self.grpc_web()?;
         let Some(started) = signals.run_until_stopped(start_server(cluster, config)).await else {
             return Ok(());
         };
@@ -121,6 +126,13 @@ impl Dev {
         };
         drain(server, signals).await;
         outcome
+    }
+
+    fn grpc_web(&self) -> Result<Option<GrpcWeb>, Failure> {
+        let origins =
+            self.grpc_web_origins.iter().map(|origin| grpc_web::origin(origin)).collect::<Result<Vec<_>, _>>();
+        let origins = origins.map_err(|problem| Failure(format!("--grpc-web-origin: {problem}")))?;
+        Ok(if origins.is_empty() { None } else { Some(GrpcWeb { origins }) })
     }
 
     /// Creates the demo data, prints how to call the service, and then that it is ready.
@@ -198,6 +210,7 @@ fn server_config(
         tls: None,
         mesh_identity: MeshIdentity::None,
         connections: Connections::default(),
+        grpc_web: None,
         load: Load::default(),
         reflection: true,
         mail: Mail {

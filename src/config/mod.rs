@@ -7,6 +7,7 @@ mod connections;
 mod database;
 mod environment;
 mod file;
+pub mod grpc_web;
 mod identity;
 pub mod jwks;
 mod limits;
@@ -30,6 +31,7 @@ pub use self::{
     connections::Connections,
     database::{Database, database_location},
     environment::Environment,
+    grpc_web::GrpcWeb,
     identity::{Identity, Issuer, Jwks, MeshIdentity, ServicePrincipal},
     limits::Limits,
     load::{Load, RateLimit},

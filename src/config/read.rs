@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use super::{
     connections::{self, Connections},
     database::Database,
+    grpc_web::GrpcWeb,
     identity::Identity,
     limits::Limits,
     load::{Load, RateLimit},
@@ -46,6 +47,7 @@ impl Config {
         let tls = tls(raw, problems);
         let mesh_identity = required(raw, problems, &TRUST_MESH_IDENTITY, parse::mesh_identity);
         let connections = problems.read_and_verify(|problems| connections(raw, problems), Connections::verify);
+        let grpc_web = GrpcWeb::read(raw, problems);
         let load = problems.read_and_verify(|problems| load(raw, problems), Load::verify);
         let reflection = required(raw, problems, &REFLECTION, parse::switch);
         let mail = problems.read_and_verify(|problems| mail(raw, problems), Mail::verify);
@@ -59,6 +61,7 @@ impl Config {
             tls: tls?,
             mesh_identity: mesh_identity?,
             connections: connections?,
+            grpc_web: grpc_web?,
             load: load?,
             reflection: reflection?,
             mail: mail?,

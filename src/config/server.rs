@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::{
     connections::Connections,
     database::Database,
+    grpc_web::GrpcWeb,
     identity::{Identity, MeshIdentity},
     limits::Limits,
     load::Load,
@@ -35,6 +36,8 @@ pub struct Config {
     pub mesh_identity: MeshIdentity,
     /// Limits on client connections.
     pub connections: Connections,
+    /// gRPC-Web, if it is served.
+    pub grpc_web: Option<GrpcWeb>,
     /// Bounds on concurrent work.
     pub load: Load,
     /// Whether reflection is served.

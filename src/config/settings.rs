@@ -76,7 +76,16 @@ impl Setting {
             _ if is_of(&["issuers", "token_", "jwks_", "operators", "service_principals", "sealing_"]) => {
                 "Tokens, callers and keys"
             }
-            _ if is_of(&["tls_", "trust", "max_client", "max_connections", "max_streams", "idle_connection"]) => {
+            _ if is_of(&[
+                "tls_",
+                "trust",
+                "max_client",
+                "max_connections",
+                "max_streams",
+                "idle_connection",
+                "grpc_web",
+            ]) =>
+            {
                 "Connections"
             }
             _ if is_of(&["metrics_", "otlp_", "trace_"]) => "Metrics and traces",
@@ -188,6 +197,11 @@ settings! {
     MAX_STREAMS_PER_CONNECTION: Serve = "max_streams_per_connection", Kind::Number, "256";
     /// How long a client connection may be without a call before the server closes it (GOAWAY)
     IDLE_CONNECTION_TIMEOUT: Serve = "idle_connection_timeout", Kind::Text("DURATION"), "5m";
+    /// Serve gRPC-Web too, over HTTP/1.1 and HTTP/2 on the same port, for pages in browsers and other clients that have no HTTP/2
+    GRPC_WEB: Serve = "grpc_web", Kind::Switch, "false";
+    /// Origin of pages that may call by gRPC-Web, as in https://portal.example: scheme, host, and port if it is not the usual one.
+    /// A page of any other origin is refused. At least one with grpc_web
+    GRPC_WEB_ORIGINS: Serve = "grpc_web_origins", Kind::List("ORIGIN"), "";
     /// Maximum number of calls in flight, not counting searches, which have four for each of their database connections
     MAX_IN_FLIGHT: Serve = "max_in_flight", Kind::Number, "256";
     /// How long a call beyond max_in_flight waits in the queue before it fails with OVERLOADED. The queue holds a quarter of

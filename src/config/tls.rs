@@ -11,8 +11,9 @@ use rustls::{
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// HTTP/2's name in ALPN.
+/// The protocols' names in ALPN.
 const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Makes a client configuration that trusts the file's certificate authorities, or without a file the built-in Mozilla
 /// roots.
@@ -112,8 +113,10 @@ impl ServerCertVerifier for PinnedCertificate {
 
 /// The server's TLS configuration.
 pub struct Tls {
-    /// The certificate and its key.
+    /// The certificate and its key, for HTTP/2 alone.
     pub config: Arc<ServerConfig>,
+    /// The same, for HTTP/1.1 too.
+    pub config_with_http1: Arc<ServerConfig>,
     /// When the certificate is valid.
     pub validity: Validity,
 }
@@ -157,7 +160,9 @@ impl Tls {
             .with_single_cert(chain, key_der)
             .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))?;
         config.alpn_protocols = vec![HTTP2.to_vec()];
-        Ok(Self { config: Arc::new(config), validity })
+        let mut config_with_http1 = config.clone();
+        config_with_http1.alpn_protocols.push(HTTP1.to_vec());
+        Ok(Self { config: Arc::new(config), config_with_http1: Arc::new(config_with_http1), validity })
     }
 }
 

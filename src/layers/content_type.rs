@@ -1,15 +1,28 @@
 //! Refuses requests that are no gRPC: a browser, curl or a JSON client that came to the wrong port gets 415 and a sentence, instead
-//! of an error that only gRPC clients can read.
+//! of an error that only gRPC clients can read. Refuses also what `grpc_web` does not let in; that layer is outside `trace`, this
+//! one inside, so that each refusal has its access line.
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
-use tonic::{Code, body::Body};
+use tonic::{Code, Status, body::Body};
 
 use super::call_layer::{CallLayer, Inner};
 use crate::grpc::{pb::ErrorReason, status};
 
 const GRPC: &str = "application/grpc";
 const TEXT: &str = "This is a gRPC service: the content type must be application/grpc.";
+const HTTP_1: &str =
+    "This is a gRPC service: over HTTP/1.1 the request must be a POST of the content type application/grpc-web.";
+const ORIGIN: &str = "Pages of this origin may not call. The server's setting grpc_web_origins lists those that may.";
+
+/// Why `grpc_web` does not let a request in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refusal {
+    /// Its page's origin is not listed.
+    Origin,
+    /// It is not gRPC-Web, and HTTP/1.1 carries nothing else.
+    Http1,
+}
 
 /// Lets requests with gRPC's content type in.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +30,12 @@ pub struct ContentType;
 
 impl CallLayer for ContentType {
     async fn handle<S: Inner>(self, inner: S, request: Request<Body>) -> Response<Body> {
-        if is_grpc(request.headers()) { inner.run(request).await } else { refused() }
+        match request.extensions().get() {
+            Some(Refusal::Origin) => origin_refused(),
+            Some(Refusal::Http1) => unsupported(HTTP_1),
+            None if is_grpc(request.headers()) => inner.run(request).await,
+            None => unsupported(TEXT),
+        }
     }
 }
 
@@ -29,10 +47,21 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// 415, as the gRPC protocol asks. The access line has the same as for a message that cannot be decoded.
-fn refused() -> Response<Body> {
-    let status = status::without_cause(Code::InvalidArgument, ErrorReason::MessageMalformed, TEXT);
-    let mut response = status.into_http::<Body>().map(|_| Body::new(Full::from(format!("{TEXT}\n"))));
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+fn unsupported(text: &'static str) -> Response<Body> {
+    let status = status::without_cause(Code::InvalidArgument, ErrorReason::MessageMalformed, text);
+    readable(status, StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}
+
+fn origin_refused() -> Response<Body> {
+    let status = status::without_cause(Code::PermissionDenied, ErrorReason::OriginNotAllowed, ORIGIN);
+    readable(status, StatusCode::FORBIDDEN)
+}
+
+/// The refusal as any HTTP client reads it.
+fn readable(refusal: Status, status: StatusCode) -> Response<Body> {
+    let text = format!("{}\n", refusal.message());
+    let mut response = refusal.into_http::<Body>().map(|_| Body::new(Full::from(text)));
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

@@ -1,5 +1,7 @@
 //! The layers around every call, from the outside in. `server` adds them in this order:
 //!
+//! Where gRPC-Web is served, `grpc_web` is outside all: further in there is gRPC alone.
+//!
 //! 0. `workload`: outside `trace`, which logs the calling workload; it never fails.
 //! 1. `trace`: outside everything that may reject a call, so that every call, also one that is rejected or dropped, has its
 //!    access line and its trace.
@@ -30,6 +32,7 @@ mod content_type;
 mod deadline;
 mod detach;
 mod error_details;
+mod grpc_web;
 mod jwks;
 mod kept_body;
 mod not_ready;
@@ -54,6 +57,7 @@ pub use content_type::ContentType;
 pub use deadline::{Deadline, DeadlineLayer};
 pub use detach::Detach;
 pub use error_details::AddErrorDetails;
+pub use grpc_web::GrpcWeb;
 pub use kept_body::KeptBody;
 pub use not_ready::{NOT_READY, SayWhyNotReady};
 pub use panic::PanicGuard;

@@ -51,6 +51,7 @@ pub(crate) fn config(jwks: &Path) -> Config {
         tls: None,
         mesh_identity: MeshIdentity::None,
         connections: Connections::default(),
+        grpc_web: None,
         load: Load::default(),
         reflection: true,
         mail: Mail::default(),

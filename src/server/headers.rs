@@ -1,9 +1,10 @@
 //! The headers of a call. A list of up to 64 KiB is taken, for tokens of large identity providers; but no call keeps much of it
-//! in memory. A list beyond 8 KiB is cut down at once to the headers that the service reads.
+//! in memory. A list beyond 8 KiB is cut down at once to the headers that the service reads, and so is every list that came by
+//! HTTP/1.1: its values are parts of the connection's buffer, which they would keep.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, CONTENT_TYPE, TE, USER_AGENT},
+    HeaderMap, HeaderName, HeaderValue, Version,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ORIGIN, TE, USER_AGENT},
 };
 
 use crate::layers::token::MAX_BYTES as MAX_TOKEN;
@@ -23,7 +24,7 @@ const OTHER_HEADER: usize = 512;
 const OF_MESHES: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-client-cert"), HeaderName::from_static("l5d-client-id")];
 /// The headers that the service reads.
-const OTHERS: [HeaderName; 10] = [
+const OTHERS: [HeaderName; 12] = [
     HeaderName::from_static("clientele-tenant"),
     HeaderName::from_static("clientele-account"),
     HeaderName::from_static("clientele-customer"),
@@ -31,15 +32,17 @@ const OTHERS: [HeaderName; 10] = [
     HeaderName::from_static("grpc-timeout"),
     HeaderName::from_static("grpc-encoding"),
     HeaderName::from_static("grpc-accept-encoding"),
+    ACCEPT,
     CONTENT_TYPE,
+    ORIGIN,
     TE,
     USER_AGENT,
 ];
 
-/// Cuts a large list down to the headers that the service reads.
-pub(super) fn cut(headers: &mut HeaderMap) {
+/// Cuts a large list, or one that came by HTTP/1.1, down to the headers that the service reads.
+pub(super) fn cut(headers: &mut HeaderMap, version: Version) {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if size <= SMALL {
+    if size <= SMALL && version >= Version::HTTP_2 {
         return;
     }
     let mut kept = HeaderMap::new();
@@ -72,11 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn a_small_list_stays_as_it_is() {
+    fn a_small_list_stays_as_it_is_unless_it_shares_the_connections_buffer() {
         let small = list(&[("x-request-id", "1"), ("authorization", "Bearer t.o.k")]);
         let mut cut_list = small.clone();
-        cut(&mut cut_list);
+        cut(&mut cut_list, Version::HTTP_2);
         assert_eq!(cut_list, small);
+        cut(&mut cut_list, Version::HTTP_11);
+        assert_eq!(cut_list, list(&[("authorization", "Bearer t.o.k")]));
     }
 
     #[test]
@@ -92,14 +97,14 @@ mod tests {
             ("clientele-tenant", "3"),
             ("user-agent", &padding),
         ]);
-        cut(&mut headers);
+        cut(&mut headers, Version::HTTP_2);
         assert!(!headers.contains_key("x-padding"));
         assert!(headers["authorization"] == *token && headers["clientele-account"] == *id);
         assert_eq!(headers.get_all("clientele-tenant").iter().count(), 2);
         assert_eq!(headers["user-agent"].len(), OTHER_HEADER);
 
         let mut too_large = list(&[("authorization", &format!("{token}{padding}"))]);
-        cut(&mut too_large);
+        cut(&mut too_large, Version::HTTP_2);
         assert_eq!(too_large["authorization"].len(), TOKEN_HEADER);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     time,
@@ -10,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::{either::Either, sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::{connection::Http2, limits::ConnectionLimits, preface::PrefaceTimeout, write_timeout::WriteTimeout};
+use super::{connection::Http, limits::ConnectionLimits, opening::OpeningTimeout, write_timeout::WriteTimeout};
 use crate::{
     config::{Reloadable, Tls},
     domain::values::workload::Workload,
@@ -22,15 +23,18 @@ use crate::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time limit for the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time limit for the HTTP/2 preface.
-const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit for the HTTP/2 preface, or for the head of the first request of HTTP/1.1.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
+/// When and how often the system asks a silent peer of HTTP/1.1 whether it is still there; HTTP/2 has PING for that.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Accepts connections within the limits and serves each in a task of its own, until it is dropped; then the listener is closed.
 pub(super) async fn accept<S: Inner>(
     listener: TcpListener,
     tls: Option<Reloadable<Tls>>,
     mut limits: ConnectionLimits,
-    http2: Http2<S>,
+    http: Http<S>,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
@@ -47,18 +51,27 @@ pub(super) async fn accept<S: Inner>(
         let Some(place) = limits.take(address.ip()) else { continue };
         // Messages are small and complete. If the connection is closed already, the next read reports it.
         let _ = stream.set_nodelay(true);
-        let acceptor = tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(&tls.get().config)));
-        let (http2, stop) = (http2.clone(), stop.clone());
+        if http.http1 {
+            let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
+            let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+        }
+        let acceptor = tls.as_ref().map(|tls| acceptor(&tls.get(), http.http1));
+        let (http, stop) = (http.clone(), stop.clone());
         tasks.spawn(async move {
             let encrypted = stop.clone().run_until_cancelled_owned(encrypted(acceptor, stream, address));
             if let Some(Some((stream, workload))) = encrypted.await {
-                let stream =
-                    PrefaceTimeout::new(WriteTimeout::new(stream, http2.answer_timeout), PREFACE_TIMEOUT, stop);
-                http2.serve(stream, Peer { address, workload }).await;
+                let stream = WriteTimeout::new(stream, http.answer_timeout);
+                let stream = OpeningTimeout::new(stream, http.http1, OPENING_TIMEOUT, stop);
+                http.serve(stream, Peer { address, workload }).await;
             }
             drop(place);
         });
     }
+}
+
+/// Returns what encrypts a connection with the certificate as it is now.
+fn acceptor(tls: &Tls, http1: bool) -> TlsAcceptor {
+    TlsAcceptor::from(Arc::clone(if http1 { &tls.config_with_http1 } else { &tls.config }))
 }
 
 /// Returns the stream as it is without TLS, or encrypted, if the handshake succeeds; and the workload that it proves.

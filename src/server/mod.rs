@@ -10,7 +10,7 @@ mod headers;
 pub mod health;
 mod incoming;
 mod limits;
-mod preface;
+mod opening;
 mod readiness;
 mod running;
 mod start;

@@ -17,7 +17,7 @@ use tracing::info;
 
 use super::{
     background::{run_cleanup, run_mailer},
-    connection::Http2,
+    connection::Http,
     incoming,
     limits::ConnectionLimits,
     readiness::{LIVENESS, set_readiness, update_readiness},
@@ -28,8 +28,8 @@ use crate::{
     error::Error,
     grpc,
     layers::{
-        ActiveRequests, AddErrorDetails, Admission, CheckAccess, ContentType, DeadlineLayer, Detach, Inner, IntoTower,
-        PanicGuard, Receive, Respond, SayWhyNotReady, Trace, VerifyToken, WorkloadIdentity,
+        ActiveRequests, AddErrorDetails, Admission, CheckAccess, ContentType, DeadlineLayer, Detach, GrpcWeb, Inner,
+        IntoTower, PanicGuard, Receive, Respond, SayWhyNotReady, Trace, VerifyToken, WorkloadIdentity,
         token::Verifier,
         tokenless::{MAX_MESSAGE, Tokenless},
     },
@@ -129,7 +129,9 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     for reload in reloads {
         tasks.spawn(stop.clone().run_until_cancelled_owned(reload).with_context(context.clone()));
     }
+    let http1 = config.grpc_web.is_some();
     let layers = Layers {
+        grpc_web: config.grpc_web.map(GrpcWeb::new),
         workload: WorkloadIdentity::new(config.mesh_identity),
         trace: Trace::new(telemetry.clone()),
         verify: VerifyToken::new(verifier.clone()).with_rate_limit(config.load.rate_limit.map(RateLimiter::new)),
@@ -140,9 +142,9 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         budget,
         limits: config.limits,
     };
-    let http2 = Http2::new(service(routes, layers, &tasks), &config.connections, &tasks, stop.clone());
+    let http = Http::new(service(routes, layers, &tasks), &config.connections, http1, &tasks, stop.clone());
     let limits = ConnectionLimits::new(&config.connections);
-    let accepting = incoming::accept(listener, config.tls, limits, http2, tasks.clone(), stop.clone());
+    let accepting = incoming::accept(listener, config.tls, limits, http, tasks.clone(), stop.clone());
     tasks.spawn(stop.clone().run_until_cancelled_owned(accepting));
     let readiness = update_readiness(health, readiness, verifier, services.clone(), not_ready.clone(), stop.clone());
     tasks.spawn(readiness.with_context(context.clone()));
@@ -207,6 +209,7 @@ fn routes(
 
 /// The layers that depend on the configuration.
 struct Layers {
+    grpc_web: Option<GrpcWeb>,
     workload: WorkloadIdentity,
     trace: Trace,
     verify: VerifyToken,
@@ -221,11 +224,12 @@ struct Layers {
 /// Returns the service with the layers around it.
 fn service(
     routes: Routes,
-    Layers { workload, trace, verify, receive, admission, stream_timeout, access, budget, limits }: Layers,
+    Layers { grpc_web, workload, trace, verify, receive, admission, stream_timeout, access, budget, limits }: Layers,
     tasks: &TaskTracker,
 ) -> impl Inner {
     ServiceBuilder::new()
         // From the outside in; `layers` explains the order.
+        .option_layer(grpc_web.map(IntoTower))
         .layer(IntoTower(workload))
         .layer(IntoTower(trace))
         .layer(IntoTower(ContentType))

@@ -1,7 +1,7 @@
 //! StreamBillingReport.
 
 mod charges;
-mod streams;
+pub mod streams;
 
 use clientele::grpc::pb::{
     self, BillingReportColumn as Column, BillingReportRow as Row, StreamBillingReportRequest,

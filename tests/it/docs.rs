@@ -71,6 +71,21 @@ fn features_marked_as_coming_do_not_exist_yet() {
     }
 }
 
+#[test]
+fn what_the_readme_calls_planned_does_not_exist_yet() {
+    let (_, planned) = README.split_once("## Planned, and not there yet\n").expect("the section");
+    let (planned, _) = planned.split_once("\n## ").expect("its end");
+    let names = planned.split("** (").skip(1).flat_map(|item| item.split(')').next().unwrap().split(", "));
+    let names: Vec<&str> = names.collect();
+    assert!(names.contains(&"WatchCustomers"), "{names:?}");
+    for name in names {
+        assert!(
+            !RPCS.iter().any(|rpc| rpc.path.ends_with(&format!("/{name}"))),
+            "{name} exists now: README calls it planned"
+        );
+    }
+}
+
 /// The calls of a walk: RPC and body.
 fn requests(walk: &str) -> Vec<(String, Value)> {
     let pieces: Vec<&str> = walk.split("Service/").collect();

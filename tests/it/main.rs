@@ -74,6 +74,7 @@ mod frames;
 mod gathered_reads;
 mod get_account;
 mod get_customer;
+mod grpc_web;
 mod half_messages;
 mod headers;
 mod health;

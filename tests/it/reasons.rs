@@ -16,6 +16,7 @@ use crate::{
         telecom, update_feature, with_limit,
     },
     field_paths,
+    grpc_web::with_grpc_web,
     invitations::{accept, execute, invite, invited, inviting, revoke, token_of, with_email},
     messages::{NO_MESSAGE, send, until_ready},
     payment_methods::{add, adding, card, set_default},
@@ -51,6 +52,7 @@ async fn every_reason_can_occur_and_has_the_code_of_its_comment() {
     Box::pin(waiting(&mut met)).await;
     too_often(&mut met).await;
     half_sent(&mut met).await;
+    of_another_page(&mut met).await;
     issuer_away(&mut met).await;
     broken(&mut met).await;
 
@@ -515,6 +517,13 @@ async fn half_sent(met: &mut Met) {
     let connection = raw::connect(world.server.address()).await;
     let half = connection.half("/clientele.v1.AccessService/WhoAmI", &world.keys.token("ada"), 10).await;
     met.note(Err::<(), Status>(half.status().await));
+}
+
+async fn of_another_page(met: &mut Met) {
+    let world = World::start_with(database().await, with_grpc_web).await;
+    let connection = raw::connect(world.server.address()).await;
+    let call = connection.begin("/clientele.v1.AccessService/WhoAmI", &[("origin", "https://other.example")]).await;
+    met.note(Err::<(), Status>(call.status().await));
 }
 
 async fn until_blocked(world: &World) {

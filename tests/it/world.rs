@@ -661,6 +661,7 @@ impl Keys {
             tls: None,
             mesh_identity: MeshIdentity::None,
             connections: Connections::default(),
+            grpc_web: None,
             load: Load::default(),
             reflection: true,
             mail: Mail::default(),

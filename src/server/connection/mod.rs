@@ -1,5 +1,5 @@
-//! Serves one connection: its limits in HTTP/2, its calls, and its end. A connection without a call for a while gets GOAWAY, and
-//! is closed if its peer does not react.
+//! Serves one connection: its limits, its calls, and its end. It speaks HTTP/2, or HTTP/1.1 where gRPC-Web is served. A connection
+//! without a call for a while gets GOAWAY, and is closed if its peer does not react; HTTP/1.1 has no GOAWAY, and is closed at once.
 
 use std::{
     convert::Infallible,
@@ -9,8 +9,11 @@ use std::{
 };
 
 use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http2, service::Service};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{body::Incoming, service::Service};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep_until},
@@ -39,6 +42,8 @@ const WINDOW_PER_STREAM: u32 = 512;
 /// What of an answer is buffered for a peer that reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;
 const MAX_FRAME: u32 = 16 * 1024;
+/// What of a request, and what of an answer, is buffered in HTTP/1.1. A list of headers must fit into it.
+const HTTP1_BUFFER: usize = 72 * 1024;
 /// Maximum resets by a peer that are not accepted yet, and of streams that the server reset, before the connection is
 /// closed: more than callers that give up cause, fewer than a flood (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 256;
@@ -50,9 +55,11 @@ const GOAWAY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves connections. A clone serves the next.
 #[derive(Clone)]
-pub(super) struct Http2<S> {
+pub(super) struct Http<S> {
     service: S,
-    builder: http2::Builder<Streams>,
+    builder: auto::Builder<Streams>,
+    /// Whether HTTP/1.1 is served too.
+    pub(super) http1: bool,
     idle_timeout: Duration,
     /// How long a peer may read nothing.
     pub(super) answer_timeout: Duration,
@@ -62,11 +69,18 @@ pub(super) struct Http2<S> {
     stop: CancellationToken,
 }
 
-impl<S: Inner> Http2<S> {
-    /// Answers calls by this service. When `stop` is cancelled, connections end gracefully.
-    pub(super) fn new(service: S, config: &Connections, tasks: &TaskTracker, stop: CancellationToken) -> Self {
-        let mut builder = http2::Builder::new(Streams::new(config.answer_timeout));
+impl<S: Inner> Http<S> {
+    /// Answers calls by this service, over HTTP/2, and over HTTP/1.1 if `http1`. When `stop` is cancelled, connections end gracefully.
+    pub(super) fn new(
+        service: S,
+        config: &Connections,
+        http1: bool,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let mut builder = auto::Builder::new(Streams::new(config.answer_timeout));
         builder
+            .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(config.max_streams)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -78,9 +92,12 @@ impl<S: Inner> Http2<S> {
             .max_local_error_reset_streams(MAX_ERROR_RESETS)
             .keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        // Without hyper's time limit for a head: `Opening` limits the first, `OpenCalls` the wait for each later one.
+        builder.http1().header_read_timeout(None).max_buf_size(HTTP1_BUFFER);
         Self {
             service,
-            builder,
+            builder: if http1 { builder } else { builder.http2_only() },
+            http1,
             idle_timeout: config.idle_timeout,
             answer_timeout: config.answer_timeout,
             // As many as it may have connections: each may have a health watch.
@@ -148,7 +165,8 @@ impl<S: Inner> Service<Request<Incoming>> for Calls<S> {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let call = self.open.begin();
         let mut request = request.map(|body| Body::new(Drained::new(body, Arc::clone(&self.drain))));
-        headers::cut(request.headers_mut());
+        let version = request.version();
+        headers::cut(request.headers_mut(), version);
         request.extensions_mut().insert(self.peer.clone());
         self.tokenless.insert_into(&mut request);
         let response = self.service.clone().run(request);

@@ -29,13 +29,23 @@ struct RawPeer {
 
 impl RawPeer {
     async fn connect() -> Self {
-        let (mut stream, served) = duplex(64 * 1024);
+        Self::connect_with(false).await
+    }
+
+    /// The server may serve HTTP/1.1 too.
+    async fn connect_with(http1: bool) -> Self {
+        let mut peer = Self::silent(http1);
+        peer.stream.write_all(HELLO).await.unwrap();
+        peer
+    }
+
+    fn silent(http1: bool) -> Self {
+        let (stream, served) = duplex(64 * 1024);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let service = service_fn(|_: Request<Body>| pending::<Result<Response<Body>, Infallible>>());
-        let http2 = Http2::new(service, &Connections::default(), &tasks, stop.clone());
+        let http = Http::new(service, &Connections::default(), http1, &tasks, stop.clone());
         let peer = Peer { address: ([10, 0, 0, 7], 7).into(), workload: None };
-        let serving = tasks.spawn(http2.serve(served, peer));
-        stream.write_all(HELLO).await.unwrap();
+        let serving = tasks.spawn(http.serve(served, peer));
         Self { stream, began: Instant::now(), serving, stop }
     }
 
@@ -70,8 +80,8 @@ impl RawPeer {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_gets_goaway_and_is_closed_even_if_its_peer_does_not_react() {
-    for (reacts, closed) in [(true, 300), (false, 310)] {
-        let mut peer = RawPeer::connect().await;
+    for (http1, reacts, closed) in [(false, true, 300), (false, false, 310), (true, true, 300), (true, false, 310)] {
+        let mut peer = RawPeer::connect_with(http1).await;
         assert!(peer.meets(GOAWAY, true).await, "GOAWAY comes first");
         assert_eq!(peer.seconds(), 300);
         while peer.meets(GOAWAY, reacts).await {}
@@ -105,6 +115,35 @@ async fn a_stopping_server_ends_an_idle_connection_and_waits_for_an_open_call() 
         assert!(peer.meets(GOAWAY, true).await);
         let ended = tokio::time::timeout(Duration::from_secs(20), async { while peer.meets(GOAWAY, true).await {} });
         assert_eq!(ended.await.is_ok(), !called);
+    }
+}
+
+/// A request without a body.
+const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_http_1_is_closed_when_it_is_idle_and_not_while_its_call_is_open() {
+    for (sent, closed) in [(&b""[..], Some(300)), (b"POST / HTT", Some(310)), (REQUEST, None)] {
+        let mut peer = RawPeer::silent(true);
+        peer.stream.write_all(sent).await.unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(3600), &mut peer.serving).await;
+        assert_eq!(ended.is_ok().then(|| peer.seconds()), closed, "{sent:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopping_server_ends_an_idle_connection_of_http_1_and_one_whose_caller_hangs_up() {
+    for sent in [&b""[..], REQUEST] {
+        let mut peer = RawPeer::silent(true);
+        peer.stream.write_all(sent).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        peer.stop.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(20), &mut peer.serving).await.is_ok();
+        assert_eq!(ended, sent.is_empty());
+        drop(peer.stream);
+        if !ended {
+            peer.serving.await.unwrap();
+        }
     }
 }
 

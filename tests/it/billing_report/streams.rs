@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// Customers of a report that is larger than what HTTP/2, the channel and the memory of one principal hold.
-const MANY: i32 = 20_000;
+pub const MANY: i32 = 20_000;
 
 /// A server with little memory for callers, and an account with many customers. Returns all ids, in order.
-async fn many(count: i32, adjust: impl FnOnce(&mut Config)) -> (World, TestAccount, Vec<String>) {
+pub async fn many(count: i32, adjust: impl FnOnce(&mut Config)) -> (World, TestAccount, Vec<String>) {
     let world = World::start_with(database().await, |config| {
         config.load.max_bytes_in_flight = 16 << 20;
         adjust(config);
@@ -45,7 +45,7 @@ fn sessions(world: &World) -> (usize, usize) {
     (streams.used, streams.idle)
 }
 
-async fn until_no_stream_works(world: &World) {
+pub async fn until_no_stream_works(world: &World) {
     until("the work of the streams has ended", || async { sessions(world).0 == 0 }).await;
 }
 
