@@ -8,6 +8,7 @@ use tonic::Code;
 
 use crate::{
     billing::{activate, active, assign, create_plan, credit, eur, plan, set_limit, telecom},
+    create_branch,
     payment_methods::{add, adding, card},
     world::{Client, World, assert_refused, customer, metadata, missing, requiring},
 };
@@ -64,9 +65,9 @@ async fn the_cloud_marketplaces_forms() {
         assert_eq!((made.r#type, made.origin), (form.r#type, form.origin));
         assert_eq!((&made.custom_ids, &made.email), (&form.custom_ids, &form.email));
         assert_eq!((&made.branch_id, &made.sales_person_id), (&form.branch_id, &form.sales_person_id));
-        let (made_at, form_at) = (made.primary_address.unwrap(), form.primary_address.unwrap());
-        assert_eq!((made_at.line1, made_at.city, made_at.country.as_str()), (form_at.line1, form_at.city, "NL"));
-        assert!(made.phone.unwrap().e164.starts_with("+31"));
+        let (made_at, form_at) = (made.primary_address.as_ref().unwrap(), form.primary_address.as_ref().unwrap());
+        assert_eq!((&made_at.line1, &made_at.city, made_at.country.as_str()), (&form_at.line1, &form_at.city, "NL"));
+        assert!(made.phone.as_ref().unwrap().e164.starts_with("+31"));
         assert_eq!(made.status(), CustomerStatus::Active);
     }
     let refused = member.create(customer("Half a form")).await;
@@ -140,7 +141,8 @@ async fn the_reseller_portals_forms() {
     assert_eq!(found(&quick, tagged()).await, both);
     // The large one gets a portal of its own.
     let moved = acme.admin.migrate(&ids[2]).await.unwrap();
-    assert!(!moved.account_id.is_empty() && moved.customer.unwrap().account_id == moved.account_id);
+    let moved = moved.customer.unwrap();
+    assert!(moved.account_id != acme.account && moved.reseller_account_id == moved.account_id);
 }
 
 #[tokio::test]
@@ -266,11 +268,7 @@ async fn the_telecom_portals_form() {
 async fn the_dealer_portals_form() {
     let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, requiring(&["custom_ids.dms"], &[])).await;
-    let branch = pb::CreateBranchRequest {
-        branch: Some(pb::Branch { name: "East Yard".to_owned(), dms_integrated: true, ..Default::default() }),
-        ..Default::default()
-    };
-    let branch_id = acme.admin.accounts().create_branch(branch).await.unwrap().into_inner().branch.unwrap().id;
+    let branch_id = create_branch::branch(&acme.admin, "East Yard", true).await.unwrap().id;
     let (member, manager) = (acme.member(pb::Role::Member).await, acme.member(pb::Role::ServiceManager).await);
     let form = pb::Customer {
         custom_ids: [("dms".to_owned(), "004711".to_owned())].into(),

@@ -397,7 +397,7 @@ fn ways() -> Vec<Vec<Command>> {
     let erased: Vec<_> = ways.iter().step_by(5).map(|way| [way.clone(), vec![erase.clone()]].concat()).collect();
     // Merged into another one, with another one merged into it, and the same undone.
     let (merged, united) = (Command::Merge { of: 0, into: 1 }, Command::Merge { of: 1, into: 0 });
-    let joined: Vec<_> = ways.iter().step_by(4).flat_map(|way| {
+    let joined = ways.iter().step_by(4).flat_map(|way| {
         let merged = [way.clone(), create(false), vec![merged.clone()]].concat();
         let united = [way.clone(), create(false), vec![united.clone()]].concat();
         let back = [merged.clone(), vec![Command::Unmerge { of: 0 }]].concat();

@@ -22,7 +22,7 @@ const ABBREVIATED: usize = 4;
 static COUNTRIES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     let usual = USUAL_NAMES.iter().flat_map(|(code, names)| names.iter().map(|name| (letters(name), *code)));
     let official = ALL.iter().flat_map(|country| {
-        let codes = [country.alpha2, country.alpha3].map(letters);
+        let codes = [letters(country.alpha2), letters(country.alpha3), format!("{:03}", country.numeric)];
         let names = spellings(country.name).into_iter().map(|name| letters(&name));
         codes.into_iter().chain(names).map(|name| (name, country.alpha2))
     });
@@ -45,7 +45,7 @@ struct State {
     folded: Vec<String>,
 }
 
-/// Returns the ISO 3166-1 code of two letters of a country that is given by a code or an English name.
+/// Returns the ISO 3166-1 code of two letters of a country that is given by a code, also that of digits, or an English name.
 pub(in crate::domain) fn country_code(country: &str) -> Option<&'static str> {
     COUNTRIES.get(&letters(country)).copied()
 }

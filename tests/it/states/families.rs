@@ -85,9 +85,12 @@ impl Families {
         models[other].status = kept.status;
         models[other].merged_into = None;
         models[other].events += 1;
-        for source in kept.sources.into_iter().filter(|source| models[*source].merged_into == Some(survivor)) {
-            models[source].merged_into = Some(other);
-            models[source].events += 1;
+        for source in kept.sources {
+            // One that was erased meanwhile is merged into nothing.
+            if models[source].merged_into == Some(survivor) {
+                models[source].merged_into = Some(other);
+                models[source].events += 1;
+            }
         }
         Ok(())
     }

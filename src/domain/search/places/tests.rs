@@ -9,6 +9,14 @@ fn a_country_is_recognised_by_its_codes_and_english_names() {
         ("United States of America", "US"),
         ("U.S.A.", "US"),
         ("NLD", "NL"),
+        ("528", "NL"),
+        ("004", "AF"),
+        ("St. Lucia", "LC"),
+        ("Bosnia", "BA"),
+        ("British Virgin Islands", "VG"),
+        ("Palestine", "PS"),
+        ("Iran", "IR"),
+        ("Hong Kong", "HK"),
         ("Netherlands", "NL"),
         ("the netherlands", "NL"),
         ("Kingdom of the Netherlands", "NL"),
@@ -29,7 +37,7 @@ fn a_country_is_recognised_by_its_codes_and_english_names() {
     ] {
         assert_eq!(country_code(country), Some(code), "{country}");
     }
-    for other in ["", "Atlantis", "EU", "-"] {
+    for other in ["", "Atlantis", "EU", "-", "4", "999"] {
         assert_eq!(country_code(other), None, "{other}");
     }
 }
