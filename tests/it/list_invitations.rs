@@ -68,7 +68,16 @@ async fn an_invitation_is_deleted_thirty_days_after_it_has_ended() {
         invited(&acme, email).await;
         execute(&world, &format!("update invitations set {old} where email = '{email}'")).await;
     }
+    // The clean-up is no event: what happened to each is in the events that stay.
+    let events = || async {
+        let request = pb::ListAccountEventsRequest { page_size: 100, ..Default::default() };
+        acme.admin.accounts().list_account_events(request).await.unwrap().into_inner().events
+    };
+    let before = events().await;
     world.server.services().sweep().await.unwrap();
+    assert_eq!(events().await, before);
+    let created = |event: &&pb::AccountEvent| event.r#type() == pb::AccountEventType::InvitationCreated;
+    assert_eq!(before.iter().filter(created).count(), 4);
     let mut left: Vec<_> = listed(&acme.admin).await.into_iter().map(|invitation| invitation.email).collect();
     left.sort();
     assert_eq!(left, ["open@x.example", "revoked@x.example"]);

@@ -1,6 +1,7 @@
 //! Every RPC by role and by the relation of the account that it acts in, or names, to the caller's. The tables are
 //! written by hand, from DESIGN and not from the protos; `contract.rs` has callers without a membership.
 
+mod actions;
 mod relations;
 
 use std::collections::BTreeMap;
@@ -151,6 +152,7 @@ fn every_rpc_has_its_row() {
 /// A provider, an account in the middle with a parent, a sibling and two generations below, and another tenant.
 struct Tree {
     world: World,
+    provider: TestAccount,
     parent: TestAccount,
     sibling: TestAccount,
     middle: TestAccount,
@@ -174,7 +176,7 @@ impl Tree {
         for (name, role) in ROLES {
             members.push((name, middle.member(role).await));
         }
-        Self { world, parent, sibling, middle, child, grandchild, foreign, members }
+        Self { world, provider, parent, sibling, middle, child, grandchild, foreign, members }
     }
 }
 

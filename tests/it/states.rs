@@ -1,6 +1,7 @@
 //! The customer's states, compared with a model through the service: random sequences of commands by random callers. After
 //! each step the test compares what the callers see with a small model in Rust, written from the contract.
 
+mod families;
 mod model;
 
 use std::collections::{BTreeSet, HashMap};
@@ -11,18 +12,21 @@ use proptest::{
 };
 use tonic::Status;
 
-use self::model::{Actor, Command, Guard, Model, Owner, Required};
+use self::{
+    families::Families,
+    model::{Actor, Command, Guard, Model, Owner, Required},
+};
 use crate::{
     place_hold::place,
     world::{Client, World, customer, mask, reason, requiring, unknown_id},
 };
 use clientele::grpc::pb;
 
-/// A sequence of up to twelve steps, the first of which makes a customer.
+/// A sequence of up to sixteen steps, the first of which makes a customer.
 fn sequence() -> impl Strategy<Value = Vec<(Actor, Command)>> {
     let first = (any::<bool>(), prop::bool::weighted(0.7))
         .prop_map(|(fleet, legal_name)| (Actor::Admin, Command::Create { fleet, email: true, legal_name }));
-    (first, prop::collection::vec(step(), 1..=11)).prop_map(|(first, rest)| [vec![first], rest].concat())
+    (first, prop::collection::vec(step(), 1..=15)).prop_map(|(first, rest)| [vec![first], rest].concat())
 }
 
 fn step() -> impl Strategy<Value = (Actor, Command)> {
@@ -30,9 +34,9 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
     let guard = prop_oneof![4 => Just(Guard::None), 1 => Just(Guard::Born)];
     let field = prop_oneof![1 => Just(Required::Email), 2 => Just(Required::LegalName)];
     // Mostly the first one, so that the sequence makes progress.
-    let of = prop_oneof![4 => Just(0_usize), 1 => 1..3_usize];
+    let of = prop_oneof![4 => Just(0_usize), 2 => 1..4_usize];
     let command = prop_oneof![
-        1 => (any::<bool>(), prop::bool::weighted(0.6), any::<bool>())
+        3 => (any::<bool>(), prop::bool::weighted(0.6), any::<bool>())
             .prop_map(|(fleet, email, legal_name)| Command::Create { fleet, email, legal_name }),
         3 => (of.clone(), field, any::<bool>(), guard.clone())
             .prop_map(|(of, field, filled, guard)| Command::Update { of, field, filled, guard }),
@@ -48,6 +52,8 @@ fn step() -> impl Strategy<Value = (Actor, Command)> {
         2 => (of.clone(), guard).prop_map(|(of, guard)| Command::Revert { of, guard }),
         1 => (of.clone(), prop_oneof![Just(Guard::None), Just(Guard::Born)])
             .prop_map(|(of, guard)| Command::Erase { of, guard }),
+        4 => (0..4_usize, of.clone()).prop_map(|(of, into)| Command::Merge { of, into }),
+        3 => (0..4_usize).prop_map(|of| Command::Unmerge { of }),
         2 => (of, any::<bool>()).prop_map(|(of, home)| Command::Transfer { of, home }),
     ];
     (actor, command)
@@ -104,6 +110,7 @@ enum Watch {
 async fn play(fixture: &Fixture, steps: &[(Actor, Command)], watch: Watch) -> Result<(), TestCaseError> {
     let actors: BTreeSet<Actor> = steps.iter().map(|(actor, _)| *actor).collect();
     let mut subjects: Vec<Subject> = Vec::new();
+    let mut families = Families::default();
     for (place, (actor, command)) in steps.iter().enumerate() {
         let touched = match command {
             Command::Create { fleet, email, legal_name } => {
@@ -124,6 +131,26 @@ async fn play(fixture: &Fixture, steps: &[(Actor, Command)], watch: Watch) -> Re
                 subjects.push(Subject { id: made.id, address, born, model });
                 subjects.len() - 1
             }
+            Command::Merge { of, into } => {
+                let (of, into) = (of % subjects.len(), into % subjects.len());
+                let into = if into == of { (into + 1) % subjects.len() } else { into };
+                // There is only one yet.
+                if into == of {
+                    continue;
+                }
+                let client = &fixture.callers[actor];
+                let done = client.merge(&subjects[into].id, &[&subjects[of].id]).await;
+                let model = families.merge(*actor, &mut models(&mut subjects), (into, of));
+                prop_assert_eq!(refusal(&done), refusal(&model), "step {}: the outcome", place);
+                of
+            }
+            Command::Unmerge { of } => {
+                let of = of % subjects.len();
+                let done = fixture.callers[actor].unmerge(&subjects[of].id).await;
+                let model = families.unmerge(*actor, &mut models(&mut subjects), of);
+                prop_assert_eq!(refusal(&done), refusal(&model), "step {}: the outcome", place);
+                of
+            }
             Command::Update { of, .. }
             | Command::Approve { of, .. }
             | Command::Reject { of, .. }
@@ -140,24 +167,32 @@ async fn play(fixture: &Fixture, steps: &[(Actor, Command)], watch: Watch) -> Re
                 let touched = of % subjects.len();
                 let subject = &mut subjects[touched];
                 let done = call(fixture, *actor, subject, command).await;
+                let was = subject.model.status;
                 let model = subject.model.apply(*actor, command);
                 prop_assert_eq!(refusal(&done), refusal(&model), "step {}: the outcome", place);
+                if was != pb::CustomerStatus::Erased && subject.model.status == pb::CustomerStatus::Erased {
+                    families.erased(&mut models(&mut subjects), touched);
+                }
                 touched
             }
         };
         if watch == Watch::Closely {
             let watchers = BTreeSet::from([*actor, Actor::Admin, Actor::Below]);
-            let seen = check(fixture, &subjects[touched], watchers).await;
+            let seen = check(fixture, &subjects, touched, watchers).await;
             seen.map_err(|error| TestCaseError::fail(format!("step {place}: {error}")))?;
         }
     }
     // A command on one customer did not change another.
-    for subject in &subjects {
+    for touched in 0..subjects.len() {
         let watchers = if watch == Watch::Closely { Actor::ALL.into() } else { [Actor::Admin].into() };
-        let seen = check(fixture, subject, watchers).await;
+        let seen = check(fixture, &subjects, touched, watchers).await;
         seen.map_err(|error| TestCaseError::fail(format!("at the end: {error}")))?;
     }
     Ok(())
+}
+
+fn models(subjects: &mut [Subject]) -> Vec<&mut Model> {
+    subjects.iter_mut().map(|subject| &mut subject.model).collect()
 }
 
 async fn create(client: &Client, fleet: bool, email: &str, legal_name: bool) -> Result<pb::Customer, Status> {
@@ -240,13 +275,19 @@ async fn call(fixture: &Fixture, actor: Actor, subject: &Subject, command: &Comm
         Command::Transfer { home, .. } => {
             client.transfer(&[&customer_id], if *home { &fixture.home } else { &fixture.annex }).await.map(drop)
         }
-        Command::Create { .. } => unreachable!(),
+        Command::Create { .. } | Command::Merge { .. } | Command::Unmerge { .. } => unreachable!(),
     }
 }
 
 /// Compares what actors see of a customer with the model.
-async fn check(fixture: &Fixture, subject: &Subject, watchers: BTreeSet<Actor>) -> Result<(), TestCaseError> {
-    let Subject { id, model, .. } = subject;
+async fn check(
+    fixture: &Fixture,
+    subjects: &[Subject],
+    touched: usize,
+    watchers: BTreeSet<Actor>,
+) -> Result<(), TestCaseError> {
+    let Subject { id, model, .. } = &subjects[touched];
+    let merged_into = model.merged_into.map(|into| subjects[into].id.clone()).unwrap_or_default();
     for actor in watchers {
         let seen = match fixture.callers[&actor].get(id).await {
             Ok(seen) => seen,
@@ -259,7 +300,8 @@ async fn check(fixture: &Fixture, subject: &Subject, watchers: BTreeSet<Actor>) 
         prop_assert!(model.sees(actor), "{:?} should not see {:?}", actor, model);
         prop_assert_eq!(seen.status(), model.status, "{:?}", actor);
         prop_assert_eq!(seen.archived_at.is_some(), model.archived, "{:?}", actor);
-        prop_assert_eq!(seen.allowed_actions, model.allowed(actor), "{:?} of {:?}", actor, model);
+        prop_assert_eq!(&seen.allowed_actions, &model.allowed(actor), "{:?} of {:?}", actor, model);
+        prop_assert_eq!(&seen.merged_into, &merged_into, "{:?} of {:?}", actor, model);
         if actor != Actor::Below {
             let with_reason = matches!(model.status, pb::CustomerStatus::Rejected | pb::CustomerStatus::Suspended);
             let why = if with_reason { "no papers" } else { "" };
@@ -353,7 +395,19 @@ fn ways() -> Vec<Vec<Command>> {
     // Erased, from each of them.
     let erase = Command::Erase { of: 0, guard: Guard::None };
     let erased: Vec<_> = ways.iter().step_by(5).map(|way| [way.clone(), vec![erase.clone()]].concat()).collect();
+    // Merged into another one, with another one merged into it, and the same undone.
+    let (merged, united) = (Command::Merge { of: 0, into: 1 }, Command::Merge { of: 1, into: 0 });
+    let joined = ways.iter().step_by(4).flat_map(|way| {
+        let merged = [way.clone(), create(false), vec![merged.clone()]].concat();
+        let united = [way.clone(), create(false), vec![united.clone()]].concat();
+        let back = [merged.clone(), vec![Command::Unmerge { of: 0 }]].concat();
+        // A chain, the first of which is erased.
+        let chain = [merged.clone(), create(false), vec![Command::Merge { of: 1, into: 2 }, erase.clone()]].concat();
+        [merged, united, back, chain]
+    });
+    let joined: Vec<_> = joined.collect();
     ways.extend(erased);
+    ways.extend(joined);
     ways
 }
 
@@ -361,6 +415,8 @@ fn commands() -> Vec<Command> {
     let mut commands = vec![Command::Archive { of: 0 }, Command::Unarchive { of: 0 }];
     commands.extend([Command::Hold { of: 0 }, Command::Release { of: 0 }]);
     commands.extend([Command::Transfer { of: 0, home: true }, Command::Transfer { of: 0, home: false }]);
+    commands.extend([Command::Merge { of: 0, into: 1 }, Command::Merge { of: 1, into: 0 }]);
+    commands.extend([Command::Unmerge { of: 0 }, Command::Unmerge { of: 1 }]);
     for guard in [Guard::None, Guard::Born] {
         commands.extend([Command::Approve { of: 0, guard }, Command::Reject { of: 0, guard }]);
         commands.extend([Command::Suspend { of: 0, guard }, Command::Resume { of: 0, guard }]);
@@ -383,7 +439,14 @@ async fn every_command_in_every_state_does_what_the_model_says() {
     let (_world, [_, asking]) = fixtures().await;
     for way in ways() {
         for command in commands() {
-            let steps: Vec<_> = way.iter().chain([&command]).map(|command| (Actor::Admin, command.clone())).collect();
+            let mut steps = way.clone();
+            // Of merges there is another one to merge with.
+            let is_alone = way.iter().filter(|step| matches!(step, Command::Create { .. })).count() == 1;
+            if is_alone && matches!(command, Command::Merge { .. }) {
+                steps.push(Command::Create { fleet: false, email: true, legal_name: true });
+            }
+            steps.push(command);
+            let steps: Vec<_> = steps.into_iter().map(|command| (Actor::Admin, command)).collect();
             play(&asking, &steps, Watch::AtTheEnd).await.unwrap_or_else(|error| panic!("{error}: {steps:#?}"));
         }
     }

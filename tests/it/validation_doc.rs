@@ -30,7 +30,7 @@ compares it.
 - **What was stored before stays.** A value that was stored before there was its rule is read and shown as it is, can be sent
   again beside others, and is compared when it is changed. `invalid_fields` of the customer reports it.
 - **Nothing is guessed.** A phone number in national form of a customer without a country is kept as it is, unless the owner has
-  a `default_region`.
+  a `default_region`; it is read as soon as a country is known. A number without its area code has no international form.
 
 ## Fields
 
@@ -41,7 +41,7 @@ compares it.
 | `legal_name` | up to 300 characters |
 | `custom_ids` | 1 to 255 characters, kept as given with inner spaces, compared folded; at most 20 systems |
 | `registration_number` | up to 40 characters; of a BUSINESS in a country below, a number of its register |
-| `tax_ids` | at most 20; in a country below, form and check digits; spaces, dots, dashes and prefix as people write them |
+| `tax_ids` | at most 20; in a country below, form and check digits; spaces, dots, dashes and prefix as people write them; `country` may be XI, Northern Ireland |
 | `currency` | a currency in use |
 | `industry` | one of the tenant's list; the default is below |
 | `country` | a country of ISO 3166-1, or Kosovo (XK) |
@@ -50,7 +50,7 @@ compares it.
 | `contacts` | at most 50, each with a first name, a last name or an email address; one is primary, the first if none is marked |
 | `email`, `billing_email` | `local@domain.tld` in any script, 254 bytes, 64 of them before the @; plus signs; no quotes, no IP address |
 | `phone`, `fax` | a number that can be dialled; `valid` says whether it is in a range in use; the extension apart or in the number |
-| `language` | a tag of BCP 47 |
+| `language` | a tag of BCP 47; a language of two letters is one of ISO 639-1 |
 | `labels` | at most 50; an empty value removes its label |
 
 ";

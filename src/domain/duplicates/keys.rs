@@ -9,7 +9,7 @@ use super::{Reason, traits::Traits};
 use crate::domain::{access::relation::Relation, fields::customer_fields::CustomerFields, values::enums::Reach};
 
 /// The version of the stored keys.
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 /// A stored key: a hash, with [`FLEET`] and the kind of its value in the lowest bits.
 pub type Key = i64;

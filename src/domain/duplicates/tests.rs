@@ -9,6 +9,8 @@ use crate::domain::{
     samples,
     values::{
         address::AddressPart,
+        contact::Contact,
+        contacts::Contacts,
         email::Email,
         enums::{Origin, Reach},
         name::Name,
@@ -133,6 +135,27 @@ fn accounts_below_find_nothing_by_what_they_are_not_shown() {
     let key = asking.asked().into_iter().find(|asked| asked.reason == Reason::Email).unwrap().key;
     let keys = stored_keys(&fleet);
     assert!(keys.contains(&key) && !keys.contains(&(key | FLEET)));
+}
+
+#[test]
+fn addresses_and_numbers_are_one_however_they_are_written() {
+    let with_contact = |email: &str| {
+        let mut fields = fields(["Copaco", "", "", "", "", "", ""]);
+        let contact = samples::profile().contacts.as_slice()[0].clone();
+        let contact = Contact { email: Some(Email::parse(email).unwrap()), phone: None, ..contact };
+        fields.profile.contacts = Contacts::stored(vec![contact]);
+        Traits::of(&fields, Relation::OwnerOrAbove)
+    };
+    let other = |email: &str| all(["Other", "", "", email, "", "", ""]);
+    let reasons = with_contact("Jan@MÜNCHEN.example").in_common(&other("jan@xn--mnchen-3ya.example"));
+    assert_eq!(reasons, [Reason::Email]);
+    let numbered = |name: &str, number: &str| all([name, "", "NL", "", "", "", number]);
+    assert_eq!(
+        numbered("Copaco", "KvK 17048595").in_common(&numbered("Other", "1704 8595")),
+        [Reason::RegistrationNumber]
+    );
+    let taxed = |name: &str, number: &str| all([name, "", "", "", "", number, ""]);
+    assert_eq!(taxed("Copaco", "ＮＬ００６４８６２５３Ｂ０１").in_common(&taxed("Other", "NL 0064.86.253.B01")), [Reason::TaxId]);
 }
 
 #[test]

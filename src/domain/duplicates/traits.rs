@@ -6,9 +6,9 @@ use super::{Reason, names::essence};
 use crate::domain::{
     access::relation::Relation,
     fields::customer_fields::CustomerFields,
-    reference::{shape::compact, tax},
+    reference::{registration, shape::compact, tax},
     search::{fold, phones::phone_forms, places::country_code},
-    values::{address::AddressPart, contact::ContactPart, email::Email, phone::Phone, tax_id::TaxId, text::Text},
+    values::{address::AddressPart, email::Email, phone::Phone, tax_id::TaxId, text::Text},
 };
 
 /// Contacts that are compared, in their order: each value costs every write of the customer, and every look-up.
@@ -60,10 +60,12 @@ impl Traits {
         let contacts = || profile.contacts.as_slice().iter().take(CONTACTS);
         let billing = profile.billing_email.as_ref().filter(|_| relation == Relation::OwnerOrAbove);
         let own = [profile.email.as_ref(), billing].into_iter().flatten().map(Email::compared);
-        let theirs = contacts().filter_map(|contact| contact.get(ContactPart::Email)).map(str::to_lowercase);
+        let theirs = contacts().filter_map(|contact| contact.email.as_ref()).map(Email::compared);
         let phones = [&profile.phone, &profile.fax].into_iter().chain(contacts().map(|contact| &contact.phone));
         let names = [Some(fields.name.as_str()), profile.legal_name.as_ref().map(Text::as_str)];
-        let registration_number = profile.registration_number.as_ref().map(|number| compact(&fold(number.as_str())));
+        let registration_number = profile.registration_number.as_ref();
+        let registration_number =
+            registration_number.map(|number| compact(&fold(&registration::bare(number.as_str(), country))));
         Self {
             tax_ids: profile.tax_ids.as_slice().iter().take(TAX_IDS).map(tax_number).collect(),
             registration_number: registration_number
@@ -108,7 +110,7 @@ impl Traits {
 
 /// A tax number without the prefix of its country.
 fn tax_number(tax_id: &TaxId) -> Number {
-    let (country, digits) = tax::parts(tax_id.value(), tax_id.country().and_then(country_code));
+    let (country, digits) = tax::parts(tax_id.value(), tax_id.country().and_then(tax::country));
     Number { digits, country }
 }
 

@@ -11,10 +11,10 @@ use crate::domain::{
     values::{rule_code::RuleCode, violation::Rule},
 };
 
-/// Names and signs that stand for one currency, and that the table does not have.
+/// Names that stand for one currency, and that the table does not have.
 const USUAL_NAMES: &[(&str, &[&str])] = &[
-    ("AUD", &["Australian dollars", "A$"]),
-    ("CAD", &["Canadian dollars", "C$"]),
+    ("AUD", &["Australian dollars"]),
+    ("CAD", &["Canadian dollars"]),
     ("CHF", &["Swiss francs", "Franken", "Schweizer Franken"]),
     ("CNY", &["Yuan", "Renminbi", "Chinese yuan"]),
     ("CZK", &["Koruna", "Czech crown"]),
@@ -26,12 +26,33 @@ const USUAL_NAMES: &[(&str, &[&str])] = &[
     ("PLN", &["Zloty"]),
     ("SEK", &["Swedish krona", "Swedish crown"]),
     ("TRY", &["Lira", "Türk Lirası"]),
-    ("USD", &["US dollar", "U.S. dollars", "American dollar", "US$"]),
+    ("USD", &["US dollar", "U.S. dollars", "American dollar"]),
     ("XCG", &["Caribbean guilder"]),
 ];
 
-/// The sign, which folding takes for no letter.
-const EURO: &str = "€";
+/// Signs that stand for one currency alone. Of a name only letters and digits are compared, of a sign all of it.
+const SIGNS: &[(&str, &str)] = &[
+    ("€", "EUR"),
+    ("A$", "AUD"),
+    ("C$", "CAD"),
+    ("HK$", "HKD"),
+    ("NT$", "TWD"),
+    ("NZ$", "NZD"),
+    ("R$", "BRL"),
+    ("S$", "SGD"),
+    ("US$", "USD"),
+    ("฿", "THB"),
+    ("₦", "NGN"),
+    ("₪", "ILS"),
+    ("₫", "VND"),
+    ("₴", "UAH"),
+    ("₸", "KZT"),
+    ("₹", "INR"),
+    ("₺", "TRY"),
+    ("₼", "AZN"),
+    ("₽", "RUB"),
+    ("₾", "GEL"),
+];
 
 static ALL: LazyLock<Vec<Currency>> = LazyLock::new(|| Currency::iter().collect());
 
@@ -73,8 +94,11 @@ pub fn in_use() -> Vec<(&'static str, &'static str, u16)> {
 /// # Errors
 /// There is no such currency, or it is not in use.
 pub fn parse(written: &str) -> Result<&'static str, Rule> {
-    let wanted = if written == EURO { "eur" } else { &letters(written) };
-    match BY_NAME.get(wanted) {
+    let sign = written.trim().to_ascii_uppercase();
+    if let Some((_, code)) = SIGNS.iter().find(|(known, _)| *known == sign) {
+        return Ok(code);
+    }
+    match BY_NAME.get(&letters(written)) {
         Some(currency) if is_in_use(*currency) => Ok(currency.code()),
         Some(currency) => {
             let instead = currency.is_superseded();
@@ -99,6 +123,9 @@ mod tests {
             ("Euro", "EUR"),
             ("eur", "EUR"),
             ("€", "EUR"),
+            ("US$", "USD"),
+            ("a$", "AUD"),
+            ("₹", "INR"),
             ("US dollar", "USD"),
             ("United States Dollar", "USD"),
             ("Swiss franc", "CHF"),
@@ -124,6 +151,12 @@ mod tests {
             ("CHE", RuleCode::CurrencyNotInUse, "EUR"),
             ("Dollar", RuleCode::Currency, "EUR"),
             ("DEM", RuleCode::Currency, "EUR"),
+            // A letter of a sign is none, and these signs are several currencies'.
+            ("A", RuleCode::Currency, "EUR"),
+            ("c", RuleCode::Currency, "EUR"),
+            ("US", RuleCode::Currency, "EUR"),
+            ("$", RuleCode::Currency, "EUR"),
+            ("£", RuleCode::Currency, "EUR"),
             ("", RuleCode::Currency, "EUR"),
         ] {
             let refused = parse(written).unwrap_err();

@@ -1,6 +1,8 @@
 //! Languages for menus: the codes of ISO 639-1 with their English names, by the registration authority (Library of Congress). A
 //! customer's language may be any tag of BCP 47: the list is no limit.
 
+use crate::domain::values::{rule_code::RuleCode, violation::Rule};
+
 /// Codes and names, by code.
 pub const LANGUAGES: &[(&str, &str)] = &[
     ("aa", "Afar"),
@@ -169,10 +171,44 @@ pub const LANGUAGES: &[(&str, &str)] = &[
     ("zu", "Zulu"),
 ];
 
+/// Codes that the standard has replaced, and what by. Some systems still send them.
+const REPLACED: &[(&str, &str)] = &[("in", "id"), ("iw", "he"), ("ji", "yi"), ("mo", "ro"), ("sh", "sr")];
+
+/// Checks that a tag names a language. Of codes of three letters there are thousands, and of those any is taken.
+///
+/// # Errors
+/// Two letters that are no code of ISO 639-1; a word, such as the name of a language, which the syntax of tags has room for.
+pub fn check(tag: &str) -> Result<(), Rule> {
+    let language = tag.split('-').next().unwrap_or(tag);
+    let is_known = LANGUAGES.binary_search_by_key(&language, |(code, _)| code).is_ok();
+    if is_known || language.len() == 3 {
+        return Ok(());
+    }
+    let meant = REPLACED.iter().find(|(old, _)| *old == language).map(|(_, new)| *new);
+    let named = || LANGUAGES.iter().find(|(_, name)| name.eq_ignore_ascii_case(language)).map(|(code, _)| *code);
+    let text = match meant.or_else(named) {
+        Some(code) => format!("must be the tag {code} for this language"),
+        None => "must be a language tag whose language is in ISO 639, such as nl, en-GB or zh-Hant-TW".to_owned(),
+    };
+    Err(Rule::coded_with(RuleCode::Language, text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::values::language::Language;
+
+    #[test]
+    fn a_tag_names_a_language_of_the_standard() {
+        for tag in ["nl", "nl-BE", "zh-Hant-TW", "yue-HK", "nb-NO", "sr-Latn"] {
+            assert_eq!(check(tag), Ok(()), "{tag}");
+        }
+        for (tag, meant) in [("dutch", "nl"), ("iw", "he"), ("xx", "en-GB"), ("qq-NL", "en-GB"), ("klingon", "en-GB")] {
+            let refused = check(tag).unwrap_err();
+            assert_eq!(refused.code(), RuleCode::Language);
+            assert!(refused.text().contains(meant), "{refused:?}");
+        }
+    }
 
     #[test]
     fn every_code_is_a_tag_and_they_are_in_order() {

@@ -3,7 +3,7 @@
 //! Rule: a number that can be one is accepted, and flagged if it is in no known range. Ranges are opened faster than tables are
 //! renewed. A number in national form of a customer whose country is not known is accepted as it is.
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, ParseError, PhoneNumberFormat, enums::Region};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumberFormat, enums::Region};
 
 use super::plain_phones;
 use crate::domain::values::{phone::Dialled, rule_code::RuleCode, violation::Rule};
@@ -22,7 +22,9 @@ pub fn read(number: &str, country: Option<&str>) -> Result<Option<Dialled>, Rule
     }
     let impossible = || Rule::coded(RuleCode::Phone, IMPOSSIBLE);
     let region = country.and_then(|code| code.parse::<Region>().ok());
-    let is_national = !number.trim_start().starts_with(['+', '\u{FF0B}']);
+    // "tel:+31…" and "(+31) …" are international, too.
+    let first = number.chars().find(|letter| letter.is_numeric() || matches!(letter, '+' | '\u{FF0B}'));
+    let is_national = first.is_none_or(char::is_numeric);
     if region.is_none() && is_national {
         return Ok(None);
     }
@@ -32,8 +34,11 @@ pub fn read(number: &str, country: Option<&str>) -> Result<Option<Dialled>, Rule
         Err(ParseError::InvalidCountryCode) if is_national => return Ok(None),
         Err(_) => return Err(impossible()),
     };
-    if !PHONE_NUMBER_UTIL.is_possible_number(&phone) {
-        return Err(impossible());
+    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&phone) {
+        Ok(NumberLengthType::IsPossible) => {}
+        // Without its area code it is dialled in its town alone: there is no international form of it.
+        Ok(NumberLengthType::IsPossibleLocalOnly) => return Ok(None),
+        _ => return Err(impossible()),
     }
     let valid = PHONE_NUMBER_UTIL.is_valid_number(&phone);
     let phone = rlibphonenumber::PhoneNumber { extension: None, ..phone };
@@ -56,6 +61,14 @@ mod tests {
             ("+31(0)123456789", None, "+31123456789", false),
             ("+31(0)123456789", Some("US"), "+31123456789", false),
             ("(202) 555-0173", Some("US"), "+12025550173", true),
+            ("(+31) 20 555 0123", None, "+31205550123", true),
+            ("tel:+31-20-555-0123", None, "+31205550123", true),
+            ("＋３１２０５５５０１２３", None, "+31205550123", true),
+            ("0031 20 555 0123", Some("NL"), "+31205550123", true),
+            ("011 31 20 555 0123", Some("US"), "+31205550123", true),
+            ("٠٢٠٥٥٥٠١٢٣", Some("NL"), "+31205550123", true),
+            ("1-800-FLOWERS", Some("US"), "+18003569377", true),
+            ("+39 06 698 12345", None, "+390669812345", true),
         ] {
             let dialled = read(number, country).unwrap().unwrap();
             assert_eq!((dialled.e164.as_str(), dialled.valid), (e164, valid), "{number}");
@@ -73,6 +86,8 @@ mod tests {
     fn a_national_number_of_no_country_is_not_read_and_an_impossible_one_refused() {
         assert_eq!(read("020-555 0123", None), Ok(None));
         assert_eq!(read("020-555 0123", Some("QQ")), Ok(None));
+        // Nor is one that is dialled in its town alone.
+        assert_eq!(read("555-0173", Some("US")), Ok(None));
         for (number, country) in
             [("+31 1", None), ("+999 123 456 789", None), ("12345678901234567890", Some("NL")), ("1", Some("NL"))]
         {

@@ -28,6 +28,9 @@ pub fn country(written: &str) -> Result<&'static str, Rule> {
     })
 }
 
+/// What stands in the place of a state in addresses of the armed forces of the United States, and is no state of the standard.
+const ARMED_FORCES: [&str; 3] = ["AA", "AE", "AP"];
+
 /// The code of a state of this country, or none if the country has no such state and needs none in an address: then it is kept as
 /// it was written.
 ///
@@ -35,6 +38,9 @@ pub fn country(written: &str) -> Result<&'static str, Rule> {
 /// Addresses of the country need one of its states, and this is none.
 pub fn state(country: &'static str, written: &str, is_needed: bool) -> Result<Option<&'static str>, Rule> {
     let code = places::state_code(country, written);
+    if country == "US" && ARMED_FORCES.contains(&written) {
+        return Ok(None);
+    }
     if code.is_some() || !(is_needed || is_elsewhere(country, written)) {
         return Ok(code);
     }
@@ -63,6 +69,7 @@ mod tests {
         assert_eq!(state("NL", "Noord Brabant", false), Ok(Some("NL-NB")));
         assert_eq!(state("GB", "Greater London", false), Ok(None));
         assert_eq!(state("US", "Texas", true), Ok(Some("US-TX")));
+        assert_eq!(state("US", "AE", true), Ok(None));
         let refused = state("US", "Noord Brabant", true).unwrap_err();
         assert_eq!(
             (refused.code(), refused.text().contains("US-AK or Alaska")),

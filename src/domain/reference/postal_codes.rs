@@ -10,6 +10,7 @@ use std::{
 
 use regex_lite::Regex;
 
+use super::shape::ascii;
 use crate::domain::values::{address::AddressPart, rule_code::RuleCode, violation::Rule};
 
 const TABLE: &str = include_str!("addresses.tsv");
@@ -23,6 +24,23 @@ const WITHOUT: &[&str] = &[
 
 /// Eircodes: a routing key and four characters. Few people of Ireland know theirs.
 const EIRCODE: (&str, &str) = (r"[AC-FHKNPRTV-Y]\d[\dW][ ]?[\dAC-FHKNPRTV-Y]{4}", "A65 F4E2,D02 X285");
+
+/// What people write before a code in place of the country's: the sign on its cars, as post offices once asked for.
+const CAR_SIGNS: &[(&str, &str)] = &[
+    ("AT", "A"),
+    ("BE", "B"),
+    ("DE", "D"),
+    ("ES", "E"),
+    ("FI", "FIN"),
+    ("FR", "F"),
+    ("HU", "H"),
+    ("IT", "I"),
+    ("LI", "FL"),
+    ("LU", "L"),
+    ("NO", "N"),
+    ("PT", "P"),
+    ("SE", "S"),
+];
 
 /// What addresses of a country are like.
 struct Country {
@@ -99,14 +117,16 @@ pub fn parse(country: &str, written: &str) -> Result<String, Rule> {
     let Some((known, expression)) = COUNTRIES.get(country).and_then(|known| Some((known, known.expression()?))) else {
         return Ok(written.to_owned());
     };
-    let bare: String = written.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_uppercase()).collect();
+    let written: String = written.chars().map(|letter| ascii(letter).to_ascii_uppercase()).collect();
+    let bare: String = written.chars().filter(char::is_ascii_alphanumeric).collect();
     // As in "NL-5652 AW" and "D-80331".
-    let without_country = bare.strip_prefix(country).unwrap_or(&bare);
-    let candidates = [bare.as_str(), without_country].into_iter().flat_map(|bare| {
+    let sign = CAR_SIGNS.iter().find(|(code, _)| *code == country).map_or(country, |(_, sign)| sign);
+    let without = |sign| bare.strip_prefix(sign).unwrap_or(&bare);
+    let candidates = [bare.as_str(), without(country), without(sign)].into_iter().flat_map(|bare| {
         let spelled = known.examples().filter_map(move |example| laid_out(bare, example));
         spelled.chain([bare.to_owned()])
     });
-    let spelled = candidates.chain([written.to_ascii_uppercase()]).find(|code| expression.is_match(code));
+    let spelled = candidates.chain([written.clone()]).find(|code| expression.is_match(code));
     spelled.ok_or_else(|| {
         let example = example(country).unwrap_or_default();
         Rule::coded_with(RuleCode::PostalCode, format!("must be a postal code of {country}, such as {example}"))
@@ -167,6 +187,14 @@ mod tests {
             ("LV", "1073", "LV-1073"),
             ("LV", "LV1073", "LV-1073"),
             ("DE", "DE-80331", "80331"),
+            ("DE", "D-80331", "80331"),
+            ("AT", "A - 1010", "1010"),
+            ("FI", "FIN-00550", "00550"),
+            ("SE", "S-114 55", "11455"),
+            ("FR", "F-33380", "33380"),
+            ("JP", "〒１５４－００２３", "154-0023"),
+            ("EG", "١٢٤١١", "12411"),
+            ("IR", "۱۱۹۳۶-۱۲۳۴۵", "11936-12345"),
             ("SE", "114 55", "11455"),
             ("IE", "d02x285", "D02 X285"),
             ("AD", "AD100", "AD100"),
@@ -184,6 +212,10 @@ mod tests {
         for (country, written) in [
             ("NL", "12345"),
             ("NL", "5652 A1"),
+            // The post gives no code with these letters.
+            ("NL", "5652 SS"),
+            ("NL", "0652 AW"),
+            ("SE", "D-114 55"),
             ("US", "5652 AW"),
             ("GB", "SW1"),
             ("DE", "8033"),

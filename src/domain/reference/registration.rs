@@ -38,24 +38,57 @@ const fn checked(register: Register, digits: fn(&str) -> bool) -> Register {
 
 /// The registers, by country. Forms as the registers themselves publish them.
 pub const REGISTERS: &[Register] = &[
-    register("AT", "Firmenbuch", &["FN"], &["99999a", "999999a", "9999a"], "FN 56247t"),
-    checked(register("BE", "KBO/BCE", &["BE", "KBO", "BCE"], &["0999999999", "1999999999"], "0428.759.497"), belgium),
+    register("AT", "Firmenbuch", &["FN"], &["9a", "99a", "999a", "9999a", "99999a", "999999a"], "FN 56247t"),
+    checked(
+        register(
+            "BE",
+            "KBO/BCE",
+            &["BE", "KBO", "BCE", "RPR", "RPM"],
+            &["0999999999", "1999999999", "999999999"],
+            "0428.759.497",
+        ),
+        belgium,
+    ),
     checked(register("CH", "UID", &["CHE"], &["999999999"], "CHE-116.281.710"), switzerland),
-    register("CZ", "IČO", &["CZ", "IČO", "ICO"], &["99999999"], "00177041"),
-    checked(register("DK", "CVR", &["DK", "CVR"], &["99999999"], "24256790"), denmark),
-    register("EE", "Äriregister", &[], &["99999999"], "10137025"),
-    checked(register("FI", "Y-tunnus", &["FI", "Y"], &["99999999"], "0112038-9"), finland),
+    register("CZ", "IČO", &["CZ", "IČO", "ICO", "IČ", "IC"], &["99999999"], "00177041"),
+    checked(register("DK", "CVR", &["DK", "CVR", "CVRNR", "CVRNUMMER"], &["99999999"], "24256790"), denmark),
+    register("EE", "Äriregister", &["EE", "REGISTRIKOOD"], &["99999999"], "10137025"),
+    checked(register("FI", "Y-tunnus", &["FI", "Y", "YTUNNUS"], &["99999999"], "0112038-9"), finland),
     checked(
         register("FR", "SIREN/SIRET", &["SIREN", "SIRET", "RCS"], &["999999999", "99999999999999"], "552 032 534"),
         luhn_or_post,
     ),
-    register("GB", "Companies House", &[], &["99999999", "9999999", "aa999999"], "00445790"),
-    register("IE", "CRO", &["IE", "CRO"], &["99999", "999999", "9999999"], "368047"),
-    register("LU", "RCS", &["RCS", "RCSL", "RCSLUXEMBOURG"], &["B9999", "B99999", "B999999"], "B 82454"),
+    register(
+        "GB",
+        "Companies House",
+        &["CRN", "COMPANYNO", "COMPANYNUMBER"],
+        &["99999999", "9999999", "aa999999", "aa99999a", "a9999999"],
+        "00445790",
+    ),
+    register("IE", "CRO", &["IE", "CRO"], &["99", "999", "9999", "99999", "999999", "9999999"], "368047"),
+    register(
+        "LU",
+        "RCS",
+        &["RCS", "RCSL", "RCSLUXEMBOURG"],
+        &["a9", "a99", "a999", "a9999", "a99999", "a999999"],
+        "B 82454",
+    ),
     register("NL", "KvK", &["KVK", "KVKNR", "KVKNUMMER"], &["99999999", "999999999999"], "17048595"),
-    checked(register("NO", "Brønnøysundregistrene", &["NO", "ORG"], &["999999999"], "974 760 673"), norway),
-    register("PL", "KRS", &["KRS", "NIP"], &["9999999999", "999999999"], "0000028860"),
-    checked(register("SE", "Bolagsverket", &["SE", "ORG"], &["9999999999"], "556012-5790"), luhn),
+    checked(
+        register("NO", "Brønnøysundregistrene", &["NO", "ORG", "ORGNR", "ORGNRNO"], &["999999999", "999999999MVA"], "974 760 673"),
+        norway,
+    ),
+    register(
+        "PL",
+        "KRS",
+        &["KRS", "NIP", "REGON"],
+        &["9999999999", "999999999", "99999999999999"],
+        "0000028860",
+    ),
+    checked(
+        register("SE", "Bolagsverket", &["SE", "ORG", "ORGNR"], &["9999999999", "999999999999"], "556012-5790"),
+        |number| luhn(number.get(number.len().saturating_sub(10)..).unwrap_or_default()),
+    ),
 ];
 
 /// The post office of France has more establishments than the algorithm leaves numbers for.
@@ -69,21 +102,33 @@ fn luhn_or_post(number: &str) -> bool {
 /// The country's register has no such number; the rule shows one.
 pub fn check(number: &str, country: &str) -> Result<(), Rule> {
     let Some(register) = REGISTERS.iter().find(|register| register.country == country) else { return Ok(()) };
-    let number = compact(number).to_uppercase();
-    let bare = register
-        .prefixes
-        .iter()
-        .filter_map(|prefix| number.strip_prefix(prefix))
-        .map(|rest| rest.trim_start_matches(':'));
-    let is_one = |number: &str| {
-        let fits = register.shapes.iter().any(|shape| fits(shape, number));
-        fits && register.digits.is_none_or(|digits| digits(number))
-    };
-    if bare.chain([number.as_str()]).any(is_one) {
+    if register.bare(&compact(number).to_uppercase()).is_some() {
         return Ok(());
     }
     let text = format!("must be a registration number of {country} ({}), such as {}", register.name, register.example);
     Err(Rule::coded_with(RuleCode::RegistrationNumber, text))
+}
+
+/// The number without punctuation, and without what people write before a number of this country's register: however it is written,
+/// it is the same.
+pub(in crate::domain) fn bare(number: &str, country: Option<&str>) -> String {
+    let number = compact(number).to_uppercase();
+    let register = REGISTERS.iter().find(|register| Some(register.country) == country);
+    register.and_then(|register| register.bare(&number)).map_or_else(|| number.clone(), ToOwned::to_owned)
+}
+
+impl Register {
+    /// The number alone, if it is one of the register.
+    fn bare<'a>(&self, number: &'a str) -> Option<&'a str> {
+        let is_one = |number: &&str| {
+            self.shapes.iter().any(|shape| fits(shape, number)) && self.digits.is_none_or(|digits| digits(number))
+        };
+        let behind = self.prefixes.iter().filter_map(|prefix| number.strip_prefix(prefix));
+        // "RCS Paris 552 032 534", "552 032 534 RCS Paris": the register's town is no part of the number.
+        let court = (self.country == "FR" && number.contains("RCS"))
+            .then(|| number.trim_matches(|letter: char| letter.is_alphabetic()));
+        behind.chain([number]).chain(court).find(is_one)
+    }
 }
 
 #[cfg(test)]
@@ -99,12 +144,24 @@ mod tests {
             ("BE", "0403.170.701", "Electrabel"),
             ("FR", "552 032 534", "Danone"),
             ("FR", "RCS 552032534", "Danone"),
+            ("FR", "552 032 534 R.C.S. Paris", "Danone, as in its imprint"),
+            ("FR", "RCS Paris B 552 032 534", "Danone"),
             ("FR", "356 000 000 00048", "La Poste"),
             ("GB", "00445790", "Tesco"),
             ("GB", "SC095000", "Bank of Scotland's form"),
             ("DK", "CVR 24256790", "Novo Nordisk"),
             ("FI", "0112038-9", "Nokia"),
             ("NO", "974 760 673", "Brønnøysundregistrene"),
+            ("NO", "Org.nr. NO 974 760 673 MVA", "Brønnøysundregistrene"),
+            ("NL", "KvK-nummer: 17048595", "portal 3"),
+            ("DK", "CVR-nr. 24256790", "Novo Nordisk"),
+            ("FI", "Y-tunnus: 0112038-9", "Nokia"),
+            ("BE", "RPR 403.170.701", "Electrabel, before 2005"),
+            ("IE", "C.R.O. 24173", "Allied Irish Banks"),
+            ("LU", "R.C.S. Luxembourg F 199", "an association's form"),
+            ("GB", "OC301540", "a partnership's form"),
+            ("GB", "IP27981R", "a society's form"),
+            ("SE", "16556012-5790", "AB Volvo, as the tax office writes it"),
             ("SE", "556012-5790", "AB Volvo"),
             ("CH", "CHE-116.281.710", "Swiss Federal Statistical Office"),
             ("AT", "FN 56247 t", "Red Bull"),
@@ -127,6 +184,8 @@ mod tests {
             ("FR", "552 032 535"),
             ("GB", "445790"),
             ("DK", "24256791"),
+            ("FR", "552 032 535 RCS Paris"),
+            ("FR", "Paris 552 032 534"),
             ("FI", "0112038-8"),
             ("NO", "974760674"),
             ("SE", "556012-5791"),

@@ -13,11 +13,12 @@ use super::{
     fold::fold,
     grams::{self, Grams, VERSION},
     phones::phone_forms,
-    places::{country_code, state_forms},
+    places::state_forms,
     words::{compact, tokens},
 };
 use crate::domain::{
     fields::customer_fields::CustomerFields,
+    reference::tax,
     values::{
         address::AddressPart, contact::ContactPart, custom_id::CustomId, email::Email, phone::Phone, sort_key::SortKey,
         tax_id::TaxId, text::Text,
@@ -244,7 +245,7 @@ impl Writer {
                 }
             }
             _ => {
-                let country = tax_id.country().and_then(country_code).map(str::to_ascii_lowercase);
+                let country = tax_id.country().and_then(tax::country).map(str::to_ascii_lowercase);
                 country.into_iter().for_each(|country| self.form(&format!("{country}{value}")));
             }
         }

@@ -3,7 +3,7 @@
 use email_address::{EmailAddress, Options};
 use serde::{Deserialize, Serialize};
 
-use super::characters::{is_joiner, is_selector};
+use super::characters::{is_joiner, is_selector, is_virama, joins_both_sides};
 use super::rule_code::RuleCode;
 use super::text::printable;
 use super::violation::Rule;
@@ -12,6 +12,9 @@ use super::violation::Rule;
 const SHAPE: Options = Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
 
 const MALFORMED: Rule = Rule::coded(RuleCode::Email, "must be an e-mail address such as Jan.Janssen@company.nl");
+
+const NAMED: Rule =
+    Rule::coded(RuleCode::Email, "must be one address alone, such as Jan.Janssen@company.nl, without a name and '<'");
 
 const QUOTED: Rule = Rule::coded(
     RuleCode::EmailQuoted,
@@ -36,24 +39,29 @@ impl Email {
     /// Empty, too long, not printable, or not an address of the plain form `local@domain.tld`.
     pub fn parse(raw: &str) -> Result<Self, Rule> {
         let text = printable(raw, 1..=Self::MAX_CHARS)?;
-        // No mailbox needs them, and two addresses that look the same would be two.
-        if text.contains(|letter| is_joiner(letter) || is_selector(letter)) {
+        let (local, domain) = text.rsplit_once('@').ok_or(MALFORMED)?;
+        // Two addresses that look the same would be two.
+        if text.contains(is_selector) || !joins(local) {
             return Err(MALFORMED);
         }
-        let (local, domain) = text.rsplit_once('@').ok_or(MALFORMED)?;
+        if text.contains(['<', '>']) {
+            return Err(NAMED);
+        }
         if local.len() > Self::MAX_LOCAL {
             let count = local.len();
             let text = format!("must have at most {} bytes before the @; this has {count}", Self::MAX_LOCAL);
             return Err(Rule::coded_with(RuleCode::Length, text));
         }
-        let text = format!("{local}@{}", domain.to_lowercase());
+        // The full stops of East Asia's keyboards are dots of a domain (UTS 46).
+        let domain = domain.to_lowercase().replace(['\u{3002}', '\u{FF0E}', '\u{FF61}'], ".");
+        let text = format!("{local}@{domain}");
         if text.len() > Self::MAX_CHARS {
             let text = format!("must be at most {} bytes; this has {}", Self::MAX_CHARS, text.len());
             return Err(Rule::coded_with(RuleCode::Length, text));
         }
         // An address literal without its brackets: no top-level domain is a number.
         let numeric = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-        if local.starts_with('"') {
+        if local.contains('"') {
             return Err(QUOTED);
         }
         if numeric || !is_plain_address(local, &text) {
@@ -69,11 +77,13 @@ impl Email {
     }
 
     /// The address as it is compared with another: in lower case, with its domain as DNS has it, so `münchen.de` is
-    /// `xn--mnchen-3ya.de`. Only the receiver may tell addresses apart by case, and none does.
+    /// `xn--mnchen-3ya.de`. Only the receiver may tell addresses apart by case, and none does. Joiners, which nobody sees, are left
+    /// out.
     #[must_use]
     pub fn compared(&self) -> String {
         let lower = self.0.to_lowercase();
         let Some((local, domain)) = lower.rsplit_once('@') else { return lower };
+        let local = local.replace(is_joiner, "");
         match idna::domain_to_ascii(domain) {
             Ok(domain) => format!("{local}@{domain}"),
             Err(_) => lower,
@@ -104,15 +114,30 @@ impl Email {
 /// Whether it is an address whose part before the @ may have letters of every script (RFC 6531), and whose domain is one by the
 /// rules of IDNA, so that it can be looked up. The parser knows the scripts in part only, so it gets their letters as an `x`.
 fn is_plain_address(local: &str, address: &str) -> bool {
+    let Some((_, domain)) = address.rsplit_once('@') else { return false };
     if address.is_ascii() {
-        return EmailAddress::parse_with_options(address, SHAPE).is_ok();
+        // The parser takes all signs of a mailbox's name in a domain, too.
+        let is_host = domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+        let is_encoded = domain.split('.').any(|label| label.starts_with("xn--"));
+        return is_host
+            && (!is_encoded || idna::domain_to_ascii(domain).is_ok())
+            && EmailAddress::parse_with_options(address, SHAPE).is_ok();
     }
-    let Some(domain) = address.rsplit_once('@').and_then(|(_, domain)| idna::domain_to_ascii_strict(domain).ok())
-    else {
-        return false;
-    };
+    let Ok(domain) = idna::domain_to_ascii_strict(domain) else { return false };
     let local: String = local.chars().map(|letter| if letter.is_ascii() { letter } else { 'x' }).collect();
     EmailAddress::parse_with_options(&format!("{local}@{domain}"), SHAPE).is_ok()
+}
+
+/// Whether each joiner is where a script is written with one (RFC 5892, appendix A): behind a virama, or between two letters of
+/// Arabic, which it keeps apart.
+fn joins(local: &str) -> bool {
+    let letters: Vec<char> = local.chars().collect();
+    let belongs = |(place, joiner): (usize, &char)| {
+        let before = place.checked_sub(1).and_then(|before| letters.get(before)).copied();
+        let apart = *joiner == '\u{200C}' && letters.get(place + 1).is_some_and(|after| !after.is_ascii());
+        before.is_some_and(|before| is_virama(before) || (apart && joins_both_sides(before)))
+    };
+    letters.iter().enumerate().filter(|(_, letter)| is_joiner(**letter)).all(belongs)
 }
 
 #[cfg(test)]
@@ -137,6 +162,11 @@ mod tests {
             ("مستخدم@مثال.إختبار", "مستخدم@مثال.إختبار"),
             ("Δοκιμή+x@παράδειγμα.δοκιμή", "Δοκιμή+x@παράδειγμα.δοκιμή"),
             ("josé@company.nl", "josé@company.nl"),
+            ("user@例子。广告", "user@例子.广告"),
+            ("jan@ab--cd.example", "jan@ab--cd.example"),
+            // Words that are written with a joiner: Sinhala, Persian.
+            ("ශ්\u{200D}රී@example.lk", "ශ්\u{200D}රී@example.lk"),
+            ("کتاب\u{200C}ها@example.ir", "کتاب\u{200C}ها@example.ir"),
         ] {
             assert_eq!(Email::parse(raw).unwrap().as_str(), kept);
         }
@@ -152,8 +182,6 @@ mod tests {
             "jan@@company.nl",
             "jan @company.nl",
             "jan@company..nl",
-            "Jan <jan@company.nl>",
-            "<jan@company.nl>",
             "jan@[192.0.2.1]",
             "jan@192.0.2.1",
             ".jan@company.nl",
@@ -164,6 +192,13 @@ mod tests {
             "ja\u{200D}n@company.nl",
             "jan@com\u{200C}pany.nl",
             "\u{2764}\u{FE0F}@company.nl",
+            "jan@exa_mple.nl",
+            "jan@exa!mple.nl",
+            "jan@com#pany.nl",
+            "jan@münchen_.de",
+            // No name is encoded like this.
+            "jan@xn--zzzzzzzzzzz.nl",
+            "ش\u{200C}x@example.ir",
         ] {
             assert_eq!(Email::parse(raw), Err(MALFORMED), "{raw:?}");
         }
@@ -172,8 +207,25 @@ mod tests {
 
     #[test]
     fn a_part_in_quotes_is_refused_with_the_reason() {
-        for raw in ["\"jan janssen\"@company.nl", "\"jan@home\"@company.nl", "\"\"@company.nl"] {
+        for raw in
+            ["\"jan janssen\"@company.nl", "\"jan@home\"@company.nl", "\"\"@company.nl", "jan.\"x y\"@company.nl"]
+        {
             assert_eq!(Email::parse(raw), Err(QUOTED), "{raw:?}");
+        }
+        for raw in ["Jan <jan@company.nl>", "<jan@company.nl>", "\"Jan Janssen\" <jan@company.nl>"] {
+            assert_eq!(Email::parse(raw), Err(NAMED), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_compared_without_case_in_the_form_of_dns() {
+        for (one, other) in [
+            ("Info@MÜNCHEN.de", "info@xn--mnchen-3ya.de"),
+            ("کتاب\u{200C}ها@example.ir", "کتابها@EXAMPLE.ir"),
+            ("пользователь@ПРИМЕР.рф", "Пользователь@пример.рф"),
+        ] {
+            let compared = |raw| Email::parse(raw).unwrap().compared();
+            assert_eq!(compared(one), compared(other));
         }
     }
 

@@ -215,7 +215,17 @@ mod tests {
 
     #[test]
     fn an_extension_may_be_written_in_the_number() {
-        for number in ["020 5550123 ext. 12", "+31 20 5550123 x12", "+31 20 555 0123;ext=12", "+31205550123 #12"] {
+        for number in [
+            "020 5550123 ext. 12",
+            "+31 20 5550123 x12",
+            "+31 20 555 0123;ext=12",
+            "+31205550123 #12",
+            "+31 20 555 0123 extension 12",
+            "+34 912 345 678 extensión 12",
+            "+55 11 2345 6789 anexo 12",
+            "+7 495 123 45 67 доб. 12",
+            "+31205550123,,12",
+        ] {
             let phone = Phone::parse(number, "").unwrap();
             assert_eq!((phone.number(), phone.extension()), (number, Some("12")));
             assert_eq!(Phone::parse(number, "12"), Ok(phone), "sent back as it was returned");

@@ -7,13 +7,7 @@ use super::rule_code::RuleCode;
 use super::text::Text;
 use super::unknown_fields::UnknownFields;
 use super::violation::{Rule, Violations};
-use crate::domain::{
-    reference::{
-        shape::compact,
-        tax::{self, TaxCheck},
-    },
-    search::places::country_code,
-};
+use crate::domain::reference::tax::{self, TaxCheck};
 
 /// A tax ID: 1 to 40 printable characters, and the country that issued it, if known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +56,7 @@ impl TaxId {
     /// # Errors
     /// It breaks a rule that was not there yet when it was stored.
     pub fn check(&self) -> Result<TaxCheck, Rule> {
-        tax::check(self.value(), self.country().and_then(country_code))
+        tax::check(self.value(), self.country().and_then(tax::country))
     }
 
     /// Puts the country's code in its place.
@@ -74,8 +68,8 @@ impl TaxId {
 
     /// Two tax IDs are the same if their keys are equal.
     fn key(&self) -> (Key, Option<Key>) {
-        let country = |country: &str| country_code(country).map_or_else(|| Key::fold(country), Key::fold);
-        (Key::fold(&compact(self.value())), self.country().map(country))
+        let (country, number) = tax::parts(self.value(), self.country().and_then(tax::country));
+        (Key::fold(&number), country.or(self.country()).map(Key::fold))
     }
 }
 
@@ -184,6 +178,16 @@ mod tests {
             Violations::of("tax_ids[2]", Rule::coded(RuleCode::Duplicate, "must not repeat tax_ids[1]"))
         );
         assert!(TaxIds::try_new(vec![tax_id("1", "NL"), tax_id("1", "BE"), tax_id("1", "")]).is_ok());
+        // The prefix or the country may be missing, and Northern Ireland's numbers are Great Britain's too.
+        for (one, other) in [
+            (("NL006486253B01", "NL"), ("006486253 B01", "NL")),
+            (("NL006486253B01", ""), ("NL006486253B01", "NL")),
+            (("XI980780684", "xi"), ("GB 980 7806 84", "United Kingdom")),
+            (("1", "Atlantis"), ("1", "ATLANTIS")),
+        ] {
+            let both = [one, other].map(|(value, country)| tax_id(value, country));
+            assert!(TaxIds::try_new(both.into()).is_err(), "{one:?} {other:?}");
+        }
     }
 
     #[test]

@@ -102,6 +102,7 @@ impl Customers {
         for id in &ids {
             texts.extend(erase::empty_events(conn, scope, *id).await?);
         }
+        erase::empty_former_merges(conn, scope, &ids).await?;
         erase::delete_invitations(conn, scope, &erase::address_keys(texts)).await?;
         let erased = erased(id, before.status.as_str(), &locked);
         let answer =

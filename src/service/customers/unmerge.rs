@@ -208,7 +208,8 @@ impl Customers {
         survivor.customer.must_be_changeable()?;
         let sources = of_others.iter().flat_map(|(other, _)| {
             let into = other.customer;
-            other.sources.iter().filter_map(move |id| Some((relative(*id)?, into)))
+            // One that was erased meanwhile comes along no more.
+            other.sources.iter().filter_map(move |id| Some((relative(*id).filter(|one| stays(Some(*one)))?, into)))
         });
         let sources = sources.collect();
         let others = of_others.into_iter().filter_map(|(other, now)| Some((other.clone(), now?))).collect();

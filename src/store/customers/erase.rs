@@ -1,8 +1,11 @@
 //! Erasing customers: what the program stores of them beside their row, and the row.
 
+mod former_merges;
+
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
+pub use self::former_merges::empty_former_merges;
 use super::family::Relative;
 use crate::{
     domain::{

@@ -115,6 +115,14 @@ pub enum Command {
         of: usize,
         home: bool,
     },
+    /// Merges it into another one.
+    Merge {
+        of: usize,
+        into: usize,
+    },
+    Unmerge {
+        of: usize,
+    },
 }
 
 /// The account that owns it.
@@ -139,6 +147,8 @@ pub struct Model {
     pub holds: usize,
     /// Whether its migration is in force, if it was ever migrated.
     pub migration: Option<bool>,
+    /// The customer that it was merged into, if it is MERGED.
+    pub merged_into: Option<usize>,
     /// The number of events: its creation and every change since.
     pub events: usize,
 }
@@ -161,7 +171,8 @@ impl Model {
         }
         let status = if approves && legal_name { pb::CustomerStatus::Active } else { pb::CustomerStatus::Pending };
         let (owner, archived) = (Owner::Home, false);
-        Ok(Self { fleet, status, archived, legal_name, owner, holds: 0, migration: None, events: 1 })
+        let (holds, migration, merged_into) = (0, None, None);
+        Ok(Self { fleet, status, archived, legal_name, owner, holds, migration, merged_into, events: 1 })
     }
 
     pub fn sees(&self, actor: Actor) -> bool {
@@ -176,6 +187,11 @@ impl Model {
     pub fn allowed(&self, actor: Actor) -> Vec<&'static str> {
         if self.status == pb::CustomerStatus::Erased {
             return Vec::new();
+        }
+        if self.status == pb::CustomerStatus::Merged {
+            let all = [("UnmergeCustomers", pb::Role::ServiceManager), ("EraseCustomer", pb::Role::Admin)];
+            let may = |least| actor != Actor::Below && actor.role() >= least;
+            return all.into_iter().filter(|(_, least)| may(*least)).map(|(name, _)| name).collect();
         }
         let waits = matches!(self.status, pb::CustomerStatus::Pending | pb::CustomerStatus::Rejected);
         let active = self.status == pb::CustomerStatus::Active;
@@ -222,7 +238,7 @@ impl Model {
 
     /// Checks role, existence, rights, already made, etag, state, in this order. Returns the reason of a refusal.
     pub fn apply(&mut self, actor: Actor, command: &Command) -> Result<(), &'static str> {
-        use pb::CustomerStatus::{Active, Erased, Pending, Rejected, Suspended};
+        use pb::CustomerStatus::{Active, Erased, Merged, Pending, Rejected, Suspended};
         let (least, guard) = match command {
             Command::Approve { guard, .. }
             | Command::Reject { guard, .. }
@@ -247,8 +263,12 @@ impl Model {
         if actor == Actor::Below {
             return Err("FLEET_OWNED_ELSEWHERE");
         }
-        if self.status == Erased && !matches!(command, Command::Erase { .. }) {
-            return Err("CUSTOMER_ERASED");
+        if !matches!(command, Command::Erase { .. }) {
+            match self.status {
+                Erased => return Err("CUSTOMER_ERASED"),
+                Merged => return Err("CUSTOMER_MERGED"),
+                _ => {}
+            }
         }
         let already = match command {
             Command::Erase { .. } => self.status == Erased,
@@ -266,7 +286,7 @@ impl Model {
             Command::Migrate { .. } => self.is_reseller(),
             Command::Revert { .. } => self.migration == Some(false),
             Command::Transfer { home, .. } => self.owner == if *home { Owner::Home } else { Owner::Annex },
-            Command::Create { .. } => unreachable!(),
+            Command::Create { .. } | Command::Merge { .. } | Command::Unmerge { .. } => unreachable!(),
         };
         if already {
             return Ok(());
@@ -305,10 +325,18 @@ impl Model {
             Command::Migrate { .. } => (self.owner, self.migration) = (Owner::Reseller, Some(true)),
             Command::Revert { .. } => (self.owner, self.migration) = (Owner::Home, Some(false)),
             Command::Transfer { home, .. } => self.owner = if *home { Owner::Home } else { Owner::Annex },
-            Command::Erase { .. } => (self.status, self.legal_name) = (Erased, false),
-            Command::Create { .. } => unreachable!(),
+            Command::Erase { .. } => {
+                self.become_erased();
+                return Ok(());
+            }
+            Command::Create { .. } | Command::Merge { .. } | Command::Unmerge { .. } => unreachable!(),
         }
         self.events += 1;
         Ok(())
+    }
+
+    pub fn become_erased(&mut self) {
+        (self.status, self.legal_name, self.merged_into) = (pb::CustomerStatus::Erased, false, None);
+        self.events += 1;
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     reference::{
         currencies,
         industries::{self, Industries},
-        phones, places, postal_codes, registration,
+        languages, phones, places, postal_codes, registration, tax,
     },
     search::places::country_code,
     values::{
@@ -50,6 +50,9 @@ impl CustomerFields {
         check(Field::Currency, settle_text(&mut profile.currency, before.currency.as_ref(), currency));
         let industry = |written: &str| industries::parse(own, written);
         check(Field::Industry, settle_text(&mut profile.industry, before.industry.as_ref(), industry));
+        if let Some(language) = profile.language.as_ref().filter(|language| before.language.as_ref() != Some(language)) {
+            check(Field::Language, languages::check(language.as_str()));
+        }
         let country = profile.primary_address.get(AddressPart::Country).or(region).and_then(country_code);
         if let (Some(number), Some(country)) = (&profile.registration_number, country)
             && is_business
@@ -124,7 +127,7 @@ fn settle_text(
 
 fn settle_tax_id(tax_id: &mut TaxId) -> Result<(), Violations> {
     let mut violations = Violations::default();
-    let country = violations.check("country", tax_id.country().map(places::country).transpose()).flatten();
+    let country = violations.check("country", tax_id.country().map(tax_country).transpose()).flatten();
     if let Some(code) = country {
         tax_id.settle(code);
     }
@@ -135,18 +138,30 @@ fn settle_tax_id(tax_id: &mut TaxId) -> Result<(), Violations> {
     violations.finish(Some(()))
 }
 
+/// The code of the country of a tax number.
+fn tax_country(written: &str) -> Result<&'static str, Rule> {
+    tax::country(written).map_or_else(|| places::country(written), Ok)
+}
+
 fn settle_phone(phone: &mut Phone, known: &[&Phone], country: Option<&str>) -> Result<(), Rule> {
     if phone.e164().is_some() {
         return Ok(());
     }
-    if let Some(same) = known.iter().find(|other| other.number() == phone.number()) {
+    let same = known.iter().find(|other| other.number() == phone.number());
+    if let Some(same) = same.filter(|same| same.e164().is_some()) {
         phone.read_like(same);
         return Ok(());
     }
-    if let Some(dialled) = phones::read(phone.number(), country)? {
-        phone.dialled(dialled);
+    match phones::read(phone.number(), country) {
+        Ok(dialled) => {
+            // One that was stored while no country was known is read once there is one.
+            dialled.into_iter().for_each(|dialled| phone.dialled(dialled));
+            Ok(())
+        }
+        // It was there before, and is reported.
+        Err(_) if same.is_some() => Ok(()),
+        Err(rule) => Err(rule),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::{
     samples,
     values::{
-        contact::Contact, contacts::Contacts, enums::Origin, ids::ContactId, name::Name, rule_code::RuleCode,
+        contact::Contact, contacts::Contacts, enums::Origin, ids::ContactId, language::Language, name::Name, rule_code::RuleCode,
         tax_id::TaxIds, unknown_fields::UnknownFields,
     },
 };
@@ -84,6 +84,7 @@ fn everything_that_no_table_has_is_refused_at_once_with_its_path() {
     profile.registration_number = Some(Text::parse("1704859").unwrap());
     profile.tax_ids = tax_ids(&[("NL006486253B01", ""), ("NL006486254B01", "NL"), ("1", "Atlantis"), ("12", "DE")]);
     (profile.currency, profile.industry) = (text("HRK"), text("Alchemy"));
+    profile.language = Some(Language::parse("dutch").unwrap());
     profile.primary_address = address("NL", "", "12345");
     profile.billing_address = address("Atlantis", "Anywhere", "0");
     profile.shipping_address = address("US", "Noord Brabant", "5652 AW");
@@ -96,6 +97,7 @@ fn everything_that_no_table_has_is_refused_at_once_with_its_path() {
         ("shipping_address.postal_code", RuleCode::PostalCode),
         ("currency", RuleCode::CurrencyNotInUse),
         ("industry", RuleCode::Industry),
+        ("language", RuleCode::Language),
         ("registration_number", RuleCode::RegistrationNumber),
         ("tax_ids[1].value", RuleCode::TaxIdChecksum),
         ("tax_ids[2].country", RuleCode::Country),
@@ -168,6 +170,32 @@ fn a_national_phone_number_is_read_in_the_customers_country_or_the_owners() {
     assert_eq!(read("", None), Ok(None));
     assert_eq!(read("", Some("Netherlands")), Ok(Some("+31205550123".to_owned())));
     assert_eq!(read("NL", Some("US")), Ok(Some("+31205550123".to_owned())));
+}
+
+#[test]
+fn a_phone_number_that_was_not_read_before_is_read_once_the_country_is_known() {
+    let mut stored = fields();
+    stored.profile.phone = Some(Phone::parse("020-555 0123", "").unwrap());
+    stored.profile.contacts = Contacts::try_new(vec![contact("020-555 0124")]).unwrap();
+    assert_eq!(stored.settle(&Profile::default(), Tables::default()), Ok(()));
+    assert_eq!(stored.profile.phone.as_ref().unwrap().e164(), None);
+    let before = stored.profile.clone();
+    stored.profile.primary_address = address("Netherlands", "", "");
+    assert_eq!(stored.settle(&before, Tables::default()), Ok(()));
+    let numbers: Vec<_> = stored.profile.phones().map(|phone| phone.e164().unwrap()).collect();
+    assert_eq!(numbers, ["+31205550123", "+31205550124"]);
+}
+
+#[test]
+fn a_tax_number_of_northern_ireland_has_its_own_country() {
+    let mut belfast = fields();
+    belfast.profile.tax_ids = tax_ids(&[("980 7806 84", "xi"), ("XI 980 7806 85", "XI")]);
+    assert_eq!(
+        refused(belfast.settle(&Profile::default(), Tables::default())),
+        [("tax_ids[1].value".to_owned(), RuleCode::TaxIdChecksum)]
+    );
+    let countries: Vec<_> = belfast.profile.tax_ids.as_slice().iter().map(|it| it.country().unwrap()).collect();
+    assert_eq!(countries, ["XI", "XI"]);
 }
 
 #[test]

@@ -9,7 +9,15 @@ mod tests;
 use self::checksums::Digits;
 pub use self::schemes::{SCHEMES, Scheme};
 use super::shape::{compact, fits};
-use crate::domain::values::{rule_code::RuleCode, violation::Rule};
+use crate::domain::{
+    search::places::country_code,
+    values::{rule_code::RuleCode, violation::Rule},
+};
+
+/// Northern Ireland, of whose tax numbers traders speak as of a country's: they have its prefix.
+pub const NORTHERN_IRELAND: &str = "XI";
+/// Numbers that begin with so many zeros were given to nobody, also where the check digits fit.
+const ZEROS: usize = 7;
 
 /// How far a tax number could be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +28,12 @@ pub enum TaxCheck {
     FormatOnly,
     /// Form and check digits are right.
     ChecksumOk,
+}
+
+/// The code of the country of a tax number, which is given as in an address, or as XI.
+#[must_use]
+pub fn country(written: &str) -> Option<&'static str> {
+    if written.eq_ignore_ascii_case(NORTHERN_IRELAND) { Some(NORTHERN_IRELAND) } else { country_code(written) }
 }
 
 /// Checks a tax number as people write it: with or without the country's prefix, with spaces, dots, dashes and slashes.
@@ -34,7 +48,9 @@ pub fn check(number: &str, country: Option<&str>) -> Result<TaxCheck, Rule> {
         let text = format!("must be a tax number of {}, such as {}", scheme.country, scheme.example);
         return Err(Rule::coded_with(RuleCode::TaxIdFormat, text));
     };
-    match (scheme.digits)(body) {
+    let first = body.bytes().filter(u8::is_ascii_digit).take(ZEROS);
+    let is_null = first.clone().count() == ZEROS && first.clone().all(|digit| digit == b'0');
+    match if is_null { Digits::Wrong } else { (scheme.digits)(body) } {
         Digits::Fit => Ok(TaxCheck::ChecksumOk),
         Digits::None => Ok(TaxCheck::FormatOnly),
         Digits::Wrong => {
@@ -80,7 +96,7 @@ pub fn example(country: &str) -> Option<&'static str> {
 impl Scheme {
     /// Whether companies of this country have such numbers: those of Monaco have French ones, those of Man British ones.
     fn is_of(&self, country: &str) -> bool {
-        self.country == country || matches!((self.country, country), ("FR", "MC") | ("GB", "IM" | "XI"))
+        self.country == country || matches!((self.country, country), ("FR", "MC") | ("GB", "IM" | NORTHERN_IRELAND))
     }
 
     /// The number without prefix and suffix, if it has the form.

@@ -34,7 +34,7 @@ pub const SCHEMES: &[Scheme] = &[
     scheme("BE", &["BE"], &["0999999999", "1999999999", "999999999"], |it| check::belgium(it).into(), "BE0428759497"),
     scheme("BG", &["BG"], &["999999999", "9999999999"], check::bulgaria, "BG175074752"),
     Scheme {
-        suffixes: &["MWST", "TVA", "IVA"],
+        suffixes: &["MWST", "TVA", "IVA", "TPV"],
         ..scheme("CH", &["CHE"], &["999999999"], |it| check::switzerland(it).into(), "CHE-107.787.577 IVA")
     },
     scheme("CY", &["CY"], &["99999999a"], check::cyprus, "CY10259033P"),
@@ -45,12 +45,12 @@ pub const SCHEMES: &[Scheme] = &[
     scheme("ES", &["ES"], &["99999999a", "a9999999x"], check::spain, "ESB58378431"),
     scheme("FI", &["FI"], &["99999999"], |it| check::finland(it).into(), "FI20774740"),
     scheme("FR", &["FR"], &["xx999999999"], check::france, "FR40303265045"),
-    scheme("GB", &["GB", "XI"], &["999999999", "999999999999", "GD999", "HA999"], check::britain, "GB980780684"),
-    scheme("GR", &["EL", "GR"], &["999999999"], check::greece, "EL094259216"),
+    scheme("GB", &["GB", "XI"], &["999999999", "999999999999", "GD999", "HA999", "GD888899999", "HA888899999"], check::britain, "GB980780684"),
+    scheme("GR", &["EL", "GR"], &["999999999", "99999999"], check::greece, "EL094259216"),
     scheme("HR", &["HR"], &["99999999999"], check::croatia, "HR33392005961"),
     scheme("HU", &["HU"], &["99999999", "99999999999"], check::hungary, "HU12892312"),
     scheme("IE", &["IE"], &["9999999a", "9999999aa", "9a99999a", "9+99999a", "9*99999a"], check::ireland, "IE6433435F"),
-    scheme("IT", &["IT"], &["99999999999", "aaaaaa99a99a999a"], check::italy, "IT00743110157"),
+    scheme("IT", &["IT"], &["99999999999", "aaaaaaxxaxxaxxxa"], check::italy, "IT00743110157"),
     scheme("LT", &["LT"], &["999999999", "999999999999"], check::lithuania, "LT119511515"),
     scheme("LU", &["LU"], &["99999999"], check::luxembourg, "LU15027442"),
     scheme("LV", &["LV"], &["99999999999"], check::latvia, "LV40003521600"),
@@ -65,7 +65,7 @@ pub const SCHEMES: &[Scheme] = &[
     scheme(
         "RO",
         &["RO"],
-        &["99", "999", "9999", "99999", "999999", "9999999", "99999999", "999999999", "9999999999"],
+        &["99", "999", "9999", "99999", "999999", "9999999", "99999999", "999999999", "9999999999", "9999999999999"],
         check::romania,
         "RO18547290",
     ),
