@@ -190,6 +190,37 @@ async fn a_narrowed_call_gets_its_customer_and_a_suspended_account_its_report() 
 }
 
 #[tokio::test]
+async fn of_many_customers_those_of_other_accounts_are_left_out() {
+    const MANY: usize = 10_100;
+    let world = World::start().await;
+    let [acme, north, shop] = filled(&world).await;
+    let of_shop = rows(&shop.admin, &Reporting::default()).await.unwrap();
+    let bare = of_shop.iter().find(|row| row.name == "Bare").unwrap();
+    world.copies(&bare.customer_id, i32::try_from(MANY).unwrap()).await;
+    let cases = [
+        (&acme, false, 4),
+        (&acme, true, 10 + MANY),
+        (&north, false, 3),
+        (&north, true, 6 + MANY),
+        (&shop, false, 3 + MANY),
+    ];
+    for (account, include_descendants, count) in cases {
+        let request = Reporting { include_descendants, columns: vec![Column::Account.into()], ..Default::default() };
+        let found = rows(&account.admin, &request).await.unwrap();
+        assert_eq!(found.len(), count, "{}: {include_descendants}", account.account);
+        assert!(found.is_sorted_by(|a, b| a.customer_id < b.customer_id), "by id");
+        let is_below =
+            |row: &Row| row.account_id == account.account || include_descendants && row.account_id != acme.account;
+        assert!(account.account == acme.account || found.iter().all(is_below));
+        // Also of the rest, and of one.
+        let after = Reporting { after_id: found[count - 2].customer_id.clone(), ..request.clone() };
+        assert_eq!(rows(&account.admin, &after).await.unwrap(), [found[count - 1].clone()]);
+        let narrowed = account.admin.narrowed_to(&found[1].customer_id);
+        assert_eq!(rows(&narrowed, &request).await.unwrap(), [found[1].clone()]);
+    }
+}
+
+#[tokio::test]
 async fn a_status_of_a_newer_release_is_unspecified() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;

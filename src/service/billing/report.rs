@@ -70,7 +70,8 @@ async fn report(outlet: Outlet<ReportPage>, access: Arc<Access>, caller: Caller,
         let scope = caller.scope();
         let mut pages = Pages::new(query.after, store::billing::report::moment(conn).await?);
         let (mut fetching, mut charging) = (Fetching::new(query.after), Charging::new(query.columns));
-        store::billing::report::open(conn, scope, &query).await?;
+        let large = store::billing::report::is_large(conn, scope, &query).await?;
+        store::billing::report::open(conn, scope, &query, large).await?;
         loop {
             let count = fetching.count();
             let fetched = store::billing::report::fetch(conn, query.columns, count, |row| fetching.take(row)).await?;
@@ -91,7 +92,7 @@ async fn report(outlet: Outlet<ReportPage>, access: Arc<Access>, caller: Caller,
                 Fetched::Dropped => {
                     store::billing::report::close(conn).await?;
                     let rest = ReportQuery { after: fetching.after, ..query };
-                    store::billing::report::open(conn, scope, &rest).await?;
+                    store::billing::report::open(conn, scope, &rest, large).await?;
                 }
                 Fetched::All => return Ok(()),
             }

@@ -1,9 +1,9 @@
 //! The billing report: a cursor in the snapshot of one transaction, so that a report of any length costs the session and this
 //! process the same memory.
 //!
-//! Customers are read in the order of their ids. That is the order of an index for one account and for a whole tenant, so the
-//! first rows come at once. The customers of an account in the middle of the tree and of those below it are found by their
-//! owners and sorted first.
+//! Customers are read in the order of their ids. Where they are few, they are found by their owners and sorted. Where they are many,
+//! all customers of the tenant are read in the order of the key, and those of other accounts are left out: so the first rows come
+//! at once, however many there are.
 
 use sqlx::PgConnection;
 use tokio_stream::StreamExt as _;
@@ -96,27 +96,58 @@ pub async fn close(conn: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
+/// How many customers a report is sorted for; of more, the first rows would come late.
+const SORTED: i64 = 10_000;
+
+/// Whether the report has so many customers that it reads all of the tenant in the order of ids, and leaves others out. Counting stops
+/// where that is known: statistics would not say it of a new tenant.
+pub async fn is_large(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -> Result<bool> {
+    if query.include_descendants && scope.root().get() == scope.tenant().get() {
+        return Ok(true);
+    }
+    let large = sqlx::query_scalar!(
+        r#"
+        select count(*) > $4::bigint as "large!" from (
+            select from customers c
+            where c.tenant_id = $1 and c.account_id in (
+                select $3::uuid union all
+                select a.id from accounts a
+                where $2 and a.tenant_id = $1 and a.ancestors @> array[$3::uuid] and a.id <> $3::uuid
+            )
+            limit $4::bigint + 1
+        ) c
+        "#,
+        scope.tenant().get(),
+        query.include_descendants,
+        scope.root().get(),
+        SORTED,
+    )
+    .fetch_one(conn)
+    .named("report.is_large")
+    .await?;
+    Ok(large)
+}
+
 /// Opens the report's cursor in the transaction at hand. A call that is narrowed to one customer gets that one, if it is in the
 /// report.
-pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -> Result<()> {
+pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery, large: bool) -> Result<()> {
     let (needs_plan, has_charges) = (query.columns.needs_plan(), query.columns.has_charges());
     let Columns { account, name, custom_ids, status, billing_email, currency, .. } = query.columns;
     let (root, tenant) = (scope.root().get(), scope.tenant().get());
     let after = query.after.map_or_else(Uuid::nil, CustomerId::get);
     let narrowed = scope.narrowed().map(CustomerId::get);
-    // The planner knows the parameters' values: a condition on parameters alone costs nothing. Of one account it sorts the customers: an
-    // index by account and id would also serve to read single customers, and before there are statistics the planner took it.
-    if query.include_descendants && root != tenant {
+    // The planner knows the parameters' values: a condition on parameters alone costs nothing.
+    if large {
+        // The owner is hidden from the indexes that begin with it: they would have all of its customers sorted.
         sql!(
             query,
             "declare billing_report no scroll cursor for " REPORTED "
             from customers c
-            where c.tenant_id = $1 and c.status not in ('MERGED', 'ERASED') and c.id > $4 and ($5::uuid is null or c.id = $5) and c.account_id in (
-                select a.id from accounts a where a.tenant_id = $1 and $3 = any(a.ancestors)
-            ) and $2
+            where c.tenant_id = $1 and c.status not in ('MERGED', 'ERASED') and c.id > $4 and ($5::uuid is null or c.id = $5)
+              and case when $2 then $3 = any(c.ancestors) else c.ancestors[1] = $3 end
             order by c.id",
             tenant,
-            true,
+            query.include_descendants,
             root,
             after,
             narrowed,
@@ -130,7 +161,7 @@ pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -
             has_charges,
         )
         .execute(conn)
-        .named("report.open_below")
+        .named("report.open_large")
         .await?;
     } else {
         sql!(
@@ -138,7 +169,11 @@ pub async fn open(conn: &mut PgConnection, scope: &Scope, query: &ReportQuery) -
             "declare billing_report no scroll cursor for " REPORTED "
             from customers c
             where c.tenant_id = $1 and c.status not in ('MERGED', 'ERASED') and c.id > $4 and ($5::uuid is null or c.id = $5)
-              and ($2 or c.account_id = $3)
+              and c.account_id in (
+                  select $3::uuid union all
+                  select a.id from accounts a
+                  where $2 and a.tenant_id = $1 and a.ancestors @> array[$3::uuid] and a.id <> $3::uuid
+              )
             order by c.id",
             tenant,
             query.include_descendants,

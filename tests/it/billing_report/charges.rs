@@ -156,6 +156,23 @@ async fn sold(world: &World) -> Sold {
     Sold { accounts, plans: Plans::new(), customers: Vec::new(), done: BTreeMap::new() }
 }
 
+/// A customer with several features, whose price has risen above its limit.
+async fn over_its_limit(sold: &mut Sold) {
+    sold.add_plan(0, plan("Last", &[("fax", 1), ("voicemail", 1)])).await.unwrap();
+    let last = sold.plans.values().find(|plan| plan.name == "Last").unwrap().clone();
+    let admin = sold.accounts[0].admin.clone();
+    let wanted =
+        pb::Customer { credit_limit: Some(eur(10)), rate_plan_id: last.id.clone(), ..customer("Over its limit") };
+    let id = admin.create(wanted).await.unwrap().id;
+    for (code, quantity) in [("caller-id", 1), ("fax", 2), ("voicemail", 3)] {
+        activate(&admin, &id, code, quantity).await.unwrap();
+    }
+    let risen = Money { units: 5, nanos: 123_456_789, ..Default::default() };
+    let edit = pb::RatePlan { id: last.id, prices: [("voicemail".to_owned(), risen)].into(), ..Default::default() };
+    update_plan(&admin, edit, &["prices.voicemail"]).await.unwrap();
+    sold.customers.push(id);
+}
+
 /// The row that a customer has with all columns, by what GetCustomer, ListActiveFeatures and ListRatePlans show.
 async fn expected(client: &Client, plans: &Plans, id: &str) -> Row {
     let customer = client.get(id).await.unwrap();
@@ -229,6 +246,7 @@ async fn every_row_says_of_plan_features_and_credit_what_get_customer_shows() {
         let (kind, at, one, other, count) = step.new_tree(&mut runner).unwrap().current();
         sold.step(kind, at, one, other, count).await;
     }
+    over_its_limit(&mut sold).await;
     let few: Vec<_> = sold.done.iter().filter(|(_, done)| **done == 0).collect();
     assert!(few.is_empty() && sold.done.len() == 12, "{:?}", sold.done);
 

@@ -58,7 +58,7 @@ pub(super) async fn take(conn: &mut PgConnection, scope: &Scope, merging: Mergin
     sqlx::query!(
         "
         with gone as (
-            delete from feature_uses u where u.tenant_id = $1 and u.customer_id = any($2)
+            delete from feature_uses k where k.tenant_id = $1 and k.customer_id = any($2)
         )
         update customers c set billing = c.billing - 'features'
         where c.tenant_id = $1 and c.id = any($2) and c.billing ? 'features'
@@ -85,7 +85,7 @@ pub async fn give(
         with written as (
             update customers set billing = $3 where tenant_id = $1 and id = $2
         ), gone as (
-            delete from feature_uses u where u.tenant_id = $1 and u.customer_id = $2 and u.key = any($4)
+            delete from feature_uses n where n.tenant_id = $1 and n.customer_id = $2 and n.key = any($4)
         )
         insert into feature_uses (tenant_id, customer_id, key)
         select $1, $2, k.key from unnest($5::text[]) as k (key)
