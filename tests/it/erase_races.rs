@@ -9,11 +9,13 @@ use crate::{
     billing::{activate, assign, eur, set_limit, telecom},
     custom_ids::with_custom_ids,
     export_subject_data::export,
-    merge_customers::{consistent, merging},
+    merge_customers::merging,
     payment_methods::{add, adding, card},
     place_hold::place,
     rows::rows,
-    world::{Client, TestAccount, World, at_once, customer, mask, reason, request_id, rounds, wait_for_locks, wait_in_line},
+    world::{
+        Client, TestAccount, World, at_once, customer, mask, reason, request_id, rounds, wait_for_locks, wait_in_line,
+    },
 };
 
 /// Waits for locks and for a session as long as it takes.
@@ -66,9 +68,7 @@ fn marked(word: &str) -> pb::Customer {
 async fn tables_with(world: &World, word: &str) -> Vec<String> {
     let has = |row: &&String| row.to_lowercase().contains(word);
     let all = rows(world).await;
-    all.iter()
-        .flat_map(|(table, rows)| rows.iter().filter(has).map(move |row| format!("{table}: {row}")))
-        .collect()
+    all.iter().flat_map(|(table, rows)| rows.iter().filter(has).map(move |row| format!("{table}: {row}"))).collect()
 }
 
 /// One call of each kind that writes something of the customer, or moves what it has.
@@ -186,7 +186,6 @@ async fn an_erasure_among_all_other_calls_leaves_nothing_of_the_customer() {
         assert_eq!(tables_with(&world, &word).await, Vec::<String>::new(), "round {round}");
         let other = acme.admin.get(&other).await.unwrap();
         assert!(other.merged_into.is_empty(), "nothing is merged into an erased customer: {other:?}");
-        consistent(&world).await;
     }
 }
 
@@ -197,13 +196,13 @@ async fn a_merge_that_was_undone_leaves_nothing_of_a_customer_that_is_erased_lat
     let dealer = acme.child("dealer").await;
     let reach = pb::Reach::Fleet.into();
     let ada = acme.admin.create(pb::Customer { reach, ..customer("Ada") }).await.unwrap().id;
-    let eve = acme.admin.create(pb::Customer { email: "eve@x.example".to_owned(), ..customer("Eve") }).await.unwrap().id;
+    let eve =
+        acme.admin.create(pb::Customer { email: "eve@x.example".to_owned(), ..customer("Eve") }).await.unwrap().id;
     let bob = acme.admin.create(pb::Customer { reach, ..marked("ortolaan") }).await.unwrap().id;
     dealer.admin.set_id(&bob, "dms", "ortolaan-7").await.unwrap();
     // Bob is merged into Ada, and with her into Eve; both are undone.
     for (into, of) in [(&ada, &bob), (&eve, &ada)] {
-        let merge =
-            pb::MergeCustomersRequest { request_id: request_id(), ..merging(into, &[of]) };
+        let merge = pb::MergeCustomersRequest { request_id: request_id(), ..merging(into, &[of]) };
         crate::merge_customers::call(&acme.admin, &merge).await.unwrap();
         let touched = pb::Customer {
             id: into.clone(),
@@ -247,6 +246,6 @@ async fn a_merge_that_was_undone_leaves_nothing_of_a_customer_that_is_erased_lat
     assert_eq!(keys(&left), keys(&events));
     let created = left.last().unwrap();
     assert_eq!(created, events.last().unwrap(), "before the merge nothing was Bob's");
-    let merged = left.iter().find(|event| event.r#type() == pb::CustomerEventType::CustomersMerged).unwrap();
-    assert!(format!("{merged:?}").contains(&bob), "ids stay");
+    let merged = left.iter().filter(|event| event.r#type() == pb::CustomerEventType::CustomersMerged);
+    assert!(merged.map(|event| format!("{event:?}")).any(|event| event.contains(&bob)), "ids stay");
 }

@@ -6,6 +6,7 @@ use clientele::grpc::pb;
 use tonic::Status;
 
 use crate::{
+    custom_ids::with_custom_ids,
     merge_customers::consistent,
     world::{World, at_once, customer, reason, rounds, wait_for_locks, wait_in_line},
 };
@@ -23,7 +24,8 @@ async fn an_update_comes_before_the_merge_and_into_it_or_is_refused() {
     let world = World::in_production_with(patient).await;
     let acme = world.tenant("acme").await;
     for round in 0..rounds(12) {
-        let ada = acme.admin.create(customer("Ada")).await.unwrap().id;
+        let numbered = with_custom_ids("Ada", &[("billing", &format!("B-{round}"))]);
+        let ada = acme.admin.create(numbered).await.unwrap().id;
         let bob = acme.admin.create(customer("Bob")).await.unwrap().id;
         let update = |id: &str, customer: pb::Customer, path: &'static str| -> Call {
             let (client, customer) = (acme.admin.clone(), pb::Customer { id: id.to_owned(), ..customer });
@@ -75,10 +77,11 @@ async fn an_update_comes_before_the_merge_and_into_it_or_is_refused() {
 async fn of_merges_and_their_undoing_at_once_one_order_is_left() {
     let world = World::in_production_with(patient).await;
     let acme = world.tenant("acme").await;
-    for _ in 0..rounds(8) {
+    for round in 0..rounds(8) {
         let mut ids = Vec::new();
         for name in ["Ada", "Bob", "Eve"] {
-            let made = pb::Customer { email: format!("{name}@x.example"), ..customer(name) };
+            let numbered = with_custom_ids(name, &[("erp", &format!("{name}-{round}"))]);
+            let made = pb::Customer { email: format!("{name}@x.example"), ..numbered };
             ids.push(acme.admin.create(made).await.unwrap().id);
         }
         acme.admin.merge(&ids[0], &[&ids[1]]).await.unwrap();

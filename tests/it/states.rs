@@ -436,8 +436,13 @@ fn commands() -> Vec<Command> {
 
 #[tokio::test]
 async fn every_command_in_every_state_does_what_the_model_says() {
-    let (_world, [_, asking]) = fixtures().await;
-    for way in ways() {
+    let world = World::start().await;
+    let mut asking = Fixture::new(&world, false).await;
+    for (place, way) in ways().into_iter().enumerate() {
+        // An account may invite so many admins of new resellers in a day.
+        if place % 20 == 19 {
+            asking = Fixture::new(&world, false).await;
+        }
         for command in commands() {
             let mut steps = way.clone();
             // Of merges there is another one to merge with.

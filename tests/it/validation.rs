@@ -270,3 +270,53 @@ async fn a_new_list_of_phones_is_read_in_the_customers_country() {
     // Of no country: it cannot be compared.
     acme.admin.customers().update_customer(request).await.unwrap();
 }
+
+#[tokio::test]
+async fn values_come_back_as_codes_however_people_write_them() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let asked = pb::Customer {
+        tax_ids: vec![tax_id("980 7806 84", "xi"), tax_id("GB 117 2236 43", "UK")],
+        primary_address: address("724", "Islas Baleares", "E-07001"),
+        billing_address: address("Japan", "Tokyo-to", "〒１５４－００２３"),
+        shipping_address: address("USA", "Washington, D.C.", "200010001"),
+        currency: "€".to_owned(),
+        language: "ES-es".to_owned(),
+        email: "کتاب\u{200C}ها@EXAMPLE.ir".to_owned(),
+        phone: phone("(+34) 971 22 33 44"),
+        fax: phone("tel:+34-971-22-33-45"),
+        ..customer("Isla")
+    };
+    let made = acme.admin.create(asked).await.unwrap();
+    let taxed: Vec<_> = made.tax_ids.iter().map(|it| (it.country.as_str(), it.check())).collect();
+    assert_eq!(taxed, [("XI", pb::TaxIdCheck::ChecksumOk), ("GB", pb::TaxIdCheck::ChecksumOk)]);
+    let at = |address: &Option<pb::Address>| {
+        let address = address.clone().unwrap();
+        [address.country, address.state, address.postal_code]
+    };
+    assert_eq!(at(&made.primary_address), ["ES", "ES-PM", "07001"]);
+    assert_eq!(at(&made.billing_address), ["JP", "JP-13", "154-0023"]);
+    assert_eq!(at(&made.shipping_address), ["US", "US-DC", "20001-0001"]);
+    assert_eq!((made.currency.as_str(), made.language.as_str()), ("EUR", "es-ES"));
+    assert_eq!(made.email, "کتاب\u{200C}ها@example.ir");
+    assert_eq!([made.phone.unwrap().e164, made.fax.unwrap().e164], ["+34971223344", "+34971223345"]);
+    // Sent back as they were returned they change nothing; what is none of them is refused, each with its rule.
+    let wrong = pb::Customer {
+        id: made.id.clone(),
+        language: "dutch".to_owned(),
+        currency: "A".to_owned(),
+        email: "jan@exa_mple.nl".to_owned(),
+        tax_ids: vec![tax_id("000000000", "GB")],
+        ..Default::default()
+    };
+    let refused = acme.admin.update(wrong, &["language", "currency", "email", "tax_ids"]).await;
+    let mut found = broken(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS"));
+    found.sort();
+    let expected = [
+        ("customer.currency", "CURRENCY"),
+        ("customer.email", "EMAIL"),
+        ("customer.language", "LANGUAGE"),
+        ("customer.tax_ids[0].value", "TAX_ID_CHECKSUM"),
+    ];
+    assert_eq!(found, pairs(&expected));
+}

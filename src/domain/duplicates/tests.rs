@@ -155,7 +155,10 @@ fn addresses_and_numbers_are_one_however_they_are_written() {
         [Reason::RegistrationNumber]
     );
     let taxed = |name: &str, number: &str| all([name, "", "", "", "", number, ""]);
-    assert_eq!(taxed("Copaco", "ＮＬ００６４８６２５３Ｂ０１").in_common(&taxed("Other", "NL 0064.86.253.B01")), [Reason::TaxId]);
+    assert_eq!(
+        taxed("Copaco", "ＮＬ００６４８６２５３Ｂ０１").in_common(&taxed("Other", "NL 0064.86.253.B01")),
+        [Reason::TaxId]
+    );
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::{
     shape::{compact, fits},
-    tax::checksums::{belgium, denmark, finland, luhn, norway, switzerland},
+    tax::{
+        checksums::{belgium, denmark, finland, norway, switzerland},
+        digits::luhn,
+    },
 };
 use crate::domain::values::{rule_code::RuleCode, violation::Rule};
 
@@ -75,16 +78,16 @@ pub const REGISTERS: &[Register] = &[
     ),
     register("NL", "KvK", &["KVK", "KVKNR", "KVKNUMMER"], &["99999999", "999999999999"], "17048595"),
     checked(
-        register("NO", "Brønnøysundregistrene", &["NO", "ORG", "ORGNR", "ORGNRNO"], &["999999999", "999999999MVA"], "974 760 673"),
+        register(
+            "NO",
+            "Brønnøysundregistrene",
+            &["NO", "ORG", "ORGNR", "ORGNRNO"],
+            &["999999999", "999999999MVA"],
+            "974 760 673",
+        ),
         norway,
     ),
-    register(
-        "PL",
-        "KRS",
-        &["KRS", "NIP", "REGON"],
-        &["9999999999", "999999999", "99999999999999"],
-        "0000028860",
-    ),
+    register("PL", "KRS", &["KRS", "NIP", "REGON"], &["9999999999", "999999999", "99999999999999"], "0000028860"),
     checked(
         register("SE", "Bolagsverket", &["SE", "ORG", "ORGNR"], &["9999999999", "999999999999"], "556012-5790"),
         |number| luhn(number.get(number.len().saturating_sub(10)..).unwrap_or_default()),

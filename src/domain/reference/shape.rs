@@ -5,7 +5,8 @@ use crate::domain::values::characters::is_dash;
 /// The zeros of digits that people type on keyboards of other scripts: Arabic, Persian, Devanagari, Bengali, Gujarati, Tamil, Telugu,
 /// Thai, Lao, Burmese and Khmer.
 const ZEROS: [char; 11] = [
-    '\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{AE6}', '\u{BE6}', '\u{C66}', '\u{E50}', '\u{ED0}', '\u{1040}', '\u{17E0}',
+    '\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{AE6}', '\u{BE6}', '\u{C66}', '\u{E50}', '\u{ED0}', '\u{1040}',
+    '\u{17E0}',
 ];
 
 /// A number without what people set between its parts: spaces, dots, commas, colons, dashes of every kind, slashes and parentheses;
@@ -28,7 +29,8 @@ pub(super) fn ascii(letter: char) -> char {
     let meant = match letter {
         '\u{FF01}'..='\u{FF5E}' => shifted(0xFF01 - 0x21),
         _ => {
-            let zero = ZEROS.iter().find(|zero| (u32::from(**zero)..u32::from(**zero) + 10).contains(&u32::from(letter)));
+            let zero =
+                ZEROS.iter().find(|zero| (u32::from(**zero)..u32::from(**zero) + 10).contains(&u32::from(letter)));
             zero.and_then(|zero| shifted(u32::from(*zero) - u32::from('0')))
         }
     };

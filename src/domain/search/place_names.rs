@@ -119,8 +119,6 @@ const USUAL_STATES: &[(&str, &[&str])] = &[
     ("FR-75C", &["75"]),
     ("FR-BRE", &["Brittany"]),
     ("FR-PAC", &["PACA"]),
-    ("GB-LND", &["Greater London"]),
-    ("GB-MAN", &["Greater Manchester"]),
     ("GR-I", &["Attica", "Αττική"]),
     ("ID-YO", &["DI Yogyakarta"]),
     ("IN-DL", &["New Delhi", "NCT of Delhi", "National Capital Territory of Delhi"]),

@@ -46,7 +46,7 @@ const TABLE: &str = "
     ActivateFeature            MEMBER           whole  no       no        changes  no         no        changes  changes   no       no
     DeactivateFeature          MEMBER           whole  made     made      changes  changes    changes   changes  changes   no       no
     SetCreditLimit             SERVICE_MANAGER  whole  changes  changes   changes  changes    changes   changes  changes   no       no
-    AssignRatePlan             SERVICE_MANAGER  whole  changes  changes   changes  changes    no        changes  changes   no       no
+    AssignRatePlan             SERVICE_MANAGER  whole  changes  no        changes  no         no        changes  changes   no       no
 ";
 
 struct Row {
@@ -117,11 +117,8 @@ async fn subjects(owner: &TestAccount, elsewhere: &str, reach: pb::Reach) -> Vec
         let spare = admin.create(pb::Customer { reach: reach.into(), ..customer("spare") }).await.unwrap().id;
         let mut method = String::new();
         for last_four in ["4242", "1881"] {
-            let card = pb::PaymentMethod {
-                token: format!("tok_{last_four}"),
-                last_four: last_four.to_owned(),
-                ..card()
-            };
+            let card =
+                pb::PaymentMethod { token: format!("tok_{last_four}"), last_four: last_four.to_owned(), ..card() };
             let request = pb::AddPaymentMethodRequest { payment_method: Some(card), ..adding(&id) };
             method = add(admin, &request).await.unwrap().payment_method.unwrap().id;
         }
@@ -166,8 +163,7 @@ async fn validate(rpc: &str, client: &Client, of: &Subject, terms: &Terms) -> Re
     }
     match rpc {
         "UpdateCustomer" => {
-            let changed =
-                pb::Customer { id: customer_id, email: "changed@x.example".to_owned(), ..Default::default() };
+            let changed = pb::Customer { id: customer_id, email: "changed@x.example".to_owned(), ..Default::default() };
             let update_mask = Some(mask(&["email"]));
             call!(customers.update_customer(UpdateCustomerRequest { customer: Some(changed), update_mask })).map(drop)
         }
@@ -216,8 +212,7 @@ async fn validate(rpc: &str, client: &Client, of: &Subject, terms: &Terms) -> Re
             call!(customers.unarchive_customers(UnarchiveCustomersRequest { customer_ids })).map(drop)
         }
         "MigrateCustomerToReseller" => {
-            let done =
-                call!(customers.migrate_customer_to_reseller(MigrateCustomerToResellerRequest { customer_id }));
+            let done = call!(customers.migrate_customer_to_reseller(MigrateCustomerToResellerRequest { customer_id }));
             blocked(done?.blockers.len())
         }
         "RevertCustomerMigration" => {

@@ -74,7 +74,8 @@ impl Families {
         // An erasure took it.
         let Some(place) = self.kept.iter().rposition(|kept| kept.other == other) else { return Err("MERGE_FINAL") };
         let survivor = self.kept[place].survivor;
-        let is_last = self.kept.iter().skip(place + 1).all(|later| later.survivor != survivor && later.other != survivor);
+        let is_last =
+            self.kept.iter().skip(place + 1).all(|later| later.survivor != survivor && later.other != survivor);
         if !is_last || models[other].merged_into != Some(survivor) || self.kept[place].owner != models[survivor].owner {
             return Err("MERGE_FINAL");
         }

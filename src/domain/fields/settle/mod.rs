@@ -50,7 +50,8 @@ impl CustomerFields {
         check(Field::Currency, settle_text(&mut profile.currency, before.currency.as_ref(), currency));
         let industry = |written: &str| industries::parse(own, written);
         check(Field::Industry, settle_text(&mut profile.industry, before.industry.as_ref(), industry));
-        if let Some(language) = profile.language.as_ref().filter(|language| before.language.as_ref() != Some(language)) {
+        if let Some(language) = profile.language.as_ref().filter(|language| before.language.as_ref() != Some(language))
+        {
             check(Field::Language, languages::check(language.as_str()));
         }
         let country = profile.primary_address.get(AddressPart::Country).or(region).and_then(country_code);

@@ -2,8 +2,8 @@ use super::*;
 use crate::domain::{
     samples,
     values::{
-        contact::Contact, contacts::Contacts, enums::Origin, ids::ContactId, language::Language, name::Name, rule_code::RuleCode,
-        tax_id::TaxIds, unknown_fields::UnknownFields,
+        contact::Contact, contacts::Contacts, enums::Origin, ids::ContactId, language::Language, name::Name,
+        rule_code::RuleCode, tax_id::TaxIds, unknown_fields::UnknownFields,
     },
 };
 

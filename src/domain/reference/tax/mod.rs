@@ -2,11 +2,12 @@
 //! No register is asked whether a number was given to anybody.
 
 pub(in crate::domain::reference) mod checksums;
+pub(in crate::domain::reference) mod digits;
 mod schemes;
 #[cfg(test)]
 mod tests;
 
-use self::checksums::Digits;
+use self::digits::Digits;
 pub use self::schemes::{SCHEMES, Scheme};
 use super::shape::{compact, fits};
 use crate::domain::{

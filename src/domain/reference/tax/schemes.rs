@@ -1,6 +1,6 @@
 //! The schemes of tax numbers: what a number of each country looks like, and how its check digits are computed.
 
-use super::checksums::{self as check, Digits};
+use super::{checksums as check, digits::Digits};
 
 /// The tax numbers of one country.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,13 @@ pub const SCHEMES: &[Scheme] = &[
     scheme("ES", &["ES"], &["99999999a", "a9999999x"], check::spain, "ESB58378431"),
     scheme("FI", &["FI"], &["99999999"], |it| check::finland(it).into(), "FI20774740"),
     scheme("FR", &["FR"], &["xx999999999"], check::france, "FR40303265045"),
-    scheme("GB", &["GB", "XI"], &["999999999", "999999999999", "GD999", "HA999", "GD888899999", "HA888899999"], check::britain, "GB980780684"),
+    scheme(
+        "GB",
+        &["GB", "XI"],
+        &["999999999", "999999999999", "GD999", "HA999", "GD888899999", "HA888899999"],
+        check::britain,
+        "GB980780684",
+    ),
     scheme("GR", &["EL", "GR"], &["999999999", "99999999"], check::greece, "EL094259216"),
     scheme("HR", &["HR"], &["99999999999"], check::croatia, "HR33392005961"),
     scheme("HU", &["HU"], &["99999999", "99999999999"], check::hungary, "HU12892312"),

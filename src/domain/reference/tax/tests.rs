@@ -161,9 +161,16 @@ fn nobody_has_a_number_of_zeros() {
     for scheme in SCHEMES {
         for shape in scheme.shapes.iter().filter(|shape| !shape.contains(['a', '+', '*', 'G', 'H'])) {
             for last in ['0', '1', '7'] {
-                let number: String = shape.replace(['9', 'x'], "0").chars().rev().enumerate().map(|(place, digit)| {
-                    if place == 0 && digit == '0' { last } else { digit }
-                }).collect::<Vec<char>>().into_iter().rev().collect();
+                let number: String = shape
+                    .replace(['9', 'x'], "0")
+                    .chars()
+                    .rev()
+                    .enumerate()
+                    .map(|(place, digit)| if place == 0 && digit == '0' { last } else { digit })
+                    .collect::<Vec<char>>()
+                    .into_iter()
+                    .rev()
+                    .collect();
                 let found = check(&number, Some(scheme.country));
                 assert!(found.is_err() || found == Ok(TaxCheck::FormatOnly), "{} {number}: {found:?}", scheme.country);
             }
@@ -203,13 +210,9 @@ fn every_example_is_a_valid_number() {
 
 #[test]
 fn numbers_without_published_check_digits_are_checked_by_their_form_alone() {
-    for (country, number) in [
-        ("GB", "GD001"),
-        ("GB", "XIHA599"),
-        ("CZ", "682127228"),
-        ("LV", "16117519997"),
-        ("RO", "1630615123457"),
-    ] {
+    for (country, number) in
+        [("GB", "GD001"), ("GB", "XIHA599"), ("CZ", "682127228"), ("LV", "16117519997"), ("RO", "1630615123457")]
+    {
         assert_eq!(check(number, Some(country)), Ok(TaxCheck::FormatOnly), "{country} {number}");
     }
 }

@@ -53,9 +53,7 @@ fn a_state_is_recognised_by_its_code_and_its_name() {
     }
     for state in ["Noord-Brabant", "Noord Brabant", "noordbrabant", "NL-NB", "NB"] {
         let forms = state_forms(Some("Netherlands"), state);
-        assert!(
-            ["NL-NB", "NB", "Noord-Brabant"].iter().all(|form| *form == state || forms.iter().any(|f| f == form))
-        );
+        assert!(["NL-NB", "NB", "Noord-Brabant"].iter().all(|form| *form == state || forms.iter().any(|f| f == form)));
     }
     for (country, state, code) in [
         ("Germany", "Baden-Wurttemberg", "DE-BW"),

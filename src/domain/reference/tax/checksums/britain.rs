@@ -1,6 +1,6 @@
 //! Check digits of Great Britain and Northern Ireland, as HM Revenue and Customs gives them.
 
-use super::{Digits, digits, value, weighted};
+use crate::domain::reference::tax::digits::{Digits, digits, value, weighted};
 
 /// Of a trader, of a branch of one with three digits more, or of a government department or a health authority.
 pub(in crate::domain::reference::tax) fn britain(number: &str) -> Digits {

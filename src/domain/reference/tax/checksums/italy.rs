@@ -1,6 +1,6 @@
 //! Check digits of Italy: of numbers for value added tax, and of the codes of persons, which are tax numbers too.
 
-use super::{Digits, digits, luhn, value};
+use crate::domain::reference::tax::digits::{Digits, digits, luhn, value};
 
 /// Of a company, or the code of a person.
 pub(in crate::domain::reference::tax) fn italy(number: &str) -> Digits {

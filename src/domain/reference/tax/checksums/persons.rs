@@ -1,6 +1,6 @@
 //! Check digits of the numbers that states give to people, where tax numbers are such numbers too.
 
-use super::{Digits, digits, last, rest_11, value, weighted};
+use crate::domain::reference::tax::digits::{Digits, digits, last, rest_11, value, weighted};
 
 /// Of a person, of a foreigner, or of anybody else: each has check digits of its own.
 pub(super) fn bulgaria(number: &str) -> Digits {
