@@ -168,7 +168,7 @@ async fn a_transfer_replaces_a_plan_that_the_new_owner_does_not_have() {
         replaced_rate_plan_id: standard.id.clone(),
     };
     let told = acme.admin.customers().transfer_customers(request.clone()).await.unwrap().into_inner();
-    assert_eq!(told.replaced_rate_plans, [replaced.clone()]);
+    assert_eq!(told.replaced_rate_plans, std::slice::from_ref(&replaced));
     let request = pb::TransferCustomersRequest { validate_only: false, request_id: request_id(), ..request };
     let done = acme.admin.customers().transfer_customers(request.clone()).await.unwrap().into_inner();
     assert_eq!((done.replayed, done.replaced_rate_plans), (false, vec![replaced]));

@@ -133,7 +133,7 @@ async fn features_move_to_the_one_that_stays_within_its_own_limit_and_come_back(
     let event = admin.events(&bob).await.unwrap().remove(0);
     assert_eq!(changes(&event)["active_features.trunk"], (json!(1.0), Value::Null));
     let reported = crate::billing_report::rows(admin, &Default::default()).await.unwrap();
-    assert_eq!(reported.iter().map(|row| row.customer_id.clone()).collect::<Vec<_>>(), [ada.clone()]);
+    assert_eq!(reported.iter().map(|row| row.customer_id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&ada));
     // The price is needed by the one that has the feature now, and by nobody else.
     let without = pb::RatePlan { prices: [].into(), ..standard.clone() };
     let refused = update_plan(admin, without.clone(), &["prices.trunk"]).await;
@@ -263,6 +263,8 @@ async fn a_feature_whose_price_is_gone_keeps_a_merge_from_being_undone() {
     assert_eq!((bob.active_features.len(), credit(&bob).1), (3, Some(4)));
 }
 
+type Call = std::pin::Pin<Box<dyn Future<Output = Result<(), tonic::Status>> + Send>>;
+
 #[tokio::test]
 async fn a_merge_and_the_end_of_a_price_that_it_needs_take_one_order_or_the_other() {
     let world = World::in_production().await;
@@ -281,7 +283,6 @@ async fn a_merge_and_the_end_of_a_price_that_it_needs_take_one_order_or_the_othe
         let merge = async move { call(&merger, &merging(&into, &[&gone])).await.map(drop) };
         let without = pb::RatePlan { prices: [].into(), ..plan };
         let end = async move { update_plan(&pricer, without, &["prices.trunk"]).await.map(drop) };
-        type Call = std::pin::Pin<Box<dyn Future<Output = Result<(), tonic::Status>> + Send>>;
         let calls: [Call; 2] = [Box::pin(merge), Box::pin(end)];
         let answers = at_once(calls).await;
         let (merged, ended) = (answers[0].is_ok(), answers[1].is_ok());

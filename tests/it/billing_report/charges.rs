@@ -57,11 +57,12 @@ impl Sold {
         let named = self.plans.keys().nth(other % self.plans.len().max(1)).cloned().unwrap_or_default();
         match kind {
             0..=4 => {
-                let residential = count % 3 == 0;
+                let residential = count.is_multiple_of(3);
                 let class = if residential { pb::ServiceClass::Residential } else { pb::ServiceClass::Normal };
                 let wanted = pb::Customer {
                     service_class: class.into(),
-                    credit_limit: (count % 4 > 0).then(|| Money { units: count.into(), ..Default::default() }),
+                    credit_limit: (!count.is_multiple_of(4))
+                        .then(|| Money { units: count.into(), ..Default::default() }),
                     rate_plan_id: if kind == 0 { named } else { String::new() },
                     reach: if kind == 1 { pb::Reach::Fleet } else { pb::Reach::Local }.into(),
                     ..customer(&format!("Customer {one} {other}"))
@@ -81,7 +82,7 @@ impl Sold {
             }
             11 | 12 => {
                 let limit = Money { units: 10 * i64::from(count), nanos: 10_000_000, ..Default::default() };
-                let answer = set_limit(&top, &id, (count % 5 > 0).then_some(limit)).await;
+                let answer = set_limit(&top, &id, (!count.is_multiple_of(5)).then_some(limit)).await;
                 self.note("limited", &answer);
             }
             13 | 14 => {
@@ -117,7 +118,7 @@ impl Sold {
             }
             _ => {
                 let made = pb::RatePlan {
-                    currency: if count % 5 == 0 { "USD".to_owned() } else { "EUR".to_owned() },
+                    currency: if count.is_multiple_of(5) { "USD".to_owned() } else { "EUR".to_owned() },
                     ..plan(&format!("Plan {count}"), &[])
                 };
                 let prices = CODES[..=other % CODES.len()].iter().map(|code| {
@@ -128,7 +129,7 @@ impl Sold {
                 let place = at % self.accounts.len();
                 let answer = self.add_plan(place, made).await;
                 self.note("planned", &answer);
-                if count % 3 == 0
+                if count.is_multiple_of(3)
                     && let Some(old) = self.plans.get(&named)
                 {
                     let answer = archive_plan(&top.acting_in(&old.account_id), &named).await;
