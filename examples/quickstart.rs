@@ -72,7 +72,6 @@ pub async fn walk(client: &Client, mut report: impl FnMut(String)) -> Result<(),
             ..Default::default()
         }),
         request_id: Uuid::new_v4().to_string(),
-        validate_only: false,
         ..Default::default()
     };
     customers.create_customer(create.clone()).await?;
@@ -130,9 +129,8 @@ pub async fn walk(client: &Client, mut report: impl FnMut(String)) -> Result<(),
 
     sell(client, &id, &mut report).await?;
 
-    customers
-        .archive_customers(pb::ArchiveCustomersRequest { customer_ids: vec![id.clone()], ..Default::default() })
-        .await?;
+    let archive = pb::ArchiveCustomersRequest { customer_ids: vec![id.clone()], ..Default::default() };
+    customers.archive_customers(archive).await?;
     report("archived".to_owned());
 
     // Page by page: a page may have fewer items than requested without being the last. The token says if there is more.
