@@ -63,7 +63,6 @@ fn has_text(mut message: &[u8], field: u32) -> Option<bool> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use prost::Message;
 
