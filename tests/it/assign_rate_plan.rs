@@ -46,6 +46,15 @@ async fn a_customer_is_put_on_another_plan_and_learns_what_changes() {
     let changes = crate::list_customer_events::changes(&event);
     let (old, new) = (standard.id.as_str().into(), dear.id.as_str().into());
     assert_eq!(changes.into_iter().collect::<Vec<_>>(), [("rate_plan_id", (old, new))]);
+    // Also one that is not its own, as it was created before the first plan.
+    let globex = world.tenant("globex").await;
+    let bob = globex.admin.create(customer("Bob")).await.unwrap();
+    let first = create_plan(&globex.admin, rate_plan("First")).await.unwrap();
+    let second = create_plan(&globex.admin, rate_plan("Second")).await.unwrap();
+    assign(&globex.admin, &bob.id, &second.id).await.unwrap();
+    let event = globex.admin.events(&bob.id).await.unwrap().remove(0);
+    let (old, new) = (first.id.as_str().into(), second.id.as_str().into());
+    assert_eq!(crate::list_customer_events::changes(&event)["rate_plan_id"], (old, new));
     let same = assign(&manager, &ada.id, &dear.id).await.unwrap();
     assert_eq!(same.customer.unwrap(), on, "to the same plan changes nothing");
     let stale = Assigning {

@@ -12,7 +12,7 @@ use crate::{
             customer::{Change, Customer, Stamp},
         },
         fields::{customer_fields::CustomerFields, references::refuse_foreign},
-        history::event::paths_seen_from,
+        history::event::{Changes, paths_seen_from},
         refusal::Refusal,
         requests::options::{Options, Outcome},
         values::{
@@ -75,8 +75,14 @@ impl optimistic::Attempt for Attempt<'_> {
         refuse_foreign(&loaded.foreign)?;
         after.revision += 1;
         after.updated = Stamp { at, by: caller.author().principal.clone() };
-        let write = write(caller, at, options);
-        if !store::customers::save(conn, caller, &loaded.seen, &after, event_type, write).await? {
+        let before = &loaded.seen.customer;
+        let changes = match command.plan() {
+            // The plan that it was on is told in the event, its own or not.
+            Some(_) => Changes::of(&Customer { rate_plan: loaded.seen.terms.plan_id(), ..before.clone() }, &after),
+            None => Changes::of(before, &after),
+        };
+        let (happened, write) = ((event_type, changes), write(caller, at, options));
+        if !store::customers::save_changes(conn, caller, &loaded.seen, &after, happened, write).await? {
             return Ok(None);
         }
         let terms = loaded.seen.terms.after(&after);
