@@ -199,7 +199,7 @@ settings! {
     IDLE_CONNECTION_TIMEOUT: Serve = "idle_connection_timeout", Kind::Text("DURATION"), "5m";
     /// Serve gRPC-Web too, over HTTP/1.1 and HTTP/2 on the same port, for pages in browsers and other clients that have no HTTP/2
     GRPC_WEB: Serve = "grpc_web", Kind::Switch, "false";
-    /// Origin of pages that may call by gRPC-Web, as in https://portal.example: scheme, host, and port if it is not the usual one.
+    /// Origin of pages that may call by gRPC-Web, as in `https://portal.example`: scheme, host, and port if it is not the usual one.
     /// A page of any other origin is refused. At least one with grpc_web
     GRPC_WEB_ORIGINS: Serve = "grpc_web_origins", Kind::List("ORIGIN"), "";
     /// Maximum number of calls in flight, not counting searches, which have four for each of their database connections

@@ -4,7 +4,6 @@
 use std::{fmt, path::Path, sync::Arc, thread, time::Duration};
 
 use http::uri::Scheme;
-use hyper_rustls::HttpsConnectorBuilder;
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
     trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, Tracer as _, TracerProvider as _},
@@ -16,7 +15,7 @@ use opentelemetry_sdk::{
     trace::{self, BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData},
 };
 use tokio::{sync::oneshot, time};
-use tonic::transport::Endpoint;
+use tonic::transport::{ClientTlsConfig, Endpoint};
 
 use super::{metrics::Metrics, names};
 use crate::config::tls;
@@ -61,12 +60,13 @@ impl Traces {
         let channel = Endpoint::from_shared(endpoint.to_owned()).map_err(|cause| invalid(&cause))?;
         let channel = channel.connect_timeout(CONNECT_TIMEOUT).timeout(EXPORT_TIMEOUT);
         let channel = if channel.uri().scheme() == Some(&Scheme::HTTPS) {
-            let tls = tls::client_config(ca_file).map_err(|cause| invalid(&cause))?;
-            let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http2().build();
-            channel.connect_with_connector_lazy(connector)
+            let trusted = tls::trusted(ca_file).map_err(|cause| invalid(&cause))?;
+            let tls = ClientTlsConfig::new().trust_anchors(trusted.roots);
+            channel.tls_config(tls).map_err(|cause| invalid(&cause))?
         } else {
-            channel.connect_lazy()
+            channel
         };
+        let channel = channel.connect_lazy();
         let otlp = SpanExporter::builder().with_tonic().with_channel(channel).build();
         let exporter = CountingExporter { inner: otlp.map_err(|cause| invalid(&cause))?, metrics: Arc::clone(metrics) };
         let batches = BatchConfigBuilder::default()

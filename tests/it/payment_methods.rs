@@ -173,7 +173,8 @@ async fn a_customer_in_any_state_has_up_to_20_and_concurrent_calls_exceed_nothin
     let now = acme.admin.get(&ada.id).await.unwrap();
     let allowed = |name: &str| now.allowed_actions.contains(&name.to_owned());
     assert!(!allowed("AddPaymentMethod") && allowed("SetDefaultPaymentMethod") && allowed("RemovePaymentMethod"));
-    for method in &listed[1..] {
+    // The default is the first that was written, which need not be the first that was asked for.
+    for method in listed.iter().filter(|method| !method.is_default) {
         remove(&acme.admin, &ada.id, &method.id).await.unwrap();
     }
     let one = acme.admin.get(&ada.id).await.unwrap().allowed_actions;
