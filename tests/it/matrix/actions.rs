@@ -11,7 +11,7 @@ use crate::{
     billing::{activate, create_feature, create_plan, eur, feature, plan},
     payment_methods::{add, adding, card},
     place_hold::place,
-    world::{Client, TestAccount, assert_refused, customer, mask, unknown_id},
+    world::{Client, TestAccount, assert_refused, customer, mask, rounds, unknown_id},
 };
 
 /// The states of the customers of each account. ARCHIVED is an ACTIVE one, RESELLER one that was migrated.
@@ -270,6 +270,8 @@ async fn allowed_actions_are_exactly_those_that_validate_for_every_role_relation
     ];
     let table = table();
     let mut listed_once: Vec<&str> = Vec::new();
+    // All calls take minutes. Two of five, others in each state, are made in every run; all of them at night.
+    let (all, mut call) = (rounds(1) > 1, 0_u32);
     for (relation, subjects) in &relations {
         let is_below = ["parent", "provider"].contains(relation);
         let is_fleet = is_below || *relation == "self, FLEET";
@@ -291,6 +293,10 @@ async fn allowed_actions_are_exactly_those_that_validate_for_every_role_relation
                 assert_eq!(shown.allowed_actions, expected, "{what}");
                 listed_once.extend(expected);
                 for row in table.iter().filter(|row| row.in_state[subject.state] != ".") {
+                    call += 1;
+                    if !all && call % 5 > 1 {
+                        continue;
+                    }
                     let done = validate(row.rpc, client, subject, &terms).await;
                     let succeeds = may(row) && row.in_state[subject.state] != "no";
                     assert_eq!(done.is_ok(), succeeds, "{what}: {}: {done:?}", row.rpc);
