@@ -1,13 +1,24 @@
 //! What a merge that was undone left of a customer with the one that stayed then: values in its events and stored answers.
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::uuids;
+use super::{AT_ONCE, uuids};
 use crate::{
     domain::{access::caller::Scope, history::erasure::kept_paths, values::ids::CustomerId},
     error::Result,
     telemetry::Statement as _,
 };
+
+/// A part of the history of a customer: from a merge to its undoing.
+struct Part {
+    survivor: Uuid,
+    /// The fields that the merge and its undoing changed.
+    paths: Vec<String>,
+    /// The numbers of the first event and of the last.
+    first: i64,
+    last: i64,
+}
 
 /// Empties the values that these locked customers left in the history of others: of merges that were undone, from the merge to its
 /// undoing, in the fields that the merge changed. Their ids stay there. Deletes the stored answers about the others from that time.
@@ -16,7 +27,16 @@ use crate::{
 pub async fn empty_former_merges(conn: &mut PgConnection, scope: &Scope, ids: &[CustomerId]) -> Result<()> {
     let mut kept = kept_paths();
     kept.push("merged_customer_ids".to_owned());
-    sqlx::query!(
+    for part in parts(&mut *conn, scope, ids).await? {
+        empty(&mut *conn, scope, &part, &kept).await?;
+    }
+    Ok(())
+}
+
+/// Finds the parts, and deletes the stored answers from their times.
+async fn parts(conn: &mut PgConnection, scope: &Scope, ids: &[CustomerId]) -> Result<Vec<Part>> {
+    let parts = sqlx::query_as!(
+        Part,
         r#"
         with own as materialized (
             -- Their own events name the others. One that came along with its survivor has such an event too.
@@ -52,28 +72,63 @@ pub async fn empty_former_merges(conn: &mut PgConnection, scope: &Scope, ids: &[
             delete from requests r using between_them b
             where r.tenant_id = $1 and r.customer_id = b.survivor and r.created_at between b.at and b.end_at
         )
-        update events e set changes = coalesce((
-            select jsonb_object_agg(f.path, f.delta) from (
-                select distinct on (k.path) k.path, k.delta from (
-                    select case when p.is_theirs and c.path like 'labels.%' then 'labels' else c.path end as path,
-                           case when p.is_theirs then '{"old": null, "new": null}' else c.delta end as delta
-                    from jsonb_each(e.changes) c (path, delta)
-                    cross join lateral (
-                        select split_part(c.path, '.', 1) = any(b.paths) and c.path <> all($3) as is_theirs
-                    ) p
-                ) k
-                order by k.path
-            ) f
-        ), '{}')
+        select b.survivor as "survivor!", coalesce(b.paths, '{}') as "paths!", b.first as "first!", b.last as "last!"
         from between_them b
-        where e.tenant_id = $1 and e.customer_id = b.survivor and e.seq between b.first and b.last
+        where b.first is not null and b.last is not null
         "#,
         scope.tenant().get(),
         &uuids(ids),
-        &kept,
     )
-    .execute(conn)
-    .named("erase.empty_former_merges")
+    .fetch_all(conn)
+    .named("erase.former_merges")
     .await?;
-    Ok(())
+    Ok(parts)
+}
+
+/// Empties the events of a part, batch by batch.
+async fn empty(conn: &mut PgConnection, scope: &Scope, part: &Part, kept: &[String]) -> Result<()> {
+    let mut from = part.first;
+    loop {
+        let last = sqlx::query_scalar!(
+            r#"
+            with part as materialized (
+                select e.id, e.seq, e.changes from events e
+                where e.tenant_id = $1 and e.customer_id = $2 and e.seq between $3 and $4
+                order by e.seq
+                limit $7
+            ), emptied as (
+                update events e set changes = coalesce((
+                    select jsonb_object_agg(f.path, f.delta) from (
+                        select distinct on (k.path) k.path, k.delta from (
+                            select case when t.is_theirs and c.path like 'labels.%' then 'labels' else c.path end as path,
+                                   case when t.is_theirs then '{"old": null, "new": null}' else c.delta end as delta
+                            from jsonb_each(p.changes) c (path, delta)
+                            cross join lateral (
+                                select split_part(c.path, '.', 1) = any($5) and c.path <> all($6) as is_theirs
+                            ) t
+                        ) k
+                        order by k.path
+                    ) f
+                ), '{}')
+                from part p
+                where e.tenant_id = $1 and e.id = p.id
+            )
+            select max(p.seq) from part p
+            "#,
+            scope.tenant().get(),
+            part.survivor,
+            from,
+            part.last,
+            &part.paths,
+            kept,
+            AT_ONCE,
+        )
+        .fetch_one(&mut *conn)
+        .named("erase.empty_former_merges")
+        .await?;
+        match last {
+            Some(last) => from = last + 1,
+            None => return Ok(()),
+        }
+    }
 }
