@@ -95,8 +95,7 @@ impl Gathering {
     /// # Errors
     /// `CustomerNotFound`, and those of [`Pool::lease`].
     pub(super) async fn get(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
-        let wanted = Wanted::new(caller.scope(), id)?;
-        let Some(answered) = self.inner.wait_or_begin(wanted) else {
+        let Some(answered) = self.inner.wait_or_begin(caller, id)? else {
             let _round = Round(&self.inner);
             return self.alone(caller, id).await;
         };
@@ -132,15 +131,17 @@ impl Inner {
     }
 
     /// Lets a read wait for the next round; none if it goes out alone, as a round of its own.
-    fn wait_or_begin(&self, wanted: Wanted) -> Option<oneshot::Receiver<Answer>> {
+    fn wait_or_begin(&self, caller: &Caller, id: CustomerId) -> Result<Option<oneshot::Receiver<Answer>>> {
         let mut state = self.state();
         if state.rounds == 0 {
             state.begin();
-            return None;
+            return Ok(None);
         }
+        // Only a read that waits needs a copy of its caller's scope.
+        let wanted = Wanted::new(caller.scope(), id)?;
         let (answer, answered) = oneshot::channel();
         state.waiting.push(call::share(), Waiting { call: call::current(), wanted, answer });
-        Some(answered)
+        Ok(Some(answered))
     }
 
     /// A round has ended: the next one begins, if reads wait.
