@@ -24,7 +24,7 @@
 //!
 //! A layer is one function around a call (`call_layer`); the tower traits are implemented once, there.
 
-mod access;
+pub mod access;
 mod active_requests;
 mod admission;
 mod call_layer;

@@ -7,7 +7,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ORIGIN, TE, USER_AGENT},
 };
 
-use crate::layers::token::MAX_BYTES as MAX_TOKEN;
+use crate::layers::{access, token::MAX_BYTES as MAX_TOKEN};
 
 /// The largest header list that HTTP/2 accepts: 64 KiB of names and values, and 32 bytes for each of 256 headers, as HTTP/2
 /// counts them (RFC 9113, section 6.5.2). h2 answers a list beyond it with HTTP 431. It ends the connection at four times its
@@ -25,9 +25,9 @@ const OF_MESHES: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-client-cert"), HeaderName::from_static("l5d-client-id")];
 /// The headers that the service reads.
 const OTHERS: [HeaderName; 12] = [
-    HeaderName::from_static("clientele-tenant"),
-    HeaderName::from_static("clientele-account"),
-    HeaderName::from_static("clientele-customer"),
+    access::TENANT,
+    access::ACCOUNT,
+    access::CUSTOMER,
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("grpc-timeout"),
     HeaderName::from_static("grpc-encoding"),

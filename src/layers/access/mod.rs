@@ -36,11 +36,11 @@ use crate::{
 };
 
 /// Names the tenant in which a service principal acts.
-const TENANT: HeaderName = HeaderName::from_static("clientele-tenant");
+pub const TENANT: HeaderName = HeaderName::from_static("clientele-tenant");
 /// Narrows the call to one customer.
-const CUSTOMER: HeaderName = HeaderName::from_static("clientele-customer");
+pub const CUSTOMER: HeaderName = HeaderName::from_static("clientele-customer");
 /// Names the acting account.
-const ACCOUNT: HeaderName = HeaderName::from_static("clientele-account");
+pub const ACCOUNT: HeaderName = HeaderName::from_static("clientele-account");
 
 /// Checks the rights of verified callers.
 #[derive(Clone)]

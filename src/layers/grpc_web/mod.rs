@@ -21,6 +21,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::text::as_text;
 use super::{
+    access,
     call_layer::{CallLayer, Inner, IntoTower},
     content_type::Refusal,
     not_ready::NOT_READY,
@@ -39,9 +40,9 @@ const ALLOWED: [HeaderName; 12] = [
     HeaderName::from_static("grpc-timeout"),
     HeaderName::from_static("grpc-encoding"),
     HeaderName::from_static("grpc-accept-encoding"),
-    HeaderName::from_static("clientele-account"),
-    HeaderName::from_static("clientele-tenant"),
-    HeaderName::from_static("clientele-customer"),
+    access::ACCOUNT,
+    access::TENANT,
+    access::CUSTOMER,
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
 ];
