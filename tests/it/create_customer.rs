@@ -4,7 +4,10 @@ use clientele::grpc::pb;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::world::{ISSUER, World, assert_refused, bad_fields, customer, full_customer, metadata, unknown_id};
+use crate::{
+    portals::copaco,
+    world::{ISSUER, World, assert_refused, bad_fields, customer, full_customer, metadata, unknown_id},
+};
 
 #[tokio::test]
 async fn a_new_customer_has_every_field_as_it_was_written() {
@@ -49,32 +52,7 @@ async fn a_new_customer_has_every_field_as_it_was_written() {
 async fn the_personal_portals_example_is_accepted() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let copaco = pb::Customer {
-        name: "Copaco".to_owned(),
-        legal_name: "Copaco Netherlands B.V.".to_owned(),
-        custom_ids: [("erp".to_owned(), "123".to_owned())].into(),
-        registration_number: "17048595".to_owned(),
-        tax_ids: vec![pb::TaxId { value: "NL006486253B01".to_owned(), ..Default::default() }],
-        currency: "Euro".to_owned(),
-        industry: "Non-profit".to_owned(),
-        primary_address: Some(pb::Address {
-            line1: "Hoevenweg 21".to_owned(),
-            line2: String::new(),
-            city: "Eindhoven".to_owned(),
-            state: "Noord Brabant".to_owned(),
-            postal_code: "5652AW".to_owned(),
-            country: "Netherlands".to_owned(),
-        }),
-        contacts: vec![pb::Contact {
-            first_name: "Jan".to_owned(),
-            last_name: "Janssen".to_owned(),
-            job_title: "CEO".to_owned(),
-            email: "Jan.Janssen@company.nl".to_owned(),
-            phone: Some(pb::Phone { number: "+31(0)123456789".to_owned(), ..Default::default() }),
-            ..Default::default()
-        }],
-        ..Default::default()
-    };
+    let copaco = copaco();
 
     let created = acme.admin.create(copaco.clone()).await.unwrap();
 

@@ -22,6 +22,28 @@ fn phone(number: &str) -> Option<pb::Phone> {
     Some(pb::Phone { number: number.to_owned(), ..Default::default() })
 }
 
+/// The personal portal's example, as it is printed.
+pub fn copaco() -> pb::Customer {
+    pb::Customer {
+        legal_name: "Copaco Netherlands B.V.".to_owned(),
+        custom_ids: [("erp".to_owned(), "123".to_owned())].into(),
+        registration_number: "17048595".to_owned(),
+        tax_ids: vec![pb::TaxId { value: "NL006486253B01".to_owned(), ..Default::default() }],
+        currency: "Euro".to_owned(),
+        industry: "Non-profit".to_owned(),
+        primary_address: address("Hoevenweg 21", "Eindhoven", "Noord Brabant", "5652AW", "Netherlands"),
+        contacts: vec![pb::Contact {
+            first_name: "Jan".to_owned(),
+            last_name: "Janssen".to_owned(),
+            job_title: "CEO".to_owned(),
+            email: "Jan.Janssen@company.nl".to_owned(),
+            phone: phone("+31(0)123456789"),
+            ..Default::default()
+        }],
+        ..customer("Copaco")
+    }
+}
+
 async fn found(client: &Client, request: pb::SearchCustomersRequest) -> BTreeSet<String> {
     let results = client.customers().search_customers(request).await.unwrap().into_inner().results;
     results.into_iter().map(|result| result.customer.unwrap().name).collect()
@@ -177,24 +199,7 @@ async fn the_personal_portals_form_as_it_is_printed() {
     let menus = acme.admin.accounts().list_reference_data(menus).await.unwrap().into_inner();
     assert!(menus.states.iter().any(|state| state.code == "NL-NB") && menus.currencies.len() > 100);
     assert!(menus.industries.iter().any(|industry| industry.code == "non-profit"));
-    let form = pb::Customer {
-        legal_name: "Copaco Netherlands B.V.".to_owned(),
-        custom_ids: [("erp".to_owned(), "123".to_owned())].into(),
-        registration_number: "17048595".to_owned(),
-        tax_ids: vec![pb::TaxId { value: "NL006486253B01".to_owned(), ..Default::default() }],
-        currency: "Euro".to_owned(),
-        industry: "Non-profit".to_owned(),
-        primary_address: address("Hoevenweg 21", "Eindhoven", "Noord Brabant", "5652AW", "Netherlands"),
-        contacts: vec![pb::Contact {
-            first_name: "Jan".to_owned(),
-            last_name: "Janssen".to_owned(),
-            job_title: "CEO".to_owned(),
-            email: "Jan.Janssen@company.nl".to_owned(),
-            phone: phone("+31(0)123456789"),
-            ..Default::default()
-        }],
-        ..customer("Copaco")
-    };
+    let form = copaco();
     let member = acme.member(pb::Role::Member).await;
     assert_refused(member.create(form.clone()).await, Code::PermissionDenied, "ROLE_TOO_LOW");
 
