@@ -42,6 +42,15 @@ def connect(address):
     return grpc.insecure_channel(address, options=[("grpc.service_config", config)])
 
 
+def run(walk):
+    """Runs a program: the walk of a caller that the command line names by its address and token."""
+    if len(sys.argv) != 3:
+        raise SystemExit(f"usage: {Path(sys.argv[0]).name} ADDRESS TOKEN")
+    address, token = sys.argv[1:]
+    with connect(address) as channel:
+        walk(channel, Caller(token))
+
+
 def detail(error, kind):
     """The detail of this kind that the server sent with an error, or None."""
     for key, value in error.trailing_metadata() or ():

@@ -7,10 +7,9 @@ With `cargo run -- dev` running in another terminal, from the root of the clone:
     python3 examples/python/quickstart.py 127.0.0.1:50051 "$(cargo run --quiet -- token bob)"
 """
 
-import sys
 import uuid
 
-from calls import Caller, connect, refusal, v1
+from calls import refusal, run, v1
 
 
 def walk(channel, call):
@@ -121,13 +120,5 @@ def sell(billing, call, customer_id):
                 print(f"billing report: {row.rate_plan_name}, {codes}, {money(row.total)}")
 
 
-def main():
-    if len(sys.argv) != 3:
-        raise SystemExit("usage: quickstart.py ADDRESS TOKEN")
-    address, token = sys.argv[1:]
-    with connect(address) as channel:
-        walk(channel, Caller(token))
-
-
 if __name__ == "__main__":
-    main()
+    run(walk)

@@ -3,10 +3,9 @@
 examples/README.md has the commands that generate the code and run this program.
 """
 
-import sys
 import uuid
 
-from calls import Caller, connect, refusal, v1
+from calls import refusal, run, v1
 
 
 def walk(channel, call):
@@ -41,13 +40,5 @@ def walk(channel, call):
     print(f"in the billing report: {str(found).lower()}")
 
 
-def main():
-    if len(sys.argv) != 3:
-        raise SystemExit("usage: smallest.py ADDRESS TOKEN")
-    address, token = sys.argv[1:]
-    with connect(address) as channel:
-        walk(channel, Caller(token))
-
-
 if __name__ == "__main__":
-    main()
+    run(walk)
