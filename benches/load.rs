@@ -103,6 +103,8 @@ pub enum Path {
     Report,
     /// `COPY (select …) to stdout` of the same columns and customers.
     ReportCopy,
+    /// In the search dataset: the first message of the report of all customers of the tenant, which is then given up.
+    ReportFirst,
     SearchName,
     /// The same in the account with the most customers.
     SearchNameLargest,
@@ -119,6 +121,8 @@ pub enum Path {
     SearchShort,
     /// A word that no customer has.
     SearchNone,
+    /// As `search_name`, by the provider among the customers of all accounts.
+    SearchBelow,
     /// Reads of customers at a constant rate.
     GetSteady,
     /// The same during a flood of searches.
@@ -159,7 +163,7 @@ impl Path {
             // Each call is a transaction of a thousand customers: more of them would only wait for two cores and one disk.
             Self::Tag1000 => 4,
             // One stream, and one session, compared with one.
-            Self::Report | Self::ReportCopy => 1,
+            Self::Report | Self::ReportCopy | Self::ReportFirst => 1,
             // Each call uses its connection for a while: above this number, the wait in the queue would be measured.
             _ if self.searches() && self != Self::FindDuplicates => options.connections,
             _ => usize::MAX,
@@ -180,6 +184,8 @@ impl Path {
             | Self::SearchNumber
             | Self::SearchShort
             | Self::SearchNone
+            | Self::SearchBelow
+            | Self::ReportFirst
             | Self::FindDuplicates
             | Self::GetSteady
             | Self::GetFlooded => true,

@@ -233,6 +233,8 @@ impl Fixture {
             | Path::SearchNumber
             | Path::SearchShort
             | Path::SearchNone
+            | Path::SearchBelow
+            | Path::ReportFirst
             | Path::FindDuplicates
             | Path::GetSteady
             | Path::GetFlooded => {

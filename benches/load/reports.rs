@@ -33,6 +33,26 @@ impl Call for Report {
     }
 }
 
+/// Reads the first message of the report of the account and all below it, and gives up the rest.
+pub struct ReportFirst(Caller);
+
+impl ReportFirst {
+    pub fn new(caller: Caller) -> Self {
+        Self(caller)
+    }
+}
+
+impl Call for ReportFirst {
+    async fn call(&mut self) -> Result<bool, Status> {
+        let mut client = BillingServiceClient::new(self.0.channel.clone());
+        let message = pb::StreamBillingReportRequest { include_descendants: true, ..Default::default() };
+        let mut stream = client.stream_billing_report(self.0.request(message)).await?.into_inner();
+        let first = stream.message().await?.unwrap_or_default();
+        assert!(!first.rows.is_empty(), "an empty report");
+        Ok(true)
+    }
+}
+
 /// Copies the same rows out of the database.
 pub struct ReportCopy {
     options: PgConnectOptions,

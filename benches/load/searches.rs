@@ -36,6 +36,8 @@ pub enum SearchKind {
     Short,
     /// A word that nobody has, in all fields.
     Nothing,
+    /// As `Name`, of the account and all below it.
+    Below,
 }
 
 /// The customers to search for.
@@ -68,6 +70,11 @@ impl Search {
             SearchKind::Name => {
                 message.query = self.word();
                 message.field = pb::SearchField::Name.into();
+            }
+            SearchKind::Below => {
+                message.query = self.word();
+                message.field = pb::SearchField::Name.into();
+                message.include_descendants = true;
             }
             SearchKind::All => message.query = self.anything(),
             SearchKind::Tag => {

@@ -670,17 +670,17 @@ impl Keys {
     }
 }
 
-/// Whether the tests' servers have the settings that `serve` has by default, as with `CLIENTELE_TEST_SETTINGS=default`.
+/// Whether the tests' servers have the settings that `serve` has by default: so unless `CLIENTELE_TEST_SETTINGS=patient`.
 fn by_default() -> bool {
     match std::env::var("CLIENTELE_TEST_SETTINGS") {
-        Err(std::env::VarError::NotPresent) => false,
-        Ok(settings) if settings == "default" => true,
-        other => panic!("CLIENTELE_TEST_SETTINGS must be `default`, or not be set: {other:?}"),
+        Err(std::env::VarError::NotPresent) => true,
+        Ok(settings) if settings == "patient" => false,
+        other => panic!("CLIENTELE_TEST_SETTINGS must be `patient`, or not be set: {other:?}"),
     }
 }
 
-/// The settings of the tests otherwise. Fewer connections: tests wait for one more often, as large installations do.
-/// Longer waits: a machine that is busy with other tests fails none. A shorter lock timeout: who waits for a lock in
+/// The settings with `CLIENTELE_TEST_SETTINGS=patient`. Fewer connections: tests wait for one more often, as large installations do.
+/// Longer waits: a machine that is busy with other work fails none. A shorter lock timeout: who waits for a lock in
 /// vain is refused soon.
 fn patient(config: &mut Config) {
     wait_in_line(config);

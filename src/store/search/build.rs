@@ -32,7 +32,7 @@ pub(super) fn statement(
     let arms = builder.arms(scope, search)?;
     let filters = builder.filters(search)?;
     let behind = match after {
-        Some(after) => Some((builder.behind(search, after)?, after)),
+        Some(after) => Some(builder.behind(search, after)?),
         None => None,
     };
     let limit = builder.bind(limit)?;

@@ -25,9 +25,16 @@ pub(super) struct Builder {
 pub(super) struct Parts<'a> {
     pub(super) search: &'a Search,
     pub(super) filters: String,
-    /// What comes behind the place, and the place.
-    pub(super) behind: Option<(String, &'a Place)>,
+    pub(super) behind: Option<Behind<'a>>,
     pub(super) limit: String,
+}
+
+/// What comes behind a place.
+pub(super) struct Behind<'a> {
+    /// The condition on the customer `c`; on the rank `r` as well if there are ranks.
+    pub(super) condition: String,
+    pub(super) place: &'a Place,
+    pub(super) is_ranked: bool,
 }
 
 /// Customers that the acting account sees for one reason.
@@ -56,6 +63,16 @@ impl Arm {
     /// the planner would take it to read a customer by its id, until there are statistics.
     pub(super) fn has_index_of(&self, order: OrderBy) -> bool {
         self.index != EVERY || order.is_by_name()
+    }
+
+    /// What must hold before its buckets are looked through: that an account above has customers which are shown below. Most have none.
+    pub(super) fn has_any(&self) -> String {
+        match self.shown {
+            Shown::Below => {
+                format!(" where exists (select from customers c where c.tenant_id = $1 and {} offset 0)", self.index)
+            }
+            Shown::All | Shown::ByPlace => String::new(),
+        }
     }
 
     /// The grams of its customers that the index must have beside those of their text: what filters ask for, and of an account
@@ -155,15 +172,18 @@ impl Builder {
         Ok(arms)
     }
 
-    /// What comes behind a place, in the order of the list or within a rank.
-    pub(super) fn behind(&mut self, search: &Search, after: &Place) -> Result<String> {
-        let key = match &after.key {
+    /// What comes behind a place, in the order of the list.
+    pub(super) fn behind<'a>(&mut self, search: &Search, place: &'a Place) -> Result<Behind<'a>> {
+        let key = match &place.key {
             PlaceKey::Name(key) => self.bind(key.as_bytes().to_vec())?,
             PlaceKey::At(at) => self.bind(*at)?,
         };
-        let id = self.bind(after.id.get())?;
+        let id = self.bind(place.id.get())?;
         let beyond = if search.order.descending { "<" } else { ">" };
-        Ok(format!(" and (c.{}, c.id) {beyond} ({key}, {id})", column(search.order.by)))
+        let condition = format!("(c.{}, c.id) {beyond} ({key}, {id})", column(search.order.by));
+        let is_ranked = search.order.by == OrderBy::Relevance && !search.query.is_empty();
+        let condition = if is_ranked { format!("(r.rank > {} or {condition})", place.rank) } else { condition };
+        Ok(Behind { condition, place, is_ranked })
     }
 }
 

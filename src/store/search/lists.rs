@@ -98,9 +98,8 @@ impl Builder {
 
     /// Customers of an arm that have the keys of the filters, all or those of a page.
     fn with_keys(&mut self, parts: &Parts<'_>, walk: &Walk<'_>, page: bool) -> Result<String> {
-        let grams = walk.arm.grams(parts.search);
-        let filters = (walk.arm.node.clone(), self.grams(&grams)?);
-        let candidates = Candidates::of(std::iter::once(filters).chain(walk.arm.within()).collect());
+        let grams = self.grams(&walk.arm.grams(parts.search))?;
+        let candidates = Candidates::of(walk.arm, &grams);
         if !page || !parts.search.order.by.is_by_name() {
             return self.buckets(parts, walk, &candidates, PLACE, "");
         }

@@ -1,8 +1,8 @@
 //! Customers that match a query, in the order of relevance or in another one.
 //!
-//! If all matches fit on the page, one walk from bucket to bucket reads them with their ranks. If not, each rank is a walk that
-//! stops when the page is full, and is only executed if those before it have not filled the page. An order by time has no
-//! buckets: all matches are read, unless the first customers in that order have enough.
+//! If all matches fit on the page, one walk from bucket to bucket reads them with their ranks. If not, such a walk is made for each
+//! rank, until the page is full. An order by time has no buckets: all matches are read, unless the first customers in that order have
+//! enough.
 
 use super::{
     builder::{Arm, Builder, Parts, order},
@@ -16,38 +16,31 @@ impl Builder {
     pub(super) fn matches(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<(String, String)> {
         match parts.search.order.by {
             OrderBy::Relevance => self.by_relevance(parts, arms, query),
-            OrderBy::Name => Ok((String::new(), self.by_name(parts, arms, query, Rank::Any, &parts.limit)?)),
+            OrderBy::Name => Ok((String::new(), self.by_name(parts, arms, query)?)),
             OrderBy::CreateTime | OrderBy::UpdateTime => self.by_time(parts, arms, query),
         }
     }
 
     fn by_relevance(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<(String, String)> {
-        let first = parts.behind.as_ref().map_or(0, |(_, after)| after.rank);
-        let (mut with, mut pages, mut need) = (String::new(), Vec::new(), parts.limit.clone());
+        let ranked = self.by_rank_and_name(parts, arms, query)?;
+        let limit = &parts.limit;
         // Behind a place there is as a rule more than a page.
-        if parts.behind.is_none() && !parts.search.asks_for_common() {
-            with = self.all_matches(parts, arms, query)?;
-            pages.push("select * from found where (select yes from found_is_all)".to_owned());
-            need = format!("case when (select yes from found_is_all) then 0 else {need} end");
+        if parts.behind.is_some() || parts.search.asks_for_common() {
+            return Ok((String::new(), format!("{ranked} limit {limit}")));
         }
-        for rank in Rank::ORDER.into_iter().filter(|rank| rank.number() >= first) {
-            let name = format!("rank{}", rank.number());
-            let need_now = format!("greatest({need}, 0)");
-            let page = self.by_name(parts, arms, query, rank, &need_now)?;
-            let order = order(parts.search, "u");
-            with += &format!("{name} as materialized (select * from ({page}) u order by {order} limit {need_now}), ");
-            need += &format!(" - (select count(*) from {name})");
-            pages.push(format!("select * from {name}"));
-        }
-        Ok((with, pages.join(" union all ")))
+        let page = format!(
+            "(select * from found where (select yes from found_is_all)) union all
+             ({ranked} limit case when (select yes from found_is_all) then 0 else {limit} end)"
+        );
+        Ok((self.all_matches(parts, arms, query)?, page))
     }
 
     /// Matches in no order, each with its rank, and whether they are all.
     fn all_matches(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<String> {
         let (mut all, limit) = (Vec::new(), &parts.limit);
         for arm in arms {
-            let walk = Walk { arm, matches: Some(query.matches(parts.search, arm, Rank::Any)), behind: None };
-            let candidates = self.candidates(parts.search, arm, Rank::Any)?;
+            let walk = Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: None };
+            let candidates = self.candidates(parts.search, arm)?;
             let columns = format!("{PLACE}, {} as place", query.rank(arm));
             let walk = self.buckets(parts, &walk, &candidates, &columns, "")?;
             all.push(format!("(select {PLACE}, c.place {walk} limit {limit})"));
@@ -59,24 +52,35 @@ impl Builder {
         ))
     }
 
-    /// The matches of one rank in all arms, by name.
-    fn by_name(
-        &mut self,
-        parts: &Parts<'_>,
-        arms: &[Arm],
-        query: &BoundQuery,
-        rank: Rank,
-        need: &str,
-    ) -> Result<String> {
-        let place = rank.number();
-        let behind = parts.behind.as_ref().filter(|(_, after)| rank == Rank::Any || after.rank == place);
-        let stop = format!(" order by {} limit {need}", order(parts.search, "c"));
+    /// The matches of all arms rank by rank `r`, each by name: the next rank is looked for when there is room for it.
+    fn by_rank_and_name(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<String> {
+        let (mut all, limit) = (Vec::new(), &parts.limit);
+        let (order, stop) = (order(parts.search, "u"), stop(parts));
+        for arm in arms {
+            let matches = format!("{} and {} = r.rank", query.matches(parts.search, arm), query.rank(arm));
+            let walk = Walk { arm, matches: Some(matches), behind: parts.behind.as_ref() };
+            let candidates = self.candidates_of_rank(parts.search, arm)?;
+            let walk = self.buckets(parts, &walk, &candidates, PLACE, &stop)?;
+            all.push(format!("(select {PLACE}, r.rank as place {walk} limit {limit})"));
+        }
+        let first = parts.behind.as_ref().map_or(0, |behind| behind.place.rank);
+        let last = Rank::Matches.number();
+        Ok(format!(
+            "select p.* from generate_series({first}, {last}) r (rank)
+             cross join lateral (select * from ({}) u order by {order} limit {limit}) p",
+            all.join(" union all ")
+        ))
+    }
+
+    /// The matches of all arms by name, whatever their rank.
+    fn by_name(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<String> {
         let mut all = Vec::new();
         for arm in arms {
-            let walk = Walk { arm, matches: Some(query.matches(parts.search, arm, rank)), behind };
-            let candidates = self.candidates(parts.search, arm, rank)?;
-            let walk = self.buckets(parts, &walk, &candidates, PLACE, &stop)?;
-            all.push(format!("(select {PLACE}, {place} as place {walk} limit {need})"));
+            let walk =
+                Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: parts.behind.as_ref() };
+            let candidates = self.candidates(parts.search, arm)?;
+            let walk = self.buckets(parts, &walk, &candidates, PLACE, &stop(parts))?;
+            all.push(format!("(select {PLACE}, 0 as place {walk} limit {})", parts.limit));
         }
         Ok(all.join(" union all "))
     }
@@ -84,9 +88,9 @@ impl Builder {
     fn by_time(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<(String, String)> {
         let (mut with, mut all) = (String::new(), Vec::new());
         for (place, arm) in arms.iter().enumerate() {
-            let matches = Some(query.matches(parts.search, arm, Rank::Any));
+            let matches = Some(query.matches(parts.search, arm));
             let walk = Walk { arm, matches, behind: parts.behind.as_ref() };
-            let candidates = self.candidates(parts.search, arm, Rank::Any)?;
+            let candidates = self.candidates(parts.search, arm)?;
             let rest = self.buckets(parts, &walk, &candidates, PLACE, "")?;
             let (before, arm) = first_or(parts, &walk, &format!("first{place}"), None, &rest);
             with += &before;
@@ -108,10 +112,15 @@ impl Builder {
         }
         let mut all = Vec::new();
         for arm in arms {
-            let walk = Walk { arm, matches: Some(query.matches(parts.search, arm, Rank::Any)), behind: None };
-            let candidates = self.candidates(parts.search, arm, Rank::Any)?;
+            let walk = Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: None };
+            let candidates = self.candidates(parts.search, arm)?;
             all.push(self.buckets(parts, &walk, &candidates, PLACE, "")?);
         }
         Ok(counted(&all))
     }
+}
+
+/// What ends a bucket: a full page, in order.
+fn stop(parts: &Parts<'_>) -> String {
+    format!(" order by {} limit {}", order(parts.search, "c"), parts.limit)
 }

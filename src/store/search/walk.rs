@@ -1,11 +1,12 @@
 //! Walks: from bucket to bucket, and along an index of the order.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::LazyLock};
 
 use super::{
-    builder::{Arm, Builder, Node, Parts, order},
+    builder::{Arm, Behind, Builder, Node, Parts, order},
     keys::Candidates,
     place::{COUNTED, Place, PlaceKey},
+    words::ALIVE,
 };
 use crate::{
     domain::{
@@ -34,13 +35,25 @@ const TEXT: &str = " cross join lateral (
     where s.tenant_id = $1 and s.customer_id = c.id offset 0
  ) s";
 
-/// One walk: the conditions on a customer `c`, and on its text `s` if there are any.
+/// The words of the acting account's custom IDs of each customer. `offset 0` keeps the planner from reading all custom IDs of the account
+/// into a hash table.
+static CUSTOM_IDS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        " cross join lateral (
+            select coalesce(string_agg(i.search_words, chr(29)), '') as ids from custom_ids i
+            where i.tenant_id = $1 and i.customer_id = c.id and i.account_id = $3 and {ALIVE}
+            offset 0
+         ) x"
+    )
+});
+
+/// One walk: the conditions on a customer `c`, and on its text `s` and its custom IDs `x` if there are any.
 pub(super) struct Walk<'a> {
     pub(super) arm: &'a Arm,
-    /// What must hold of the text; none if nothing is asked of it.
+    /// What must hold of text and custom IDs; none if nothing is asked of them.
     pub(super) matches: Option<String>,
     /// What comes behind the place.
-    pub(super) behind: Option<&'a (String, &'a Place)>,
+    pub(super) behind: Option<&'a Behind<'a>>,
 }
 
 impl Walk<'_> {
@@ -49,12 +62,17 @@ impl Walk<'_> {
         format!("{}{}{}{}", self.arm.whose, parts.filters, self.after(), matches.collect::<String>())
     }
 
-    fn after(&self) -> &str {
-        self.behind.map(|(text, _)| text.as_str()).unwrap_or_default()
+    fn after(&self) -> String {
+        self.behind.map(|behind| format!(" and {}", behind.condition)).unwrap_or_default()
     }
 
-    fn text(&self, parts: &Parts<'_>) -> &'static str {
-        if self.matches.is_some() || !parts.search.countries.is_empty() { TEXT } else { "" }
+    fn text(&self, parts: &Parts<'_>) -> String {
+        let text = if self.matches.is_some() || !parts.search.countries.is_empty() { TEXT } else { "" };
+        format!("{text}{}", self.custom_ids())
+    }
+
+    fn custom_ids(&self) -> &'static str {
+        if self.matches.is_some() { &CUSTOM_IDS } else { "" }
     }
 
     /// All customers, along an index of the order.
@@ -101,33 +119,32 @@ impl Builder {
         }
         let (from, to, step) = self.bounds(parts.search, walk.behind)?;
         Ok(format!(
-            "from (select n{} from generate_series({from}, {to}, {step}) n) b
+            "from ({}) b
              cross join lateral (
                 select {columns} from ({}) s
                 cross join lateral (
                     select c.* from customers c where c.tenant_id = $1 and c.id = s.customer_id offset 0
-                ) c
+                ) c{}
                 where {}{stop}
              ) c",
-            candidates.columns(),
+            candidates.buckets((&from, &to, step), &walk.arm.has_any()),
             candidates.rows(),
+            walk.custom_ids(),
             walk.condition(parts),
         ))
     }
 
     /// The first and the last bucket, and the step from one to the next.
-    fn bounds(&mut self, search: &Search, behind: Option<&(String, &Place)>) -> Result<(String, String, i32)> {
+    fn bounds(&mut self, search: &Search, behind: Option<&Behind<'_>>) -> Result<(String, String, i32)> {
         let last = i32::from(SortKey::BUCKETS) - 1;
-        let first = behind.and_then(|(_, after)| match &after.key {
-            PlaceKey::Name(key) => Some(i32::from(key.bucket())),
-            PlaceKey::At(_) => None,
-        });
-        let (from, to, step) = if search.order.descending && search.order.by == OrderBy::Name {
-            (first.unwrap_or(last), 0, -1)
-        } else {
-            (first.unwrap_or(0), last, 1)
-        };
-        Ok((self.bind(from)?, self.bind(to)?, step))
+        let is_turned = search.order.descending && search.order.by == OrderBy::Name;
+        let (first, to, step) = if is_turned { (last, 0, -1) } else { (0, last, 1) };
+        let mut from = self.bind(first)?;
+        if let Some(Behind { place: Place { rank, key: PlaceKey::Name(key), .. }, is_ranked, .. }) = behind {
+            let bucket = self.bind(i32::from(key.bucket()))?;
+            from = if *is_ranked { format!("case when r.rank = {rank} then {bucket} else {from} end") } else { bucket };
+        }
+        Ok((from, self.bind(to)?, step))
     }
 }
 

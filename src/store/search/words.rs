@@ -68,8 +68,6 @@ pub(super) enum Rank {
     Starts,
     /// It matches in another way.
     Matches,
-    /// It matches in any way.
-    Any,
 }
 
 impl Rank {
@@ -79,7 +77,7 @@ impl Rank {
     /// The number that stands for it in a place.
     pub(super) const fn number(self) -> i32 {
         match self {
-            Self::Exact | Self::Any => 0,
+            Self::Exact => 0,
             Self::Starts => 1,
             Self::Matches => 2,
         }
@@ -136,30 +134,20 @@ impl Builder {
 }
 
 impl BoundQuery {
-    /// What must hold of the text `s` of a customer `c` of this arm.
-    pub(super) fn matches(&self, search: &Search, arm: &Arm, rank: Rank) -> String {
+    /// What must hold of the text `s` and the custom IDs `x` of a customer `c` of this arm.
+    pub(super) fn matches(&self, search: &Search, arm: &Arm) -> String {
         let words = (!self.tokens.is_empty()).then(|| self.tokens.all_match(search, arm));
         let is_number = |field: SearchField| search.asks(field) && field.is_number();
         let number = self.number.iter().flat_map(|number| sections(arm, is_number, number));
         let value = sections(arm, |field| self.tokens.is_empty() && search.asks(field), &self.value);
-        let found = any(words.into_iter().chain(number).chain(value));
-        let starts = self.starts();
-        match rank {
-            Rank::Any => found,
-            Rank::Exact => format!("{found} and {}", self.exact(arm)),
-            Rank::Starts => format!("{found} and {starts} and not {}", self.exact(arm)),
-            Rank::Matches => format!("{found} and not {starts} and not {}", self.exact(arm)),
-        }
+        any(words.into_iter().chain(number).chain(value))
     }
 
     /// The number of the rank of a customer that matches.
     pub(super) fn rank(&self, arm: &Arm) -> String {
         let [exact, starts, rest] = Rank::ORDER.map(Rank::number);
-        format!("case when {} then {exact} when {} then {starts} else {rest} end", self.exact(arm), self.starts())
-    }
-
-    fn starts(&self) -> String {
-        format!("starts_with(s.name, {})", self.whole)
+        let starts_with = format!("starts_with(s.name, {})", self.whole);
+        format!("case when {} then {exact} when {starts_with} then {starts} else {rest} end", self.exact(arm))
     }
 
     /// Whether the name, a number or an email address is the query, whatever fields are asked for.
@@ -222,17 +210,9 @@ fn group(place: usize) -> String {
     format!("split_part(s.doc, chr(28), {})", place + 1)
 }
 
-/// That the acting account gave the customer a custom ID in whose words a text lies. `offset 0` keeps the planner from reading all
-/// custom IDs of the account into a hash table.
+/// That the acting account gave the customer a custom ID in whose words a text lies.
 fn numbered(text: &str) -> String {
-    format!(
-        "exists (
-            select from custom_ids i
-            where i.tenant_id = $1 and i.customer_id = s.customer_id and i.account_id = $3
-              and strpos(i.search_words, {text}) > 0 and {ALIVE}
-            offset 0
-        )"
-    )
+    format!("strpos(x.ids, {text}) > 0")
 }
 
 fn any(conditions: impl IntoIterator<Item = String>) -> String {
