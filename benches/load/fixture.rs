@@ -85,8 +85,7 @@ impl Fixture {
 
         let logged = serve(&scratch, &format!("{url}{LOG_ALL}"), options.connections, &LONG_WAITS)?;
         let log = Log::of(&cluster);
-        let model = Model::make(&logged, &issuer, &log).await?;
-        drop(logged);
+        let mut model = Model::make(&logged, &issuer, &log).await?;
 
         let pending = TO_APPROVE_PER_SECOND * (options.seconds + WARM_UP.as_secs());
         if options.wants(|path| path == Path::Approve) {
@@ -107,17 +106,20 @@ impl Fixture {
             true => Some(serve(&scratch, &url, options.connections, &[])?),
             false => None,
         };
-        let get = pgbench::reading(&mut sql, &model.read, &model.customer, TO_READ).await?;
-        let create =
-            pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
         let service = serve(&scratch, &url, options.connections, &LONG_WAITS)?;
         let reports = options.wants(|path| matches!(path, Path::Report | Path::ReportCopy));
         if reports || options.wants(|path| path == Path::ActivateFeature) {
             billing::prepare(&mut sql, &service, &issuer, &model.tenant, TO_READ).await?;
+            // New customers are now on the plan.
+            model.create_again(&logged, &issuer, &log).await?;
         }
+        drop(logged);
         if reports {
             billing::give_features(&mut sql, &model.account).await?;
         }
+        let get = pgbench::reading(&mut sql, &model.read, &model.customer, TO_READ).await?;
+        let create =
+            pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
         let bystander = Bystander::make(&service, &issuer, &token, &model.account).await?;
         fs::write(scratch.file("answer"), model.answer.encode_to_vec())?;
         let bare = [baseline::FLAG.to_owned(), scratch.file("answer").display().to_string()];

@@ -91,17 +91,20 @@ impl Model {
         let (channel, admin) = (connect(service).await?, issuer.bearer(ADMIN)?);
         let tenant = tenant(&channel, issuer, "Load Distribution").await?;
         let account = account(&channel, &admin, &tenant, "Load Reseller", false).await?;
-        // The first call also reads the caller's membership; the second is like all others.
-        customer(&channel, &admin, &account, &customers::token()).await?;
-        let (token, from) = (customers::token(), log.end()?);
-        let customer = customer(&channel, &admin, &account, &token).await?;
-        let created = log.statements(from)?;
+        let (customer, token, created) = logged_create(&channel, &admin, &account, log).await?;
         let from = log.end()?;
         let read = pb::GetCustomerRequest { customer_id: customer.clone(), view: pb::CustomerView::Full.into() };
         let read = authorized(&admin, Some(&account), read);
         let answer = into_answer(CustomerServiceClient::new(channel).get_customer(read).await)?;
         let read = log.statements(from)?;
         Ok(Self { tenant, account, customer, token, answer, created, read })
+    }
+
+    /// Logs a create again, after a change of what it is decided by.
+    pub async fn create_again(&mut self, service: &Server, issuer: &Issuer, log: &Log) -> Result<()> {
+        let (channel, admin) = (connect(service).await?, issuer.bearer(ADMIN)?);
+        (_, self.token, self.created) = logged_create(&channel, &admin, &self.account, log).await?;
+        Ok(())
     }
 
     /// Copies the customer so many times, with other ids and tokens.
@@ -130,4 +133,18 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// Creates a customer; returns its id, its token, and the statements that created it.
+async fn logged_create(
+    channel: &Channel,
+    admin: &Bearer,
+    account: &str,
+    log: &Log,
+) -> Result<(String, String, Vec<pgbench::Statement>)> {
+    // The first call also reads the caller's membership; the second is like all others.
+    customer(channel, admin, account, &customers::token()).await?;
+    let (token, from) = (customers::token(), log.end()?);
+    let customer = customer(channel, admin, account, &token).await?;
+    Ok((customer, token, log.statements(from)?))
 }

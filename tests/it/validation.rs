@@ -65,9 +65,9 @@ async fn what_is_wrong_and_what_is_missing_is_reported_at_once_with_rules() {
         contacts: vec![
             pb::Contact { first_name: "Jan".to_owned(), ..Default::default() },
             pb::Contact { first_name: "Piet".to_owned(), phone: phone("1"), ..Default::default() },
-            pb::Contact { email: "\"piet\"@x.nl".to_owned(), phone: phone("2"), ..Default::default() },
+            pb::Contact { email: "piet".to_owned(), phone: phone("2"), ..Default::default() },
         ],
-        email: "none".to_owned(),
+        email: "\"none\"@x.nl".to_owned(),
         ..Default::default()
     };
     let refused = assert_refused(acme.admin.create(asked.clone()).await, Code::InvalidArgument, "INVALID_FIELDS");
@@ -85,9 +85,9 @@ async fn what_is_wrong_and_what_is_missing_is_reported_at_once_with_rules() {
         ("customer.billing_address.postal_code", "POSTAL_CODE_UNUSED"),
         ("customer.shipping_address.state", "STATE"),
         ("customer.contacts[1].phone.number", "PHONE"),
-        ("customer.contacts[2].email", "EMAIL_QUOTED"),
+        ("customer.contacts[2].email", "EMAIL"),
         ("customer.contacts[2].phone.number", "PHONE"),
-        ("customer.email", "EMAIL"),
+        ("customer.email", "EMAIL_QUOTED"),
         ("customer.legal_name", "REQUIRED"),
         ("customer.custom_ids.erp", "REQUIRED"),
         ("customer.primary_address.city", "REQUIRED"),
@@ -149,6 +149,8 @@ async fn what_was_stored_before_the_rules_stays_and_is_reported_until_it_is_chan
         "tax_ids": [{"value": "NL1", "country": "Holland"}],
         "primary_address": {"country": "Atlantis", "state": "Deep", "city": "Poseidonis"},
         "phone": {"number": "+31 1"},
+        "email": "\"ada king\"@x.example",
+        "contacts": [{"contact_id": "0192a000-0000-7000-8000-000000000001", "last_name": "King", "email": "ada@[192.0.2.1]"}],
     });
     let mut sql = world.sql().await;
     let stored = sqlx::query("update customers set profile = profile || $1 where id::text = $2");
@@ -165,15 +167,23 @@ async fn what_was_stored_before_the_rules_stays_and_is_reported_until_it_is_chan
         ("currency", pb::FieldRule::Currency),
         ("industry", pb::FieldRule::Industry),
         ("tax_ids[0].value", pb::FieldRule::TaxIdFormat),
+        ("email", pb::FieldRule::EmailQuoted),
+        ("contacts[0].email", pb::FieldRule::Email),
         ("phone.number", pb::FieldRule::Phone),
     ];
     assert_eq!(reported, expected);
     // Sent again beside what changes, it is left alone.
     let city = pb::Customer { legal_name: "Ada B.V.".to_owned(), ..read.clone() };
-    let paths = ["legal_name", "currency", "industry", "tax_ids", "primary_address", "phone"];
+    let paths = ["legal_name", "currency", "industry", "tax_ids", "primary_address", "phone", "email", "contacts"];
     let updated = acme.admin.update(city, &paths).await.unwrap();
-    assert_eq!((updated.invalid_fields.len(), updated.legal_name.as_str()), (5, "Ada B.V."));
+    assert_eq!((updated.invalid_fields.len(), updated.legal_name.as_str()), (7, "Ada B.V."));
     // Changed, it is compared.
+    let wrong = pb::Customer { email: "\"ada\"@x.example".to_owned(), ..read.clone() };
+    let refused = acme.admin.update(wrong, &["email"]).await;
+    assert_eq!(
+        broken(&assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS")),
+        pairs(&[("customer.email", "EMAIL_QUOTED")])
+    );
     let wrong = pb::Customer { currency: "Gulden".to_owned(), ..read.clone() };
     let refused = acme.admin.update(wrong, &["currency"]).await;
     assert_eq!(
@@ -181,7 +191,7 @@ async fn what_was_stored_before_the_rules_stays_and_is_reported_until_it_is_chan
         pairs(&[("customer.currency", "CURRENCY")])
     );
     let right = pb::Customer { currency: "EUR".to_owned(), ..read };
-    assert_eq!(acme.admin.update(right, &["currency"]).await.unwrap().invalid_fields.len(), 4);
+    assert_eq!(acme.admin.update(right, &["currency"]).await.unwrap().invalid_fields.len(), 6);
 }
 
 #[tokio::test]

@@ -81,7 +81,15 @@ impl Profile {
         [&self.phone, &self.fax].into_iter().chain(contacts).flatten()
     }
 
-    /// The same, to change, each with its path.
+    /// The email addresses, each with its path.
+    pub fn emails(&self) -> impl Iterator<Item = (String, &Email)> {
+        let contacts = self.contacts.as_slice().iter().enumerate();
+        let contacts = contacts.map(|(place, contact)| (format!("contacts[{place}].email"), &contact.email));
+        let own = [("email".to_owned(), &self.email), ("billing_email".to_owned(), &self.billing_email)];
+        own.into_iter().chain(contacts).filter_map(|(path, email)| email.as_ref().map(|email| (path, email)))
+    }
+
+    /// The phones, to change, each with its path.
     pub fn phones_mut(&mut self) -> impl Iterator<Item = (String, &mut Phone)> {
         let contacts = self.contacts.iter_mut().enumerate();
         let contacts = contacts.map(|(place, contact)| (format!("contacts[{place}].phone"), &mut contact.phone));

@@ -208,9 +208,9 @@ fn whole(violations: &mut Violations, at: String, field: Field, customer: &pb::C
         Field::BillingAddress => whole_address(violations, &at, AddressKind::Billing, customer),
         Field::ShippingAddress => whole_address(violations, &at, AddressKind::Shipping, customer),
         Field::Contacts => contacts(violations, &customer.contacts).map(Edit::Contacts),
-        Field::Email => violations.check(at, optional(&customer.email, Email::parse)).map(Edit::Email),
+        Field::Email => violations.check(at, optional(&customer.email, Email::written)).map(Edit::Email),
         Field::BillingEmail => {
-            violations.check(at, optional(&customer.billing_email, Email::parse)).map(Edit::BillingEmail)
+            violations.check(at, optional(&customer.billing_email, Email::written)).map(Edit::BillingEmail)
         }
         Field::Phone => phone(violations, &at, customer.phone.as_ref()).map(Edit::Phone),
         Field::Fax => phone(violations, &at, customer.fax.as_ref()).map(Edit::Fax),

@@ -104,7 +104,7 @@ fn parse_contact(violations: &mut Violations, at: &str, raw: &pb::Contact) -> Co
         first_name: violations.check(field("first_name"), Text::parse_optional(first_name)).flatten(),
         last_name: violations.check(field("last_name"), Text::parse_optional(last_name)).flatten(),
         job_title: violations.check(field("job_title"), Text::parse_optional(job_title)).flatten(),
-        email: violations.check(field("email"), optional(email, Email::parse)).flatten(),
+        email: violations.check(field("email"), optional(email, Email::written)).flatten(),
         phone: phone(violations, &field("phone"), number.as_ref()).flatten(),
         primary: *primary,
         unknown: UnknownFields::default(),

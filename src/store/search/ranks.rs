@@ -76,8 +76,7 @@ impl Builder {
     fn by_name(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<String> {
         let mut all = Vec::new();
         for arm in arms {
-            let walk =
-                Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: parts.behind.as_ref() };
+            let walk = Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: parts.behind.as_ref() };
             let candidates = self.candidates(parts.search, arm)?;
             let walk = self.buckets(parts, &walk, &candidates, PLACE, &stop(parts))?;
             all.push(format!("(select {PLACE}, 0 as place {walk} limit {})", parts.limit));

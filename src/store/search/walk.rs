@@ -142,7 +142,11 @@ impl Builder {
         let mut from = self.bind(first)?;
         if let Some(Behind { place: Place { rank, key: PlaceKey::Name(key), .. }, is_ranked, .. }) = behind {
             let bucket = self.bind(i32::from(key.bucket()))?;
-            from = if *is_ranked { format!("case when r.rank = {rank} then {bucket} else {from} end") } else { bucket };
+            from = if *is_ranked {
+                format!("case when r.rank = {rank} then {bucket}::integer else {from}::integer end")
+            } else {
+                bucket
+            };
         }
         Ok((from, self.bind(to)?, step))
     }

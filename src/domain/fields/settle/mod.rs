@@ -66,6 +66,11 @@ impl CustomerFields {
                 violations.nest(&format!("tax_ids[{place}]"), settle_tax_id(tax_id));
             }
         }
+        for (path, email) in profile.emails() {
+            if !before.emails().any(|(_, known)| known == email) {
+                violations.check(path, email.check());
+            }
+        }
         let known: Vec<&Phone> = before.phones().collect();
         for (path, phone) in profile.phones_mut() {
             violations.check(format!("{path}.number"), settle_phone(phone, &known, country));
