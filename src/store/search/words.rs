@@ -191,6 +191,10 @@ impl BoundWord {
 fn sections(arm: &Arm, of: impl Fn(SearchField) -> bool, text: &str) -> Vec<String> {
     let asked = SECTIONS.iter().filter(|section| of(section.field));
     let mut found: Vec<String> = asked.filter_map(|section| contains(arm, *section, text)).collect();
+    // To take a section out of the document costs several times a look at all of it.
+    if found.len() > 1 {
+        found = vec![format!("(strpos(s.doc, {text}) > 0 and {})", any(found))];
+    }
     found.extend(of(SearchField::Number).then(|| numbered(text)));
     found
 }
