@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::Result;
 
 /// Maximum time until a server listens.
-const STARTING: Duration = Duration::from_secs(30);
+const STARTING: Duration = Duration::from_secs(180);
 /// Time between two reads of a server's log: long enough not to wake up for every line, short enough for the pipe not to
 /// fill.
 const READING: Duration = Duration::from_millis(4);

@@ -42,7 +42,7 @@ const IN_ROUND: usize = 100;
 /// Rounds at once. One at a time has the largest rounds, and so the least work for each read.
 const ROUNDS: usize = 4;
 /// A round that takes longer is slow: those that wait need not wait for it.
-const SLOW: Duration = Duration::from_millis(10);
+const SLOW: Duration = Duration::from_millis(3);
 /// Bytes of rows that one round gives to its callers.
 const ROUND_BYTES: usize = 4 * 1024 * 1024;
 
