@@ -118,8 +118,9 @@ impl Fixture {
             billing::give_features(&mut sql, &model.account).await?;
         }
         let get = pgbench::reading(&mut sql, &model.read, &model.customer, TO_READ).await?;
-        let create =
-            pgbench::creating(&mut sql, &model.created, &model.token, &[&model.tenant, &model.account]).await?;
+        let plans: Vec<String> = sqlx::query_scalar("select id::text from rate_plans").fetch_all(&mut sql).await?;
+        let kept: Vec<&str> = [&model.tenant, &model.account].into_iter().chain(&plans).map(String::as_str).collect();
+        let create = pgbench::creating(&mut sql, &model.created, &model.token, &kept).await?;
         let bystander = Bystander::make(&service, &issuer, &token, &model.account).await?;
         fs::write(scratch.file("answer"), model.answer.encode_to_vec())?;
         let bare = [baseline::FLAG.to_owned(), scratch.file("answer").display().to_string()];

@@ -143,8 +143,7 @@ pub async fn creating(sql: &mut PgConnection, statements: &[Statement], token: &
         script.push_str(&format!("\\set {variable} random(0, 9007199254740991)\n"));
     }
     let fillings: Vec<_> = new.iter().map(|(variable, id)| (**id, new_id(id, variable))).collect();
-    let began = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-    let variables = vec![("transaction".to_owned(), "0".to_owned()), ("began".to_owned(), began.to_string())];
+    let variables = vec![("transaction".to_owned(), "0".to_owned())];
     let mut bench = Bench { script, variables };
     for statement in statements {
         let vary = |value: &str, name: &str| fill(value, name, token, &fillings);
@@ -229,6 +228,9 @@ impl Bench {
         pgbench.current_dir(&folder).stdin(Stdio::null()).kill_on_drop(true);
         pgbench.args(["-n", "-M", "prepared", "-f", "script.sql", "-l", "--log-prefix=log"]);
         pgbench.args([format!("-c{clients}"), format!("-j{}", clients.min(2)), format!("-T{seconds}")]);
+        // Each run makes tokens of its own.
+        let began = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        pgbench.arg("-D").arg(format!("began={began}"));
         for (name, value) in &self.variables {
             pgbench.arg("-D").arg(format!("{name}={value}"));
         }
