@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        search::{OrderBy, Search},
+        search::{OrderBy, Search, SearchField},
         values::sort_key::SortKey,
     },
     error::Result,
@@ -68,11 +68,13 @@ impl Walk<'_> {
 
     fn text(&self, parts: &Parts<'_>) -> String {
         let text = if self.matches.is_some() || !parts.search.countries.is_empty() { TEXT } else { "" };
-        format!("{text}{}", self.custom_ids())
+        format!("{text}{}", self.custom_ids(parts.search))
     }
 
-    fn custom_ids(&self) -> &'static str {
-        if self.matches.is_some() { &CUSTOM_IDS } else { "" }
+    /// Ranks ask for custom IDs too, whatever field is searched.
+    fn custom_ids(&self, search: &Search) -> &'static str {
+        let asks = search.asks(SearchField::Number) || search.order.by == OrderBy::Relevance;
+        if self.matches.is_some() && asks { &CUSTOM_IDS } else { "" }
     }
 
     /// All customers, along an index of the order.
@@ -129,7 +131,7 @@ impl Builder {
              ) c",
             candidates.buckets((&from, &to, step), &walk.arm.has_any()),
             candidates.rows(),
-            walk.custom_ids(),
+            walk.custom_ids(parts.search),
             walk.condition(parts),
         ))
     }
