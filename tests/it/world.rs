@@ -614,7 +614,7 @@ impl Keys {
     /// The configuration of a server that accepts these keys.
     pub fn config(&self, database: PgConnectOptions) -> Config {
         let mut config = self.default_config(database);
-        if !by_default() {
+        if is_patient() {
             patient(&mut config);
         }
         config
@@ -670,11 +670,11 @@ impl Keys {
     }
 }
 
-/// Whether the tests' servers have the settings that `serve` has by default: so unless `CLIENTELE_TEST_SETTINGS=patient`.
-fn by_default() -> bool {
+/// Whether the tests' servers have settings of their own, and not those that `serve` has by default.
+fn is_patient() -> bool {
     match std::env::var("CLIENTELE_TEST_SETTINGS") {
-        Err(std::env::VarError::NotPresent) => true,
-        Ok(settings) if settings == "patient" => false,
+        Err(std::env::VarError::NotPresent) => false,
+        Ok(settings) if settings == "patient" => true,
         other => panic!("CLIENTELE_TEST_SETTINGS must be `patient`, or not be set: {other:?}"),
     }
 }

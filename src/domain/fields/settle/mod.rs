@@ -14,6 +14,7 @@ use crate::domain::{
     search::places::country_code,
     values::{
         address::{Address, AddressKind, AddressPart},
+        email::Email,
         enums::CustomerType,
         phone::Phone,
         tax_id::TaxId,
@@ -66,10 +67,9 @@ impl CustomerFields {
                 violations.nest(&format!("tax_ids[{place}]"), settle_tax_id(tax_id));
             }
         }
-        for (path, email) in profile.emails() {
-            if !before.emails().any(|(_, known)| known == email) {
-                violations.check(path, email.check());
-            }
+        let known: Vec<&Email> = before.emails().map(|(_, email)| email).collect();
+        for (path, email) in profile.emails().filter(|(_, email)| !known.contains(email)) {
+            violations.check(path, email.check());
         }
         let known: Vec<&Phone> = before.phones().collect();
         for (path, phone) in profile.phones_mut() {
