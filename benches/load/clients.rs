@@ -33,7 +33,6 @@ const CHANNELS: usize = 4;
 /// Everything that a worker's calls need.
 pub struct Caller {
     pub client: CustomerServiceClient<Channel>,
-    pub channel: Channel,
     pub billing: BillingServiceClient<Channel>,
     /// The worker's index.
     pub worker: u64,
@@ -45,8 +44,8 @@ impl Caller {
     /// A worker's caller on this connection.
     pub fn new(channel: Channel, worker: u64, token: &Bearer, account: &str) -> Self {
         let client = CustomerServiceClient::new(channel.clone());
-        let billing = BillingServiceClient::new(channel.clone());
-        Self { client, billing, channel, worker, token: token.clone(), account: account.to_owned() }
+        let billing = BillingServiceClient::new(channel);
+        Self { client, billing, worker, token: token.clone(), account: account.to_owned() }
     }
 
     pub fn request<M>(&self, message: M) -> Request<M> {

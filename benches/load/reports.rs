@@ -1,6 +1,6 @@
 //! The billing report, and what PostgreSQL alone takes for the same rows.
 
-use clientele::grpc::pb::{self, billing_service_client::BillingServiceClient};
+use clientele::grpc::pb;
 use sqlx::{ConnectOptions as _, PgConnection, postgres::PgConnectOptions};
 use tokio_stream::StreamExt as _;
 use tonic::Status;
@@ -21,9 +21,8 @@ impl Report {
 
 impl Call for Report {
     async fn call(&mut self) -> Result<bool, Status> {
-        let mut client = BillingServiceClient::new(self.0.channel.clone());
         let request = self.0.request(pb::StreamBillingReportRequest::default());
-        let mut stream = client.stream_billing_report(request).await?.into_inner();
+        let mut stream = self.0.billing.stream_billing_report(request).await?.into_inner();
         let mut rows = 0;
         while let Some(message) = stream.message().await? {
             rows += message.rows.len();
@@ -44,9 +43,9 @@ impl ReportFirst {
 
 impl Call for ReportFirst {
     async fn call(&mut self) -> Result<bool, Status> {
-        let mut client = BillingServiceClient::new(self.0.channel.clone());
         let message = pb::StreamBillingReportRequest { include_descendants: true, ..Default::default() };
-        let mut stream = client.stream_billing_report(self.0.request(message)).await?.into_inner();
+        let request = self.0.request(message);
+        let mut stream = self.0.billing.stream_billing_report(request).await?.into_inner();
         let first = stream.message().await?.unwrap_or_default();
         assert!(!first.rows.is_empty(), "an empty report");
         Ok(true)
