@@ -29,7 +29,7 @@ const RUN: &str = r#"
 trap '' HUP INT TERM
 "$@" </dev/null &
 echo $!
-exec >/dev/null
+exec >/dev/null 2>&1
 cat
 kill -s KILL $!
 "#;

@@ -1,12 +1,17 @@
 //! `allowed_actions`: the RPCs that would change a customer if the caller called them now. The commands use the same
 //! functions.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use crate::domain::{
     access::{caller::Caller, relation::Relation},
     billing::payment_method::PaymentMethod,
     customers::{command::DecisionInputs, customer::Customer, hold::Hold, merge::UNDONE_DAYS, status::Status},
     requests::contract,
-    values::{enums::Reach, timestamp::Timestamp},
+    values::{
+        enums::{Reach, Role},
+        timestamp::Timestamp,
+    },
 };
 
 /// Changes the acting account's own link: every account that sees the customer may call it. So does the next one.
@@ -75,10 +80,18 @@ impl Customer {
     }
 }
 
-/// Whether the caller has the least role that the contract names for this RPC.
+/// The least role that the contract names for each RPC that changes a customer.
+static LEAST_ROLES: LazyLock<HashMap<&'static str, Role>> = LazyLock::new(|| {
+    let of_services = contract::RPCS.iter().filter_map(|rpc| {
+        let name = SERVICES.iter().find_map(|service| rpc.path.strip_prefix(service))?;
+        match rpc.access {
+            contract::Access::Least(least) => Some((name, least)),
+            contract::Access::Authenticated | contract::Access::Platform => None,
+        }
+    });
+    of_services.collect()
+});
+
 fn has_role(caller: &Caller, name: &str) -> bool {
-    contract::RPCS
-        .iter()
-        .find(|rpc| SERVICES.iter().any(|service| rpc.path.strip_prefix(service) == Some(name)))
-        .is_some_and(|rpc| matches!(rpc.access, contract::Access::Least(least) if caller.role() >= least))
+    LEAST_ROLES.get(name).is_some_and(|least| caller.role() >= *least)
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::values::{
     address::{Address, AddressKind},
+    contact::Contact,
     contacts::Contacts,
     email::Email,
     label::Labels,
@@ -55,6 +56,22 @@ pub struct Profile {
     pub unknown: UnknownFields,
 }
 
+/// The path of a value of the customer's own, or of one of its contacts': the text is made where it is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValuePath {
+    contact: Option<usize>,
+    name: &'static str,
+}
+
+impl From<ValuePath> for String {
+    fn from(ValuePath { contact, name }: ValuePath) -> Self {
+        match contact {
+            Some(place) => format!("contacts[{place}].{name}"),
+            None => name.to_owned(),
+        }
+    }
+}
+
 impl Profile {
     /// One of the addresses.
     #[must_use]
@@ -77,24 +94,37 @@ impl Profile {
 
     /// All phone numbers: phone, fax and those of contacts.
     pub fn phones(&self) -> impl Iterator<Item = &Phone> {
-        let contacts = self.contacts.as_slice().iter().map(|contact| &contact.phone);
-        [&self.phone, &self.fax].into_iter().chain(contacts).flatten()
+        self.phones_with_paths().map(|(_, phone)| phone)
+    }
+
+    /// The same, each with the path of its number.
+    pub fn phones_with_paths(&self) -> impl Iterator<Item = (ValuePath, &Phone)> {
+        let own = [("phone.number", &self.phone), ("fax.number", &self.fax)];
+        self.with_paths(own, ("phone.number", |contact| &contact.phone))
     }
 
     /// The email addresses, each with its path.
-    pub fn emails(&self) -> impl Iterator<Item = (String, &Email)> {
-        let contacts = self.contacts.as_slice().iter().enumerate();
-        let contacts = contacts.map(|(place, contact)| (format!("contacts[{place}].email"), &contact.email));
-        let own = [("email".to_owned(), &self.email), ("billing_email".to_owned(), &self.billing_email)];
-        own.into_iter().chain(contacts).filter_map(|(path, email)| email.as_ref().map(|email| (path, email)))
+    pub fn emails(&self) -> impl Iterator<Item = (ValuePath, &Email)> {
+        let own = [("email", &self.email), ("billing_email", &self.billing_email)];
+        self.with_paths(own, ("email", |contact| &contact.email))
     }
 
-    /// The phones, to change, each with its path.
-    pub fn phones_mut(&mut self) -> impl Iterator<Item = (String, &mut Phone)> {
-        let contacts = self.contacts.iter_mut().enumerate();
-        let contacts = contacts.map(|(place, contact)| (format!("contacts[{place}].phone"), &mut contact.phone));
-        let own = [("phone".to_owned(), &mut self.phone), ("fax".to_owned(), &mut self.fax)];
-        own.into_iter().chain(contacts).filter_map(|(path, phone)| phone.as_mut().map(|phone| (path, phone)))
+    /// Values of the customer's own, then of its contacts.
+    fn with_paths<'a, T>(
+        &'a self,
+        own: [(&'static str, &'a Option<T>); 2],
+        (name, of_contact): (&'static str, fn(&Contact) -> &Option<T>),
+    ) -> impl Iterator<Item = (ValuePath, &'a T)> {
+        let own = own.into_iter().map(|(name, value)| (ValuePath { contact: None, name }, value));
+        let contacts = self.contacts.as_slice().iter().enumerate();
+        let contacts = contacts.map(move |(place, it)| (ValuePath { contact: Some(place), name }, of_contact(it)));
+        own.chain(contacts).filter_map(|(path, value)| Some((path, value.as_ref()?)))
+    }
+
+    /// The phones in the order of [`Profile::phones`], to change.
+    pub fn phones_mut(&mut self) -> impl Iterator<Item = &mut Phone> {
+        let contacts = self.contacts.iter_mut().map(|contact| &mut contact.phone);
+        [&mut self.phone, &mut self.fax].into_iter().chain(contacts).flatten()
     }
 
     /// Keeps the fields that a newer release stored in the parts that an update replaced: in an address that was not cleared, in a

@@ -94,6 +94,10 @@ pub fn in_use() -> Vec<(&'static str, &'static str, u16)> {
 /// # Errors
 /// There is no such currency, or it is not in use.
 pub fn parse(written: &str) -> Result<&'static str, Rule> {
+    // A code, as it is stored, needs no folding.
+    if let Some(exact) = Currency::from_code(written).filter(|currency| is_in_use(*currency)) {
+        return Ok(exact.code());
+    }
     let sign = written.trim().to_ascii_uppercase();
     if let Some((_, code)) = SIGNS.iter().find(|(known, _)| *known == sign) {
         return Ok(code);
@@ -169,7 +173,7 @@ mod tests {
         assert!((140..170).contains(&in_use().len()), "{}", in_use().len());
         assert!(in_use().contains(&("JPY", "Japanese yen", 0)) && in_use().contains(&("EUR", "Euro", 2)));
         for (code, name, _) in in_use() {
-            assert_eq!(parse(code), Ok(code));
+            assert_eq!((parse(code), parse(&code.to_lowercase())), (Ok(code), Ok(code)));
             assert!(parse(name).is_ok(), "{name}");
         }
     }

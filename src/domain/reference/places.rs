@@ -82,6 +82,13 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_the_country_that_its_letters_are_in_any_case() {
+        for (code, _) in countries() {
+            assert_eq!((country(code), country(&code.to_lowercase())), (Ok(code), Ok(code)));
+        }
+    }
+
+    #[test]
     fn an_unknown_country_is_refused_with_examples() {
         assert_eq!(country("Netherlands"), Ok("NL"));
         let refused = country("Atlantis").unwrap_err();

@@ -47,7 +47,9 @@ struct State {
 
 /// Returns the ISO 3166-1 code of two letters of a country that is given by a code, also that of digits, or an English name.
 pub(in crate::domain) fn country_code(country: &str) -> Option<&'static str> {
-    COUNTRIES.get(&letters(country)).copied()
+    // A code, as it is stored, needs no folding.
+    let exact = rust_iso3166::from_alpha2(country).map(|known| known.alpha2);
+    exact.or_else(|| COUNTRIES.get(&letters(country)).copied())
 }
 
 /// Every country: its ISO 3166-1 code of two letters and its English name in the standard, by code.

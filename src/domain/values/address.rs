@@ -111,6 +111,20 @@ impl Address {
         }
     }
 
+    /// Takes one part out; empty if it is not set.
+    #[must_use]
+    pub fn take(&mut self, part: AddressPart) -> String {
+        let taken = match part {
+            AddressPart::Line1 => self.line1.take(),
+            AddressPart::Line2 => self.line2.take(),
+            AddressPart::City => self.city.take(),
+            AddressPart::State => self.state.take(),
+            AddressPart::PostalCode => return self.postal_code.take().map(Text::into_string).unwrap_or_default(),
+            AddressPart::Country => self.country.take(),
+        };
+        taken.map(Text::into_string).unwrap_or_default()
+    }
+
     /// The state as it was given, if the state is a code that took its place.
     #[must_use]
     pub fn state_given(&self) -> Option<&str> {
@@ -188,7 +202,10 @@ mod tests {
         assert_eq!(serde_json::from_str::<Address>(&stored).unwrap(), address);
         for &part in AddressPart::VARIANTS {
             assert!(!address.is_empty());
+            let mut other = address.clone();
+            assert_eq!(other.take(part), address.get(part).unwrap());
             address.set(part, "").unwrap();
+            assert_eq!(other.get(part), None);
         }
         assert!(address.is_empty());
         assert_eq!(AddressPart::parse("planet"), None);

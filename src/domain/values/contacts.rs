@@ -169,6 +169,12 @@ impl Contacts {
         &self.0
     }
 
+    /// The contacts themselves.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<Contact> {
+        self.0
+    }
+
     pub(in crate::domain) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Contact> {
         self.0.iter_mut()
     }

@@ -74,6 +74,12 @@ impl System {
         if raw.is_empty() { Ok(Self::default()) } else { Self::parse(raw) }
     }
 
+    /// The text itself.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// Its name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -122,6 +122,12 @@ macro_rules! keyed {
                 &self.text
             }
 
+            /// The text itself.
+            #[must_use]
+            pub fn into_string(self) -> String {
+                self.text
+            }
+
             /// The key that it is compared by.
             #[must_use]
             pub fn key(&self) -> &$crate::domain::values::key::Key {

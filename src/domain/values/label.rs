@@ -139,6 +139,11 @@ impl Labels {
         self.0.iter()
     }
 
+    /// Their texts, by key.
+    pub fn into_texts(self) -> impl Iterator<Item = (String, String)> {
+        self.0.into_iter().map(|(LabelKey(key), LabelValue(value))| (key, value))
+    }
+
     /// Whether the map is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {

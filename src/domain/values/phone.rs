@@ -143,9 +143,11 @@ impl Phone {
         (self.e164, self.valid) = (Some(dialled.e164), dialled.valid);
     }
 
-    /// Takes over how an equal number was read.
-    pub(in crate::domain) fn read_like(&mut self, other: &Self) {
-        (self.e164, self.valid) = (other.e164.clone(), other.valid);
+    /// Number, extension and E.164 form, empty where there is none, and whether the number is in a range that is in use.
+    #[must_use]
+    pub fn into_parts(self) -> (String, String, String, bool) {
+        let extension = self.extension.map(|Extension(extension)| extension).unwrap_or_default();
+        (self.number.into_string(), extension, self.e164.unwrap_or_default(), self.valid)
     }
 
     /// The number as it was written.

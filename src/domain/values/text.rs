@@ -197,6 +197,12 @@ impl<const MAX: usize> Text<MAX> {
         Self(text)
     }
 
+    /// The text itself.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// The text as it is stored.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -5,9 +5,9 @@ use crate::{
         access::relation::Relation,
         customers::{dms::DmsLink, hold::Hold, status::Status},
         fields::{
-            customer_fields::CustomerFields,
             field::{Field, Readers, Shown, View},
             read_only::ReadOnlyField,
+            references::References,
         },
         reference::tax::TaxCheck,
         requests::options::Outcome,
@@ -75,43 +75,50 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         charges_before: _,
         etag,
     } = details;
-    let (fields, profile) = (&customer.fields, &customer.fields.profile);
     let cut = Cut { relation, view };
+    // What needs the whole customer. After that its values are moved into the message.
+    let invalid_fields = cut.show(ReadOnly::InvalidFields, || {
+        let refused = customer.fields.refused_today(industries.as_deref());
+        refused.all().iter().take(MAX_INVALID).map(invalid_field).collect()
+    });
+    let reseller = cut.show(ReadOnly::ResellerAccountId, || customer.migrated().map(|migration| migration.account));
+    let profile = customer.fields.profile;
     // Every field is named, so that a field that is added to the contract does not compile here.
     pb::Customer {
         id: cut.show(ReadOnly::Id, || customer.id.to_string()),
         account_id: cut.show(ReadOnly::AccountId, || customer.owner.to_string()),
-        r#type: cut.show(Field::Type, || customer_type(fields.customer_type).into()),
-        service_class: cut.show(Field::ServiceClass, || service_class(fields.service_class).into()),
-        reach: cut.show(Field::Reach, || reach(fields.reach).into()),
-        name: cut.show(Field::Name, || fields.name.as_str().to_owned()),
-        legal_name: cut.show(Field::LegalName, || text(profile.legal_name.as_ref())),
+        r#type: cut.show(Field::Type, || customer_type(customer.fields.customer_type).into()),
+        service_class: cut.show(Field::ServiceClass, || service_class(customer.fields.service_class).into()),
+        reach: cut.show(Field::Reach, || reach(customer.fields.reach).into()),
+        name: cut.show(Field::Name, || customer.fields.name.into_string()),
+        legal_name: cut.show(Field::LegalName, || text(profile.legal_name)),
         custom_ids: cut.show(ReadOnly::CustomIds, || {
-            link.custom_ids.iter().map(|(system, id)| (system.as_str().to_owned(), id.as_str().to_owned())).collect()
+            link.custom_ids.into_iter().map(|(system, id)| (system.into_string(), id.into_string())).collect()
         }),
-        registration_number: cut.show(Field::RegistrationNumber, || text(profile.registration_number.as_ref())),
+        registration_number: cut.show(Field::RegistrationNumber, || text(profile.registration_number)),
         tax_ids: cut.show(Field::TaxIds, || profile.tax_ids.as_slice().iter().map(tax_id).collect()),
-        currency: cut.show(Field::Currency, || text(profile.currency.as_ref())),
-        industry: cut.show(Field::Industry, || text(profile.industry.as_ref())),
-        primary_address: cut.show(Field::PrimaryAddress, || address(&profile.primary_address)),
-        billing_address: cut.show(Field::BillingAddress, || address(&profile.billing_address)),
-        shipping_address: cut.show(Field::ShippingAddress, || address(&profile.shipping_address)),
-        contacts: cut.show(Field::Contacts, || profile.contacts.as_slice().iter().map(contact).collect()),
-        email: cut.show(Field::Email, || email(profile.email.as_ref())),
-        billing_email: cut.show(Field::BillingEmail, || email(profile.billing_email.as_ref())),
-        phone: cut.show(Field::Phone, || profile.phone.as_ref().map(phone)),
-        fax: cut.show(Field::Fax, || profile.fax.as_ref().map(phone)),
-        sales_person_id: cut.show(Field::SalesPersonId, || reference(fields, Field::SalesPersonId)),
-        origin: cut.show(ReadOnly::Origin, || origin(fields.origin).into()),
-        order_reference: cut.show(Field::OrderReference, || text(fields.order_reference.as_ref())),
-        labels: cut.show(Field::Labels, || {
-            profile.labels.iter().map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect()
-        }),
+        currency: cut.show(Field::Currency, || text(profile.currency)),
+        industry: cut.show(Field::Industry, || text(profile.industry)),
+        primary_address: cut.show(Field::PrimaryAddress, || address(profile.primary_address)),
+        billing_address: cut.show(Field::BillingAddress, || address(profile.billing_address)),
+        shipping_address: cut.show(Field::ShippingAddress, || address(profile.shipping_address)),
+        contacts: cut.show(Field::Contacts, || profile.contacts.into_vec().into_iter().map(contact).collect()),
+        email: cut.show(Field::Email, || email(profile.email)),
+        billing_email: cut.show(Field::BillingEmail, || email(profile.billing_email)),
+        phone: cut.show(Field::Phone, || profile.phone.map(phone)),
+        fax: cut.show(Field::Fax, || profile.fax.map(phone)),
+        sales_person_id: cut
+            .show(Field::SalesPersonId, || reference(&customer.fields.references, Field::SalesPersonId)),
+        origin: cut.show(ReadOnly::Origin, || origin(customer.fields.origin).into()),
+        order_reference: cut.show(Field::OrderReference, || text(customer.fields.order_reference)),
+        labels: cut.show(Field::Labels, || profile.labels.into_texts().collect()),
         language: cut.show(Field::Language, || {
             profile.language.as_ref().map_or_else(String::new, |language| language.as_str().to_owned())
         }),
         status: cut.show(ReadOnly::Status, || status(&customer.status).into()),
-        status_reason: cut.show(ReadOnly::StatusReason, || text(customer.status.reason())),
+        status_reason: cut.show(ReadOnly::StatusReason, || {
+            customer.status.reason().map(|reason| reason.as_str().to_owned()).unwrap_or_default()
+        }),
         archived_at: cut.show(ReadOnly::ArchivedAt, || customer.archived_at.map(time_out)),
         allowed_actions: cut
             .show(ReadOnly::AllowedActions, || allowed_actions.into_iter().map(ToOwned::to_owned).collect()),
@@ -122,16 +129,14 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         created_by: cut.show(ReadOnly::CreatedBy, || Some(principal_out(&customer.created.by))),
         updated_by: cut.show(ReadOnly::UpdatedBy, || Some(principal_out(&customer.updated.by))),
         etag: cut.show(ReadOnly::Etag, || etag.unwrap_or_default()),
-        branch_id: cut.show(Field::BranchId, || reference(fields, Field::BranchId)),
+        branch_id: cut.show(Field::BranchId, || reference(&customer.fields.references, Field::BranchId)),
         tags: cut.show(ReadOnly::Tags, || link.tags.iter().map(tag_out).collect()),
         holds: cut.show(ReadOnly::Holds, || customer.holds.iter().map(hold).collect()),
         default_payment_method_id: cut.show(ReadOnly::DefaultPaymentMethodId, || {
             customer.payment.default.map(|id| id.to_string()).unwrap_or_default()
         }),
         dms_link: cut.show(ReadOnly::DmsLink, || dms(dms_link).into()),
-        reseller_account_id: cut.show(ReadOnly::ResellerAccountId, || {
-            customer.migrated().map(|migration| migration.account.to_string()).unwrap_or_default()
-        }),
+        reseller_account_id: reseller.map(|account| account.to_string()).unwrap_or_default(),
         sales_person_gone: cut.show(ReadOnly::SalesPersonGone, || sales_person_gone),
         merged_into: cut
             .show(ReadOnly::MergedInto, || customer.status.merged_into().map(|id| id.to_string()).unwrap_or_default()),
@@ -140,9 +145,7 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         credit_used: cut.show(ReadOnly::CreditUsed, || charges.used.as_ref().and_then(money_out)),
         credit_available: cut.show(ReadOnly::CreditAvailable, || charges.available.as_ref().and_then(money_out)),
         active_features: cut.show(ReadOnly::ActiveFeatures, || active_features(&charges)),
-        invalid_fields: cut.show(ReadOnly::InvalidFields, || {
-            fields.refused_today(industries.as_deref()).all().iter().take(MAX_INVALID).map(invalid_field).collect()
-        }),
+        invalid_fields,
     }
 }
 
@@ -154,16 +157,16 @@ fn invalid_field(violation: &Violation) -> pb::InvalidField {
     }
 }
 
-fn text<const MAX: usize>(text: Option<&Text<MAX>>) -> String {
-    text.map_or_else(String::new, |text| text.as_str().to_owned())
+fn text<const MAX: usize>(text: Option<Text<MAX>>) -> String {
+    text.map(Text::into_string).unwrap_or_default()
 }
 
-fn email(email: Option<&Email>) -> String {
-    email.map_or_else(String::new, |email| email.as_str().to_owned())
+fn email(email: Option<Email>) -> String {
+    email.map(Email::into_string).unwrap_or_default()
 }
 
-fn reference(fields: &CustomerFields, field: Field) -> String {
-    fields.references.get(field).map(|id| id.to_string()).unwrap_or_default()
+fn reference(references: &References, field: Field) -> String {
+    references.get(field).map(|id| id.to_string()).unwrap_or_default()
 }
 
 fn tax_id(tax_id: &TaxId) -> pb::TaxId {
@@ -180,15 +183,14 @@ fn tax_id(tax_id: &TaxId) -> pb::TaxId {
     }
 }
 
-fn address(address: &Address) -> Option<pb::Address> {
-    let line = |part| address.get(part).unwrap_or_default().to_owned();
+fn address(mut address: Address) -> Option<pb::Address> {
     (!address.is_empty()).then(|| pb::Address {
-        line1: line(AddressPart::Line1),
-        line2: line(AddressPart::Line2),
-        city: line(AddressPart::City),
-        state: line(AddressPart::State),
-        postal_code: line(AddressPart::PostalCode),
-        country: line(AddressPart::Country),
+        line1: address.take(AddressPart::Line1),
+        line2: address.take(AddressPart::Line2),
+        city: address.take(AddressPart::City),
+        state: address.take(AddressPart::State),
+        postal_code: address.take(AddressPart::PostalCode),
+        country: address.take(AddressPart::Country),
     })
 }
 
@@ -210,23 +212,19 @@ fn dms(link: DmsLink) -> pb::DmsLink {
     }
 }
 
-fn phone(phone: &Phone) -> pb::Phone {
-    pb::Phone {
-        number: phone.number().to_owned(),
-        extension: phone.extension().unwrap_or_default().to_owned(),
-        e164: phone.e164().unwrap_or_default().to_owned(),
-        valid: phone.is_valid(),
-    }
+fn phone(phone: Phone) -> pb::Phone {
+    let (number, extension, e164, valid) = phone.into_parts();
+    pb::Phone { number, extension, e164, valid }
 }
 
-fn contact(contact: &Contact) -> pb::Contact {
+fn contact(contact: Contact) -> pb::Contact {
     pb::Contact {
         contact_id: contact.contact_id.to_string(),
-        first_name: text(contact.first_name.as_ref()),
-        last_name: text(contact.last_name.as_ref()),
-        job_title: text(contact.job_title.as_ref()),
-        email: email(contact.email.as_ref()),
-        phone: contact.phone.as_ref().map(phone),
+        first_name: text(contact.first_name),
+        last_name: text(contact.last_name),
+        job_title: text(contact.job_title),
+        email: email(contact.email),
+        phone: contact.phone.map(phone),
         primary: contact.primary,
     }
 }
