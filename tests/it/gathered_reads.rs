@@ -1,88 +1,148 @@
 //! Reads of one customer that are in flight at once: they go to the database together, and each gets what it would get alone.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::{
+    fmt::Debug,
+    hash::{BuildHasher as _, RandomState},
+};
 
 use clientele::grpc::pb::{self, Reach, Role};
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 
 use crate::{
     access_look_ups::measured,
     bounded_reads::largest,
+    custom_ids::by,
     overload::locked_out,
     telemetry::scrape::scrape,
     world::{Client, World, at_once, customer, database, full_customer, unknown_id, until, wait_for_locks, wire},
 };
 
-/// What a read gives: the customer, or its refusal.
-type Seen = Result<pb::Customer, (Code, String, Vec<u8>)>;
+/// What a read gives: the answer, or its refusal.
+type Seen<T> = Result<T, (Code, String, Vec<u8>)>;
 
-async fn read(client: Client, id: String) -> Seen {
+async fn read(client: Client, id: String) -> Seen<pb::Customer> {
     client.get(&id).await.map_err(|refused: Status| wire(&refused))
 }
 
+async fn look_up(client: Client, (value, system): (String, &str)) -> Seen<pb::LookupCustomerResponse> {
+    let asked = pb::LookupCustomerRequest { view: pb::CustomerView::Full.into(), ..by(&value, system) };
+    client.customers().lookup_customer(asked).await.map(Response::into_inner).map_err(|refused| wire(&refused))
+}
+
 /// How often rounds of gathered reads went to the database.
-async fn rounds(world: &World) -> f64 {
-    let summary = [("db_query_summary", "customers.get_gathered")];
-    scrape(world).await.value("db_client_operation_duration_seconds_count", &summary)
+async fn rounds(world: &World, statement: &str) -> f64 {
+    scrape(world).await.value("db_client_operation_duration_seconds_count", &[("db_query_summary", statement)])
+}
+
+/// Accounts of two tenants, their customers, and callers of every kind.
+struct Mixed {
+    world: World,
+    /// Of customers, the last of none.
+    ids: Vec<String>,
+    callers: Vec<Client>,
+}
+
+impl Mixed {
+    async fn start() -> Self {
+        let world = measured().await;
+        let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+        let dealer = acme.child("dealer").await;
+        let site = dealer.child("site").await;
+        let mut ids = Vec::new();
+        for (at, account) in [&acme, &dealer, &site, &globex].into_iter().enumerate() {
+            for reach in [Reach::Local, Reach::Fleet] {
+                let name = format!("Customer {at} {}", reach.as_str_name());
+                let asked = pb::Customer { reach: reach.into(), ..full_customer(&name) };
+                let asked = pb::Customer { custom_ids: [("erp".to_owned(), name)].into(), ..asked };
+                ids.push(account.admin.create(asked).await.unwrap().id);
+            }
+        }
+        // What accounts below keep on customers of an account above, and what another account keeps on one below it.
+        for (client, id) in [(&site.admin, &ids[1]), (&dealer.admin, &ids[1]), (&acme.admin, &ids[4])] {
+            client.tag(&[id], &["ours"], &[]).await.unwrap();
+        }
+        // A value of several systems, and a former one.
+        for (client, id, system, value) in [
+            (&acme.admin, &ids[0], "crm", "7"),
+            (&acme.admin, &ids[1], "dms", "7"),
+            (&acme.admin, &ids[0], "dms", "8"),
+            (&acme.admin, &ids[0], "dms", "9"),
+            (&acme.admin, &ids[0], "shop", "9"),
+            (&site.admin, &ids[1], "dms", "7"),
+            (&globex.admin, &ids[6], "dms", "7"),
+        ] {
+            client.set_id(id, system, value).await.unwrap();
+        }
+        acme.admin.archive(&[&ids[0]]).await.unwrap();
+        ids.push(unknown_id());
+        let callers = vec![
+            acme.admin.clone(),
+            acme.member(Role::Viewer).await,
+            dealer.admin.clone(),
+            dealer.member(Role::Member).await,
+            site.admin.clone(),
+            globex.admin.clone(),
+            acme.admin.acting_in(&site.account),
+            dealer.admin.narrowed_to(&ids[2]),
+            site.admin.narrowed_to(&ids[1]),
+        ];
+        Self { world, ids, callers }
+    }
+
+    /// Whether every caller gets at once what it gets alone.
+    async fn compare<K: Clone, T: PartialEq + Debug + Send + 'static, F: Future<Output = Seen<T>> + Send + 'static>(
+        &self,
+        keys: &[K],
+        statement: &str,
+        read: impl Fn(Client, K) -> F,
+    ) {
+        let mut alone = Vec::new();
+        for caller in &self.callers {
+            for key in keys {
+                alone.push((caller.clone(), key.clone(), read(caller.clone(), key.clone()).await));
+            }
+        }
+        let (found, absent) = alone.iter().partition::<Vec<_>, _>(|(.., seen)| seen.is_ok());
+        assert!(found.len() > 20 && absent.len() > 20, "{} and {}", found.len(), absent.len());
+        assert!(rounds(&self.world, statement).await < 0.5, "who is alone waits for nobody");
+
+        // More than one round takes, in any order.
+        for round in 0..5 {
+            let mut asked: Vec<_> = alone.iter().chain(&alone).enumerate().collect();
+            asked.sort_by_cached_key(|(at, _)| RandomState::new().hash_one((round, at)));
+            let asked: Vec<_> = asked.into_iter().map(|(_, one)| one).collect();
+            let reads = at_once(asked.iter().map(|(caller, key, _)| read(caller.clone(), key.clone()))).await;
+            for (seen, (.., expected)) in reads.into_iter().zip(asked) {
+                assert_eq!(&seen, expected);
+            }
+        }
+        let calls = 10 * alone.len();
+        let rounds = rounds(&self.world, statement).await;
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        let calls = calls as f64;
+        assert!((1.0..calls / 4.0).contains(&rounds), "{rounds} rounds for {calls} calls");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mixed_callers_get_at_once_what_each_gets_alone() {
-    let world = measured().await;
-    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
-    let dealer = acme.child("dealer").await;
-    let site = dealer.child("site").await;
-    let mut ids = Vec::new();
-    for (at, account) in [&acme, &dealer, &site, &globex].into_iter().enumerate() {
-        for reach in [Reach::Local, Reach::Fleet] {
-            let name = format!("Customer {at} {}", reach.as_str_name());
-            let asked = pb::Customer { reach: reach.into(), ..full_customer(&name) };
-            let asked = pb::Customer { custom_ids: [("erp".to_owned(), name)].into(), ..asked };
-            ids.push(account.admin.create(asked).await.unwrap().id);
-        }
-    }
-    // What accounts below keep on customers of an account above, and what another account keeps on one below it.
-    for (client, id) in [(&site.admin, &ids[1]), (&dealer.admin, &ids[1]), (&acme.admin, &ids[4])] {
-        client.tag(&[id], &["ours"], &[]).await.unwrap();
-    }
-    acme.admin.archive(&[&ids[0]]).await.unwrap();
-    ids.push(unknown_id());
-    let callers = [
-        acme.admin.clone(),
-        acme.member(Role::Viewer).await,
-        dealer.admin.clone(),
-        dealer.member(Role::Member).await,
-        site.admin.clone(),
-        globex.admin.clone(),
-        acme.admin.acting_in(&site.account),
-        dealer.admin.narrowed_to(&ids[2]),
-        site.admin.narrowed_to(&ids[1]),
-    ];
-    let mut alone = Vec::new();
-    for caller in &callers {
-        for id in &ids {
-            alone.push((caller.clone(), id.clone(), read(caller.clone(), id.clone()).await));
-        }
-    }
-    let (found, absent) = alone.iter().partition::<Vec<_>, _>(|(.., seen)| seen.is_ok());
-    assert!(found.len() > 20 && absent.len() > 20, "{} and {}", found.len(), absent.len());
-    assert!(rounds(&world).await < 0.5, "who is alone waits for nobody");
+    let mixed = Mixed::start().await;
+    mixed.compare(&mixed.ids, "customers.get_gathered", read).await;
+}
 
-    // More than one round takes, in any order.
-    for round in 0..5 {
-        let mut asked: Vec<_> = alone.iter().chain(&alone).enumerate().collect();
-        asked.sort_by_cached_key(|(at, _)| RandomState::new().hash_one((round, at)));
-        let asked: Vec<_> = asked.into_iter().map(|(_, one)| one).collect();
-        let reads = at_once(asked.iter().map(|(caller, id, _)| read(caller.clone(), id.clone()))).await;
-        for (seen, (.., expected)) in reads.into_iter().zip(asked) {
-            assert_eq!(&seen, expected);
-        }
-    }
-    let calls = 10 * alone.len();
-    let rounds = rounds(&world).await;
-    #[expect(clippy::cast_precision_loss, reason = "a small number")]
-    let calls = calls as f64;
-    assert!((1.0..calls / 4.0).contains(&rounds), "{rounds} rounds for {calls} calls");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mixed_callers_look_up_at_once_what_each_finds_alone() {
+    let mixed = Mixed::start().await;
+    let names = (0..4)
+        .flat_map(|at| [Reach::Local, Reach::Fleet].map(|reach| format!("customer {at} {}", reach.as_str_name())));
+    let keys = names.map(|name| (name, "erp")).chain(
+        [("7", ""), ("7", "dms"), ("7", "crm"), ("8", ""), ("8", "dms"), ("9", ""), ("9", "shop"), ("never", "")]
+            .map(|(value, system)| (value.to_owned(), system)),
+    );
+    let keys: Vec<_> = keys.collect();
+    let ambiguous = look_up(mixed.callers[0].clone(), ("7".to_owned(), "")).await.unwrap_err();
+    assert_eq!(ambiguous.0, Code::FailedPrecondition);
+    mixed.compare(&keys, "customers.lookup_gathered", look_up).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -65,7 +65,7 @@ pub(super) async fn lookup(
             id.zip(system).zip(violations.check("view", convert::view(view)))
         },
         async |caller: &Caller, ((id, system), view)| {
-            let (customer, by) = customers.lookup(caller, &id, system.as_ref()).await?;
+            let (customer, by) = customers.lookup(caller, id, system).await?;
             let resolved_by = match by {
                 ResolvedBy::Current => pb::ResolvedBy::Current,
                 ResolvedBy::Alias => pb::ResolvedBy::Alias,

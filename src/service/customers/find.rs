@@ -13,9 +13,12 @@ use crate::{
             name::Name,
         },
     },
-    error::{Error, Result},
+    error::Result,
     service::call,
-    store::{self, customers::CustomerRecord},
+    store::{
+        self,
+        customers::{ByCustomId, CustomerRecord},
+    },
 };
 
 /// The customers of a batch of ids.
@@ -57,39 +60,34 @@ impl Customers {
         Ok(found)
     }
 
-    /// Reads the customer that has, or had, this custom ID of the acting account: in this system, or in any.
+    /// Reads the customer that has, or had, this custom ID of the acting account: in this system, or in any. It is read together with
+    /// others that are looked up at the same time.
     ///
     /// # Errors
     /// `CustomerNotFound`; `LookupAmbiguous` if several customers have it in different systems.
     pub async fn lookup(
         &self,
         caller: &Caller,
-        id: &CustomId,
-        system: Option<&System>,
+        id: CustomId,
+        system: Option<System>,
     ) -> Result<(CustomerDetails, ResolvedBy)> {
-        let mut lease = self.pool.lease().await?;
-        let hits = lease.run(async |conn| store::customers::lookup(conn, caller, id, system, call::hold).await).await?;
-        let mut hits = hits.into_iter();
-        match (hits.next(), hits.next()) {
-            (None, _) => Err(Error::CustomerNotFound { at: None }),
-            (Some(_), Some(_)) => Err(Error::LookupAmbiguous),
-            (Some(record), None) => {
-                let is_asked = |other: &System| system.is_none_or(|asked| asked == other);
-                let current = record.link.custom_ids.iter().any(|(of, now)| is_asked(of) && now.key() == id.key());
-                // Only of a former one it matters where it comes from.
-                let resolved_by = match current {
-                    true => ResolvedBy::Current,
-                    false => {
-                        let of = record.customer.id;
-                        let found = async |conn: &mut sqlx::PgConnection| {
-                            store::customers::came_by_merge(conn, caller.scope(), of, id, system).await
-                        };
-                        if lease.run(found).await? { ResolvedBy::Merge } else { ResolvedBy::Alias }
-                    }
+        let asked = ByCustomId { id, system };
+        let record = self.look_ups.read(caller, &asked).await?;
+        let ByCustomId { id, system } = &asked;
+        let is_asked = |other: &System| system.as_ref().is_none_or(|asked| asked == other);
+        let current = record.link.custom_ids.iter().any(|(of, now)| is_asked(of) && now.key() == id.key());
+        // Only of a former one it matters where it comes from.
+        let resolved_by = match current {
+            true => ResolvedBy::Current,
+            false => {
+                let of = record.customer.id;
+                let found = async |conn: &mut sqlx::PgConnection| {
+                    store::customers::came_by_merge(conn, caller.scope(), of, id, system.as_ref()).await
                 };
-                Ok((self.details(caller, record)?, resolved_by))
+                if self.pool.lease().await?.run(found).await? { ResolvedBy::Merge } else { ResolvedBy::Alias }
             }
-        }
+        };
+        Ok((self.details(caller, record)?, resolved_by))
     }
 
     /// Whether a new customer of the acting account may have this name.

@@ -69,14 +69,15 @@ use crate::{
     service::{
         access::inviting::Inviting, clock, large_batches::LargeBatches, mutation::Mutations, pool::Pool, seal::Sealer,
     },
-    store::customers::CustomerRecord,
+    store::customers::{ByCustomId, CustomerRecord},
 };
 
 /// The use cases on customers.
 #[derive(Clone)]
 pub struct Customers {
     pool: Pool,
-    reads: Gathering,
+    reads: Gathering<CustomerId>,
+    look_ups: Gathering<ByCustomId>,
     /// Searches have sessions of their own, so that they never hold up anything else.
     searches: Pool,
     mutations: Mutations,
@@ -121,8 +122,8 @@ impl Customers {
         sealer: Arc<Sealer>,
         inviting: Inviting,
     ) -> Self {
-        let reads = Gathering::new(pool.clone());
-        Self { pool, reads, searches, mutations, large_batches, sealer, inviting }
+        let (reads, look_ups) = (Gathering::new(pool.clone()), Gathering::new(pool.clone()));
+        Self { pool, reads, look_ups, searches, mutations, large_batches, sealer, inviting }
     }
 
     /// Reads one customer.
@@ -230,7 +231,7 @@ impl Customers {
 
     /// Reads one customer, together with others that are read at the same time.
     async fn get_record(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
-        self.reads.get(caller, id).await
+        self.reads.read(caller, &id).await
     }
 }
 

@@ -28,7 +28,7 @@ pub use self::{
     create::{CustomerInsert, create},
     duplicates::find_duplicates,
     find::{came_by_merge, find_by_custom_id, get_all, lookup},
-    gathered::{Found, Wanted, get_gathered},
+    gathered::{By, ByCustomId, Found, Wanted, read_gathered},
     hidden_ids::{HiddenHolder, find_hidden, release},
     record::{BatchCustomer, CustomerRecord, LoadedCustomer},
     save::{save, save_changes},

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use self::turns::Turns;
 use crate::{
-    domain::{access::caller::Caller, values::ids::CustomerId},
+    domain::access::caller::Caller,
     error::{Error, Result},
     service::{
         call::{self, CallContext, Share},
@@ -32,7 +32,7 @@ use crate::{
     },
     store::{
         self,
-        customers::{CustomerRecord, Found, Wanted},
+        customers::{By, CustomerRecord, Found, Wanted},
     },
     telemetry::{self, Statement as _},
 };
@@ -46,33 +46,37 @@ const SLOW: Duration = Duration::from_millis(3);
 /// Bytes of rows that one round gives to its callers.
 const ROUND_BYTES: usize = 4 * 1024 * 1024;
 
-/// The reads of one customer. Clones share the rounds.
-#[derive(Clone)]
-pub(super) struct Gathering {
-    inner: Arc<Inner>,
+/// The reads of one customer each, by `B`. Clones share the rounds.
+pub(super) struct Gathering<B> {
+    inner: Arc<Inner<B>>,
 }
 
-struct Inner {
+impl<B> Clone for Gathering<B> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+struct Inner<B> {
     pool: Pool,
-    state: Mutex<State>,
+    state: Mutex<State<B>>,
     tasks: TaskTracker,
 }
 
-#[derive(Default)]
-struct State {
+struct State<B> {
     /// Rounds on their way, with reads that went out alone.
     rounds: usize,
     /// When the last of them began.
     began: Option<Instant>,
     /// Reads that wait, of each principal.
-    waiting: Turns<Share, Waiting>,
+    waiting: Turns<Share, Waiting<B>>,
 }
 
 /// A read that waits for its round.
-struct Waiting {
+struct Waiting<B> {
     /// The call that it belongs to.
     call: Option<Arc<CallContext>>,
-    wanted: Wanted,
+    wanted: Wanted<B>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -85,29 +89,30 @@ enum Answer {
     ReadAlone,
 }
 
-impl Gathering {
+impl<B: By> Gathering<B> {
     pub(super) fn new(pool: Pool) -> Self {
-        Self { inner: Arc::new(Inner { pool, state: Mutex::default(), tasks: TaskTracker::new() }) }
+        let state = State { rounds: 0, began: None, waiting: Turns::default() };
+        Self { inner: Arc::new(Inner { pool, state: Mutex::new(state), tasks: TaskTracker::new() }) }
     }
 
     /// Reads one customer as the caller's account sees it.
     ///
     /// # Errors
-    /// `CustomerNotFound`, and those of [`Pool::lease`].
-    pub(super) async fn get(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
-        let Some(answered) = self.inner.wait_or_begin(caller, id)? else {
+    /// `CustomerNotFound`, `LookupAmbiguous`, and those of [`Pool::lease`].
+    pub(super) async fn read(&self, caller: &Caller, by: &B) -> Result<CustomerRecord> {
+        let Some(answered) = self.inner.wait_or_begin(caller, by)? else {
             let _round = Round(&self.inner);
-            return self.alone(caller, id).await;
+            return self.alone(caller, by).await;
         };
         match self.answer(answered).await {
             Answer::Found(found) => found.seen(caller, call::hold),
             Answer::Missing => Err(Error::CustomerNotFound { at: None }),
-            Answer::ReadAlone => self.alone(caller, id).await,
+            Answer::ReadAlone => self.alone(caller, by).await,
         }
     }
 
-    async fn alone(&self, caller: &Caller, id: CustomerId) -> Result<CustomerRecord> {
-        self.inner.pool.lease().await?.run(async |conn| store::customers::get(conn, caller, id, call::hold).await).await
+    async fn alone(&self, caller: &Caller, by: &B) -> Result<CustomerRecord> {
+        self.inner.pool.lease().await?.run(async |conn| by.alone(conn, caller, call::hold).await).await
     }
 
     /// Waits for a round's answer. It is measured as a statement of the call.
@@ -120,25 +125,25 @@ impl Gathering {
                 }
             }
         };
-        waiting.named("customers.get").await.unwrap_or(Answer::ReadAlone)
+        waiting.named(B::ALONE).await.unwrap_or(Answer::ReadAlone)
     }
 }
 
-impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl<B: By> Inner<B> {
+    fn state(&self) -> MutexGuard<'_, State<B>> {
         // Nothing in here panics while the state is half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets a read wait for the next round; none if it goes out alone, as a round of its own.
-    fn wait_or_begin(&self, caller: &Caller, id: CustomerId) -> Result<Option<oneshot::Receiver<Answer>>> {
+    fn wait_or_begin(&self, caller: &Caller, by: &B) -> Result<Option<oneshot::Receiver<Answer>>> {
         let mut state = self.state();
         if state.rounds == 0 {
             state.begin();
             return Ok(None);
         }
         // Only a read that waits needs a copy of its caller's scope.
-        let wanted = Wanted::new(caller.scope(), id)?;
+        let wanted = Wanted::new(caller.scope(), by)?;
         let (answer, answered) = oneshot::channel();
         state.waiting.push(call::share(), Waiting { call: call::current(), wanted, answer });
         Ok(Some(answered))
@@ -158,14 +163,14 @@ impl Inner {
         }
     }
 
-    fn begin_round(self: &Arc<Self>, state: &mut State) {
+    fn begin_round(self: &Arc<Self>, state: &mut State<B>) {
         let reads = state.waiting.take(IN_ROUND, Waiting::is_wanted);
         if !reads.is_empty() {
             state.begin();
             let inner = Arc::clone(self);
             let round = async move {
                 let _round = Round(&inner);
-                inner.read(reads).await;
+                inner.answer_all(reads).await;
             };
             // It belongs to none of its callers' traces.
             self.tasks.spawn(round.with_context(telemetry::context()));
@@ -173,7 +178,7 @@ impl Inner {
     }
 
     /// Answers all reads of a round.
-    async fn read(&self, reads: Vec<Waiting>) {
+    async fn answer_all(&self, reads: Vec<Waiting<B>>) {
         let (wanted, mut answers): (Vec<_>, Vec<_>) =
             reads.into_iter().map(|read| (read.wanted, Some(read.answer))).unzip();
         let mut bytes = 0;
@@ -181,7 +186,7 @@ impl Inner {
             let mut lease = self.pool.lease().await?;
             lease
                 .run(async |conn| {
-                    store::customers::get_gathered(conn, &wanted, |place, found, size| {
+                    store::customers::read_gathered(conn, &wanted, |place, found, size| {
                         bytes += size;
                         if bytes > ROUND_BYTES {
                             return ControlFlow::Break(());
@@ -204,22 +209,22 @@ impl Inner {
 }
 
 /// One that is on its way, until this is dropped.
-struct Round<'a>(&'a Arc<Inner>);
+struct Round<'a, B: By>(&'a Arc<Inner<B>>);
 
-impl Drop for Round<'_> {
+impl<B: By> Drop for Round<'_, B> {
     fn drop(&mut self) {
         self.0.end_round();
     }
 }
 
-impl Waiting {
+impl<B> Waiting<B> {
     /// Whether its caller still waits.
     fn is_wanted(&self) -> bool {
         self.call.as_ref().is_none_or(|call| !call.is_pointless())
     }
 }
 
-impl State {
+impl<B> State<B> {
     fn begin(&mut self) {
         self.rounds += 1;
         self.began = Some(Instant::now());
