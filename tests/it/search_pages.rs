@@ -85,6 +85,50 @@ async fn totals_are_exact_to_a_thousand_and_then_a_lower_bound() {
 }
 
 #[tokio::test]
+async fn many_names_of_one_letter_come_page_by_page_in_their_order() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let site = acme.child("site").await;
+    let made = acme.admin.create(pb::Customer { reach: pb::Reach::Fleet.into(), ..customer("Many") }).await.unwrap();
+    copies(&world, &made.id, 300).await;
+    // Below it, one has the same name, and some are of other letters.
+    for name in ["Many", "Man", "Beyond many", "Zulu many"] {
+        site.admin.create(customer(name)).await.unwrap();
+    }
+    let copies = (1..=300).map(|count| format!("Many {count:05}"));
+    let own: Vec<String> = std::iter::once("Many".to_owned()).chain(copies).collect();
+    let many = [&["Many".to_owned()][..], &own].concat();
+    let [first, last] = ["Beyond many", "Zulu many"].map(|name| vec![name.to_owned()]);
+    let turned = |names: &[String]| names.iter().rev().cloned().collect::<Vec<_>>();
+    for (order_by, words, below, expected) in [
+        ("", "many", false, own.clone()),
+        ("", "man", false, own.clone()),
+        ("name", "many", false, own.clone()),
+        ("name desc", "many", false, turned(&own)),
+        ("", "many", true, [many.clone(), first.clone(), last.clone()].concat()),
+        ("name", "many", true, [first.clone(), many.clone(), last.clone()].concat()),
+        ("name desc", "many", true, [turned(&last), turned(&many), turned(&first)].concat()),
+    ] {
+        let mut request = pb::SearchCustomersRequest {
+            order_by: order_by.to_owned(),
+            page_size: 70,
+            include_descendants: below,
+            ..query(words)
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = search(&acme.admin, request.clone()).await.unwrap();
+            seen.extend(page.results.into_iter().map(|result| result.customer.unwrap().name));
+            request.page_token = page.next_page_token;
+            if request.page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected, "{words} by {order_by:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_ends_before_it_is_larger_than_two_mebibytes() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;

@@ -85,6 +85,9 @@ async fn plant(world: &World, runner: &mut TestRunner) -> Tree {
     // The custom IDs were written without their words.
     sqlx::query("update customer_search set version = 0").execute(&mut sql).await.unwrap();
     migrations::migrate(&world.database, || ()).await.unwrap();
+    // Some as an older release leaves them.
+    let older = "update customer_search set name_sort = null where hashtext(customer_id::text) % 2 = 0";
+    sqlx::query(older).execute(&mut sql).await.unwrap();
     tree
 }
 

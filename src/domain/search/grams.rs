@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::words::{Token, compact, is_unspaced};
 
 /// The version of what is stored for searching. `clientele migrate` makes the text of customers with another one again.
-pub const VERSION: i16 = 4;
+pub const VERSION: i16 = 5;
 
 /// Characters of a piece that may lie anywhere in a word.
 const PIECE: usize = 3;

@@ -87,6 +87,7 @@ pub const SECTIONS: [Section; 9] = [
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Searchable {
     name: String,
+    name_sort: SortKey,
     bucket: u8,
     doc: String,
     country: String,
@@ -114,8 +115,9 @@ impl Searchable {
         let country =
             fields.profile.primary_address.get(AddressPart::Country).map(filters::country).unwrap_or_default();
         writer.grams.extend(filters::of(fields, &country));
-        let bucket = SortKey::of(fields.name.as_str()).bucket();
-        Self { name, bucket, doc: writer.doc, country, grams: writer.grams, version: VERSION }
+        let name_sort = SortKey::of(fields.name.as_str());
+        let bucket = name_sort.bucket();
+        Self { name, name_sort, bucket, doc: writer.doc, country, grams: writer.grams, version: VERSION }
     }
 
     /// The part of the order by name that the customer is in.

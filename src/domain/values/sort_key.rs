@@ -37,7 +37,8 @@ pub struct SortKey(Vec<u8>);
 
 impl SortKey {
     /// The version of all keys that this program makes. It is raised when the Unicode data change, as a test below tells;
-    /// then `clientele migrate` makes the stored keys anew.
+    /// then `clientele migrate` makes the stored keys anew. Texts of searches hold the key and its bucket, so their version is
+    /// raised with it.
     pub const VERSION: i32 = 1;
     /// The most bytes of a key. A B-tree of `PostgreSQL` takes entries of 2,704 bytes, and 120 × U+FDFA would have 5,109.
     pub const MAX_BYTES: usize = 512;

@@ -185,9 +185,9 @@ pub async fn create(
             )
         ), search as (
             insert into customer_search (
-                tenant_id, customer_id, account_id, ancestors, id_grams, name, bucket, doc, country, grams, version
+                tenant_id, customer_id, account_id, ancestors, id_grams, name, name_sort, bucket, doc, country, grams, version
             )
-            select $1, n.id, $13, n.ancestors, n.id_grams, s.name, s.bucket, s.doc, s.country, s.grams, s.version
+            select $1, n.id, $13, n.ancestors, n.id_grams, s.name, s.name_sort, s.bucket, s.doc, s.country, s.grams, s.version
             from new n cross join lateral jsonb_populate_record(null::customer_search, n.text) as s
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)

@@ -33,6 +33,8 @@ pub(super) struct Parts<'a> {
 pub(super) struct Behind<'a> {
     /// The condition on the customer `c`; on the rank `r` as well if there are ranks.
     pub(super) condition: String,
+    /// The same on a candidate `s` of a bucket; none in an order by time.
+    pub(super) of_candidate: Option<String>,
     pub(super) place: &'a Place,
     pub(super) is_ranked: bool,
 }
@@ -180,10 +182,14 @@ impl Builder {
         };
         let id = self.bind(place.id.get())?;
         let beyond = if search.order.descending { "<" } else { ">" };
-        let condition = format!("(c.{}, c.id) {beyond} ({key}, {id})", column(search.order.by));
         let is_ranked = search.order.by == OrderBy::Relevance && !search.query.is_empty();
-        let condition = if is_ranked { format!("(r.rank > {} or {condition})", place.rank) } else { condition };
-        Ok(Behind { condition, place, is_ranked })
+        let beyond = |columns: &str| {
+            let condition = format!("({columns}) {beyond} ({key}, {id})");
+            if is_ranked { format!("(r.rank > {} or {condition})", place.rank) } else { condition }
+        };
+        let condition = beyond(&format!("c.{}, c.id", column(search.order.by)));
+        let of_candidate = search.order.by.is_by_name().then(|| beyond("s.name_sort, s.customer_id"));
+        Ok(Behind { condition, of_candidate, place, is_ranked })
     }
 }
 
@@ -199,4 +205,10 @@ fn column(by: OrderBy) -> &'static str {
 pub(super) fn order(search: &Search, of: &str) -> String {
     let turned = if search.order.descending { " desc" } else { "" };
     format!("{of}.{}{turned}, {of}.id{turned}", column(search.order.by))
+}
+
+/// By what the candidates `s` of a bucket are sorted in an order by name.
+pub(super) fn order_of_candidates(search: &Search) -> String {
+    let turned = if search.order.descending { " desc" } else { "" };
+    format!("s.name_sort{turned}, s.customer_id{turned}")
 }

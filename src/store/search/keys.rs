@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        search::{Search, SearchField},
+        search::{Search, SearchField, VERSION},
         values::sort_key::SortKey,
     },
     error::Result,
@@ -73,18 +73,22 @@ impl Candidates {
     /// The candidates of the bucket `b`, as rows of `customer_search`. Both tables are read by their keys alone, so that no
     /// statistics can lead to another plan: the indexes have no column for the tenant, and would be joined with one that has.
     pub(super) fn rows(&self) -> String {
-        const TEXT: &str = "s.customer_id, s.doc, s.name, s.country";
+        let text = format!(
+            "s.customer_id, s.doc, s.name, s.country, coalesce(case when s.version >= {VERSION} then s.name_sort end, (
+                select c.name_sort from customers c where c.tenant_id = $1 and c.id = s.customer_id
+             )) as name_sort"
+        );
         let any = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(" or ");
         let keys = "customer_keys(s.tenant_id, s.account_id, s.ancestors, s.bucket, s.grams, s.id_grams)";
         let customers = any(self.customers.len(), &|place| format!("{keys} @> b.k{place}"));
         let customers = format!("from customer_search s where ({customers}) and s.tenant_id is not distinct from $1");
         if self.custom_ids.is_empty() {
-            return format!("select {TEXT} {customers} offset 0");
+            return format!("select {text} {customers} offset 0");
         }
         let keys = "custom_id_keys(i.account_id, i.bucket, i.grams)";
         let custom_ids = any(self.custom_ids.len(), &|place| format!("{keys} @> b.i{place}"));
         format!(
-            "select {TEXT} from (
+            "select {text} from (
                 select s.customer_id {customers}
                 union
                 select i.customer_id from custom_ids i

@@ -3,7 +3,7 @@
 use super::{
     builder::{Arm, Builder, Node, Parts, order},
     keys::Candidates,
-    walk::{PLACE, UNCOUNTED, Walk, counted, first_or},
+    walk::{End, PLACE, UNCOUNTED, Walk, counted, first_or},
 };
 use crate::{domain::search::Range, error::Result};
 
@@ -101,12 +101,10 @@ impl Builder {
         let grams = self.grams(&walk.arm.grams(parts.search))?;
         let candidates = Candidates::of(walk.arm, &grams);
         if !page || !parts.search.order.by.is_by_name() {
-            return self.buckets(parts, walk, &candidates, PLACE, "");
+            return self.buckets(parts, walk, &candidates, PLACE, End::None);
         }
         // In the order of the buckets a page is full after a few of them.
-        let (order, limit) = (order(parts.search, "c"), &parts.limit);
-        let stop = format!(" order by {order} limit {limit}");
-        let all = self.buckets(parts, walk, &candidates, PLACE, &stop)?;
-        Ok(format!("from (select {PLACE} {all} limit {limit}) c"))
+        let all = self.buckets(parts, walk, &candidates, PLACE, End::Page)?;
+        Ok(format!("from (select {PLACE} {all} limit {}) c", parts.limit))
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{
     builder::{Arm, Builder, Parts, order},
-    walk::{PLACE, UNCOUNTED, Walk, counted, first_or},
+    walk::{End, PLACE, UNCOUNTED, Walk, counted, first_or},
     words::{BoundQuery, Rank},
 };
 use crate::{domain::search::OrderBy, error::Result};
@@ -42,7 +42,7 @@ impl Builder {
             let walk = Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: None };
             let candidates = self.candidates(parts.search, arm)?;
             let columns = format!("{PLACE}, {} as place", query.rank(arm));
-            let walk = self.buckets(parts, &walk, &candidates, &columns, "")?;
+            let walk = self.buckets(parts, &walk, &candidates, &columns, End::None)?;
             all.push(format!("(select {PLACE}, c.place {walk} limit {limit})"));
         }
         Ok(format!(
@@ -55,12 +55,12 @@ impl Builder {
     /// The matches of all arms rank by rank `r`, each by name: the next rank is looked for when there is room for it.
     fn by_rank_and_name(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<String> {
         let (mut all, limit) = (Vec::new(), &parts.limit);
-        let (order, stop) = (order(parts.search, "u"), stop(parts));
+        let order = order(parts.search, "u");
         for arm in arms {
             let matches = format!("{} and {} = r.rank", query.matches(parts.search, arm), query.rank(arm));
             let walk = Walk { arm, matches: Some(matches), behind: parts.behind.as_ref() };
             let candidates = self.candidates_of_rank(parts.search, arm)?;
-            let walk = self.buckets(parts, &walk, &candidates, PLACE, &stop)?;
+            let walk = self.buckets(parts, &walk, &candidates, PLACE, End::Page)?;
             all.push(format!("(select {PLACE}, r.rank as place {walk} limit {limit})"));
         }
         let first = parts.behind.as_ref().map_or(0, |behind| behind.place.rank);
@@ -78,7 +78,7 @@ impl Builder {
         for arm in arms {
             let walk = Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: parts.behind.as_ref() };
             let candidates = self.candidates(parts.search, arm)?;
-            let walk = self.buckets(parts, &walk, &candidates, PLACE, &stop(parts))?;
+            let walk = self.buckets(parts, &walk, &candidates, PLACE, End::Page)?;
             all.push(format!("(select {PLACE}, 0 as place {walk} limit {})", parts.limit));
         }
         Ok(all.join(" union all "))
@@ -90,7 +90,7 @@ impl Builder {
             let matches = Some(query.matches(parts.search, arm));
             let walk = Walk { arm, matches, behind: parts.behind.as_ref() };
             let candidates = self.candidates(parts.search, arm)?;
-            let rest = self.buckets(parts, &walk, &candidates, PLACE, "")?;
+            let rest = self.buckets(parts, &walk, &candidates, PLACE, End::None)?;
             let (before, arm) = first_or(parts, &walk, &format!("first{place}"), None, &rest);
             with += &before;
             all.push(arm);
@@ -113,13 +113,8 @@ impl Builder {
         for arm in arms {
             let walk = Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: None };
             let candidates = self.candidates(parts.search, arm)?;
-            all.push(self.buckets(parts, &walk, &candidates, PLACE, "")?);
+            all.push(self.buckets(parts, &walk, &candidates, PLACE, End::None)?);
         }
         Ok(counted(&all))
     }
-}
-
-/// What ends a bucket: a full page, in order.
-fn stop(parts: &Parts<'_>) -> String {
-    format!(" order by {} limit {}", order(parts.search, "c"), parts.limit)
 }

@@ -152,13 +152,13 @@ async fn write(
                   is distinct from (e.search_words, e.grams, e.bucket, i.account_id <> c.account_id)
         )
         insert into customer_search (
-            tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, id_grams, version
+            tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, grams, id_grams, version
         )
-        select tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, id_grams, version
+        select tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, grams, id_grams, version
         from jsonb_populate_recordset(null::customer_search, $1)
         on conflict (tenant_id, customer_id) do update set
-            (name, bucket, doc, country, grams, version) = (
-                excluded.name, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
+            (name, name_sort, bucket, doc, country, grams, version) = (
+                excluded.name, excluded.name_sort, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
             ),
             (account_id, ancestors) = (
                 coalesce(customer_search.account_id, excluded.account_id),

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::LazyLock};
 
 use super::{
-    builder::{Arm, Behind, Builder, Node, Parts, order},
+    builder::{Arm, Behind, Builder, Node, Parts, order, order_of_candidates},
     keys::Candidates,
     place::{COUNTED, Place, PlaceKey},
     words::ALIVE,
@@ -46,6 +46,15 @@ static CUSTOM_IDS: LazyLock<String> = LazyLock::new(|| {
          ) x"
     )
 });
+
+/// What ends a bucket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// A page, in an order by name.
+    Page,
+    /// Its last customer.
+    None,
+}
 
 /// One walk: the conditions on a customer `c`, and on its text `s` and its custom IDs `x` if there are any.
 pub(super) struct Walk<'a> {
@@ -107,30 +116,41 @@ impl Walk<'_> {
 }
 
 impl Builder {
-    /// Customers `c` from bucket to bucket, with these columns. `stop` ends each bucket.
+    /// Customers `c` from bucket to bucket, with these columns. Where a page ends each bucket, its candidates are sorted first: so the
+    /// customers themselves are read in order, one by one, until the page is full.
     pub(super) fn buckets(
         &mut self,
         parts: &Parts<'_>,
         walk: &Walk<'_>,
         candidates: &Candidates,
         columns: &str,
-        stop: &str,
+        end: End,
     ) -> Result<String> {
+        let stop = |order: String| format!(" order by {order} limit {}", parts.limit);
         if walk.arm.node == Node::Customer {
+            let stop = if end == End::Page { stop(order(parts.search, "c")) } else { String::new() };
             return Ok(format!("from (select {columns} {}{stop}) c", walk.along(parts)));
         }
+        let (sorted, stop) = match end {
+            End::Page => {
+                let behind = walk.behind.and_then(|behind| behind.of_candidate.as_ref());
+                let behind = behind.map(|condition| format!(" where {condition}")).unwrap_or_default();
+                let order = order_of_candidates(parts.search);
+                (format!("select s.* from ({}) s{behind} order by {order}", candidates.rows()), stop(order))
+            }
+            End::None => (candidates.rows(), String::new()),
+        };
         let (from, to, step) = self.bounds(parts.search, walk.behind)?;
         Ok(format!(
             "from ({}) b
              cross join lateral (
-                select {columns} from ({}) s
+                select {columns} from ({sorted}) s
                 cross join lateral (
                     select c.* from customers c where c.tenant_id = $1 and c.id = s.customer_id offset 0
                 ) c{}
                 where {}{stop}
              ) c",
             candidates.buckets((&from, &to, step), &walk.arm.has_any()),
-            candidates.rows(),
             walk.custom_ids(parts.search),
             walk.condition(parts),
         ))

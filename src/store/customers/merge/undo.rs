@@ -251,9 +251,9 @@ pub async fn restore(
             returning c.id, c.account_id, c.ancestors
         ), search as (
             insert into customer_search (
-                tenant_id, customer_id, account_id, ancestors, name, bucket, doc, country, grams, version, id_grams
+                tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, grams, version, id_grams
             )
-            select $1, w.id, w.account_id, w.ancestors, k.name, k.bucket, k.doc, k.country, k.grams, k.version, coalesce((
+            select $1, w.id, w.account_id, w.ancestors, k.name, k.name_sort, k.bucket, k.doc, k.country, k.grams, k.version, coalesce((
                 select jsonb_build_object(w.account_id::text, jsonb_agg(distinct g order by g))
                 from custom_ids i cross join unnest(i.grams) g
                 where i.tenant_id = $1 and i.customer_id = w.id and i.account_id = w.account_id
@@ -261,7 +261,7 @@ pub async fn restore(
             ), '{}')
             from written w
             join jsonb_to_recordset($14) as k (
-                id uuid, name text, bucket smallint, doc text, country text, grams integer[], version smallint
+                id uuid, name text, name_sort bytea, bucket smallint, doc text, country text, grams integer[], version smallint
             ) on k.id = w.id
             on conflict (tenant_id, customer_id) do nothing
         ), duplicate as (
