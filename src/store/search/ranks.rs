@@ -1,11 +1,11 @@
 //! Customers that match a query, in the order of relevance or in another one.
 //!
-//! If all matches fit on the page, one walk from bucket to bucket reads them with their ranks. If not, such a walk is made for each
+//! If all candidates fit on the page, they are read with their ranks. If not, a walk from bucket to bucket is made for each
 //! rank, until the page is full. An order by time has no buckets: all matches are read, unless the first customers in that order have
 //! enough.
 
 use super::{
-    builder::{Arm, Builder, Parts, order},
+    builder::{Arm, Builder, Node, Parts, order},
     walk::{End, PLACE, UNCOUNTED, Walk, counted, first_or},
     words::{BoundQuery, Rank},
 };
@@ -35,19 +35,29 @@ impl Builder {
         Ok((self.all_matches(parts, arms, query)?, page))
     }
 
-    /// Matches in no order, each with its rank, and whether they are all.
+    /// Matches in no order, each with its rank, if they surely fit on the page: if already the candidates do. So nothing is read of
+    /// many that the ranks then read again.
     fn all_matches(&mut self, parts: &Parts<'_>, arms: &[Arm], query: &BoundQuery) -> Result<String> {
-        let (mut all, limit) = (Vec::new(), &parts.limit);
-        for arm in arms {
+        let (mut with, mut counts, mut all) = (String::new(), Vec::new(), Vec::new());
+        let limit = &parts.limit;
+        for (place, arm) in arms.iter().enumerate() {
             let walk = Walk { arm, matches: Some(query.matches(parts.search, arm)), behind: None };
-            let candidates = self.candidates(parts.search, arm)?;
             let columns = format!("{PLACE}, {} as place", query.rank(arm));
-            let walk = self.buckets(parts, &walk, &candidates, &columns, End::None)?;
-            all.push(format!("(select {PLACE}, c.place {walk} limit {limit})"));
+            let matches = if arm.node == Node::Customer {
+                walk.along(parts)
+            } else {
+                let candidates = self.candidates(parts.search, arm)?;
+                let candidates = self.candidates_by_bucket(parts, &walk, &candidates)?;
+                with += &format!("candidates{place} as materialized (select s.* {candidates} limit {limit}), ");
+                counts.push(format!("(select count(*) from candidates{place})"));
+                walk.of_candidates(parts, &format!("candidates{place}"))
+            };
+            all.push(format!("(select {columns} {matches} and (select yes from found_is_all))"));
         }
+        let count = if counts.is_empty() { "0".to_owned() } else { counts.join(" + ") };
         Ok(format!(
-            "found as materialized (select * from ({}) u limit {limit}),
-             found_is_all as materialized (select count(*) < {limit} as yes from found), ",
+            "{with}found_is_all as materialized (select {count} < {limit} as yes),
+             found as materialized ({}), ",
             all.join(" union all ")
         ))
     }

@@ -103,6 +103,19 @@ impl Walk<'_> {
         )
     }
 
+    /// Customers of candidates `s` that come one by one from `source`.
+    pub(super) fn of_candidates(&self, parts: &Parts<'_>, source: &str) -> String {
+        format!(
+            "from {source} s
+             cross join lateral (
+                select c.* from customers c where c.tenant_id = $1 and c.id = s.customer_id offset 0
+             ) c{}
+             where {}",
+            self.custom_ids(parts.search),
+            self.condition(parts),
+        )
+    }
+
     /// Customers that come one by one from `source`, which has a column `id`.
     pub(super) fn from(&self, parts: &Parts<'_>, source: &str) -> String {
         format!(
@@ -140,20 +153,25 @@ impl Builder {
             }
             End::None => (candidates.rows(), String::new()),
         };
+        let matches = walk.of_candidates(parts, &format!("({sorted})"));
+        let buckets = self.keys_by_bucket(parts, walk, candidates)?;
+        Ok(format!("from ({buckets}) b cross join lateral (select {columns} {matches}{stop}) c"))
+    }
+
+    /// Candidates `s` from bucket to bucket, in no order.
+    pub(super) fn candidates_by_bucket(
+        &mut self,
+        parts: &Parts<'_>,
+        walk: &Walk<'_>,
+        candidates: &Candidates,
+    ) -> Result<String> {
+        let buckets = self.keys_by_bucket(parts, walk, candidates)?;
+        Ok(format!("from ({buckets}) b cross join lateral ({}) s", candidates.rows()))
+    }
+
+    fn keys_by_bucket(&mut self, parts: &Parts<'_>, walk: &Walk<'_>, candidates: &Candidates) -> Result<String> {
         let (from, to, step) = self.bounds(parts.search, walk.behind)?;
-        Ok(format!(
-            "from ({}) b
-             cross join lateral (
-                select {columns} from ({sorted}) s
-                cross join lateral (
-                    select c.* from customers c where c.tenant_id = $1 and c.id = s.customer_id offset 0
-                ) c{}
-                where {}{stop}
-             ) c",
-            candidates.buckets((&from, &to, step), &walk.arm.has_any()),
-            walk.custom_ids(parts.search),
-            walk.condition(parts),
-        ))
+        Ok(candidates.buckets((&from, &to, step), &walk.arm.has_any()))
     }
 
     /// The first and the last bucket, and the step from one to the next.
