@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::{
     custom_ids::{assert_consistent, at_once, upsert, with_custom_ids, written},
-    world::{World, assert_refused, request_id},
+    world::{World, assert_refused, database, request_id, wait_in_line},
 };
 
 fn wanted(email: &str) -> pb::UpsertCustomerRequest {
@@ -101,7 +101,7 @@ async fn concurrent_calls_with_one_request_id_get_one_answer() {
 
 #[tokio::test]
 async fn different_concurrent_upserts_all_succeed() {
-    let world = World::start().await;
+    let world = World::start_with(database().await, wait_in_line).await;
     let acme = world.tenant("acme").await;
     let calls = (0..40).map(|number| {
         let admin = acme.admin.clone();
