@@ -42,6 +42,19 @@ async fn a_page_token_is_bound_to_its_search_and_account() {
     assert_refused(search(&acme.admin, forged).await, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
 }
 
+/// All pages of a search, one after the other.
+async fn pages(client: &Client, mut request: pb::SearchCustomersRequest) -> Vec<pb::SearchCustomersResponse> {
+    let mut pages = Vec::new();
+    loop {
+        let page = search(client, request.clone()).await.unwrap();
+        request.page_token.clone_from(&page.next_page_token);
+        pages.push(page);
+        if request.page_token.is_empty() {
+            return pages;
+        }
+    }
+}
+
 /// Copies of a customer, with names that end in a number.
 async fn copies(world: &World, of: &str, count: i32) {
     let columns = "account_id, ancestors, revision, owner_link_revision, type, service_class, reach, status, origin,
@@ -109,21 +122,15 @@ async fn many_names_of_one_letter_come_page_by_page_in_their_order() {
         ("name", "many", true, [first.clone(), many.clone(), last.clone()].concat()),
         ("name desc", "many", true, [turned(&last), turned(&many), turned(&first)].concat()),
     ] {
-        let mut request = pb::SearchCustomersRequest {
+        let request = pb::SearchCustomersRequest {
             order_by: order_by.to_owned(),
             page_size: 70,
             include_descendants: below,
             ..query(words)
         };
-        let mut seen = Vec::new();
-        loop {
-            let page = search(&acme.admin, request.clone()).await.unwrap();
-            seen.extend(page.results.into_iter().map(|result| result.customer.unwrap().name));
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
-        }
+        let pages = pages(&acme.admin, request).await.into_iter();
+        let results = pages.flat_map(|page| page.results);
+        let seen: Vec<String> = results.map(|result| result.customer.unwrap().name).collect();
         assert_eq!(seen, expected, "{words} by {order_by:?}");
     }
 }
@@ -135,21 +142,15 @@ async fn a_page_ends_before_it_is_larger_than_two_mebibytes() {
     let labels = (0..50).map(|key| (format!("key-{key}"), "x".repeat(500)));
     let made = acme.admin.create(pb::Customer { labels: labels.collect(), ..customer("Large") }).await.unwrap();
     copies(&world, &made.id, 119).await;
-    let (mut request, mut found, mut pages) =
-        (pb::SearchCustomersRequest { view: 2, page_size: 1_000, ..query("") }, BTreeMap::new(), 0);
-    loop {
-        let page = search(&acme.admin, request.clone()).await.unwrap();
+    let request = pb::SearchCustomersRequest { view: 2, page_size: 1_000, ..query("") };
+    let (pages, mut found) = (pages(&acme.admin, request).await, BTreeMap::new());
+    assert!(pages.len() > 1);
+    for page in pages {
         assert!(prost::Message::encoded_len(&page) <= 2 * 1024 * 1024 + 1_000);
         for result in page.results {
             *found.entry(result.customer.unwrap().name).or_insert(0) += 1;
         }
-        pages += 1;
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            break;
-        }
     }
-    assert!(pages > 1);
     assert_eq!(found.len(), 120);
     assert!(found.values().all(|times| *times == 1));
 }
@@ -169,18 +170,11 @@ async fn pages_show_each_untouched_customer_once_while_others_write() {
     for (order_by, words) in
         [("", "stay"), ("name", ""), ("name desc", "sta"), ("create_time", "stay"), ("update_time desc", "")]
     {
-        let mut request = pb::SearchCustomersRequest { order_by: order_by.to_owned(), page_size: 7, ..query(words) };
+        let request = pb::SearchCustomersRequest { order_by: order_by.to_owned(), page_size: 7, ..query(words) };
         let (reading, mut seen) = (tokio::sync::watch::Sender::new(true), HashMap::new());
         let writer = tokio::spawn(write_on(acme.admin.clone(), touched.clone(), reading.subscribe()));
-        loop {
-            let page = search(&acme.admin, request.clone()).await.unwrap();
-            for result in page.results {
-                *seen.entry(result.customer.unwrap().id).or_insert(0) += 1;
-            }
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
+        for result in pages(&acme.admin, request).await.into_iter().flat_map(|page| page.results) {
+            *seen.entry(result.customer.unwrap().id).or_insert(0) += 1;
         }
         reading.send_replace(false);
         assert!(writer.await.unwrap() > 0, "nothing was written meanwhile");
