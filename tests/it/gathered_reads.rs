@@ -73,6 +73,11 @@ impl Mixed {
         ] {
             client.set_id(id, system, value).await.unwrap();
         }
+        // One that more had than a round reads.
+        let had = "insert into custom_ids (tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at)
+                   select tenant_id, account_id, 'former' || n, 'worn', customer_id, 'worn', false, created_at
+                   from custom_ids cross join generate_series(1, 150) n where value_key = '8'";
+        sqlx::raw_sql(had).execute(&mut world.sql().await).await.unwrap();
         acme.admin.archive(&[&ids[0]]).await.unwrap();
         ids.push(unknown_id());
         let callers = vec![
@@ -136,12 +141,24 @@ async fn mixed_callers_look_up_at_once_what_each_finds_alone() {
     let names = (0..4)
         .flat_map(|at| [Reach::Local, Reach::Fleet].map(|reach| format!("customer {at} {}", reach.as_str_name())));
     let keys = names.map(|name| (name, "erp")).chain(
-        [("7", ""), ("7", "dms"), ("7", "crm"), ("8", ""), ("8", "dms"), ("9", ""), ("9", "shop"), ("never", "")]
-            .map(|(value, system)| (value.to_owned(), system)),
+        [
+            ("7", ""),
+            ("7", "dms"),
+            ("7", "crm"),
+            ("8", ""),
+            ("8", "dms"),
+            ("9", ""),
+            ("9", "shop"),
+            ("never", ""),
+            ("worn", ""),
+            ("worn", "former7"),
+        ]
+        .map(|(value, system)| (value.to_owned(), system)),
     );
     let keys: Vec<_> = keys.collect();
     let ambiguous = look_up(mixed.callers[0].clone(), ("7".to_owned(), "")).await.unwrap_err();
     assert_eq!(ambiguous.0, Code::FailedPrecondition);
+    assert!(look_up(mixed.callers[0].clone(), ("worn".to_owned(), "")).await.is_ok());
     mixed.compare(&keys, "customers.lookup_gathered", look_up).await;
 }
 

@@ -110,7 +110,7 @@ fn of_each(piece: &str) -> String {
 /// another index.
 static BY_ID: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "{}, false as cut, e.place, false as several
+        "{}, false as cut, e.place, false as several, false as read_alone
          from unnest($1::uuid[], $2::uuid[], $4::integer[], $5::integer[], $6::uuid[])
              with ordinality as e (tenant_id, account_id, first, last, id, place)
          cross join lateral (select c.* from customers c where c.tenant_id = e.tenant_id and c.id = e.id offset 0) c
@@ -120,12 +120,23 @@ static BY_ID: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Rows of one value that a round reads: its present holder and former ones, in all systems of an account. Of a value that more had, the
+/// look-up goes out alone, so that it delays nobody else's.
+const HOLDERS: i64 = 100;
+
 /// `lookup` of many callers. If several customers have the value, one of them comes, and `several`.
 static BY_CUSTOM_ID: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "{}, false as cut, e.place, cardinality(f.ids) > 1 as several
+        "{}, false as cut, e.place, cardinality(f.ids) > 1 as several, n.many as read_alone
          from unnest($1::uuid[], $2::uuid[], $4::integer[], $5::integer[], $6::text[], $7::text[], $8::uuid[])
              with ordinality as e (tenant_id, account_id, first, last, value_key, system, narrowed, place)
+         cross join lateral (
+             select count(*) > {HOLDERS} as many from (
+                 select from custom_ids i
+                 where i.tenant_id = e.tenant_id and i.account_id = e.account_id and i.value_key = e.value_key
+                 limit {HOLDERS} + 1
+             ) i
+         ) n
          cross join lateral (
              select array_agg(distinct h.customer_id) as ids
              from (
@@ -138,14 +149,15 @@ static BY_CUSTOM_ID: LazyLock<String> = LazyLock::new(|| {
                  cross join lateral (
                      select * from customers c where c.tenant_id = e.tenant_id and c.id = i.customer_id offset 0
                  ) c
-                 where i.system = coalesce(e.system, i.system) and {}
+                 where not n.many and i.system = coalesce(e.system, i.system) and {}
                  order by i.system, i.is_current desc, i.created_at desc
              ) h
              where h.customer_id = coalesce(e.narrowed, h.customer_id)
          ) f
-         cross join lateral (
+         left join lateral (
              select c.* from customers c where c.tenant_id = e.tenant_id and c.id = f.ids[1] offset 0
-         ) c",
+         ) c on true
+         where n.many or c.id is not null",
         of_each(sql!(text, RECORD OTHER_OWNERS_POLICIES)),
         of_each(sql!(text, VISIBLE)),
     )
@@ -235,14 +247,14 @@ fn of_callers<'q, B>(
 }
 
 /// Reads what each caller wants. `give` gets those that there are and that their callers see: the place in `wanted`, the customer,
-/// and its bytes; what it breaks off is read from the session and dropped.
+/// and its bytes; no customer if the caller must read it alone. What it breaks off is read from the session and dropped.
 ///
 /// # Errors
 /// Those of the statement.
 pub async fn read_gathered<B: By>(
     conn: &mut PgConnection,
     wanted: &[Wanted<B>],
-    mut give: impl FnMut(usize, Found, usize) -> ControlFlow<()>,
+    mut give: impl FnMut(usize, Option<Found>, usize) -> ControlFlow<()>,
 ) -> Result<()> {
     let rows = B::rows(conn, wanted);
     let mut rows = pin!(rows);
@@ -251,8 +263,8 @@ pub async fn read_gathered<B: By>(
         let row = row?;
         if goes_on.is_continue() {
             let place = usize::try_from(row.try_get::<i64, _>("place")? - 1).map_err(Error::internal)?;
-            let found = Found(row);
-            let bytes = found.bytes()?;
+            let found = if row.try_get("read_alone")? { None } else { Some(Found(row)) };
+            let bytes = found.as_ref().map(Found::bytes).transpose()?.unwrap_or_default();
             goes_on = give(place, found, bytes);
         }
     }

@@ -193,7 +193,7 @@ impl<B: By> Inner<B> {
                         }
                         if let Some(answer) = answers.get_mut(place).and_then(Option::take) {
                             // A caller that has gone takes no answer.
-                            _ = answer.send(Answer::Found(found));
+                            _ = answer.send(found.map_or(Answer::ReadAlone, Answer::Found));
                         }
                         ControlFlow::Continue(())
                     })
