@@ -28,6 +28,8 @@ mod calls;
 mod child;
 #[path = "load/clients.rs"]
 mod clients;
+#[path = "load/compare.rs"]
+mod compare;
 #[path = "load/cores.rs"]
 mod cores;
 #[path = "load/customers.rs"]
@@ -157,6 +159,11 @@ impl Path {
         matches!(self, Self::Peak | Self::Overload)
     }
 
+    /// Whether it measures no code of the service's handlers or statements.
+    fn is_baseline(self) -> bool {
+        matches!(self, Self::Bare | Self::PgbenchGet | Self::PgbenchCreate | Self::ReportCopy)
+    }
+
     /// The maximum number of calls in flight for this path.
     fn most_in_flight(self, options: &Options) -> usize {
         match self {
@@ -246,6 +253,15 @@ pub struct Options {
     /// Customers of the search dataset
     #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..))]
     customers: u64,
+    /// The benchmark's executable of another build: measure each point in both, in turns, and print the ratio
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    against: Vec<PathBuf>,
+    /// Turns of each build for each point, with --against
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Measure points of these paths (those it knows) as lines of the standard input name them: PATH NUMBER
+    #[arg(long, hide = true, value_name = "PATHS", value_delimiter = ',')]
+    on_request: Vec<String>,
     /// Set by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -290,6 +306,13 @@ fn exit_code(done: Result<()>) -> ExitCode {
 
 async fn run(options: Options) -> Result<()> {
     let mut report = Report::default();
+    if !options.on_request.is_empty() {
+        return Box::pin(compare::on_request(&options)).await;
+    }
+    if !options.against.is_empty() {
+        let rows = compare::against(&options.against, &options)?;
+        return options.json.iter().try_for_each(|file| Ok(std::fs::write(file, report::json(&rows)?)?));
+    }
     if options.wants(|path| !path.apart()) {
         Box::pin(measure_on_shared_cores(&options, &mut report)).await?;
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Path, Result, clients::Measured};
 
@@ -25,18 +25,30 @@ const GOALS_P99: [(Path, Path, f64); 3] = [
 ];
 
 /// One point.
-#[derive(Serialize)]
-struct Row {
+#[derive(Serialize, Deserialize)]
+pub struct Row {
     path: String,
     in_flight: usize,
-    calls_per_s: f64,
+    pub calls_per_s: f64,
     p50_us: u64,
     p99_us: u64,
-    cpu_us_per_call: Option<f64>,
+    pub cpu_us_per_call: Option<f64>,
+}
+
+/// What a benchmark that measures on request says, as a line of JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It can be asked.
+    Ready,
+    /// The point that was asked for.
+    Row(Row),
+    /// It has no such path.
+    Unknown,
 }
 
 impl Row {
-    fn new(path: Path, in_flight: usize, measured: &Measured) -> Self {
+    pub fn new(path: Path, in_flight: usize, measured: &Measured) -> Self {
         let Measured { latencies, cpu, .. } = measured;
         let calls = latencies.len() as f64;
         let tenths = |value: f64| (value * 10.0).round() / 10.0;
@@ -83,7 +95,7 @@ impl Report {
     }
 
     pub fn json(&self) -> Result<String> {
-        Ok(serde_json::to_string_pretty(&self.rows)? + "\n")
+        json(&self.rows)
     }
 }
 
@@ -116,6 +128,11 @@ impl fmt::Display for Report {
     }
 }
 
-fn name(path: Path) -> String {
+/// Rows as JSON for people.
+pub fn json(rows: &[Row]) -> Result<String> {
+    Ok(serde_json::to_string_pretty(rows)? + "\n")
+}
+
+pub fn name(path: Path) -> String {
     path.to_possible_value().expect("no path is hidden").get_name().to_owned()
 }
