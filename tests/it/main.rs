@@ -43,6 +43,7 @@ mod create_customer;
 mod create_customer_fields;
 mod create_customer_limits;
 mod create_customer_policies;
+mod create_slices;
 mod create_tag;
 mod create_tenant;
 mod custom_ids;

@@ -98,10 +98,13 @@ impl Customers {
                         None => look_up(&mut lease, caller, new).await?,
                     };
                     insert.duplicates = others.iter().map(|(_, duplicate)| duplicate.clone()).collect();
+                    let insert = Arc::new(insert);
                     if new.duplicates == DuplicatePolicy::Block && !others.is_empty() {
-                        (Some(Error::PossibleDuplicate { found: insert.duplicates }), true)
-                    } else if save(&mut lease, caller, &account, &insert, options).await? {
-                        let customer = self.mutated_details(caller, options, record(&account, insert))?;
+                        let found = Arc::unwrap_or_clone(insert).duplicates;
+                        (Some(Error::PossibleDuplicate { found }), true)
+                    } else if self.save(&mut lease, caller, &account, &insert, options).await? {
+                        let record = record(&account, Arc::unwrap_or_clone(insert));
+                        let customer = self.mutated_details(caller, options, record)?;
                         let duplicates = self.show_duplicates(caller, others)?;
                         return Ok(Outcome::changed(Created { customer, duplicates }));
                     } else {
@@ -130,6 +133,23 @@ impl Customers {
             (account, first) = (Arc::new(now), first_now);
         }
         Err(Error::LostRace)
+    }
+
+    /// Writes a new customer, with others if it can. Returns whether it did: not if the account or its tenant has changed.
+    async fn save(
+        &self,
+        lease: &mut Lease,
+        caller: &Caller,
+        account: &Account,
+        insert: &Arc<CustomerInsert>,
+        options: &Options,
+    ) -> Result<bool> {
+        let alone = async |lease: &mut Lease| save_alone(lease, caller, account, insert, options).await;
+        // What is rolled back is no part of what others commit.
+        if options.validate_only || caller.is_suspended() {
+            return alone(lease).await;
+        }
+        self.creations.write(lease, caller, account, insert, alone).await
     }
 
     /// The customer of this request's stored answer, if there is one.
@@ -181,20 +201,20 @@ async fn look_up(lease: &mut Lease, caller: &Caller, new: &NewCustomer) -> Resul
     lease.run(async |conn| duplicates::find(conn, caller, &new.fields, relation, None).await).await
 }
 
-/// Writes a new customer. Returns whether it did: not if the account or its tenant has changed.
+/// Writes a new customer by a statement of its own.
 ///
 /// A custom ID of a customer that the account does not see any more is not taken: it is released, in one transaction with
 /// the creation.
-async fn save(
+async fn save_alone(
     lease: &mut Lease,
     caller: &Caller,
     account: &Account,
     insert: &CustomerInsert,
     options: &Options,
 ) -> Result<bool> {
-    let slice = std::slice::from_ref(insert);
+    let (tenant, slice) = (caller.scope().tenant(), &[(insert, caller.author())]);
     let saved =
-        run_statement(lease, options, async |conn| store::customers::create(conn, caller, account, slice).await).await;
+        run_statement(lease, options, async |conn| store::customers::create(conn, tenant, account, slice).await).await;
     let taken = match saved {
         Err(taken) if taken.broken_key() == Some("custom_ids_value_key") => taken,
         saved => return Ok(saved? == 1),
@@ -204,7 +224,7 @@ async fn save(
         if !release_hidden(conn, caller, &insert.custom_ids, write).await? {
             return Err(taken);
         }
-        match store::customers::create(conn, caller, account, slice).await? {
+        match store::customers::create(conn, tenant, account, slice).await? {
             1 => Ok(true),
             // Nothing is released for a creation that is decided anew.
             _ => Err(Error::LostRace),

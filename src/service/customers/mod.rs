@@ -4,6 +4,7 @@ mod batch;
 mod change;
 mod create;
 mod create_decision;
+mod create_slices;
 mod custom_ids;
 mod details;
 mod duplicates;
@@ -30,7 +31,6 @@ mod upsert;
 
 use std::sync::Arc;
 
-use self::gather::Gathering;
 pub use self::{
     batch::{BatchItem, BatchOutcomes},
     create::Created,
@@ -49,6 +49,7 @@ pub use self::{
     unmerge::Unmerged,
     upsert::{Match, Upsert, Upserted},
 };
+use self::{create_slices::CreateSlices, gather::Gathering};
 use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
@@ -81,6 +82,7 @@ pub struct Customers {
     /// Searches have sessions of their own, so that they never hold up anything else.
     searches: Pool,
     mutations: Mutations,
+    creations: CreateSlices,
     large_batches: LargeBatches,
     sealer: Arc<Sealer>,
     inviting: Inviting,
@@ -123,7 +125,8 @@ impl Customers {
         inviting: Inviting,
     ) -> Self {
         let (reads, look_ups) = (Gathering::new(pool.clone()), Gathering::new(pool.clone()));
-        Self { pool, reads, look_ups, searches, mutations, large_batches, sealer, inviting }
+        let creations = CreateSlices::default();
+        Self { pool, reads, look_ups, searches, mutations, creations, large_batches, sealer, inviting }
     }
 
     /// Reads one customer.

@@ -1,4 +1,5 @@
-//! The first form of a write: a slice of new customers of one account in one statement of plain inserts.
+//! The first form of a write: a slice of new customers of one account in one statement of plain inserts. Each is created by a call of
+//! its own: the statement takes the events' authors and the keys of the stored answers from the slice's elements.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,25 +10,26 @@ use uuid::Uuid;
 use super::columns::CreatedColumns;
 use crate::{
     domain::{
-        access::{caller::Caller, relation::Relation},
+        access::relation::Relation,
         accounts::account::{Account, name_scope},
         billing::terms::Terms,
         customers::{customer::Customer, link::Link},
         duplicates::{Duplicate, FLEET, Key, stored_keys},
         fields::references::References,
         history::{event::Changes, event_type::EventType},
-        requests::{answer::Answer, options::Repeatable},
+        requests::{
+            answer::Answer,
+            options::Repeatable,
+            principal::{Author, Principal},
+        },
         search::{Searchable, SearchableIds},
         values::{
             custom_id::{CustomId, CustomIds, System},
-            ids::{AccountId, EventId},
+            ids::{AccountId, EventId, RequestId, TenantId},
         },
     },
     error::{Error, Result},
-    store::{
-        mutation::mutation,
-        write::{NewAnswer, NewEvent, Recorded},
-    },
+    store::{sql::sql, write::hex},
     telemetry::Statement as _,
 };
 
@@ -58,34 +60,28 @@ impl CustomerInsert {
     }
 
     /// The creation, for all that see the customer; and the custom IDs that it is created with, for its owner alone.
-    fn events(&self) -> impl Iterator<Item = NewEvent<Changes>> {
+    fn events(&self) -> Vec<CreatedEvent> {
         let customer = &self.customer;
         let [created, changed] = self.events;
-        let created = NewEvent {
+        let created = CreatedEvent {
             id: created,
             r#type: EventType::Created.as_str(),
-            customer_id: Some(customer.id),
-            revision: Some(customer.revision),
             audience: None,
-            account_id: None,
-            member_id: None,
-            request_id: self.request.map(|request| request.id),
             changes: Changes::of_new(customer).seen_from(Relation::OwnerOrAbove),
         };
-        let custom_ids = (!self.custom_ids.is_empty()).then(|| NewEvent {
+        let custom_ids = (!self.custom_ids.is_empty()).then(|| CreatedEvent {
             id: changed,
             r#type: EventType::CustomIdsChanged.as_str(),
             audience: Some(customer.owner),
             changes: Changes::of_custom_ids(&CustomIds::new(), &self.custom_ids),
-            ..created
         });
-        std::iter::once(created).chain(custom_ids)
+        std::iter::once(created).chain(custom_ids).collect()
     }
 }
 
 /// One element of the slice as the statement reads it.
 #[derive(Serialize)]
-struct Element<'a> {
+struct Element<'a, A> {
     customer: CreatedColumns<'a>,
     custom_ids: Vec<CustomIdRow<'a>>,
     chose_plan: bool,
@@ -95,6 +91,35 @@ struct Element<'a> {
     /// Of the owner, who gives the first custom IDs.
     id_grams: BTreeMap<AccountId, Vec<i32>>,
     duplicate_keys: BTreeSet<Key>,
+    issuer: &'a str,
+    subject: &'a str,
+    actors: &'a [Principal],
+    workload: Option<&'a str>,
+    rpc: &'static str,
+    trace_id: &'a str,
+    events: Vec<CreatedEvent>,
+    #[serde(flatten)]
+    request: Option<StoredRequest<A>>,
+}
+
+/// An event of a creation.
+#[derive(Serialize)]
+struct CreatedEvent {
+    id: EventId,
+    r#type: &'static str,
+    /// The one account that sees it; none: all that see the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<AccountId>,
+    changes: Changes,
+}
+
+/// The stored answer of a call that may be repeated.
+#[derive(Serialize)]
+struct StoredRequest<A> {
+    request_id: RequestId,
+    #[serde(serialize_with = "hex")]
+    fingerprint: Vec<u8>,
+    answer: A,
 }
 
 #[derive(Serialize)]
@@ -106,47 +131,44 @@ struct CustomIdRow<'a> {
     grams: Vec<i32>,
 }
 
-/// Creates a slice of customers of the caller's account, each with its custom IDs, events and stored answer, or none of
-/// them. Events and answers carry the time of the first. `account` is the account, with its tenant's rule on names, as the
-/// customers were decided on. Returns how many were created: none if the account, its tenant or its first
-/// plan has changed since, if a chosen plan is not in its list, or if a reference names something that the account does not have.
+/// Creates a slice of customers of an account, each by a call of its own, with its custom IDs, events and stored answer, or none of
+/// them. `account` is the account, with its tenant's rule on names, as the customers were decided on. Returns how many were created:
+/// none if the account, its tenant or its first plan has changed since, if a chosen plan is not in its list, or if a reference names
+/// something that the account does not have.
 ///
 /// # Errors
 /// A broken unique key, unmapped: the caller knows whether to look for a stored answer first.
 pub async fn create(
     conn: &mut PgConnection,
-    caller: &Caller,
+    tenant: TenantId,
     account: &Account,
-    slice: &[CustomerInsert],
+    slice: &[(&CustomerInsert, &Author)],
 ) -> Result<usize> {
-    let Some(first) = slice.first() else { return Ok(0) };
-    let scope = name_scope(account.name_uniqueness, caller.scope().tenant(), account.id)?;
-    let links: Vec<Link> = slice.iter().map(CustomerInsert::link).collect();
-    let elements: Vec<Element<'_>> = slice.iter().zip(&links).map(|(new, link)| element(new, link, scope)).collect();
-    let events: Vec<NewEvent<Changes>> = slice.iter().flat_map(CustomerInsert::events).collect();
-    let answers: Vec<NewAnswer<_>> = slice.iter().zip(&links).filter_map(|(new, link)| answer(new, link)).collect();
-    let created = mutation!(
-        Recorded {
-            tenant: caller.scope().tenant(),
-            author: caller.author(),
-            acting: Some(account.id),
-            at: first.customer.created.at,
-            events: &events,
-            answers: &answers,
-        },
+    let scope = name_scope(account.name_uniqueness, tenant, account.id)?;
+    let mut slice = slice.to_vec();
+    // Two slices with the same names wait for each other in one order only.
+    slice.sort_by(|(a, _), (b, _)| a.customer.fields.name.key().as_str().cmp(b.customer.fields.name.key().as_str()));
+    let links: Vec<Link> = slice.iter().map(|(new, _)| new.link()).collect();
+    let elements: Vec<_> =
+        slice.iter().zip(&links).map(|((new, author), link)| element(new, author, link, scope)).collect();
+    let created = sql!(
+        query,
         "with element as materialized (
-            select e.custom_ids, e.chose_plan, e.refs, e.text, e.id_grams, e.duplicate_keys, " CREATED_COLUMNS "
-            from jsonb_to_recordset($12) as e (
+            select e.ordinality as place, e.custom_ids, e.chose_plan, e.refs, e.text, e.id_grams, e.duplicate_keys, e.issuer,
+                   e.subject, e.actors, e.workload, e.rpc, e.trace_id, e.events, e.request_id, e.fingerprint, e.answer,
+                   " CREATED_COLUMNS "
+            from rows from (jsonb_to_recordset($2) as (
                 customer jsonb, custom_ids jsonb, chose_plan boolean, refs jsonb, text jsonb, id_grams jsonb,
-                duplicate_keys bigint[]
-            )
+                duplicate_keys bigint[], issuer text, subject text, actors jsonb, workload text, rpc text, trace_id text,
+                events jsonb, request_id uuid, fingerprint text, answer jsonb
+            )) with ordinality as e
             cross join lateral jsonb_populate_record(null::customers, e.customer) as c
         ), rule as materialized (
             -- A call that tightens the rule locks this row `for update` first: one of the two waits for the other.
-            select t.tenant_id from tenants t where t.tenant_id = $1 and t.revision = $14 for key share
+            select t.tenant_id from tenants t where t.tenant_id = $1 and t.revision = $4 for key share
         ), owner as materialized (
             select a.ancestors from accounts a
-            where a.tenant_id = $1 and a.id = $13 and a.revision = $15 and not exists (
+            where a.tenant_id = $1 and a.id = $3 and a.revision = $5 and not exists (
                 -- The plan: the first of the list that applies, or one of that list that was chosen.
                 select from element e
                 cross join (values (" FIRST_PLAN ")) as f (plan)
@@ -160,24 +182,24 @@ pub async fn create(
                 cross join lateral jsonb_each_text(e.refs) as t (field, id)
                 where not exists (
                     select from reference_targets r
-                    where r.tenant_id = $1 and r.account_id = $13 and r.field = t.field and r.id = t.id::uuid
+                    where r.tenant_id = $1 and r.account_id = $3 and r.field = t.field and r.id = t.id::uuid
                 )
             )
         ), new as materialized (
             select * from element cross join rule cross join owner
         ), written as (
             insert into customers (tenant_id, account_id, ancestors, " CREATED_COLUMNS ")
-            select $1, $13, ancestors, " CREATED_COLUMNS " from new
+            select $1, $3, ancestors, " CREATED_COLUMNS " from new
             returning id
         ), link as (
             insert into customer_links (tenant_id, customer_id, account_id, revision, custom_ids)
-            select $1, n.id, $13, n.owner_link_revision, n.owner_custom_ids from new n where n.owner_link_revision > 0
+            select $1, n.id, $3, n.owner_link_revision, n.owner_custom_ids from new n where n.owner_link_revision > 0
         ), custom_id as (
             insert into custom_ids (
                 tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams,
                 bucket
             )
-            select $1, $13, i.system, i.value_key, n.id, i.value, true, n.created_at, i.search_words, i.grams,
+            select $1, $3, i.system, i.value_key, n.id, i.value, true, n.created_at, i.search_words, i.grams,
                    (n.text ->> 'bucket')::smallint
             from new n
             cross join lateral jsonb_to_recordset(n.custom_ids) as i (
@@ -187,7 +209,7 @@ pub async fn create(
             insert into customer_search (
                 tenant_id, customer_id, account_id, ancestors, id_grams, name, name_sort, bucket, doc, country, grams, version
             )
-            select $1, n.id, $13, n.ancestors, n.id_grams, s.name, s.name_sort, s.bucket, s.doc, s.country, s.grams, s.version
+            select $1, n.id, $3, n.ancestors, n.id_grams, s.name, s.name_sort, s.bucket, s.doc, s.country, s.grams, s.version
             from new n cross join lateral jsonb_populate_record(null::customer_search, n.text) as s
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)
@@ -195,8 +217,33 @@ pub async fn create(
             from new n
             cross join lateral unnest(n.duplicate_keys) as k (key)
             cross join lateral unnest(n.ancestors) as a (id)
-            where k.key & $16 = 0 or a.id = $13
-        )" RECORDED,
+            where k.key & $6 = 0 or a.id = $3
+        ), event as (
+            -- Counting all of `written` makes the first `seq` wait until every customer is written.
+            insert into events (
+                tenant_id, id, epoch, xid, seq, at, type, customer_id, revision, audience, issuer, subject, actors,
+                acting_account_id, rpc, request_id, trace_id, workload, changes
+            )
+            select $1, h.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), n.created_at, h.type,
+                   n.id, n.revision, h.audience, n.issuer, n.subject, n.actors, $3, n.rpc, n.request_id, n.trace_id, n.workload,
+                   h.changes
+            from new n
+            cross join lateral rows from (jsonb_to_recordset(n.events) as (
+                id uuid, type text, audience uuid, changes jsonb
+            )) with ordinality as h
+            where (select count(*) from written) > 0
+            order by n.place, h.ordinality
+        ), answer as (
+            insert into requests (
+                tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at
+            )
+            select $1, n.issuer || ' ' || n.subject, n.rpc, n.request_id, decode(n.fingerprint, 'hex'), n.id, n.answer,
+                   n.created_at
+            from new n
+            where n.request_id is not null and exists (select from written)
+        )
+        select count(*) as \"written!\" from written",
+        tenant.get(),
         Json(&elements) as _,
         account.id.get(),
         account.tenant_revision,
@@ -209,7 +256,12 @@ pub async fn create(
     usize::try_from(created.written).map_err(Error::internal)
 }
 
-fn element<'a>(new: &'a CustomerInsert, link: &'a Link, name_scope: Option<Uuid>) -> Element<'a> {
+fn element<'a>(
+    new: &'a CustomerInsert,
+    author: &'a Author,
+    link: &'a Link,
+    name_scope: Option<Uuid>,
+) -> Element<'a, impl Serialize + 'a> {
     let row = |(system, id): (&'a System, &'a CustomId)| CustomIdRow {
         system: system.as_str(),
         value: id.as_str(),
@@ -226,12 +278,17 @@ fn element<'a>(new: &'a CustomerInsert, link: &'a Link, name_scope: Option<Uuid>
         text: Searchable::of(&new.customer.fields),
         id_grams: given.into_iter().map(|grams| (new.customer.owner, grams)).collect(),
         duplicate_keys: stored_keys(&new.customer.fields),
+        issuer: author.principal.issuer(),
+        subject: author.principal.subject(),
+        actors: &author.actors,
+        workload: author.workload(),
+        rpc: author.rpc.name(),
+        trace_id: &author.trace_id,
+        events: new.events(),
+        request: new.request.as_ref().map(|request| StoredRequest {
+            request_id: request.id,
+            fingerprint: request.fingerprint.to_bytes(),
+            answer: Answer::of_created(&new.customer, link, &new.duplicates),
+        }),
     }
-}
-
-/// The stored answer, if the call may be repeated.
-fn answer<'a>(new: &'a CustomerInsert, link: &'a Link) -> Option<NewAnswer<impl Serialize + 'a>> {
-    let request = new.request.as_ref()?;
-    let answer = NewAnswer::new(request, Answer::of_created(&new.customer, link, &new.duplicates));
-    Some(NewAnswer { customer_id: Some(new.customer.id), ..answer })
 }
