@@ -25,14 +25,14 @@ use crate::domain::{
     },
 };
 
-/// One field's old and new value; null if the field is empty.
+/// One field's old and new value; null if the field is empty. What is null is not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
     /// The old value.
-    #[serde(rename = "old", default)]
+    #[serde(rename = "old", default, skip_serializing_if = "Value::is_null")]
     pub old: Value,
     /// The new value.
-    #[serde(rename = "new", default)]
+    #[serde(rename = "new", default, skip_serializing_if = "Value::is_null")]
     pub new: Value,
 }
 
