@@ -65,6 +65,10 @@ use clap::{Parser, ValueEnum};
 
 use self::{clients::Measured, cores::Cores, fixture::Fixture, report::Report};
 
+/// As the service's, so that the baseline server is compared with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A result whose error is a text for people.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -16,7 +16,7 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
     Value,
 };
-use regex_lite::Regex;
+use regex::Regex;
 
 use self::limits::limits;
 
@@ -125,7 +125,7 @@ fn every_limit_that_a_comment_states_is_a_rule() {
         if field.name() == "page_size" {
             assert_eq!(rules.get("int32.gte").map(String::as_str), Some("0"), "{name}");
         }
-        let number = |found: regex_lite::Captures<'_>| found[1].replace(',', "");
+        let number = |found: regex::Captures<'_>| found[1].replace(',', "");
         let is_text = field.kind() == Kind::String && !field.is_list();
         if let Some(found) = length.captures(&text).filter(|_| is_text) {
             let rule = if &found[2] == "bytes" { "string.max_bytes" } else { "string.max_len" };

@@ -6,7 +6,7 @@ pub mod industries;
 pub mod languages;
 pub mod phones;
 pub mod places;
-mod plain_phones;
+pub(in crate::domain) mod plain_phones;
 pub mod postal_codes;
 pub mod registration;
 pub(in crate::domain) mod shape;

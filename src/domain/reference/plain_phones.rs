@@ -53,7 +53,7 @@ const PLANS: [Plan; 27] = [
 const DIGITS: std::ops::RangeInclusive<usize> = 5..=13;
 
 /// Reads a number of a country, which is given by its code, unless it begins with `+`. None: it takes the parser to read it.
-pub(super) fn read(number: &str, country: Option<&str>) -> Option<PhoneNumber> {
+pub(in crate::domain) fn read(number: &str, country: Option<&str>) -> Option<PhoneNumber> {
     let number = number.trim();
     let written = number.strip_prefix('+');
     let mut digits = String::with_capacity(number.len());

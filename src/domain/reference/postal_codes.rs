@@ -9,7 +9,7 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use regex_lite::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::shape::ascii;
 use crate::domain::values::{address::AddressPart, rule_code::RuleCode, violation::Rule};
@@ -94,7 +94,9 @@ pub fn needs_state(country: &str) -> bool {
 pub fn example(country: &str) -> Option<&'static str> {
     let known = COUNTRIES.get(country)?;
     // Some examples of the source are misprints.
-    known.examples().find(|example| known.expression().is_some_and(|expression| expression.is_match(example)))
+    known
+        .examples()
+        .find(|example| known.expression().is_some_and(|expression| expression.is_match(example.as_bytes())))
 }
 
 /// The parts that an address of this country needs.
@@ -124,7 +126,7 @@ pub fn parse<'a>(country: &str, written: &'a str) -> Result<Cow<'a, str>, Rule> 
     let Some((known, expression)) = COUNTRIES.get(country).and_then(|known| Some((known, known.expression()?))) else {
         return Ok(written.into());
     };
-    if known.has_usual_spelling(written) && expression.is_match(written) {
+    if known.has_usual_spelling(written) && expression.is_match(written.as_bytes()) {
         return Ok(written.into());
     }
     let spelled = known.spell(expression, country, written);
@@ -164,7 +166,8 @@ impl Country {
     fn expression(&self) -> Option<&Regex> {
         let compiled = self.compiled.get_or_init(|| match self.expression {
             "" => None,
-            expression => Regex::new(&format!("^(?:{expression})$")).ok(),
+            // A code has no letters beyond ASCII.
+            expression => RegexBuilder::new(&format!("^(?:{expression})$")).unicode(false).build().ok(),
         });
         compiled.as_ref()
     }
@@ -180,7 +183,7 @@ impl Country {
             let spelled = self.examples().filter_map(move |example| laid_out(bare, example));
             spelled.chain([bare.to_owned()])
         });
-        candidates.chain([written.clone()]).find(|code| expression.is_match(code))
+        candidates.chain([written.clone()]).find(|code| expression.is_match(code.as_bytes()))
     }
 
     /// Whether a code that the country has is spelled as [`Country::spell`] would spell it: as all examples of as many letters and

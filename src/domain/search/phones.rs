@@ -8,16 +8,23 @@
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region};
 
 use super::places::country_code;
+use crate::domain::reference::plain_phones;
 
 /// Returns a phone number in national and in international form, digits alone: `0205550123` and `31205550123`. A number
 /// without `+` is read as one of this country. Empty if the parser does not understand it, or if no number of its country has
 /// so many digits. A number that is possible but not valid has its forms, too.
 pub(in crate::domain) fn phone_forms(number: &str, country: Option<&str>) -> Vec<String> {
-    let region = country.and_then(country_code).and_then(|code| code.parse::<Region>().ok());
-    let Ok(phone) = PHONE_NUMBER_UTIL.parse(number, region) else { return Vec::new() };
-    if !PHONE_NUMBER_UTIL.is_possible_number(&phone) {
-        return Vec::new();
-    }
+    let code = country.and_then(country_code);
+    let phone = match plain_phones::read(number, code) {
+        Some(plain) => plain,
+        None => {
+            let region = code.and_then(|code| code.parse::<Region>().ok());
+            match PHONE_NUMBER_UTIL.parse(number, region) {
+                Ok(phone) if PHONE_NUMBER_UTIL.is_possible_number(&phone) => phone,
+                _ => return Vec::new(),
+            }
+        }
+    };
     // An extension is no part of the forms.
     let phone = rlibphonenumber::PhoneNumber { extension: None, ..phone };
     let forms = [PhoneNumberFormat::National, PhoneNumberFormat::E164];
