@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -18,7 +17,11 @@ pub(super) const CONTRACT_PREFIX: &str = "/clientele.v1.";
 /// The inner service: the layers further in, and the gRPC services. It is always ready and never fails: every failure is a
 /// response.
 pub trait Inner:
-    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> + Clone + Send + 'static
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
     /// Runs the call.
     fn run(mut self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send + 'static {
@@ -34,6 +37,7 @@ impl<S> Inner for S where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
         + Clone
         + Send
+        + Sync
         + 'static
 {
 }
@@ -56,16 +60,20 @@ impl<L: CallLayer, S> Layer<S> for IntoTower<L> {
     type Service = LayeredService<L, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        LayeredService { layer: Arc::new(self.0.clone()), inner }
+        LayeredService { layered: Arc::new((self.0.clone(), inner)) }
     }
 }
 
-/// A service with a layer around it.
-#[derive(Clone, Debug)]
+/// A service with a layer around it. A clone shares both: a call clones what is further in, once for each layer.
+#[derive(Debug)]
 pub struct LayeredService<L, S> {
-    // Shared: cloning a layer clones all layers further in.
-    layer: Arc<L>,
-    inner: S,
+    layered: Arc<(L, S)>,
+}
+
+impl<L, S> Clone for LayeredService<L, S> {
+    fn clone(&self) -> Self {
+        Self { layered: Arc::clone(&self.layered) }
+    }
 }
 
 impl<L: CallLayer, S: Inner> Service<Request<Body>> for LayeredService<L, S> {
@@ -73,15 +81,14 @@ impl<L: CallLayer, S: Inner> Service<Request<Body>> for LayeredService<L, S> {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // As every inner service is.
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The service that was polled ready runs the call; its clone stays for the next call.
-        let next = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, next);
-        let response = L::clone(&self.layer).handle(ready, request);
+        let (layer, inner) = &*self.layered;
+        let response = layer.clone().handle(inner.clone(), request);
         Box::pin(async { Ok(response.await) })
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn request(path: &str) -> Request<Body> {
 pub(super) async fn run<L, H, F>(layer: L, request: Request<Body>, handler: H) -> Response<Body>
 where
     L: CallLayer,
-    H: FnMut(Request<Body>) -> F + Clone + Send + 'static,
+    H: FnMut(Request<Body>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let mut handler = handler;
