@@ -64,12 +64,14 @@ impl CustomerInsert {
         let customer = &self.customer;
         let [created, changed] = self.events;
         let created = CreatedEvent {
+            place: 0,
             id: created,
             r#type: EventType::Created.as_str(),
             audience: None,
             changes: Changes::of_new(customer).seen_from(Relation::OwnerOrAbove),
         };
         let custom_ids = (!self.custom_ids.is_empty()).then(|| CreatedEvent {
+            place: 1,
             id: changed,
             r#type: EventType::CustomIdsChanged.as_str(),
             audience: Some(customer.owner),
@@ -82,6 +84,7 @@ impl CustomerInsert {
 /// One element of the slice as the statement reads it.
 #[derive(Serialize)]
 struct Element<'a, A> {
+    place: usize,
     customer: CreatedColumns<'a>,
     custom_ids: Vec<CustomIdRow<'a>>,
     chose_plan: bool,
@@ -105,6 +108,7 @@ struct Element<'a, A> {
 /// An event of a creation.
 #[derive(Serialize)]
 struct CreatedEvent {
+    place: usize,
     id: EventId,
     r#type: &'static str,
     /// The one account that sees it; none: all that see the customer.
@@ -150,18 +154,18 @@ pub async fn create(
     slice.sort_by(|(a, _), (b, _)| a.customer.fields.name.key().as_str().cmp(b.customer.fields.name.key().as_str()));
     let links: Vec<Link> = slice.iter().map(|(new, _)| new.link()).collect();
     let elements: Vec<_> =
-        slice.iter().zip(&links).map(|((new, author), link)| element(new, author, link, scope)).collect();
+        slice.iter().zip(&links).enumerate().map(|(place, (&one, link))| element(place, one, link, scope)).collect();
     let created = sql!(
         query,
         "with element as materialized (
-            select e.ordinality as place, e.custom_ids, e.chose_plan, e.refs, e.text, e.id_grams, e.duplicate_keys, e.issuer,
+            select e.place, e.custom_ids, e.chose_plan, e.refs, e.text, e.id_grams, e.duplicate_keys, e.issuer,
                    e.subject, e.actors, e.workload, e.rpc, e.trace_id, e.events, e.request_id, e.fingerprint, e.answer,
                    " CREATED_COLUMNS "
-            from rows from (jsonb_to_recordset($2) as (
-                customer jsonb, custom_ids jsonb, chose_plan boolean, refs jsonb, text jsonb, id_grams jsonb,
+            from jsonb_to_recordset($2) as e (
+                place integer, customer jsonb, custom_ids jsonb, chose_plan boolean, refs jsonb, text jsonb, id_grams jsonb,
                 duplicate_keys bigint[], issuer text, subject text, actors jsonb, workload text, rpc text, trace_id text,
                 events jsonb, request_id uuid, fingerprint text, answer jsonb
-            )) with ordinality as e
+            )
             cross join lateral jsonb_populate_record(null::customers, e.customer) as c
         ), rule as materialized (
             -- A call that tightens the rule locks this row `for update` first: one of the two waits for the other.
@@ -228,11 +232,11 @@ pub async fn create(
                    n.id, n.revision, h.audience, n.issuer, n.subject, n.actors, $3, n.rpc, n.request_id, n.trace_id, n.workload,
                    h.changes
             from new n
-            cross join lateral rows from (jsonb_to_recordset(n.events) as (
-                id uuid, type text, audience uuid, changes jsonb
-            )) with ordinality as h
+            cross join lateral jsonb_to_recordset(n.events) as h (
+                place integer, id uuid, type text, audience uuid, changes jsonb
+            )
             where (select count(*) from written) > 0
-            order by n.place, h.ordinality
+            order by n.place, h.place
         ), answer as (
             insert into requests (
                 tenant_id, principal, rpc, request_id, fingerprint, customer_id, answer, created_at
@@ -257,8 +261,8 @@ pub async fn create(
 }
 
 fn element<'a>(
-    new: &'a CustomerInsert,
-    author: &'a Author,
+    place: usize,
+    (new, author): (&'a CustomerInsert, &'a Author),
     link: &'a Link,
     name_scope: Option<Uuid>,
 ) -> Element<'a, impl Serialize + 'a> {
@@ -271,6 +275,7 @@ fn element<'a>(
     };
     let given = (!new.custom_ids.is_empty()).then(|| SearchableIds::of(new.custom_ids.values()).grams());
     Element {
+        place,
         customer: CreatedColumns::new(&new.customer, name_scope, link),
         custom_ids: new.custom_ids.iter().map(row).collect(),
         chose_plan: new.chose_plan,

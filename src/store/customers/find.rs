@@ -42,25 +42,26 @@ pub async fn get_all(
     let ids: Vec<Uuid> = ids.iter().filter(|id| scope.admits(**id)).map(|id| id.get()).collect();
     let rows = sql!(
         query_as Row,
-        "with asked as materialized (
-            select e.id, e.place from unnest($2::uuid[]) with ordinality as e (id, place)
-        ), cut as (
-            select s.id from (
-                select a.id, sum(c.size) over (order by a.place rows unbounded preceding) as size
-                from (select a.id, a.place from asked a order by a.place) a
+        "with sized as materialized (
+            select s.id, s.profile, sum(s.size) over (order by s.place rows unbounded preceding) as size
+            from (
+                select a.id, a.place, c.size, c.profile
+                from (
+                    select e.id, e.place from unnest($2::uuid[]) with ordinality as e (id, place) order by e.place
+                ) a
                 cross join lateral (
-                    select " SIZE_IN_VIEW " as size from customers c
-                    where c.tenant_id = $1 and c.id = a.id and " VISIBLE "
-                    offset 0
+                    " SIZED_IN_VIEW " where c.tenant_id = $1 and c.id = a.id and " VISIBLE " offset 0
                 ) c
             ) s
-            where s.size > $6
-            limit 1
-        )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES r#"
+        ), cut as (
+            select s.id from sized s where s.size > $6 limit 1
+        )" RECORD_OF_SIZED OTHER_OWNERS_POLICIES r#"
         , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
         , null::jsonb as "asked: row::Asked", exists (select from cut) as "cut!"
-        from customers c
-        where c.tenant_id = $1 and c.id = any($2) and coalesce(c.id = (select cut.id from cut), true) and "# VISIBLE,
+        from (select s.* from sized s limit case when exists (select from cut) then 1 end) f
+        cross join lateral (
+            select c.* from customers c where c.tenant_id = $1 and c.id = f.id offset 0
+        ) c"#,
         scope.tenant().get(),
         &ids,
         scope.root().get(),

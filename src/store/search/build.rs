@@ -61,26 +61,25 @@ pub(super) fn statement(
     } else {
         "null::text"
     };
-    let (limit, inner, size) = (&parts.limit, order(search, "u"), sql!(text, SIZE_IN_VIEW));
-    let record = sql!(text, RECORD_IN_VIEW OTHER_OWNERS_POLICIES);
+    let (limit, inner, sized) = (&parts.limit, order(search, "u"), sql!(text, SIZED_IN_VIEW));
+    let record = sql!(text, RECORD_OF_SIZED OTHER_OWNERS_POLICIES);
+    // `sized` is read as far as it is asked for: to the `cut`, in the order in which it is made.
     let text = format!(
         "with {with}page as materialized (
             select u.*, row_number() over (order by u.place, {inner}) as nth
             from (select * from ({page}) u order by u.place, {inner} limit {limit}) u
+        ), sized as materialized (
+            select p.nth, p.id, p.place, p.name_sort, c.profile, sum(c.size) over (order by p.nth rows unbounded preceding) as size
+            from (select * from page order by page.nth) p
+            cross join lateral ({sized} where c.tenant_id = $1 and c.id = p.id offset 0) c
         ), cut as (
-            select s.nth from (
-                select p.nth, sum(c.size) over (order by p.nth rows unbounded preceding) as size
-                from (select page.id, page.nth from page order by page.nth) p
-                cross join lateral (
-                    select {size} as size from customers c where c.tenant_id = $1 and c.id = p.id offset 0
-                ) c
-            ) s
-            where s.size > {PAGE_BYTES} and s.nth > 1
-            limit 1
+            select s.nth from sized s where s.size > {PAGE_BYTES} and s.nth > 1 limit 1
         ){record}
         , f.place, f.name_sort, {ids} as ids, {doc} as doc, t.total, exists (select from cut) as cut
         from ({total}) t
-        left join page f on f.nth < coalesce((select cut.nth from cut), {limit} + 1)
+        left join (
+            select s.* from sized s limit coalesce((select cut.nth from cut), {limit} + 1) - 1
+        ) f on true
         left join lateral (select c.* from customers c where c.tenant_id = $1 and c.id = f.id offset 0) c on true
         order by f.nth"
     );
