@@ -190,7 +190,7 @@ impl CreateSlices {
                 }
                 // Its call is gone: the others are as before.
                 Err(Told::WriteWith(others)) => {
-                    others.into_iter().rev().for_each(|other| line.waiting.push_front(other))
+                    others.into_iter().rev().for_each(|other| line.waiting.push_front(other));
                 }
                 Err(_) => {}
             }

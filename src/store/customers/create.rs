@@ -1,35 +1,26 @@
 //! The first form of a write: a slice of new customers of one account in one statement of plain inserts. Each is created by a call of
 //! its own: the statement takes the events' authors and the keys of the stored answers from the slice's elements.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod element;
 
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
-use uuid::Uuid;
 
-use super::columns::CreatedColumns;
+use self::element::{Element, element};
 use crate::{
     domain::{
-        access::relation::Relation,
         accounts::account::{Account, name_scope},
         billing::terms::Terms,
         customers::{customer::Customer, link::Link},
-        duplicates::{Duplicate, FLEET, Key, stored_keys},
-        fields::references::References,
-        history::{event::Changes, event_type::EventType},
-        requests::{
-            answer::Answer,
-            options::Repeatable,
-            principal::{Author, Principal},
-        },
-        search::{Searchable, SearchableIds},
+        duplicates::{Duplicate, FLEET},
+        requests::{options::Repeatable, principal::Author},
         values::{
-            custom_id::{CustomId, CustomIds, System},
-            ids::{AccountId, EventId, RequestId, TenantId},
+            custom_id::CustomIds,
+            ids::{EventId, TenantId},
         },
     },
     error::{Error, Result},
-    store::{sql::sql, write::hex},
+    store::sql::sql,
     telemetry::Statement as _,
 };
 
@@ -58,81 +49,6 @@ impl CustomerInsert {
     pub fn link(&self) -> Link {
         Link { revision: i64::from(!self.custom_ids.is_empty()), custom_ids: self.custom_ids.clone(), tags: Vec::new() }
     }
-
-    /// The creation, for all that see the customer; and the custom IDs that it is created with, for its owner alone.
-    fn events(&self) -> Vec<CreatedEvent> {
-        let customer = &self.customer;
-        let [created, changed] = self.events;
-        let created = CreatedEvent {
-            place: 0,
-            id: created,
-            r#type: EventType::Created.as_str(),
-            audience: None,
-            changes: Changes::of_new(customer).seen_from(Relation::OwnerOrAbove),
-        };
-        let custom_ids = (!self.custom_ids.is_empty()).then(|| CreatedEvent {
-            place: 1,
-            id: changed,
-            r#type: EventType::CustomIdsChanged.as_str(),
-            audience: Some(customer.owner),
-            changes: Changes::of_custom_ids(&CustomIds::new(), &self.custom_ids),
-        });
-        std::iter::once(created).chain(custom_ids).collect()
-    }
-}
-
-/// One element of the slice as the statement reads it.
-#[derive(Serialize)]
-struct Element<'a, A> {
-    place: usize,
-    customer: CreatedColumns<'a>,
-    custom_ids: Vec<CustomIdRow<'a>>,
-    chose_plan: bool,
-    /// Once more apart from the columns, for the check of what they name.
-    refs: &'a References,
-    text: Searchable,
-    /// Of the owner, who gives the first custom IDs.
-    id_grams: BTreeMap<AccountId, Vec<i32>>,
-    duplicate_keys: BTreeSet<Key>,
-    issuer: &'a str,
-    subject: &'a str,
-    actors: &'a [Principal],
-    workload: Option<&'a str>,
-    rpc: &'static str,
-    trace_id: &'a str,
-    events: Vec<CreatedEvent>,
-    #[serde(flatten)]
-    request: Option<StoredRequest<A>>,
-}
-
-/// An event of a creation.
-#[derive(Serialize)]
-struct CreatedEvent {
-    place: usize,
-    id: EventId,
-    r#type: &'static str,
-    /// The one account that sees it; none: all that see the customer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audience: Option<AccountId>,
-    changes: Changes,
-}
-
-/// The stored answer of a call that may be repeated.
-#[derive(Serialize)]
-struct StoredRequest<A> {
-    request_id: RequestId,
-    #[serde(serialize_with = "hex")]
-    fingerprint: Vec<u8>,
-    answer: A,
-}
-
-#[derive(Serialize)]
-struct CustomIdRow<'a> {
-    system: &'a str,
-    value: &'a str,
-    value_key: &'a str,
-    search_words: String,
-    grams: Vec<i32>,
 }
 
 /// Creates a slice of customers of an account, each by a call of its own, with its custom IDs, events and stored answer, or none of
@@ -155,6 +71,16 @@ pub async fn create(
     let links: Vec<Link> = slice.iter().map(|(new, _)| new.link()).collect();
     let elements: Vec<_> =
         slice.iter().zip(&links).enumerate().map(|(place, (&one, link))| element(place, one, link, scope)).collect();
+    insert(conn, tenant, account, &elements).await
+}
+
+#[expect(clippy::too_many_lines, reason = "one statement")]
+async fn insert(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    account: &Account,
+    elements: &[Element<'_, impl Serialize>],
+) -> Result<usize> {
     let created = sql!(
         query,
         "with element as materialized (
@@ -248,7 +174,7 @@ pub async fn create(
         )
         select count(*) as \"written!\" from written",
         tenant.get(),
-        Json(&elements) as _,
+        Json(elements) as _,
         account.id.get(),
         account.tenant_revision,
         account.revision,
@@ -258,42 +184,4 @@ pub async fn create(
     .named("customers.create")
     .await?;
     usize::try_from(created.written).map_err(Error::internal)
-}
-
-fn element<'a>(
-    place: usize,
-    (new, author): (&'a CustomerInsert, &'a Author),
-    link: &'a Link,
-    name_scope: Option<Uuid>,
-) -> Element<'a, impl Serialize + 'a> {
-    let row = |(system, id): (&'a System, &'a CustomId)| CustomIdRow {
-        system: system.as_str(),
-        value: id.as_str(),
-        value_key: id.key().as_str(),
-        search_words: SearchableIds::words(id.as_str()),
-        grams: SearchableIds::of([id]).grams(),
-    };
-    let given = (!new.custom_ids.is_empty()).then(|| SearchableIds::of(new.custom_ids.values()).grams());
-    Element {
-        place,
-        customer: CreatedColumns::new(&new.customer, name_scope, link),
-        custom_ids: new.custom_ids.iter().map(row).collect(),
-        chose_plan: new.chose_plan,
-        refs: &new.customer.fields.references,
-        text: Searchable::of(&new.customer.fields),
-        id_grams: given.into_iter().map(|grams| (new.customer.owner, grams)).collect(),
-        duplicate_keys: stored_keys(&new.customer.fields),
-        issuer: author.principal.issuer(),
-        subject: author.principal.subject(),
-        actors: &author.actors,
-        workload: author.workload(),
-        rpc: author.rpc.name(),
-        trace_id: &author.trace_id,
-        events: new.events(),
-        request: new.request.as_ref().map(|request| StoredRequest {
-            request_id: request.id,
-            fingerprint: request.fingerprint.to_bytes(),
-            answer: Answer::of_created(&new.customer, link, &new.duplicates),
-        }),
-    }
 }

@@ -1,0 +1,141 @@
+//! An element of a slice of new customers: all that is written of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::CustomerInsert;
+use crate::{
+    domain::{
+        access::relation::Relation,
+        customers::link::Link,
+        duplicates::{Key, stored_keys},
+        fields::references::References,
+        history::{event::Changes, event_type::EventType},
+        requests::{
+            answer::Answer,
+            principal::{Author, Principal},
+        },
+        search::{Searchable, SearchableIds},
+        values::{
+            custom_id::{CustomId, CustomIds, System},
+            ids::{AccountId, EventId, RequestId},
+        },
+    },
+    store::{customers::columns::CreatedColumns, write::hex},
+};
+
+/// One element of the slice as the statement reads it.
+#[derive(Serialize)]
+pub(super) struct Element<'a, A> {
+    place: usize,
+    customer: CreatedColumns<'a>,
+    custom_ids: Vec<CustomIdRow<'a>>,
+    chose_plan: bool,
+    /// Once more apart from the columns, for the check of what they name.
+    refs: &'a References,
+    text: Searchable,
+    /// Of the owner, who gives the first custom IDs.
+    id_grams: BTreeMap<AccountId, Vec<i32>>,
+    duplicate_keys: BTreeSet<Key>,
+    issuer: &'a str,
+    subject: &'a str,
+    actors: &'a [Principal],
+    workload: Option<&'a str>,
+    rpc: &'static str,
+    trace_id: &'a str,
+    events: Vec<CreatedEvent>,
+    #[serde(flatten)]
+    request: Option<StoredRequest<A>>,
+}
+
+/// An event of a creation.
+#[derive(Serialize)]
+struct CreatedEvent {
+    place: usize,
+    id: EventId,
+    r#type: &'static str,
+    /// The one account that sees it; none: all that see the customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<AccountId>,
+    changes: Changes,
+}
+
+/// The stored answer of a call that may be repeated.
+#[derive(Serialize)]
+struct StoredRequest<A> {
+    request_id: RequestId,
+    #[serde(serialize_with = "hex")]
+    fingerprint: Vec<u8>,
+    answer: A,
+}
+
+#[derive(Serialize)]
+struct CustomIdRow<'a> {
+    system: &'a str,
+    value: &'a str,
+    value_key: &'a str,
+    search_words: String,
+    grams: Vec<i32>,
+}
+
+/// An element: a customer, the call that creates it, the owner's link to it, and where its name is unique.
+pub(super) fn element<'a>(
+    place: usize,
+    (new, author): (&'a CustomerInsert, &'a Author),
+    link: &'a Link,
+    name_scope: Option<Uuid>,
+) -> Element<'a, impl Serialize + 'a> {
+    let row = |(system, id): (&'a System, &'a CustomId)| CustomIdRow {
+        system: system.as_str(),
+        value: id.as_str(),
+        value_key: id.key().as_str(),
+        search_words: SearchableIds::words(id.as_str()),
+        grams: SearchableIds::of([id]).grams(),
+    };
+    let given = (!new.custom_ids.is_empty()).then(|| SearchableIds::of(new.custom_ids.values()).grams());
+    Element {
+        place,
+        customer: CreatedColumns::new(&new.customer, name_scope, link),
+        custom_ids: new.custom_ids.iter().map(row).collect(),
+        chose_plan: new.chose_plan,
+        refs: &new.customer.fields.references,
+        text: Searchable::of(&new.customer.fields),
+        id_grams: given.into_iter().map(|grams| (new.customer.owner, grams)).collect(),
+        duplicate_keys: stored_keys(&new.customer.fields),
+        issuer: author.principal.issuer(),
+        subject: author.principal.subject(),
+        actors: &author.actors,
+        workload: author.workload(),
+        rpc: author.rpc.name(),
+        trace_id: &author.trace_id,
+        events: events(new),
+        request: new.request.as_ref().map(|request| StoredRequest {
+            request_id: request.id,
+            fingerprint: request.fingerprint.to_bytes(),
+            answer: Answer::of_created(&new.customer, link, &new.duplicates),
+        }),
+    }
+}
+
+/// The creation, for all that see the customer; and the custom IDs that it is created with, for its owner alone.
+fn events(new: &CustomerInsert) -> Vec<CreatedEvent> {
+    let customer = &new.customer;
+    let [created, changed] = new.events;
+    let created = CreatedEvent {
+        place: 0,
+        id: created,
+        r#type: EventType::Created.as_str(),
+        audience: None,
+        changes: Changes::of_new(customer).seen_from(Relation::OwnerOrAbove),
+    };
+    let custom_ids = (!new.custom_ids.is_empty()).then(|| CreatedEvent {
+        place: 1,
+        id: changed,
+        r#type: EventType::CustomIdsChanged.as_str(),
+        audience: Some(customer.owner),
+        changes: Changes::of_custom_ids(&CustomIds::new(), &new.custom_ids),
+    });
+    std::iter::once(created).chain(custom_ids).collect()
+}
