@@ -31,8 +31,9 @@ use crate::{
     telemetry::Statement as _,
 };
 
-/// Statements of an account at once. More would leave less for each slice.
-const AT_ONCE: usize = 2;
+/// Statements of an account at once. With two, a machine with two cores creates 5 % more a second, but four callers less than without
+/// slices, and a larger database would have nothing to do.
+const AT_ONCE: usize = 4;
 /// Creations in one slice.
 const IN_SLICE: usize = 32;
 /// How long one waits for the end of those before it: many times what a slice takes, unless a lock holds it up.
