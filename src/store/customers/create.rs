@@ -6,50 +6,20 @@ mod element;
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
 
+pub use self::element::CustomerInsert;
 use self::element::{Element, element};
 use crate::{
     domain::{
         accounts::account::{Account, name_scope},
-        billing::terms::Terms,
-        customers::{customer::Customer, link::Link},
-        duplicates::{Duplicate, FLEET},
-        requests::{options::Repeatable, principal::Author},
-        values::{
-            custom_id::CustomIds,
-            ids::{EventId, TenantId},
-        },
+        customers::link::Link,
+        duplicates::FLEET,
+        requests::principal::Author,
+        values::ids::TenantId,
     },
     error::{Error, Result},
     store::sql::sql,
     telemetry::Statement as _,
 };
-
-/// A customer to be created, and what is recorded of it.
-#[derive(Clone, Debug)]
-pub struct CustomerInsert {
-    /// The customer.
-    pub customer: Customer,
-    /// The owner's custom IDs of it.
-    pub custom_ids: CustomIds,
-    /// The plan that it begins with.
-    pub terms: Terms,
-    /// Whether that was chosen; else it is the first one.
-    pub chose_plan: bool,
-    /// The ids of its events: its creation, and the custom IDs that it is created with.
-    pub events: [EventId; 2],
-    /// The key of the stored answer; none if the caller cannot repeat the call.
-    pub request: Option<Repeatable>,
-    /// The customers that may be the same, which the stored answer names.
-    pub duplicates: Vec<Duplicate>,
-}
-
-impl CustomerInsert {
-    /// The owner's link to the new customer: at revision 1 if it is created with custom IDs, else never written.
-    #[must_use]
-    pub fn link(&self) -> Link {
-        Link { revision: i64::from(!self.custom_ids.is_empty()), custom_ids: self.custom_ids.clone(), tags: Vec::new() }
-    }
-}
 
 /// Creates a slice of customers of an account, each by a call of its own, with its custom IDs, events and stored answer, or none of
 /// them. `account` is the account, with its tenant's rule on names, as the customers were decided on. Returns how many were created:

@@ -1,20 +1,21 @@
-//! An element of a slice of new customers: all that is written of one.
+//! A new customer, and the element of a slice that it is written as.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::CustomerInsert;
 use crate::{
     domain::{
         access::relation::Relation,
-        customers::link::Link,
-        duplicates::{Key, stored_keys},
+        billing::terms::Terms,
+        customers::{customer::Customer, link::Link},
+        duplicates::{Duplicate, Key, stored_keys},
         fields::references::References,
         history::{event::Changes, event_type::EventType},
         requests::{
             answer::Answer,
+            options::Repeatable,
             principal::{Author, Principal},
         },
         search::{Searchable, SearchableIds},
@@ -25,6 +26,33 @@ use crate::{
     },
     store::{customers::columns::CreatedColumns, write::hex},
 };
+
+/// A customer to be created, and what is recorded of it.
+#[derive(Clone, Debug)]
+pub struct CustomerInsert {
+    /// The customer.
+    pub customer: Customer,
+    /// The owner's custom IDs of it.
+    pub custom_ids: CustomIds,
+    /// The plan that it begins with.
+    pub terms: Terms,
+    /// Whether that was chosen; else it is the first one.
+    pub chose_plan: bool,
+    /// The ids of its events: its creation, and the custom IDs that it is created with.
+    pub events: [EventId; 2],
+    /// The key of the stored answer; none if the caller cannot repeat the call.
+    pub request: Option<Repeatable>,
+    /// The customers that may be the same, which the stored answer names.
+    pub duplicates: Vec<Duplicate>,
+}
+
+impl CustomerInsert {
+    /// The owner's link to the new customer: at revision 1 if it is created with custom IDs, else never written.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        Link { revision: i64::from(!self.custom_ids.is_empty()), custom_ids: self.custom_ids.clone(), tags: Vec::new() }
+    }
+}
 
 /// One element of the slice as the statement reads it.
 #[derive(Serialize)]
