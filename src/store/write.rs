@@ -135,8 +135,7 @@ impl<A> NewAnswer<A> {
     }
 }
 
-/// Bytes as hexadecimal digits, as `decode` reads them.
-pub(super) fn hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+fn hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     use std::fmt::Write as _;
     let text = bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         _ = write!(text, "{byte:02x}");

@@ -21,10 +21,10 @@ use crate::{
         search::{Searchable, SearchableIds},
         values::{
             custom_id::{CustomId, CustomIds, System},
-            ids::{AccountId, EventId, RequestId},
+            ids::{AccountId, EventId},
         },
     },
-    store::{customers::columns::CreatedColumns, write::hex},
+    store::{customers::columns::CreatedColumns, write::NewAnswer},
 };
 
 /// A customer to be created, and what is recorded of it.
@@ -74,8 +74,9 @@ pub(super) struct Element<'a, A> {
     rpc: &'static str,
     trace_id: &'a str,
     events: Vec<CreatedEvent>,
+    /// The stored answer, if the call may be repeated.
     #[serde(flatten)]
-    request: Option<StoredRequest<A>>,
+    answer: Option<NewAnswer<A>>,
 }
 
 /// An event of a creation.
@@ -88,15 +89,6 @@ struct CreatedEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     audience: Option<AccountId>,
     changes: Changes,
-}
-
-/// The stored answer of a call that may be repeated.
-#[derive(Serialize)]
-struct StoredRequest<A> {
-    request_id: RequestId,
-    #[serde(serialize_with = "hex")]
-    fingerprint: Vec<u8>,
-    answer: A,
 }
 
 #[derive(Serialize)]
@@ -139,11 +131,10 @@ pub(super) fn element<'a>(
         rpc: author.rpc.name(),
         trace_id: &author.trace_id,
         events: events(new),
-        request: new.request.as_ref().map(|request| StoredRequest {
-            request_id: request.id,
-            fingerprint: request.fingerprint.to_bytes(),
-            answer: Answer::of_created(&new.customer, link, &new.duplicates),
-        }),
+        answer: new
+            .request
+            .as_ref()
+            .map(|request| NewAnswer::new(request, Answer::of_created(&new.customer, link, &new.duplicates))),
     }
 }
 
