@@ -277,6 +277,20 @@ impl Options {
         Path::value_variants().iter().copied().filter(|path| self.only.is_empty() || self.only.contains(path))
     }
 
+    /// The points to measure, each once: many numbers of calls in flight may be the same for a path that has a maximum.
+    fn points(&self, of: impl Fn(Path) -> bool) -> Vec<(Path, usize)> {
+        let mut points = Vec::new();
+        for in_flight in &self.in_flight {
+            for path in self.wanted().filter(|path| of(*path)) {
+                let point = (path, path.most_in_flight(self).min(*in_flight));
+                if !points.contains(&point) {
+                    points.push(point);
+                }
+            }
+        }
+        points
+    }
+
     /// Whether a path with this property is to be measured.
     fn wants(&self, such: impl Fn(Path) -> bool) -> bool {
         self.wanted().any(such)
@@ -336,13 +350,8 @@ async fn measure_on_shared_cores(options: &Options, report: &mut Report) -> Resu
     println!("{}", fixture.machine().await?);
     println!("{}", report::HEADER);
     // Paths that are compared are measured one after the other, so that other load on the machine affects both.
-    for &in_flight in &options.in_flight {
-        for path in options.wanted().filter(|path| !path.is_paired()) {
-            let in_flight = in_flight.min(path.most_in_flight(options));
-            if !report.has(path, in_flight) {
-                measure(&mut fixture, path, in_flight, options, report).await?;
-            }
-        }
+    for (path, in_flight) in options.points(|path| !path.is_paired()) {
+        measure(&mut fixture, path, in_flight, options, report).await?;
     }
     let pairs = [
         [Path::GetSteady, Path::GetFlooded],

@@ -95,11 +95,11 @@ pub async fn on_request(options: &Options) -> Result<()> {
 /// Measures this build and others in turns, so many rounds for each point, and prints the ratio of calls per second.
 pub fn against(others: &[impl AsRef<File>], options: &Options) -> Result<Vec<Row>> {
     // Paths in pairs are compared within a build already.
-    let paths: Vec<Path> = options.wanted().filter(|path| !path.is_paired() && !path.is_baseline()).collect();
+    let points = options.points(|path| !path.is_paired() && !path.is_baseline());
     let own = std::env::current_exe()?;
     let programs = [own.as_path()].into_iter().chain(others.iter().map(AsRef::as_ref));
     let mut builds =
-        programs.map(|program| Build::start(program, &arguments(&paths, options))).collect::<Result<Vec<_>>>()?;
+        programs.map(|program| Build::start(program, &arguments(&points, options))).collect::<Result<Vec<_>>>()?;
     for build in &mut builds {
         match build.answer()? {
             Answer::Ready => {}
@@ -108,33 +108,29 @@ pub fn against(others: &[impl AsRef<File>], options: &Options) -> Result<Vec<Row
     }
     println!("{HEADER}");
     let mut rows = Vec::new();
-    for &in_flight in &options.in_flight {
-        for &path in &paths {
-            let in_flight = in_flight.min(path.most_in_flight(options));
-            let mut measured: Vec<Vec<Option<Row>>> = builds.iter().map(|_| Vec::new()).collect();
-            for round in 0..options.rounds {
-                let mut order: Vec<usize> = (0..builds.len()).collect();
-                if round % 2 == 1 {
-                    order.reverse(); // whatever grows or warms up affects all alike
-                }
-                for place in order {
-                    measured[place].push(builds[place].measure(path, in_flight)?);
-                }
+    for (path, in_flight) in points {
+        let mut measured: Vec<Vec<Option<Row>>> = builds.iter().map(|_| Vec::new()).collect();
+        for round in 0..options.rounds {
+            let mut order: Vec<usize> = (0..builds.len()).collect();
+            if round % 2 == 1 {
+                order.reverse(); // whatever grows or warms up affects all alike
             }
-            let measured: Vec<Vec<Row>> =
-                measured.into_iter().map(|rows| rows.into_iter().flatten().collect()).collect();
-            for (build, other) in builds.iter().zip(&measured).skip(1).filter(|(_, other)| !other.is_empty()) {
-                println!("{}", line(path, in_flight, &measured[0], other, &build.program));
+            for place in order {
+                measured[place].push(builds[place].measure(path, in_flight)?);
             }
-            rows.extend(measured.into_iter().flatten());
         }
+        let measured: Vec<Vec<Row>> = measured.into_iter().map(|rows| rows.into_iter().flatten().collect()).collect();
+        for (build, other) in builds.iter().zip(&measured).skip(1).filter(|(_, other)| !other.is_empty()) {
+            println!("{}", line(path, in_flight, &measured[0], other, &build.program));
+        }
+        rows.extend(measured.into_iter().flatten());
     }
     builds.into_iter().try_for_each(Build::end)?;
     Ok(rows)
 }
 
-fn arguments(paths: &[Path], options: &Options) -> Vec<String> {
-    let paths: Vec<String> = paths.iter().map(|path| name(*path)).collect();
+fn arguments(points: &[(Path, usize)], options: &Options) -> Vec<String> {
+    let paths: Vec<String> = points.iter().map(|(path, _)| name(*path)).collect();
     [
         "--bench".to_owned(),
         format!("--on-request={}", paths.join(",")),

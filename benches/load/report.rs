@@ -78,11 +78,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether it has such a row already.
-    pub fn has(&self, path: Path, in_flight: usize) -> bool {
-        self.rows.iter().any(|row| row.path == name(path) && row.in_flight == in_flight)
-    }
-
     /// Adds a row and prints it.
     pub fn add(&mut self, path: Path, in_flight: usize, measured: &Measured) -> Result<()> {
         if measured.latencies.is_empty() {
