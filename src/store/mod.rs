@@ -20,7 +20,6 @@ pub mod sessions;
 mod sort_keys;
 mod sql;
 mod sql_billing;
-mod sql_views;
 pub mod tags;
 mod write;
 

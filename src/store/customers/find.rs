@@ -55,7 +55,7 @@ pub async fn get_all(
             ) s
         ), cut as (
             select s.id from sized s where s.size > $6 limit 1
-        )" RECORD_OF_SIZED OTHER_OWNERS_POLICIES r#"
+        )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES r#"
         , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
         , null::jsonb as "asked: row::Asked", exists (select from cut) as "cut!"
         from (select s.* from sized s limit case when exists (select from cut) then 1 end) f

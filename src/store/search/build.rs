@@ -62,7 +62,7 @@ pub(super) fn statement(
         "null::text"
     };
     let (limit, inner, sized) = (&parts.limit, order(search, "u"), sql!(text, SIZED_IN_VIEW));
-    let record = sql!(text, RECORD_OF_SIZED OTHER_OWNERS_POLICIES);
+    let record = sql!(text, RECORD_IN_VIEW OTHER_OWNERS_POLICIES);
     // `sized` is read as far as it is asked for: to the `cut`, in the order in which it is made.
     let text = format!(
         "with {with}page as materialized (
