@@ -6,6 +6,7 @@ use clientele::grpc::pb::{self, NameUniqueness, Role};
 use tonic::{Code, Status};
 
 use crate::{
+    bounded_reads::largest,
     telemetry::scrape::scrape,
     world::{
         Client, TestAccount, World, at_once, customer, database, full_customer, mask, production_database, reason,
@@ -200,6 +201,27 @@ async fn a_slice_whose_session_is_lost_loses_and_doubles_nothing() {
     .await
     .unwrap();
     assert_eq!([customers, creations, answers], [40; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_at_the_size_limit_make_no_other_creation_fail() {
+    let world = patient_and_measured().await;
+    let acme = world.tenant("acme").await;
+    let (large, small) = (acme.member(Role::Member).await, acme.member(Role::Member).await);
+    let mut all = Vec::new();
+    for count in 0..24 {
+        let customer = pb::Customer {
+            custom_ids: [].into(),
+            order_reference: String::new(),
+            ..largest(&format!("Large {count}"))
+        };
+        let mut asked = new(&large, "Large");
+        asked.request.customer = Some(customer);
+        all.push(asked);
+        all.push(new(&small, &format!("Small {count}")));
+    }
+    let made = at_once(all.into_iter().map(Asked::call)).await;
+    assert!(made.iter().all(Result::is_ok), "{:?}", made.into_iter().find_map(Result::err));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
