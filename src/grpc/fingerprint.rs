@@ -6,11 +6,12 @@ use prost::{
     Message,
     encoding::{DecodeContext, decode_key, skip_field},
 };
+use uuid::Builder;
 
 use crate::{
     domain::{
         requests::fingerprint::{Fingerprint, PARTS},
-        values::ids,
+        values::ids::{self, RequestId},
     },
     grpc::pb,
 };
@@ -66,6 +67,15 @@ pub(super) fn fingerprint<M: Mutation>(around: &[u8], message: &M) -> Fingerprin
     let mut digest = [0; 32];
     digest.copy_from_slice(whole.finish().as_ref());
     Fingerprint::new(digest, parts, M::FIELDS)
+}
+
+/// The key of the stored answer of one row of a request: the same for the same row of a repeat, and no other request's.
+pub(super) fn of_row(request: RequestId, row: usize) -> RequestId {
+    let mut hash = of(request.get().as_bytes());
+    hash.update(&row.to_be_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
+    RequestId::from_uuid(Builder::from_custom_bytes(bytes).into_uuid())
 }
 
 fn of(bytes: &[u8]) -> Context {

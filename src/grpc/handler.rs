@@ -131,7 +131,7 @@ fn admit<W: Send + Sync + 'static, M>(
 }
 
 /// Whether a mutation may be sent again.
-fn repeat(has_request_id: bool) -> Repeat {
+pub(super) fn repeat(has_request_id: bool) -> Repeat {
     if has_request_id { Repeat::Safe } else { Repeat::Unsafe }
 }
 
@@ -142,9 +142,11 @@ fn options(violations: &mut Violations, who: &impl Actor, message: &impl Mutatio
     } else {
         Some(violations.check("request_id", RequestId::parse(message.request_id()))?)
     };
-    let request = id
-        .filter(|_| !message.validate_only())
-        .map(|id| Repeatable { id, fingerprint: fingerprint(&who.around(), message) });
+    let request = id.filter(|_| !message.validate_only()).map(|id| Repeatable {
+        id,
+        key: id,
+        fingerprint: fingerprint(&who.around(), message),
+    });
     let etag = (!message.etag().is_empty()).then(|| message.etag().to_owned());
     Some(Options { etag, request, validate_only: message.validate_only() })
 }

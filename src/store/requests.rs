@@ -61,7 +61,7 @@ pub async fn find(
         author.principal.issuer(),
         author.principal.subject(),
         author.rpc.name(),
-        request.id.get(),
+        request.key.get(),
     )
     .fetch_optional(conn)
     .named("requests.find")

@@ -131,7 +131,7 @@ pub(super) struct NewAnswer<A> {
 impl<A> NewAnswer<A> {
     pub(super) fn new(request: &Repeatable, answer: A) -> Self {
         let fingerprint = request.fingerprint.to_bytes();
-        Self { tenant_id: None, request_id: request.id, fingerprint, customer_id: None, answer }
+        Self { tenant_id: None, request_id: request.key, fingerprint, customer_id: None, answer }
     }
 }
 

@@ -82,6 +82,7 @@ mod headers;
 mod health;
 mod help;
 mod identity;
+mod import_customers;
 mod industries;
 mod invitations;
 mod invite_member;

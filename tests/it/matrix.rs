@@ -80,6 +80,7 @@ const POLICY: &str = "
     CustomerService/UnmergeCustomers            SERVICE_MANAGER  refused
     CustomerService/EraseCustomer               ADMIN            refused
     ExchangeService/ExportSubjectData           ADMIN            reads
+    ExchangeService/ImportCustomers             SERVICE_MANAGER  refused
     HistoryService/ListCustomerEvents           VIEWER           reads
     BillingService/ListRatePlans                VIEWER           reads
     BillingService/CreateRatePlan               ADMIN            refused

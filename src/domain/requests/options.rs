@@ -5,8 +5,10 @@ use crate::domain::{requests::fingerprint::Fingerprint, values::ids::RequestId};
 /// The idempotency key of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeatable {
-    /// The caller's own id of the request.
+    /// The caller's own id of the request, which events record.
     pub id: RequestId,
+    /// The id by which the stored answer is found: the same, or that of one row of an import.
+    pub key: RequestId,
     /// What a repeat has in common with the first call.
     pub fingerprint: Fingerprint,
 }

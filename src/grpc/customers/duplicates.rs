@@ -98,7 +98,7 @@ const COMPARED: [Field; 9] = [
 ];
 
 /// Reads what a creation does about duplicates.
-pub(super) fn policy(violations: &mut Violations, raw: i32) -> Option<DuplicatePolicy> {
+pub(in crate::grpc) fn policy(violations: &mut Violations, raw: i32) -> Option<DuplicatePolicy> {
     let policy = match pb::DuplicatePolicy::try_from(raw) {
         Ok(pb::DuplicatePolicy::Unspecified | pb::DuplicatePolicy::Report) => Ok(DuplicatePolicy::Report),
         Ok(pb::DuplicatePolicy::Block) => Ok(DuplicatePolicy::Block),
@@ -118,7 +118,7 @@ pub(super) fn out(found: Vec<PossibleDuplicate>) -> Vec<pb::PossibleDuplicate> {
     found.into_iter().map(message).collect()
 }
 
-fn reason_out(reason: Reason) -> pb::DuplicateReason {
+pub(in crate::grpc) fn reason_out(reason: Reason) -> pb::DuplicateReason {
     match reason {
         Reason::TaxId => pb::DuplicateReason::TaxId,
         Reason::RegistrationNumber => pb::DuplicateReason::RegistrationNumber,

@@ -2,9 +2,10 @@
 
 mod batch;
 mod create;
-mod duplicates;
+pub(super) mod duplicates;
 mod find;
 mod holds;
+pub(super) mod mask;
 mod merge;
 mod ownership;
 mod read;
@@ -13,7 +14,7 @@ mod search;
 pub(super) mod show;
 #[cfg(test)]
 mod tests;
-mod upsert;
+pub(super) mod upsert;
 
 use tonic::Request;
 

@@ -7,12 +7,7 @@ use crate::{
         accounts::policies::Policies,
         duplicates::DuplicatePolicy,
         fields::{
-            customer_fields::CustomerFields,
-            edit::Edit,
-            field::{Field, Parts},
-            path::FieldPath,
-            profile::Profile,
-            read_only::ReadOnlyField,
+            customer_fields::CustomerFields, edit::Edit, field::Field, path::FieldPath, profile::Profile,
             settle::Tables,
         },
         reference::industries::Industries,
@@ -33,14 +28,12 @@ use crate::{
     },
     grpc::{
         billing::convert::credit_limit,
+        customers::mask,
         customers::read_parts::{address, contacts, line, phone, tax_ids},
         pb,
     },
     service::customers::NewCustomer,
 };
-
-/// Paths of one mask.
-const MAX_PATHS: usize = 100;
 
 /// Reads a new customer of an account with these policies, in a tenant with these industries of its own. What is wrong is reported together with what they require and is
 /// missing; that alone is the use case's to refuse.
@@ -123,43 +116,8 @@ pub(super) fn edits(
     mask: Option<prost_types::FieldMask>,
     customer: &pb::Customer,
 ) -> Option<Vec<Edit>> {
-    let raw = mask.map(|mask| mask.paths).unwrap_or_default();
-    if raw.is_empty() || raw.len() > MAX_PATHS {
-        let rule = Rule::with(format!("must name 1 to {MAX_PATHS} paths, such as name or primary_address.city"));
-        violations.push("update_mask", rule);
-        return None;
-    }
-    let mut paths: Vec<FieldPath> = Vec::with_capacity(raw.len());
-    for (index, path) in raw.iter().enumerate() {
-        let field = format!("update_mask.paths[{index}]");
-        match FieldPath::parse_writable(path) {
-            None => violations.push(field, unwritable(path)),
-            Some(path) if paths.contains(&path) => {}
-            Some(path) if paths.iter().any(|other| other.overlaps(&path)) => {
-                violations.push(field, Rule::new("must not name a field both as a whole and in part"));
-            }
-            Some(path) => paths.push(path),
-        }
-    }
+    let paths = mask::paths(violations, mask)?;
     Some(paths.iter().filter_map(|path| edit(violations, path, customer)).collect())
-}
-
-/// The rule that such a path of a mask breaks.
-fn unwritable(path: &str) -> Rule {
-    let head = path.split(['.', '[']).next().unwrap_or_default();
-    match (ReadOnlyField::parse(head), Field::parse(head)) {
-        (Some(field), _) => {
-            let spec = field.spec();
-            Rule::with(format!("must not name {}: {}", spec.name, spec.reason))
-        }
-        (None, Some(field)) if field.spec().parts == Parts::None => {
-            Rule::new("must name this field as a whole, without a part")
-        }
-        (None, None) if head == "primary_contact" => {
-            Rule::new("must name contacts as a whole: the primary contact is the one of them with primary true")
-        }
-        _ => Rule::new("must be a field of Customer that can be written, such as name or primary_address.city"),
-    }
 }
 
 /// Whether a new customer gets the default of this field.

@@ -15,7 +15,7 @@ use crate::{
     },
     grpc::{
         convert::customer_id,
-        customers::{duplicates, read, show},
+        customers::{duplicates, read as fields, show},
         handler::{Answered, mutate, mutate_completing},
         pb,
     },
@@ -57,19 +57,7 @@ pub(super) async fn upsert(
 ) -> Answered<pb::UpsertCustomerResponse> {
     mutate_completing(
         request,
-        |violations, caller: &Caller, message| {
-            let pb::UpsertCustomerRequest {
-                customer,
-                system,
-                update_mask,
-                request_id: _,
-                validate_only: _,
-                duplicate_policy,
-            } = message;
-            let policy = duplicates::policy(violations, duplicate_policy);
-            let upsert = parse(violations, customer, &system, update_mask, caller.account())?;
-            Some(upsert.with_duplicates(policy.unwrap_or_default()))
-        },
+        |violations, caller: &Caller, message| read(violations, caller, message),
         async |caller: &Caller, upsert, violations| {
             if let Match::Id(id) = upsert.by {
                 customers.add_violations(caller, id, upsert.update, violations).await;
@@ -99,6 +87,19 @@ pub(super) async fn upsert(
     .await
 }
 
+/// Reads an upsert: what can be read of it.
+pub(in crate::grpc) fn read(
+    violations: &mut Violations,
+    caller: &Caller,
+    message: pb::UpsertCustomerRequest,
+) -> Option<Upsert> {
+    let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _, duplicate_policy } =
+        message;
+    let policy = duplicates::policy(violations, duplicate_policy);
+    let upsert = parse(violations, customer, &system, update_mask, caller.account())?;
+    Some(upsert.with_duplicates(policy.unwrap_or_default()))
+}
+
 /// Parses the customer to create or update: what can be read of it.
 fn parse(
     violations: &mut Violations,
@@ -112,9 +113,9 @@ fn parse(
         return None;
     };
     let mut of_mask = Violations::default();
-    let edits = read::edits(&mut of_mask, mask, &customer);
+    let edits = fields::edits(&mut of_mask, mask, &customer);
     let found_by = if customer.id.is_empty() {
-        let new = violations.nest("", read::draft(Some(customer), &acting.policies, acting.industries.as_deref()));
+        let new = violations.nest("", fields::draft(Some(customer), &acting.policies, acting.industries.as_deref()));
         new.and_then(|new| {
             let (system, id) = violations.nest("", custom_id_to_find(system, &new.custom_ids))?;
             Some((new.custom_ids.clone(), Match::CustomId { system, id, new: Box::new(new) }))
@@ -123,7 +124,7 @@ fn parse(
         if !system.is_empty() {
             violations.push("system", Rule::new("must not be given together with customer.id"));
         }
-        let custom_ids = read::custom_ids(violations, &customer);
+        let custom_ids = fields::custom_ids(violations, &customer);
         let id = customer_id(violations, "customer.id", &customer.id);
         custom_ids.zip(id).map(|(custom_ids, id)| (custom_ids, Match::Id(id)))
     };

@@ -115,7 +115,7 @@ impl<'a> Call<'a> {
 
     /// The key of its stored answer, if it may be repeated.
     fn key(&self) -> Option<Key> {
-        let id = self.options.request?.id;
+        let id = self.options.request?.key;
         Some(Key { tenant: self.tenant, principal: self.author.principal.clone(), rpc: self.author.rpc.name(), id })
     }
 

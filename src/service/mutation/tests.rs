@@ -45,7 +45,7 @@ fn author(deadline: Option<Duration>) -> Author {
 
 fn repeatable() -> Options {
     let id = RequestId::parse(&Uuid::from_u128(7).to_string()).unwrap();
-    Options { request: Some(Repeatable { id, fingerprint: fingerprint(7) }), ..Options::default() }
+    Options { request: Some(Repeatable { id, key: id, fingerprint: fingerprint(7) }), ..Options::default() }
 }
 
 fn tag() -> Answer {

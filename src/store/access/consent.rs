@@ -52,7 +52,7 @@ pub async fn find_tenant(
         author.principal.subject(),
         member.get(),
         author.rpc.name(),
-        request.map(|request| request.id.get()),
+        request.map(|request| request.key.get()),
     )
     .fetch_optional(conn)
     .named("memberships.find_tenant")

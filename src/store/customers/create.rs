@@ -125,11 +125,11 @@ async fn insert(
                 acting_account_id, rpc, request_id, trace_id, workload, changes
             )
             select $1, h.id, (select epoch from feed_epoch), pg_current_xact_id(), nextval('events_seq'), n.created_at, h.type,
-                   n.id, n.revision, h.audience, n.issuer, n.subject, n.actors, $3, n.rpc, n.request_id, n.trace_id, n.workload,
+                   n.id, n.revision, h.audience, n.issuer, n.subject, n.actors, $3, n.rpc, h.request_id, n.trace_id, n.workload,
                    h.changes
             from new n
             cross join lateral jsonb_to_recordset(n.events) as h (
-                place integer, id uuid, type text, audience uuid, changes jsonb
+                place integer, id uuid, type text, audience uuid, request_id uuid, changes jsonb
             )
             where (select count(*) from written) > 0
             order by n.place, h.place

@@ -103,7 +103,7 @@ pub async fn load(
         author.principal.issuer(),
         author.principal.subject(),
         author.rpc.name(),
-        request.map(|request| request.id.get()),
+        request.map(|request| request.key.get()),
         Json(references) as _,
         &command.and_then(Command::feature).map(|code| code.as_str().to_owned()).into_iter().collect::<Vec<_>>(),
         command.and_then(Command::plan).map(RatePlanId::get),

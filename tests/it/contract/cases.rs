@@ -7,6 +7,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::billing_report::{Reporting, rows};
+use crate::import_customers::{import_one, importing};
 use crate::invitations::inviting;
 use crate::payment_methods::{add, adding, remove, set_default};
 use crate::world::{Client, customer, mask, principal, unknown_id};
@@ -540,6 +541,9 @@ pub const CASES: &[Case] = &[
         Tenancy::Customer,
         call!(customers.erase_customer, customer_id => pb::EraseCustomerRequest { customer_id, ..Default::default() }),
     ),
+    case("ExchangeService/ImportCustomers", "SERVICE_MANAGER", Tenancy::Customer, |client, id| {
+        Box::pin(import_one(client, importing(vec![pb::Customer { id, ..customer("Imported") }], &["name"])))
+    }),
     case(
         "ExchangeService/ExportSubjectData",
         "ADMIN",

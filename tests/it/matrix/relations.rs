@@ -54,6 +54,7 @@ const RESOURCES: &str = "
     UnmergeCustomers            ok    ok      ok          absent  absent   absent   absent
     EraseCustomer               ok    ok      ok          absent  absent   absent   absent
     ExportSubjectData           ok    ok      ok          absent  absent   absent   absent
+    ImportCustomers             ok    ok      ok          absent  absent   absent   absent
     AddPaymentMethod            ok    ok      ok          absent  absent   absent   absent
     SetDefaultPaymentMethod     ok    ok      ok          absent  absent   absent   absent
     RemovePaymentMethod         ok    ok      ok          absent  absent   absent   absent

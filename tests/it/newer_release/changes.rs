@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, pin::Pin};
 
 use clientele::grpc::pb;
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use super::{ADDED, Stage};
 use crate::{
     billing::{create_feature, create_plan, eur, feature, rate_plan},
     contract::cases::FREE,
+    import_customers::{import_one, importing},
     invitations::{invited, inviting, token_by_key},
     payment_methods::{self, adding},
     rows::rows,
@@ -103,6 +103,15 @@ pub(super) const STEPS: &[Step] = &[
             ..Default::default()
         }
     ),
+    Step {
+        rpc: "ExchangeService/ImportCustomers",
+        before: "",
+        call: |client, Names { customer, .. }, request_id| {
+            let row = pb::Customer { industry: "Manufacturing".to_owned(), ..customer };
+            let request = pb::ImportCustomersRequest { request_id, ..importing(vec![row], &["industry"]) };
+            Box::pin(import_one(client, request))
+        },
+    },
     step!("CustomerService/UpdateCustomId", "", customers.update_custom_id, (Names { customer, .. }, request_id) =>
         pb::UpdateCustomIdRequest {
             customer_id: customer.id,
@@ -593,27 +602,27 @@ async fn a_repeat_whose_answer_a_newer_release_stored_is_not_executed_again() {
         let request_id = request_id();
         let call = || (step.call)(client(&stage, &stage.north, step.rpc), names.clone(), request_id.clone());
         call().await.unwrap_or_else(|refused| panic!("{}: {refused:?}", step.rpc));
-        let answer = format!("select answer from requests where request_id = '{request_id}'");
-        let answer: Value =
-            sqlx::query_scalar(AssertSqlSafe(answer)).fetch_one(&mut stage.world.sql().await).await.unwrap();
+        // A row of an import has a key of its own.
+        let newest = "select request_id, answer from requests order by created_at desc limit 1";
+        let (key, answer): (Uuid, Value) =
+            sqlx::query_as(newest).fetch_one(&mut stage.world.sql().await).await.unwrap();
         assert_eq!(answer["v"], 1, "{}", step.rpc);
         for (name, value) in [("v", json!(2)), ("of", json!("an invoice"))] {
             let mut newer = answer.clone();
             newer[name] = value;
-            store(&stage, &request_id, &newer).await;
+            store(&stage, key, &newer).await;
             let before = rows(&stage.world).await;
             let refused = assert_refused(call().await, Code::Unavailable, "ANSWER_OF_NEWER_RELEASE");
             assert!(refused.get_details_retry_info().is_some(), "another server may answer: {}", step.rpc);
             assert_eq!(rows(&stage.world).await, before, "{}", step.rpc);
         }
-        store(&stage, &request_id, &answer).await;
+        store(&stage, key, &answer).await;
     }
 }
 
-async fn store(stage: &Stage, request_id: &str, answer: &Value) {
+async fn store(stage: &Stage, key: Uuid, answer: &Value) {
     let update = "update requests set answer = $1 where request_id = $2";
-    let id = Uuid::parse_str(request_id).unwrap();
-    let done = sqlx::query(update).bind(answer).bind(id).execute(&mut stage.world.sql().await).await.unwrap();
+    let done = sqlx::query(update).bind(answer).bind(key).execute(&mut stage.world.sql().await).await.unwrap();
     assert_eq!(done.rows_affected(), 1);
 }
 

@@ -23,9 +23,10 @@ pub(super) const WORDS: [(&str, &str); 5] = [
 ];
 
 /// Every RPC that changes a customer that exists, or a link to it.
-pub(super) const REFUSED: [&str; 26] = [
+pub(super) const REFUSED: [&str; 27] = [
     "CustomerService/UpdateCustomer",
     "CustomerService/UpsertCustomer",
+    "ExchangeService/ImportCustomers",
     "CustomerService/UpdateCustomId",
     "CustomerService/ModifyCustomerTags",
     "CustomerService/ApproveCustomer",

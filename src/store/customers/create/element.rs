@@ -21,7 +21,7 @@ use crate::{
         search::{Searchable, SearchableIds},
         values::{
             custom_id::{CustomId, CustomIds, System},
-            ids::{AccountId, EventId},
+            ids::{AccountId, EventId, RequestId},
         },
     },
     store::{customers::columns::CreatedColumns, write::NewAnswer},
@@ -88,6 +88,8 @@ struct CreatedEvent {
     /// The one account that sees it; none: all that see the customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     audience: Option<AccountId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<RequestId>,
     changes: Changes,
 }
 
@@ -142,11 +144,13 @@ pub(super) fn element<'a>(
 fn events(new: &CustomerInsert) -> Vec<CreatedEvent> {
     let customer = &new.customer;
     let [created, changed] = new.events;
+    let request_id = new.request.map(|request| request.id);
     let created = CreatedEvent {
         place: 0,
         id: created,
         r#type: EventType::Created.as_str(),
         audience: None,
+        request_id,
         changes: Changes::of_new(customer).seen_from(Relation::OwnerOrAbove),
     };
     let custom_ids = (!new.custom_ids.is_empty()).then(|| CreatedEvent {
@@ -154,6 +158,7 @@ fn events(new: &CustomerInsert) -> Vec<CreatedEvent> {
         id: changed,
         r#type: EventType::CustomIdsChanged.as_str(),
         audience: Some(customer.owner),
+        request_id,
         changes: Changes::of_custom_ids(&CustomIds::new(), &new.custom_ids),
     });
     std::iter::once(created).chain(custom_ids).collect()

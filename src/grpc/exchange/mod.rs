@@ -1,5 +1,7 @@
 //! `clientele.v1.ExchangeService`.
 
+mod import;
+
 use tonic::Request;
 
 use crate::{
@@ -25,6 +27,13 @@ impl Handlers {
 
 #[tonic::async_trait]
 impl ExchangeService for Handlers {
+    async fn import_customers(
+        &self,
+        request: Request<pb::ImportCustomersRequest>,
+    ) -> Answered<pb::ImportCustomersResponse> {
+        import::import(&self.exchange, request).await
+    }
+
     async fn export_subject_data(
         &self,
         request: Request<pb::ExportSubjectDataRequest>,

@@ -1,7 +1,10 @@
 //! Use cases on data in bulk.
 
+mod import;
+
 use std::sync::Arc;
 
+pub use self::import::{Done, Imported, Row};
 use crate::{
     domain::{
         access::caller::Caller,
@@ -11,6 +14,7 @@ use crate::{
     error::Result,
     service::{
         call,
+        customers::Customers,
         page::{self, Page},
         pool::Pool,
         seal::{PageContext, Sealer},
@@ -31,6 +35,7 @@ const AT_ONCE: usize = 100;
 #[derive(Clone)]
 pub struct Exchange {
     pool: Pool,
+    customers: Arc<Customers>,
     sealer: Arc<Sealer>,
 }
 
@@ -44,8 +49,8 @@ pub struct Documents {
 }
 
 impl Exchange {
-    pub(super) fn new(pool: Pool, sealer: Arc<Sealer>) -> Self {
-        Self { pool, sealer }
+    pub(super) fn new(pool: Pool, customers: Arc<Customers>, sealer: Arc<Sealer>) -> Self {
+        Self { pool, customers, sealer }
     }
 
     /// Reads a page of what is stored about a customer, and about those that were merged into it.
