@@ -1,9 +1,12 @@
-//! Data in bulk: the parts of what is stored about one customer.
+//! Data in bulk: imports, and the parts of what is stored about one customer.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
 use crate::domain::values::ids::CustomerId;
+
+/// Rows of one import.
+pub const MAX_IMPORTED: usize = 500;
 
 /// What a document about a customer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use crate::{
     domain::{
         access::caller::Caller,
         duplicates::Duplicate,
+        exchange::MAX_IMPORTED,
         requests::options::{Options, Repeatable},
         values::{
             custom_id::System,
@@ -29,9 +30,6 @@ use crate::{
         exchange::{Done, Exchange, Imported, Row},
     },
 };
-
-/// Rows of one request.
-const MAX_ROWS: usize = 500;
 
 pub(super) async fn import(
     exchange: &Exchange,
@@ -60,8 +58,8 @@ fn parse(
 ) -> Option<(Vec<pb::ImportRow>, pb::UpsertCustomerRequest)> {
     let pb::ImportCustomersRequest { rows, system, update_mask, request_id: _, validate_only, duplicate_policy } =
         message;
-    if rows.is_empty() || rows.len() > MAX_ROWS {
-        violations.push("rows", Rule::with(format!("must be 1 to {MAX_ROWS} rows")));
+    if rows.is_empty() || rows.len() > MAX_IMPORTED {
+        violations.push("rows", Rule::with(format!("must be 1 to {MAX_IMPORTED} rows")));
     }
     violations.check("system", System::parse_or_default(&system));
     mask::paths(violations, update_mask.clone());

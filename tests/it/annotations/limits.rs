@@ -13,6 +13,7 @@ use clientele::domain::{
         hold::Hold,
         merge::{MAX_CHOICES, MAX_MERGED},
     },
+    exchange::MAX_IMPORTED,
     fields::{customer_fields::CustomerFields, profile::Profile, requirements::Requirements},
     reference::industries::Industries,
     requests::principal::Principal,
@@ -52,6 +53,7 @@ fn of_line(part: AddressPart) -> usize {
 pub fn limits() -> BTreeMap<(&'static str, &'static str), usize> {
     let (len, bytes, items) = ("string.max_len", "string.max_bytes", "repeated.max_items");
     let entries = [
+        ("ImportCustomersRequest.rows", items, MAX_IMPORTED),
         ("MergeCustomersRequest.merged_customer_ids", items, MAX_MERGED),
         ("MergeCustomersRequest.choices", "map.max_pairs", MAX_CHOICES),
         ("MergeCustomersRequest.merged_etags", "map.max_pairs", MAX_MERGED),
