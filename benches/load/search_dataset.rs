@@ -301,7 +301,7 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
     profile.tax_ids = TaxIds::try_new(vec![tax_id]).map_err(|_| refused("tax ID"))?;
 
     let custom_id = CustomId::parse(&details.number).map_err(|_| refused("custom ID"))?;
-    let fields = CustomerFields { profile, ..CustomerFields::new(name, Origin::Api) };
+    let fields = CustomerFields { profile: Box::new(profile), ..CustomerFields::new(name, Origin::Api) };
     let (name, profile, searchable) = (&fields.name, &fields.profile, Searchable::of(&fields));
     let id = customers::id(SEARCHED, number);
     let mut rng = Rng::seeded(TAG_SEED ^ number);

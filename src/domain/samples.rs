@@ -281,7 +281,7 @@ pub(super) fn customer() -> Customer {
             origin: Origin::Marketplace,
             references: references(),
             order_reference: Some(Text::parse("order-1").unwrap()),
-            profile: profile(),
+            profile: Box::new(profile()),
         },
         status: Status::Suspended { reason: StatusReason::parse("unpaid").unwrap() },
         archived_at: Some(at(6)),

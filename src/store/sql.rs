@@ -223,7 +223,7 @@ macro_rules! sql {
                a.suspended_at as "suspended_at?", "# SUSPENDED_ABOVE r#" as "suspended_above!",
                (select t.industries from tenants t where t.tenant_id = a.tenant_id) as "industries: Json<Industries>",
                (select t.suspended_at is not null from tenants t where t.tenant_id = a.tenant_id) as "tenant_suspended?",
-               "# FIRST_PLAN r#" as "first_plan?: Json<PlanTerms>",
+               "# FIRST_PLAN r#" as "first_plan?: Json<PlanTerms>", "# UNASSIGNED_PLAN r#" as "unassigned_plan?: Json<PlanTerms>",
                exists (select from features f where f.tenant_id = a.tenant_id) as "has_features!""#
             $($rest)*
         )

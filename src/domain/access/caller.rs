@@ -77,6 +77,8 @@ pub struct ActingAccount {
     pub tenant_suspended: bool,
     /// The first plan of the list that applies to the account, without its prices.
     pub first_plan: Option<PlanTerms>,
+    /// The plan of its customers that were never put on one, without its prices.
+    pub unassigned_plan: Option<PlanTerms>,
     /// Whether the tenant's catalogue has a feature.
     pub has_features: bool,
 }
@@ -128,6 +130,12 @@ impl Caller {
     #[must_use]
     pub fn first_plan(&self) -> Option<&PlanTerms> {
         self.acting_account.first_plan.as_ref()
+    }
+
+    /// The plan of the acting account's customers that were never put on one, at most two seconds old and without its prices.
+    #[must_use]
+    pub fn unassigned_plan(&self) -> Option<&PlanTerms> {
+        self.acting_account.unassigned_plan.as_ref()
     }
 
     /// Whether the tenant's catalogue has a feature that could be activated.

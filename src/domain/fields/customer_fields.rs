@@ -29,8 +29,9 @@ pub struct CustomerFields {
     pub references: References,
     #[serde(rename = "order_reference", default, skip_serializing_if = "Option::is_none")]
     pub order_reference: Option<Text<255>>,
+    /// Boxed: customers are moved more often than they are looked into.
     #[serde(flatten)]
-    pub profile: Profile,
+    pub profile: Box<Profile>,
 }
 
 impl CustomerFields {
@@ -45,7 +46,7 @@ impl CustomerFields {
             origin,
             references: References::default(),
             order_reference: None,
-            profile: Profile::default(),
+            profile: Box::default(),
         }
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn in_view(details: CustomerDetails, view: View) -> pb::Customer {
         refused.all().iter().take(MAX_INVALID).map(invalid_field).collect()
     });
     let reseller = cut.show(ReadOnly::ResellerAccountId, || customer.migrated().map(|migration| migration.account));
-    let profile = customer.fields.profile;
+    let profile = *customer.fields.profile;
     // Every field is named, so that a field that is added to the contract does not compile here.
     pb::Customer {
         id: cut.show(ReadOnly::Id, || customer.id.to_string()),

@@ -1,7 +1,5 @@
 //! Finds customers by other means than one id, and checks which names are free. Each is one statement.
 
-use std::collections::HashMap;
-
 use super::{CustomerDetails, Customers, names::similar_names};
 use crate::{
     domain::{
@@ -15,10 +13,7 @@ use crate::{
     },
     error::Result,
     service::call,
-    store::{
-        self,
-        customers::{ByCustomId, CustomerRecord},
-    },
+    store::{self, customers::ByCustomId},
 };
 
 /// The customers of a batch of ids.
@@ -48,11 +43,10 @@ impl Customers {
         let mut lease = self.pool.lease().await?;
         let records =
             lease.run(async |conn| store::customers::get_all(conn, caller, ids, view, call::hold).await).await?;
-        let mut records: HashMap<CustomerId, CustomerRecord> =
-            records.into_iter().map(|record| (record.customer.id, record)).collect();
         let mut found = Found { customers: Vec::with_capacity(records.len()), missing: Vec::new() };
+        let mut records = records.into_iter().peekable();
         for id in ids {
-            match records.remove(id) {
+            match records.next_if(|record| record.customer.id == *id) {
                 Some(record) => found.customers.push(self.details_in(caller, record, view)?),
                 None => found.missing.push(*id),
             }

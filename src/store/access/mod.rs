@@ -77,6 +77,7 @@ struct AccountRow {
     roles: Option<Vec<String>>,
     dms_branches: Vec<Uuid>,
     first_plan: Option<Json<PlanTerms>>,
+    unassigned_plan: Option<Json<PlanTerms>>,
     has_features: bool,
     /// Memberships that count for the call, in the tenant that it names, if it names one; counting stops at 2.
     memberships: i64,
@@ -114,9 +115,15 @@ impl AccountRow {
         };
         let dms_branches = self.dms_branches.into_iter().map(BranchId::from_uuid).collect();
         let (tenant, tenant_suspended) = (TenantId::from_uuid(self.tenant_id?), self.tenant_suspended?);
-        let first_plan = self.first_plan.map(|plan| plan.0);
-        let has_features = self.has_features;
-        let acting = ActingAccount { tenant, account, dms_branches, tenant_suspended, first_plan, has_features };
+        let acting = ActingAccount {
+            tenant,
+            account,
+            dms_branches,
+            tenant_suspended,
+            first_plan: self.first_plan.map(|plan| plan.0),
+            unassigned_plan: self.unassigned_plan.map(|plan| plan.0),
+            has_features: self.has_features,
+        };
         Some(Found::ActingAccount(Arc::new(acting), role))
     }
 }

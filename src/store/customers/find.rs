@@ -27,7 +27,7 @@ use crate::{
 /// Documents of one batch of a read, in bytes as the database keeps them uncompressed.
 const BATCH_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Reads those of these customers that the caller's account sees, in no order, as far as the view shows them.
+/// Reads those of these customers that the caller's account sees, in the order of the ids, as far as the view shows them.
 ///
 /// # Errors
 /// `AnswerTooLarge` if they are larger together than an answer may be. Then no more than one of them is read.
@@ -43,7 +43,7 @@ pub async fn get_all(
     let rows = sql!(
         query_as Row,
         "with sized as materialized (
-            select s.id, s.profile, sum(s.size) over (order by s.place rows unbounded preceding) as size
+            select s.id, s.place, s.profile, sum(s.size) over (order by s.place rows unbounded preceding) as size
             from (
                 select a.id, a.place, c.size, c.profile
                 from (
@@ -61,7 +61,8 @@ pub async fn get_all(
         from (select s.* from sized s limit case when exists (select from cut) then 1 end) f
         cross join lateral (
             select c.* from customers c where c.tenant_id = $1 and c.id = f.id offset 0
-        ) c"#,
+        ) c
+        order by f.place"#,
         scope.tenant().get(),
         &ids,
         scope.root().get(),
@@ -93,7 +94,7 @@ pub async fn lookup(
     let scope = caller.scope();
     let rows = sql!(
         query_as Row,
-        RECORD OTHER_OWNERS_POLICIES READ_ONLY "
+        RECORD_TO_READ OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
         where c.tenant_id = $1
           and c.id in (

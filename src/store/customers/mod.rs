@@ -53,7 +53,7 @@ pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId, room:
     let scope = admitting(caller.scope(), id)?;
     let row = sql!(
         query_as Row,
-        RECORD OTHER_OWNERS_POLICIES READ_ONLY "
+        RECORD_TO_READ OTHER_OWNERS_POLICIES READ_ONLY "
         from customers c
         where c.tenant_id = $1 and c.id = $2 and " VISIBLE,
         scope.tenant().get(),

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The types of the jsonb columns, by the names that `RECORD` gives them.
-pub(super) type Profile = Document<profile::Profile>;
+pub(super) type Profile = Document<Box<profile::Profile>>;
 pub(super) type CustomIds = Document<custom_id::CustomIds>;
 pub(super) type Principal = Json<principal::Principal>;
 pub(super) type Link = Document<link::Link>;
@@ -210,7 +210,11 @@ impl Row {
         };
         let owner_link_revision = self.owner_link_revision;
         let gone_sales_person = self.gone_sales_person_id;
-        let mut terms = self.terms.take().map(|terms| terms.value).unwrap_or_default();
+        let mut terms = match self.terms.take() {
+            Some(terms) => terms.value,
+            None if own => terms::Terms { plan: caller.unassigned_plan().cloned(), ..Default::default() },
+            None => terms::Terms::default(),
+        };
         if let Some(asked) = self.asked.take() {
             terms.add(asked.value);
         }

@@ -64,7 +64,7 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<i64
             while let Some(row) = rest.next_if(|row| row.tenant_id == tenant) {
                 let fields = CustomerFields {
                     reach: Reach::stored(&row.reach),
-                    profile: row.profile.0,
+                    profile: Box::new(row.profile.0),
                     ..CustomerFields::new(Name::from(row.name), Origin::default())
                 };
                 let keys = stored_keys(&fields).into_iter().collect();

@@ -86,7 +86,7 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
                     service_class: ServiceClass::stored(&row.service_class),
                     reach: Reach::stored(&row.reach),
                     order_reference: row.order_reference.clone().map(Text::stored),
-                    profile: row.profile.0.clone(),
+                    profile: Box::new(row.profile.0.clone()),
                     ..CustomerFields::new(Name::from(row.name.clone()), Origin::stored(&row.origin))
                 })
             })

@@ -148,8 +148,15 @@ fn bytes(principal: &Principal, found: &Found) -> usize {
 }
 
 fn bytes_of(acting: &ActingAccount) -> usize {
-    let ActingAccount { tenant: _, account, dms_branches, tenant_suspended: _, first_plan: _, has_features: _ } =
-        acting;
+    let ActingAccount {
+        tenant: _,
+        account,
+        dms_branches,
+        tenant_suspended: _,
+        first_plan: _,
+        unassigned_plan: _,
+        has_features: _,
+    } = acting;
     let policies = serde_json::to_vec(&*account.policies).map_or(0, |json| json.len() * PER_JSON_BYTE);
     size_of::<ActingAccount>()
         + size_of_val(account.path.ids())

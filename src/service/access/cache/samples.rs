@@ -52,6 +52,7 @@ pub(super) fn acting_in(tenant: TenantId, account: AccountId) -> Found {
         dms_branches: Vec::new(),
         tenant_suspended: false,
         first_plan: None,
+        unassigned_plan: None,
         has_features: false,
     };
     Found::ActingAccount(Arc::new(acting), Role::Admin)
