@@ -235,8 +235,8 @@ fn comment(field: &FieldDescriptor) -> String {
     place.map(|place| place.leading_comments().to_owned()).unwrap_or_default()
 }
 
-/// The shapes of all requests: which fields hold messages, and which lists of numbers. So the fields of a request can be counted
-/// before it is decoded.
+/// The shapes of all requests: how large each message is in memory, and which of its fields take memory of their own. So what decoding
+/// a request costs is known before.
 fn shapes(pool: &DescriptorPool) -> String {
     let mut messages: Vec<MessageDescriptor> = Vec::new();
     let place = |message: MessageDescriptor, messages: &mut Vec<MessageDescriptor>| {
@@ -260,16 +260,33 @@ fn shapes(pool: &DescriptorPool) -> String {
         let fields = message.fields().filter_map(|field| {
             let number = field.number();
             match field.kind() {
-                Kind::Message(inner) => Some(format!("({number}, Holds::Message({}))", place(inner, &mut messages))),
-                Kind::String | Kind::Bytes => None,
+                Kind::Message(inner) => {
+                    let holds = if field.is_map() {
+                        "Entry"
+                    } else if field.is_list() {
+                        "Many"
+                    } else {
+                        "One"
+                    };
+                    Some(format!("({number}, Holds::{holds}({}))", place(inner, &mut messages)))
+                }
+                Kind::String | Kind::Bytes => field.is_list().then(|| format!("({number}, Holds::Texts)")),
                 _ => field.is_list().then(|| format!("({number}, Holds::Numbers)")),
             }
         });
-        all += &format!("    &[{}], // {}\n", fields.collect::<Vec<_>>().join(", "), message.full_name());
+        let fields = fields.collect::<Vec<_>>().join(", ");
+        let maps = message.fields().filter(FieldDescriptor::is_map).count();
+        let size = if message.package_name() == PACKAGE && message.parent_message().is_none() {
+            format!("size_of::<crate::pb::{}>()", message.name())
+        } else {
+            "SMALL".to_owned()
+        };
+        all +=
+            &format!("    Shape {{ size: {size}, maps: {maps}, fields: &[{fields}] }}, // {}\n", message.full_name());
         next += 1;
     }
     format!(
-        "static SHAPES: &[&[(u64, Holds)]] = &[\n{all}];\n\n\
+        "static SHAPES: &[Shape] = &[\n{all}];\n\n\
          fn request(path: &str) -> Option<usize> {{\n    match path {{\n{requests}        _ => None,\n    }}\n}}\n"
     )
 }

@@ -1,18 +1,41 @@
 //! What decoding a request costs in memory beside its bytes. A field that takes two bytes on the wire may become a message of
 //! hundreds, so a small request could fill the memory of the process. The fields are counted before anything is decoded.
 
-/// What one field costs at most: the largest message that a field may repeat, in a list that has grown to twice its length.
-const FIELD: usize = 512;
-/// Numbers that are packed into one field, by the bytes that they take: each may become eight bytes.
-const PACKED_PER_FIELD: usize = FIELD / 8;
+/// How often what is decoded is in memory: the message, and a copy of it or what is read of it.
+const COPIES: usize = 2;
+/// A list that grows has at most twice the room that it needs.
+const GROWN: usize = 2;
+/// The most that a message of another package takes, and an entry of a map: two texts.
+const SMALL: usize = 64;
+/// An entry of a map in a tree whose nodes are half full, and what its texts take at least.
+const ENTRY: usize = 2 * SMALL + 32;
+/// The first node of a map, which has room for eleven entries.
+const NODE: usize = 640;
+/// A text in a list that grows, and what it takes at least.
+const TEXT: usize = GROWN * size_of::<String>() + 16;
+/// A number in a list that grows.
+const NUMBER: usize = GROWN * 8;
 /// As deep as the decoder goes.
 const MAX_DEPTH: usize = 100;
 
-/// What a field of a message holds, if it is more than one value.
+/// A message: how large it is in memory, how many of its fields are maps, and which fields take memory of their own.
+struct Shape {
+    size: usize,
+    maps: usize,
+    fields: &'static [(u64, Holds)],
+}
+
+/// What a field takes that is neither one text nor one number.
 #[derive(Clone, Copy)]
 enum Holds {
-    /// A message of this shape.
-    Message(usize),
+    /// A message of this shape, within the one that has it.
+    One(usize),
+    /// A list of messages of this shape.
+    Many(usize),
+    /// A map, whose entries have this shape.
+    Entry(usize),
+    /// A list of texts.
+    Texts,
     /// A list of numbers.
     Numbers,
 }
@@ -22,31 +45,21 @@ include!(concat!(env!("OUT_DIR"), "/shapes.rs"));
 /// Bytes of memory that decoding this message costs at most, beside copies of its bytes, for the RPC at this path.
 #[must_use]
 pub fn decoding_cost(path: &str, message: &[u8]) -> usize {
-    request(path).map_or(0, |shape| FIELD * fields(message, shape, 0))
+    request(path).and_then(|shape| SHAPES.get(shape)).map_or(0, |shape| COPIES * (shape.size + cost(message, shape, 0)))
 }
 
-/// The fields of a message, at every depth, up to where decoding it would fail.
-fn fields(mut bytes: &[u8], shape: usize, depth: usize) -> usize {
-    let mut count = 0;
+/// What the fields of a message cost, at every depth, up to where decoding it would fail.
+fn cost(mut bytes: &[u8], shape: &Shape, depth: usize) -> usize {
+    let mut total = NODE * shape.maps;
     // There is no field 0: decoding ends there.
     while let Some(key) = varint(&mut bytes).filter(|key| key >> 3 > 0) {
-        count += 1;
+        let holds = shape.fields.iter().find(|(number, _)| *number == key >> 3).map(|(_, holds)| *holds);
         let skipped = match key & 7 {
             0 => varint(&mut bytes).map(|_| ()),
             1 => bytes.split_off(..8).map(|_| ()),
-            2 => {
-                varint(&mut bytes).and_then(|length| bytes.split_off(..usize::try_from(length).ok()?)).map(|payload| {
-                    let holds =
-                        SHAPES.get(shape).and_then(|shape| shape.iter().find(|(number, _)| *number == key >> 3));
-                    match holds {
-                        Some((_, Holds::Message(shape))) if depth < MAX_DEPTH => {
-                            count += fields(payload, *shape, depth + 1);
-                        }
-                        Some((_, Holds::Numbers)) => count += payload.len().div_ceil(PACKED_PER_FIELD),
-                        _ => {}
-                    }
-                })
-            }
+            2 => varint(&mut bytes)
+                .and_then(|length| bytes.split_off(..usize::try_from(length).ok()?))
+                .map(|payload| total += of_payload(payload, holds, depth)),
             // A group has no length; what is in it is counted as if it were fields of the message.
             3 | 4 => Some(()),
             5 => bytes.split_off(..4).map(|_| ()),
@@ -55,8 +68,31 @@ fn fields(mut bytes: &[u8], shape: usize, depth: usize) -> usize {
         if skipped.is_none() {
             break;
         }
+        if matches!(holds, Some(Holds::Numbers)) {
+            total += NUMBER;
+        }
     }
-    count
+    total
+}
+
+/// What a field costs that has a length.
+fn of_payload(payload: &[u8], holds: Option<Holds>, depth: usize) -> usize {
+    let within = |shape: usize| match SHAPES.get(shape) {
+        Some(shape) if depth < MAX_DEPTH => (shape.size, cost(payload, shape, depth + 1)),
+        _ => (0, 0),
+    };
+    match holds {
+        Some(Holds::One(shape)) => within(shape).1,
+        Some(Holds::Many(shape)) => {
+            let (size, fields) = within(shape);
+            GROWN * size + fields
+        }
+        Some(Holds::Entry(shape)) => ENTRY + within(shape).1,
+        Some(Holds::Texts) => TEXT,
+        // Packed: each has at least a byte.
+        Some(Holds::Numbers) => NUMBER * payload.len(),
+        None => 0,
+    }
 }
 
 /// Takes a number of variable length off the start.
@@ -80,6 +116,12 @@ mod tests {
     use crate::{domain::requests::contract::RPCS, grpc::pb};
 
     const CREATE: &str = "/clientele.v1.CustomerService/CreateCustomer";
+    const IMPORT: &str = "/clientele.v1.ExchangeService/ImportCustomers";
+    const BATCH: &str = "/clientele.v1.CustomerService/BatchGetCustomers";
+
+    fn create(customer: pb::Customer) -> Vec<u8> {
+        pb::CreateCustomerRequest { customer: Some(customer), ..Default::default() }.encode_to_vec()
+    }
 
     #[test]
     fn every_request_has_a_shape() {
@@ -99,37 +141,66 @@ mod tests {
             labels: [("segment".to_owned(), "smb".to_owned())].into(),
             ..Default::default()
         };
-        let message = pb::CreateCustomerRequest { customer: Some(customer), ..Default::default() }.encode_to_vec();
-        // The customer; its name; a label's entry, key and value; three contacts, their names and phones.
-        assert_eq!(decoding_cost(CREATE, &message), FIELD * (1 + 1 + 3 + 9));
+        let known = size_of::<pb::CreateCustomerRequest>()
+            // The maps of the customer, custom_ids and labels, and a label; the contacts with room for more.
+            + 2 * NODE + ENTRY + 3 * 2 * size_of::<pb::Contact>();
+        assert_eq!(decoding_cost(CREATE, &create(customer)), COPIES * known);
+        let ids = pb::BatchGetCustomersRequest { customer_ids: vec!["7".to_owned(); 5], ..Default::default() };
+        let known = size_of::<pb::BatchGetCustomersRequest>() + 5 * TEXT;
+        assert_eq!(decoding_cost(BATCH, &ids.encode_to_vec()), COPIES * known);
     }
 
     #[test]
     fn a_small_message_of_many_fields_is_known_before_it_is_decoded() {
         // 1,000 empty contacts take two bytes each.
-        let customer = pb::Customer { contacts: vec![pb::Contact::default(); 1_000], ..Default::default() };
-        let mut message = pb::CreateCustomerRequest { customer: Some(customer), ..Default::default() }.encode_to_vec();
+        let customer =
+            |contacts| pb::Customer { contacts: vec![pb::Contact::default(); contacts], ..Default::default() };
+        let one = decoding_cost(CREATE, &create(customer(1))) - decoding_cost(CREATE, &create(customer(0)));
+        assert!(one >= COPIES * 2 * size_of::<pb::Contact>());
+        let mut message = create(customer(1_000));
         assert!(message.len() < 3_100);
-        assert_eq!(decoding_cost(CREATE, &message), FIELD * 1_001);
+        let whole = decoding_cost(CREATE, &message);
+        assert_eq!(whole - decoding_cost(CREATE, &create(customer(0))), 1_000 * one);
         // Bytes that do not decode: what comes before them does. A group before them does not hide them.
         message.extend([0x0f, 7]);
-        assert_eq!(decoding_cost(CREATE, &message), FIELD * 1_002);
+        assert_eq!(decoding_cost(CREATE, &message), whole);
         message.splice(..0, [0xbb, 0x01, 0xbc, 0x01]);
-        assert_eq!(decoding_cost(CREATE, &message), FIELD * 1_004);
+        assert_eq!(decoding_cost(CREATE, &message), whole);
     }
 
     #[test]
-    fn a_field_costs_no_more_than_is_counted() {
-        for size in [size_of::<pb::Contact>(), size_of::<pb::TaxId>(), 2 * size_of::<String>()] {
-            assert!(2 * size <= FIELD, "{size}");
-        }
+    fn an_empty_row_costs_what_a_customer_takes() {
+        let rows = |count| {
+            let rows = vec![pb::ImportRow::default(); count];
+            decoding_cost(IMPORT, &pb::ImportCustomersRequest { rows, ..Default::default() }.encode_to_vec())
+        };
+        assert!(rows(1_000) - rows(0) >= 1_000 * COPIES * 2 * size_of::<pb::Customer>());
+    }
+
+    #[test]
+    fn the_largest_import_fits_into_what_a_caller_has_by_default() {
+        let contact =
+            pb::Contact { first_name: "Jan".to_owned(), email: "j@b.example".to_owned(), ..Default::default() };
+        let customer = pb::Customer {
+            name: "Ada Byron".to_owned(),
+            custom_ids: [("erp".to_owned(), "00001".to_owned())].into(),
+            labels: (0..15).map(|count| (format!("label-{count}"), "a value".to_owned())).collect(),
+            contacts: vec![contact; 4],
+            ..Default::default()
+        };
+        let rows = vec![pb::ImportRow { customer: Some(customer) }; crate::domain::exchange::MAX_IMPORTED];
+        let message = pb::ImportCustomersRequest { rows, ..Default::default() }.encode_to_vec();
+        assert!(message.len() > 200_000 && message.len() <= crate::grpc::MAX_REQUEST, "{}", message.len());
+        let cost = decoding_cost(IMPORT, &message) + 5 * message.len();
+        assert!(cost < 16 * 1024 * 1024, "{cost}");
     }
 
     proptest::proptest! {
         #[test]
         fn any_bytes_are_counted(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let most = SHAPES.iter().map(|shape| GROWN * shape.size + NODE * shape.maps).max().unwrap_or_default();
             for rpc in RPCS {
-                proptest::prop_assert!(decoding_cost(rpc.path, &bytes) <= FIELD * bytes.len());
+                proptest::prop_assert!(decoding_cost(rpc.path, &bytes) <= COPIES * most * (bytes.len() + 1));
             }
         }
     }

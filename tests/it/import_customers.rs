@@ -6,6 +6,7 @@ use clientele::grpc::pb::{
     Role,
 };
 use prost::Message as _;
+use sqlx::PgConnection;
 use tonic::{Code, Status};
 use tonic_types::{StatusExt as _, pb as rpc};
 
@@ -13,8 +14,9 @@ use crate::{
     custom_ids::{assert_consistent, narrowed, upsert, with_custom_ids, written},
     find_duplicate_customers::with_email,
     rows::rows,
+    suspend_account::{resume, suspend},
     world::{
-        Client, World, assert_refused, at_once, bad_fields, customer, full_customer, mask, metadata,
+        Client, World, assert_refused, at_once, bad_fields, customer, database, full_customer, mask, metadata,
         production_database, request_id, unknown_id, until, wait_for_locks, wire,
     },
 };
@@ -61,6 +63,7 @@ async fn every_row_gets_what_an_upsert_of_its_own_would_get() {
     let ada = acme.admin.create(erp("Ada", "1")).await.unwrap();
     let bob = acme.admin.create(erp("Bob", "2")).await.unwrap();
     let eve = acme.admin.create(customer("Eve")).await.unwrap();
+    let kim = acme.admin.create(customer("Kim")).await.unwrap();
     let new = pb::Customer { origin: pb::Origin::Unspecified.into(), ..full_customer("New") };
     let new = pb::Customer { sales_person_id: String::new(), branch_id: String::new(), ..new };
     let wrong = pb::Customer { email: "nowhere".to_owned(), language: "?".to_owned(), ..erp("", "4") };
@@ -71,20 +74,14 @@ async fn every_row_gets_what_an_upsert_of_its_own_would_get() {
         erp("Bob", "2"),
         pb::Customer { id: unknown_id(), ..customer("Nobody") },
         pb::Customer { id: eve.id.clone(), ..with_custom_ids("Eve", &[("erp", "1")]) },
-        pb::Customer { id: eve.id.clone(), ..with_custom_ids("Eve", &[("dms", "7")]) },
+        pb::Customer { id: kim.id.clone(), ..with_custom_ids("Kim", &[("dms", "7")]) },
         customer("Without a custom ID"),
         pb::Customer { origin: pb::Origin::Marketplace.into(), ..erp("Zoe", "5") },
-        erp("Zoe Again", "5"),
     ];
     let request = importing(customers.clone(), &["name", "email"]);
     let results = import(&acme.admin, &request).await.unwrap();
-    assert_eq!(
-        outcomes(&results),
-        [Created, Updated, Failed, Unchanged, Failed, Failed, Updated, Failed, Created, Updated]
-    );
-    for (result, expected) in
-        results.iter().zip(["New", "Ada Byron", "", "Bob", "", "", "Eve", "", "Zoe Again", "Zoe Again"])
-    {
+    assert_eq!(outcomes(&results), [Created, Updated, Failed, Unchanged, Failed, Failed, Updated, Failed, Created]);
+    for (result, expected) in results.iter().zip(["New", "Ada Byron", "", "Bob", "", "", "Kim", "", "Zoe"]) {
         if expected.is_empty() {
             continue;
         }
@@ -98,7 +95,7 @@ async fn every_row_gets_what_an_upsert_of_its_own_would_get() {
     assert_eq!((new.etag.as_str(), new.language.as_str()), (results[0].etag.as_str(), "nl-NL"));
     assert_eq!(
         [&results[1].customer_id, &results[3].customer_id, &results[6].customer_id],
-        [&ada.id, &bob.id, &eve.id]
+        [&ada.id, &bob.id, &kim.id]
     );
     assert_eq!(results[3].etag, bob.etag);
     // The errors are those of UpsertCustomer, to the byte.
@@ -120,12 +117,13 @@ async fn the_system_finds_rows_without_an_id() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1"), ("dms", "9")])).await.unwrap();
+    let bob = acme.admin.create(customer("Bob")).await.unwrap();
     let request = pb::ImportCustomersRequest {
         system: "dms".to_owned(),
         ..importing(
             vec![
                 with_custom_ids("Ada", &[("erp", "2"), ("dms", "9")]),
-                pb::Customer { id: ada.id.clone(), ..customer("Ada B.") },
+                pb::Customer { id: bob.id.clone(), ..customer("Bob B.") },
                 erp("Eve", "4"),
             ],
             &["name"],
@@ -134,8 +132,8 @@ async fn the_system_finds_rows_without_an_id() {
     let results = import(&acme.admin, &request).await.unwrap();
     assert_eq!(outcomes(&results), [Updated, Updated, Failed]);
     assert_eq!(bad_fields(&refusal(&results[2])), ["customer.custom_ids"]);
-    let ada = acme.admin.get(&ada.id).await.unwrap();
-    assert_eq!((ada.name.as_str(), ada.custom_ids["erp"].as_str()), ("Ada B.", "2"));
+    assert_eq!(acme.admin.get(&ada.id).await.unwrap().custom_ids["erp"], "2");
+    assert_eq!(acme.admin.get(&bob.id).await.unwrap().name, "Bob B.");
 }
 
 #[tokio::test]
@@ -297,16 +295,102 @@ async fn what_is_wrong_with_the_call_is_told_at_once_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn five_hundred_rows_are_imported_in_their_order() {
+async fn the_largest_import_is_written_whatever_its_rows_have_in_common() {
     let world = World::start().await;
     let acme = world.tenant("acme").await;
-    let rows = (0..500).map(|count| erp(&format!("Customer {count}"), &format!("{}", count / 2))).collect();
-    let results = import(&acme.admin, &importing(rows, &["name"])).await.unwrap();
+    let contact = pb::Contact { first_name: "Jan".to_owned(), email: "jan@b.example".to_owned(), ..Default::default() };
+    let row = |count| pb::Customer {
+        email: "all@b.example".to_owned(),
+        labels: (0..9).map(|label| (format!("label-{label}"), "a value".to_owned())).collect(),
+        contacts: vec![contact.clone(); 3],
+        ..erp(&format!("Customer {count}"), &format!("{count}"))
+    };
+    let request = importing((0..500).map(row).collect(), &["name"]);
+    assert!(request.encoded_len() > 150_000);
+    let results = import(&acme.admin, &request).await.unwrap();
     for (place, result) in results.iter().enumerate() {
-        let expected = if place % 2 == 0 { Created } else { Updated };
-        assert_eq!(result.outcome(), expected, "row {place}: {result:?}");
+        assert_eq!(result.outcome(), Created, "row {place}: {result:?}");
+        assert_eq!(result.possible_duplicates.len(), place.min(20), "row {place}");
     }
-    assert_eq!(acme.admin.get(&results[499].customer_id).await.unwrap().name, "Customer 499");
+    let names: Vec<String> =
+        sqlx::query_scalar("select name from customers order by id").fetch_all(&mut world.sql().await).await.unwrap();
+    assert!(names.iter().enumerate().all(|(place, name)| *name == format!("Customer {place}")), "in their order");
+}
+
+#[tokio::test]
+async fn rows_that_are_refused_have_every_error_within_the_size_of_an_answer() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let row = || pb::Customer { contacts: vec![pb::Contact::default(); 20], ..customer("") };
+    let results = import(&acme.admin, &importing((0..500).map(|_| row()).collect(), &["name"])).await.unwrap();
+    for result in &results {
+        let refused = refusal(result);
+        assert!(refused.details().len() <= 4 * 1024 && bad_fields(&refused).len() > 10, "{refused:?}");
+    }
+}
+
+/// A repeat executes rows that were not written and leaves those that were: with two rows of one customer it could write the first
+/// over the second.
+#[tokio::test]
+async fn a_customer_is_in_one_row_only() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "a1"), ("dms", "7")])).await.unwrap();
+    let id = |id: &str, name: &str| pb::Customer { id: id.to_owned(), ..customer(name) };
+    let dms = |name: &str| with_custom_ids(name, &[("dms", "7")]);
+    let twice = |first: pb::Customer, second: pb::Customer| pb::ImportCustomersRequest {
+        request_id: request_id(),
+        ..importing(vec![first, second, erp("Other", "9")], &["name"])
+    };
+    let cases = [
+        (twice(erp("One", "a1"), erp("Two", "A1")), "customer.custom_ids.erp"),
+        (twice(id(&ada.id, "Three"), id(&ada.id.to_uppercase(), "Four")), "customer.id"),
+        (twice(erp("Five", "a1"), dms("Six")), "customer.custom_ids.dms"),
+        (twice(dms("Seven"), id(&ada.id, "Eight")), "customer.id"),
+        (twice(id(&ada.id, "Nine"), erp("Ten", "a1")), "customer.custom_ids.erp"),
+        // The first row is refused: the second could be written over by a repeat in which it is corrected.
+        (
+            twice(pb::Customer { email: "nowhere".to_owned(), ..erp("Eleven", "a1") }, erp("Twelve", "a1")),
+            "customer.custom_ids.erp",
+        ),
+        // The first row creates the customer that the second finds.
+        (
+            twice(
+                with_custom_ids("Thirteen", &[("erp", "b1"), ("default", "b2")]),
+                with_custom_ids("Fourteen", &[("default", "b2")]),
+            ),
+            "customer.custom_ids.default",
+        ),
+    ];
+    for (request, field) in cases {
+        let results = import(&acme.admin, &request).await.unwrap();
+        assert_eq!(bad_fields(&refusal(&results[1])), [field], "{request:?}");
+        assert_ne!(results[2].outcome(), Failed);
+        let before = written(&world).await;
+        let again = import(&acme.admin, &request).await.unwrap();
+        assert_eq!(written(&world).await, before, "a repeat writes nothing: {request:?}");
+        assert_eq!((again[0].customer_id.as_str(), &again[1]), (results[0].customer_id.as_str(), &results[1]));
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_finds_its_answers_wherever_the_custom_ids_have_gone() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let request = pb::ImportCustomersRequest {
+        request_id: request_id(),
+        ..importing(vec![erp("Ada", "1"), erp("Bob", "2")], &["name"])
+    };
+    let first = import(&acme.admin, &request).await.unwrap();
+    // Now the first row's custom ID is that of the second row's customer.
+    acme.admin.set_id(&first[0].customer_id, "erp", "").await.unwrap();
+    acme.admin.set_id(&first[1].customer_id, "erp", "1").await.unwrap();
+    let dms = with_custom_ids("", &[("erp", "1"), ("dms", "2")]).custom_ids;
+    assert_eq!(acme.admin.set_id(&first[1].customer_id, "dms", "2").await.unwrap().custom_ids, dms);
+    let again = import(&acme.admin, &request).await.unwrap();
+    for (again, first) in again.iter().zip(&first) {
+        assert_eq!(again, &pb::ImportResult { replayed: true, ..first.clone() });
+    }
 }
 
 #[tokio::test]
@@ -320,11 +404,12 @@ async fn each_row_requires_what_it_changes() {
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, policies).await;
     let manager = acme.member(Role::ServiceManager).await;
     let ada = acme.admin.create(erp("Ada", "1")).await.unwrap();
+    let kim = acme.admin.create(customer("Kim")).await.unwrap();
     let request = importing(
         vec![
             erp("Ada B.", "1"),
             erp("Eve", "2"),
-            pb::Customer { id: ada.id.clone(), ..with_custom_ids("Ada", &[("dms", "1")]) },
+            pb::Customer { id: kim.id, ..with_custom_ids("Kim", &[("dms", "1")]) },
         ],
         &["name"],
     );
@@ -343,6 +428,58 @@ async fn each_row_requires_what_it_changes() {
     let results = results.into_inner().results;
     assert_eq!(outcomes(&results), [Updated, Failed]);
     assert_refused(Err::<(), _>(refusal(&results[1])), Code::PermissionDenied, "NARROWED_TO_CUSTOMER");
+}
+
+/// Locks a customer until the transaction ends.
+async fn lock(world: &World, id: &str) -> PgConnection {
+    let mut holder = world.sql().await;
+    let hold = format!("begin; select 1 from customers where id = '{id}' for update");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(hold)).execute(&mut holder).await.unwrap();
+    holder
+}
+
+async fn until_a_row_waits(world: &World) {
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and application_name = 'clientele' and wait_event_type = 'Lock'";
+    until("a row waits for the lock", async || {
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut world.sql().await).await.unwrap() > 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_importer_may_is_what_it_may_when_each_row_is_written() {
+    let world = World::start_with(database().await, wait_for_locks).await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let member_id = north.add("importer", Role::ServiceManager).await.member_id;
+    let importer = world.subject("importer").acting_in(&north.account);
+    let held = north.admin.create(erp("Held", "1")).await.unwrap().id;
+    let begin = |names: [&str; 3]| {
+        let rows = names.iter().enumerate().map(|(place, name)| erp(name, &format!("{place}"))).collect();
+        let (importer, request) = (importer.clone(), importing(rows, &["name"]));
+        tokio::spawn(async move { import(&importer, &request).await.unwrap() })
+    };
+
+    let mut holder = lock(&world, &held).await;
+    let call = begin(["First", "Renamed", "Last"]);
+    until_a_row_waits(&world).await;
+    suspend(&acme.admin, &north.account).await.unwrap();
+    sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
+    let results = call.await.unwrap();
+    assert_eq!(results[0].outcome(), Created);
+    assert_refused(Err::<(), _>(refusal(&results[2])), Code::FailedPrecondition, "ACCOUNT_SUSPENDED");
+    resume(&acme.admin, &north.account).await.unwrap();
+
+    let mut holder = lock(&world, &held).await;
+    let call = begin(["Second", "Renamed again", "Last"]);
+    until_a_row_waits(&world).await;
+    let remove = pb::RemoveMemberRequest { member_id, ..Default::default() };
+    north.admin.access().remove_member(remove).await.unwrap();
+    sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
+    let results = call.await.unwrap();
+    assert_eq!(results[0].outcome(), Updated);
+    assert_refused(Err::<(), _>(refusal(&results[2])), Code::PermissionDenied, "NOT_A_MEMBER");
 }
 
 /// An import of three rows, whose session is lost while it waits for the row at this place.

@@ -117,7 +117,12 @@ pub(super) fn edits(
     customer: &pb::Customer,
 ) -> Option<Vec<Edit>> {
     let paths = mask::paths(violations, mask)?;
-    Some(paths.iter().filter_map(|path| edit(violations, path, customer)).collect())
+    Some(edits_of(violations, &paths, customer))
+}
+
+/// Reads these fields: those that can be read.
+pub(super) fn edits_of(violations: &mut Violations, paths: &[FieldPath], customer: &pb::Customer) -> Vec<Edit> {
+    paths.iter().filter_map(|path| edit(violations, path, customer)).collect()
 }
 
 /// Whether a new customer gets the default of this field.

@@ -7,15 +7,17 @@ use crate::{
         access::caller::Caller,
         accounts::account::Account,
         customers::{command::Command, custom_id_change::CustomIdChange},
+        fields::path::FieldPath,
         values::{
             custom_id::{CustomId, CustomIds, System},
+            ids::CustomerId,
             rule_code::RuleCode,
             violation::{Rule, Violations},
         },
     },
     grpc::{
         convert::customer_id,
-        customers::{duplicates, read as fields, show},
+        customers::{duplicates, mask, read as fields, show},
         handler::{Answered, mutate, mutate_completing},
         pb,
     },
@@ -96,30 +98,32 @@ pub(in crate::grpc) fn read(
     let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _, duplicate_policy } =
         message;
     let policy = duplicates::policy(violations, duplicate_policy);
-    let upsert = parse(violations, customer, &system, update_mask, caller.account())?;
+    let mut of_mask = Violations::default();
+    let paths = mask::paths(&mut of_mask, update_mask);
+    let upsert = read_customer(violations, customer, &system, (paths.as_deref(), of_mask), caller.account())?;
     Some(upsert.with_duplicates(policy.unwrap_or_default()))
 }
 
-/// Parses the customer to create or update: what can be read of it.
-fn parse(
+/// Reads the customer to create or update: what can be read of it. The mask comes with what is wrong with it.
+pub(in crate::grpc) fn read_customer(
     violations: &mut Violations,
     customer: Option<pb::Customer>,
     system: &str,
-    mask: Option<prost_types::FieldMask>,
+    (paths, mut of_mask): (Option<&[FieldPath]>, Violations),
     acting: &Account,
 ) -> Option<Upsert> {
     let Some(customer) = customer else {
         violations.push("customer", Rule::coded(RuleCode::Required, "must be given"));
         return None;
     };
-    let mut of_mask = Violations::default();
-    let edits = fields::edits(&mut of_mask, mask, &customer);
+    let edits = paths.map(|paths| fields::edits_of(&mut of_mask, paths, &customer));
     let found_by = if customer.id.is_empty() {
+        // What is wrong with them, the draft says.
+        let custom_ids = readable_ids(&customer);
         let new = violations.nest("", fields::draft(Some(customer), &acting.policies, acting.industries.as_deref()));
-        new.and_then(|new| {
-            let (system, id) = violations.nest("", custom_id_to_find(system, &new.custom_ids))?;
-            Some((new.custom_ids.clone(), Match::CustomId { system, id, new: Box::new(new) }))
-        })
+        let asked = custom_ids.and_then(|ids| violations.nest("", custom_id_to_find(system, &ids)));
+        new.zip(asked)
+            .map(|(new, (system, id))| (new.custom_ids.clone(), Match::CustomId { system, id, new: Box::new(new) }))
     } else {
         if !system.is_empty() {
             violations.push("system", Rule::new("must not be given together with customer.id"));
@@ -136,6 +140,22 @@ fn parse(
     }
     let ((custom_ids, by), edits) = found_by.zip(edits)?;
     Some(Upsert { by, custom_ids, update: Command::Update(edits) })
+}
+
+/// The customer that a row names, as far as that can be read: by a custom ID in a system, or by its id.
+pub(in crate::grpc) fn named(customer: &pb::Customer, system: &str) -> Option<(Option<System>, String)> {
+    if !customer.id.is_empty() {
+        return Some((None, CustomerId::parse(&customer.id).ok()?.to_string()));
+    }
+    let ids = readable_ids(customer)?;
+    let (system, id) = custom_id_to_find(system, &ids).ok()?;
+    Some((Some(system), id.key().as_str().to_owned()))
+}
+
+/// The custom IDs, if nothing is wrong with any.
+fn readable_ids(customer: &pb::Customer) -> Option<CustomIds> {
+    let mut violations = Violations::default();
+    fields::custom_ids(&mut violations, customer).filter(|_| violations.is_empty())
 }
 
 /// The custom ID by which the customer is found. The system may be left out if the customer has one custom ID.

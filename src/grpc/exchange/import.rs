@@ -1,5 +1,7 @@
 //! The handler of ImportCustomers.
 
+use std::collections::HashSet;
+
 use prost::Message as _;
 use tonic::{Code, Request};
 use tonic_types::pb as rpc;
@@ -7,8 +9,9 @@ use tonic_types::pb as rpc;
 use crate::{
     domain::{
         access::caller::Caller,
-        duplicates::Duplicate,
+        duplicates::{Duplicate, DuplicatePolicy},
         exchange::MAX_IMPORTED,
+        fields::path::FieldPath,
         requests::options::{Options, Repeatable},
         values::{
             custom_id::System,
@@ -26,45 +29,49 @@ use crate::{
         pb, status,
     },
     service::{
-        customers::Upserted,
+        customers::{Upserted, named_twice},
         exchange::{Done, Exchange, Imported, Row},
     },
 };
+
+/// What all rows of a request have in common.
+struct Common {
+    /// The upsert of every row, but for its customer.
+    message: pb::UpsertCustomerRequest,
+    /// The fields to change of customers that exist.
+    paths: Vec<FieldPath>,
+    duplicates: DuplicatePolicy,
+}
 
 pub(super) async fn import(
     exchange: &Exchange,
     request: Request<pb::ImportCustomersRequest>,
 ) -> Answered<pb::ImportCustomersResponse> {
-    mutate(request, parse, async |caller: &Caller, (rows, every), options| {
-        let rows = rows.into_iter().enumerate().map(|(index, row)| read_row(caller, index, row, &every, options));
-        let results = exchange.import(caller, rows, options).await?;
-        Ok(pb::ImportCustomersResponse {
-            results: results
-                .into_iter()
-                .enumerate()
-                .map(|(index, result)| result_out(index, result, options))
-                .collect(),
-        })
+    mutate(request, parse, async |caller: &Caller, (rows, common), options| {
+        let mut named = HashSet::new();
+        let read = |caller: &Caller, place, row| read_row(caller, place, row, &common, &mut named, options);
+        let answer = |place, imported| result_out(place, imported, options);
+        let results = exchange.import(caller, rows, read, answer, options).await?;
+        Ok(pb::ImportCustomersResponse { results })
     })
     .await
 }
 
-/// Takes the rows, which are read when their turn comes, and checks what they have in common: the upsert of every row, but for its
-/// customer.
+/// Takes the rows, which are read when their turn comes, and reads what they have in common.
 fn parse(
     violations: &mut Violations,
     _: &Caller,
     message: pb::ImportCustomersRequest,
-) -> Option<(Vec<pb::ImportRow>, pb::UpsertCustomerRequest)> {
+) -> Option<(Vec<pb::ImportRow>, Common)> {
     let pb::ImportCustomersRequest { rows, system, update_mask, request_id: _, validate_only, duplicate_policy } =
         message;
     if rows.is_empty() || rows.len() > MAX_IMPORTED {
         violations.push("rows", Rule::with(format!("must be 1 to {MAX_IMPORTED} rows")));
     }
     violations.check("system", System::parse_or_default(&system));
-    mask::paths(violations, update_mask.clone());
-    duplicates::policy(violations, duplicate_policy);
-    let every = pb::UpsertCustomerRequest {
+    let paths = mask::paths(violations, update_mask.clone());
+    let duplicates = duplicates::policy(violations, duplicate_policy);
+    let message = pb::UpsertCustomerRequest {
         customer: None,
         system,
         update_mask,
@@ -72,32 +79,39 @@ fn parse(
         validate_only,
         duplicate_policy,
     };
-    Some((rows, every))
+    let (paths, duplicates) = paths.zip(duplicates)?;
+    Some((rows, Common { message, paths, duplicates }))
 }
 
-/// Reads a row as the upsert that it is.
+/// Reads a row as the upsert that it is. `named` has the customers of the rows before it.
 fn read_row(
     caller: &Caller,
-    index: usize,
+    place: usize,
     row: pb::ImportRow,
-    every: &pb::UpsertCustomerRequest,
+    common: &Common,
+    named: &mut HashSet<(Option<System>, String)>,
     options: &Options,
 ) -> Row {
-    let pb::ImportRow { customer } = row;
+    let customer = row.customer.map(|customer| pb::Customer { origin: imported(customer.origin), ..customer });
     let by_id = customer.as_ref().is_some_and(|customer| !customer.id.is_empty());
-    let customer = customer.map(|customer| pb::Customer { origin: imported(customer.origin), ..customer });
-    let mut message = pb::UpsertCustomerRequest { customer, ..every.clone() };
-    if by_id {
-        message.system.clear();
-    }
-    let request = options.request.map(|request| Repeatable {
-        id: request.id,
-        key: of_row(request.id, index),
-        fingerprint: fingerprint(&caller.around(), &message),
+    let system = if by_id { "" } else { &common.message.system };
+    let request = options.request.map(|request| {
+        let message = pb::UpsertCustomerRequest { customer: customer.clone(), ..common.message.clone() };
+        Repeatable {
+            id: request.id,
+            key: of_row(request.id, place),
+            fingerprint: fingerprint(&caller.around(), &message),
+        }
     });
     let mut violations = Violations::default();
-    let upsert = upsert::read(&mut violations, caller, message);
-    Row { upsert, violations, request }
+    if let Some((system, id)) = customer.as_ref().and_then(|customer| upsert::named(customer, system))
+        && !named.insert((system.clone(), id))
+    {
+        violations.extend(named_twice(system.as_ref()));
+    }
+    let mask = (Some(common.paths.as_slice()), Violations::default());
+    let upsert = upsert::read_customer(&mut violations, customer, system, mask, caller.account());
+    Row { upsert: upsert.map(|upsert| upsert.with_duplicates(common.duplicates)), violations, request }
 }
 
 /// Where a new customer comes from, if the row does not say it.
@@ -105,7 +119,7 @@ fn imported(origin: i32) -> i32 {
     if origin == pb::Origin::Unspecified as i32 { pb::Origin::Import.into() } else { origin }
 }
 
-fn result_out(index: usize, result: Imported, options: &Options) -> pb::ImportResult {
+fn result_out(place: usize, result: Imported, options: &Options) -> pb::ImportResult {
     match result {
         Imported::Done(done) => {
             let Done { id, etag, result, replayed, duplicates } = *done;
@@ -125,7 +139,7 @@ fn result_out(index: usize, result: Imported, options: &Options) -> pb::ImportRe
         }
         Imported::Failed(failure) => pb::ImportResult {
             outcome: pb::ImportOutcome::Failed.into(),
-            error: Some(status_out(index, failure, options)),
+            error: Some(status_out(place, failure, options)),
             ..Default::default()
         },
         Imported::NotTried => pb::ImportResult { outcome: pb::ImportOutcome::NotTried.into(), ..Default::default() },
@@ -141,11 +155,11 @@ fn duplicate_out(duplicate: &Duplicate) -> pb::ImportDuplicate {
 }
 
 /// The error of a row, as UpsertCustomer has it. The call itself succeeds, so a fault of ours is logged here.
-fn status_out(index: usize, failure: Error, options: &Options) -> rpc::Status {
+fn status_out(place: usize, failure: Error, options: &Options) -> rpc::Status {
     let cause = failure.to_string();
     let status = status::for_request::<pb::UpsertCustomerRequest>(failure, repeat(options.request.is_some()));
     if matches!(status.code(), Code::Internal | Code::Unavailable) {
-        tracing::warn!(row = index, cause, "a row of an import failed");
+        tracing::warn!(row = place, cause, "a row of an import failed");
     }
     // The details of a status are this very message.
     rpc::Status::decode(status.details()).unwrap_or_else(|_| rpc::Status {

@@ -48,17 +48,21 @@ pub(super) fn error_info(reason: ErrorReason, metadata: HashMap<String, String>)
 
 /// Adds every violation, or as many as fit and the number of the others.
 pub(super) fn with_violations(code: Code, message: &str, details: &ErrorDetails, violations: &Violations) -> Status {
+    let mut size = 0;
     let candidates: Vec<FieldViolation> = violations
         .all()
         .iter()
-        // More never fit.
-        .take(MAX_SIZE / 16)
         .map(|violation| {
             let field = truncate(&violation.field, MAX_FIELD);
             FieldViolation {
                 reason: violation.rule.code().as_str().to_owned(),
                 ..FieldViolation::new(field, truncate(violation.rule.text(), MAX_RULE))
             }
+        })
+        // More never fit, by their texts alone.
+        .take_while(|violation| {
+            size += violation.field.len() + violation.description.len() + violation.reason.len();
+            size <= MAX_SIZE
         })
         .collect();
     let all = violations.all().len();

@@ -76,7 +76,8 @@ impl CallLayer for Receive {
             hold(&mut cost, CALL + size(&parts.headers))?;
             let message = collect(body, &mut cost).await?;
             let decoded = grpc::decoding_cost(parts.uri.path(), message.get(PREFIX..).unwrap_or_default());
-            if decoded > self.budget.share() {
+            // It would not fit however often it were sent.
+            if cost.bytes() + decoded > self.budget.share() {
                 return Ok(TOO_LARGE);
             }
             hold(&mut cost, decoded)?;

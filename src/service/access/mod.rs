@@ -98,18 +98,18 @@ impl Access {
         }
     }
 
-    /// Refuses the caller of a call that takes long as a new call of it would be refused: it is no member any more, its role is too
-    /// low, or its tenant is suspended. As for any call, what is known of it is at most two seconds old.
+    /// The caller of a call that takes long, as it is now; refused as a new call of it would be: it is no member any more, its role
+    /// is too low, or its tenant is suspended. As for any call, what is known of it is at most two seconds old.
     ///
     /// # Errors
     /// Those of `caller`, and `RoleTooLow`.
-    pub(in crate::service) async fn must_be_admitted_still(&self, caller: &Caller) -> Result<()> {
+    pub(in crate::service) async fn admit_again(&self, caller: &Caller) -> Result<Caller> {
         let (author, scope) = (caller.author().clone(), caller.scope());
         let required = author.rpc.access;
         let now = self.caller(author, Some(scope.tenant()), Some(scope.root()), scope.narrowed()).await?;
         match required {
             RequiredAccess::Least(role) if now.role() < role => Err(Error::RoleTooLow(role)),
-            _ => Ok(()),
+            _ => Ok(now),
         }
     }
 

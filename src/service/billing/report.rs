@@ -85,7 +85,7 @@ async fn report(outlet: Outlet<ReportPage>, access: Arc<Access>, caller: Caller,
             fetching.release();
             // The last rows, and a page without any, are sent as well.
             while let Some(page) = pages.next(fetched == Fetched::All) {
-                outlet.send(page, || access.must_be_admitted_still(&caller)).await?;
+                outlet.send(page, async || access.admit_again(&caller).await.map(drop)).await?;
             }
             match fetched {
                 Fetched::More => {}

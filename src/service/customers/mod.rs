@@ -47,7 +47,7 @@ pub use self::{
     tagging::TagNames,
     transfer::Transferred,
     unmerge::Unmerged,
-    upsert::{Match, Upsert, Upserted},
+    upsert::{Match, Upsert, Upserted, named_twice},
 };
 use self::{create_slices::CreateSlices, gather::Gathering};
 use crate::{

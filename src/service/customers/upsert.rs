@@ -1,6 +1,8 @@
 //! Upsert: finds the customer, then changes or creates it. Concurrent calls with the same custom ID create one
 //! customer: a call that finds the ID taken on writing looks again.
 
+use std::collections::HashSet;
+
 use super::{
     Created, Customers, NewCustomer,
     custom_ids::{Attempt, CustomIdEdit},
@@ -14,6 +16,7 @@ use crate::{
         values::{
             custom_id::{CustomId, CustomIds, System},
             ids::CustomerId,
+            violation::{Rule, Violations},
         },
     },
     error::{Error, Result},
@@ -85,11 +88,26 @@ impl Customers {
         upsert: &Upsert,
         options: &Options,
     ) -> Result<(Outcome<Created>, Upserted)> {
+        self.upsert_once(caller, upsert, options, &mut HashSet::new()).await
+    }
+
+    /// The same of a customer that is none of these, to which it is added.
+    ///
+    /// # Errors
+    /// `Invalid` if it is one of them, unless the answer is stored.
+    pub(in crate::service) async fn upsert_once(
+        &self,
+        caller: &Caller,
+        upsert: &Upsert,
+        options: &Options,
+        named: &mut HashSet<CustomerId>,
+    ) -> Result<(Outcome<Created>, Upserted)> {
         let (system, custom_id, new) = match &upsert.by {
+            Match::Id(id) if !named.insert(*id) => return self.named_twice(caller, &upsert.by, options).await,
             Match::Id(id) => return self.upsert_existing(caller, *id, upsert, options).await,
             Match::CustomId { system, id, new } => (system, id, new),
         };
-        let mut failure = Error::Contended;
+        let (mut failure, mut mine) = (Error::Contended, HashSet::new());
         for attempt in 0..TRIES {
             if attempt > 0 && !is_in_time(caller.author()) {
                 break;
@@ -101,9 +119,16 @@ impl Customers {
                     Err(taken) if is_taken(&taken) => {
                         self.find_by_custom_id(caller, system, custom_id).await?.ok_or(taken)?
                     }
-                    done => return done,
+                    Ok(done) => {
+                        named.insert(done.0.value.customer.customer.id);
+                        return Ok(done);
+                    }
+                    Err(refused) => return Err(refused),
                 },
             };
+            if mine.insert(found) && !named.insert(found) {
+                return self.named_twice(caller, &upsert.by, options).await;
+            }
             match self.upsert_existing(caller, found, upsert, options).await {
                 // It got another custom ID, or left the caller's sight, after it was found.
                 Err(gone @ Error::CustomerNotFound { .. }) => failure = gone,
@@ -111,6 +136,25 @@ impl Customers {
             }
         }
         Err(failure)
+    }
+
+    /// The stored answer of a call on a customer that an earlier row of its request named; it is refused if there is none.
+    async fn named_twice(
+        &self,
+        caller: &Caller,
+        by: &Match,
+        options: &Options,
+    ) -> Result<(Outcome<Created>, Upserted)> {
+        let mut lease = self.pool.lease().await?;
+        let stored = Box::pin(lease.run(async |conn| self.find_replay(conn, caller, options).await)).await?;
+        let stored = stored.ok_or_else(|| {
+            named_twice(match by {
+                Match::Id(_) => None,
+                Match::CustomId { system, .. } => Some(system),
+            })
+        })?;
+        let upserted = replayed(matches!(by, Match::CustomId { .. }), &stored.customer);
+        Ok((Outcome::replayed(stored), upserted))
     }
 
     /// The customer with the acting account's current custom ID.
@@ -161,6 +205,14 @@ impl Customers {
         let upserted = if outcome.replayed { replayed(true, &outcome.value.customer) } else { Upserted::Created };
         Ok((outcome, upserted))
     }
+}
+
+/// The refusal of a row whose customer an earlier row of its request names, by its custom ID in this system or by its id.
+#[must_use]
+pub fn named_twice(system: Option<&System>) -> Violations {
+    let field =
+        system.map_or_else(|| "customer.id".to_owned(), |system| format!("customer.custom_ids.{}", system.as_str()));
+    Violations::of(field, Rule::new("must not name a customer that an earlier row names: each row has one of its own"))
 }
 
 /// The result of an earlier upsert, by its stored answer: a creation leaves the customer and the link at their first

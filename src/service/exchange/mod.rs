@@ -13,6 +13,7 @@ use crate::{
     },
     error::Result,
     service::{
+        access::Access,
         call,
         customers::Customers,
         page::{self, Page},
@@ -36,6 +37,7 @@ const AT_ONCE: usize = 100;
 pub struct Exchange {
     pool: Pool,
     customers: Arc<Customers>,
+    access: Arc<Access>,
     sealer: Arc<Sealer>,
 }
 
@@ -49,8 +51,8 @@ pub struct Documents {
 }
 
 impl Exchange {
-    pub(super) fn new(pool: Pool, customers: Arc<Customers>, sealer: Arc<Sealer>) -> Self {
-        Self { pool, customers, sealer }
+    pub(super) fn new(pool: Pool, customers: Arc<Customers>, access: Arc<Access>, sealer: Arc<Sealer>) -> Self {
+        Self { pool, customers, access, sealer }
     }
 
     /// Reads a page of what is stored about a customer, and about those that were merged into it.
