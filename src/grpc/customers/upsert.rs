@@ -90,11 +90,7 @@ pub(super) async fn upsert(
 }
 
 /// Reads an upsert: what can be read of it.
-pub(in crate::grpc) fn read(
-    violations: &mut Violations,
-    caller: &Caller,
-    message: pb::UpsertCustomerRequest,
-) -> Option<Upsert> {
+fn read(violations: &mut Violations, caller: &Caller, message: pb::UpsertCustomerRequest) -> Option<Upsert> {
     let pb::UpsertCustomerRequest { customer, system, update_mask, request_id: _, validate_only: _, duplicate_policy } =
         message;
     let policy = duplicates::policy(violations, duplicate_policy);
