@@ -37,6 +37,12 @@ trait Part {
     fn normalize(&mut self, creates: bool);
 }
 
+impl<P: Part> Part for Box<P> {
+    fn normalize(&mut self, creates: bool) {
+        P::normalize(self, creates);
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/mutations.rs"));
 
 /// Writes an id as answers do. What is no id stays: the request is refused for it.

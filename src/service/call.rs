@@ -29,8 +29,8 @@ pub struct CallContext {
     /// Counts parts of a long unit of work that are done.
     progress: AtomicU64,
     budget: ByteBudget,
-    /// What its message costs in memory, until it ends.
-    _message: Option<Arc<HeldBytes>>,
+    /// What its message costs in memory, until it ends or takes it apart.
+    message: Mutex<Option<Arc<HeldBytes>>>,
     /// What its rows cost in memory, until it ends.
     rows: Mutex<Option<HeldBytes>>,
     /// What else lives as long as its work.
@@ -43,7 +43,8 @@ impl CallContext {
     #[must_use]
     pub fn new(share: Share, mutates: bool, budget: ByteBudget, message: Option<Arc<HeldBytes>>) -> Arc<Self> {
         let (abandoned, rows, kept) = (AtomicBool::new(false), Mutex::default(), OnceLock::new());
-        Arc::new(Self { share, mutates, abandoned, progress: AtomicU64::new(0), budget, _message: message, rows, kept })
+        let (progress, message) = (AtomicU64::new(0), Mutex::new(message));
+        Arc::new(Self { share, mutates, abandoned, progress, budget, message, rows, kept })
     }
 
     /// Keeps something until its work has ended: the first thing that is given.
@@ -60,6 +61,16 @@ impl CallContext {
     /// Gives back the bytes of its rows.
     fn release(&self) {
         *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Gives back what its message costs beyond the part that `left` says, and returns what it then costs.
+    fn shrink_message(&self, left: impl FnOnce(usize) -> usize) -> usize {
+        let mut message = self.message.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody else holds it while the call runs.
+        message.as_mut().and_then(Arc::get_mut).map_or(0, |held| {
+            held.shrink(left(held.bytes()));
+            held.bytes()
+        })
     }
 
     /// Notes that its caller has gone: it hung up, or its deadline passed.
@@ -128,6 +139,12 @@ pub(super) fn progress() -> u64 {
 /// `Overloaded` at once, if they would exceed the limit of the process or of the call's principal.
 pub fn hold(bytes: usize) -> Result<()> {
     CALL.try_with(|call| call.hold(bytes)).unwrap_or(Ok(()))
+}
+
+/// Gives back what the message of the call at hand costs in memory beyond the part that `left` says, as it was taken apart; returns what
+/// it then costs.
+pub(super) fn shrink_message(left: impl FnOnce(usize) -> usize) -> usize {
+    CALL.try_with(|call| call.shrink_message(left)).unwrap_or_default()
 }
 
 /// Gives back what the call at hand holds: its answer has been made of its rows, and is counted from now on.

@@ -1,7 +1,10 @@
 //! Stored answers of committed mutations, by (tenant, principal, RPC, request_id). The key holds the principal as its
 //! issuer, a space and its subject: no issuer contains a space.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     domain::{
@@ -10,7 +13,10 @@ use crate::{
             options::Repeatable,
             principal::Author,
         },
-        values::{ids::TenantId, timestamp::Timestamp},
+        values::{
+            ids::{CustomerId, RequestId, TenantId},
+            timestamp::Timestamp,
+        },
     },
     error::{Error, Result},
     telemetry::Statement as _,
@@ -67,6 +73,33 @@ pub async fn find(
     .named("requests.find")
     .await?;
     Ok(row.map(|row| Stored { fingerprint: row.fingerprint, answer: row.answer }))
+}
+
+/// Finds which of these keys of one author's RPC have an answer, with the customer that each is about.
+pub async fn answered(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    author: &Author,
+    keys: &[RequestId],
+) -> Result<HashMap<RequestId, CustomerId>> {
+    let keys: Vec<Uuid> = keys.iter().map(|key| key.get()).collect();
+    let rows = sqlx::query!(
+        r#"
+        select request_id, customer_id as "customer_id!" from requests
+        where tenant_id = $1 and principal = $2 || ' ' || $3 and rpc = $4 and request_id = any($5)
+          and customer_id is not null
+        "#,
+        tenant.get(),
+        author.principal.issuer(),
+        author.principal.subject(),
+        author.rpc.name(),
+        &keys,
+    )
+    .fetch_all(conn)
+    .named("requests.answered")
+    .await?;
+    let entry = |row: (Uuid, Uuid)| (RequestId::from_uuid(row.0), CustomerId::from_uuid(row.1));
+    Ok(rows.into_iter().map(|row| entry((row.request_id, row.customer_id))).collect())
 }
 
 /// Deletes up to `limit` answers that were stored before a time and returns how many. Does not wait for the sweepers of

@@ -23,7 +23,7 @@ use crate::{
 
 /// An import of these customers.
 pub fn importing(customers: Vec<pb::Customer>, paths: &[&str]) -> pb::ImportCustomersRequest {
-    let rows = customers.into_iter().map(|customer| pb::ImportRow { customer: Some(customer) }).collect();
+    let rows = customers.into_iter().map(|customer| pb::ImportRow { customer: Some(Box::new(customer)) }).collect();
     pb::ImportCustomersRequest { rows, update_mask: Some(mask(paths)), ..Default::default() }
 }
 
@@ -371,6 +371,59 @@ async fn a_customer_is_in_one_row_only() {
         assert_eq!(written(&world).await, before, "a repeat writes nothing: {request:?}");
         assert_eq!((again[0].customer_id.as_str(), &again[1]), (results[0].customer_id.as_str(), &results[1]));
     }
+}
+
+#[tokio::test]
+async fn a_repeat_with_corrected_rows_writes_no_customer_that_the_first_call_has_written() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    acme.admin.create(with_email("Twin", "twin@b.example")).await.unwrap();
+    let id = |id: &str, name: &str| pb::Customer { id: id.to_owned(), ..customer(name) };
+    let wrong = |row: pb::Customer| pb::Customer { email: "nowhere".to_owned(), ..row };
+    let twin = |row: pb::Customer| pb::Customer { email: "twin@b.example".to_owned(), ..row };
+    let both = |name: &str, number: &str| with_custom_ids(name, &[("erp", number), ("default", &format!("d{number}"))]);
+    for (place, number) in ["a", "b", "c", "d", "e", "f", "g", "h"].into_iter().enumerate() {
+        let ada = acme.admin.create(both("Ada", number)).await.unwrap().id;
+        let default = || with_custom_ids("New", &[("default", &format!("d{number}"))]);
+        // The first row fails, and is corrected; the second is written, and has the customer by another spelling.
+        let (first, corrected, second) = match place {
+            0 => (wrong(erp("Old", number)), erp("Old", number), id(&ada, "New")),
+            1 => (wrong(id(&ada, "Old")), id(&ada, "Old"), erp("New", number)),
+            2 => (wrong(erp("Old", number)), erp("Old", number), default()),
+            3 => (erp("", number), erp("Old", number), id(&ada, "New")),
+            4 => (twin(erp("Old", "typo")), erp("Old", number), id(&ada, "New")),
+            5 => (erp("\u{7}", "typo"), erp("Old", number), erp("New", number)),
+            6 => (with_custom_ids("Old", &[("erp", number), ("dms", "\u{7}")]), erp("Old", number), erp("New", number)),
+            _ => (with_custom_ids("Old", &[("erp", number), ("dms", "x")]), erp("Old", number), erp("New", number)),
+        };
+        let mut request = pb::ImportCustomersRequest {
+            request_id: request_id(),
+            duplicate_policy: Policy::Block.into(),
+            ..importing(vec![first, second], &["name", "email"])
+        };
+        let results = import(&acme.admin, &request).await.unwrap();
+        assert_eq!(outcomes(&results)[1], Updated, "{number}: {results:?}");
+        let expected = [results[0].outcome(), Updated];
+        assert_ne!(expected[0], Updated, "{number}");
+        request.rows[0].customer = Some(Box::new(pb::Customer { email: String::new(), ..corrected }));
+        let again = import(&acme.admin, &request).await.unwrap();
+        let refused = refusal(&again[0]);
+        assert_eq!(refused.code(), Code::InvalidArgument, "{number}: {refused:?}");
+        assert_eq!(again[1], pb::ImportResult { replayed: true, ..results[1].clone() }, "{number}");
+        assert_eq!(acme.admin.get(&ada).await.unwrap().name, "New", "{number}");
+    }
+    // The same bytes again: what was refused would now find the customer that the second row has made.
+    let request = pb::ImportCustomersRequest {
+        request_id: request_id(),
+        duplicate_policy: Policy::Block.into(),
+        ..importing(vec![twin(erp("Old", "z")), both("Newest", "z")], &["name"])
+    };
+    let results = import(&acme.admin, &request).await.unwrap();
+    assert_eq!(outcomes(&results), [Failed, Created]);
+    let again = import(&acme.admin, &request).await.unwrap();
+    assert_eq!(bad_fields(&refusal(&again[0])), ["customer.custom_ids.erp"]);
+    assert_eq!(again[1], pb::ImportResult { replayed: true, ..results[1].clone() });
+    assert_eq!(acme.admin.get(&results[1].customer_id).await.unwrap().name, "Newest");
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! The handler of ImportCustomers.
 
-use std::collections::HashSet;
-
 use prost::Message as _;
 use tonic::{Code, Request};
 use tonic_types::pb as rpc;
@@ -29,7 +27,7 @@ use crate::{
         pb, status,
     },
     service::{
-        customers::{Upserted, named_twice},
+        customers::Upserted,
         exchange::{Done, Exchange, Imported, Row},
     },
 };
@@ -48,8 +46,9 @@ pub(super) async fn import(
     request: Request<pb::ImportCustomersRequest>,
 ) -> Answered<pb::ImportCustomersResponse> {
     mutate(request, parse, async |caller: &Caller, (rows, common), options| {
-        let mut named = HashSet::new();
-        let read = |caller: &Caller, place, row| read_row(caller, place, row, &common, &mut named, options);
+        let keys = options.request.map(|request| (0..rows.len()).map(|place| of_row(request.id, place)).collect());
+        let rows = (rows, keys.unwrap_or_default());
+        let read = |caller: &Caller, place, row| read_row(caller, place, row, &common, options);
         let answer = |place, imported| result_out(place, imported, options);
         let results = exchange.import(caller, rows, read, answer, options).await?;
         Ok(pb::ImportCustomersResponse { results })
@@ -83,16 +82,9 @@ fn parse(
     Some((rows, Common { message, paths, duplicates }))
 }
 
-/// Reads a row as the upsert that it is. `named` has the customers of the rows before it.
-fn read_row(
-    caller: &Caller,
-    place: usize,
-    row: pb::ImportRow,
-    common: &Common,
-    named: &mut HashSet<(Option<System>, String)>,
-    options: &Options,
-) -> Row {
-    let customer = row.customer.map(|customer| pb::Customer { origin: imported(customer.origin), ..customer });
+/// Reads a row as the upsert that it is.
+fn read_row(caller: &Caller, place: usize, row: pb::ImportRow, common: &Common, options: &Options) -> Row {
+    let customer = row.customer.map(|customer| pb::Customer { origin: imported(customer.origin), ..*customer });
     let by_id = customer.as_ref().is_some_and(|customer| !customer.id.is_empty());
     let system = if by_id { "" } else { &common.message.system };
     let request = options.request.map(|request| {
@@ -103,15 +95,11 @@ fn read_row(
             fingerprint: fingerprint(&caller.around(), &message),
         }
     });
+    let names = customer.as_ref().and_then(|customer| upsert::named(customer, system));
     let mut violations = Violations::default();
-    if let Some((system, id)) = customer.as_ref().and_then(|customer| upsert::named(customer, system))
-        && !named.insert((system.clone(), id))
-    {
-        violations.extend(named_twice(system.as_ref()));
-    }
     let mask = (Some(common.paths.as_slice()), Violations::default());
     let upsert = upsert::read_customer(&mut violations, customer, system, mask, caller.account());
-    Row { upsert: upsert.map(|upsert| upsert.with_duplicates(common.duplicates)), violations, request }
+    Row { upsert: upsert.map(|upsert| upsert.with_duplicates(common.duplicates)), violations, names, request }
 }
 
 /// Where a new customer comes from, if the row does not say it.

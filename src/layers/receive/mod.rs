@@ -76,8 +76,9 @@ impl CallLayer for Receive {
             hold(&mut cost, CALL + size(&parts.headers))?;
             let message = collect(body, &mut cost).await?;
             let decoded = grpc::decoding_cost(parts.uri.path(), message.get(PREFIX..).unwrap_or_default());
-            // It would not fit however often it were sent.
-            if cost.bytes() + decoded > self.budget.share() {
+            // However often it were sent, there would be no room for it, or none for what it reads and for its answer.
+            let share = self.budget.share();
+            if decoded > share / 4 * 3 || cost.bytes() + decoded > share {
                 return Ok(TOO_LARGE);
             }
             hold(&mut cost, decoded)?;

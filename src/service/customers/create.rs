@@ -153,7 +153,7 @@ impl Customers {
     }
 
     /// The customer of this request's stored answer, if there is one.
-    pub(super) async fn find_replay(
+    async fn find_replay(
         &self,
         conn: &mut PgConnection,
         caller: &Caller,

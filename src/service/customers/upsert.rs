@@ -94,7 +94,7 @@ impl Customers {
     /// The same of a customer that is none of these, to which it is added.
     ///
     /// # Errors
-    /// `Invalid` if it is one of them, unless the answer is stored.
+    /// `Invalid` if it is one of them.
     pub(in crate::service) async fn upsert_once(
         &self,
         caller: &Caller,
@@ -103,7 +103,7 @@ impl Customers {
         named: &mut HashSet<CustomerId>,
     ) -> Result<(Outcome<Created>, Upserted)> {
         let (system, custom_id, new) = match &upsert.by {
-            Match::Id(id) if !named.insert(*id) => return self.named_twice(caller, &upsert.by, options).await,
+            Match::Id(id) if !named.insert(*id) => return Err(named_twice(None).into()),
             Match::Id(id) => return self.upsert_existing(caller, *id, upsert, options).await,
             Match::CustomId { system, id, new } => (system, id, new),
         };
@@ -127,7 +127,7 @@ impl Customers {
                 },
             };
             if mine.insert(found) && !named.insert(found) {
-                return self.named_twice(caller, &upsert.by, options).await;
+                return Err(named_twice(Some(system)).into());
             }
             match self.upsert_existing(caller, found, upsert, options).await {
                 // It got another custom ID, or left the caller's sight, after it was found.
@@ -136,25 +136,6 @@ impl Customers {
             }
         }
         Err(failure)
-    }
-
-    /// The stored answer of a call on a customer that an earlier row of its request named; it is refused if there is none.
-    async fn named_twice(
-        &self,
-        caller: &Caller,
-        by: &Match,
-        options: &Options,
-    ) -> Result<(Outcome<Created>, Upserted)> {
-        let mut lease = self.pool.lease().await?;
-        let stored = Box::pin(lease.run(async |conn| self.find_replay(conn, caller, options).await)).await?;
-        let stored = stored.ok_or_else(|| {
-            named_twice(match by {
-                Match::Id(_) => None,
-                Match::CustomId { system, .. } => Some(system),
-            })
-        })?;
-        let upserted = replayed(matches!(by, Match::CustomId { .. }), &stored.customer);
-        Ok((Outcome::replayed(stored), upserted))
     }
 
     /// The customer with the acting account's current custom ID.
@@ -207,12 +188,12 @@ impl Customers {
     }
 }
 
-/// The refusal of a row whose customer an earlier row of its request names, by its custom ID in this system or by its id.
+/// The refusal of a row whose customer another row of its request names, by its custom ID in this system or by its id.
 #[must_use]
 pub fn named_twice(system: Option<&System>) -> Violations {
     let field =
         system.map_or_else(|| "customer.id".to_owned(), |system| format!("customer.custom_ids.{}", system.as_str()));
-    Violations::of(field, Rule::new("must not name a customer that an earlier row names: each row has one of its own"))
+    Violations::of(field, Rule::new("must not name a customer that another row names: each row has one of its own"))
 }
 
 /// The result of an earlier upsert, by its stored answer: a creation leaves the customer and the link at their first

@@ -1,10 +1,13 @@
 //! Imports customers, row by row: each is an upsert of its own, in one session after the other, so that an import takes no more of the
 //! service than one caller who sends them one by one.
 //!
-//! A customer is in one row only. Otherwise a repeat, which executes rows that were not written and leaves those that were, could
-//! write an earlier row over a later one.
+//! A customer is in one row only, and a repeat writes no customer that the first call has written. Otherwise a repeat, which executes
+//! rows that were not written and leaves those that were, could write an earlier row over a later one.
 
-use std::{collections::HashSet, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant,
+};
 
 use tokio::task::yield_now;
 
@@ -14,13 +17,18 @@ use crate::{
         access::caller::Caller,
         duplicates::Duplicate,
         requests::options::{Options, Repeatable},
-        values::{ids::CustomerId, violation::Violations},
+        values::{
+            custom_id::System,
+            ids::{CustomerId, RequestId},
+            violation::Violations,
+        },
     },
     error::{Error, Result},
     service::{
         call,
-        customers::{Match, Upsert, Upserted},
+        customers::{Match, Upsert, Upserted, named_twice},
     },
+    store,
 };
 
 /// A row to import.
@@ -30,8 +38,20 @@ pub struct Row {
     pub upsert: Option<Upsert>,
     /// What is wrong with it, as far as it could be read.
     pub violations: Violations,
+    /// The customer that it names: by a custom ID in a system, or by its id.
+    pub names: Option<(Option<System>, String)>,
     /// Its idempotency key.
     pub request: Option<Repeatable>,
+}
+
+/// The rows that were there before a row.
+struct Before {
+    /// What they named.
+    names: HashSet<(Option<System>, String)>,
+    /// The customers that they named, and those that an earlier call with the same request_id has written.
+    customers: HashSet<CustomerId>,
+    /// The rows that it has written, by their keys.
+    written: HashMap<RequestId, CustomerId>,
 }
 
 /// What became of a row.
@@ -61,14 +81,15 @@ pub struct Done {
 }
 
 impl Exchange {
-    /// Imports rows in their order. Each is read when its turn comes, for the caller as it is then, and answered by `answer`.
+    /// Imports rows in their order. Each is read when its turn comes, for the caller as it is then, and answered by `answer`. `keys` are
+    /// those of the rows' stored answers; none if the call cannot be repeated.
     ///
     /// # Errors
     /// What the first row met, if every other row would meet it too.
     pub async fn import<R, A>(
         &self,
         caller: &Caller,
-        rows: Vec<R>,
+        (rows, keys): (Vec<R>, Vec<RequestId>),
         mut read: impl FnMut(&Caller, usize, R) -> Row,
         mut answer: impl FnMut(usize, Imported) -> A,
         options: &Options,
@@ -76,7 +97,11 @@ impl Exchange {
         let begun = Instant::now();
         // The last tenth is for the answer and for the row that is being written.
         let time = caller.author().deadline.map(|deadline| deadline.saturating_duration_since(begun) * 9 / 10);
-        let (mut answers, mut ended, mut named) = (Vec::with_capacity(rows.len()), false, HashSet::new());
+        let mut before = self.before(caller, &keys).await?;
+        let count = rows.len();
+        // Its bytes and the copy of it are gone, and each row goes when it is read.
+        let cost = call::shrink_message(|whole| whole / 2);
+        let (mut answers, mut ended) = (Vec::with_capacity(count), false);
         for (place, row) in rows.into_iter().enumerate() {
             ended = ended || time.is_some_and(|time| begun.elapsed() >= time);
             if ended {
@@ -84,7 +109,7 @@ impl Exchange {
                 continue;
             }
             let imported = match self.access.admit_again(caller).await {
-                Ok(now) => Box::pin(self.import_row(&now, read(&now, place, row), options, &mut named)).await,
+                Ok(now) => Box::pin(self.import_row(&now, read(&now, place, row), options, &mut before)).await,
                 Err(refused) => {
                     ended = true;
                     Err(refused)
@@ -100,19 +125,33 @@ impl Exchange {
             });
             // What the row has read is in its answer. And rows that are refused at once shall not keep a thread to themselves.
             call::release();
+            call::shrink_message(|_| cost / count * (count - place - 1));
             yield_now().await;
         }
         Ok(answers)
     }
 
-    async fn import_row(
-        &self,
-        caller: &Caller,
-        row: Row,
-        options: &Options,
-        named: &mut HashSet<CustomerId>,
-    ) -> Result<Done> {
-        let Row { mut upsert, mut violations, request } = row;
+    /// What an earlier call with these keys has written.
+    async fn before(&self, caller: &Caller, keys: &[RequestId]) -> Result<Before> {
+        let written = if keys.is_empty() {
+            HashMap::new()
+        } else {
+            let (tenant, author) = (caller.scope().tenant(), caller.author());
+            let mut lease = self.pool.lease().await?;
+            lease.run(async |conn| store::requests::answered(conn, tenant, author, keys).await).await?
+        };
+        Ok(Before { names: HashSet::new(), customers: written.values().copied().collect(), written })
+    }
+
+    async fn import_row(&self, caller: &Caller, row: Row, options: &Options, before: &mut Before) -> Result<Done> {
+        let Row { mut upsert, mut violations, names, request } = row;
+        let is_written = request.is_some_and(|request| before.written.contains_key(&request.key));
+        if let Some(name) = names
+            && !before.names.insert(name.clone())
+            && !is_written
+        {
+            violations.extend(named_twice(name.0.as_ref()));
+        }
         if !violations.is_empty()
             && let Some(Upsert { by: Match::Id(id), update, .. }) = upsert.take()
         {
@@ -120,7 +159,11 @@ impl Exchange {
         }
         let upsert = violations.finish(upsert)?;
         let options = Options { request, ..options.clone() };
-        let (outcome, result) = self.customers.upsert_once(caller, &upsert, &options, named).await?;
+        let (outcome, result) = if is_written {
+            self.customers.upsert(caller, &upsert, &options).await?
+        } else {
+            self.customers.upsert_once(caller, &upsert, &options, &mut before.customers).await?
+        };
         let customer = outcome.value.customer;
         let is_stored = !(options.validate_only && result == Upserted::Created);
         Ok(Done {
