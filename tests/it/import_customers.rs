@@ -5,7 +5,7 @@ use clientele::grpc::pb::{
     ImportOutcome::{Created, Failed, NotTried, Unchanged, Updated},
     Role,
 };
-use prost::Message as _;
+use prost::Message;
 use sqlx::PgConnection;
 use tonic::{Code, Status};
 use tonic_types::{StatusExt as _, pb as rpc};
@@ -15,6 +15,7 @@ use crate::{
     find_duplicate_customers::with_email,
     rows::rows,
     suspend_account::{resume, suspend},
+    telemetry::scrape::scrape,
     world::{
         Client, World, assert_refused, at_once, bad_fields, customer, database, full_customer, mask, metadata,
         production_database, request_id, unknown_id, until, wait_for_locks, wire,
@@ -491,13 +492,40 @@ async fn lock(world: &World, id: &str) -> PgConnection {
     holder
 }
 
-async fn until_a_row_waits(world: &World) {
-    let waiting = "select count(*) from pg_stat_activity
-                   where datname = current_database() and application_name = 'clientele' and wait_event_type = 'Lock'";
+/// Waits until a row waits for a lock, and does something with its session's `pid`.
+async fn until_a_row_waits(world: &World, then: &str) {
+    let count = format!(
+        "select count({then}) from pg_stat_activity
+         where datname = current_database() and application_name = 'clientele' and wait_event_type = 'Lock'"
+    );
     until("a row waits for the lock", async || {
-        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut world.sql().await).await.unwrap() > 0
+        let statement = sqlx::AssertSqlSafe(count.clone());
+        sqlx::query_scalar::<_, i64>(statement).fetch_one(&mut world.sql().await).await.unwrap() > 0
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_results_of_an_import_are_counted_while_it_goes_on() {
+    let world = World::start_with(database().await, |config| {
+        config.telemetry.metrics_listen = Some(([127, 0, 0, 1], 0).into());
+        wait_for_locks(config);
+    })
+    .await;
+    let acme = world.tenant("acme").await;
+    let held = acme.admin.create(erp("Held", "1")).await.unwrap().id;
+    let wrong = || pb::Customer { contacts: vec![pb::Contact::default(); 20], ..customer("") };
+    let rows = (0..450).map(|_| wrong()).chain([erp("Renamed", "1")]).collect();
+    let (admin, request) = (acme.admin.clone(), importing(rows, &["name"]));
+    let mut holder = lock(&world, &held).await;
+    let call = tokio::spawn(async move { import(&admin, &request).await.unwrap() });
+    until_a_row_waits(&world, "*").await;
+    let bytes = scrape(&world).await.value("clientele_memory_held_bytes", &[]);
+    sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
+    let results: usize = call.await.unwrap().iter().map(Message::encoded_len).sum();
+    assert!(results > 900_000, "{results}");
+    let counted = results as f64;
+    assert!(bytes >= counted && bytes < 2.0 * counted, "{bytes} are counted of {results}");
 }
 
 #[tokio::test]
@@ -516,7 +544,7 @@ async fn what_the_importer_may_is_what_it_may_when_each_row_is_written() {
 
     let mut holder = lock(&world, &held).await;
     let call = begin(["First", "Renamed", "Last"]);
-    until_a_row_waits(&world).await;
+    until_a_row_waits(&world, "*").await;
     suspend(&acme.admin, &north.account).await.unwrap();
     sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
     let results = call.await.unwrap();
@@ -526,7 +554,7 @@ async fn what_the_importer_may_is_what_it_may_when_each_row_is_written() {
 
     let mut holder = lock(&world, &held).await;
     let call = begin(["Second", "Renamed again", "Last"]);
-    until_a_row_waits(&world).await;
+    until_a_row_waits(&world, "*").await;
     let remove = pb::RemoveMemberRequest { member_id, ..Default::default() };
     north.admin.access().remove_member(remove).await.unwrap();
     sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
@@ -540,25 +568,15 @@ async fn cut_off_at(place: usize) -> (World, Result<Vec<pb::ImportResult>, Statu
     let world = World::start_with(production_database().await, wait_for_locks).await;
     let acme = world.tenant("acme").await;
     let numbers = ["1", "2", "3"];
+    let mut ids = Vec::new();
     for number in numbers {
-        acme.admin.create(erp("Old", number)).await.unwrap();
+        ids.push(acme.admin.create(erp("Old", number)).await.unwrap().id);
     }
-    let mut holder = world.sql().await;
-    let hold = format!(
-        "begin; select 1 from customers c join custom_ids i on i.customer_id = c.id where i.value = '{}' for update of c",
-        numbers[place]
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(hold)).execute(&mut holder).await.unwrap();
+    let mut holder = lock(&world, &ids[place]).await;
     let admin = acme.admin.clone();
     let request = importing(numbers.iter().map(|number| erp("New", number)).collect(), &["name"]);
     let call = tokio::spawn(async move { import(&admin, &request).await });
-    let sql = tokio::sync::Mutex::new(world.sql().await);
-    let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
-               where datname = current_database() and application_name = 'clientele' and wait_event_type = 'Lock'";
-    until("a row waits for the lock", async || {
-        sqlx::query_scalar::<_, i64>(end).fetch_one(&mut *sql.lock().await).await.unwrap() > 0
-    })
-    .await;
+    until_a_row_waits(&world, "pg_terminate_backend(pid)").await;
     let results = call.await.unwrap();
     sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
     (world, results)

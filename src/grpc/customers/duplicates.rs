@@ -6,7 +6,7 @@ use crate::{
     domain::{
         access::{caller::Caller, relation::Relation},
         accounts::account::Account,
-        duplicates::{DuplicatePolicy, Reason, Traits},
+        duplicates::{Duplicate, DuplicatePolicy, Reason, Traits},
         fields::{
             customer_fields::CustomerFields,
             field::{Field, View},
@@ -113,12 +113,17 @@ pub(super) fn out(found: Vec<PossibleDuplicate>) -> Vec<pb::PossibleDuplicate> {
     let message = |PossibleDuplicate { customer, duplicate }| pb::PossibleDuplicate {
         customer: Some(in_view(customer, View::Basic)),
         score: duplicate.score(),
-        reasons: duplicate.reasons.iter().map(|reason| reason_out(*reason).into()).collect(),
+        reasons: reasons(&duplicate),
     };
     found.into_iter().map(message).collect()
 }
 
-pub(in crate::grpc) fn reason_out(reason: Reason) -> pb::DuplicateReason {
+/// What two customers have in common.
+pub(in crate::grpc) fn reasons(duplicate: &Duplicate) -> Vec<i32> {
+    duplicate.reasons.iter().map(|reason| reason_out(*reason).into()).collect()
+}
+
+fn reason_out(reason: Reason) -> pb::DuplicateReason {
     match reason {
         Reason::TaxId => pb::DuplicateReason::TaxId,
         Reason::RegistrationNumber => pb::DuplicateReason::RegistrationNumber,

@@ -61,9 +61,7 @@ pub(super) async fn upsert(
         request,
         |violations, caller: &Caller, message| read(violations, caller, message),
         async |caller: &Caller, upsert, violations| {
-            if let Match::Id(id) = upsert.by {
-                customers.add_violations(caller, id, upsert.update, violations).await;
-            }
+            customers.add_upsert_violations(caller, upsert, violations).await;
         },
         async |caller: &Caller, upsert, options| {
             let (outcome, upserted) = customers.upsert(caller, &upsert, options).await?;

@@ -13,13 +13,14 @@ use crate::{
         requests::options::{Options, Repeatable},
         values::{
             custom_id::System,
+            ids::RequestId,
             violation::{Rule, Violations},
         },
     },
     error::Error,
     grpc::{
         customers::{
-            duplicates::{self, reason_out},
+            duplicates::{self, reasons},
             mask, upsert,
         },
         fingerprint::{fingerprint, of_row},
@@ -46,10 +47,13 @@ pub(super) async fn import(
     request: Request<pb::ImportCustomersRequest>,
 ) -> Answered<pb::ImportCustomersResponse> {
     mutate(request, parse, async |caller: &Caller, (rows, common), options| {
-        let keys = options.request.map(|request| (0..rows.len()).map(|place| of_row(request.id, place)).collect());
-        let rows = (rows, keys.unwrap_or_default());
-        let read = |caller: &Caller, place, row| read_row(caller, place, row, &common, options);
-        let answer = |place, imported| result_out(place, imported, options);
+        let key = |place| options.request.map(|request| of_row(request.id, place));
+        let rows = rows.into_iter().enumerate().map(|(place, row)| (row, key(place))).collect();
+        let read = |caller: &Caller, row, key| read_row(caller, row, key, &common, options);
+        let answer = |place, imported| {
+            let result = result_out(place, imported, options);
+            (size_of::<pb::ImportResult>() + result.encoded_len(), result)
+        };
         let results = exchange.import(caller, rows, read, answer, options).await?;
         Ok(pb::ImportCustomersResponse { results })
     })
@@ -83,17 +87,13 @@ fn parse(
 }
 
 /// Reads a row as the upsert that it is.
-fn read_row(caller: &Caller, place: usize, row: pb::ImportRow, common: &Common, options: &Options) -> Row {
+fn read_row(caller: &Caller, row: pb::ImportRow, key: Option<RequestId>, common: &Common, options: &Options) -> Row {
     let customer = row.customer.map(|customer| pb::Customer { origin: imported(customer.origin), ..*customer });
     let by_id = customer.as_ref().is_some_and(|customer| !customer.id.is_empty());
     let system = if by_id { "" } else { &common.message.system };
-    let request = options.request.map(|request| {
+    let request = options.request.zip(key).map(|(Repeatable { id, .. }, key)| {
         let message = pb::UpsertCustomerRequest { customer: customer.clone(), ..common.message.clone() };
-        Repeatable {
-            id: request.id,
-            key: of_row(request.id, place),
-            fingerprint: fingerprint(&caller.around(), &message),
-        }
+        Repeatable { id, key, fingerprint: fingerprint(&caller.around(), &message) }
     });
     let names = customer.as_ref().and_then(|customer| upsert::named(customer, system));
     let mut violations = Violations::default();
@@ -138,7 +138,7 @@ fn duplicate_out(duplicate: &Duplicate) -> pb::ImportDuplicate {
     pb::ImportDuplicate {
         customer_id: duplicate.customer.to_string(),
         score: duplicate.score(),
-        reasons: duplicate.reasons.iter().map(|reason| reason_out(*reason).into()).collect(),
+        reasons: reasons(duplicate),
     }
 }
 

@@ -138,6 +138,13 @@ impl Customers {
         Err(failure)
     }
 
+    /// Adds what else is wrong with an upsert that has violations, as far as its customer is known: see `add_violations`.
+    pub async fn add_upsert_violations(&self, caller: &Caller, upsert: Upsert, violations: &mut Violations) {
+        if let Match::Id(id) = upsert.by {
+            self.add_violations(caller, id, upsert.update, violations).await;
+        }
+    }
+
     /// The customer with the acting account's current custom ID.
     async fn find_by_custom_id(&self, caller: &Caller, system: &System, id: &CustomId) -> Result<Option<CustomerId>> {
         let mut lease = self.pool.lease().await?;

@@ -26,7 +26,7 @@ use crate::{
     error::{Error, Result},
     service::{
         call,
-        customers::{Match, Upsert, Upserted, named_twice},
+        customers::{Upsert, Upserted, named_twice},
     },
     store,
 };
@@ -81,51 +81,56 @@ pub struct Done {
 }
 
 impl Exchange {
-    /// Imports rows in their order. Each is read when its turn comes, for the caller as it is then, and answered by `answer`. `keys` are
-    /// those of the rows' stored answers; none if the call cannot be repeated.
+    /// Imports rows in their order, each with the key of its stored answer if the call can be repeated. `read` reads a row when its turn
+    /// comes, for the caller as it is then; `answer` makes its answer, with what that costs in memory.
     ///
     /// # Errors
     /// What the first row met, if every other row would meet it too.
     pub async fn import<R, A>(
         &self,
         caller: &Caller,
-        (rows, keys): (Vec<R>, Vec<RequestId>),
-        mut read: impl FnMut(&Caller, usize, R) -> Row,
-        mut answer: impl FnMut(usize, Imported) -> A,
+        rows: Vec<(R, Option<RequestId>)>,
+        read: impl Fn(&Caller, R, Option<RequestId>) -> Row,
+        answer: impl Fn(usize, Imported) -> (usize, A),
         options: &Options,
     ) -> Result<Vec<A>> {
         let begun = Instant::now();
         // The last tenth is for the answer and for the row that is being written.
         let time = caller.author().deadline.map(|deadline| deadline.saturating_duration_since(begun) * 9 / 10);
+        let keys: Vec<RequestId> = rows.iter().filter_map(|(_, key)| *key).collect();
         let mut before = self.before(caller, &keys).await?;
         let count = rows.len();
         // Its bytes and the copy of it are gone, and each row goes when it is read.
-        let cost = call::shrink_message(|whole| whole / 2);
-        let (mut answers, mut ended) = (Vec::with_capacity(count), false);
-        for (place, row) in rows.into_iter().enumerate() {
+        let message = call::shrink_message(|whole| whole / 2);
+        let (mut answers, mut held, mut ended) = (Vec::with_capacity(count), call::holder(), false);
+        for (place, (row, key)) in rows.into_iter().enumerate() {
             ended = ended || time.is_some_and(|time| begun.elapsed() >= time);
-            if ended {
-                answers.push(answer(place, Imported::NotTried));
-                continue;
-            }
-            let imported = match self.access.admit_again(caller).await {
-                Ok(now) => Box::pin(self.import_row(&now, read(&now, place, row), options, &mut before)).await,
-                Err(refused) => {
-                    ended = true;
-                    Err(refused)
+            let imported = if ended {
+                Imported::NotTried
+            } else {
+                let tried = match self.access.admit_again(caller).await {
+                    Ok(now) => Box::pin(self.import_row(&now, read(&now, row, key), options, &mut before)).await,
+                    Err(refused) => {
+                        ended = true;
+                        Err(refused)
+                    }
+                };
+                match tried {
+                    Ok(done) => Imported::Done(Box::new(done)),
+                    Err(failure) if failure.concerns_all_calls() && place == 0 => return Err(failure),
+                    Err(failure) => {
+                        ended = ended || failure.concerns_all_calls();
+                        Imported::Failed(failure)
+                    }
                 }
             };
-            answers.push(match imported {
-                Ok(done) => answer(place, Imported::Done(Box::new(done))),
-                Err(failure) if failure.concerns_all_calls() && place == 0 => return Err(failure),
-                Err(failure) => {
-                    ended = ended || failure.concerns_all_calls();
-                    answer(place, Imported::Failed(failure))
-                }
-            });
+            let (cost, answered) = answer(place, imported);
+            // What is written cannot be refused any more.
+            held.grow_beyond(cost);
+            answers.push(answered);
             // What the row has read is in its answer. And rows that are refused at once shall not keep a thread to themselves.
             call::release();
-            call::shrink_message(|_| cost / count * (count - place - 1));
+            call::shrink_message(|_| message / count * (count - place - 1));
             yield_now().await;
         }
         Ok(answers)
@@ -153,9 +158,9 @@ impl Exchange {
             violations.extend(named_twice(name.0.as_ref()));
         }
         if !violations.is_empty()
-            && let Some(Upsert { by: Match::Id(id), update, .. }) = upsert.take()
+            && let Some(read) = upsert.take()
         {
-            self.customers.add_violations(caller, id, update, &mut violations).await;
+            self.customers.add_upsert_violations(caller, read, &mut violations).await;
         }
         let upsert = violations.finish(upsert)?;
         let options = Options { request, ..options.clone() };
