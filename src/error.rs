@@ -2,6 +2,7 @@
 
 mod convert;
 mod database;
+mod shared;
 
 use std::time::Duration;
 
@@ -267,22 +268,6 @@ impl Error {
     #[must_use]
     pub fn refused_at(refusal: Refusal, at: String) -> Self {
         Self::Refused { refusal, at: Some(at) }
-    }
-
-    /// Copies the error, for other calls that waited for the same result.
-    #[must_use]
-    pub fn duplicate(&self) -> Self {
-        match self {
-            Self::Unavailable { cause } => Self::Unavailable { cause: cause.clone() },
-            Self::SchemaOutdated { cause } => Self::SchemaOutdated { cause: cause.clone() },
-            Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
-            Self::TenantRequired => Self::TenantRequired,
-            Self::Deadline => Self::Deadline,
-            Self::StatementTimeout => Self::StatementTimeout,
-            Self::StatementCancelled => Self::StatementCancelled,
-            Self::LockTimeout { on_stored_answer } => Self::LockTimeout { on_stored_answer: *on_stored_answer },
-            other => Self::Internal(other.to_string()),
-        }
     }
 
     /// Returns the missing fields that a refusal names, for the error's metadata.

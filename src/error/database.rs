@@ -65,20 +65,6 @@ fn undecodable(column: &str, cause: &(dyn StdError + 'static)) -> Error {
 
 /// Classification of a statement's error by SQLSTATE.
 impl Error {
-    /// Whether any other call would meet the same now: the fault is none of the request's.
-    #[must_use]
-    pub fn concerns_all_calls(&self) -> bool {
-        matches!(
-            self,
-            Self::Unavailable { .. }
-                | Self::SchemaOutdated { .. }
-                | Self::Overloaded { .. }
-                | Self::RateLimited { .. }
-                | Self::ShuttingDown
-                | Self::Deadline
-        )
-    }
-
     fn sqlstate(&self) -> Option<String> {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code().map(Into::into),

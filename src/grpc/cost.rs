@@ -1,22 +1,22 @@
 //! What decoding a request costs in memory beside its bytes. A field that takes two bytes on the wire may become a message of
 //! hundreds, so a small request could fill the memory of the process. The fields are counted before anything is decoded.
 
-/// How often what is decoded is in memory: the message, and a copy of it or what is read of it.
-const COPIES: usize = 2;
-/// A list that grows has at most twice the room that it needs, and its copy has what it needs.
-fn grown(size: usize) -> usize {
-    size * 3 / COPIES
-}
+/// How often a part of the message is in memory: decoded, and in a copy or in what is read of it.
+const IN_PLACE: usize = 2;
+/// The same of an element of a list, which has at most twice the room that it needs while it grows.
+const IN_LIST: usize = 3;
 /// The most that a message of another package takes, and an entry of a map: two texts.
 const SMALL: usize = 64;
-/// An entry of a map in a tree whose nodes are half full, and what its texts take at least.
-const ENTRY: usize = 2 * SMALL + 32;
+/// What a text on its own takes at least.
+const ALLOCATED: usize = 16;
+/// An entry of a map in a tree whose nodes are half full, with its two texts.
+const ENTRY: usize = IN_PLACE * (2 * SMALL + 2 * ALLOCATED);
 /// The first node of a map, which has room for eleven entries.
-const NODE: usize = 640;
-/// A text in a list that grows, and what it takes at least.
-const TEXT: usize = 3 * size_of::<String>() / COPIES + 16;
-/// A number in a list that grows.
-const NUMBER: usize = 3 * 8 / COPIES;
+const NODE: usize = IN_PLACE * 640;
+/// A text in a list.
+const TEXT: usize = IN_LIST * size_of::<String>() + IN_PLACE * ALLOCATED;
+/// A number in a list.
+const NUMBER: usize = IN_LIST * 8;
 /// As deep as the decoder goes.
 const MAX_DEPTH: usize = 100;
 
@@ -48,7 +48,7 @@ include!(concat!(env!("OUT_DIR"), "/shapes.rs"));
 /// Bytes of memory that decoding this message costs at most, beside copies of its bytes, for the RPC at this path.
 #[must_use]
 pub fn decoding_cost(path: &str, message: &[u8]) -> usize {
-    request(path).and_then(|shape| SHAPES.get(shape)).map_or(0, |shape| COPIES * (shape.size + cost(message, shape, 0)))
+    request(path).and_then(|shape| SHAPES.get(shape)).map_or(0, |shape| IN_PLACE * shape.size + cost(message, shape, 0))
 }
 
 /// What the fields of a message cost, at every depth, up to where decoding it would fail.
@@ -94,11 +94,11 @@ fn of_payload(payload: &[u8], holds: Option<Holds>, depth: usize) -> usize {
         Some(Holds::One(shape)) => within(shape).1,
         Some(Holds::Many(shape)) => {
             let (size, fields) = within(shape);
-            grown(size) + fields
+            IN_LIST * size + fields
         }
         Some(Holds::Boxed(shape)) => {
             let (size, fields) = within(shape);
-            size + fields
+            IN_PLACE * size + fields
         }
         Some(Holds::Entry(shape)) => ENTRY + within(shape).1,
         Some(Holds::Texts) => TEXT,
@@ -154,13 +154,13 @@ mod tests {
             labels: [("segment".to_owned(), "smb".to_owned())].into(),
             ..Default::default()
         };
-        let known = size_of::<pb::CreateCustomerRequest>()
+        let known = IN_PLACE * size_of::<pb::CreateCustomerRequest>()
             // A label, the first of its map; the contacts with room for more.
-            + NODE + ENTRY + 3 * grown(size_of::<pb::Contact>());
-        assert_eq!(decoding_cost(CREATE, &create(customer)), COPIES * known);
+            + NODE + ENTRY + 3 * IN_LIST * size_of::<pb::Contact>();
+        assert_eq!(decoding_cost(CREATE, &create(customer)), known);
         let ids = pb::BatchGetCustomersRequest { customer_ids: vec!["7".to_owned(); 5], ..Default::default() };
-        let known = size_of::<pb::BatchGetCustomersRequest>() + 5 * TEXT;
-        assert_eq!(decoding_cost(BATCH, &ids.encode_to_vec()), COPIES * known);
+        let known = IN_PLACE * size_of::<pb::BatchGetCustomersRequest>() + 5 * TEXT;
+        assert_eq!(decoding_cost(BATCH, &ids.encode_to_vec()), known);
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
         let customer =
             |contacts| pb::Customer { contacts: vec![pb::Contact::default(); contacts], ..Default::default() };
         let one = decoding_cost(CREATE, &create(customer(1))) - decoding_cost(CREATE, &create(customer(0)));
-        assert!(one >= COPIES * grown(size_of::<pb::Contact>()));
+        assert!(one >= IN_LIST * size_of::<pb::Contact>());
         let mut message = create(customer(1_000));
         assert!(message.len() < 3_100);
         let whole = decoding_cost(CREATE, &message);
@@ -187,7 +187,7 @@ mod tests {
             let rows = vec![pb::ImportRow { customer: Some(Box::default()) }; count];
             decoding_cost(IMPORT, &pb::ImportCustomersRequest { rows, ..Default::default() }.encode_to_vec())
         };
-        assert!(rows(1_000) - rows(0) >= 1_000 * COPIES * size_of::<pb::Customer>());
+        assert!(rows(1_000) - rows(0) >= 1_000 * IN_PLACE * size_of::<pb::Customer>());
     }
 
     #[test]
@@ -212,9 +212,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_counted(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
-            let most = SHAPES.iter().map(|shape| 2 * shape.size + NODE).max().unwrap_or_default();
+            let most = SHAPES.iter().map(|shape| IN_LIST * shape.size + NODE).max().unwrap_or_default();
             for rpc in RPCS {
-                proptest::prop_assert!(decoding_cost(rpc.path, &bytes) <= COPIES * most * (bytes.len() + 1));
+                proptest::prop_assert!(decoding_cost(rpc.path, &bytes) <= most * (bytes.len() + 1));
             }
         }
     }

@@ -12,7 +12,7 @@
 ///   `FEATURE_TERMS`: a feature `f`.
 /// * `LIST_ACCOUNT`: the account whose list of plans applies to the customer.
 /// * `FIRST_PLAN`: the first plan of the list that applies to the account `a`, without its prices. `UNASSIGNED_PLAN`: the plan of
-///   its customers that were never put on one.
+///   its customers that were never put on one; `UNASSIGNED_PLAN_ID`: its id.
 /// * `REPORTED`: `select` and the columns of the billing report of `customers c`, for the acting account $3; $6 to $11 ask for
 ///   each, $12 for what its plan follows from, $13 for what it is charged for.
 /// * `RELIED`: holds what a write relies on, the domain's `Relied` in $12. The statement writes if `held` of `relied`.
@@ -181,12 +181,19 @@ macro_rules! billing_piece {
                     'id', p.id, 'account_id', p.account_id, 'currency', p.currency, 'archived', p.archived_at is not null
                 )
                 from rate_plans p
-                where p.tenant_id = a.tenant_id and p.id = (
-                    select up.first_rate_plan_id from accounts up
-                    where up.tenant_id = a.tenant_id and up.id = any(a.ancestors) and up.first_rate_plan_id is not null
-                    order by cardinality(up.ancestors) desc
-                    limit 1
-                )
+                where p.tenant_id = a.tenant_id and p.id = " UNASSIGNED_PLAN_ID "
+            )"
+            $($rest)*
+        )
+    };
+    ([$($back:tt)*] @ $call:tt [$($text:tt)*] UNASSIGNED_PLAN_ID $($rest:tt)*) => {
+        $($back)*!(
+            @ $call [$($text)*]
+            "(
+                select up.first_rate_plan_id from accounts up
+                where up.tenant_id = a.tenant_id and up.id = any(a.ancestors) and up.first_rate_plan_id is not null
+                order by cardinality(up.ancestors) desc
+                limit 1
             )"
             $($rest)*
         )

@@ -47,17 +47,9 @@ pub async fn first_plans(
     scope: &Scope,
     accounts: &[AccountId],
 ) -> Result<HashMap<AccountId, Option<RatePlanId>>> {
-    let rows = sqlx::query!(
-        r#"
-        select a.id, (
-            select up.first_rate_plan_id from accounts up
-            where up.tenant_id = $1 and up.id = any(a.ancestors) and up.first_rate_plan_id is not null
-            order by cardinality(up.ancestors) desc
-            limit 1
-        ) as "plan?"
-        from accounts a
-        where a.tenant_id = $1 and a.id = any($2)
-        "#,
+    let rows = sql!(
+        query,
+        "select a.id, " UNASSIGNED_PLAN_ID r#" as "plan?" from accounts a where a.tenant_id = $1 and a.id = any($2)"#,
         scope.tenant().get(),
         &accounts.iter().map(|account| account.get()).collect::<Vec<Uuid>>(),
     )
