@@ -233,7 +233,7 @@ impl SearchDataset {
         for (index, definition) in &indexes {
             end += &format!("{definition};");
             // The definition does not say so: migrations/0111.
-            if definition.contains("_keys(") {
+            if definition.contains("_lexemes(") {
                 end += &format!("alter index {index} alter column 1 set statistics 0;");
             }
         }
@@ -314,8 +314,8 @@ fn overrides(number: u64, details: &Details, account: &Account, tenant: &str, mu
         "order_reference": null, "profile": profile,
         "owner_custom_ids": custom_ids, "custom_ids": custom_ids, "owner_tags": tags, "tags": tags,
         "value": custom_id, "value_key": custom_id.key(),
-        "search_words": SearchableIds::words(custom_id.as_str()), "grams": SearchableIds::of([&custom_id]).grams(),
+        "search_words": SearchableIds::words(custom_id.as_str()), "lexemes": SearchableIds::of([&custom_id]),
         "bucket": searchable.bucket(), "text": searchable, "duplicate_keys": stored_keys(&fields),
-        "id_grams": {&*account.id: SearchableIds::of([&custom_id]).grams()},
+        "id_lexemes": SearchableIds::of([&custom_id]),
     }))
 }

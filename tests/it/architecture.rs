@@ -133,7 +133,7 @@ async fn nothing_runs_in_the_database_by_itself() {
     .await;
     assert_eq!((triggers, rules), Default::default());
     // The keys of the indexes of searches, made of the columns of one row: expressions that are too long for an index.
-    assert_eq!(functions, [["customer_keys"], ["custom_id_keys"]]);
+    assert_eq!(functions, [["customer_lexemes"], ["custom_id_lexemes"]]);
     let migrations = std::fs::read_dir(source::root().join("migrations")).unwrap();
     for path in migrations.map(|entry| entry.unwrap().path()).filter(|path| path.extension().unwrap() == "sql") {
         let text = std::fs::read_to_string(&path).unwrap().to_lowercase();

@@ -22,7 +22,7 @@ async fn rows_of(world: &World, customer: &str) -> BTreeMap<String, Vec<serde_js
     let mut all = BTreeMap::new();
     for table in tables {
         let without = match table.as_str() {
-            "customer_search" => "'{account_id, ancestors, id_grams}'::text[]",
+            "customer_search" => "'{account_id, ancestors, id_lexemes}'::text[]",
             "custom_ids" => "'elsewhere'",
             _ => "''",
         };

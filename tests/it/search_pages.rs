@@ -68,8 +68,8 @@ async fn copies(world: &World, of: &str, count: i32) {
              where id = $1
              returning tenant_id, id
          )
-         insert into customer_search (tenant_id, customer_id, account_id, name, bucket, doc, country, grams, version)
-         select copy.tenant_id, copy.id, account_id, name, bucket, doc, country, grams, version
+         insert into customer_search (tenant_id, customer_id, account_id, name, bucket, doc, country, lexemes, version)
+         select copy.tenant_id, copy.id, account_id, name, bucket, doc, country, lexemes, version
          from copy cross join customer_search where customer_id = $1"
     );
     let copied = sqlx::query(sqlx::AssertSqlSafe(text)).bind(of.parse::<Uuid>().unwrap()).bind(count);

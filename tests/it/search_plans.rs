@@ -52,7 +52,7 @@ const STATISTICS: [(&str, &str); 3] = [
 
 /// Indexes, and shapes that exceed their limit without them.
 const INDEXES: [(&str, &str); 7] = [
-    ("customer_search_customer_keys_idx", "rare word"),
+    ("customer_search_customer_lexemes_idx", "rare word"),
     ("customers_account_id_created_at_idx", "list by create_time desc"),
     ("customers_account_id_updated_at_idx", "list by update_time"),
     ("customers_pending_idx", "PENDING by name"),

@@ -87,16 +87,17 @@ async fn customers_from_before_the_search_are_found_after_the_migration() {
         acme.admin.create(wanted).await.unwrap();
     }
     let mut sql = world.sql().await;
-    let kept = "select to_jsonb(s) || jsonb_build_object('words', i.search_words, 'grams', i.grams, 'bucket', i.bucket)
+    let kept =
+        "select to_jsonb(s) || jsonb_build_object('words', i.search_words, 'lexemes', i.lexemes, 'bucket', i.bucket)
                 from customer_search s join custom_ids i on i.customer_id = s.customer_id order by s.doc";
     let before: Vec<serde_json::Value> = sqlx::query_scalar(kept).fetch_all(&mut sql).await.unwrap();
     assert_eq!(before.len(), 2);
     // As an older release leaves them: one without a row, one with an old text.
     sqlx::query("delete from customer_search where name = 'backerei'").execute(&mut sql).await.unwrap();
-    let old = "update customer_search set version = 0, grams = '{}', id_grams = '{}', account_id = null,
+    let old = "update customer_search set version = 0, lexemes = '', id_lexemes = '', account_id = null,
                ancestors = null, doc = 'old'";
     sqlx::query(old).execute(&mut sql).await.unwrap();
-    sqlx::query("update custom_ids set search_words = '', grams = '{}', bucket = 0").execute(&mut sql).await.unwrap();
+    sqlx::query("update custom_ids set search_words = '', lexemes = '', bucket = 0").execute(&mut sql).await.unwrap();
     for words in ["backerei", "k-other"] {
         assert!(names(&acme.admin, query(words)).await.is_empty(), "{words}");
     }
@@ -154,6 +155,48 @@ async fn a_custom_id_is_found_whoever_owns_the_customer() {
         assert_eq!(names(&acme.admin, query("p-17")).await.len(), usize::from(is_own));
         let is_norths = owner.account == north.account;
         assert_eq!(names(&north.admin, query("alpha n-17")).await.len(), usize::from(is_norths));
+    }
+}
+
+/// The words of one token can be in different places, however long the query is.
+#[tokio::test]
+async fn a_word_with_punctuation_is_found_in_text_and_custom_id_together() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let north = acme.child("north").await;
+    let id = north.admin.create(customer("Acme Holding Group")).await.unwrap().id;
+    acme.admin.set_id(&id, "erp", "4711").await.unwrap();
+    let below = |words: &str| pb::SearchCustomersRequest { include_descendants: true, ..query(words) };
+    for words in [
+        "acme-4711",
+        "holding acme-4711",
+        "group holding acme 4711",
+        "holding group acme-4711",
+        "group acme-4711 holding",
+    ] {
+        assert_eq!(names(&acme.admin, below(words)).await, ["Acme Holding Group"], "{words}");
+    }
+}
+
+/// Old custom IDs have no limit, and what the index has of a customer does.
+#[tokio::test]
+async fn the_newest_custom_ids_of_very_many_are_found() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let id = acme.admin.create(customer("Alpha")).await.unwrap().id;
+    acme.admin.set_id(&id, "erp", "K-1").await.unwrap();
+    let mut sql = world.sql().await;
+    let many = "update customer_search set id_lexemes = id_lexemes || array_to_tsvector(array(
+                    select 'wold' || n from generate_series(1, 10000) n
+                ))";
+    sqlx::query(many).execute(&mut sql).await.unwrap();
+    for (number, limit) in [("K-2", 5_010), ("K-3", 5_020)] {
+        acme.admin.set_id(&id, "erp", number).await.unwrap();
+        assert_eq!(names(&acme.admin, query(number)).await, ["Alpha"]);
+        assert_eq!(names(&acme.admin, query("K-1")).await, ["Alpha"], "an old one");
+        let kept: i32 =
+            sqlx::query_scalar("select length(id_lexemes) from customer_search").fetch_one(&mut sql).await.unwrap();
+        assert!(kept <= limit, "{kept}");
     }
 }
 

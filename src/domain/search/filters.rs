@@ -1,6 +1,6 @@
-//! Grams of what filters ask for, so that the index finds the customers of a rare value.
+//! Lexemes of what filters ask for, so that the index finds the customers of a rare value.
 
-use super::{fold::fold, grams, places::country_code};
+use super::{condition::Condition, fold::fold, lexemes, places::country_code};
 use crate::domain::{
     fields::customer_fields::CustomerFields,
     values::{
@@ -17,14 +17,14 @@ const COUNTRY: &str = "country";
 const LABEL: &str = "label";
 
 /// Those of a customer, whose folded country this is.
-pub(super) fn of(fields: &CustomerFields, country: &str) -> Vec<i32> {
+pub(super) fn of(fields: &CustomerFields, country: &str) -> Vec<String> {
     let mut all = vec![
-        grams::filter(TYPE, fields.customer_type.as_str()),
-        grams::filter(SERVICE_CLASS, fields.service_class.as_str()),
-        grams::filter(REACH, fields.reach.as_str()),
-        grams::filter(ORIGIN, fields.origin.as_str()),
+        lexemes::filter(TYPE, fields.customer_type.as_str()),
+        lexemes::filter(SERVICE_CLASS, fields.service_class.as_str()),
+        lexemes::filter(REACH, fields.reach.as_str()),
+        lexemes::filter(ORIGIN, fields.origin.as_str()),
     ];
-    all.extend((!country.is_empty()).then(|| grams::filter(COUNTRY, country)));
+    all.extend((!country.is_empty()).then(|| lexemes::filter(COUNTRY, country)));
     all.extend(fields.profile.labels.iter().map(|(key, value)| label(key.as_str(), value.as_str())));
     all
 }
@@ -36,18 +36,18 @@ pub fn country(written: &str) -> String {
 }
 
 /// Of customers that accounts below their owner see.
-pub(super) fn fleet() -> i32 {
-    grams::filter(REACH, Reach::Fleet.as_str())
+pub(super) fn fleet() -> Condition {
+    lexemes::filtered(lexemes::filter(REACH, Reach::Fleet.as_str()))
 }
 
-fn label(key: &str, value: &str) -> i32 {
-    grams::filter(LABEL, &format!("{key}={value}"))
+fn label(key: &str, value: &str) -> String {
+    lexemes::filter(LABEL, &format!("{key}={value}"))
 }
 
 /// Of customers with this one value of a field; none if the filter lets several through.
-fn one<'a>(field: &str, mut values: impl Iterator<Item = &'a str>) -> Option<i32> {
+fn one<'a>(field: &str, mut values: impl Iterator<Item = &'a str>) -> Option<String> {
     let only = values.next()?;
-    values.next().is_none().then(|| grams::filter(field, only))
+    values.next().is_none().then(|| lexemes::filter(field, only))
 }
 
 /// Those that every customer has which these filters let through.
@@ -58,7 +58,7 @@ pub(super) fn asked(
     origins: &[Origin],
     countries: &[String],
     labels: &Labels,
-) -> Vec<i32> {
+) -> Vec<Condition> {
     let fields = [
         one(TYPE, types.iter().map(|it| it.as_str())),
         one(SERVICE_CLASS, classes.iter().map(|it| it.as_str())),
@@ -67,5 +67,5 @@ pub(super) fn asked(
         one(COUNTRY, countries.iter().map(String::as_str)),
     ];
     let labels = labels.iter().map(|(key, value)| label(key.as_str(), value.as_str()));
-    fields.into_iter().flatten().chain(labels).collect()
+    fields.into_iter().flatten().chain(labels).map(lexemes::filtered).collect()
 }

@@ -1,12 +1,13 @@
 //! What is searched for, and what was found of it.
 //!
-//! Rule: everything that decides whether a word matches is here. Words, values and grams are stored as they are made here; the
+//! Rule: everything that decides whether a word matches is here. Words, values and lexemes are stored as they are made here; the
 //! database is asked for what lies in them, and which fields matched is then told from the same text.
 
+mod condition;
 mod field;
 mod filters;
 mod fold;
-mod grams;
+mod lexemes;
 pub(in crate::domain) mod phones;
 mod place_names;
 pub(in crate::domain) mod places;
@@ -18,11 +19,12 @@ use serde::Serialize;
 use strum::VariantArray as _;
 
 pub use self::{
+    condition::{Condition, IN_BUCKET, IN_NODE},
     field::SearchField,
     filters::country as country_key,
     fold::fold,
-    grams::VERSION,
-    query::{Asked, Query, Word},
+    lexemes::VERSION,
+    query::{Asked, Fields, Query, Word},
     text::{FREE, GROUP, HIDDEN, SECTION, SECTIONS, Searchable, SearchableIds, Section},
 };
 use crate::domain::values::{
@@ -140,22 +142,29 @@ impl Search {
         self.field.is_none_or(|only| only == field)
     }
 
+    /// Of which kinds the fields are in which words are looked for.
+    #[must_use]
+    pub fn fields(&self) -> Fields {
+        let asks_some = |is: fn(SearchField) -> bool| self.field.is_none_or(is);
+        Fields { free: asks_some(SearchField::is_free), numbers: asks_some(SearchField::is_number) }
+    }
+
     /// Whether it asks for what many customers of an account have as a rule: a city, a state, or one short word.
     #[must_use]
     pub fn asks_for_common(&self) -> bool {
         matches!(self.field, Some(SearchField::City | SearchField::State)) || self.query.is_short()
     }
 
-    /// The grams that every customer has which the filters let through. A filter that lets several values of a field through has
-    /// none.
+    /// What holds of the lexemes of every customer which the filters let through. A filter that lets several values of a field through
+    /// has nothing.
     #[must_use]
-    pub fn filter_grams(&self) -> Vec<i32> {
+    pub fn filter_lexemes(&self) -> Vec<Condition> {
         filters::asked(&self.types, &self.service_classes, self.reach, &self.origins, &self.countries, &self.labels)
     }
 
-    /// The gram of customers that accounts below their owner see.
+    /// What holds of the lexemes of customers that accounts below their owner see.
     #[must_use]
-    pub fn fleet_gram() -> i32 {
+    pub fn fleet_lexemes() -> Condition {
         filters::fleet()
     }
 

@@ -1,22 +1,24 @@
 //! What somebody types to find a customer.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::{
+    condition::Condition,
     field::SearchField,
     fold::fold,
-    grams::{self, Grams},
+    lexemes::{self, LONG},
     text::{END, VALUE, WORD},
     words::{self, Token, compact, is_unspaced},
 };
 use crate::domain::values::violation::Rule;
 
-/// A word of so many characters lies anywhere in the fields that are searched so; a shorter one starts a word.
-const LONG: usize = 3;
 /// A query of more words is compared word by word in one condition, whose size does not depend on their number.
 const FEW: usize = 4;
-/// Grams of one list that the index is asked for. More would hardly leave out a candidate, and each is looked up in every bucket.
-const MAX_GRAMS: usize = 32;
+/// Tokens of a query that the index is asked for, the longest. More would hardly leave out a candidate, and each is looked up in every
+/// bucket.
+const ASKED: usize = 2;
 /// A text with more bytes than this per allowed character is refused before it is folded.
 const MAX_BYTES_PER_CHAR: usize = 16;
 
@@ -125,92 +127,68 @@ impl Query {
         format!("{VALUE}{}{END}", if compact.is_empty() { &self.whole } else { &compact })
     }
 
-    /// The grams that a matching customer has: all those of one of these lists. Never empty.
+    /// What holds of the lexemes of every customer that matches in some of these fields. The query is not empty.
     #[must_use]
-    pub fn grams(&self) -> Vec<Vec<i32>> {
+    pub fn lexemes(&self, fields: Fields) -> Condition {
         if self.tokens.is_empty() {
-            return vec![vec![grams::value(&self.whole)]];
+            return lexemes::of_value(&self.whole);
         }
-        let mut lists = vec![Grams::new()];
-        for token in &self.tokens {
-            let either = grams::of_token(token);
-            // One token doubles the lists. The grams of others like it are left out, and what is found is compared anyway.
-            let last = either.len() == 1 || lists.len() == 1;
-            if last {
-                lists = either
-                    .iter()
-                    .flat_map(|more| lists.iter().map(|list| list.union(more).copied().collect()))
-                    .collect();
-            }
-        }
-        let number = self.number_grams();
-        if !number.is_empty() && !lists.iter().any(|list| list.is_subset(&number)) {
-            lists.push(number);
-        }
-        asked(lists)
+        let tokens = self.longest().take(ASKED).map(|token| lexemes::of_token(token, fields.free));
+        Condition::any(std::iter::once(Condition::all(tokens)).chain(self.number_lexemes(fields)))
     }
 
-    /// The grams of a number that starts with the query; none if it has neither letter nor digit.
-    fn number_grams(&self) -> Grams {
-        let (mut number, letters) = (Grams::new(), compact(&self.whole));
-        if !letters.is_empty() {
-            grams::of_number(&letters, &mut number);
-        }
-        number
+    /// What holds of the lexemes of a number that starts with the query; none if it has neither letter nor digit, or no field of numbers
+    /// is asked for.
+    fn number_lexemes(&self, fields: Fields) -> Option<Condition> {
+        let letters = compact(&self.whole);
+        (fields.numbers && !letters.is_empty()).then(|| lexemes::of_number(&letters))
     }
 
-    /// The grams of one word for each reading of one token, and of a number: a matching customer has all those of one of these
-    /// lists, in its text or in a custom ID. For a query that is long.
+    /// The tokens, the longest first.
+    fn longest(&self) -> impl Iterator<Item = &Token> {
+        let mut tokens: Vec<&Token> = self.tokens.iter().collect();
+        tokens.sort_by_key(|token| Reverse(token.words().map(|word| word.chars().count()).max()));
+        tokens.into_iter()
+    }
+
+    /// What holds of whoever has one word of the query, the longest, or a number that starts with it. Whoever matches has it, in the text
+    /// or in a custom ID. The query has a token.
     #[must_use]
-    pub fn grams_of_one(&self) -> Vec<Vec<i32>> {
-        let length = |word: &&str| word.chars().count();
-        let longest = |token: &&Token| token.words().map(|word| length(&word)).max();
-        let token = self.tokens.iter().max_by_key(longest);
-        let part = token.and_then(|token| token.parts.iter().map(String::as_str).max_by_key(length));
-        let words = part.into_iter().chain(token.and_then(|token| token.whole.as_deref()));
-        distinct(words.map(of_word).chain(Some(self.number_grams()).filter(|number| !number.is_empty())).collect())
+    pub fn lexemes_of_one(&self, fields: Fields) -> Condition {
+        let token = self.longest().next().map(|token| lexemes::of_part(token, fields.free));
+        Condition::any(token.into_iter().chain(self.number_lexemes(fields)))
     }
 
-    /// The grams that a customer has whose custom IDs of the acting account match a word of the query or the whole: all those of
-    /// one of these lists.
+    /// What holds of the lexemes of custom IDs in which a word of the query lies, or which start with the whole. The query is not empty.
     #[must_use]
-    pub fn id_grams(&self) -> Vec<Vec<i32>> {
+    pub fn id_lexemes(&self) -> Condition {
         if self.tokens.is_empty() {
-            return vec![vec![grams::value(&self.whole)]];
+            return lexemes::of_value(&self.whole);
         }
-        let words = self.tokens.iter().flat_map(Token::words).map(of_word);
-        distinct(words.chain(Some(self.number_grams()).filter(|number| !number.is_empty())).collect())
+        let words = self.tokens.iter().flat_map(Token::words).map(|word| lexemes::of_word(word, false));
+        Condition::any(words.chain(self.number_lexemes(Fields { free: false, numbers: true })))
     }
 
-    /// The gram of customers with this very name, number or email address.
+    /// What holds of the lexemes of customers with this very name, number or email address, and of such custom IDs.
     #[must_use]
-    pub fn value_gram(&self) -> i32 {
-        grams::value(&self.whole)
+    pub fn exact_lexemes(&self) -> Condition {
+        lexemes::of_exact(&self.whole)
     }
 
-    /// The gram of customers whose name starts with the query; it is not empty.
+    /// What holds of the lexemes of customers whose name starts with the query; it is not empty. `alone`: nothing else is asked for.
     #[must_use]
-    pub fn name_start_gram(&self) -> i32 {
-        grams::name_start(&self.whole)
+    pub fn name_start_lexemes(&self, alone: bool) -> Condition {
+        lexemes::of_name_start(&self.whole, alone)
     }
 }
 
-fn of_word(word: &str) -> Grams {
-    let mut grams = Grams::new();
-    grams::of_word(word, &mut grams);
-    grams
-}
-
-/// Each list once.
-fn distinct(mut lists: Vec<Grams>) -> Vec<Vec<i32>> {
-    lists.sort();
-    lists.dedup();
-    asked(lists)
-}
-
-/// The lists as the index is asked for them: whoever has all grams of a list has the first ones.
-fn asked(lists: Vec<Grams>) -> Vec<Vec<i32>> {
-    lists.into_iter().map(|list| list.into_iter().take(MAX_GRAMS).collect()).collect()
+/// Of which kinds the fields are that a search asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// Some are searched anywhere in a word.
+    pub free: bool,
+    /// Some have numbers, which are found by letters and digits alone.
+    pub numbers: bool,
 }
 
 /// One word that is asked for, folded.

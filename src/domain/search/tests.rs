@@ -1,8 +1,11 @@
 //! The property of the search: whoever types a value of a customer finds the customer.
 
+mod names;
+
 use proptest::prelude::*;
 
-use super::{Query, SECTIONS, SearchField, Searchable, SearchableIds};
+use self::names::NAMES;
+use super::{Fields, Query, SECTIONS, SearchField, Searchable, SearchableIds};
 use crate::domain::{
     fields::{customer_fields::CustomerFields, profile::Profile},
     samples,
@@ -21,72 +24,6 @@ use crate::domain::{
         unknown_fields::UnknownFields,
     },
 };
-
-/// Names and cities as they are written in many countries, made up.
-const NAMES: [&str; 62] = [
-    "Jan de Vries",
-    "Smit BV",
-    "Route 66",
-    "Finch & Sparrow Ltd",
-    "H.L.F. Transport",
-    "Lindqvist, Petra",
-    "O’Brien & Sons",
-    "T-Systems",
-    "Copaco Netherlands B.V.",
-    "'s-Hertogenbosch",
-    "La Paz",
-    "São João d’Aliança",
-    "Łódzkie Zakłady Sp. z o.o.",
-    "Œuvre Française S.A.R.L.",
-    "Ærø Færge A/S",
-    "Þórður Sigurðsson ehf.",
-    "Straße & Söhne GmbH",
-    "Größe 5 ½",
-    "Col·legi d’Enginyers",
-    "L·lull S.L.",
-    "Žluťoučký kůň s.r.o.",
-    "Đorđe Đukić d.o.o.",
-    "Ħal Għaxaq Ltd",
-    "İstanbul Işık A.Ş.",
-    "ISPARTA",
-    "Ümit Öztürk",
-    "Ελληνικά Ταχυδρομεία Α.Ε.",
-    "Σίσυφος",
-    "ΑΘΗΝΑ",
-    "ООО «Ёлка»",
-    "Йошкар-Ола",
-    "Київ",
-    "Наталія",
-    "თბილისი",
-    "Երևան",
-    "שלום בע״מ",
-    "שָׁלוֹם",
-    "شركة الأمل",
-    "مُحَمَّد",
-    "علی کریمی",
-    "می‌خواهم",
-    "مـحـمـد",
-    "کراچی",
-    "दिल्ली",
-    "শিলিগুড়ি",
-    "தமிழ்நாடு",
-    "മലയാളം",
-    "ශ්‍රී ලංකා",
-    "กรุงเทพมหานคร",
-    "ລາວ",
-    "ភ្នំពេញ",
-    "မြန်မာ",
-    "株式会社田中",
-    "東京ガス",
-    "ｶﾞｽ会社",
-    "ジャン・ピエール",
-    "中国电信",
-    "한국통신",
-    "ＡＢＣ Ｔｒａｄｉｎｇ",
-    "I ❤️ NY 👩‍👩‍👧",
-    "C++ / CLI",
-    "—",
-];
 
 fn fields(name: &str) -> Option<CustomerFields> {
     Some(CustomerFields::new(Name::parse(name).ok()?, Origin::Api))
@@ -109,7 +46,7 @@ fn lies_in(query: &Query, doc: &str, ids: &str, asked: Option<SearchField>) -> b
         || (tokens.is_empty() && sections.iter().any(|(_, section)| section.contains(&query.value())))
 }
 
-/// That a value finds the customer, in its field and in all, by its text and by the grams that are asked for first.
+/// That a value finds the customer, in its field and in all, by its text and by the lexemes that are asked for first.
 fn assert_finds(
     fields: &CustomerFields,
     ids: &[CustomId],
@@ -123,14 +60,49 @@ fn assert_finds(
     }
     let text = Searchable::of(fields);
     let words: String = ids.iter().map(|id| SearchableIds::words(id.as_str())).collect();
-    let mut grams = text.grams.clone();
-    grams.extend(SearchableIds::of(ids).grams());
+    let mut lexemes = text.lexemes.clone();
+    lexemes.extend(SearchableIds::of(ids).0);
     for asked in [None, Some(field)] {
         prop_assert!(lies_in(&query, text.doc(), &words, asked), "{value:?} in {asked:?}: {:?}", text.doc());
     }
-    let lists = query.grams();
-    let found = lists.iter().any(|list| list.iter().all(|gram| grams.contains(gram)));
-    prop_assert!(found, "the index does not find {value:?}");
+    for (asked, of_ids) in [(None, true), (Some(field), field == SearchField::Number)] {
+        let asks = |is: fn(SearchField) -> bool| asked.is_none_or(is);
+        let asked = Fields { free: asks(SearchField::is_free), numbers: asks(SearchField::is_number) };
+        prop_assert!(query.lexemes(asked).holds(&lexemes), "the index does not find {value:?}: {lexemes:?}");
+        if ids.is_empty() || !of_ids {
+            prop_assert!(
+                query.lexemes_of_one(asked).holds(&lexemes) || query.asked().is_empty(),
+                "{value:?}: {lexemes:?}"
+            );
+        } else {
+            prop_assert!(
+                query.id_lexemes().holds(&SearchableIds::of(ids).0),
+                "the index of ids does not find {value:?}"
+            );
+        }
+    }
+    assert_ranks(fields, ids, &query)
+}
+
+/// Whoever has the query as a name, as how a name starts or as a whole value is found by the lexemes of that rank.
+fn assert_ranks(fields: &CustomerFields, ids: &[CustomId], query: &Query) -> Result<(), TestCaseError> {
+    let (text, ids) =
+        (Searchable::of(fields), ids.iter().map(|id| (SearchableIds::words(id.as_str()), SearchableIds::of([id]))));
+    let name = super::fold(fields.name.as_str());
+    if name.starts_with(query.as_name()) {
+        let starts = [true, false].iter().all(|alone| query.name_start_lexemes(*alone).holds(&text.lexemes));
+        prop_assert!(starts, "{query:?} starts {name:?}");
+    }
+    let is_exact = SECTIONS.iter().any(|section| {
+        matches!(section.field, SearchField::Number | SearchField::Email)
+            && section.of(text.doc()).contains(&query.value())
+    });
+    if is_exact || name == query.as_name() {
+        prop_assert!(query.exact_lexemes().holds(&text.lexemes), "{query:?} is {:?}", text.doc());
+    }
+    for (words, SearchableIds(lexemes)) in ids.filter(|(words, _)| words.contains(&query.value())) {
+        prop_assert!(query.exact_lexemes().holds(&lexemes), "{query:?} is {words:?}");
+    }
     Ok(())
 }
 

@@ -8,10 +8,11 @@
 use serde::Serialize;
 
 use super::{
+    condition,
     field::SearchField,
     filters,
     fold::fold,
-    grams::{self, Grams, VERSION},
+    lexemes::{self, Lexemes, VERSION},
     phones::phone_forms,
     places::state_forms,
     words::{compact, tokens},
@@ -91,7 +92,8 @@ pub struct Searchable {
     bucket: u8,
     doc: String,
     country: String,
-    pub(super) grams: Grams,
+    #[serde(serialize_with = "condition::as_tsvector")]
+    pub(super) lexemes: Lexemes,
     version: i16,
 }
 
@@ -110,14 +112,13 @@ impl Searchable {
             writer.doc.push(SECTION);
         }
         let name = fold(fields.name.as_str());
-        grams::add_name_start(&mut writer.grams, &name);
-        grams::add_value(&mut writer.grams, &name);
+        lexemes::add_name(&mut writer.lexemes, &name);
         let country =
             fields.profile.primary_address.get(AddressPart::Country).map(filters::country).unwrap_or_default();
-        writer.grams.extend(filters::of(fields, &country));
+        writer.lexemes.extend(filters::of(fields, &country));
         let name_sort = SortKey::of(fields.name.as_str());
         let bucket = name_sort.bucket();
-        Self { name, name_sort, bucket, doc: writer.doc, country, grams: writer.grams, version: VERSION }
+        Self { name, name_sort, bucket, doc: writer.doc, country, lexemes: writer.lexemes, version: VERSION }
     }
 
     /// The part of the order by name that the customer is in.
@@ -133,30 +134,34 @@ impl Searchable {
     }
 }
 
-/// What is searched of custom IDs that one account gave a customer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SearchableIds(Grams);
+/// Lexemes that a customer has of its owner's custom IDs, old ones too: beyond them, or soon after, the oldest are not found by a search, only
+/// by a look-up. A `tsvector` takes one megabyte, and what PostgreSQL makes of more is wrong. That is some 1,500 custom IDs.
+const MOST_ID_LEXEMES: usize = 10_000;
+
+/// What is searched of custom IDs that one account gave a customer: serialized, a `tsvector`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct SearchableIds(#[serde(serialize_with = "condition::as_tsvector")] pub(super) Lexemes);
 
 impl SearchableIds {
-    /// Of these custom IDs.
+    /// Of these custom IDs, the newest first: about as many as have [`MOST_ID_LEXEMES`].
     #[must_use]
     pub fn of<'a>(ids: impl IntoIterator<Item = &'a CustomId>) -> Self {
         let mut writer = Writer::default();
-        ids.into_iter().for_each(|id| writer.number(Some(id.as_str())));
-        Self(writer.grams)
-    }
-
-    /// The grams, ascending.
-    #[must_use]
-    pub fn grams(&self) -> Vec<i32> {
-        self.0.iter().copied().collect()
+        for id in ids {
+            if writer.lexemes.len() >= MOST_ID_LEXEMES {
+                break;
+            }
+            writer.words(Some(id.as_str()), false, Whole::Exact);
+        }
+        Self(writer.lexemes)
     }
 
     /// The text of one custom ID, as `custom_ids.search_words` keeps it: like a section.
     #[must_use]
     pub fn words(id: &str) -> String {
         let mut writer = Writer::default();
-        writer.number(Some(id));
+        writer.words(Some(id), false, Whole::Exact);
         writer.doc
     }
 }
@@ -164,7 +169,7 @@ impl SearchableIds {
 #[derive(Default)]
 struct Writer {
     doc: String,
-    grams: Grams,
+    lexemes: Lexemes,
 }
 
 impl Writer {
@@ -185,8 +190,12 @@ impl Writer {
                 let forms = state.map(|state| state_forms(country, state)).unwrap_or_default();
                 forms.iter().for_each(|form| self.words(Some(form), false, Whole::IfNoWord));
             }
-            (SearchField::Number, true) => self.number(profile.registration_number.as_ref().map(Text::as_str)),
-            (SearchField::Number, false) => self.number(fields.order_reference.as_ref().map(Text::as_str)),
+            (SearchField::Number, true) => {
+                self.words(profile.registration_number.as_ref().map(Text::as_str), false, Whole::Exact);
+            }
+            (SearchField::Number, false) => {
+                self.words(fields.order_reference.as_ref().map(Text::as_str), false, Whole::Exact);
+            }
             (SearchField::Email, true) => {
                 self.words(profile.email.as_ref().map(Email::as_str), false, Whole::Exact);
                 contacts().for_each(|contact| self.words(contact.get(ContactPart::Email), false, Whole::Exact));
@@ -214,31 +223,26 @@ impl Writer {
             for word in token.words() {
                 self.doc.push(WORD);
                 self.doc.push_str(word);
-                grams::add_word(&mut self.grams, word, free);
+                lexemes::add_word(&mut self.lexemes, word, free);
             }
         }
-        if whole == Whole::Exact || self.doc.len() == before {
+        if whole != Whole::IfNoWord || self.doc.len() == before {
             let letters = compact(&folded);
             self.whole(if letters.is_empty() { &folded } else { &letters });
         }
-    }
-
-    /// A number: its words, and it is found from its start by letters and digits alone.
-    fn number(&mut self, value: Option<&str>) {
-        let Some(value) = value else { return };
-        self.words(Some(value), false, Whole::Exact);
-        grams::add_word(&mut self.grams, &compact(&fold(value)), false);
+        if whole == Whole::Exact {
+            lexemes::add_exact(&mut self.lexemes, &folded);
+        }
     }
 
     /// Another form of a number, letters and digits alone.
     fn form(&mut self, form: &str) {
         self.whole(form);
-        grams::add_word(&mut self.grams, form, false);
     }
 
     /// With and without the prefix of its country, where this is known.
     fn tax_id(&mut self, tax_id: &TaxId) {
-        self.number(Some(tax_id.value()));
+        self.words(Some(tax_id.value()), false, Whole::Start);
         let value = compact(&fold(tax_id.value()));
         match value.split_at_checked(COUNTRY_CODE) {
             Some((country, rest)) if is_code(country) => {
@@ -257,8 +261,8 @@ impl Writer {
     fn phone(&mut self, phone: &Phone, country: Option<&str>) {
         let number = phone.number();
         match phone.extension() {
-            Some(extension) => self.number(Some(&format!("{number} {extension}"))),
-            None => self.number(Some(number)),
+            Some(extension) => self.words(Some(&format!("{number} {extension}")), false, Whole::Start),
+            None => self.words(Some(number), false, Whole::Start),
         }
         phone_forms(number, country).iter().for_each(|form| self.form(form));
     }
@@ -267,7 +271,7 @@ impl Writer {
         self.doc.push(VALUE);
         self.doc.push_str(value);
         self.doc.push(END);
-        grams::add_value(&mut self.grams, value);
+        lexemes::add_value(&mut self.lexemes, value);
     }
 }
 
@@ -281,7 +285,10 @@ fn is_code(country: &str) -> bool {
 /// Whether a value is compared with the whole query too.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whole {
+    /// It is, and who has it is first.
     Exact,
+    /// The query may be how it starts.
+    Start,
     /// There is nothing else to find it by.
     IfNoWord,
 }

@@ -54,11 +54,11 @@ async fn insert(
     let created = sql!(
         query,
         "with element as materialized (
-            select e.place, e.custom_ids, e.chose_plan, e.refs, e.text, e.id_grams, e.duplicate_keys, e.issuer,
+            select e.place, e.custom_ids, e.chose_plan, e.refs, e.text, e.id_lexemes, e.duplicate_keys, e.issuer,
                    e.subject, e.actors, e.workload, e.rpc, e.trace_id, e.events, e.request_id, e.fingerprint, e.answer,
                    " CREATED_COLUMNS "
             from jsonb_to_recordset($2) as e (
-                place integer, customer jsonb, custom_ids jsonb, chose_plan boolean, refs jsonb, text jsonb, id_grams jsonb,
+                place integer, customer jsonb, custom_ids jsonb, chose_plan boolean, refs jsonb, text jsonb, id_lexemes tsvector,
                 duplicate_keys bigint[], issuer text, subject text, actors jsonb, workload text, rpc text, trace_id text,
                 events jsonb, request_id uuid, fingerprint text, answer jsonb
             )
@@ -96,20 +96,20 @@ async fn insert(
             select $1, n.id, $3, n.owner_link_revision, n.owner_custom_ids from new n where n.owner_link_revision > 0
         ), custom_id as (
             insert into custom_ids (
-                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams,
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, lexemes,
                 bucket
             )
-            select $1, $3, i.system, i.value_key, n.id, i.value, true, n.created_at, i.search_words, i.grams,
+            select $1, $3, i.system, i.value_key, n.id, i.value, true, n.created_at, i.search_words, i.lexemes,
                    (n.text ->> 'bucket')::smallint
             from new n
             cross join lateral jsonb_to_recordset(n.custom_ids) as i (
-                system text, value text, value_key text, search_words text, grams integer[]
+                system text, value text, value_key text, search_words text, lexemes tsvector
             )
         ), search as (
             insert into customer_search (
-                tenant_id, customer_id, account_id, ancestors, id_grams, name, name_sort, bucket, doc, country, grams, version
+                tenant_id, customer_id, account_id, ancestors, id_lexemes, name, name_sort, bucket, doc, country, lexemes, version
             )
-            select $1, n.id, $3, n.ancestors, n.id_grams, s.name, s.name_sort, s.bucket, s.doc, s.country, s.grams, s.version
+            select $1, n.id, $3, n.ancestors, n.id_lexemes, s.name, s.name_sort, s.bucket, s.doc, s.country, s.lexemes, s.version
             from new n cross join lateral jsonb_populate_record(null::customer_search, n.text) as s
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)

@@ -39,7 +39,7 @@ struct Element<'a> {
     value: Option<&'a str>,
     value_key: Option<&'a str>,
     search_words: Option<String>,
-    grams: Option<Vec<i32>>,
+    lexemes: Option<SearchableIds>,
 }
 
 /// Writes new custom IDs of the acting account, its link, which gets the next revision, an event for that account alone,
@@ -73,7 +73,7 @@ pub async fn save(
         write.recorded(tenant, &[event], answer.as_slice()),
         "with element as materialized (
             select * from jsonb_to_recordset($12) as e (
-                system text, value text, value_key text, search_words text, grams integer[]
+                system text, value text, value_key text, search_words text, lexemes tsvector
             )
         ), taken as materialized (
             -- The unique key would refuse it, too, but two calls that take each other's ids would first wait for each other.
@@ -109,29 +109,34 @@ pub async fn save(
             -- Counting the retired rows makes this wait for them: the key on current ones is checked row by row. A pure
             -- change of case finds its row, still current, and changes the value alone.
             insert into custom_ids as i (
-                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams,
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, lexemes,
                 bucket, elsewhere
             )
-            select $1, $14, e.system, e.value_key, $13, e.value, true, $9, e.search_words, e.grams, l.bucket,
+            select $1, $14, e.system, e.value_key, $13, e.value, true, $9, e.search_words, e.lexemes, l.bucket,
                    l.account_id <> $14
             from written cross join locked l cross join element e cross join (select count(*) from retired) as done
             where e.value is not null
             on conflict (tenant_id, account_id, system, value_key, customer_id)
             do update set value = excluded.value, is_current = true, search_words = excluded.search_words,
-                          (grams, bucket, elsewhere) = (excluded.grams, excluded.bucket, excluded.elsewhere),
+                          (lexemes, bucket, elsewhere) = (excluded.lexemes, excluded.bucket, excluded.elsewhere),
                           created_at = case when i.is_current then i.created_at else excluded.created_at end
         ), search as (
             -- The owner's are there too. Old values stay, as aliases. The keys of a row are rewritten as a whole, so only if
             -- there is a new one.
-            update customer_search s set id_grams = s.id_grams || jsonb_build_object($14::text, (
-                select jsonb_agg(g order by g) from (
-                    select jsonb_array_elements(coalesce(s.id_grams -> $14::text, '[]')) as g
-                    union select jsonb_array_elements($19)
-                ) g
-            ))
+            -- At most some `domain::search::MOST_ID_LEXEMES`: beyond, those of the newest stay.
+            update customer_search s set id_lexemes = n.lexemes || case when length(s.id_lexemes) < 10000 then s.id_lexemes else
+                array_to_tsvector(array(
+                    select x.lexeme
+                    from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
+                    where i.tenant_id = $1 and i.customer_id = $13 and i.account_id = $14
+                    order by i.is_current desc, i.created_at desc limit 5000
+                )) end
             from written
+            cross join lateral (
+                select string_agg(e.lexemes::text, ' ')::tsvector as lexemes from element e where e.lexemes is not null
+            ) n
             where s.tenant_id = $1 and s.customer_id = $13 and s.account_id = $14
-              and not coalesce(s.id_grams -> $14::text, '[]') @> $19
+              and s.id_lexemes || n.lexemes <> s.id_lexemes
         )" HAPPENED EVENTS_AND_ANSWERS r#"
         select (select count(*) from written) as "written!", (select min(system) from taken) as taken"#,
         Json(elements(change)) as _,
@@ -141,7 +146,6 @@ pub async fn save(
         before.link.revision,
         after.revision,
         Json(&after.custom_ids) as _,
-        Json(SearchableIds::of(change.iter().filter_map(|(_, id)| id)).grams()) as _,
     )
     .fetch_one(conn)
     .named("custom_ids.save")
@@ -161,7 +165,7 @@ fn elements(change: &CustomIdChange) -> Vec<Element<'_>> {
             value: id.map(CustomId::as_str),
             value_key: id.map(|id| id.key().as_str()),
             search_words: id.map(|id| SearchableIds::words(id.as_str())),
-            grams: id.map(|id| SearchableIds::of([id]).grams()),
+            lexemes: id.map(|id| SearchableIds::of([id])),
         })
         .collect()
 }

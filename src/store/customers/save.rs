@@ -138,14 +138,14 @@ async fn save_fields<A: Serialize>(
             select $1, w.id, k.key from written w cross join unnest($24::text[]) as k (key)
         ), search as (
             insert into customer_search (
-                tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, grams, version
+                tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, lexemes, version
             )
-            select $1, w.id, w.account_id, w.ancestors, s.name, s.name_sort, s.bucket, s.doc, s.country, s.grams, s.version
+            select $1, w.id, w.account_id, w.ancestors, s.name, s.name_sort, s.bucket, s.doc, s.country, s.lexemes, s.version
             from written w cross join jsonb_populate_record(null::customer_search, $20) as s
             where $20::jsonb is not null
             on conflict (tenant_id, customer_id) do update set
-                (name, name_sort, bucket, doc, country, grams, version) = (
-                    excluded.name, excluded.name_sort, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
+                (name, name_sort, bucket, doc, country, lexemes, version) = (
+                    excluded.name, excluded.name_sort, excluded.bucket, excluded.doc, excluded.country, excluded.lexemes, excluded.version
                 )
         ), custom_id as (
             update custom_ids i set bucket = s.bucket

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         access::caller::Scope,
         fields::field::View,
-        search::{OrderBy, Search},
+        search::{Condition, OrderBy, Search},
         values::ids::CustomerId,
     },
     error::{Error, Result},
@@ -77,11 +77,11 @@ impl Arm {
         }
     }
 
-    /// The grams of its customers that the index must have beside those of their text: what filters ask for, and of an account
-    /// above that they are shown below.
-    pub(super) fn grams(&self, search: &Search) -> Vec<i32> {
-        let fleet = (self.shown == Shown::Below).then(Search::fleet_gram);
-        search.filter_grams().into_iter().chain(fleet).collect()
+    /// What must hold of its customers' lexemes beside those of their text: what filters ask for, and of an account above that they
+    /// are shown below.
+    pub(super) fn filter(&self, search: &Search) -> Vec<Condition> {
+        let fleet = (self.shown == Shown::Below).then(Search::fleet_lexemes);
+        search.filter_lexemes().into_iter().chain(fleet).collect()
     }
 }
 
@@ -101,14 +101,15 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// The bits of a key that stand for it.
-    pub(super) fn bits(&self) -> String {
-        match self {
-            Self::Account(parameter) => format!("(uuid_hash_extended({parameter}, 0) << 37)"),
-            Self::Elsewhere => "(uuid_hash_extended($3, 2) << 37)".to_owned(),
-            Self::Below => "(uuid_hash_extended($3, 3) << 37)".to_owned(),
-            Self::Tenant | Self::Customer => "(uuid_hash_extended($1, 1) << 37)".to_owned(),
-        }
+    /// What its keys begin with.
+    pub(super) fn key(&self) -> String {
+        let (id, kind) = match self {
+            Self::Account(parameter) => (parameter.as_str(), 0),
+            Self::Tenant | Self::Customer => ("$1", 1),
+            Self::Elsewhere => ("$3", 2),
+            Self::Below => ("$3", 3),
+        };
+        format!("substr(encode(int8send(uuid_hash_extended({id}, {kind})), 'base64'), 1, 5)")
     }
 }
 
@@ -153,7 +154,7 @@ impl Builder {
         }
         let mut arms = Vec::new();
         let is_root = scope.path().ids().len() == 1;
-        if search.include_descendants && is_root && search.query.is_empty() && search.filter_grams().is_empty() {
+        if search.include_descendants && is_root && search.query.is_empty() && search.filter_lexemes().is_empty() {
             // One walk in the tenant's order gives both. In this form the planner takes the condition to be true of most: it would
             // sort all of the tenant's if it took it to be rare.
             arms.push(Arm::new("array_position(c.ancestors, $3) is not null", EVERY, Node::Tenant, Shown::All));

@@ -7,67 +7,75 @@ use super::{
     words::Rank,
 };
 use crate::{
-    domain::{
-        search::{Search, SearchField, VERSION},
-        values::sort_key::SortKey,
-    },
+    domain::search::{Condition, Fields, IN_BUCKET, IN_NODE, Search, SearchField, VERSION},
     error::Result,
 };
 
-/// A list of keys: those of a node with these grams, by an expression, and perhaps one of another node that stands for no gram.
+/// A condition on the keys of a node.
 struct Keys {
     node: Node,
-    grams: String,
+    /// An expression of the text of a [`Condition`]; none if it asks for nothing of their words.
+    condition: Option<String>,
+    /// A node that has the customers too, by one key each.
     more: Option<Node>,
 }
 
-/// Lists of keys: a candidate has all keys of one of them.
+impl Keys {
+    /// The condition in the bucket `n` as an expression of columns of `g`, and these columns.
+    fn in_bucket(&self, name: &str) -> (String, String) {
+        let (mut all, mut columns) = (Vec::new(), Vec::new());
+        if let Some(condition) = &self.condition {
+            let node = self.node.key();
+            columns.push(format!(
+                "{node} as {name}_node, replace({condition}, chr({}), {node} || '~') as {name}_asked",
+                u32::from(IN_NODE)
+            ));
+            // What is in no bucket is the same in each.
+            let asked = format!("replace(g.{name}_asked, chr({}), g.{name}_node || chr(48 + n))", u32::from(IN_BUCKET));
+            all.push(format!("'(' || {asked} || ')'"));
+        }
+        if let Some(more) = &self.more {
+            columns.push(format!("{} as {name}_more", more.key()));
+            all.push(format!("quote_literal(g.{name}_more || chr(48 + n))"));
+        }
+        (format!("({})::tsquery", all.join(" || '&' || ")), columns.join(", "))
+    }
+}
+
+/// What the index is asked for.
 pub(super) struct Candidates {
-    /// Keys of customers.
-    customers: Vec<Keys>,
-    /// Keys of custom IDs that the acting account gave to customers of others.
-    custom_ids: Vec<Keys>,
+    /// Of the keys of customers.
+    customers: Keys,
+    /// Of the keys of custom IDs that the acting account gave to customers of others.
+    custom_ids: Option<Keys>,
+    /// Ranks whose conditions ask for nothing that is in a bucket: one look-up finds them all.
+    one_look_up: Vec<Rank>,
 }
 
 impl Candidates {
-    /// Those of an arm with all of these grams, by parameter.
-    pub(super) fn of(arm: &Arm, grams: &str) -> Self {
-        Self { customers: vec![arm.keys(grams)], custom_ids: Vec::new() }
+    /// Those of an arm whose condition this is.
+    pub(super) fn of(arm: &Arm, condition: Option<String>) -> Self {
+        Self { customers: arm.keys(condition), custom_ids: None, one_look_up: Vec::new() }
     }
 
-    /// The buckets `n`, each with its lists of keys as columns. The keys of all buckets are made at once; each bucket has a slice of
-    /// them. A list whose grams are null is null and has no candidates; an empty one would have all customers.
+    /// The buckets `n`, each with its conditions as columns. A condition that is null has no candidates.
     pub(super) fn buckets(&self, (from, to, step): (&str, &str, i32), condition: &str) -> String {
-        let (mut grams, mut keys, mut columns) = (Vec::new(), Vec::new(), String::new());
-        for (name, list) in self.named() {
-            let bits = list.node.bits();
-            grams.push(format!("{0} as g{name}, cardinality({0}) as c{name}", list.grams));
-            keys.push(format!(
-                "case when g.c{name} is not null then array(
-                    select {bits} | ((i / g.c{name})::bigint << 32) | g.g{name}[i % g.c{name} + 1]
-                    from generate_series(0, {} * g.c{name} - 1) i
-                ) end as {name}",
-                SortKey::BUCKETS
-            ));
-            let slice = format!("k.{name}[n * g.c{name} + 1:(n + 1) * g.c{name}]");
-            _ = match &list.more {
-                Some(node) => write!(columns, ", {slice} || ({} | (n::bigint << 32)) as {name}", node.bits()),
-                None => write!(columns, ", {slice} as {name}"),
-            };
+        let ranks: Vec<String> = self.one_look_up.iter().map(|rank| rank.number().to_string()).collect();
+        let from = match ranks.as_slice() {
+            [] => from.to_owned(),
+            ranks => format!("case when r.rank in ({}) then {to}::integer else {from}::integer end", ranks.join(", ")),
+        };
+        let all = std::iter::once(("k", &self.customers)).chain(self.custom_ids.iter().map(|keys| ("i", keys)));
+        let (mut made, mut columns) = (Vec::new(), String::new());
+        for (name, keys) in all {
+            let (condition, parts) = keys.in_bucket(name);
+            made.push(parts);
+            _ = write!(columns, ", {condition} as {name}");
         }
         format!(
-            "select n{columns} from (select {} offset 0) g
-             cross join lateral (select {} offset 0) k
-             cross join generate_series({from}, {to}, {step}) n{condition}",
-            grams.join(", "),
-            keys.join(", ")
+            "select n{columns} from (select {} offset 0) g cross join generate_series({from}, {to}, {step}) n{condition}",
+            made.join(", ")
         )
-    }
-
-    /// Each list with the name of its column.
-    fn named(&self) -> impl Iterator<Item = (String, &Keys)> {
-        let customers = self.customers.iter().enumerate().map(|(place, list)| (format!("k{place}"), list));
-        customers.chain(self.custom_ids.iter().enumerate().map(|(place, list)| (format!("i{place}"), list)))
     }
 
     /// The candidates of the bucket `b`, as rows of `customer_search`. Both tables are read by their keys alone, so that no
@@ -78,21 +86,18 @@ impl Candidates {
                 select c.name_sort from customers c where c.tenant_id = $1 and c.id = s.customer_id
              )) as name_sort"
         );
-        let any = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(" or ");
-        let keys = "customer_keys(s.tenant_id, s.account_id, s.ancestors, s.bucket, s.grams, s.id_grams)";
-        let customers = any(self.customers.len(), &|place| format!("{keys} @> b.k{place}"));
-        let customers = format!("from customer_search s where ({customers}) and s.tenant_id is not distinct from $1");
-        if self.custom_ids.is_empty() {
+        let keys = "customer_lexemes(s.tenant_id, s.account_id, s.ancestors, s.bucket, s.lexemes, s.id_lexemes)";
+        let customers = format!("from customer_search s where {keys} @@ b.k and s.tenant_id is not distinct from $1");
+        if self.custom_ids.is_none() {
             return format!("select {text} {customers} offset 0");
         }
-        let keys = "custom_id_keys(i.account_id, i.bucket, i.grams)";
-        let custom_ids = any(self.custom_ids.len(), &|place| format!("{keys} @> b.i{place}"));
         format!(
             "select {text} from (
                 select s.customer_id {customers}
                 union
                 select i.customer_id from custom_ids i
-                where i.elsewhere and ({custom_ids}) and i.tenant_id is not distinct from $1
+                where i.elsewhere and custom_id_lexemes(i.account_id, i.bucket, i.lexemes) @@ b.i
+                  and i.tenant_id is not distinct from $1
              ) f
              cross join lateral (
                 select * from customer_search s where s.tenant_id = $1 and s.customer_id = f.customer_id offset 0
@@ -103,10 +108,10 @@ impl Candidates {
 }
 
 impl Arm {
-    /// The keys of its customers with these grams. Where the node has customers that are not below the acting account, those that
-    /// are have one more key.
-    fn keys(&self, grams: &str) -> Keys {
-        Keys { node: self.node.clone(), grams: grams.to_owned(), more: self.is_within.then_some(Node::Below) }
+    /// The condition on the keys of its customers. Where the node has customers that are not below the acting account, those that are
+    /// have one more key.
+    fn keys(&self, condition: Option<String>) -> Keys {
+        Keys { node: self.node.clone(), condition, more: self.is_within.then_some(Node::Below) }
     }
 
     /// Whether its customers are the acting account's own.
@@ -115,87 +120,90 @@ impl Arm {
     }
 }
 
-/// The keys of custom IDs with these grams.
-fn elsewhere(grams: &str) -> Keys {
-    Keys { node: Node::Elsewhere, grams: grams.to_owned(), more: None }
+/// What candidates have: their text, or custom IDs elsewhere.
+struct Asked {
+    text: Condition,
+    ids: Option<Condition>,
 }
 
-/// The grams of candidates: of each list of the text, and of each list of custom IDs elsewhere.
-struct Lists {
-    text: Vec<Vec<i32>>,
-    ids: Vec<Vec<i32>>,
-}
-
-impl Lists {
+impl Asked {
     /// Those of customers of an arm that match.
     fn of(search: &Search, arm: &Arm) -> Self {
-        let query = &search.query;
-        // Custom IDs are the acting account's, whoever owns the customer. Where it is the owner, one list has both.
-        let ids = !arm.is_own() && search.asks(SearchField::Number);
+        let (query, fields) = (&search.query, search.fields());
+        // Custom IDs are the acting account's, whoever owns the customer. Where it is the owner, the text's keys have both.
+        let has_ids = !arm.is_own() && search.asks(SearchField::Number);
         // A match by text has all words in the text; one by custom IDs has some word in one of these. Of many words one is enough,
         // wherever it is.
-        let text = if query.is_long() && ids { query.grams_of_one() } else { query.grams() };
-        let some = || if query.is_long() { query.grams_of_one() } else { query.id_grams() };
-        Self { text, ids: if ids { some() } else { Vec::new() } }
+        let is_one = query.is_long() && has_ids;
+        let text = if is_one { query.lexemes_of_one(fields) } else { query.lexemes(fields) };
+        let of_ids =
+            || if is_one { query.lexemes_of_one(Fields { free: false, ..fields }) } else { query.id_lexemes() };
+        Self { text, ids: has_ids.then(of_ids) }
     }
 
     /// Those whose name, number or email address is the query. They are exact whatever was asked for, and so are custom IDs.
     fn of_exact(search: &Search, arm: &Arm) -> Self {
-        let value = vec![search.query.value_gram()];
-        Self { text: vec![value.clone()], ids: if arm.is_own() { Vec::new() } else { vec![value] } }
+        let exact = search.query.exact_lexemes();
+        Self { ids: (!arm.is_own()).then(|| exact.clone()), text: exact }
     }
 
-    /// Every list of the text has these, too.
-    fn with(mut self, more: &[i32]) -> Self {
-        self.text.iter_mut().for_each(|list| list.extend(more));
-        self
+    fn is_in_no_bucket(&self) -> bool {
+        std::iter::once(&self.text).chain(&self.ids).all(Condition::is_in_no_bucket)
+    }
+
+    /// The text has these, too.
+    fn with(self, more: Vec<Condition>) -> Self {
+        Self { text: Condition::all(more.into_iter().chain([self.text])), ..self }
     }
 }
 
 impl Builder {
     /// What the index is asked for, of the customers of an arm that match. What filters ask for is in the same index.
     pub(super) fn candidates(&mut self, search: &Search, arm: &Arm) -> Result<Candidates> {
-        let lists = Lists::of(search, arm).with(&arm.grams(search));
-        let customers = lists.text.iter().map(|grams| Ok(arm.keys(&self.grams(grams)?))).collect::<Result<_>>()?;
-        let custom_ids = lists.ids.iter().map(|grams| Ok(elsewhere(&self.grams(grams)?))).collect::<Result<_>>()?;
-        Ok(Candidates { customers, custom_ids })
+        let Asked { text, ids } = Asked::of(search, arm).with(arm.filter(search));
+        let customers = arm.keys(Some(self.condition(&text)?));
+        let custom_ids = ids.map(|ids| self.condition(&ids)).transpose()?.map(elsewhere);
+        Ok(Candidates { customers, custom_ids, one_look_up: Vec::new() })
     }
 
     /// The same of those that match with the rank `r`.
     pub(super) fn candidates_of_rank(&mut self, search: &Search, arm: &Arm) -> Result<Candidates> {
-        let filters = arm.grams(search);
+        let is_alone = !arm.is_within && arm.filter(search).is_empty();
         let ranks = Rank::ORDER.map(|rank| {
-            let lists = match rank {
-                Rank::Exact => Lists::of_exact(search, arm),
-                Rank::Starts => Lists::of(search, arm).with(&[search.query.name_start_gram()]),
-                Rank::Matches => Lists::of(search, arm),
+            let asked = match rank {
+                Rank::Exact => Asked::of_exact(search, arm),
+                Rank::Starts => Asked { text: search.query.name_start_lexemes(is_alone), ids: None },
+                Rank::Matches => Asked::of(search, arm),
             };
-            lists.with(&filters)
+            asked.with(arm.filter(search))
         });
-        let customers = self.by_rank(&ranks.each_ref().map(|rank| rank.text.as_slice()))?;
-        let customers = customers.iter().map(|grams| arm.keys(grams)).collect();
-        let custom_ids = self.by_rank(&ranks.each_ref().map(|rank| rank.ids.as_slice()))?;
-        Ok(Candidates { customers, custom_ids: custom_ids.iter().map(|grams| elsewhere(grams)).collect() })
+        let customers = self.by_rank(ranks.each_ref().map(|asked| Some(&asked.text)))?;
+        let has_ids = ranks.iter().any(|asked| asked.ids.is_some());
+        let custom_ids = has_ids.then(|| self.by_rank(ranks.each_ref().map(|asked| asked.ids.as_ref()))).transpose()?;
+        let one_look_up =
+            Rank::ORDER.into_iter().zip(&ranks).filter(|(_, asked)| asked.is_in_no_bucket() && !arm.is_within);
+        let one_look_up = one_look_up.map(|(rank, _)| rank).collect();
+        Ok(Candidates { customers: arm.keys(Some(customers)), custom_ids: custom_ids.map(elsewhere), one_look_up })
     }
 
-    /// For each list that some rank has: the grams of it that the rank `r` has, null if it has fewer lists.
-    fn by_rank(&mut self, ranks: &[&[Vec<i32>]; Rank::ORDER.len()]) -> Result<Vec<String>> {
-        let most = ranks.iter().map(|lists| lists.len()).max().unwrap_or_default();
-        let expression = |place: usize| {
-            let mut cases = String::new();
-            for (rank, lists) in Rank::ORDER.into_iter().zip(ranks) {
-                if let Some(grams) = lists.get(place) {
-                    _ = write!(cases, " when {} then {}", rank.number(), self.grams(grams)?);
-                }
+    /// The condition that the rank `r` has; null if it has none.
+    fn by_rank(&mut self, ranks: [Option<&Condition>; Rank::ORDER.len()]) -> Result<String> {
+        let mut cases = String::new();
+        for (rank, condition) in Rank::ORDER.into_iter().zip(ranks) {
+            if let Some(condition) = condition {
+                _ = write!(cases, " when {} then {}", rank.number(), self.condition(condition)?);
             }
-            Ok(format!("(case r.rank{cases} end)"))
-        };
-        (0..most).map(expression).collect()
+        }
+        Ok(format!("(case r.rank{cases} end)"))
     }
 
-    /// Grams as bits of keys.
-    pub(super) fn grams(&mut self, grams: &[i32]) -> Result<String> {
-        let bits: Vec<i64> = grams.iter().map(|gram| i64::from(gram.cast_unsigned())).collect();
-        Ok(format!("{}::bigint[]", self.bind(bits)?))
+    /// A condition as its text.
+    pub(super) fn condition(&mut self, condition: &Condition) -> Result<String> {
+        Ok(format!("{}::text", self.bind(condition.text())?))
     }
+}
+
+/// The condition on the keys of custom IDs.
+fn elsewhere(condition: String) -> Keys {
+    Keys { node: Node::Elsewhere, condition: Some(condition), more: None }
 }

@@ -5,7 +5,10 @@ use super::{
     keys::Candidates,
     walk::{End, PLACE, UNCOUNTED, Walk, counted, first_or},
 };
-use crate::{domain::search::Range, error::Result};
+use crate::{
+    domain::search::{Condition, Range},
+    error::Result,
+};
 
 /// Customers from the index of a filter.
 struct Filtered {
@@ -62,7 +65,7 @@ impl Builder {
         if walk.arm.node == Node::Customer {
             return Ok(None);
         }
-        if !search.filter_grams().is_empty() {
+        if !search.filter_lexemes().is_empty() {
             return Ok(Some(Filtered::all(self.with_keys(parts, walk, page)?)));
         }
         // Of tags that must all be there one is enough: the filter has the others.
@@ -98,8 +101,9 @@ impl Builder {
 
     /// Customers of an arm that have the keys of the filters, all or those of a page.
     fn with_keys(&mut self, parts: &Parts<'_>, walk: &Walk<'_>, page: bool) -> Result<String> {
-        let grams = self.grams(&walk.arm.grams(parts.search))?;
-        let candidates = Candidates::of(walk.arm, &grams);
+        let asked = walk.arm.filter(parts.search);
+        let asked = (!asked.is_empty()).then(|| self.condition(&Condition::all(asked))).transpose()?;
+        let candidates = Candidates::of(walk.arm, asked);
         if !page || !parts.search.order.by.is_by_name() {
             return self.buckets(parts, walk, &candidates, PLACE, End::None);
         }

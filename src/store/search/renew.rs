@@ -1,7 +1,5 @@
 //! Keeps the text of customers that an older release wrote.
 
-use std::collections::BTreeMap;
-
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -37,7 +35,7 @@ struct Element<'a> {
     account_id: Uuid,
     ancestors: &'a [Uuid],
     /// Of the owner's custom IDs.
-    id_grams: BTreeMap<Uuid, Vec<i32>>,
+    id_lexemes: SearchableIds,
     #[serde(flatten)]
     text: &'a Searchable,
 }
@@ -54,7 +52,7 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
             select c.tenant_id, c.id, c.account_id, c.ancestors, c.name, c.order_reference, c.type, c.service_class, c.reach, c.origin,
                    c.profile as "profile: Json<Profile>", (
                        select jsonb_agg(g) from (
-                           select i.account_id, jsonb_agg(i.value) as values from custom_ids i
+                           select i.account_id, jsonb_agg(i.value order by i.is_current desc, i.created_at desc) as values from custom_ids i
                            where i.tenant_id = c.tenant_id and i.customer_id = c.id
                            group by i.account_id
                        ) g
@@ -96,9 +94,9 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
             .zip(&texts)
             .map(|(row, text)| {
                 let own = row.given.iter().flat_map(|given| given.iter()).filter(|it| it.account_id == row.account_id);
-                let id_grams = own.map(|it| (it.account_id, SearchableIds::of(&it.values).grams())).collect();
+                let id_lexemes = SearchableIds::of(own.flat_map(|given| &given.values));
                 let (tenant_id, customer_id, account_id) = (row.tenant_id, row.id, row.account_id);
-                Element { tenant_id, customer_id, account_id, ancestors: &row.ancestors, id_grams, text }
+                Element { tenant_id, customer_id, account_id, ancestors: &row.ancestors, id_lexemes, text }
             })
             .collect();
         let custom_ids: Vec<CustomIdElement<'_>> = batch
@@ -111,7 +109,7 @@ pub(in crate::store) async fn renew(conn: &mut PgConnection) -> sqlx::Result<usi
                     customer_id: row.id,
                     value: id.as_str(),
                     search_words: SearchableIds::words(id.as_str()),
-                    grams: SearchableIds::of([id]).grams(),
+                    lexemes: SearchableIds::of([id]),
                     bucket: text.bucket(),
                 })
             })
@@ -127,7 +125,7 @@ struct CustomIdElement<'a> {
     customer_id: Uuid,
     value: &'a str,
     search_words: String,
-    grams: Vec<i32>,
+    lexemes: SearchableIds,
     bucket: u8,
 }
 
@@ -140,42 +138,35 @@ async fn write(
     sqlx::query!(
         "
         with words as (
-            update custom_ids i set (search_words, grams, bucket, elsewhere) = (
-                e.search_words, e.grams, e.bucket, i.account_id <> c.account_id
+            update custom_ids i set (search_words, lexemes, bucket, elsewhere) = (
+                e.search_words, e.lexemes, e.bucket, i.account_id <> c.account_id
             )
             from jsonb_to_recordset($2) as e (
-                tenant_id uuid, customer_id uuid, value text, search_words text, grams integer[], bucket smallint
+                tenant_id uuid, customer_id uuid, value text, search_words text, lexemes tsvector, bucket smallint
             )
             join customers c on c.tenant_id = e.tenant_id and c.id = e.customer_id
             where i.tenant_id = e.tenant_id and i.customer_id = e.customer_id and i.value = e.value
-              and (i.search_words, i.grams, i.bucket, i.elsewhere)
-                  is distinct from (e.search_words, e.grams, e.bucket, i.account_id <> c.account_id)
+              and (i.search_words, i.lexemes, i.bucket, i.elsewhere)
+                  is distinct from (e.search_words, e.lexemes, e.bucket, i.account_id <> c.account_id)
         )
         insert into customer_search (
-            tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, grams, id_grams, version
+            tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, lexemes, id_lexemes, version
         )
-        select tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, grams, id_grams, version
+        select tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, lexemes, id_lexemes, version
         from jsonb_populate_recordset(null::customer_search, $1)
         on conflict (tenant_id, customer_id) do update set
-            (name, name_sort, bucket, doc, country, grams, version) = (
-                excluded.name, excluded.name_sort, excluded.bucket, excluded.doc, excluded.country, excluded.grams, excluded.version
+            (name, name_sort, bucket, doc, country, lexemes, version) = (
+                excluded.name, excluded.name_sort, excluded.bucket, excluded.doc, excluded.country, excluded.lexemes, excluded.version
             ),
             (account_id, ancestors) = (
                 coalesce(customer_search.account_id, excluded.account_id),
                 coalesce(customer_search.ancestors, excluded.ancestors)
             ),
-            id_grams = (
-                select coalesce(jsonb_object_agg(i.account_id, i.grams), '{}') from (
-                    select e.key as account_id, jsonb_agg(distinct g) as grams
-                    from (
-                        select * from jsonb_each(customer_search.id_grams) union all
-                        select * from jsonb_each(excluded.id_grams)
-                    ) e
-                    cross join lateral jsonb_array_elements(e.value) g
-                    where e.key = coalesce(customer_search.account_id, excluded.account_id)::text
-                    group by e.key
-                ) i
-            )
+            id_lexemes = case
+                when customer_search.account_id <> excluded.account_id then customer_search.id_lexemes
+                when length(customer_search.id_lexemes) >= 10000 then customer_search.id_lexemes
+                else customer_search.id_lexemes || excluded.id_lexemes
+            end
         -- What the service wrote since the batch was read stays: a row that is not older, and in an older row an owner and
         -- custom IDs.
         where customer_search.version < excluded.version

@@ -105,7 +105,7 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
         "create temp table copies (n int, number int, template uuid, id uuid, account_id uuid, ancestors uuid[], large bool);
          set session_replication_role = replica;
          set maintenance_work_mem = '1GB';
-         drop index customer_search_customer_keys_idx",
+         drop index customer_search_customer_lexemes_idx",
     )
     .await;
     for (number, (account, count)) in small.iter().map(|small| (small, each)).chain([(&large, count)]).enumerate() {
@@ -135,9 +135,9 @@ pub async fn fill(world: &World, customers: i64) -> Filled {
     copy_all(&mut sql, &branch, &sales_person, &large.account).await;
     run(
         &mut sql,
-        "create index customer_search_customer_keys_idx on customer_search
-             using gin (customer_keys(tenant_id, account_id, ancestors, bucket, grams, id_grams)) with (fastupdate = off);
-         alter index customer_search_customer_keys_idx alter column 1 set statistics 0",
+        "create index customer_search_customer_lexemes_idx on customer_search
+             using gin (customer_lexemes(tenant_id, account_id, ancestors, bucket, lexemes, id_lexemes)) with (fastupdate = off);
+         alter index customer_search_customer_lexemes_idx alter column 1 set statistics 0",
     )
     .await;
     let one = sqlx::query_scalar::<_, Uuid>("select id from copies where large and n = 77");
@@ -243,12 +243,7 @@ async fn copy_all(sql: &mut PgConnection, branch: &str, sales_person: &str, larg
         sql,
         "customer_search",
         "t.customer_id",
-        &[
-            ("customer_id", "m.id"),
-            ("account_id", "m.account_id"),
-            ("ancestors", "m.ancestors"),
-            ("id_grams", &format!("jsonb_build_object(m.account_id::text, t.id_grams -> '{large}')")),
-        ],
+        &[("customer_id", "m.id"), ("account_id", "m.account_id"), ("ancestors", "m.ancestors")],
     )
     .await;
     let number = "t.value_key || '-' || m.n";

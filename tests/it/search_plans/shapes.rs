@@ -132,7 +132,7 @@ fn limit(request: &Request) -> Limit {
         || !request.sales_person_id.is_empty()
         || !request.statuses.is_empty()
         || request.archived != 0;
-    let has_grams = has_word
+    let has_lexemes = has_word
         || request.countries.len() == 1
         || !request.labels.is_empty()
         || !request.types.is_empty()
@@ -141,12 +141,12 @@ fn limit(request: &Request) -> Limit {
         || request.reach != 0;
     // No index has all accounts below in the order of time, nor with such a filter. The one of names is not taken before the first
     // ANALYZE.
-    let below = request.include_descendants && !has_grams;
+    let below = request.include_descendants && !has_lexemes;
     if unindexed || below || in_time || (has_word && (tagged || in_order)) || request.include_total_size {
         WHOLE
     } else if by_time || tagged {
         TWENTIETH
-    } else if has_grams {
+    } else if has_lexemes {
         BUCKET
     } else {
         Limit::Page

@@ -1,6 +1,6 @@
 //! A new customer, and the element of a slice that it is written as.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -65,7 +65,7 @@ pub(super) struct Element<'a, A> {
     refs: &'a References,
     text: Searchable,
     /// Of the owner, who gives the first custom IDs.
-    id_grams: BTreeMap<AccountId, Vec<i32>>,
+    id_lexemes: SearchableIds,
     duplicate_keys: BTreeSet<Key>,
     issuer: &'a str,
     subject: &'a str,
@@ -99,7 +99,7 @@ struct CustomIdRow<'a> {
     value: &'a str,
     value_key: &'a str,
     search_words: String,
-    grams: Vec<i32>,
+    lexemes: SearchableIds,
 }
 
 /// An element: a customer, the call that creates it, the owner's link to it, and where its name is unique.
@@ -114,9 +114,8 @@ pub(super) fn element<'a>(
         value: id.as_str(),
         value_key: id.key().as_str(),
         search_words: SearchableIds::words(id.as_str()),
-        grams: SearchableIds::of([id]).grams(),
+        lexemes: SearchableIds::of([id]),
     };
-    let given = (!new.custom_ids.is_empty()).then(|| SearchableIds::of(new.custom_ids.values()).grams());
     Element {
         place,
         customer: CreatedColumns::new(&new.customer, name_scope, link),
@@ -124,7 +123,7 @@ pub(super) fn element<'a>(
         chose_plan: new.chose_plan,
         refs: &new.customer.fields.references,
         text: Searchable::of(&new.customer.fields),
-        id_grams: given.into_iter().map(|grams| (new.customer.owner, grams)).collect(),
+        id_lexemes: SearchableIds::of(new.custom_ids.values()),
         duplicate_keys: stored_keys(&new.customer.fields),
         issuer: author.principal.issuer(),
         subject: author.principal.subject(),

@@ -90,11 +90,11 @@ pub async fn give_back(
             returning n.value_key
         )
         insert into custom_ids (
-            tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams, bucket,
+            tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, lexemes, bucket,
             elsewhere, merged_from
         )
         select $1, t.account_id, t.system, t.value_key, t.of_customer, t.value, t.is_current and not t.is_lost, t.created_at,
-               t.search_words, t.grams, t.bucket, t.elsewhere, t.merged_from
+               t.search_words, coalesce(t.lexemes, ''), t.bucket, t.elsewhere, t.merged_from
         from image t
         -- Counting makes this wait for both: the key on current ones is checked row by row.
         cross join (select count(*) from gone) as deleted
@@ -251,19 +251,28 @@ pub async fn restore(
             returning c.id, c.account_id, c.ancestors
         ), search as (
             insert into customer_search (
-                tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, grams, version, id_grams
+                tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, lexemes, version, id_lexemes
             )
-            select $1, w.id, w.account_id, w.ancestors, k.name, k.name_sort, k.bucket, k.doc, k.country, k.grams, k.version, coalesce((
-                select jsonb_build_object(w.account_id::text, jsonb_agg(distinct g order by g))
-                from custom_ids i cross join unnest(i.grams) g
+            select $1, w.id, w.account_id, w.ancestors, k.name, k.name_sort, k.bucket, k.doc, k.country, k.lexemes, k.version, array_to_tsvector(array(
+                -- At most so many, of the newest: `domain::search::MOST_ID_LEXEMES`.
+                select x.lexeme
+                from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
                 where i.tenant_id = $1 and i.customer_id = w.id and i.account_id = w.account_id
-                having count(*) > 0
-            ), '{}')
+                order by i.is_current desc, i.created_at desc limit 10000
+            ))
             from written w
             join jsonb_to_recordset($14) as k (
-                id uuid, name text, name_sort bytea, bucket smallint, doc text, country text, grams integer[], version smallint
+                id uuid, name text, name_sort bytea, bucket smallint, doc text, country text, lexemes tsvector, version smallint
             ) on k.id = w.id
             on conflict (tenant_id, customer_id) do nothing
+        ), survivors_search as (
+            -- It may have lost custom IDs to them.
+            update customer_search s set id_lexemes = array_to_tsvector(array(
+                select x.lexeme from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
+                where i.tenant_id = $1 and i.customer_id = $13 and i.account_id = s.account_id
+                order by i.is_current desc, i.created_at desc limit 10000
+            ))
+            where s.tenant_id = $1 and s.customer_id = $13
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)
             select $1, a.id, d.key, w.id

@@ -21,7 +21,7 @@ pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>,
         with gone as (
             delete from custom_ids i where i.tenant_id = $1 and i.customer_id = any($3)
             returning i.account_id, i.system, i.value_key, i.customer_id, i.value, i.is_current, i.created_at,
-                      i.search_words, i.grams, i.elsewhere
+                      i.search_words, i.lexemes, i.elsewhere
         ), placed as (
             select g.*, g.is_current and row_number() over (
                 partition by g.account_id, g.system order by g.is_current desc, array_position($3, g.customer_id)
@@ -33,11 +33,11 @@ pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>,
             from gone g
         )
         insert into custom_ids as i (
-            tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams, bucket,
+            tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, lexemes, bucket,
             elsewhere, merged_from
         )
         select distinct on (p.account_id, p.system, p.value_key)
-               $1, p.account_id, p.system, p.value_key, $2, p.value, p.becomes_current, p.created_at, p.search_words, p.grams,
+               $1, p.account_id, p.system, p.value_key, $2, p.value, p.becomes_current, p.created_at, p.search_words, p.lexemes,
                coalesce((
                    select s.bucket from customer_search s where s.tenant_id = $1 and s.customer_id = $2
                ), 0), p.elsewhere, p.customer_id
@@ -108,12 +108,14 @@ pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>,
             -- Those of the survivor follow its fields.
             delete from duplicate_keys d where d.tenant_id = $1 and d.customer_id = any($3)
         )
-        update customer_search s set id_grams = coalesce((
-            select jsonb_build_object(s.account_id::text, jsonb_agg(distinct g order by g))
-            from custom_ids i cross join unnest(i.grams) g
+        update customer_search s set id_lexemes = array_to_tsvector(array(
+            -- At most so many, of the newest: `domain::search::MOST_ID_LEXEMES`.
+            select x.lexeme
+            from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
             where i.tenant_id = $1 and i.customer_id = $2 and i.account_id = s.account_id
-            having count(*) > 0
-        ), '{}')
+            order by i.is_current desc, i.created_at desc
+            limit 10000
+        ))
         where s.tenant_id = $1 and s.customer_id = $2
         ",
         tenant,

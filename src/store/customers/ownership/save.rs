@@ -77,10 +77,10 @@ pub async fn copy_link(
             select $1, $12, $14, t.id from unnest($15::uuid[]) as t (id)
         ), custom_id as (
             insert into custom_ids (
-                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, grams,
+                tenant_id, account_id, system, value_key, customer_id, value, is_current, created_at, search_words, lexemes,
                 bucket
             )
-            select $1, $14, i.system, i.value_key, $12, i.value, true, $9, i.search_words, i.grams, i.bucket
+            select $1, $14, i.system, i.value_key, $12, i.value, true, $9, i.search_words, i.lexemes, i.bucket
             from custom_ids i
             where i.tenant_id = $1 and i.customer_id = $12 and i.account_id = $13 and i.is_current
               and i.system = any($18)
@@ -202,12 +202,13 @@ pub async fn save(
             from written w
             where i.tenant_id = $1 and i.customer_id = w.id and i.elsewhere = (i.account_id = w.account_id)
         ), search as (
-            update customer_search s set account_id = w.account_id, ancestors = w.ancestors, id_grams = coalesce((
-                select jsonb_build_object(w.account_id::text, jsonb_agg(distinct g order by g))
-                from custom_ids i cross join unnest(i.grams) g
+            update customer_search s set account_id = w.account_id, ancestors = w.ancestors, id_lexemes = array_to_tsvector(array(
+                -- At most so many, of the newest: `domain::search::MOST_ID_LEXEMES`.
+                select x.lexeme
+                from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
                 where i.tenant_id = $1 and i.customer_id = w.id and i.account_id = w.account_id
-                having count(*) > 0
-            ), '{}')
+                order by i.is_current desc, i.created_at desc limit 10000
+            ))
             from written w
             where s.tenant_id = $1 and s.customer_id = w.id
         ), duplicate_key as materialized (
