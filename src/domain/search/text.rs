@@ -144,7 +144,7 @@ const MOST_ID_LEXEMES: usize = 10_000;
 pub struct SearchableIds(#[serde(serialize_with = "condition::as_tsvector")] pub(super) Lexemes);
 
 impl SearchableIds {
-    /// Of these custom IDs, the newest first: about as many as have [`MOST_ID_LEXEMES`].
+    /// Of these custom IDs, the newest first: about as many as have `MOST_ID_LEXEMES`.
     #[must_use]
     pub fn of<'a>(ids: impl IntoIterator<Item = &'a CustomId>) -> Self {
         let mut writer = Writer::default();
