@@ -7,6 +7,7 @@ pub mod customers;
 pub mod duplicates;
 pub mod exchange;
 pub mod fields;
+mod hash;
 pub mod history;
 pub mod reference;
 pub mod refusal;

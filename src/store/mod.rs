@@ -20,6 +20,7 @@ pub mod sessions;
 mod sort_keys;
 mod sql;
 mod sql_billing;
+mod sql_search;
 pub mod tags;
 mod write;
 

@@ -22,7 +22,7 @@
 ///   the ids of its branches with a dealer management system.
 /// * `SUSPENDED_ABOVE`: whether an account above the account `a` is suspended.
 /// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
-/// * `BILLED` and others about billing: see [`billing_piece!`](super::sql_billing::billing_piece).
+/// * `BILLED` and others about billing: see [`billing_piece!`](super::sql_billing::billing_piece); about searches, [`search_piece!`](super::sql_search::search_piece).
 /// * `RECORDED`: the end of a mutation, see [`mutation!`](super::mutation::mutation). `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
     (@ $call:tt [$($text:tt)*] VISIBLE $($rest:tt)*) => {

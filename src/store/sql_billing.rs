@@ -1,6 +1,6 @@
 //! The pieces of statements that are about billing. Each is used of a customer `c`.
 
-/// Puts a piece into the text, and goes on with the macro `back`. An unknown name does not compile here.
+/// Puts a piece into the text, and goes on with the macro `back`. A name that is not here is one of [`search_piece!`](super::sql_search::search_piece).
 ///
 /// * `BILLED`: the plan of the customer's own, its billing, and the terms that apply to it. `BILLED_OF_BATCH`: none of it.
 /// * `RECORD_TO_READ`: `RECORD` without the terms if the caller knows them: of a customer of the acting account that was never put on a
@@ -223,6 +223,9 @@ macro_rules! billing_piece {
             )"
             $($rest)*
         )
+    };
+    ([$($back:tt)*] @ $call:tt [$($text:tt)*] $piece:ident $($rest:tt)*) => {
+        $crate::store::sql_search::search_piece!([$($back)*] @ $call [$($text)*] $piece $($rest)*)
     };
 }
 

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use super::{Reason, traits::Traits};
-use crate::domain::{access::relation::Relation, fields::customer_fields::CustomerFields, values::enums::Reach};
+use crate::domain::{
+    access::relation::Relation, fields::customer_fields::CustomerFields, hash::hash, values::enums::Reach,
+};
 
 /// The version of the stored keys.
 pub const VERSION: i32 = 2;
@@ -44,19 +46,12 @@ pub struct Asked {
     pub reason: Reason,
 }
 
-/// FNV-1a of the kind and the parts, with the kind in the place of the lowest bits.
+/// A hash of the kind and the parts, with the kind in the place of the lowest bits.
 fn key(kind: Kind, parts: &[&str]) -> Key {
-    let mut state: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut mix = |byte: u8| state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    mix(kind as u8);
-    for part in parts {
-        part.bytes().for_each(&mut mix);
-        // No text has this byte.
-        mix(0xff);
-    }
-    // The lowest bits of a product depend on the lowest bits of its factors alone.
-    let mixed = state ^ (state >> 32);
-    (i64::from_le_bytes(mixed.to_le_bytes()) & !MARKS) | Key::from(kind as u8)
+    // No text has the byte that ends each.
+    let parts = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
+    let hash = hash(std::iter::once(kind as u8).chain(parts));
+    (i64::from_le_bytes(hash.to_le_bytes()) & !MARKS) | Key::from(kind as u8)
 }
 
 /// All keys of a customer as they are stored: those of a FLEET customer once more with the mark, of what accounts below the owner

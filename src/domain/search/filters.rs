@@ -37,7 +37,7 @@ pub fn country(written: &str) -> String {
 
 /// Of customers that accounts below their owner see.
 pub(super) fn fleet() -> Condition {
-    lexemes::filtered(lexemes::filter(REACH, Reach::Fleet.as_str()))
+    Condition::Has(lexemes::filter(REACH, Reach::Fleet.as_str()))
 }
 
 fn label(key: &str, value: &str) -> String {
@@ -67,5 +67,5 @@ pub(super) fn asked(
         one(COUNTRY, countries.iter().map(String::as_str)),
     ];
     let labels = labels.iter().map(|(key, value)| label(key.as_str(), value.as_str()));
-    fields.into_iter().flatten().chain(labels).map(lexemes::filtered).collect()
+    fields.into_iter().flatten().chain(labels).map(Condition::Has).collect()
 }

@@ -13,6 +13,7 @@ use super::{
     condition::Condition,
     words::{Token, compact, is_unspaced},
 };
+use crate::domain::hash::hash;
 
 /// The version of what is stored for searching. `clientele migrate` makes the text of customers with another one again.
 pub const VERSION: i16 = 6;
@@ -115,7 +116,7 @@ pub(super) fn add_exact(lexemes: &mut Lexemes, folded: &str) {
 }
 
 fn exact(folded: &str) -> String {
-    Kind::Exact.of(hash(compact(folded).bytes(), EXACT_BITS).chars())
+    Kind::Exact.of(digits(compact(folded).bytes(), EXACT_BITS).chars())
 }
 
 /// Adds the lexemes of a folded name, as such and by its start.
@@ -126,19 +127,12 @@ pub(super) fn add_name(lexemes: &mut Lexemes, folded: &str) {
 
 /// The lexeme of customers whose field has this value, for filters.
 pub(super) fn filter(field: &str, value: &str) -> String {
-    Kind::Filter.of(hash(field.bytes().chain([b'=']).chain(value.bytes()), FILTER_BITS).chars())
+    Kind::Filter.of(digits(field.bytes().chain([b'=']).chain(value.bytes()), FILTER_BITS).chars())
 }
 
-/// So many bits of FNV-1a, in hexadecimal digits.
-fn hash(bytes: impl Iterator<Item = u8>, bits: u32) -> String {
-    let mix = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, mix);
-    format!("{:x}", (hash ^ (hash >> 32)) & ((1 << bits) - 1))
-}
-
-/// That a filter's lexeme is there.
-pub(super) fn filtered(lexeme: String) -> Condition {
-    Condition::Has(lexeme)
+/// So many bits of a hash, in hexadecimal digits.
+fn digits(bytes: impl Iterator<Item = u8>, bits: u32) -> String {
+    format!("{:x}", hash(bytes) & ((1 << bits) - 1))
 }
 
 /// That a word starts so.

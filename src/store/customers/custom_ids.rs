@@ -125,10 +125,7 @@ pub async fn save(
             -- there is a new one.
             -- At most some `domain::search::MOST_ID_LEXEMES`: beyond, those of the newest stay.
             update customer_search s set id_lexemes = n.lexemes || case when length(s.id_lexemes) < 10000 then s.id_lexemes else
-                array_to_tsvector(array(
-                    select x.lexeme
-                    from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
-                    where i.tenant_id = $1 and i.customer_id = $13 and i.account_id = $14
+                " ID_LEXEMES_WHERE "i.customer_id = $13 and i.account_id = $14
                     order by i.is_current desc, i.created_at desc limit 5000
                 )) end
             from written

@@ -152,15 +152,15 @@ impl Asked {
     }
 
     /// The text has these, too.
-    fn with(self, more: Vec<Condition>) -> Self {
-        Self { text: Condition::all(more.into_iter().chain([self.text])), ..self }
+    fn with(self, more: &[Condition]) -> Self {
+        Self { text: Condition::all(more.iter().cloned().chain([self.text])), ..self }
     }
 }
 
 impl Builder {
     /// What the index is asked for, of the customers of an arm that match. What filters ask for is in the same index.
     pub(super) fn candidates(&mut self, search: &Search, arm: &Arm) -> Result<Candidates> {
-        let Asked { text, ids } = Asked::of(search, arm).with(arm.filter(search));
+        let Asked { text, ids } = Asked::of(search, arm).with(&arm.filter(search));
         let customers = arm.keys(Some(self.condition(&text)?));
         let custom_ids = ids.map(|ids| self.condition(&ids)).transpose()?.map(elsewhere);
         Ok(Candidates { customers, custom_ids, one_look_up: Vec::new() })
@@ -168,14 +168,15 @@ impl Builder {
 
     /// The same of those that match with the rank `r`.
     pub(super) fn candidates_of_rank(&mut self, search: &Search, arm: &Arm) -> Result<Candidates> {
-        let is_alone = !arm.is_within && arm.filter(search).is_empty();
+        let filter = arm.filter(search);
+        let is_alone = !arm.is_within && filter.is_empty();
         let ranks = Rank::ORDER.map(|rank| {
             let asked = match rank {
                 Rank::Exact => Asked::of_exact(search, arm),
                 Rank::Starts => Asked { text: search.query.name_start_lexemes(is_alone), ids: None },
                 Rank::Matches => Asked::of(search, arm),
             };
-            asked.with(arm.filter(search))
+            asked.with(&filter)
         });
         let customers = self.by_rank(ranks.each_ref().map(|asked| Some(&asked.text)))?;
         let has_ids = ranks.iter().any(|asked| asked.ids.is_some());

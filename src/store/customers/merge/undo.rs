@@ -253,13 +253,8 @@ pub async fn restore(
             insert into customer_search (
                 tenant_id, customer_id, account_id, ancestors, name, name_sort, bucket, doc, country, lexemes, version, id_lexemes
             )
-            select $1, w.id, w.account_id, w.ancestors, k.name, k.name_sort, k.bucket, k.doc, k.country, k.lexemes, k.version, array_to_tsvector(array(
-                -- At most so many, of the newest: `domain::search::MOST_ID_LEXEMES`.
-                select x.lexeme
-                from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
-                where i.tenant_id = $1 and i.customer_id = w.id and i.account_id = w.account_id
-                order by i.is_current desc, i.created_at desc limit 10000
-            ))
+            select $1, w.id, w.account_id, w.ancestors, k.name, k.name_sort, k.bucket, k.doc, k.country, k.lexemes, k.version,
+                   " ID_LEXEMES_WHERE "i.customer_id = w.id and i.account_id = w.account_id" NEWEST "
             from written w
             join jsonb_to_recordset($14) as k (
                 id uuid, name text, name_sort bytea, bucket smallint, doc text, country text, lexemes tsvector, version smallint
@@ -267,11 +262,8 @@ pub async fn restore(
             on conflict (tenant_id, customer_id) do nothing
         ), survivors_search as (
             -- It may have lost custom IDs to them.
-            update customer_search s set id_lexemes = array_to_tsvector(array(
-                select x.lexeme from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
-                where i.tenant_id = $1 and i.customer_id = $13 and i.account_id = s.account_id
-                order by i.is_current desc, i.created_at desc limit 10000
-            ))
+            update customer_search s set id_lexemes =
+                " ID_LEXEMES_WHERE "i.customer_id = $13 and i.account_id = s.account_id" NEWEST "
             where s.tenant_id = $1 and s.customer_id = $13
         ), duplicate as (
             insert into duplicate_keys (tenant_id, account_id, key, customer_id)

@@ -6,6 +6,7 @@ use super::{Merging, billing, copy_owners_links, payment_methods};
 use crate::{
     domain::{access::caller::Scope, values::ids::AccountId},
     error::Result,
+    store::sql::sql,
     telemetry::Statement as _,
 };
 
@@ -100,24 +101,17 @@ pub async fn unite(conn: &mut PgConnection, scope: &Scope, merging: Merging<'_>,
     .execute(&mut *conn)
     .named("merge.write_links")
     .await?;
-    sqlx::query!(
-        "
-        with gone as (
+    sql!(
+        query,
+        "with gone as (
             delete from customer_search s where s.tenant_id = $1 and s.customer_id = any($3)
         ), gone_keys as (
             -- Those of the survivor follow its fields.
             delete from duplicate_keys d where d.tenant_id = $1 and d.customer_id = any($3)
         )
-        update customer_search s set id_lexemes = array_to_tsvector(array(
-            -- At most so many, of the newest: `domain::search::MOST_ID_LEXEMES`.
-            select x.lexeme
-            from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
-            where i.tenant_id = $1 and i.customer_id = $2 and i.account_id = s.account_id
-            order by i.is_current desc, i.created_at desc
-            limit 10000
-        ))
-        where s.tenant_id = $1 and s.customer_id = $2
-        ",
+        update customer_search s set id_lexemes =
+            " ID_LEXEMES_WHERE "i.customer_id = $2 and i.account_id = s.account_id" NEWEST "
+        where s.tenant_id = $1 and s.customer_id = $2",
         tenant,
         survivor,
         &others,

@@ -202,13 +202,8 @@ pub async fn save(
             from written w
             where i.tenant_id = $1 and i.customer_id = w.id and i.elsewhere = (i.account_id = w.account_id)
         ), search as (
-            update customer_search s set account_id = w.account_id, ancestors = w.ancestors, id_lexemes = array_to_tsvector(array(
-                -- At most so many, of the newest: `domain::search::MOST_ID_LEXEMES`.
-                select x.lexeme
-                from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
-                where i.tenant_id = $1 and i.customer_id = w.id and i.account_id = w.account_id
-                order by i.is_current desc, i.created_at desc limit 10000
-            ))
+            update customer_search s set account_id = w.account_id, ancestors = w.ancestors, id_lexemes =
+                " ID_LEXEMES_WHERE "i.customer_id = w.id and i.account_id = w.account_id" NEWEST "
             from written w
             where s.tenant_id = $1 and s.customer_id = w.id
         ), duplicate_key as materialized (

@@ -1,0 +1,26 @@
+//! The pieces of statements that keep what searches find.
+
+/// Puts a piece into the text, and goes on with the macro `back`. An unknown name does not compile here.
+///
+/// * `ID_LEXEMES_WHERE`: the lexemes of the custom IDs `i` of a condition that follows, for `customer_search.id_lexemes`. `NEWEST` ends
+///   it: of the newest, no more than the domain's `MOST_ID_LEXEMES`.
+macro_rules! search_piece {
+    ([$($back:tt)*] @ $call:tt [$($text:tt)*] ID_LEXEMES_WHERE $($rest:tt)*) => {
+        $($back)*!(
+            @ $call [$($text)*]
+            "array_to_tsvector(array(
+                select x.lexeme from custom_ids i cross join unnest(tsvector_to_array(i.lexemes)) x (lexeme)
+                where i.tenant_id = $1 and "
+            $($rest)*
+        )
+    };
+    ([$($back:tt)*] @ $call:tt [$($text:tt)*] NEWEST $($rest:tt)*) => {
+        $($back)*!(
+            @ $call [$($text)*]
+            " order by i.is_current desc, i.created_at desc limit 10000))"
+            $($rest)*
+        )
+    };
+}
+
+pub(in crate::store) use search_piece;
