@@ -8,21 +8,18 @@
 /// * `VISIBLE`: whether the acting account sees the customer `c`. $3 is the acting account, $4 its path.
 /// * `RECORD`: `select` and the columns of [`Row`](super::customers::row::Row) up to the acting account's link, read from
 ///   `customers c`. $3 is the acting account. The link is in the row itself if the acting account owns the customer;
-///   only otherwise is it looked up.
-/// * `SIZED_IN_VIEW`: a select of how many bytes of a customer are read in a view that leaves out the fields $5 of the profile, as
-///   `size`, and of the `profile` in that view, if it is small enough to be kept until the page is cut. It ends before its `where`.
-/// * `RECORD_IN_VIEW`: the columns of `RECORD` in that view, where `f` has such a profile. Without the holds if fields are left out.
+///   only otherwise is it looked up. `HEAD`, `GONE_SALES_PERSON` and `LINK` are parts of it.
+/// * `SIZED_IN_VIEW`: a select of customers `c` with how many bytes of each are read in a view that leaves out the fields $5 of the profile, as
+///   `size`, and the profile in that view as `shown`, if it is small enough to be kept until the page is cut. It ends before its `where`.
+/// * `RECORD_IN_VIEW`: the columns of `RECORD` in that view, where `c` is such a select. Without the holds if fields are left out.
 /// * `RECORD_OF_BATCH`: the same columns without what no batch decides by: of the holds the first, of the link its revision.
 /// * `OWNERS_POLICIES`, or `OTHER_OWNERS_POLICIES` for a caller that knows its own: the policies of the owner of `c`.
 /// * `READ_ONLY`: the last columns of `Row`, which a read leaves empty: they are what a command decides by, and whether a
 ///   read was cut.
 /// * `SCALARS`: the columns of `customers` that are read and written under their own name. A new one belongs here.
 /// * `CREATED_COLUMNS`: the columns that a creation writes, without the customer's place in the tree.
-/// * `ACTING_ACCOUNT`, `DMS_BRANCHES`: of the account `a` that a call acts in, the first columns of a look-up of access, and
-///   the ids of its branches with a dealer management system.
-/// * `SUSPENDED_ABOVE`: whether an account above the account `a` is suspended.
-/// * `MEMBER_TENANTS`: the tenants `p` in which the principal is a member. $2 is its issuer, $3 its subject.
-/// * `BILLED` and others about billing: see [`billing_piece!`](super::sql_billing::billing_piece); about searches, [`search_piece!`](super::sql_search::search_piece).
+/// * Those about billing: see [`billing_piece!`](super::sql_billing::billing_piece); about searches, [`search_piece!`](super::sql_search::search_piece);
+///   of one customer, [`one_piece!`](super::sql_one::one_piece); about access, [`access_piece!`](super::sql_access::access_piece).
 /// * `RECORDED`: the end of a mutation, see [`mutation!`](super::mutation::mutation). `HAPPENED` and `EVENTS_AND_ANSWERS` are its two parts.
 macro_rules! sql {
     (@ $call:tt [$($text:tt)*] VISIBLE $($rest:tt)*) => {
@@ -52,13 +49,19 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             "select c.id, c.account_id, c.ancestors, c.revision, c.owner_link_revision, " SCALARS r#",
-                   case when c.sales_person_id is not null and not exists (
-                       select from members m where m.tenant_id = c.tenant_id and m.member_id = c.sales_person_id
-                   ) then c.sales_person_id end as gone_sales_person_id,
                    c.default_payment_method_id, c.payment_method_count,
                    c.migration as "migration: row::Migration", c.created_at, c.updated_at,
                    c.created_by as "created_by: row::Principal", c.updated_by as "updated_by: row::Principal",
             "#
+            $($rest)*
+        )
+    };
+    (@ $call:tt [$($text:tt)*] GONE_SALES_PERSON $($rest:tt)*) => {
+        $crate::store::sql::sql!(
+            @ $call [$($text)*]
+            "case when c.sales_person_id is not null and not exists (
+                select from members m where m.tenant_id = c.tenant_id and m.member_id = c.sales_person_id
+            ) then c.sales_person_id end as gone_sales_person_id, "
             $($rest)*
         )
     };
@@ -88,15 +91,15 @@ macro_rules! sql {
     (@ $call:tt [$($text:tt)*] RECORD $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            HEAD r#"c.profile as "profile!: row::Profile", c.holds as "holds!: row::Holds", "# BILLED LINK
+            HEAD GONE_SALES_PERSON r#"c.profile as "profile!: row::Profile", c.holds as "holds!: row::Holds", "# BILLED LINK
             $($rest)*
         )
     };
     (@ $call:tt [$($text:tt)*] RECORD_IN_VIEW $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            HEAD r#"
-                   coalesce(f.profile, c.profile - $5::text[]) as "profile!: row::Profile",
+            HEAD GONE_SALES_PERSON r#"
+                   coalesce(c.shown, c.profile - $5::text[]) as "profile!: row::Profile",
                    case when $5::text[] = '{}' then c.holds else '[]' end as "holds!: row::Holds",
             "# BILLED_IN_VIEW LINK
             $($rest)*
@@ -107,11 +110,11 @@ macro_rules! sql {
     (@ $call:tt [$($text:tt)*] SIZED_IN_VIEW $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            "select 1000 + pg_column_size(d.profile) + pg_column_size(c.owner_custom_ids - '{}'::text[])
+            "select c.*, 1000 + pg_column_size(d.profile) + pg_column_size(c.owner_custom_ids - '{}'::text[])
                     + case when $5::text[] = '{}' then pg_column_size(c.holds - '{}'::text[]) + pg_column_size(c.billing - '{}'::text[])
                            else 0 end
                     + 200 * cardinality(c.owner_tags) as size,
-                    case when pg_column_size(d.profile) <= 8192 then d.profile end as profile
+                    case when pg_column_size(d.profile) <= 8192 then d.profile end as shown
              from customers c cross join lateral (select c.profile - $5::text[] as profile offset 0) d"
             $($rest)*
         )
@@ -119,7 +122,7 @@ macro_rules! sql {
     (@ $call:tt [$($text:tt)*] RECORD_OF_BATCH $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            HEAD BILLED_OF_BATCH r#"
+            HEAD GONE_SALES_PERSON BILLED_OF_BATCH r#"
                    '{}'::jsonb as "profile!: row::Profile",
                    case when c.holds = '[]' then '[]' else jsonb_build_array(c.holds -> 0) end as "holds!: row::Holds",
                    '{}'::jsonb as "owner_ids!: row::CustomIds", null::jsonb as "owner_tags: row::Tags",
@@ -212,50 +215,6 @@ macro_rules! sql {
                 )
                 where exists (select from written)
             )"
-            $($rest)*
-        )
-    };
-    (@ $call:tt [$($text:tt)*] ACTING_ACCOUNT $($rest:tt)*) => {
-        $crate::store::sql::sql!(
-            @ $call [$($text)*]
-            r#"a.tenant_id as "tenant_id?", a.id as "id?", a.ancestors as "ancestors?", a.name as "name?",
-               a.policies as "policies?: Json<Policies>", a.revision as "revision?", a.created_at as "created_at?",
-               a.suspended_at as "suspended_at?", "# SUSPENDED_ABOVE r#" as "suspended_above!",
-               (select t.industries from tenants t where t.tenant_id = a.tenant_id) as "industries: Json<Industries>",
-               (select t.suspended_at is not null from tenants t where t.tenant_id = a.tenant_id) as "tenant_suspended?",
-               "# FIRST_PLAN r#" as "first_plan?: Json<PlanTerms>", "# UNASSIGNED_PLAN r#" as "unassigned_plan?: Json<PlanTerms>",
-               exists (select from features f where f.tenant_id = a.tenant_id) as "has_features!""#
-            $($rest)*
-        )
-    };
-    (@ $call:tt [$($text:tt)*] SUSPENDED_ABOVE $($rest:tt)*) => {
-        $crate::store::sql::sql!(
-            @ $call [$($text)*]
-            "exists (select from accounts up where up.tenant_id = a.tenant_id and up.id = any(a.ancestors[2:]) and up.suspended_at is not null)"
-            $($rest)*
-        )
-    };
-    (@ $call:tt [$($text:tt)*] DMS_BRANCHES $($rest:tt)*) => {
-        $crate::store::sql::sql!(
-            @ $call [$($text)*]
-            "array(
-                select b.id from branches b
-                where b.tenant_id = a.tenant_id and b.account_id = a.id and b.dms_integrated
-                limit 1000
-            )"
-            $($rest)*
-        )
-    };
-    (@ $call:tt [$($text:tt)*] MEMBER_TENANTS $($rest:tt)*) => {
-        $crate::store::sql::sql!(
-            @ $call [$($text)*]
-            "principals p
-            cross join lateral (
-                select from members m
-                where m.tenant_id = p.tenant_id and m.issuer = $2 and m.subject = $3
-                limit 1
-            ) m
-            where p.issuer = $2 and p.subject = $3"
             $($rest)*
         )
     };

@@ -2,40 +2,30 @@
 
 /// Puts a piece into the text, and goes on with the macro `back`. A name that is not here is one of [`search_piece!`](super::sql_search::search_piece).
 ///
-/// * `BILLED`: the plan of the customer's own, its billing, and the terms that apply to it. `BILLED_OF_BATCH`: none of it.
-/// * `RECORD_TO_READ`: `RECORD` without the terms if the caller knows them: of a customer of the acting account that was never put on a
-///   plan and has no features. To look for that plan takes a tenth of what a customer costs. `BILLED_IN_VIEW`: the same where the view
-///   FULL is asked for, $5 as in `RECORD_IN_VIEW`.
-/// * `ASKED_TERMS`: what a command asks about: the features $10, their prices in the customer's plan, and the plan $11.
+/// * `BILLED`: the plan of the customer's own, its billing, and the terms that apply to it if `IS_BILLED`. `BILLED_IN_VIEW`: the same where
+///   the view FULL is asked for, $5 as in `RECORD_IN_VIEW`. `BILLED_OF_BATCH`: none of it.
+/// * `IS_BILLED`: whether the caller does not know these terms: it knows those of a customer of the acting account that was never put
+///   on a plan and has no features. To look for that plan takes a tenth of what a customer costs.
 /// * `TERMS`: the terms that apply: the plan that the customer is on, and the features that it has.
 /// * `PLAN_ID`: the plan that the customer is on. `PLAN_TERMS`: a plan `p` with the prices of the customer's features.
 ///   `FEATURE_TERMS`: a feature `f`.
-/// * `LIST_ACCOUNT`: the account whose list of plans applies to the customer.
 /// * `FIRST_PLAN`: the first plan of the list that applies to the account `a`, without its prices. `UNASSIGNED_PLAN`: the plan of
 ///   its customers that were never put on one; `UNASSIGNED_PLAN_ID`: its id.
 /// * `REPORTED`: `select` and the columns of the billing report of `customers c`, for the acting account $3; $6 to $11 ask for
 ///   each, $12 for what its plan follows from, $13 for what it is charged for.
 /// * `RELIED`: holds what a write relies on, the domain's `Relied` in $12. The statement writes if `held` of `relied`.
 macro_rules! billing_piece {
+    ([$($back:tt)*] @ $call:tt [$($text:tt)*] IS_BILLED $($rest:tt)*) => {
+        $($back)*!(
+            @ $call [$($text)*]
+            "(c.account_id <> $3 or c.rate_plan_id is not null or c.billing ? 'features')"
+            $($rest)*
+        )
+    };
     ([$($back:tt)*] @ $call:tt [$($text:tt)*] BILLED $($rest:tt)*) => {
         $($back)*!(
             @ $call [$($text)*]
-            r#"c.rate_plan_id, c.billing as "billing!: row::Billing", "# TERMS r#" as "terms: row::Terms", "#
-            $($rest)*
-        )
-    };
-    ([$($back:tt)*] @ $call:tt [$($text:tt)*] TERMS_UNLESS_KNOWN $($rest:tt)*) => {
-        $($back)*!(
-            @ $call [$($text)*]
-            "case when c.account_id <> $3 or c.rate_plan_id is not null or c.billing ? 'features' then " TERMS " end"
-            $($rest)*
-        )
-    };
-    ([$($back:tt)*] @ $call:tt [$($text:tt)*] RECORD_TO_READ $($rest:tt)*) => {
-        $($back)*!(
-            @ $call [$($text)*]
-            HEAD r#"c.profile as "profile!: row::Profile", c.holds as "holds!: row::Holds",
-                    c.rate_plan_id, c.billing as "billing!: row::Billing", "# TERMS_UNLESS_KNOWN r#" as "terms: row::Terms", "# LINK
+            r#"c.rate_plan_id, c.billing as "billing!: row::Billing", case when "# IS_BILLED " then " TERMS r#" end as "terms: row::Terms", "#
             $($rest)*
         )
     };
@@ -43,7 +33,7 @@ macro_rules! billing_piece {
         $($back)*!(
             @ $call [$($text)*]
             r#"c.rate_plan_id, case when $5::text[] = '{}' then c.billing else '{}' end as "billing!: row::Billing",
-               case when $5::text[] = '{}' then "# TERMS_UNLESS_KNOWN r#" end as "terms: row::Terms", "#
+               case when $5::text[] = '{}' and "# IS_BILLED " then " TERMS r#" end as "terms: row::Terms", "#
             $($rest)*
         )
     };
@@ -78,21 +68,6 @@ macro_rules! billing_piece {
                 order by cardinality(a.ancestors) desc
                 limit 1
             ))"
-            $($rest)*
-        )
-    };
-    ([$($back:tt)*] @ $call:tt [$($text:tt)*] LIST_ACCOUNT $($rest:tt)*) => {
-        $($back)*!(
-            @ $call [$($text)*]
-            "(
-                select u.id from unnest(c.ancestors) with ordinality as u (id, nth)
-                where exists (
-                    select from rate_plans l
-                    where l.tenant_id = c.tenant_id and l.account_id = u.id and l.archived_at is null
-                )
-                order by u.nth
-                limit 1
-            )"
             $($rest)*
         )
     };
@@ -132,26 +107,6 @@ macro_rules! billing_piece {
                       and f.code = any(array(select jsonb_object_keys(c.billing -> 'features')))
                 ) else '{}' end
             )"
-            $($rest)*
-        )
-    };
-    ([$($back:tt)*] @ $call:tt [$($text:tt)*] ASKED_TERMS $($rest:tt)*) => {
-        $($back)*!(
-            @ $call [$($text)*]
-            "case when $10::text[] <> '{}' or $11::uuid is not null then jsonb_build_object(
-                'prices', (
-                    select coalesce(jsonb_object_agg(e.key, e.value), '{}')
-                    from rate_plans p cross join lateral jsonb_each(p.prices) e
-                    where p.tenant_id = c.tenant_id and p.id = " PLAN_ID " and e.key = any($10)
-                ),
-                'features', (
-                    select " FEATURE_TERMS " from features f where f.tenant_id = c.tenant_id and f.code = any($10)
-                ),
-                'target', (
-                    select " PLAN_TERMS " from rate_plans p
-                    where p.tenant_id = c.tenant_id and p.id = $11 and p.account_id = " LIST_ACCOUNT "
-                )
-            ) end"
             $($rest)*
         )
     };

@@ -43,26 +43,20 @@ pub async fn get_all(
     let rows = sql!(
         query_as Row,
         "with sized as materialized (
-            select s.id, s.place, s.profile, sum(s.size) over (order by s.place rows unbounded preceding) as size
+            select c.*, a.place, sum(c.size) over (order by a.place rows unbounded preceding) as total
             from (
-                select a.id, a.place, c.size, c.profile
-                from (
-                    select e.id, e.place from unnest($2::uuid[]) with ordinality as e (id, place) order by e.place
-                ) a
-                cross join lateral (
-                    " SIZED_IN_VIEW " where c.tenant_id = $1 and c.id = a.id and " VISIBLE " offset 0
-                ) c
-            ) s
+                select e.id, e.place from unnest($2::uuid[]) with ordinality as e (id, place) order by e.place
+            ) a
+            cross join lateral (
+                " SIZED_IN_VIEW " where c.tenant_id = $1 and c.id = a.id and " VISIBLE " offset 0
+            ) c
         ), cut as (
-            select s.id from sized s where s.size > $6 limit 1
+            select s.id from sized s where s.total > $6 limit 1
         )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES r#"
         , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
         , null::jsonb as "asked: row::Asked", exists (select from cut) as "cut!"
-        from (select s.* from sized s limit case when exists (select from cut) then 1 end) f
-        cross join lateral (
-            select c.* from customers c where c.tenant_id = $1 and c.id = f.id offset 0
-        ) c
-        order by f.place"#,
+        from (select s.* from sized s limit case when exists (select from cut) then 1 end) c
+        order by c.place"#,
         scope.tenant().get(),
         &ids,
         scope.root().get(),
@@ -94,7 +88,7 @@ pub async fn lookup(
     let scope = caller.scope();
     let rows = sql!(
         query_as Row,
-        RECORD_TO_READ OTHER_OWNERS_POLICIES READ_ONLY "
+        ONE_TO_READ READ_ONLY "
         from customers c
         where c.tenant_id = $1
           and c.id in (

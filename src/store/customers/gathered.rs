@@ -115,7 +115,7 @@ static BY_ID: LazyLock<String> = LazyLock::new(|| {
              with ordinality as e (tenant_id, account_id, first, last, id, place)
          cross join lateral (select c.* from customers c where c.tenant_id = e.tenant_id and c.id = e.id offset 0) c
          where {}",
-        of_each(sql!(text, RECORD_TO_READ OTHER_OWNERS_POLICIES)),
+        of_each(sql!(text, RECORD OTHER_OWNERS_POLICIES)),
         of_each(sql!(text, VISIBLE)),
     )
 });
@@ -158,7 +158,7 @@ static BY_CUSTOM_ID: LazyLock<String> = LazyLock::new(|| {
              select c.* from customers c where c.tenant_id = e.tenant_id and c.id = f.ids[1] offset 0
          ) c on true
          where n.many or c.id is not null",
-        of_each(sql!(text, RECORD_TO_READ OTHER_OWNERS_POLICIES)),
+        of_each(sql!(text, RECORD OTHER_OWNERS_POLICIES)),
         of_each(sql!(text, VISIBLE)),
     )
 });

@@ -53,7 +53,7 @@ pub async fn get(conn: &mut PgConnection, caller: &Caller, id: CustomerId, room:
     let scope = admitting(caller.scope(), id)?;
     let row = sql!(
         query_as Row,
-        RECORD_TO_READ OTHER_OWNERS_POLICIES READ_ONLY "
+        ONE_TO_READ READ_ONLY "
         from customers c
         where c.tenant_id = $1 and c.id = $2 and " VISIBLE,
         scope.tenant().get(),
@@ -82,16 +82,8 @@ pub async fn load(
     let author = caller.author();
     sql!(
         query_as Row,
-        RECORD OWNERS_POLICIES r#"
-        , r.fingerprint as "fingerprint?", r.answer as "answer?"
-        , array(
-              select t.field from jsonb_each_text($9) as t (field, id)
-              where not exists (
-                  select from reference_targets r
-                  where r.tenant_id = $1 and r.account_id = c.account_id and r.field = t.field and r.id = t.id::uuid
-              )
-          ) as "foreign?"
-        , "# ASKED_TERMS r#" as "asked: row::Asked", false as "cut!"
+        ONE_TO_CHANGE r#"
+        , r.fingerprint as "fingerprint?", r.answer as "answer?" "# ASKED r#", false as "cut!"
         from customers c
         left join requests r
           on r.tenant_id = $1 and r.principal = $5 || ' ' || $6 and r.rpc = $7 and r.request_id = $8
