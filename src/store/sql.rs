@@ -9,9 +9,9 @@
 /// * `RECORD`: `select` and the columns of [`Row`](super::customers::row::Row) up to the acting account's link, read from
 ///   `customers c`. $3 is the acting account. The link is in the row itself if the acting account owns the customer;
 ///   only otherwise is it looked up. `HEAD`, `GONE_SALES_PERSON` and `LINK` are parts of it.
-/// * `SIZED_IN_VIEW`: a select of customers `c` with how many bytes of each are read in a view that leaves out the fields $5 of the profile, as
-///   `size`, and the profile in that view as `shown`, if it is small enough to be kept until the page is cut. It ends before its `where`.
-/// * `RECORD_IN_VIEW`: the columns of `RECORD` in that view, where `c` is such a select. Without the holds if fields are left out.
+/// * `SIZED_IN_VIEW`: a select of how many bytes of a customer are read in a view that leaves out the fields $5 of the profile, as
+///   `size`, and of the `profile` in that view, if it is small enough to be kept until the page is cut. It ends before its `where`.
+/// * `RECORD_IN_VIEW`: the columns of `RECORD` in that view, where `f` has such a profile. Without the holds if fields are left out.
 /// * `RECORD_OF_BATCH`: the same columns without what no batch decides by: of the holds the first, of the link its revision.
 /// * `OWNERS_POLICIES`, or `OTHER_OWNERS_POLICIES` for a caller that knows its own: the policies of the owner of `c`.
 /// * `READ_ONLY`: the last columns of `Row`, which a read leaves empty: they are what a command decides by, and whether a
@@ -99,7 +99,7 @@ macro_rules! sql {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
             HEAD GONE_SALES_PERSON r#"
-                   coalesce(c.shown, c.profile - $5::text[]) as "profile!: row::Profile",
+                   coalesce(f.profile, c.profile - $5::text[]) as "profile!: row::Profile",
                    case when $5::text[] = '{}' then c.holds else '[]' end as "holds!: row::Holds",
             "# BILLED_IN_VIEW LINK
             $($rest)*
@@ -110,11 +110,11 @@ macro_rules! sql {
     (@ $call:tt [$($text:tt)*] SIZED_IN_VIEW $($rest:tt)*) => {
         $crate::store::sql::sql!(
             @ $call [$($text)*]
-            "select c.*, 1000 + pg_column_size(d.profile) + pg_column_size(c.owner_custom_ids - '{}'::text[])
+            "select 1000 + pg_column_size(d.profile) + pg_column_size(c.owner_custom_ids - '{}'::text[])
                     + case when $5::text[] = '{}' then pg_column_size(c.holds - '{}'::text[]) + pg_column_size(c.billing - '{}'::text[])
                            else 0 end
                     + 200 * cardinality(c.owner_tags) as size,
-                    case when pg_column_size(d.profile) <= 8192 then d.profile end as shown
+                    case when pg_column_size(d.profile) <= 8192 then d.profile end as profile
              from customers c cross join lateral (select c.profile - $5::text[] as profile offset 0) d"
             $($rest)*
         )

@@ -129,11 +129,24 @@ async fn nothing_runs_in_the_database_by_itself() {
                          and not exists (
                              select from pg_depend d
                              where d.classid = 'pg_proc'::regclass and d.objid = pg_proc.oid and d.deptype = 'e'
-                         )")
+                         )
+                         order by prorettype <> 'tsvector'::regtype, proname")
     .await;
     assert_eq!((triggers, rules), Default::default());
-    // The keys of the indexes of searches, made of the columns of one row: expressions that are too long for an index.
-    assert_eq!(functions, [["customer_lexemes"], ["custom_id_lexemes"]]);
+    let expected = [
+        // The keys of the indexes of searches, made of the columns of one row: expressions that are too long for an index.
+        "custom_id_lexemes",
+        "customer_lexemes",
+        // What statements that read one customer ask for beside its row (`store/sql_one.rs`).
+        "account_policies",
+        "asked_terms",
+        "customer_link",
+        "customer_terms",
+        "foreign_references",
+        "is_member_gone",
+        "tags_by_name",
+    ];
+    assert_eq!(functions, expected.map(|name| [name]));
     let migrations = std::fs::read_dir(source::root().join("migrations")).unwrap();
     for path in migrations.map(|entry| entry.unwrap().path()).filter(|path| path.extension().unwrap() == "sql") {
         let text = std::fs::read_to_string(&path).unwrap().to_lowercase();

@@ -10,9 +10,11 @@ use tonic::{Code, Response, Status};
 
 use crate::{
     access_look_ups::measured,
+    billing::{activate, assign, chargeable, create_feature, create_plan, eur, feature, plan, set_limit},
     bounded_reads::largest,
     custom_ids::by,
     overload::locked_out,
+    remove_member::{remove, removing},
     telemetry::scrape::scrape,
     world::{Client, World, at_once, customer, database, full_customer, unknown_id, until, wait_for_locks, wire},
 };
@@ -78,6 +80,24 @@ impl Mixed {
                    select tenant_id, account_id, 'former' || n, 'worn', customer_id, 'worn', false, created_at
                    from custom_ids cross join generate_series(1, 150) n where value_key = '8'";
         sqlx::raw_sql(had).execute(&mut world.sql().await).await.unwrap();
+        // What the statement of one customer asks functions for, and those of many by sub-selects: terms of customers from before the first
+        // plan, of one that was put on another, of one with features; tags of the owner; a sales person that is gone.
+        create_feature(&acme.admin, chargeable("voicemail")).await.unwrap();
+        create_feature(&acme.admin, feature("caller-id")).await.unwrap();
+        create_plan(&acme.admin, plan("First", &[("voicemail", 2)])).await.unwrap();
+        let second = create_plan(&acme.admin, plan("Second", &[("voicemail", 3)])).await.unwrap();
+        assign(&acme.admin, &ids[1], &second.id).await.unwrap();
+        for (id, code) in
+            [(&ids[1], "voicemail"), (&ids[2], "caller-id"), (&ids[2], "voicemail"), (&ids[5], "caller-id")]
+        {
+            set_limit(&acme.admin, id, Some(eur(50))).await.unwrap();
+            activate(&acme.admin, id, code, 2).await.unwrap();
+        }
+        acme.admin.tag(&[&ids[0], &ids[1]], &["ours", "Élan"], &[]).await.unwrap();
+        let sales_person_id = dealer.add("sam", Role::Member).await.member_id;
+        let named = pb::Customer { id: ids[3].clone(), sales_person_id: sales_person_id.clone(), ..Default::default() };
+        dealer.admin.update(named, &["sales_person_id"]).await.unwrap();
+        remove(&dealer.admin, removing(&sales_person_id)).await.unwrap();
         acme.admin.archive(&[&ids[0]]).await.unwrap();
         ids.push(unknown_id());
         let callers = vec![
@@ -133,6 +153,16 @@ impl Mixed {
 async fn mixed_callers_get_at_once_what_each_gets_alone() {
     let mixed = Mixed::start().await;
     mixed.compare(&mixed.ids, "customers.get_gathered", read).await;
+    // So does a batch, by a third statement.
+    for caller in &mixed.callers {
+        let mut alone = Vec::new();
+        for id in &mixed.ids {
+            alone.extend(read(caller.clone(), id.clone()).await.ok());
+        }
+        let view = pb::CustomerView::Full.into();
+        let asked = pb::BatchGetCustomersRequest { customer_ids: mixed.ids.clone(), view };
+        assert_eq!(caller.customers().batch_get_customers(asked).await.unwrap().into_inner().customers, alone);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -90,9 +90,10 @@ pub async fn find_duplicates(
             -- A call that is narrowed to one customer compares that one.
             select $1::uuid as tenant_id, $2, 0, true where $2::uuid is not null and $2 is distinct from $11
         ), page as materialized (
-            select p.*, sum(p.size) over (order by p.nth rows unbounded preceding) as total
+            select p.tenant_id, p.id, p.profile, p.nth, sum(p.size) over (order by p.nth rows unbounded preceding) as size
             from (
-                select s.*, row_number() over (order by b.rare desc, b.points desc, b.customer_id) as nth
+                select b.tenant_id, b.customer_id as id, s.profile, s.size,
+                       row_number() over (order by b.rare desc, b.points desc, b.customer_id) as nth
                 from best b
                 cross join lateral (
                     -- The tenant comes from the rows: of a parameter, statistics older than the tenant say that it has no customers, and
@@ -105,9 +106,12 @@ pub async fn find_duplicates(
                 limit $14
             ) p
         )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES READ_ONLY "
-        from page c
-        where c.total <= $15 or c.nth = 1
-        order by c.nth",
+        from page f
+        cross join lateral (
+            select c.* from customers c where c.tenant_id = f.tenant_id and c.id = f.id offset 0
+        ) c
+        where f.size <= $15 or f.nth = 1
+        order by f.nth",
         scope.tenant().get(),
         scope.narrowed().map(CustomerId::get),
         scope.root().get(),

@@ -43,20 +43,26 @@ pub async fn get_all(
     let rows = sql!(
         query_as Row,
         "with sized as materialized (
-            select c.*, a.place, sum(c.size) over (order by a.place rows unbounded preceding) as total
+            select s.id, s.place, s.profile, sum(s.size) over (order by s.place rows unbounded preceding) as size
             from (
-                select e.id, e.place from unnest($2::uuid[]) with ordinality as e (id, place) order by e.place
-            ) a
-            cross join lateral (
-                " SIZED_IN_VIEW " where c.tenant_id = $1 and c.id = a.id and " VISIBLE " offset 0
-            ) c
+                select a.id, a.place, c.size, c.profile
+                from (
+                    select e.id, e.place from unnest($2::uuid[]) with ordinality as e (id, place) order by e.place
+                ) a
+                cross join lateral (
+                    " SIZED_IN_VIEW " where c.tenant_id = $1 and c.id = a.id and " VISIBLE " offset 0
+                ) c
+            ) s
         ), cut as (
-            select s.id from sized s where s.total > $6 limit 1
+            select s.id from sized s where s.size > $6 limit 1
         )" RECORD_IN_VIEW OTHER_OWNERS_POLICIES r#"
         , null::bytea as "fingerprint?", null::jsonb as "answer?", null::text[] as "foreign?"
         , null::jsonb as "asked: row::Asked", exists (select from cut) as "cut!"
-        from (select s.* from sized s limit case when exists (select from cut) then 1 end) c
-        order by c.place"#,
+        from (select s.* from sized s limit case when exists (select from cut) then 1 end) f
+        cross join lateral (
+            select c.* from customers c where c.tenant_id = $1 and c.id = f.id offset 0
+        ) c
+        order by f.place"#,
         scope.tenant().get(),
         &ids,
         scope.root().get(),
@@ -89,18 +95,19 @@ pub async fn lookup(
     let rows = sql!(
         query_as Row,
         ONE_TO_READ READ_ONLY "
-        from customers c
-        where c.tenant_id = $1
-          and c.id in (
-              select distinct on (i.system) i.customer_id
-              from custom_ids i
-              join customers c on c.tenant_id = i.tenant_id and c.id = i.customer_id
-              where i.tenant_id = $1 and i.account_id = $3 and i.value_key = $2 and i.system = coalesce($5, i.system)
-                and " VISIBLE "
-              order by i.system, i.is_current desc, i.created_at desc
-          )
-          and c.id = coalesce($6, c.id)
-        limit 2",
+        from (
+            select distinct on (c.id) c.* from (
+                select distinct on (i.system) c.*
+                from custom_ids i
+                join customers c on c.tenant_id = i.tenant_id and c.id = i.customer_id
+                where i.tenant_id = $1 and i.account_id = $3 and i.value_key = $2 and i.system = coalesce($5, i.system)
+                  and " VISIBLE "
+                order by i.system, i.is_current desc, i.created_at desc
+            ) c
+            where c.id = coalesce($6, c.id)
+            order by c.id
+            limit 2
+        ) c",
         scope.tenant().get(),
         id.key().as_str(),
         scope.root().get(),

@@ -69,18 +69,19 @@ pub(super) fn statement(
             select u.*, row_number() over (order by u.place, {inner}) as nth
             from (select * from ({page}) u order by u.place, {inner} limit {limit}) u
         ), sized as materialized (
-            select c.*, p.nth, p.place, p.name_sort as place_sort, sum(c.size) over (order by p.nth rows unbounded preceding) as total
+            select p.nth, p.id, p.place, p.name_sort, c.profile, sum(c.size) over (order by p.nth rows unbounded preceding) as size
             from (select * from page order by page.nth) p
             cross join lateral ({sized} where c.tenant_id = $1 and c.id = p.id offset 0) c
         ), cut as (
-            select s.nth from sized s where s.total > {PAGE_BYTES} and s.nth > 1 limit 1
+            select s.nth from sized s where s.size > {PAGE_BYTES} and s.nth > 1 limit 1
         ){record}
-        , c.place, c.place_sort as name_sort, {ids} as ids, {doc} as doc, t.total, exists (select from cut) as cut
+        , f.place, f.name_sort, {ids} as ids, {doc} as doc, t.total, exists (select from cut) as cut
         from ({total}) t
         left join (
             select s.* from sized s limit coalesce((select cut.nth from cut), {limit} + 1) - 1
-        ) c on true
-        order by c.nth"
+        ) f on true
+        left join lateral (select c.* from customers c where c.tenant_id = $1 and c.id = f.id offset 0) c on true
+        order by f.nth"
     );
     Ok(Statement { text, arguments: builder.arguments })
 }
