@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::event::{Changes, Delta, moment};
+use super::{
+    event::{Changes, Delta},
+    image::moment,
+};
 use crate::domain::{
     billing::{feature::Feature, rate_plan::RatePlan},
     values::ids::RatePlanId,

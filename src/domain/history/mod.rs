@@ -5,3 +5,4 @@ mod catalogue;
 pub mod erasure;
 pub mod event;
 pub mod event_type;
+mod image;
