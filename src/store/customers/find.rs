@@ -95,19 +95,18 @@ pub async fn lookup(
     let rows = sql!(
         query_as Row,
         ONE_TO_READ READ_ONLY "
-        from (
-            select distinct on (c.id) c.* from (
-                select distinct on (i.system) c.*
-                from custom_ids i
-                join customers c on c.tenant_id = i.tenant_id and c.id = i.customer_id
-                where i.tenant_id = $1 and i.account_id = $3 and i.value_key = $2 and i.system = coalesce($5, i.system)
-                  and " VISIBLE "
-                order by i.system, i.is_current desc, i.created_at desc
-            ) c
-            where c.id = coalesce($6, c.id)
-            order by c.id
-            limit 2
-        ) c",
+        from customers c
+        where c.tenant_id = $1
+          and c.id in (
+              select distinct on (i.system) i.customer_id
+              from custom_ids i
+              join customers c on c.tenant_id = i.tenant_id and c.id = i.customer_id
+              where i.tenant_id = $1 and i.account_id = $3 and i.value_key = $2 and i.system = coalesce($5, i.system)
+                and " VISIBLE "
+              order by i.system, i.is_current desc, i.created_at desc
+          )
+          and c.id = coalesce($6, c.id)
+        limit 2",
         scope.tenant().get(),
         id.key().as_str(),
         scope.root().get(),
