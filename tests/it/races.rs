@@ -53,7 +53,7 @@ async fn one_of_64_callers_with_one_etag_succeeds_and_the_others_get_etag_mismat
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_of_32_writers_without_an_etag_succeed_and_nothing_is_lost() {
-    let world = World::in_production().await;
+    let world = World::in_production_with(wait_in_line).await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let connections = [world.channel(), world.channel()];

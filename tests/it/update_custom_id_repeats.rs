@@ -239,7 +239,7 @@ async fn two_customers_swap_their_values() {
 
 #[tokio::test]
 async fn writers_without_an_etag_all_succeed() {
-    let world = World::start().await;
+    let world = World::start_with(database().await, wait_in_line).await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("dealer").await;
     let ada = acme.admin.create(fleet("Ada")).await.unwrap();

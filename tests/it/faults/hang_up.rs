@@ -6,7 +6,9 @@ use clientele::{grpc::pb, server::DrainOutcome};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::world::{Client, TestAccount, World, at_once, customer, production_database, request_id, rounds};
+use crate::world::{
+    Client, TestAccount, World, at_once, customer, production_database, request_id, rounds, wait_in_line,
+};
 
 /// Number of customers in a batch.
 const BATCH: usize = 20;
@@ -30,6 +32,8 @@ struct Fixture {
 impl Fixture {
     async fn start(discard_unfinished: bool, detach: bool) -> Self {
         let world = World::start_with(production_database().await, |config| {
+            // More calls at once than sessions: on a slow machine the last of them wait for one for more than a second.
+            wait_in_line(config);
             config.database.pool_size = CONNECTIONS;
             config.database.discard_unfinished = discard_unfinished;
             config.limits.detach = detach;
