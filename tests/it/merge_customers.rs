@@ -308,7 +308,11 @@ async fn etags_of_all_are_checked_and_a_repeat_changes_nothing() {
 
 #[tokio::test]
 async fn many_merges_of_overlapping_sets_make_no_cycle_and_no_deadlock() {
-    let world = World::start_with(crate::world::database().await, crate::world::wait_for_locks).await;
+    let world = World::start_with(crate::world::database().await, |config| {
+        crate::world::wait_for_locks(config);
+        crate::world::wait_in_line(config);
+    })
+    .await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..10 {
