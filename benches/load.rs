@@ -263,6 +263,9 @@ pub struct Options {
     /// Turns of each build for each point, with --against
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Starts of all builds, with --against: each measures all points in so many turns
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    sittings: u32,
     /// Measure points of these paths (those it knows) as lines of the standard input name them: PATH NUMBER
     #[arg(long, hide = true, value_name = "PATHS", value_delimiter = ',')]
     on_request: Vec<String>,

@@ -1,6 +1,7 @@
 //! Two builds in one sitting: each is measured by its own benchmark, with its own database, in turns of a few seconds. The
 //! speed of a machine varies more between two runs than most changes of the code do; within a round it varies little, so
-//! each round gives a ratio, and the median of the ratios is reported.
+//! each round gives a ratio, and the median of the ratios is reported. What differs by chance between two processes that were started
+//! once, such as where their memory lies, stays for all rounds of a sitting: only several sittings even it out.
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _, stdin},
@@ -92,41 +93,59 @@ pub async fn on_request(options: &Options) -> Result<()> {
     fixture.end().await
 }
 
-/// Measures this build and others in turns, so many rounds for each point, and prints the ratio of calls per second.
+/// Measures this build and others in turns, so many rounds for each point, and prints the ratio of calls per second. Each further sitting
+/// starts all builds anew.
 pub fn against(others: &[impl AsRef<File>], options: &Options) -> Result<Vec<Row>> {
     // Paths in pairs are compared within a build already.
     let points = options.points(|path| !path.is_paired() && !path.is_baseline());
     let own = std::env::current_exe()?;
-    let programs = [own.as_path()].into_iter().chain(others.iter().map(AsRef::as_ref));
-    let mut builds =
-        programs.map(|program| Build::start(program, &arguments(&points, options))).collect::<Result<Vec<_>>>()?;
+    let programs: Vec<&File> = [own.as_path()].into_iter().chain(others.iter().map(AsRef::as_ref)).collect();
+    let arguments = arguments(&points, options);
+    // Of each point, of each build, its rows.
+    let mut measured: Vec<Vec<Vec<Row>>> =
+        points.iter().map(|_| programs.iter().map(|_| Vec::new()).collect()).collect();
+    println!("{HEADER}");
+    for sitting in 1..=options.sittings {
+        let mut builds = start_all(&programs, &arguments, sitting % 2 == 0)?;
+        for ((path, in_flight), measured) in points.iter().zip(&mut measured) {
+            for round in 0..options.rounds {
+                let mut order: Vec<usize> = (0..builds.len()).collect();
+                if (round + sitting) % 2 == 0 {
+                    order.reverse(); // whatever grows or warms up affects all alike
+                }
+                for place in order {
+                    measured[place].extend(builds[place].measure(*path, *in_flight)?);
+                }
+            }
+            if sitting < options.sittings {
+                continue;
+            }
+            for (build, other) in builds.iter().zip(&*measured).skip(1).filter(|(_, other)| !other.is_empty()) {
+                println!("{}", line(*path, *in_flight, &measured[0], other, &build.program));
+            }
+        }
+        builds.into_iter().try_for_each(Build::end)?;
+    }
+    Ok(measured.into_iter().flatten().flatten().collect())
+}
+
+/// Starts all builds and waits until they are ready. `reversed`: the last one begins, and gets memory first.
+fn start_all(programs: &[&File], arguments: &[String], reversed: bool) -> Result<Vec<Build>> {
+    let mut order: Vec<&&File> = programs.iter().collect();
+    if reversed {
+        order.reverse();
+    }
+    let mut builds = order.into_iter().map(|program| Build::start(program, arguments)).collect::<Result<Vec<_>>>()?;
     for build in &mut builds {
         match build.answer()? {
             Answer::Ready => {}
             Answer::Row(_) | Answer::Unknown => return Err(format!("{} answered unasked", build.program).into()),
         }
     }
-    println!("{HEADER}");
-    let mut rows = Vec::new();
-    for (path, in_flight) in points {
-        let mut measured: Vec<Vec<Option<Row>>> = builds.iter().map(|_| Vec::new()).collect();
-        for round in 0..options.rounds {
-            let mut order: Vec<usize> = (0..builds.len()).collect();
-            if round % 2 == 1 {
-                order.reverse(); // whatever grows or warms up affects all alike
-            }
-            for place in order {
-                measured[place].push(builds[place].measure(path, in_flight)?);
-            }
-        }
-        let measured: Vec<Vec<Row>> = measured.into_iter().map(|rows| rows.into_iter().flatten().collect()).collect();
-        for (build, other) in builds.iter().zip(&measured).skip(1).filter(|(_, other)| !other.is_empty()) {
-            println!("{}", line(path, in_flight, &measured[0], other, &build.program));
-        }
-        rows.extend(measured.into_iter().flatten());
+    if reversed {
+        builds.reverse();
     }
-    builds.into_iter().try_for_each(Build::end)?;
-    Ok(rows)
+    Ok(builds)
 }
 
 fn arguments(points: &[(Path, usize)], options: &Options) -> Vec<String> {

@@ -278,7 +278,7 @@ async fn every_blocker_is_previewed_and_the_first_is_the_error() {
 
 #[tokio::test]
 async fn etags_of_all_are_checked_and_a_repeat_changes_nothing() {
-    let world = World::start().await;
+    let world = World::patient().await;
     let acme = world.tenant("acme").await;
     let (ada, bob) =
         (acme.admin.create(customer("Ada")).await.unwrap(), acme.admin.create(customer("Bob")).await.unwrap());

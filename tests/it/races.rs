@@ -6,7 +6,7 @@ use clientele::grpc::pb;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use crate::world::{World, assert_refused, at_once, customer, manual_approval, mask, metadata, rounds, wait_in_line};
+use crate::world::{World, assert_refused, at_once, customer, manual_approval, mask, metadata, rounds};
 
 /// The customer's revision, and the number of its events.
 async fn revision_and_events(world: &World, id: &str) -> (i64, i64) {
@@ -53,7 +53,7 @@ async fn one_of_64_callers_with_one_etag_succeeds_and_the_others_get_etag_mismat
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_of_32_writers_without_an_etag_succeed_and_nothing_is_lost() {
-    let world = World::in_production_with(wait_in_line).await;
+    let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let connections = [world.channel(), world.channel()];
@@ -106,7 +106,7 @@ async fn all_of_32_writers_without_an_etag_succeed_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_200_creates_of_one_name_wins_and_the_others_get_name_taken() {
-    let world = World::in_production_with(wait_in_line).await;
+    let world = World::in_production().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, pb::AccountPolicies::default()).await;
     let north = acme.child("north").await;
     let accounts = [north.child("north-east").await, acme.child("south").await, north, acme];
@@ -134,7 +134,7 @@ async fn one_of_200_creates_of_one_name_wins_and_the_others_get_name_taken() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_200_creates_with_one_custom_id_wins_and_the_others_get_its_field() {
-    let world = World::in_production_with(wait_in_line).await;
+    let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let connections = [world.channel(), world.channel(), world.channel()];
 

@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 
 use crate::world::{
-    Client, World, at_once, customer, full_customer, manual_approval, mask, principal, reason, request_id, wait_in_line,
+    Client, World, at_once, customer, full_customer, manual_approval, mask, principal, reason, request_id,
 };
 use clientele::grpc::pb;
 
@@ -52,7 +52,7 @@ macro_rules! repeated {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_one_customer_is_done_once() {
-    let world = World::in_production_with(wait_in_line).await;
+    let world = World::in_production().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::Tenant, manual_approval()).await;
     let ada = acme.admin.create(full_customer("Ada")).await.unwrap();
 
@@ -87,7 +87,7 @@ async fn a_change_of_one_customer_is_done_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_is_done_once() {
-    let world = World::in_production_with(wait_in_line).await;
+    let world = World::in_production().await;
     let acme = world.tenant("acme").await;
     let mut customer_ids = Vec::new();
     for name in ["Ada", "Bob", "Cleo"] {
@@ -114,7 +114,7 @@ async fn a_batch_is_done_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_an_account_and_a_member_are_made_once() {
-    let world = World::in_production_with(wait_in_line).await;
+    let world = World::in_production().await;
     let tenant = repeated!(&world, world.operator(), accounts.create_tenant(pb::CreateTenantRequest {
         tenant: Some(pb::Tenant { name: "acme".to_owned(), ..Default::default() }),
         first_admin: Some(principal("ada")),

@@ -47,7 +47,7 @@ async fn a_member_gets_the_stored_answer_for_the_missing_id_that_it_set() {
 
 #[tokio::test]
 async fn many_equal_concurrent_calls_change_it_once() {
-    let world = World::start().await;
+    let world = World::patient().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let request = pb::UpdateCustomIdRequest { request_id: request_id(), ..change(&ada.id, "erp", "1") };
@@ -148,7 +148,7 @@ async fn only_the_account_that_made_a_change_sees_its_event() {
 
 #[tokio::test]
 async fn one_of_100_callers_with_one_value_wins() {
-    let world = World::start().await;
+    let world = World::patient().await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..100 {
@@ -216,7 +216,7 @@ async fn a_taken_value_is_refused_without_waiting_for_its_customer() {
 
 #[tokio::test]
 async fn two_customers_swap_their_values() {
-    let world = World::start().await;
+    let world = World::patient().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
     let bob = acme.admin.create(with_custom_ids("Bob", &[("erp", "2")])).await.unwrap();

@@ -68,7 +68,7 @@ async fn validate_only_checks_everything_and_stores_nothing() {
 
 #[tokio::test]
 async fn many_equal_upserts_make_one_customer_under_every_rule_on_names() {
-    let world = World::start().await;
+    let world = World::patient().await;
     for rule in [NameUniqueness::None, NameUniqueness::Account, NameUniqueness::Tenant] {
         let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
         let calls = (0..32).map(|_| {
@@ -86,7 +86,7 @@ async fn many_equal_upserts_make_one_customer_under_every_rule_on_names() {
 
 #[tokio::test]
 async fn concurrent_calls_with_one_request_id_get_one_answer() {
-    let world = World::start().await;
+    let world = World::patient().await;
     let acme = world.tenant("acme").await;
     let request = pb::UpsertCustomerRequest { request_id: request_id(), ..wanted("a@b.example") };
     let calls = (0..16).map(|_| {

@@ -111,12 +111,17 @@ impl World {
         Self::start_with(database().await, |_| ()).await
     }
 
-    /// A server on an empty database of a PostgreSQL with production settings.
-    pub async fn in_production() -> Self {
-        Self::in_production_with(|_| ()).await
+    /// The same for a test that makes many calls at once, see [`wait_in_line`].
+    pub async fn patient() -> Self {
+        Self::start_with(database().await, wait_in_line).await
     }
 
-    /// The same with a configuration that the test adjusts.
+    /// A server on an empty database of a PostgreSQL with production settings, for a test that makes many calls at once.
+    pub async fn in_production() -> Self {
+        Self::in_production_with(wait_in_line).await
+    }
+
+    /// A server on such a database, with a configuration that the test adjusts.
     pub async fn in_production_with(adjust: impl FnOnce(&mut Config)) -> Self {
         let adjust = |config: &mut Config| {
             config.database.lock_timeout = default_time(&LOCK_TIMEOUT);
