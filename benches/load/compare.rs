@@ -106,7 +106,7 @@ pub fn against(others: &[impl AsRef<File>], options: &Options) -> Result<Vec<Row
         points.iter().map(|_| programs.iter().map(|_| Vec::new()).collect()).collect();
     println!("{HEADER}");
     for sitting in 1..=options.sittings {
-        let mut builds = start_all(&programs, &arguments, sitting % 2 == 0)?;
+        let mut builds = start_all(&programs, &arguments)?;
         for ((path, in_flight), measured) in points.iter().zip(&mut measured) {
             for round in 0..options.rounds {
                 let mut order: Vec<usize> = (0..builds.len()).collect();
@@ -117,11 +117,10 @@ pub fn against(others: &[impl AsRef<File>], options: &Options) -> Result<Vec<Row
                     measured[place].extend(builds[place].measure(*path, *in_flight)?);
                 }
             }
-            if sitting < options.sittings {
-                continue;
-            }
-            for (build, other) in builds.iter().zip(&*measured).skip(1).filter(|(_, other)| !other.is_empty()) {
-                println!("{}", line(*path, *in_flight, &measured[0], other, &build.program));
+            if sitting == options.sittings {
+                for (build, other) in builds.iter().zip(&*measured).skip(1).filter(|(_, other)| !other.is_empty()) {
+                    println!("{}", line(*path, *in_flight, &measured[0], other, &build.program));
+                }
             }
         }
         builds.into_iter().try_for_each(Build::end)?;
@@ -129,21 +128,14 @@ pub fn against(others: &[impl AsRef<File>], options: &Options) -> Result<Vec<Row
     Ok(measured.into_iter().flatten().flatten().collect())
 }
 
-/// Starts all builds and waits until they are ready. `reversed`: the last one begins, and gets memory first.
-fn start_all(programs: &[&File], arguments: &[String], reversed: bool) -> Result<Vec<Build>> {
-    let mut order: Vec<&&File> = programs.iter().collect();
-    if reversed {
-        order.reverse();
-    }
-    let mut builds = order.into_iter().map(|program| Build::start(program, arguments)).collect::<Result<Vec<_>>>()?;
+/// Starts all builds and waits until they are ready.
+fn start_all(programs: &[&File], arguments: &[String]) -> Result<Vec<Build>> {
+    let mut builds = programs.iter().map(|program| Build::start(program, arguments)).collect::<Result<Vec<_>>>()?;
     for build in &mut builds {
         match build.answer()? {
             Answer::Ready => {}
             Answer::Row(_) | Answer::Unknown => return Err(format!("{} answered unasked", build.program).into()),
         }
-    }
-    if reversed {
-        builds.reverse();
     }
     Ok(builds)
 }

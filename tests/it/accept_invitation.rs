@@ -17,7 +17,7 @@ const NORA: &str = "nora@north.example";
 
 #[tokio::test]
 async fn the_caller_becomes_an_accepted_member_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let invitation = invited(&north, "Nora@North.example").await;
@@ -152,7 +152,7 @@ async fn a_state_of_a_newer_release_is_refused() {
 
 #[tokio::test]
 async fn of_concurrent_calls_one_principal_wins() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let token = token_of(&world, &acme, &invited(&acme, NORA).await).await;
     let calls = (0..20).map(|number| {

@@ -181,7 +181,7 @@ async fn a_repeat_gets_the_stored_answer_and_is_one_of_the_memberships_tenant() 
 
 #[tokio::test]
 async fn fifty_concurrent_calls_accept_once() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let member = acme.add("max", pb::Role::Viewer).await.member_id;
     let asked = pb::AcceptMembershipRequest { request_id: request_id(), ..accepting(&member) };

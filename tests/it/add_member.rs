@@ -20,7 +20,7 @@ async fn add(client: &Client, request: pb::AddMemberRequest) -> Result<pb::AddMe
 
 #[tokio::test]
 async fn a_member_has_its_role_in_the_acting_account_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let max = world.subject("max").acting_in(&north.account);
@@ -78,7 +78,7 @@ async fn a_principal_is_a_member_of_an_account_once_whatever_the_role() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let before = rows(&world).await;
     let long = "x".repeat(256);
@@ -145,7 +145,7 @@ async fn a_refusal_leaves_its_request_id_free() {
 
 #[tokio::test]
 async fn fifty_concurrent_calls_make_one_member() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let asked = pb::AddMemberRequest { request_id: request_id(), ..request("max", pb::Role::Member) };
     let at_once = async |asked: pb::AddMemberRequest| {

@@ -284,7 +284,7 @@ async fn a_repeated_request_gets_the_stored_answer() {
 
 #[tokio::test]
 async fn fifty_concurrent_repeats_approve_once() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let (acme, ada) = pending_customer(&world).await;
     let request = Approval { request_id: request_id(), etag: ada.etag.clone(), ..approval(&ada) };
 

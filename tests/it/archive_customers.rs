@@ -210,7 +210,7 @@ async fn validate_only_checks_everything_and_changes_nothing() {
 
 #[tokio::test]
 async fn overlapping_batches_wait_for_each_other() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let (acme, ids) = tenant_with_customers(&world, 20).await;
     let calls = std::sync::atomic::AtomicUsize::new(0);
 

@@ -93,7 +93,7 @@ async fn the_answer_of_a_thousand_is_stored_as_ids_outcomes_and_revisions() {
 
 #[tokio::test]
 async fn fifty_concurrent_repeats_archive_once() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let (acme, ids) = tenant_with_customers(&world, 5).await;
     let request = Archiving { request_id: request_id(), ..archiving(&ids) };
     let before = world.stored().await;

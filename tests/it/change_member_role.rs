@@ -30,7 +30,7 @@ pub async fn change(
 
 #[tokio::test]
 async fn the_new_role_counts_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let member = north.add("max", pb::Role::Viewer).await;
@@ -101,7 +101,7 @@ async fn every_error_is_reported_at_once_and_only_own_members_exist() {
 
 #[tokio::test]
 async fn a_repeat_gets_the_stored_answer_and_validate_only_stores_nothing() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     let member = acme.add("max", pb::Role::Viewer).await.member_id;

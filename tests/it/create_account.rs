@@ -183,7 +183,7 @@ async fn the_tree_has_at_most_eight_levels() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let before = rows(&world).await;
     let refused = create(&acme.admin, pb::CreateAccountRequest::default()).await;

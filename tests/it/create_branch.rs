@@ -77,7 +77,7 @@ async fn only_admins_create_branches() {
 
 #[tokio::test]
 async fn an_account_has_at_most_1000_branches() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let fill = "insert into branches (tenant_id, id, account_id, name, name_key, dms_integrated, created_at)
                 select $1, gen_random_uuid(), $1, 'b ' || n, 'b ' || n, true, now() from generate_series(1, 997) as n";

@@ -29,7 +29,7 @@ pub async fn refused(client: &Client, asked: pb::Customer) -> Status {
 
 #[tokio::test]
 async fn every_invalid_field_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let asked = pb::Customer {
         name: String::new(),
@@ -102,7 +102,7 @@ async fn every_invalid_field_is_reported_at_once() {
 
 #[tokio::test]
 async fn every_reference_to_something_that_the_owner_does_not_have_is_named_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let (branch, seller) = (acme.branch("Harbour").await, acme.add("seller", Role::Viewer).await.member_id);
     let ada = acme.admin.create(customer("Ada")).await.unwrap();

@@ -252,7 +252,7 @@ async fn one_that_waits_for_a_lock_fails_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_changes_meanwhile_is_decided_on_anew() {
-    let world = World::start_with(database().await, wait_in_line).await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let rename = |count: usize| {
         let account = pb::Account { id: acme.account.clone(), name: format!("Acme {count}"), ..Default::default() };

@@ -73,7 +73,7 @@ async fn members_create_and_viewers_do_not() {
 
 #[tokio::test]
 async fn a_catalogue_has_at_most_2000_tags() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let fill = "insert into tags (tenant_id, id, account_id, name, name_key, created_at)
                 select $1, gen_random_uuid(), $1, 'tag ' || n, 'tag ' || n, now() from generate_series(1, 1995) as n";

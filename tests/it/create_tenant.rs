@@ -120,7 +120,7 @@ async fn the_first_admin_can_act_at_once_and_the_operator_cannot() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let before = rows(&world).await;
     let refused = create(&world, pb::CreateTenantRequest::default()).await;
     let refused = assert_refused(refused, Code::InvalidArgument, "INVALID_FIELDS");

@@ -85,7 +85,7 @@ async fn a_membership_of_another_principal_does_not_exist() {
 
 #[tokio::test]
 async fn a_repeat_gets_the_stored_answer_although_the_membership_is_gone() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let member = acme.add("max", pb::Role::Viewer).await.member_id;
     let max = world.subject("max");

@@ -298,7 +298,7 @@ async fn rights_and_tenancy_are_those_of_the_contract() {
 
 #[tokio::test]
 async fn a_repeat_gets_the_first_answer_and_many_at_once_erase_once() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let id = acme.admin.create(full_customer("Ada")).await.unwrap().id;
     let request = Erasing { request_id: request_id(), ..erasing(&id) };

@@ -13,16 +13,8 @@ use crate::{
     payment_methods::{add, adding, card},
     place_hold::place,
     rows::rows,
-    world::{
-        Client, TestAccount, World, at_once, customer, mask, reason, request_id, rounds, wait_for_locks, wait_in_line,
-    },
+    world::{Client, TestAccount, World, at_once, customer, mask, reason, request_id, rounds, wait_for_locks_in_line},
 };
-
-/// Waits for locks and for a session as long as it takes.
-fn patient(config: &mut clientele::config::Config) {
-    wait_for_locks(config);
-    wait_in_line(config);
-}
 
 type Call = Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
 
@@ -162,7 +154,7 @@ async fn release_and_erase(client: &Client, id: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_erasure_among_all_other_calls_leaves_nothing_of_the_customer() {
-    let world = World::in_production_with(patient).await;
+    let world = World::in_production_with(wait_for_locks_in_line).await;
     let (acme, plan) = telecom(&world).await;
     let shop = acme.child("shop").await.account;
     for round in 0..rounds(6) {

@@ -233,7 +233,7 @@ async fn a_repeat_writes_what_failed_and_replays_the_rest() {
 
 #[tokio::test]
 async fn equal_imports_at_once_write_each_row_once() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let rows = (0..20).map(|count| erp(&format!("Customer {count}"), &format!("{count}"))).collect();
     let request = pb::ImportCustomersRequest { request_id: request_id(), ..importing(rows, &["name"]) };

@@ -81,7 +81,7 @@ async fn an_address_has_one_open_invitation_of_an_account() {
 
 #[tokio::test]
 async fn concurrent_calls_make_one_invitation() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let calls = (0..20).map(|_| {
         let admin = acme.admin.clone();
@@ -127,7 +127,7 @@ async fn validate_only_checks_everything_and_stores_nothing() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let asked = pb::InviteMemberRequest {
         email: "nora@@north".to_owned(),

@@ -114,7 +114,7 @@ async fn only_the_acting_accounts_custom_ids_of_visible_customers_count() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = pb::LookupCustomerRequest { view: 9, ..by("", "No such") };
     let refused = acme.admin.customers().lookup_customer(request).await;

@@ -278,7 +278,7 @@ async fn every_blocker_is_previewed_and_the_first_is_the_error() {
 
 #[tokio::test]
 async fn etags_of_all_are_checked_and_a_repeat_changes_nothing() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let (ada, bob) =
         (acme.admin.create(customer("Ada")).await.unwrap(), acme.admin.create(customer("Bob")).await.unwrap());
@@ -308,11 +308,7 @@ async fn etags_of_all_are_checked_and_a_repeat_changes_nothing() {
 
 #[tokio::test]
 async fn many_merges_of_overlapping_sets_make_no_cycle_and_no_deadlock() {
-    let world = World::start_with(crate::world::database().await, |config| {
-        crate::world::wait_for_locks(config);
-        crate::world::wait_in_line(config);
-    })
-    .await;
+    let world = World::start_with(crate::world::database().await, crate::world::wait_for_locks_in_line).await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..10 {

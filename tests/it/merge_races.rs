@@ -8,20 +8,14 @@ use tonic::Status;
 use crate::{
     custom_ids::with_custom_ids,
     merge_customers::consistent,
-    world::{World, at_once, customer, reason, rounds, wait_for_locks, wait_in_line},
+    world::{World, at_once, customer, reason, rounds, wait_for_locks_in_line},
 };
-
-/// Waits for locks and for a session as long as it takes.
-fn patient(config: &mut clientele::config::Config) {
-    wait_for_locks(config);
-    wait_in_line(config);
-}
 
 type Call = Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_comes_before_the_merge_and_into_it_or_is_refused() {
-    let world = World::in_production_with(patient).await;
+    let world = World::in_production_with(wait_for_locks_in_line).await;
     let acme = world.tenant("acme").await;
     for round in 0..rounds(12) {
         let numbered = with_custom_ids("Ada", &[("billing", &format!("B-{round}"))]);
@@ -75,7 +69,7 @@ async fn an_update_comes_before_the_merge_and_into_it_or_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_merges_and_their_undoing_at_once_one_order_is_left() {
-    let world = World::in_production_with(patient).await;
+    let world = World::in_production_with(wait_for_locks_in_line).await;
     let acme = world.tenant("acme").await;
     for round in 0..rounds(8) {
         let mut ids = Vec::new();

@@ -302,7 +302,7 @@ async fn one_of_many_concurrent_calls_makes_the_account() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = Migrating {
         customer_id: "7".to_owned(),

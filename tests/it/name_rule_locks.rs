@@ -15,7 +15,7 @@ const WAITING: &str = "select query_start::text from pg_stat_activity
 
 #[tokio::test]
 async fn a_customer_that_somebody_holds_longer_than_a_lock_is_waited_for_does_not_end_the_change() {
-    let world = World::in_production().await;
+    let world = World::in_production_with(|_| ()).await;
     let acme = world.tenant("acme").await;
     // More than one statement writes: the customer that is held is in the last one.
     let ada = acme.admin.create(customer("Ada")).await.unwrap();

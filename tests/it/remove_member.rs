@@ -28,7 +28,7 @@ pub async fn remove(client: &Client, request: pb::RemoveMemberRequest) -> Result
 
 #[tokio::test]
 async fn a_removed_member_is_refused_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let north = acme.child("north").await;
     for accepts in [false, true] {
@@ -123,7 +123,7 @@ async fn only_members_of_the_acting_account_can_be_removed() {
 
 #[tokio::test]
 async fn a_repeat_gets_the_stored_answer_although_the_member_is_gone() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let member = acme.add("max", pb::Role::Viewer).await.member_id;
     let before = rows(&world).await;

@@ -180,7 +180,7 @@ async fn wildcards_and_operators_are_ordinary_characters() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let many = |one: &str| vec![one.to_owned(); 51];
     let wrong = pb::SearchCustomersRequest {

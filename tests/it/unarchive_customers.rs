@@ -139,7 +139,7 @@ async fn unarchiving_again_and_validate_only_change_nothing() {
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_stored_answer() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let (acme, _) = tenant_with_customers(&world, 1).await;
     let north = acme.child("north").await;
     let ids = [north.admin.create(customer("Bob")).await.unwrap().id];

@@ -210,7 +210,7 @@ async fn for_an_account_that_cannot_see_it_the_customer_does_not_exist() {
 
 #[tokio::test]
 async fn every_error_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let request = pb::UpdateCustomIdRequest {
         customer_id: "7".to_owned(),

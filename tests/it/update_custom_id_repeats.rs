@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::{
     custom_ids::{assert_consistent, at_once, change, fleet, with_custom_ids, written},
-    world::{World, assert_refused, customer, database, metadata, reason, request_id, until, wait_in_line},
+    world::{World, assert_refused, customer, metadata, reason, request_id, until},
 };
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_member_gets_the_stored_answer_for_the_missing_id_that_it_set() {
 
 #[tokio::test]
 async fn many_equal_concurrent_calls_change_it_once() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let request = pb::UpdateCustomIdRequest { request_id: request_id(), ..change(&ada.id, "erp", "1") };
@@ -148,7 +148,7 @@ async fn only_the_account_that_made_a_change_sees_its_event() {
 
 #[tokio::test]
 async fn one_of_100_callers_with_one_value_wins() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..100 {
@@ -216,7 +216,7 @@ async fn a_taken_value_is_refused_without_waiting_for_its_customer() {
 
 #[tokio::test]
 async fn two_customers_swap_their_values() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(with_custom_ids("Ada", &[("erp", "1")])).await.unwrap();
     let bob = acme.admin.create(with_custom_ids("Bob", &[("erp", "2")])).await.unwrap();
@@ -239,7 +239,7 @@ async fn two_customers_swap_their_values() {
 
 #[tokio::test]
 async fn writers_without_an_etag_all_succeed() {
-    let world = World::start_with(database().await, wait_in_line).await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let dealer = acme.child("dealer").await;
     let ada = acme.admin.create(fleet("Ada")).await.unwrap();
@@ -267,7 +267,7 @@ async fn writers_without_an_etag_all_succeed() {
 
 #[tokio::test]
 async fn after_concurrent_changes_each_value_has_one_customer_and_each_customer_one_value() {
-    let world = World::start_with(database().await, wait_in_line).await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let mut ids = Vec::new();
     for number in 0..6 {

@@ -263,7 +263,7 @@ async fn a_label_above_the_limit_is_refused_unless_another_is_removed() {
 
 #[tokio::test]
 async fn every_error_of_the_named_fields_is_reported_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let ada = acme.admin.create(customer("Ada")).await.unwrap();
     let bad = pb::Customer {

@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::{
     custom_ids::{assert_consistent, at_once, upsert, with_custom_ids, written},
-    world::{World, assert_refused, database, request_id, wait_in_line},
+    world::{World, assert_refused, request_id},
 };
 
 fn wanted(email: &str) -> pb::UpsertCustomerRequest {
@@ -68,7 +68,7 @@ async fn validate_only_checks_everything_and_stores_nothing() {
 
 #[tokio::test]
 async fn many_equal_upserts_make_one_customer_under_every_rule_on_names() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     for rule in [NameUniqueness::None, NameUniqueness::Account, NameUniqueness::Tenant] {
         let acme = world.tenant_with("acme", rule, pb::AccountPolicies::default()).await;
         let calls = (0..32).map(|_| {
@@ -86,7 +86,7 @@ async fn many_equal_upserts_make_one_customer_under_every_rule_on_names() {
 
 #[tokio::test]
 async fn concurrent_calls_with_one_request_id_get_one_answer() {
-    let world = World::patient().await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let request = pb::UpsertCustomerRequest { request_id: request_id(), ..wanted("a@b.example") };
     let calls = (0..16).map(|_| {
@@ -101,7 +101,7 @@ async fn concurrent_calls_with_one_request_id_get_one_answer() {
 
 #[tokio::test]
 async fn different_concurrent_upserts_all_succeed() {
-    let world = World::start_with(database().await, wait_in_line).await;
+    let world = World::for_many_calls().await;
     let acme = world.tenant("acme").await;
     let calls = (0..40).map(|number| {
         let admin = acme.admin.clone();

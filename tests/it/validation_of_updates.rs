@@ -10,7 +10,7 @@ use crate::{
 
 #[tokio::test]
 async fn an_update_reports_what_is_wrong_and_what_is_missing_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant_with("acme", pb::NameUniqueness::None, requiring(&["language", "email"], &[])).await;
     let made = acme.admin.create(full_customer("Copaco")).await.unwrap();
     // A wrong form, a value that no table has, one that does not fit what is stored, and one that is cleared.

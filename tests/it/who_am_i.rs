@@ -71,7 +71,7 @@ async fn memberships_are_listed_by_tenant_and_account_with_their_roles() {
 
 #[tokio::test]
 async fn a_new_membership_is_listed_at_once() {
-    let world = World::patient().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let max = world.subject("max");
     assert_eq!(who(&max).await.memberships.len(), 0);

@@ -112,7 +112,7 @@ impl World {
     }
 
     /// The same for a test that makes many calls at once, see [`wait_in_line`].
-    pub async fn patient() -> Self {
+    pub async fn for_many_calls() -> Self {
         Self::start_with(database().await, wait_in_line).await
     }
 
@@ -707,6 +707,12 @@ fn default_time(setting: &Setting) -> Duration {
 pub fn wait_in_line(config: &mut Config) {
     config.database.pool_timeout = Duration::from_secs(10);
     config.load.queue_timeout = Duration::from_secs(10);
+}
+
+/// For many calls at once that also wait for each other's locks: none is refused because the machine is slow.
+pub fn wait_for_locks_in_line(config: &mut Config) {
+    wait_for_locks(config);
+    wait_in_line(config);
 }
 
 /// For a test that holds a lock: statements wait for it longer than the test does.
